@@ -1,0 +1,90 @@
+"""Proofs about accumulators: what they can reach, and when float32 computes them exactly."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .formats import Format
+
+if TYPE_CHECKING:
+    from .network import Conv, Network
+
+FLOAT32_LIMIT = 1 << 24
+"""Integers of smaller magnitude, and so all their sums in any order, are exact in float32 (eq. 10)."""
+INT32_LIMIT = 1 << 31
+"""Accumulators of this magnitude wrap in an int32 register."""
+INT16_PAIR_LIMIT = (1 << 15) - 1
+"""x86 without VNNI adds two u8*s8 products into int16, which saturates above this (eq. 14)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConvBounds:
+    """What the accumulators of one convolution can be, per output channel, int64 (O,).
+
+    Attributes:
+        lowest: Smallest reachable accumulator, bias included (eq. 9); an input reaches it.
+        highest: Largest reachable accumulator, bias included (eq. 9); an input reaches it.
+        partial_sum: Bound on every partial sum in any order, sum|w| * max|x| + |b| (eq. 10).
+    """
+
+    lowest: NDArray[np.int64]
+    highest: NDArray[np.int64]
+    partial_sum: NDArray[np.int64]
+
+    @property
+    def exact_in_float32(self) -> bool:
+        """Whether float32 computes every sum of this layer exactly, in any order."""
+        return int(self.partial_sum.max()) < FLOAT32_LIMIT
+
+
+def conv_bounds(conv: "Conv", source: Format) -> ConvBounds:
+    """Bounds over all inputs of a format: exact reach (eq. 9) and any-order partial sums (eq. 10)."""
+    weight = conv.weight_i8.reshape(conv.weight_i8.shape[0], -1).astype(np.int64)  # (O, I*K*K)
+    bias = conv.bias_i32.astype(np.int64)
+    up = np.maximum(weight, 0).sum(axis=1)
+    down = np.minimum(weight, 0).sum(axis=1)
+    return ConvBounds(
+        lowest=bias + up * source.min + down * source.max,
+        highest=bias + up * source.max + down * source.min,
+        partial_sum=np.abs(weight).sum(axis=1) * source.magnitude + np.abs(bias),
+    )
+
+
+def network_bounds(network: "Network") -> dict[str, ConvBounds]:
+    """Bounds of every convolution by name."""
+    return {conv.name: conv_bounds(conv, network.formats[conv.source]) for conv in network.convs}
+
+
+def attack_input(conv: "Conv", source: Format) -> tuple[NDArray[np.integer], int, int]:
+    """The K x K input whose centre accumulator reaches the bound of the worst channel.
+
+    Each code is the format's largest where it pushes the sum toward the bound and the smallest where it
+    pulls it back.
+
+    Returns:
+        codes (K, K, I), the channel, and the accumulator that the centre pixel must show.
+    """
+    bounds = conv_bounds(conv, source)
+    upward = int(bounds.highest.max()) >= -int(bounds.lowest.min())
+    channel = int(bounds.highest.argmax() if upward else bounds.lowest.argmin())
+    kernel = conv.weight_i8[channel].transpose(1, 2, 0)  # (K, K, I)
+    pushes = kernel > 0 if upward else kernel < 0
+    codes = np.where(pushes, source.max, source.min).astype(source.dtype)
+    return codes, channel, int((bounds.highest if upward else bounds.lowest)[channel])
+
+
+def pair_can_saturate_int16(conv: "Conv") -> bool:
+    """Whether two u8*s8 products of this layer could saturate an int16 sum, in any order of the weights (eq. 14).
+
+    True means: on an x86 CPU without VNNI a runtime that uses ``vpmaddubsw`` may return other codes.
+    7-bit weights can never do it.
+    """
+    weight = np.sort(
+        conv.weight_i8.reshape(conv.weight_i8.shape[0], -1).astype(np.int64), axis=1
+    )  # (O, I*K*K)
+    if weight.shape[1] < 2:
+        return False
+    worst = max(int(weight[:, -2:].sum(axis=1).max()), -int(weight[:, :2].sum(axis=1).min()))
+    return 255 * worst > INT16_PAIR_LIMIT

@@ -1,0 +1,183 @@
+"""The integer network: the single source of truth that every emitter and witness reads."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import HwrtsError
+from .formats import Format
+from .requantize import Rounding
+
+
+@dataclass(frozen=True)
+class Input:
+    """A tensor that is fed from outside: codes (H, W, channels) of a format."""
+
+    name: str
+    channels: int
+    out: Format
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Convolution, stride 1, size kept by zero padding, then one requantisation per channel.
+
+    Attributes:
+        name: Name of the tensor it makes.
+        source: Name of the tensor it reads.
+        weight_i8: Codes (O, I, K, K) int8, symmetric.
+        weight_frac: Fraction bits of each output channel's weights, (O,) int32.
+        bias_i32: Codes (O,) int32 on the accumulator's grid, fraction bits source.frac + weight_frac (eq. 3).
+        out: Format of the result; unsigned means that a ReLU is part of it.
+        weight_bits: Width that the weight codes fit in, 2..8.
+    """
+
+    name: str
+    source: str
+    weight_i8: NDArray[np.int8]
+    weight_frac: NDArray[np.int32]
+    bias_i32: NDArray[np.int32]
+    out: Format
+    weight_bits: int = 8
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the tensors it reads."""
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class Add:
+    """Sum of two tensors of the same shape, requantised once (eq. 6)."""
+
+    name: str
+    sources: tuple[str, str]
+    out: Format
+
+
+@dataclass(frozen=True)
+class DepthToSpace:
+    """Channels to pixels by ``block``; codes and format stay (eq. 7)."""
+
+    name: str
+    source: str
+    block: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the tensors it reads."""
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Pixel repetition by ``factor``; codes and format stay (eq. 8)."""
+
+    name: str
+    source: str
+    factor: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the tensors it reads."""
+        return (self.source,)
+
+
+Layer = Conv | Add | DepthToSpace | Repeat
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Integers, shifts and formats of a whole network, in the order of computation.
+
+    Constructing one checks it: names, sources, channel counts, code ranges, and that no accumulator can
+    reach 2**31 (ONNX Runtime's int32 would wrap silently).
+
+    Attributes:
+        inputs: Tensors fed from outside; a picture network has one, on the pixel grid.
+        layers: Layers in an order in which every source comes first; the last one is the output.
+        rounding: The tie rule of every requantisation.
+    """
+
+    inputs: tuple[Input, ...]
+    layers: tuple[Layer, ...]
+    rounding: Rounding = Rounding.HALF_EVEN
+
+    def __post_init__(self) -> None:
+        from .check import check_network  # the checks read this module's classes
+
+        check_network(self)
+
+    @property
+    def output(self) -> str:
+        """Name of the output tensor."""
+        return self.layers[-1].name
+
+    @cached_property
+    def formats(self) -> dict[str, Format]:
+        """Format of every tensor by name."""
+        formats = {tensor.name: tensor.out for tensor in self.inputs}
+        for layer in self.layers:
+            moves_only = isinstance(layer, DepthToSpace | Repeat)
+            formats[layer.name] = formats[layer.sources[0]] if moves_only else layer.out  # type: ignore[union-attr]
+        return formats
+
+    @cached_property
+    def channels(self) -> dict[str, int]:
+        """Channel count of every tensor by name."""
+        channels = {tensor.name: tensor.channels for tensor in self.inputs}
+        for layer in self.layers:
+            count = channels[layer.sources[0]]
+            if isinstance(layer, Conv):
+                count = layer.weight_i8.shape[0]
+            elif isinstance(layer, DepthToSpace):
+                count //= layer.block**2
+            channels[layer.name] = count
+        return channels
+
+    @cached_property
+    def scales(self) -> dict[str, int]:
+        """Size of every tensor relative to the input: 2 means twice the height and width."""
+        scales = {tensor.name: 1 for tensor in self.inputs}
+        for layer in self.layers:
+            grow = layer.block if isinstance(layer, DepthToSpace) else 1
+            grow = layer.factor if isinstance(layer, Repeat) else grow
+            scales[layer.name] = scales[layer.sources[0]] * grow
+        return scales
+
+    @property
+    def convs(self) -> tuple[Conv, ...]:
+        """The convolutions, in order."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Conv))
+
+    @property
+    def halo(self) -> int:
+        """Input pixels on each side that an output pixel depends on; cutting a picture with it changes nothing."""
+        reach = {tensor.name: 0.0 for tensor in self.inputs}
+        for layer in self.layers:
+            widest = max(reach[source] for source in layer.sources)
+            if isinstance(layer, Conv):
+                widest += (layer.weight_i8.shape[2] // 2) / self.scales[layer.source]
+            reach[layer.name] = widest
+        return int(np.ceil(reach[self.output]))
+
+    def layer(self, name: str) -> Layer:
+        """The layer that makes the tensor ``name``.
+
+        Raises:
+            HwrtsError: No layer has that name.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        known = ", ".join(layer.name for layer in self.layers)
+        raise HwrtsError(f"network: no layer named {name!r}; it has {known}")
+
+    def single(self, name: str) -> "Network":
+        """The one-layer network of ``name``, fed with the codes of its sources."""
+        layer = self.layer(name)
+        sources = dict.fromkeys(layer.sources)
+        inputs = tuple(Input(source, self.channels[source], self.formats[source]) for source in sources)
+        return Network(inputs, (layer,), self.rounding)

@@ -1,0 +1,85 @@
+"""The only operation that loses bits: one rounding shift, then one saturation."""
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .formats import Format
+
+
+class Rounding(Enum):
+    """What happens to the bits that are shifted out; they differ at ties, and floor everywhere.
+
+    | member    | -1.5 | -0.5 | 0.5 | 1.5 |
+    |-----------|------|------|-----|-----|
+    | HALF_EVEN |   -2 |    0 |   0 |   2 |
+    | HALF_UP   |   -1 |    0 |   1 |   2 |
+    | HALF_AWAY |   -2 |   -1 |   1 |   2 |
+    | FLOOR     |   -2 |   -1 |   0 |   1 |
+    """
+
+    HALF_EVEN = "half_even"
+    """Nearest code; a tie goes to the even code. NumPy's rint, torch.round, Brevitas and ONNX do this."""
+    HALF_UP = "half_up"
+    """Nearest code; a tie goes toward +infinity. In hardware: add half an LSB, drop the low bits."""
+    HALF_AWAY = "half_away"
+    """Nearest code; a tie goes away from zero."""
+    FLOOR = "floor"
+    """Toward -infinity: the low bits are dropped."""
+
+
+def shift_right(
+    acc: NDArray[np.int64], shift: int | NDArray[np.int64], rounding: Rounding
+) -> NDArray[np.int64]:
+    """Divide by 2**shift with ONE rounding (eq. 5); a negative shift multiplies, exactly.
+
+    Args:
+        acc: Accumulators, any shape, |acc| < 2**31.
+        shift: Bits to drop, -24..31, a number or one per channel (the last axis).
+        rounding: The tie rule.
+
+    >>> shift_right(np.array([-3, -1, 1, 3]), 1, Rounding.HALF_EVEN).tolist()
+    [-2, 0, 0, 2]
+    """
+    shift = np.asarray(shift, np.int64)
+    left = np.maximum(-shift, 0)
+    right = np.maximum(shift, 0)
+    acc = acc << left
+    floor = acc >> right  # arithmetic shift: rounds toward -infinity for both signs
+    if rounding is Rounding.FLOOR:
+        return floor
+    twice_rest = (acc - (floor << right)) << 1  # 0 .. 2**(right+1) - 2; compared with one whole LSB
+    one = np.int64(1) << right
+    tie_goes_up = {
+        Rounding.HALF_EVEN: (floor & 1) == 1,
+        Rounding.HALF_UP: np.True_,
+        Rounding.HALF_AWAY: acc >= 0,
+    }[rounding]
+    return floor + ((twice_rest > one) | ((twice_rest == one) & tie_goes_up))
+
+
+def saturate(codes: NDArray[np.int64], out: Format) -> NDArray[np.integer]:
+    """Clamp to the codes of a format and store them in its dtype.
+
+    >>> saturate(np.array([-5, 300]), Format(signed=False, bits=8, frac=8)).tolist()
+    [0, 255]
+    """
+    return np.clip(codes, out.min, out.max).astype(out.dtype)
+
+
+def requantize(
+    acc: NDArray[np.int64], acc_frac: int | NDArray[np.int64], out: Format, rounding: Rounding
+) -> NDArray[np.integer]:
+    """Bring accumulators onto the grid of a format: saturate(round(acc * 2**-(acc_frac - out.frac))) (eq. 5).
+
+    Args:
+        acc: Accumulators, any shape, channels last, |acc| < 2**31.
+        acc_frac: Fraction bits of the accumulator's grid, a number or one per channel.
+        out: Format of the result.
+        rounding: The tie rule.
+
+    >>> requantize(np.array([-3, -1, 1, 3]), 9, Format(True, 8, 8), Rounding.HALF_UP).tolist()
+    [-1, 0, 1, 2]
+    """
+    return saturate(shift_right(acc, np.asarray(acc_frac, np.int64) - out.frac, rounding), out)
