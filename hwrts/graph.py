@@ -1,0 +1,156 @@
+"""The graph: one network description that quantisation, lowering and the cost model all read.
+
+A closed list of operators. A float network is traced into it once (``hwrts.trace``); everything after
+that works on the graph, so no network is ever written twice.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Letters of the shape comments: N pictures, O output channels, I input channels, K kernel size.
+
+
+@dataclass(frozen=True)
+class Input:
+    """The picture, (N, channels, H, W), on the pixel grid."""
+
+    name: str
+    channels: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Convolution of stride 1 that keeps the picture's size by zero padding, with an optional ReLU behind it.
+
+    Attributes:
+        name: Name of the tensor it makes.
+        sources: The one tensor it reads.
+        weight: (O, I, K, K), K odd.
+        bias: (O,).
+        relu: Whether max(0, .) follows.
+    """
+
+    name: str
+    sources: tuple[str]
+    weight: Tensor
+    bias: Tensor
+    relu: bool = False
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(0, x) on its own, before it is fused into the operator in front of it."""
+
+    name: str
+    sources: tuple[str]
+
+
+@dataclass(frozen=True)
+class Add:
+    """Sum of two tensors of the same shape, with an optional ReLU behind it."""
+
+    name: str
+    sources: tuple[str, str]
+    relu: bool = False
+
+
+@dataclass(frozen=True)
+class DepthToSpace:
+    """PixelShuffle: channel c*R*R + i*R + j goes to (c, y*R + i, x*R + j)."""
+
+    name: str
+    sources: tuple[str]
+    block: int
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Up-scaling by pixel repetition."""
+
+    name: str
+    sources: tuple[str]
+    factor: int
+
+
+Node = Input | Conv | Relu | Add | DepthToSpace | Repeat
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in an order in which every source comes first; the first is the input, the last the output."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def input(self) -> Input:
+        """The picture."""
+        first = self.nodes[0]
+        assert isinstance(first, Input)
+        return first
+
+    @property
+    def output(self) -> str:
+        """Name of the output tensor."""
+        return self.nodes[-1].name
+
+    def node(self, name: str) -> Node:
+        """The node that makes the tensor ``name``."""
+        return next(node for node in self.nodes if node.name == name)
+
+    def readers(self, name: str) -> tuple[Node, ...]:
+        """The nodes that read the tensor ``name``."""
+        return tuple(node for node in self.nodes if name in node.sources)
+
+    def non_negative(self) -> set[str]:
+        """Names of the tensors that cannot hold a negative value: they are stored unsigned."""
+        found: set[str] = set()
+        for node in self.nodes:
+            from_sources = all(source in found for source in node.sources) and not isinstance(node, Conv)
+            if from_sources or isinstance(node, Relu) or (isinstance(node, Conv | Add) and node.relu):
+                found.add(node.name)
+        return found
+
+
+def apply_node(node: Node, operands: list[Tensor]) -> Tensor:
+    """The value of one node, in float; the input node has none."""
+    if isinstance(node, Conv):
+        x = F.conv2d(operands[0], node.weight, node.bias, padding=node.weight.shape[-1] // 2)
+        return F.relu(x) if node.relu else x
+    if isinstance(node, Add):
+        x = operands[0] + operands[1]
+        return F.relu(x) if node.relu else x
+    if isinstance(node, Relu):
+        return F.relu(operands[0])
+    if isinstance(node, DepthToSpace):
+        return F.pixel_shuffle(operands[0], node.block)
+    assert isinstance(node, Repeat)
+    return F.interpolate(operands[0], scale_factor=node.factor, mode="nearest")
+
+
+def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
+    """Every tensor of a graph by name, computed in float, for pictures (N, C, H, W)."""
+    values = {graph.input.name: x}
+    for node in graph.nodes[1:]:
+        values[node.name] = apply_node(node, [values[source] for source in node.sources])
+    return values
+
+
+def halo(graph: Graph) -> int:
+    """Input pixels on each side that an output pixel depends on."""
+    reach = {graph.input.name: 0.0}
+    scale = {graph.input.name: 1}
+    for node in graph.nodes[1:]:
+        first = node.sources[0]
+        grow = node.block if isinstance(node, DepthToSpace) else node.factor if isinstance(node, Repeat) else 1
+        scale[node.name] = scale[first] * grow
+        own = (node.weight.shape[-1] // 2) / scale[first] if isinstance(node, Conv) else 0.0
+        reach[node.name] = max(reach[source] for source in node.sources) + own
+    return int(torch.tensor(reach[graph.output]).ceil())

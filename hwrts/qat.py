@@ -1,0 +1,144 @@
+"""Quantisation-aware training modules, derived from the graph with Brevitas layers.
+
+Scales are powers of two everywhere: weights one per output channel (from the largest weight, so they follow
+the training), activations one per tensor (fixed by calibration), biases int32 on the accumulator's grid.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import brevitas.nn as qnn
+import torch
+from brevitas.inject.enum import RestrictValueType, ScalingImplType
+from brevitas.quant.fixed_point import (
+    Int8ActPerTensorFixedPoint,
+    Int8WeightPerChannelFixedPoint,
+    Uint8ActPerTensorFixedPoint,
+)
+from brevitas.quant.scaled_int import Int32Bias
+from torch import Tensor, nn
+
+from hwrts.fixed_point import PIXEL, Format
+from hwrts.graph import Add, Conv, Graph, Input, Node, apply_node, run_graph
+
+SMALLEST_WEIGHT_RANGE = 2.0**-7
+"""Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
+would gain nothing at 8-bit outputs, and would push the bias codes beyond the exact range of float32 (eq. 10)."""
+
+
+class QuantNetwork(nn.Module):
+    """A graph with every tensor and weight fake-quantised.
+
+    Args:
+        graph: The deploy form of a network; it gives the topology and the starting weights.
+        formats: Format of each tensor that has a quantiser: input, convolutions, additions.
+        weight_bits: Width of the weights, 2..8.
+    """
+
+    def __init__(self, graph: Graph, formats: dict[str, Format], weight_bits: int = 8) -> None:
+        super().__init__()
+        self.graph = graph
+        self.formats = formats
+        self.weight_bits = weight_bits
+        self.convs = nn.ModuleDict(
+            {node.name: _quant_conv(node, weight_bits) for node in graph.nodes if isinstance(node, Conv)}
+        )
+        self.quantisers = nn.ModuleDict({name: _quantiser(out) for name, out in formats.items()})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
+        return self.values(x)[self.graph.output]
+
+    def values(self, x: Tensor) -> dict[str, Tensor]:
+        """The fake-quantised value of every tensor by name; value * 2**frac is its integer code."""
+        quantised: dict[str, Any] = {self.graph.input.name: self.quantisers[self.graph.input.name](x)}
+        for node in self.graph.nodes[1:]:
+            quantised[node.name] = self.apply(node, [quantised[source] for source in node.sources])
+        return {name: tensor.value for name, tensor in quantised.items()}
+
+    def apply(self, node: Node, operands: list[Any]) -> Any:  # type: ignore[override]
+        """The QuantTensor of one node from the QuantTensors of its sources."""
+        if isinstance(node, Conv):
+            return self.quantisers[node.name](self.convs[node.name](operands[0]).value)
+        moved = apply_node(node, [operand.value for operand in operands])
+        if isinstance(node, Add):
+            return self.quantisers[node.name](moved)
+        return operands[0].set(value=moved)  # codes only change places
+
+
+def quantised_nodes(graph: Graph) -> tuple[Node, ...]:
+    """The nodes whose tensor has a quantiser of its own; moving codes needs none."""
+    return tuple(node for node in graph.nodes if isinstance(node, Input | Conv | Add))
+
+
+@torch.no_grad()
+def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8) -> dict[str, Format]:
+    """Choose the format of every quantised tensor: the power of two with the smallest squared error.
+
+    Input and output are on the pixel grid. No other LSB is finer than a pixel code's for signed tensors:
+    they are corrections of the picture, and range is worth more to them than a bit that is rounded away.
+
+    Args:
+        graph: The deploy form, with trained float weights.
+        batches: Pictures (N, C, H, W) in 0..1, of the kind the network will see.
+        activation_bits: Width of the activations, 2..8.
+    """
+    unsigned = graph.non_negative()
+    chosen: dict[str, Format] = {}
+    nodes = [node for node in quantised_nodes(graph) if node.name not in (graph.input.name, graph.output)]
+    candidates = {
+        node.name: [
+            Format(node.name not in unsigned, activation_bits, frac)
+            for frac in range(-4, (12 if node.name in unsigned else PIXEL.frac) + 1)
+        ]
+        for node in nodes
+    }
+    errors = {node.name: torch.zeros(len(candidates[node.name]), dtype=torch.float64) for node in nodes}
+    for batch in batches:
+        values = run_graph(graph, batch)
+        for node in nodes:
+            for i, out in enumerate(candidates[node.name]):
+                errors[node.name][i] += _squared_error(values[node.name], out)
+    for node in nodes:
+        chosen[node.name] = candidates[node.name][int(errors[node.name].argmin())]
+    return {graph.input.name: PIXEL, **chosen, graph.output: PIXEL}
+
+
+def _squared_error(x: Tensor, out: Format) -> float:
+    codes = (x * 2.0**out.frac).round_().clamp_(out.min, out.max)
+    return float((codes.mul_(2.0**-out.frac) - x).square_().sum(dtype=torch.float64))
+
+
+def _quant_conv(node: Conv, bits: int) -> nn.Module:
+    class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
+        bit_width = bits
+        scaling_min_val = SMALLEST_WEIGHT_RANGE
+
+    out_channels, in_channels, kernel, _ = node.weight.shape
+    conv = qnn.QuantConv2d(
+        in_channels, out_channels, kernel, padding=kernel // 2, weight_quant=WeightQuant, bias_quant=Int32Bias,
+        return_quant_tensor=True,
+    )  # fmt: skip
+    with torch.no_grad():
+        conv.weight.copy_(node.weight)
+        conv.bias.copy_(node.bias)
+    return conv  # type: ignore[no-any-return]
+
+
+def _quantiser(out: Format) -> nn.Module:
+    base = Int8ActPerTensorFixedPoint if out.signed else Uint8ActPerTensorFixedPoint
+    span = math.ldexp(1.0, out.bits - out.signed - out.frac)  # Brevitas divides it by 2**(bits - signed)
+
+    class ActQuant(base):  # type: ignore[misc, valid-type]
+        bit_width = out.bits
+        scaling_impl_type = ScalingImplType.CONST
+        scaling_init = span
+        restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+        min_val = -span if out.signed else 0.0
+        max_val = span
+
+    return qnn.QuantIdentity(act_quant=ActQuant, return_quant_tensor=True)  # type: ignore[no-any-return]
+
+
+__all__ = ["QuantNetwork", "calibrate", "quantised_nodes"]
