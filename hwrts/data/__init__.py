@@ -1,0 +1,29 @@
+"""Photographs in, training pairs out: reading, degrading, storing and cropping, in NumPy and Pillow alone."""
+
+from hwrts.data.crops import CropPlan, batch_indices, gather, plan_crops
+from hwrts.data.dataset import Photo, Split, find_photos, load_photo
+from hwrts.data.degrade import Kernel, degrade, downscale_by_2, to_codes, upscale_by_2
+from hwrts.data.images import list_images, read_image, write_image
+from hwrts.data.store import PhotoStore, build_store, open_store
+
+__all__ = [
+    "CropPlan",
+    "Kernel",
+    "Photo",
+    "PhotoStore",
+    "Split",
+    "batch_indices",
+    "build_store",
+    "degrade",
+    "downscale_by_2",
+    "find_photos",
+    "gather",
+    "list_images",
+    "load_photo",
+    "open_store",
+    "plan_crops",
+    "read_image",
+    "to_codes",
+    "upscale_by_2",
+    "write_image",
+]

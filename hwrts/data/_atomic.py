@@ -1,0 +1,61 @@
+"""Files that appear complete or not at all: written under a temporary name, then renamed."""
+
+import contextlib
+import errno
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from hwrts.errors import DataError
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, *, needed_bytes: int | None = None) -> Iterator[BinaryIO]:
+    """A binary file that becomes ``path`` when the block ends, and vanishes when the block raises.
+
+    The temporary name is in the same folder, because a rename is atomic only within one file system. It
+    starts with a dot and ends in ``.tmp``, so that no listing of images or arrays takes it for a finished
+    file.
+
+    Args:
+        path: The final name; an existing file is replaced.
+        needed_bytes: Size of what will be written, if known, for the message when the disk is full.
+
+    Raises:
+        DataError: The folder is missing or not writable, or the disk is full.
+    """
+    # Not tempfile: it creates files that only their owner may read, whatever the umask says.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(_reason(path, error, needed_bytes)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_free_space(folder: Path, needed_bytes: int) -> None:
+    """Raise DataError when ``folder`` (which must exist) has less than ``needed_bytes`` free."""
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise DataError(_disk_full(folder, needed_bytes, free))
+
+
+def _reason(path: Path, error: OSError, needed_bytes: int | None) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _disk_full(path.parent, needed_bytes, shutil.disk_usage(path.parent).free)
+    if not path.parent.is_dir():
+        return f"{path}: the folder {path.parent} does not exist; create it or choose another place"
+    return f"{path}: can't be written ({error.strerror or error}); choose a folder that is writable"
+
+
+def _disk_full(folder: Path, needed: int | None, free: int) -> str:
+    need = "more bytes than that are" if needed is None else f"{needed:,} bytes are"
+    return (
+        f"{folder}: disk full, {need} needed and {free:,} are free; free some space or choose another folder"
+    )

@@ -1,0 +1,180 @@
+"""From an original to its degraded half-size version, without shifting its brightness.
+
+Pillow resizes uint8 images in two passes and rounds half UP after each. Halving makes ties in every second
+value, so its BOX brightens a photograph by up to 0.45 codes and its BILINEAR by 0.12. A network trained on
+such pairs learns to darken by as much, and recurrent training applies that once more in every stage: the
+picture drifts and the differences between stages never settle. Hence: resize in float (Pillow's mode "F", no
+rounding inside), then round once, half to even.
+
+Letters: H rows, W columns.
+"""
+
+import io
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
+
+from hwrts.errors import DataError
+
+Kernel = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
+
+_RESAMPLING: dict[Kernel, Image.Resampling] = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def downscale_by_2(pixels: NDArray[np.uint8] | NDArray[np.float32], kernel: Kernel) -> NDArray[np.float32]:
+    """Half-size picture in float: out[y] = sum over rows r of w[y, r] * in[r], and the same along the width.
+
+    The weights are w[y, r] = kernel((r + 0.5 - (2y + 1)) / 2), normalised to sum 1.
+
+    This is THE down-scaler: it makes the LR input and is the D of recurrent training. It is antialiased (the
+    kernel is stretched by 2), has half-pixel centres, and renormalises the kernel at the picture's borders.
+
+    An output depends on at most 6 input pixels either side (lanczos: 3 lobes times 2), computed in the same
+    order wherever it is. So a band cut at an even offset with 8 extra rows or columns gives the identical
+    bytes inside.
+
+    Args:
+        pixels: (H, W, 3) uint8, or float32 in the same unit (codes). H and W even.
+        kernel: "box" averages 2x2 pixels; "bilinear" is a triangle, "lanczos" the sharpest and may overshoot.
+
+    Returns:
+        (H/2, W/2, 3) float32, not clipped.
+
+    Raises:
+        DataError: Another shape or dtype, an odd size, or an unknown kernel.
+
+    >>> downscale_by_2(np.array([[[0] * 3, [1] * 3], [[0] * 3, [1] * 3]], np.uint8), "box").tolist()
+    [[[0.5, 0.5, 0.5]]]
+    """
+    _check_picture(pixels)
+    height, width = pixels.shape[:2]
+    if height % 2 or width % 2:
+        raise DataError(f"a picture of {width}x{height} can't be halved; crop it to an even width and height")
+    return _resize(pixels, height // 2, width // 2, kernel)  # (H/2, W/2, 3)
+
+
+def upscale_by_2(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], kernel: Kernel = "bicubic"
+) -> NDArray[np.float32]:
+    """Double-size picture in float; the default is the bicubic baseline that networks are measured against.
+
+    Args:
+        pixels: (H, W, 3) uint8, or float32 in the same unit (codes).
+        kernel: Interpolation; "box" repeats pixels.
+
+    Returns:
+        (2H, 2W, 3) float32, not clipped.
+
+    Raises:
+        DataError: Another shape or dtype, or an unknown kernel.
+    """
+    _check_picture(pixels)
+    height, width = pixels.shape[:2]
+    return _resize(pixels, 2 * height, 2 * width, kernel)  # (2H, 2W, 3)
+
+
+def to_codes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Pixel codes of a float picture: clip to 0..255, then round half to even.
+
+    The one place where pictures are rounded.
+
+    Raises:
+        DataError: A value is NaN or infinite.
+
+    >>> to_codes(np.array([-3.0, 0.5, 1.5, 2.5, 254.5, 300.0])).tolist()
+    [0, 0, 2, 2, 254, 255]
+    """
+    # Clipping would hide an infinity, and NaN has no code: either means that the values before are wrong.
+    if not np.isfinite(x).all():
+        raise DataError(
+            "a picture has NaN or infinite values; the network that made it diverged, lower its step size"
+        )
+    codes: NDArray[np.uint8] = np.rint(np.clip(x, 0.0, 255.0)).astype(np.uint8)
+    return codes
+
+
+def degrade(
+    pixels: NDArray[np.uint8], *, jpeg: int | tuple[int, int] | None, kernel: Kernel, seed: int
+) -> NDArray[np.uint8]:
+    """The LR picture of an original: JPEG compression at full size, then halved, then rounded to codes.
+
+    The JPEG has Pillow's default chroma subsampling 4:2:0 (colour at half size), as cameras and broadcast
+    material do.
+
+    Args:
+        pixels: (H, W, 3) uint8, H and W even.
+        jpeg: Quality 1..100, or a range (low, high) from which one quality is drawn uniformly, both ends
+            included; None leaves JPEG out.
+        kernel: Of `downscale_by_2`.
+        seed: Decides the quality within a range; without a range it has no effect.
+
+    Returns:
+        (H/2, W/2, 3) uint8.
+
+    Raises:
+        DataError: As `downscale_by_2`; or a quality outside 1..100; or a side too long for JPEG (65,535).
+    """
+    if pixels.dtype != np.uint8:
+        raise DataError(f"pixels to degrade are {pixels.dtype}; give uint8 codes")
+    _check_picture(pixels)
+    quality = _draw_quality(jpeg, seed)
+    if quality is not None:
+        pixels = _through_jpeg(pixels, quality)
+    return to_codes(downscale_by_2(pixels, kernel))  # (H/2, W/2, 3)
+
+
+def _resize(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], height: int, width: int, kernel: Kernel
+) -> NDArray[np.float32]:
+    resampling = _RESAMPLING.get(kernel)
+    if resampling is None:
+        raise DataError(f"kernel '{kernel}' is unknown; use one of {', '.join(get_args(Kernel))}")
+    out = np.empty((height, width, 3), np.float32)
+    for channel in range(3):  # mode "F" has one channel
+        plane = Image.fromarray(np.ascontiguousarray(pixels[:, :, channel], dtype=np.float32))  # (H, W)
+        out[:, :, channel] = np.asarray(plane.resize((width, height), resampling))
+    return out
+
+
+def _check_picture(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    if (
+        pixels.dtype not in (np.uint8, np.float32)
+        or pixels.ndim != 3
+        or pixels.shape[2] != 3
+        or pixels.size == 0
+    ):
+        raise DataError(
+            f"a picture is {pixels.dtype} {pixels.shape}; give uint8 or float32 (height, width, 3)"
+        )
+
+
+def _draw_quality(jpeg: int | tuple[int, int] | None, seed: int) -> int | None:
+    if jpeg is None:
+        return None
+    low, high = (jpeg, jpeg) if isinstance(jpeg, int) else jpeg
+    if not 1 <= low <= high <= 100:
+        raise DataError(
+            f"JPEG quality {jpeg} is not allowed; give 1..100, a range (low, high) of it, or none"
+        )
+    return int(np.random.default_rng(seed).integers(low, high, endpoint=True))
+
+
+def _through_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    if max(height, width) > 65_535:  # 16-bit fields in the JPEG header
+        raise DataError(
+            f"a picture of {width}x{height} is too large for JPEG; use sides up to 65535 or no JPEG"
+        )
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality)
+    # Not Image.open: it warns of a decompression bomb at 89 megapixels, and this file is our own.
+    with JpegImagePlugin.JpegImageFile(buffer) as image:
+        return np.array(image, dtype=np.uint8)  # (H, W, 3)

@@ -1,0 +1,268 @@
+"""Decoded photographs as memory-mapped arrays on disk, so that memory stays bounded however many there are.
+
+Layout of the folder, n being the position in the store:
+
+    index.json          names and shapes; written last, so a folder without it is an interrupted build
+    hr/00000.npy        (H, W, 3) uint8, the original cropped to even H and W
+    lr/00000.npy        (H/2, W/2, 3) uint8, degraded
+    <kind>/00000.npy    (H, W, 3) uint8, added later, such as target1
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.data._atomic import atomic_file, check_free_space
+from hwrts.data.dataset import Photo, load_photo
+from hwrts.data.degrade import Kernel, degrade
+from hwrts.data.images import image_size
+from hwrts.errors import DataError
+
+_INDEX = "index.json"
+_UNFINISHED = "unfinished"  # an empty file: this folder is ours to clear when a build was interrupted
+_VERSION = 1
+_SOURCE_KINDS = ("hr", "lr")
+_KIND_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+_BYTES_PER_PIXEL = 3.75  # hr has 3 bytes a pixel, lr a quarter of that
+_EMBEDDED_PIXELS = 741 * 500  # the largest embedded photograph
+_FILE_OVERHEAD = 2 * 4096  # headers, and the last block of two files
+
+
+@dataclass(frozen=True)
+class PhotoStore:
+    """A complete store: its folder, the photographs' names, and the (H, W) of their hr arrays, both even."""
+
+    folder: Path
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+
+    def array(self, i: int, kind: str) -> NDArray[np.uint8]:
+        """Read-only memory map of one picture; only the parts that are indexed are read.
+
+        Args:
+            i: Position in the store, 0..len(names)-1.
+            kind: "hr" (H, W, 3), "lr" (H/2, W/2, 3), or a kind that was written, (H, W, 3).
+
+        Raises:
+            DataError: No such picture or kind, or the file is damaged.
+        """
+        path = self._path(i, kind)
+        try:
+            pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{path}: the store has no '{kind}' of '{self.names[i]}'; write it first"
+            ) from error
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path}: damaged array ({error}); build the store again") from error
+        if pixels.dtype != np.uint8 or pixels.shape != self._shape(i, kind):
+            found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
+            raise DataError(f"{path}: holds {found} where {wanted} belongs; build the store again")
+        return pixels
+
+    def write(self, i: int, kind: str, pixels: NDArray[np.uint8]) -> None:
+        """Add or replace one picture of a kind; it appears complete or not at all.
+
+        Raises:
+            DataError: Not uint8 of that kind's shape (see `array`), no such picture, a bad name, or a full
+                disk.
+        """
+        path = self._path(i, kind)
+        if pixels.dtype != np.uint8 or pixels.shape != self._shape(i, kind):
+            found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
+            raise DataError(f"'{kind}' of '{self.names[i]}' is {found}; give {wanted}")
+        _write_array(path, pixels)
+
+    def has(self, kind: str) -> bool:
+        """Whether this kind is there for all photographs."""
+        return all(self._path(i, kind).is_file() for i in range(len(self.names)))
+
+    def drop(self, kind: str) -> None:
+        """Delete all pictures of a kind; nothing happens if there are none.
+
+        Raises:
+            DataError: "hr" and "lr", without which this is no store; or the files can't be deleted.
+        """
+        if kind in _SOURCE_KINDS:
+            raise DataError(
+                f"'{kind}' can't be dropped, the store needs it; delete the folder {self.folder} instead"
+            )
+        _remove_folder(self._path(0, kind).parent)
+
+    def _path(self, i: int, kind: str) -> Path:
+        if not 0 <= i < len(self.names):
+            raise DataError(f"{self.folder}: no picture {i}; the store has 0..{len(self.names) - 1}")
+        if not _KIND_PATTERN.fullmatch(kind):  # it becomes a folder name: no separators, no dots
+            raise DataError(f"kind '{kind}' is not allowed; use small letters, digits and _, such as target1")
+        return self.folder / kind / f"{i:05d}.npy"
+
+    def _shape(self, i: int, kind: str) -> tuple[int, int, int]:
+        height, width = self.shapes[i]
+        return (height // 2, width // 2, 3) if kind == "lr" else (height, width, 3)
+
+
+def open_store(folder: Path) -> PhotoStore:
+    """Open a store that `build_store` completed.
+
+    Raises:
+        DataError: No store, an interrupted build, or a damaged index.
+    """
+    path = folder / _INDEX
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if index["version"] != _VERSION:
+            raise DataError(
+                f"{path}: version {index['version']}, this program reads {_VERSION}; build the store again"
+            )
+        names = tuple(str(name) for name in index["names"])
+        shapes = tuple((int(height), int(width)) for height, width in index["shapes"])
+    except FileNotFoundError as error:
+        raise DataError(f"{folder}: no complete photo store (no {_INDEX}); build it (again)") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: damaged index ({error}); build the store again") from error
+    store = PhotoStore(folder, names, shapes)
+    if not names or len(names) != len(shapes) or not all(store.has(kind) for kind in _SOURCE_KINDS):
+        raise DataError(f"{folder}: the photo store lacks some of its pictures; build it again")
+    return store
+
+
+def build_store(
+    photos: Sequence[Photo],
+    folder: Path,
+    *,
+    jpeg: int | tuple[int, int] | None,
+    kernel: Kernel,
+    seed: int,
+    strict: bool,
+    min_size: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[PhotoStore, tuple[tuple[str, str], ...]]:
+    """Decode each photograph once and write its original and its degraded version.
+
+    An older or interrupted store in the folder is replaced. One photograph is in memory at a time.
+
+    Args:
+        photos: What to store; names should be distinct.
+        folder: Is created; must be empty or hold a store.
+        jpeg: As in `degrade`. The seed of photograph k of ``photos`` is seed + k, counting skipped ones too:
+            a file that breaks does not change the degradation of the others.
+        kernel: As in `degrade`.
+        seed: See ``jpeg``.
+        strict: Raise on the first unusable photograph instead of skipping it.
+        min_size: Least width and height after cropping to even sizes (2 if less is given).
+        progress: Called with (done, total) after each photograph, or None.
+
+    Returns:
+        The store, and (name, reason) of each photograph that was skipped.
+
+    Raises:
+        DataError: Nothing usable, the folder holds something else or can't be written, the disk is full, bad
+            ``jpeg`` or ``kernel``; with ``strict`` also any unusable photograph.
+    """
+    if not photos:
+        raise DataError(f"{folder}: no photographs to store; give at least one")
+    _clear(folder)
+    check_free_space(folder, _estimate_bytes(photos))
+
+    names: list[str] = []
+    shapes: list[tuple[int, int]] = []
+    skipped: list[tuple[str, str]] = []
+    for k, photo in enumerate(photos):
+        try:
+            hr = _load_even(photo, max(min_size, 2))  # (H, W, 3)
+        except DataError as error:
+            if strict:
+                raise
+            skipped.append((photo.name, str(error)))
+        else:
+            file = f"{len(names):05d}.npy"
+            _write_array(folder / "hr" / file, hr)
+            _write_array(folder / "lr" / file, degrade(hr, jpeg=jpeg, kernel=kernel, seed=seed + k))
+            names.append(photo.name)
+            shapes.append((hr.shape[0], hr.shape[1]))
+        if progress is not None:
+            progress(k + 1, len(photos))
+    if not names:
+        raise DataError(f"none of {len(photos)} photographs is usable; the first: {skipped[0][1]}")
+
+    made = {"jpeg": jpeg, "kernel": kernel, "seed": seed, "skipped": skipped}  # for the reader of the file
+    index = {"version": _VERSION, "names": names, "shapes": shapes, **made}
+    with atomic_file(folder / _INDEX) as out:
+        out.write(json.dumps(index, indent=1).encode())
+    (folder / _UNFINISHED).unlink(missing_ok=True)
+    return PhotoStore(folder, tuple(names), tuple(shapes)), tuple(skipped)
+
+
+def _load_even(photo: Photo, min_size: int) -> NDArray[np.uint8]:
+    pixels = load_photo(photo)
+    height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
+    if min(height, width) < min_size:
+        where = photo.path or photo.name
+        found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise DataError(
+            f"{where}: {found} is too small; both sides must be {min_size} or more, cropped to even"
+        )
+    return np.ascontiguousarray(pixels[:height, :width])  # (H, W, 3)
+
+
+def _write_array(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """A .npy file, atomically; not by ndarray.tofile, whose error does not say that the disk is full."""
+    pixels = np.ascontiguousarray(pixels)
+    _make_folder(path.parent)
+    with atomic_file(path, needed_bytes=pixels.nbytes) as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(pixels))
+        file.write(pixels.data)
+
+
+def _estimate_bytes(photos: Sequence[Photo]) -> int:
+    total = 0.0
+    for photo in photos:
+        try:
+            height, width = (1, _EMBEDDED_PIXELS) if photo.path is None else image_size(photo.path)
+        except DataError:
+            continue  # reported when it is decoded
+        total += height * width * _BYTES_PER_PIXEL + _FILE_OVERHEAD
+    return int(total)
+
+
+def _clear(folder: Path) -> None:
+    """An empty folder marked as unfinished. Never deletes anything but a store."""
+    _make_folder(folder)
+    entries = sorted(entry.name for entry in folder.iterdir())
+    if entries and _INDEX not in entries and _UNFINISHED not in entries:
+        raise DataError(
+            f"{folder}: is not empty and no photo store ('{entries[0]}' is in it); choose another folder"
+        )
+    with atomic_file(folder / _UNFINISHED):
+        pass  # before the index goes, so that at no moment the folder looks like somebody else's
+    (folder / _INDEX).unlink(missing_ok=True)
+    for entry in folder.iterdir():
+        if entry.is_dir() and _KIND_PATTERN.fullmatch(entry.name):
+            _remove_folder(entry)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: can't be created ({error.strerror or error}); choose another folder"
+        ) from error
+
+
+def _remove_folder(folder: Path) -> None:
+    if not folder.exists():
+        return
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: can't be deleted ({error.strerror or error}); check its permissions"
+        ) from error
