@@ -12,12 +12,13 @@ from .bounds import (
     network_bounds,
     pair_can_saturate_int16,
 )
+from .conv import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding, requantize
-from .run import run, run_all, run_layer
+from .run import RunPath, run, run_all, run_layer
 
 __all__ = [
     "FLOAT32_LIMIT",
@@ -35,7 +36,9 @@ __all__ = [
     "Network",
     "Repeat",
     "Rounding",
+    "RunPath",
     "attack_input",
+    "conv_accumulate",
     "conv_bounds",
     "load_network",
     "network_bounds",

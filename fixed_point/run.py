@@ -14,11 +14,11 @@ from .network import Add, Conv, DepthToSpace, Layer, Network
 from .rearrange import depth_to_space, repeat
 from .requantize import requantize
 
-Path = Literal["int64", "fast"]
+RunPath = Literal["int64", "fast"]
 Codes = NDArray[np.integer]
 
 
-def run(network: Network, codes: Codes | Mapping[str, Codes], path: Path = "fast") -> Codes:
+def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> Codes:
     """The output codes (H', W', C') of a network for one picture.
 
     Args:
@@ -39,7 +39,7 @@ def run(network: Network, codes: Codes | Mapping[str, Codes], path: Path = "fast
     return tensors[network.output]
 
 
-def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: Path = "fast") -> dict[str, Codes]:
+def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> dict[str, Codes]:
     """The codes of every tensor by name, inputs included; arguments and errors as in :func:`run`."""
     tensors = _checked_inputs(network, codes)
     for layer in network.layers:
@@ -47,7 +47,7 @@ def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: Path = "
     return tensors
 
 
-def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path: Path) -> Codes:
+def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path: RunPath) -> Codes:
     """The codes that one layer makes of the codes of its sources."""
     if isinstance(layer, Conv):
         x, source = tensors[layer.source], network.formats[layer.source]

@@ -19,8 +19,10 @@ from brevitas.quant.fixed_point import (
 from brevitas.quant.scaled_int import Int32Bias
 from torch import Tensor, nn
 
-from hwrts.fixed_point import PIXEL, Format
-from hwrts.graph import Add, Conv, Graph, Input, Node, apply_node, run_graph
+from hwrts import fixed_point
+from hwrts.export.lower import lower_conv
+from hwrts.fixed_point import PIXEL, Format, Layer, Network
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, apply_node, run_graph
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
@@ -57,6 +59,29 @@ class QuantNetwork(nn.Module):
             quantised[node.name] = self.apply(node, [quantised[source] for source in node.sources])
         return {name: tensor.value for name, tensor in quantised.items()}
 
+    def single(self, name: str, operands: dict[str, Tensor]) -> Tensor:
+        """The fake-quantised value of one tensor, fed with given values of its sources."""
+        node = self.graph.node(name)
+        quantised = [self.quantisers[self._origin(source)](operands[source]) for source in node.sources]
+        return self.apply(node, quantised).value  # type: ignore[no-any-return]
+
+    def lower(self) -> Network:
+        """The integers that this module computes with.
+
+        Raises:
+            HwrtsError: A scale that is not a power of two, or weights of a training that diverged.
+        """
+        lowered = {node.name: self.formats[self._origin(node.name)] for node in self.graph.nodes}
+        first = self.graph.input
+        inputs = (fixed_point.Input(first.name, first.channels, lowered[first.name]),)
+        return Network(inputs, tuple(_lower_node(node, lowered, self.convs) for node in self.graph.nodes[1:]))
+
+    def _origin(self, name: str) -> str:
+        """The tensor whose quantiser made the codes of ``name``: moving codes keeps their format."""
+        while name not in self.formats:
+            name = self.graph.node(name).sources[0]
+        return name
+
     def apply(self, node: Node, operands: list[Any]) -> Any:  # type: ignore[override]
         """The QuantTensor of one node from the QuantTensors of its sources."""
         if isinstance(node, Conv):
@@ -65,6 +90,18 @@ class QuantNetwork(nn.Module):
         if isinstance(node, Add):
             return self.quantisers[node.name](moved)
         return operands[0].set(value=moved)  # codes only change places
+
+
+def _lower_node(node: Node, lowered: dict[str, Format], convs: nn.ModuleDict) -> Layer:
+    if isinstance(node, Conv):
+        source = node.sources[0]
+        return lower_conv(convs[node.name], node.name, source, lowered[source], lowered[node.name])
+    if isinstance(node, Add):
+        return fixed_point.Add(node.name, node.sources, lowered[node.name])
+    if isinstance(node, DepthToSpace):
+        return fixed_point.DepthToSpace(node.name, node.sources[0], node.block)
+    assert isinstance(node, Repeat)  # the deploy form has no other operators
+    return fixed_point.Repeat(node.name, node.sources[0], node.factor)
 
 
 def quantised_nodes(graph: Graph) -> tuple[Node, ...]:
@@ -140,5 +177,3 @@ def _quantiser(out: Format) -> nn.Module:
 
     return qnn.QuantIdentity(act_quant=ActQuant, return_quant_tensor=True)  # type: ignore[no-any-return]
 
-
-__all__ = ["QuantNetwork", "calibrate", "quantised_nodes"]

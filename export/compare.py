@@ -1,0 +1,103 @@
+"""Comparing codes: exact, counted, and explained down to the accumulator."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.fixed_point import Conv, Layer, Network, Rounding, conv_accumulate
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first code that differs, with everything an RTL engineer asks next.
+
+    Attributes:
+        stimulus: Name of the input.
+        index: (row, column, channel).
+        expected: Code of the int64 definition.
+        found: Code of the witness.
+        accumulator: Exact accumulator there (convolutions), else None.
+        shift: Bits dropped there (convolutions), else None.
+        rounding: Tie rule.
+    """
+
+    stimulus: str
+    index: tuple[int, int, int]
+    expected: int
+    found: float
+    accumulator: int | None
+    shift: int | None
+    rounding: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One witness at one layer over all stimuli so far.
+
+    Attributes:
+        witness: Name of the witness.
+        mode: "single": fed the definition's own codes; "entire": fed by its own predecessors.
+        layer: Name of the tensor.
+        compared: Codes compared.
+        mismatches: Codes that differ, non-finite and non-integer ones included.
+        largest: Largest difference in codes.
+        first: The first difference, if any.
+    """
+
+    witness: str
+    mode: str
+    layer: str
+    compared: int = 0
+    mismatches: int = 0
+    largest: float = 0.0
+    first: Difference | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for verify.json."""
+        return asdict(self)
+
+
+def compare(
+    row: Row, network: Network, stimulus: str, expected: NDArray[Any], found: NDArray[Any] | None,
+    operands: Mapping[str, NDArray[Any]],
+) -> Row:  # fmt: skip
+    """A row with one more stimulus counted. Exact equality is the only agreement.
+
+    Args:
+        row: Counts so far.
+        network: The network, for the explanation of a first difference.
+        stimulus: Name of the input.
+        expected: Codes (H, W, C) of the definition.
+        found: Codes of the witness; None or another shape counts as all different.
+        operands: The definition's codes of the layer's sources.
+    """
+    if found is None or found.shape != expected.shape:
+        found = np.full(expected.shape, np.nan)
+    differs = ~(found == expected)  # not "!=": a NaN must count
+    count = int(np.count_nonzero(differs))
+    row = replace(row, compared=row.compared + expected.size, mismatches=row.mismatches + count)
+    if not count:
+        return row
+    distance = np.abs(np.where(differs, found.astype(np.float64) - expected, 0.0))
+    largest = float(np.nan_to_num(distance, nan=np.inf).max())
+    first = row.first or _explain(network, row.layer, stimulus, expected, found, differs, operands)
+    return replace(row, largest=max(row.largest, largest), first=first)
+
+
+def _explain(
+    network: Network, layer: str, stimulus: str, expected: NDArray[Any], found: NDArray[Any],
+    differs: NDArray[np.bool_], operands: Mapping[str, NDArray[Any]],
+) -> Difference:  # fmt: skip
+    y, x, channel = (int(i) for i in np.argwhere(differs)[0])
+    made: Layer = network.layer(layer)
+    accumulator = shift = None
+    if isinstance(made, Conv):
+        acc = conv_accumulate(operands[made.source], made.weight_i8, made.bias_i32)
+        accumulator = int(acc[y, x, channel])
+        shift = int(network.formats[made.source].frac + made.weight_frac[channel] - made.out.frac)
+    rounding: Rounding = network.rounding
+    value = float(found[y, x, channel])
+    return Difference(stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding.value)

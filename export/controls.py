@@ -1,0 +1,76 @@
+"""Negative controls: deliberate errors that the comparison must find, or its verdict is worth nothing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.export.compare import Row, compare
+from hwrts.export.witness import NumpyWitness
+from hwrts.fixed_point import Conv, Layer, Network, Rounding, run_layer
+
+
+def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """Run each deliberate error through the same comparison as the witnesses.
+
+    - one flipped weight bit (the lowest) in each convolution,
+    - another rounding rule (half up for half to even) on accumulators that are exact ties.
+
+    Args:
+        network: The network that is verified.
+        tensors: The definition's codes of a photograph, every tensor by name.
+
+    Returns:
+        For each control its name, the codes compared, the mismatches, and whether it was caught.
+    """
+    controls = []
+    for conv in network.convs:
+        broken = _replace_layer(network, _flip_bit(conv, tensors))
+        controls.append(_control(f"flipped weight bit in {conv.name}", network, broken, conv, tensors))
+    tied = next((conv for conv in network.convs if _shifts(network, conv).max() >= 1), None)
+    if tied is not None:  # without a single shift there is no rounding to get wrong
+        ties = _with_ties(network, tied)
+        other = Rounding.HALF_UP if network.rounding is Rounding.HALF_EVEN else Rounding.HALF_EVEN
+        honest = _replace_layer(network, ties)
+        broken = Network(honest.inputs, honest.layers, other)
+        controls.append(_control(f"rounding {other.value} in {tied.name}, built ties", honest, broken, ties, tensors))
+    return controls
+
+
+def _control(
+    name: str, network: Network, broken: Network, layer: Conv, tensors: Mapping[str, NDArray[Any]]
+) -> dict[str, Any]:
+    expected = run_layer(network, layer, tensors, "int64")
+    found = NumpyWitness(broken, "int64").single(layer.name, tensors)
+    row = compare(Row("control", "single", layer.name), network, name, expected, found, tensors)
+    return {"name": name, "compared": row.compared, "mismatches": row.mismatches, "caught": row.mismatches > 0}
+
+
+def _flip_bit(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> Conv:
+    """Flip bit 0 of one weight, where the codes are busiest: in a channel that is never 0 it must show."""
+    busiest_in = int(np.abs(tensors[conv.source].astype(np.int64)).sum(axis=(0, 1)).argmax())
+    busiest_out = int(tensors[conv.name].astype(np.float64).std(axis=(0, 1)).argmax())
+    weight = conv.weight_i8.copy()
+    centre = weight.shape[2] // 2
+    limit = (1 << (conv.weight_bits - 1)) - 1
+    flipped = int(weight[busiest_out, busiest_in, centre, centre]) ^ 1
+    weight[busiest_out, busiest_in, centre, centre] = flipped if abs(flipped) <= limit else flipped - 2 * np.sign(flipped)
+    return replace(conv, weight_i8=weight)
+
+
+def _with_ties(network: Network, conv: Conv) -> Conv:
+    """The layer with weights 0 and biases half an LSB: each accumulator is a tie between codes 0 and 1."""
+    shift = _shifts(network, conv)
+    bias = np.where(shift >= 1, np.int64(1) << np.maximum(shift - 1, 0), 0).astype(np.int32)
+    return replace(conv, weight_i8=np.zeros_like(conv.weight_i8), bias_i32=bias)
+
+
+def _shifts(network: Network, conv: Conv) -> NDArray[np.int64]:
+    return network.formats[conv.source].frac + conv.weight_frac.astype(np.int64) - conv.out.frac
+
+
+def _replace_layer(network: Network, layer: Layer) -> Network:
+    layers = tuple(layer if old.name == layer.name else old for old in network.layers)
+    return Network(network.inputs, layers, network.rounding)

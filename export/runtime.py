@@ -1,0 +1,57 @@
+"""ONNX Runtime sessions whose integer arithmetic is exact, and what they made of the file."""
+
+import collections
+import tempfile
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+from hwrts.fixed_point import Add, Network
+
+_FUSED_FLOAT = ("Conv", "FusedConv", "Add", "Sum")
+
+
+def open_session(model: bytes, *, fused: bool = True, exact: bool = True, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """A CPU session.
+
+    Args:
+        model: Serialised ONNX.
+        fused: Let ONNX Runtime fuse QDQ into integer operators; False computes between Q and DQ in float.
+        exact: On x86 without VNNI, the default int8 kernel saturates pairs of products at int16 (eq. 14);
+            this asks for the kernel that does not. Without effect on other CPUs.
+        threads: Threads of one operator; None takes all cores.
+    """
+    options = _options(fused=fused, exact=exact)
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def census(model: bytes) -> dict[str, int]:
+    """How often each operator stands in the graph that ONNX Runtime executes after its optimisations."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        options = _options(fused=True, exact=True)
+        options.optimized_model_filepath = str(path)
+        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        optimised = onnx.load(path)
+    return dict(sorted(collections.Counter(node.op_type for node in optimised.graph.node).items()))
+
+
+def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
+    """What keeps the optimised graph from being integer throughout; empty if it is."""
+    adds = sum(isinstance(layer, Add) for layer in network.layers)
+    expected = {"QLinearConv": len(network.convs), "QLinearAdd": adds}
+    problems = [f"{op}: {counts.get(op, 0)} of {count}" for op, count in expected.items() if counts.get(op, 0) != count]
+    return problems + [f"float {op}: {counts[op]}" for op in _FUSED_FLOAT if op in counts]
+
+
+def _options(*, fused: bool, exact: bool) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # warnings about fusions would go to the user's terminal
+    if not fused:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    if exact:
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return options

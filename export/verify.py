@@ -1,0 +1,208 @@
+"""The verdict: every witness, every layer, alone and in sequence, on every stimulus, without tolerance."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from hwrts.export.compare import Row, compare
+from hwrts.export.controls import negative_controls
+from hwrts.export.runtime import census, float_islands, open_session
+from hwrts.export.stimuli import noise_codes, synthetic_pictures
+from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
+from hwrts.fixed_point import (
+    Network,
+    attack_input,
+    conv_accumulate,
+    network_bounds,
+    pair_can_saturate_int16,
+    run_all,
+    run_layer,
+)
+
+SMALL_PIXELS = 2500
+"""onnx.reference computes in slow Python: it is shown pictures of at most this many pixels."""
+
+
+@dataclass
+class Verdict:
+    """What was compared and what differed; see :meth:`as_json` for the file's form."""
+
+    rows: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+    controls: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> int:
+        """Codes compared, over all witnesses, layers and stimuli."""
+        return sum(row.compared for row in self.rows.values())
+
+    @property
+    def mismatches(self) -> int:
+        """Codes that differ."""
+        return sum(row.mismatches for row in self.rows.values())
+
+    @property
+    def passed(self) -> bool:
+        """Something was compared everywhere, nothing differed, each control was caught, no other problem."""
+        complete = bool(self.rows) and all(row.compared for row in self.rows.values())
+        caught = bool(self.controls) and all(control["caught"] for control in self.controls)
+        return complete and caught and self.mismatches == 0 and not self.problems
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of verify.json; rows with most mismatches first."""
+        rows = sorted(self.rows.values(), key=lambda row: -row.mismatches)
+        return {
+            "schema": "hwrts.verify", "schema_version": 1,
+            "passed": self.passed, "compared": self.compared, "mismatches": self.mismatches, "tolerance": 0,
+            "problems": self.problems, "controls": self.controls, **self.facts,
+            "rows": [row.as_json() for row in rows],
+        }  # fmt: skip
+
+
+def verify(
+    network: Network,
+    model: bytes,
+    photographs: Mapping[str, NDArray[np.uint8]],
+    witnesses: Sequence[Witness] = (),
+    *,
+    layers: Iterable[str] | None = None,
+    stimuli: Iterable[str] | None = None,
+) -> Verdict:
+    """Compare every witness with the int64 definition, exactly.
+
+    Args:
+        network: The integer network: the definition.
+        model: Bytes of the ONNX file that will be handed over.
+        photographs: Pictures (H, W, 3) uint8 by name.
+        witnesses: More of them, beside the NumPy fast path, ONNX Runtime fused and unfused, and
+            onnx.reference: the fake-quantised torch module.
+        layers: Only these layers; None for all.
+        stimuli: Only these pictures; None for all.
+    """
+    start = time.perf_counter()
+    verdict = Verdict()
+    everyone: list[Witness] = [NumpyWitness(network, "fast"), *onnx_witnesses(network), *witnesses]
+    wanted = [layer.name for layer in network.layers if layers is None or layer.name in set(layers)]
+    pictures = {**photographs, **synthetic_pictures()}
+    if stimuli is not None:
+        pictures = {name: pictures[name] for name in pictures if name in set(stimuli)}
+    definition = {name: run_all(network, picture, "int64") for name, picture in pictures.items()}
+    for witness in everyone:
+        for mode in ("entire", "single"):
+            for layer in wanted:
+                verdict.rows[witness.name, mode, layer] = Row(witness.name, mode, layer)
+        _compare_entire(verdict, network, witness, pictures, definition, wanted)
+        _compare_single(verdict, network, witness, definition, wanted)
+    _compare_file(verdict, network, model, pictures, definition)
+    _check_attacks(verdict, network)
+    if definition:
+        verdict.controls = negative_controls(network, next(iter(definition.values())))
+    counts = census(model)
+    verdict.problems += [f"ONNX Runtime keeps a float island: {island}" for island in float_islands(network, counts)]
+    verdict.facts |= {
+        "census": counts,
+        "stimuli": {name: list(picture.shape) for name, picture in pictures.items()},
+        "bounds": _bounds(network),
+        "int16_pairs_can_saturate": [conv.name for conv in network.convs if pair_can_saturate_int16(conv)],
+        "rounding": network.rounding.value,
+        "formats": {name: str(out) for name, out in network.formats.items()},
+        "default_session_mismatches": _default_session(model, network, pictures, definition),
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+    return verdict
+
+
+def _compare_entire(
+    verdict: Verdict, network: Network, witness: Witness, pictures: Mapping[str, NDArray[np.uint8]],
+    definition: Mapping[str, Mapping[str, NDArray[Any]]], layers: Sequence[str],
+) -> None:  # fmt: skip
+    for stimulus, picture in pictures.items():
+        if witness.small_only and picture.shape[0] * picture.shape[1] > SMALL_PIXELS:
+            continue
+        found, expected = witness.entire(picture), definition[stimulus]
+        for layer in layers:
+            key = (witness.name, "entire", layer)
+            verdict.rows[key] = compare(verdict.rows[key], network, stimulus, expected[layer], found.get(layer), expected)
+
+
+def _compare_single(
+    verdict: Verdict, network: Network, witness: Witness,
+    definition: Mapping[str, Mapping[str, NDArray[Any]]], layers: Sequence[str],
+) -> None:  # fmt: skip
+    for name in layers:
+        layer = network.layer(name)
+        operands = {source: noise_codes(network.channels[source], network.formats[source]) for source in layer.sources}
+        fed: dict[str, Mapping[str, NDArray[Any]]] = {"codes of noise": operands}
+        for conv in network.convs:
+            if conv.name == name:
+                fed["accumulator attack"] = {conv.source: attack_input(conv, network.formats[conv.source])[0]}
+        for stimulus, tensors in definition.items():
+            height, width, _ = tensors[network.inputs[0].name].shape
+            if not (witness.small_only and height * width > SMALL_PIXELS):
+                fed[stimulus] = tensors
+        key = (witness.name, "single", name)
+        for stimulus, tensors in fed.items():
+            expected = tensors.get(name)
+            if expected is None:
+                expected = run_layer(network, layer, tensors, "int64")
+            found = witness.single(name, {source: tensors[source] for source in layer.sources})
+            verdict.rows[key] = compare(verdict.rows[key], network, stimulus, expected, found, tensors)
+
+
+def _compare_file(
+    verdict: Verdict, network: Network, model: bytes, pictures: Mapping[str, NDArray[np.uint8]],
+    definition: Mapping[str, Mapping[str, NDArray[Any]]],
+) -> None:  # fmt: skip
+    """The very bytes that are handed over, with nothing exposed: fusions may differ from the exposed copy."""
+    onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
+    row = Row("onnxruntime, the file", "entire", network.output)
+    for stimulus, found in _run_file(model, network, pictures, exact=True).items():
+        expected = definition[stimulus]
+        row = compare(row, network, stimulus, expected[network.output], found, expected)
+    verdict.rows[row.witness, row.mode, row.layer] = row
+
+
+def _default_session(
+    model: bytes, network: Network, pictures: Mapping[str, NDArray[np.uint8]],
+    definition: Mapping[str, Mapping[str, NDArray[Any]]],
+) -> int:  # fmt: skip
+    """Codes that differ in a session without options: what eq. 14 costs on this CPU. No part of the verdict."""
+    found = _run_file(model, network, pictures, exact=False)
+    return sum(int(np.count_nonzero(codes != definition[name][network.output])) for name, codes in found.items())
+
+
+def _run_file(
+    model: bytes, network: Network, pictures: Mapping[str, NDArray[np.uint8]], *, exact: bool
+) -> dict[str, NDArray[Any]]:
+    session = open_session(model, exact=exact)
+    source, out = network.inputs[0], network.formats[network.output]
+    stored = {name: session.run(None, {source.name: to_stored(picture, source.out)})[0] for name, picture in pictures.items()}
+    return {name: from_stored(codes, out) for name, codes in stored.items()}
+
+
+def _check_attacks(verdict: Verdict, network: Network) -> None:
+    """The proven accumulator bound is reached exactly: it is neither too small nor too careful."""
+    for conv in network.convs:
+        codes, channel, bound = attack_input(conv, network.formats[conv.source])
+        centre = codes.shape[0] // 2
+        reached = int(conv_accumulate(codes, conv.weight_i8, conv.bias_i32)[centre, centre, channel])
+        if reached != bound:
+            verdict.problems.append(f"{conv.name}: the attack reaches {reached}, the proven bound is {bound}")
+
+
+def _bounds(network: Network) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "lowest": int(bounds.lowest.min()),
+            "highest": int(bounds.highest.max()),
+            "partial_sum": int(bounds.partial_sum.max()),
+            "exact_in_float32": bounds.exact_in_float32,
+        }
+        for name, bounds in network_bounds(network).items()
+    }

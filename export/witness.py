@@ -1,0 +1,113 @@
+"""Witnesses: independent computations of the same integers, all with one face."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+
+from hwrts.export.onnx_writer import to_onnx, zero_point
+from hwrts.export.runtime import open_session
+from hwrts.fixed_point import Format, Network, RunPath, run_all, run_layer
+
+Tensors = Mapping[str, NDArray[Any]]
+"""Codes (H, W, C) by tensor name."""
+
+
+class Witness(Protocol):
+    """Something that computes a network's codes in its own way."""
+
+    name: str
+    small_only: bool
+
+    def entire(self, picture: NDArray[np.uint8]) -> Tensors:
+        """Every tensor it can show for a picture (H, W, 3), each layer fed by its own predecessor."""
+
+    def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
+        """The codes of one layer, fed with given codes of its sources."""
+
+
+class NumpyWitness:
+    """The integer network in NumPy, on one of its two paths."""
+
+    small_only = False
+
+    def __init__(self, network: Network, path: RunPath) -> None:
+        self.name = f"numpy {path}"
+        self._network, self._path = network, path
+
+    def entire(self, picture: NDArray[np.uint8]) -> Tensors:
+        """Every tensor."""
+        return run_all(self._network, picture, self._path)
+
+    def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
+        """One layer."""
+        return run_layer(self._network, self._network.layer(layer), operands, self._path)
+
+
+Runner = Callable[[Mapping[str, NDArray[np.uint8]]], list[NDArray[np.uint8]]]
+
+
+class OnnxWitness:
+    """The ONNX file under some runtime; inner tensors are shown by making them outputs of a copy.
+
+    Args:
+        name: What to call it.
+        network: The integer network.
+        start: Makes a runner of a model; the runner maps stored inputs (1, C, H, W) to stored outputs.
+        small_only: Too slow for anything but small pictures.
+    """
+
+    def __init__(self, name: str, network: Network, start: Callable[[onnx.ModelProto], Runner], small_only: bool = False) -> None:
+        self.name, self.small_only = name, small_only
+        self._network, self._start = network, start
+        self._names = [network.output, *(layer.name for layer in network.layers[:-1])]
+        self._entire = start(to_onnx(network, expose=self._names))
+        self._single: dict[str, Runner] = {}
+
+    def entire(self, picture: NDArray[np.uint8]) -> Tensors:
+        """Every tensor."""
+        source = self._network.inputs[0]
+        stored = self._entire({source.name: to_stored(picture, source.out)})
+        return {name: from_stored(codes, self._network.formats[name]) for name, codes in zip(self._names, stored, strict=True)}
+
+    def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
+        """One layer, as a model of its own."""
+        network = self._network.single(layer)
+        if layer not in self._single:
+            self._single[layer] = self._start(to_onnx(network))
+        feed = {tensor.name: to_stored(operands[tensor.name], tensor.out) for tensor in network.inputs}
+        return from_stored(self._single[layer](feed)[0], network.formats[layer])
+
+
+def onnx_witnesses(network: Network) -> list[Witness]:
+    """ONNX Runtime with and without its integer fusions, and the reference implementation of the standard."""
+
+    def runtime(fused: bool) -> Callable[[onnx.ModelProto], Runner]:
+        def start(model: onnx.ModelProto) -> Runner:
+            session = open_session(model.SerializeToString(), fused=fused)
+            return lambda feed: list(session.run(None, dict(feed)))
+
+        return start
+
+    def reference(model: onnx.ModelProto) -> Runner:
+        evaluator = ReferenceEvaluator(model)
+        return lambda feed: list(evaluator.run(None, dict(feed)))
+
+    return [
+        OnnxWitness("onnxruntime fused", network, runtime(True)),
+        OnnxWitness("onnxruntime unfused", network, runtime(False)),
+        OnnxWitness("onnx.reference", network, reference, small_only=True),
+    ]
+
+
+def to_stored(codes: NDArray[Any], out: Format) -> NDArray[np.uint8]:
+    """Codes (H, W, C) as the file stores them: (1, C, H, W) uint8 around its zero point (eq. 11)."""
+    return (codes.astype(np.int16) + zero_point(out)).astype(np.uint8).transpose(2, 0, 1)[None]
+
+
+def from_stored(stored: NDArray[np.uint8], out: Format) -> NDArray[np.integer]:
+    """The inverse of :func:`to_stored`."""
+    return (stored[0].transpose(1, 2, 0).astype(np.int16) - zero_point(out)).astype(out.dtype)

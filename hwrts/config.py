@@ -1,0 +1,168 @@
+"""Settings of a run: strict, complete, written back resolved so that any run can be repeated."""
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hwrts.data import Kernel
+from hwrts.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataConfig(_Section):
+    """Where the photographs are and how they are cut."""
+
+    train: str | None = Field(None, description="folder of training photographs; none: the embedded ones")
+    val: str | None = Field(None, description="folder of validation photographs; none: train/ and val/ below train, or a fraction")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="share of the photographs kept for validation when there is no folder")
+    strict: bool = Field(False, description="refuse a folder with a broken image instead of leaving it out")
+    patch: int = Field(128, ge=16, multiple_of=2, description="side of a training crop in original pixels; the paper's is 256")
+    crops_per_image: int = Field(60, ge=1, description="crops drawn once per photograph; the paper's is 100")
+
+
+class DegradationConfig(_Section):
+    """How the low-resolution input is made of an original (PAPER section 3)."""
+
+    jpeg: int | tuple[int, int] | Literal["none"] = Field(80, description="JPEG quality 1..95, a range, or none")
+    kernel: Kernel = Field("bilinear", description="down-scaling kernel, antialiased")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _range_from_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("jpeg"), list):  # TOML has no tuples
+            return {**values, "jpeg": tuple(values["jpeg"])}
+        return values
+
+    @model_validator(mode="after")
+    def _check_jpeg(self) -> "DegradationConfig":
+        low, high = self.jpeg_range or (1, 95)
+        if not 1 <= low <= high <= 95:
+            raise ValueError(f"jpeg {self.jpeg}: qualities are 1..95, a range goes from low to high")
+        return self
+
+    @property
+    def jpeg_range(self) -> tuple[int, int] | None:
+        """Lowest and highest quality, or None without compression."""
+        if isinstance(self.jpeg, str):
+            return None
+        return self.jpeg if isinstance(self.jpeg, tuple) else (self.jpeg, self.jpeg)
+
+
+class NetworkConfig(_Section):
+    """The float network: Residual-N of the paper."""
+
+    blocks: int = Field(1, ge=0, le=64, description="N, the number of residual convolutions; the paper's base model has 3")
+    channels: int = Field(32, ge=1, le=1024, description="width of the hidden tensors; the paper's is 64")
+
+
+class RtsConfig(_Section):
+    """Recurrent training (PAPER section 1): how many stages, and how each is trained."""
+
+    stages: int | Literal["auto"] = Field(3, description="number of stages, or auto: stop when the change between stages grows again")
+    max_stages: int = Field(8, ge=2, description="limit of an automatic run")
+    first_steps: int = Field(1000, ge=1, description="steps of stage 1, which starts from an up-scaler")
+    steps: int = Field(400, ge=1, description="steps of each later stage, which starts from the stage before")
+    epochs: int | None = Field(None, ge=1, description="passes over all crops in place of steps, for every stage; the paper's is 20")
+    batch: int = Field(16, ge=1, description="crops per step; the paper's is 8")
+    first_learning_rate: float = Field(2e-3, gt=0, description="peak Adam rate of stage 1")
+    learning_rate: float = Field(1e-3, gt=0, description="peak Adam rate of later stages; the paper's, for all stages")
+    schedule: Literal["one-cycle", "constant"] = Field("one-cycle", description="rate over the steps of a stage; the paper's is constant")
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> "RtsConfig":
+        if isinstance(self.stages, int) and self.stages < 1:
+            raise ValueError(f"stages {self.stages}: use 1 or more, or auto")
+        return self
+
+
+class QatConfig(_Section):
+    """Quantisation-aware training of each stage."""
+
+    steps: int = Field(300, ge=0, description="fine-tuning steps after calibration; 0 calibrates only")
+    learning_rate: float = Field(5e-4, gt=0, description="peak Adam rate")
+    weight_bits: int = Field(8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI")
+    activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    seed: int = Field(0, ge=0, description="makes crops, initial weights and order; equal seeds give equal weights on one CPU")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "float32", "bf16"] = Field("auto", description="of the hidden layers in float training")
+    data: DataConfig = DataConfig()  # type: ignore[call-arg]
+    degradation: DegradationConfig = DegradationConfig()  # type: ignore[call-arg]
+    network: NetworkConfig = NetworkConfig()  # type: ignore[call-arg]
+    rts: RtsConfig = RtsConfig()  # type: ignore[call-arg]
+    qat: QatConfig = QatConfig()  # type: ignore[call-arg]
+
+    @property
+    def stage_limit(self) -> int:
+        """The largest number of stages this run can have."""
+        return self.rts.stages if isinstance(self.rts.stages, int) else self.rts.max_stages
+
+
+def parse_config(document: dict[str, Any], where: str) -> RunConfig:
+    """Check a nested dictionary of settings; missing ones take their defaults.
+
+    Raises:
+        ConfigError: The first unknown key (with the nearest known one) or value that is not allowed.
+    """
+    try:
+        return RunConfig.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple", "literal", "int")))
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{where}: unknown key {key!r}; {_suggest(first['loc'])}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{where}: {key} = {first['input']!r} is not allowed: {reason}") from error
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a TOML file of settings; errors as in :func:`parse_config`."""
+    return parse_config(read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: The file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a TOML file of settings") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from error
+
+
+def dump_toml(config: RunConfig) -> str:
+    """The complete settings as TOML that :func:`load_config` reads back to an equal value."""
+    tables = config.model_dump(exclude_none=True)
+    lines = [f"{key} = {_toml(value)}" for key, value in tables.items() if not isinstance(value, dict)]
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)  # JSON scalars and lists are TOML
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] = RunConfig
+    for part in location[:-1]:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(known)}"

@@ -1,0 +1,74 @@
+"""Where and how to compute, chosen with a reason that is printed and recorded."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from hwrts.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device with the arithmetic of float training.
+
+    Attributes:
+        name: Torch's name of the device.
+        bf16: Whether hidden layers run under bfloat16 autocast; image tensors stay in float32.
+        reason: Why, in one sentence.
+    """
+
+    name: str
+    bf16: bool
+    reason: str
+
+
+def choose_device(name: str = "auto", precision: str = "auto") -> Device:
+    """Resolve "auto" to the fastest device and precision that this machine has.
+
+    Raises:
+        ConfigError: A device that is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device {name!r}: not usable on this machine; use auto, cpu, cuda, cuda:N or mps") from error
+    if precision != "auto":
+        return Device(name, precision == "bf16", f"{precision} was asked for")
+    if name.startswith("cuda"):
+        supported = torch.cuda.is_bf16_supported()
+        return Device(name, supported, "the GPU has bf16" if supported else "the GPU has no bf16")
+    if name == "cpu":
+        flags = cpu_flags()
+        found = sorted({"avx512_bf16", "amx_bf16"} & flags)
+        return Device(name, bool(found), f"the CPU has {found[0]}" if found else "the CPU has no bf16 instructions")
+    return Device(name, False, "bf16 is not used on this device")
+
+
+def cpu_flags() -> frozenset[str]:
+    """The processor's feature names as Linux lists them; empty where that list does not exist."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
+
+
+def cpu_name() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def make_deterministic(seed: int) -> None:
+    """Equal seeds give equal weights: seed torch and forbid algorithms whose result varies."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True)

@@ -1,0 +1,95 @@
+"""The training loop, the same for float stages and quantisation-aware fine-tuning."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwrts.errors import HwrtsError
+
+Batches = Callable[[int], tuple[Tensor, Tensor]]
+"""Step number to (input, target), both (B, 3, H, W) in 0..1: a pure function, so a resumed run sees the same."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate over the steps of one training, a pure function of the step.
+
+    Attributes:
+        peak: Largest rate.
+        steps: Length of the training.
+        shape: "one-cycle" rises over the first tenth and falls along a cosine to peak/100; "constant" stays.
+    """
+
+    peak: float
+    steps: int
+    shape: Literal["one-cycle", "constant"] = "one-cycle"
+
+    def rate(self, step: int) -> float:
+        """The rate of a step, 0..steps-1."""
+        if self.shape == "constant":
+            return self.peak
+        rise = max(1, self.steps // 10)  # Adam's second moments are not yet known: start gently
+        if step < rise:
+            return self.peak * (step + 1) / rise
+        progress = (step - rise) / max(1, self.steps - rise)
+        return self.peak * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+@dataclass
+class Training:
+    """A training in progress: everything that a checkpoint must hold is reachable from here.
+
+    Attributes:
+        model: The module whose parameters are trained.
+        optimizer: Adam over them.
+        step: The next step to take.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Adam
+    step: int = 0
+
+    @classmethod
+    def start(cls, model: nn.Module) -> "Training":
+        """A training at step 0 with fresh moments."""
+        return cls(model, torch.optim.Adam(model.parameters()))
+
+
+def fit(
+    training: Training,
+    forward: Callable[[Tensor], Tensor],
+    batches: Batches,
+    schedule: Schedule,
+    after_step: Callable[[int, float], None],
+) -> None:
+    """Minimise the mean squared error from the training's step to the schedule's end.
+
+    Args:
+        training: Model, optimiser and position; changed in place.
+        forward: How a batch runs through the model (it may be the model itself).
+        batches: Step to batch.
+        schedule: Learning rates and length.
+        after_step: Called with the number of steps done and the loss; it may save a checkpoint.
+
+    Raises:
+        HwrtsError: The loss is not finite.
+    """
+    training.model.train()
+    while training.step < schedule.steps:
+        for group in training.optimizer.param_groups:
+            group["lr"] = schedule.rate(training.step)
+        x, target = batches(training.step)
+        training.optimizer.zero_grad(set_to_none=True)
+        loss = F.mse_loss(forward(x).float(), target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        training.optimizer.step()
+        training.step += 1
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise HwrtsError(f"training: the loss is {value} at step {training.step}; lower the learning rate")
+        after_step(training.step, value)

@@ -1,0 +1,111 @@
+"""The Recurrent Training Strategy (PAPER section 1): train on targets, then make better targets.
+
+    stage n, phase A:  minimise MSE(S_n(LR), HR_{n-1}), the network trained on from stage n-1
+    stage n, phase B:  HR_n = D(S_n(HR0)), always from the original HR0
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwrts.config import RunConfig
+from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
+from hwrts.device import Device
+from hwrts.fit import Batches, Schedule
+from hwrts.graph import halo as graph_halo
+from hwrts.tiles import Picture, Upscaler, enhance
+from hwrts.trace import trace
+
+
+def target_kind(stage: int) -> str:
+    """Name in the store of the pictures that stage+1 is trained toward: HR_0 is the originals."""
+    return "hr" if stage == 0 else f"target{stage}"
+
+
+def stage_schedule(config: RunConfig, stage: int, crops: int) -> Schedule:
+    """Length and learning rates of phase A of a stage, 1 the first."""
+    rts = config.rts
+    first = stage == 1
+    steps = rts.first_steps if first else rts.steps
+    if rts.epochs is not None:
+        steps = -(-rts.epochs * crops // rts.batch)
+    return Schedule(rts.first_learning_rate if first else rts.learning_rate, steps, rts.schedule)
+
+
+def crop_batches(
+    store: PhotoStore, plan: CropPlan, target: str, *, batch: int, patch: int, seed: int, device: str
+) -> Batches:
+    """Step number to a batch of aligned crops, values code * 2**-8, channels last in memory.
+
+    Args:
+        store: Pictures with their low-resolution versions and targets.
+        plan: Where the crops are.
+        target: Kind of target in the store.
+        batch: B, crops per step.
+        patch: Side of a low-resolution crop.
+        seed: Order of the crops; stages use different ones.
+        device: Where the tensors go.
+    """
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        indices = batch_indices(len(plan.crops), batch, step, seed)
+        lr, hr = gather(store, plan, indices, patch, target)  # (B, P, P, 3), (B, 2P, 2P, 3)
+        return to_values(lr, device), to_values(hr, device)
+
+    return batches
+
+
+def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
+    """Codes (B, H, W, 3) to values code * 2**-8 (B, 3, H, W); the strides stay channels last."""
+    return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-8)
+
+
+def float_upscaler(model: nn.Module, forward: Callable[[Tensor], Tensor], device: str) -> Upscaler:
+    """A float network as a function on codes: (H, W, 3) uint8 to (2H, 2W, 3) float32 clipped to 0..255."""
+
+    def upscaler(pixels: Picture) -> NDArray[np.float32]:
+        model.eval()
+        with torch.inference_mode():
+            y = forward(to_values(np.ascontiguousarray(pixels)[None], device)).float()  # (1, 3, 2H, 2W)
+            codes: NDArray[np.float32] = y.mul(256).clamp_(0, 255)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            return codes
+
+    return upscaler
+
+
+def update_targets(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], device: Device, store: PhotoStore, stage: int,
+    progress: Callable[[int, int], None],
+) -> None:  # fmt: skip
+    """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, uint8, rounded once.
+
+    The network's output is not rounded between S and D: a rounding there would be amplified by the next
+    stage. Pictures that are there already (an interrupted run) are written again with the same bytes.
+    """
+    halo = graph_halo(trace(model))
+    upscaler = float_upscaler(model, forward, device.name)
+    count = len(store.names)
+    for i in range(count):
+        store.write(i, target_kind(stage), enhance(upscaler, store.array(i, "hr"), halo))
+        progress(i + 1, count)
+
+
+def best_stage(changes: Sequence[float]) -> int | None:
+    """The paper's first stopping rule: the stage of smallest change, once the change grows again.
+
+    Args:
+        changes: For each stage so far, how much the image difference ratio grew over the stage before.
+
+    Returns:
+        The stage to keep, 1 the first, or None while the change still shrinks.
+
+    >>> best_stage([0.95, 0.40, 0.12, 0.01]), best_stage([0.95, 0.40, 0.12, 0.01, 0.03])
+    (None, 4)
+    """
+    sizes = [abs(change) for change in changes]
+    if len(sizes) < 2 or sizes[-1] <= sizes[-2]:
+        return None
+    return len(sizes) - 1

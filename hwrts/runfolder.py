@@ -1,0 +1,181 @@
+"""The folder of one run: names that others rely on, created once, never overwritten by accident."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwrts.checkpoint import write_atomic
+from hwrts.config import RunConfig, dump_toml, load_config
+from hwrts.errors import RunFolderError
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """Files of one stage; each appears complete or not at all."""
+
+    root: Path
+
+    @property
+    def number(self) -> int:
+        """1 for the first stage."""
+        return int(self.root.name.removeprefix("stage"))
+
+    @property
+    def float_weights(self) -> Path:
+        """The trained float network."""
+        return self.root / "float.safetensors"
+
+    @property
+    def qat_weights(self) -> Path:
+        """The fake-quantised network, with its formats in the note."""
+        return self.root / "qat.safetensors"
+
+    @property
+    def onnx(self) -> Path:
+        """The int8 file."""
+        return self.root / "model.int8.onnx"
+
+    @property
+    def verify(self) -> Path:
+        """The verdict of the bit comparison."""
+        return self.root / "verify.json"
+
+    @property
+    def metrics(self) -> Path:
+        """PSNR, image difference and seconds."""
+        return self.root / "metrics.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run on disk (DESIGN: config.toml, run.json, metrics.jsonl, stage1/ ..., report.html)."""
+
+    root: Path
+
+    def stage(self, number: int) -> StageFolder:
+        """The folder of a stage, made if it is not there."""
+        folder = self.root / f"stage{number}"
+        folder.mkdir(exist_ok=True)
+        return StageFolder(folder)
+
+    def stages(self) -> tuple[StageFolder, ...]:
+        """The finished stages (a verdict is there), in order."""
+        found = [path for path in self.root.glob("stage*") if re.fullmatch(r"stage[1-9]\d*", path.name)]
+        ordered = sorted((StageFolder(path) for path in found), key=lambda stage: stage.number)
+        return tuple(stage for stage in ordered if stage.verify.is_file())
+
+    def finished_stage(self, number: int | None) -> StageFolder:
+        """A finished stage by number, or the one the run kept.
+
+        Raises:
+            RunFolderError: There is no such stage.
+        """
+        stages = self.stages()
+        if number is None:
+            number = self.notes().get("best_stage") or (stages[-1].number if stages else None)
+        for stage in stages:
+            if stage.number == number:
+                return stage
+        finished = ", ".join(str(stage.number) for stage in stages) or "none"
+        raise RunFolderError(f"{self.root}: stage {number} is not finished (finished: {finished}); continue with hwrts run --resume {self.root}")
+
+    @property
+    def config(self) -> RunConfig:
+        """The resolved settings."""
+        return load_config(self.root / "config.toml")
+
+    @property
+    def state(self) -> Path:
+        """The one file of a training in progress."""
+        return self.root / "state.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.root / "report.html"
+
+    @property
+    def inputs(self) -> Path:
+        """Crops of the validation photographs that every verification runs on."""
+        return self.root / "verify_inputs.npz"
+
+    def notes(self) -> dict[str, Any]:
+        """run.json: command, versions, device, status."""
+        return read_json(self.root / "run.json")
+
+    def update_notes(self, **changes: Any) -> None:
+        """Change entries of run.json."""
+        write_json(self.root / "run.json", {**self.notes(), **changes})
+
+    def append_metric(self, **entry: Any) -> None:
+        """Add one line to metrics.jsonl."""
+        with (self.root / "metrics.jsonl").open("a") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+    def metrics(self) -> Iterator[dict[str, Any]]:
+        """Lines of metrics.jsonl; of a step that was repeated after an interruption, the last one."""
+        path = self.root / "metrics.jsonl"
+        latest: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # a line that a kill cut short
+            latest[entry["stage"], entry["phase"], entry["step"]] = entry
+        yield from latest.values()
+
+
+def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: bool) -> RunFolder:
+    """Make a run folder.
+
+    Raises:
+        RunFolderError: It exists (unless ``force`` and it is a run folder) or cannot be made.
+    """
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        if not force:
+            raise RunFolderError(f"{root}: exists already; choose another --name, continue it with --resume {root}, or replace it with --force")
+        if not (root / "run.json").is_file():
+            raise RunFolderError(f"{root}: is not a run folder, so --force does not replace it; choose another --name")
+        shutil.rmtree(root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"{root}: cannot be made ({error.strerror}); choose a folder that can be written") from error
+    write_atomic(root / "config.toml", dump_toml(config).encode())
+    write_json(root / "run.json", notes)
+    return RunFolder(root)
+
+
+def open_run(root: Path) -> RunFolder:
+    """An existing run folder.
+
+    Raises:
+        RunFolderError: It is missing or not a run folder.
+    """
+    if not (root / "run.json").is_file() or not (root / "config.toml").is_file():
+        raise RunFolderError(f"{root}: is not a run folder (no run.json and config.toml); hwrts run makes one")
+    return RunFolder(root)
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    write_atomic(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: missing or damaged ({error}); run the stage again") from error
+    if not isinstance(document, dict):
+        raise RunFolderError(f"{path}: damaged, it holds no JSON object; run the stage again")
+    return document

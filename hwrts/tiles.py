@@ -1,0 +1,47 @@
+"""Whole pictures of any size in bounded memory: square tiles with a halo, equal to one pass bit for bit."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.data import downscale_by_2, to_codes
+
+Picture = NDArray[np.uint8]
+Upscaler = Callable[[Picture], NDArray[Any]]
+"""Codes (H, W, 3) uint8 to x2 codes (2H, 2W, 3), uint8 or float32 in 0..255."""
+
+TILE = 512
+"""Side of a tile in input pixels: 64 float channels of it are 64 MiB, and a halo of 6 costs 5 %."""
+
+DOWNSCALER_HALO = 4
+"""Input pixels that D (Lanczos, 6 output-resolution pixels on each side) reaches beyond the network, rounded up."""
+
+
+def upscale(network: Upscaler, pixels: Picture, halo: int) -> Picture:
+    """S(x): the x2 picture (2H, 2W, 3) of codes (H, W, 3), rounded half to even if the network is float."""
+    return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale=2)
+
+
+def enhance(network: Upscaler, pixels: Picture, halo: int) -> Picture:
+    """D(S(x)), the same-size enhancement (H, W, 3) of codes (H, W, 3); no whole x2 picture is ever formed."""
+    return _by_tiles(lambda tile: to_codes(downscale_by_2(network(tile), "lanczos")), pixels, halo + DOWNSCALER_HALO, scale=1)
+
+
+def _by_tiles(function: Callable[[Picture], Picture], pixels: Picture, halo: int, scale: int) -> Picture:
+    height, width, channels = pixels.shape
+    out = np.empty((height * scale, width * scale, channels), np.uint8)
+    for top, bottom, left, right in _tiles(height, width):
+        first_row, first_column = max(0, top - halo), max(0, left - halo)
+        result = function(pixels[first_row : bottom + halo, first_column : right + halo])
+        y, x = (top - first_row) * scale, (left - first_column) * scale
+        kept = result[y : y + (bottom - top) * scale, x : x + (right - left) * scale]
+        out[top * scale : bottom * scale, left * scale : right * scale] = kept
+    return out
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            yield top, min(height, top + TILE), left, min(width, left + TILE)
