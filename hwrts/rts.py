@@ -69,7 +69,7 @@ def float_upscaler(model: nn.Module, forward: Callable[[Tensor], Tensor], device
     def upscaler(pixels: Picture) -> NDArray[np.float32]:
         model.eval()
         with torch.inference_mode():
-            y = forward(to_values(np.ascontiguousarray(pixels)[None], device)).float()  # (1, 3, 2H, 2W)
+            y = forward(to_values(np.array(pixels)[None], device)).float()  # (1, 3, 2H, 2W)
             codes: NDArray[np.float32] = y.mul(256).clamp_(0, 255)[0].permute(1, 2, 0).contiguous().cpu().numpy()
             return codes
 

@@ -13,16 +13,24 @@ from hwrts.config import RunConfig, dump_toml, load_config
 from hwrts.errors import RunFolderError
 
 
+_STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
+
+
 @dataclass(frozen=True)
 class StageFolder:
-    """Files of one stage; each appears complete or not at all."""
+    """Files of one stage, or of another quantisation of it; each appears complete or not at all."""
 
     root: Path
 
     @property
+    def name(self) -> str:
+        """As the user writes it: "2", or "2-w4a8" for a variant of stage 2."""
+        return self.root.name.removeprefix("stage")
+
+    @property
     def number(self) -> int:
         """1 for the first stage."""
-        return int(self.root.name.removeprefix("stage"))
+        return int(self.name.split("-")[0])
 
     @property
     def float_weights(self) -> Path:
@@ -56,32 +64,35 @@ class RunFolder:
 
     root: Path
 
-    def stage(self, number: int) -> StageFolder:
-        """The folder of a stage, made if it is not there."""
-        folder = self.root / f"stage{number}"
+    def stage(self, name: int | str) -> StageFolder:
+        """The folder of a stage or variant, made if it is not there."""
+        folder = self.root / f"stage{name}"
         folder.mkdir(exist_ok=True)
         return StageFolder(folder)
 
     def stages(self) -> tuple[StageFolder, ...]:
-        """The finished stages (a verdict is there), in order."""
-        found = [path for path in self.root.glob("stage*") if re.fullmatch(r"stage[1-9]\d*", path.name)]
-        ordered = sorted((StageFolder(path) for path in found), key=lambda stage: stage.number)
+        """The finished stages and variants (a verdict is there), in order."""
+        found = [StageFolder(path) for path in self.root.glob("stage*") if _STAGE.fullmatch(path.name)]
+        ordered = sorted(found, key=lambda stage: (stage.number, stage.name))
         return tuple(stage for stage in ordered if stage.verify.is_file())
 
-    def finished_stage(self, number: int | None) -> StageFolder:
-        """A finished stage by number, or the one the run kept.
+    def finished_stage(self, name: str | None) -> StageFolder:
+        """A finished stage by name, or the one that the run kept.
 
         Raises:
             RunFolderError: There is no such stage.
         """
-        stages = self.stages()
-        if number is None:
-            number = self.notes().get("best_stage") or (stages[-1].number if stages else None)
-        for stage in stages:
-            if stage.number == number:
-                return stage
-        finished = ", ".join(str(stage.number) for stage in stages) or "none"
-        raise RunFolderError(f"{self.root}: stage {number} is not finished (finished: {finished}); continue with hwrts run --resume {self.root}")
+        stages = {stage.name: stage for stage in self.stages()}
+        if name is None:
+            mains = [stage.name for stage in stages.values() if "-" not in stage.name]
+            name = str(self.notes().get("best_stage") or (mains[-1] if mains else "1"))
+        if name not in stages:
+            finished = ", ".join(stages) or "none"
+            raise RunFolderError(
+                f"{self.root}: stage {name} is not finished (finished: {finished}); "
+                f"continue the run with: hwrts run --resume {self.root}"
+            )
+        return stages[name]
 
     @property
     def config(self) -> RunConfig:

@@ -135,7 +135,7 @@ def test_opaque_alpha_keeps_every_code(tmp_path):
     assert np.array_equal(read_image(tmp_path / "a.png"), pixels)
 
 
-# What to do to the upright picture to get the stored one, by EXIF orientation (6: stored turned left by 90 degrees)
+# From the upright picture to the stored one, by EXIF orientation (6: stored turned left by 90 degrees)
 ORIENTATIONS = {
     1: lambda p: p,
     2: lambda p: p[:, ::-1],
@@ -182,7 +182,7 @@ def header_only_png(path, width, height):
 
 
 def test_large_photographs_are_let_through(tmp_path, monkeypatch):
-    """Above Pillow's warning; decoding is tried with a lowered limit in place of a picture of 100 megapixels."""
+    """Above Pillow's warning; decoding is tried with a lowered limit instead of 100 megapixels."""
     header_only_png(tmp_path / "a.png", 12_000, 9_000)
     assert image_size(tmp_path / "a.png") == (9_000, 12_000)
     write_image(tmp_path / "b.png", noise(10, 15))

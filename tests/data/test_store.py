@@ -236,7 +236,7 @@ def test_a_rebuild_that_is_interrupted_leaves_no_old_store(photos, tmp_path):
 def test_somebody_elses_folder_is_left_alone(photos, tmp_path):
     (tmp_path / "mine" / "hr").mkdir(parents=True)
     (tmp_path / "mine" / "hr" / "thesis.txt").write_text("x")
-    with pytest.raises(DataError, match="is not empty and no photo store .'hr' is in it."):
+    with pytest.raises(DataError, match=r"is not empty and no photo store \('hr' is in it\)"):
         build(photos, tmp_path / "mine")
     assert (tmp_path / "mine" / "hr" / "thesis.txt").read_text() == "x"
     (tmp_path / "file").write_text("x")
@@ -330,7 +330,7 @@ def test_store_is_a_plain_value(tmp_path):
 
 
 def test_memory_stays_bounded(tmp_path):
-    """60 photographs are 225 MiB of arrays; building the store and cutting crops may add a few pictures' worth."""
+    """60 photographs are 225 MiB of arrays; building the store and cropping may add a few of them."""
     ramp = np.arange(1024, dtype=np.uint8)
     pixels = np.stack(
         np.broadcast_arrays(ramp[:, None], ramp[None, :], np.uint8(9)), axis=2

@@ -1,0 +1,62 @@
+"""What a stage is worth on the validation photographs, float and int8 side by side."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hwrts.data import PhotoStore, to_codes, upscale_by_2
+from hwrts.metrics import image_difference_percent, psnr_db
+from hwrts.rts import target_kind
+from hwrts.tiles import Upscaler, enhance, upscale
+
+
+def evaluate_stage(
+    store: PhotoStore,
+    stage: int,
+    float_network: Upscaler,
+    int8_network: Upscaler,
+    halo: int,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Means over the validation photographs at full size.
+
+    PSNR is of the x2 output from LR, against the original and against the stage's target; the image
+    difference is of HR_n from HR0 (PAPER section 4). HR_n of the float network is read from the store
+    (phase B wrote it).
+
+    Returns:
+        Numbers by name: psnr_* in dB, difference_* in percent, int8_* against float.
+    """
+    rows: list[dict[str, float]] = []
+    for i in range(len(store.names)):
+        lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
+        target = store.array(i, target_kind(stage - 1))
+        enhanced = store.array(i, target_kind(stage))
+        x2_float, x2_int8 = upscale(float_network, lr, halo), upscale(int8_network, lr, halo)
+        enhanced_int8 = enhance(int8_network, original, halo)
+        apart = np.abs(x2_float.astype(np.int16) - x2_int8)
+        difference = image_difference_percent(enhanced, original)
+        difference_int8 = image_difference_percent(enhanced_int8, original)
+        rows.append(
+            {
+                "psnr_bicubic_db": psnr_db(to_codes(upscale_by_2(lr)), original),
+                "psnr_float_db": psnr_db(x2_float, original),
+                "psnr_int8_db": psnr_db(x2_int8, original),
+                "psnr_target_float_db": psnr_db(x2_float, target),
+                "psnr_target_int8_db": psnr_db(x2_int8, target),
+                "difference_float_percent": difference[0],
+                "difference_int8_percent": difference_int8[0],
+                "difference_float_of_brightness_percent": difference[1],
+                "difference_int8_of_brightness_percent": difference_int8[1],
+                "int8_against_float_db": min(psnr_db(x2_float, x2_int8), 99.0),  # equal pictures: infinite
+                "int8_against_float_enhanced_db": min(psnr_db(enhanced, enhanced_int8), 99.0),
+                "int8_against_float_largest": float(apart.max()),
+                "int8_against_float_over_1_percent": 100 * float(np.mean(apart > 1)),
+                "mean_shift_codes": float(enhanced.mean(dtype=np.float64) - original.mean(dtype=np.float64)),
+            }
+        )
+        progress(i + 1, len(store.names))
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    means["int8_against_float_largest"] = max(row["int8_against_float_largest"] for row in rows)
+    return {"images": len(rows), **means}

@@ -1,0 +1,253 @@
+"""One run from photographs to verified int8 networks, stage by stage; each finished piece is on disk.
+
+A run that was killed continues where its files end: a file that exists is complete, a training continues
+from its checkpoint, and everything in between is a pure function of the settings and the step number.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from hwrts.checkpoint import load_training, load_weights, preserve_layout, save_training, save_weights
+from hwrts.config import QatConfig, RunConfig
+from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
+from hwrts.device import Device, choose_device, make_deterministic
+from hwrts.engines import onnx_upscaler
+from hwrts.evaluate import evaluate_stage
+from hwrts.fit import Batches, Schedule, Training, fit
+from hwrts.precision import MixedPrecision
+from hwrts.progress import Progress
+from hwrts.quantise import (
+    build_float, calibration_inputs, export_stage, load_quantised, qat_schedule, read_bytes, save_quantised,
+    start_qat, verify_stage,
+)  # fmt: skip
+from hwrts.rts import best_stage, crop_batches, float_upscaler, stage_schedule, target_kind, update_targets
+from hwrts.runfolder import RunFolder, StageFolder, read_json, write_json
+
+CHECKPOINT_SECONDS = 10.0
+"""A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
+
+VERIFY_CROP = (127, 129)
+"""Rows and columns of the photographs' crops for verification: odd, and large enough for every tie to occur."""
+
+VERIFY_PHOTOGRAPHS = 8
+"""At most so many photographs are verified on: the int64 definition computes about a million products a millisecond."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What every step of a run needs."""
+
+    run: RunFolder
+    config: RunConfig
+    device: Device
+    train: PhotoStore
+    val: PhotoStore
+    plan: CropPlan
+    progress: Progress
+
+    def batches(self, stage: int, target: str) -> Batches:
+        """Training batches of a stage; the order differs from stage to stage."""
+        data, rts = self.config.data, self.config.rts
+        seed = self.config.seed * 1000 + stage
+        patch = data.patch // 2
+        return crop_batches(self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name)
+
+
+def open_session(run: RunFolder, progress: Progress) -> Session:
+    """Resolve the device, read the photographs (once), and plan the crops.
+
+    Raises:
+        HwrtsError: Photographs that are missing, broken or too small, or a device that is not there.
+    """
+    config = run.config
+    device = choose_device(config.device, config.precision)
+    make_deterministic(config.seed)
+    hidden = "bf16 hidden layers, float32 picture path" if device.bf16 else "float32"
+    progress.say(f"device {device.name}, {hidden}: {device.reason}; channels last: faster on every device")
+    train, val = _photographs(run, config, progress)
+    shapes = [(height // 2, width // 2) for height, width in train.shapes]
+    plan = plan_crops(shapes, config.data.crops_per_image, config.data.patch // 2, config.seed, train.names)
+    progress.say(f"{len(train.names)} photographs to train on ({len(plan.crops)} crops), {len(val.names)} to validate")
+    if not run.inputs.is_file():
+        _save_verify_inputs(run, val)
+    return Session(run, config, device, train, val, plan, progress)
+
+
+def run_stages(session: Session) -> int:
+    """Run every stage that is not finished; returns the stage to use, 1 the first."""
+    config, run = session.config, session.run
+    run.update_notes(status="running", device=dataclasses.asdict(session.device))
+    best = None
+    for number in range(1, config.stage_limit + 1):
+        run_stage(session, number)
+        if config.rts.stages == "auto":
+            best = best_stage(stage_changes(run, number))
+            if best is not None:
+                session.progress.say(f"the change grew again after stage {best}: stopping, stage {best} is kept")
+                break
+    best = best or config.stage_limit
+    run.update_notes(status="finished", best_stage=best)
+    return best
+
+
+def run_stage(session: Session, number: int) -> None:
+    """Phase A, phase B, quantisation, export, verification and measures of one stage."""
+    stage = session.run.stage(number)
+    if stage.verify.is_file() and stage.metrics.is_file():
+        session.progress.say(f"stage {number}: finished already")
+        return
+    seconds: dict[str, float] = {}
+    model = preserve_layout(build_float(session.config)).to(session.device.name)
+    with _timed(seconds, "train"):
+        train_float(session, stage, model)
+    forward = _forward(session, model)
+    with _timed(seconds, "targets"):
+        for store, what in ((session.train, "training"), (session.val, "validation")):
+            if not store.has(target_kind(number)):
+                with session.progress.task(f"stage {number}: {what} targets D(S(HR0))", len(store.names)) as advance:
+                    update_targets(model, forward, session.device, store, number, lambda i, n: advance(i, ""))
+    quantise_stage(session, stage, model, session.config.qat, seconds)
+
+
+def quantise_stage(
+    session: Session, stage: StageFolder, model: nn.Module, qat: QatConfig, seconds: dict[str, float]
+) -> None:
+    """From a trained float network to the stage's int8 files, verdict and measures."""
+    run, number, progress = session.run, stage.number, session.progress
+    with _timed(seconds, "qat"):
+        if not stage.qat_weights.is_file():
+            batches = session.batches(number, target_kind(number - 1))
+            quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
+            quantised = quantised.to(session.device.name)
+            _train(session, stage, "qat", Training.start(quantised), quantised, batches, qat_schedule(qat))
+            save_quantised(stage, quantised)
+    with _timed(seconds, "export"):
+        network = export_stage(stage, load_quantised(stage, session.config), f"{run.root.name} stage {stage.name}")
+    with _timed(seconds, "measure"), progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance:
+        measures = evaluate_stage(
+            session.val, number, float_upscaler(model, model, session.device.name),
+            onnx_upscaler(read_bytes(stage.onnx), network), network.halo, lambda i, n: advance(i, ""),
+        )  # fmt: skip
+    with _timed(seconds, "verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
+        verdict = verify_stage(run, stage)
+        advance(1, "")
+    seconds = {name: round(value, 2) for name, value in seconds.items()}
+    write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": seconds})
+    progress.say(
+        f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, {verdict.mismatches} of {verdict.compared:,} codes differ; "
+        f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, {measures['psnr_bicubic_db']:.2f} bicubic; "
+        f"difference from HR0 {measures['difference_int8_percent']:.2f} %"
+    )
+
+
+def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
+    """Phase A: train on from the stage before, or load the finished weights."""
+    number = stage.number
+    if stage.float_weights.is_file():
+        model.load_state_dict(load_weights(stage.float_weights)[0])
+        return
+    if number > 1:
+        model.load_state_dict(load_weights(session.run.stage(number - 1).float_weights)[0])
+    batches = session.batches(number, target_kind(number - 1))
+    schedule = stage_schedule(session.config, number, len(session.plan.crops))
+    _train(session, stage, "float", Training.start(model), _forward(session, model), batches, schedule)
+    save_weights(stage.float_weights, model, {"stage": number})
+
+
+def stage_changes(run: RunFolder, count: int) -> list[float]:
+    """How much the float networks' image difference ratio grew at each of the first stages."""
+    ratios = [0.0] + [read_json(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)]
+    return [after - before for before, after in zip(ratios, ratios[1:], strict=False)]
+
+
+def _train(
+    session: Session, stage: StageFolder, phase: str, training: Training,
+    forward: Callable[[Tensor], Tensor], batches: Batches, schedule: Schedule,
+) -> None:  # fmt: skip
+    run, mine = session.run, {"stage": stage.name, "phase": phase}
+    if run.state.is_file():
+        notes = load_weights(run.state)[1]
+        if {key: notes.get(key) for key in mine} == mine:
+            load_training(run.state, training)
+            session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
+    saved = time.monotonic()
+    losses: list[float] = []
+    with session.progress.task(f"stage {stage.name}: {phase} training", schedule.steps) as advance:
+
+        def after_step(done: int, loss: float) -> None:
+            nonlocal saved
+            losses.append(loss)
+            advance(done, f"{_psnr(loss):5.2f} dB")
+            if done % 20 == 0 or done == schedule.steps:
+                run.append_metric(**mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1))
+                losses.clear()
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save_training(run.state, training, mine)
+                saved = time.monotonic()
+
+        fit(training, forward, batches, schedule, after_step)
+
+
+def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:
+    return MixedPrecision(model).run if session.device.bf16 else model
+
+
+def _psnr(loss: float) -> float:
+    return -10 * float(np.log10(max(loss, 1e-12)))
+
+
+def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:
+    stores = []
+    parts = ("train", "val")
+    if all((run.root / "data" / part / "index.json").is_file() for part in parts):
+        train, val = (open_store(run.root / "data" / part) for part in parts)
+        return train, val
+    data, degradation = config.data, config.degradation
+    split = find_photos(
+        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
+        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+    )  # fmt: skip
+    skipped = [f"{path}: {reason}" for path, reason in split.skipped]
+    for part, photos in (("train", split.train), ("val", split.val)):
+        with progress.task(f"reading {part} photographs", len(photos)) as advance:
+            store, broken = build_store(
+                photos, run.root / "data" / part, jpeg=degradation.jpeg_range, kernel=degradation.kernel,
+                seed=config.seed, strict=data.strict, min_size=data.patch, progress=lambda i, n: advance(i, ""),
+            )  # fmt: skip
+        skipped += [f"{name}: {reason}" for name, reason in broken]
+        stores.append(store)
+    if skipped:
+        progress.say(f"{len(skipped)} images left out (see skipped in run.json): {skipped[0]}")
+    run.update_notes(skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names})
+    return stores[0], stores[1]
+
+
+def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
+    """Centre crops: large enough to meet every code path, small enough for the int64 definition."""
+    crops: dict[str, Any] = {}
+    for i in range(min(VERIFY_PHOTOGRAPHS, len(val.names))):
+        picture = val.array(i, "hr")
+        top, left = (max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False))
+        crops[val.names[i]] = np.array(picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]])
+    temporary = run.inputs.with_name("verify_inputs.tmp.npz")
+    np.savez(temporary, **crops)
+    temporary.replace(run.inputs)
+
+
+class _timed:  # noqa: N801 - used like a function
+    """Adds the seconds of its block to an entry."""
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self._seconds, self._name = seconds, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._name] = self._seconds.get(self._name, 0.0) + time.perf_counter() - self._start

@@ -1,0 +1,159 @@
+"""From a float stage to its int8 network: rewrite, calibrate, fine-tune, lower, export, verify, measure."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from hwrts import __version__
+from hwrts.checkpoint import load_weights, save_weights, write_atomic
+from hwrts.config import QatConfig, RunConfig
+from hwrts.deploy import deploy_form
+from hwrts.device import cpu_flags, cpu_name
+from hwrts.errors import RunFolderError
+from hwrts.export import Verdict, to_onnx, verify
+from hwrts.fit import Batches, Schedule
+from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, load_network, save_network
+from hwrts.networks import Residual
+from hwrts.qat import QuantNetwork, calibrate
+from hwrts.runfolder import RunFolder, StageFolder, write_json
+from hwrts.trace import trace
+from hwrts.witness import TorchWitness
+
+CALIBRATION_BATCHES = 8
+"""Batches of each kind that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
+
+
+def build_float(config: RunConfig) -> nn.Module:
+    """The float network of a run, initialised."""
+    return Residual(config.network.blocks, config.network.channels)
+
+
+def start_qat(model: nn.Module, qat: QatConfig, inputs: Callable[[int], Tensor]) -> QuantNetwork:
+    """The calibrated fake-quantised form of a trained float network.
+
+    Args:
+        model: The float network.
+        qat: Widths.
+        inputs: Step number to pictures (B, 3, H, W) of the kinds that the network will see.
+    """
+    graph = deploy_form(trace(model.eval()))
+    batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
+    formats = calibrate(graph, batches, qat.activation_bits)
+    return QuantNetwork(graph, formats, qat.weight_bits)
+
+
+def qat_schedule(qat: QatConfig) -> Schedule:
+    """Learning rates of the fine-tuning."""
+    return Schedule(qat.learning_rate, qat.steps)
+
+
+def calibration_inputs(lr: Batches, originals: Batches) -> Callable[[int], Tensor]:
+    """Low-resolution crops (training) and originals (what a TV feeds) by turns."""
+
+    def inputs(step: int) -> Tensor:
+        return lr(step)[0] if step % 2 == 0 else originals(step)[1][: max(1, len(lr(step)[0]) // 4)]
+
+    return inputs
+
+
+def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
+    """Write ``qat.safetensors``; its note holds what is needed to build the module again."""
+    formats = {name: asdict(out) for name, out in quantised.formats.items()}
+    save_weights(stage.qat_weights, quantised, {"formats": formats, "weight_bits": quantised.weight_bits})
+
+
+def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
+    """The module that :func:`save_quantised` wrote.
+
+    Raises:
+        RunFolderError: A missing or damaged file, or one of another network.
+    """
+    tensors, notes = load_weights(stage.qat_weights)
+    try:
+        formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
+        quantised = QuantNetwork(deploy_form(trace(build_float(config))), formats, notes["weight_bits"])
+        quantised.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise RunFolderError(f"{stage.qat_weights}: does not belong to the network of config.toml ({error!r})") from error
+    return quantised
+
+
+def export_stage(stage: StageFolder, quantised: QuantNetwork, source: str) -> Network:
+    """Lower, and write the integer network and the int8 ONNX file."""
+    network = quantised.lower()
+    save_network(network, stage.root)
+    model = to_onnx(network, metadata={"hwrts_version": __version__, "source": source})
+    write_atomic(stage.onnx, model.SerializeToString())
+    return network
+
+
+def verify_stage(
+    run: RunFolder, stage: StageFolder, *, layers: list[str] | None = None, stimuli: list[str] | None = None
+) -> Verdict:
+    """Compare all witnesses of a stage from its files; a complete comparison is written to verify.json.
+
+    Raises:
+        HwrtsError: A file is missing or damaged.
+    """
+    network = load_network(stage.root)
+    quantised = load_quantised(stage, run.config)
+    verdict = verify(
+        network, read_bytes(stage.onnx), load_verify_inputs(run), [TorchWitness(quantised, network)],
+        layers=layers, stimuli=stimuli,
+    )  # fmt: skip
+    flags = cpu_flags()
+    verdict.facts |= {
+        "stage": stage.name,
+        "sha256": file_hashes(stage),
+        "cpu": {"name": cpu_name(), "vnni": bool({"avx512_vnni", "avx_vnni"} & flags)},
+        "versions": {
+            "hwrts": __version__, "python": platform.python_version(), "torch": torch.__version__,
+            "numpy": np.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__,
+        },
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }  # fmt: skip
+    if layers is None and stimuli is None:
+        write_json(stage.verify, verdict.as_json())
+    return verdict
+
+
+def file_hashes(stage: StageFolder) -> dict[str, str]:
+    """sha256 of the files that are handed over, by name."""
+    paths = [stage.onnx, stage.root / JSON_NAME, stage.root / NPZ_NAME]
+    return {path.name: hashlib.sha256(read_bytes(path)).hexdigest() for path in paths}
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        RunFolderError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read ({error.strerror}); run or quantize the stage again") from error
+
+
+def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
+    """The photographs' crops that verification runs on, by name, (H, W, 3) uint8.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    try:
+        with np.load(run.inputs, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise RunFolderError(f"{run.inputs}: missing or damaged ({error}); it is made by hwrts run") from error
+
