@@ -100,4 +100,6 @@ def _explain(
         shift = int(network.formats[made.source].frac + made.weight_frac[channel] - made.out.frac)
     rounding: Rounding = network.rounding
     value = float(found[y, x, channel])
-    return Difference(stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding.value)
+    return Difference(
+        stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding.value
+    )

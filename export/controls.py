@@ -15,7 +15,8 @@ from hwrts.fixed_point import Conv, Layer, Network, Rounding, run_layer
 def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
     """Run each deliberate error through the same comparison as the witnesses.
 
-    - one flipped weight bit (the lowest) in each convolution,
+    - one flipped weight bit (the lowest) in each convolution, on the photograph; where that leaves the layer
+      idle (the residual of an untrained network is 0 everywhere), on an impulse at a rounding border,
     - another rounding rule (half up for half to even) on accumulators that are exact ties.
 
     Args:
@@ -27,15 +28,24 @@ def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> 
     """
     controls = []
     for conv in network.convs:
-        broken = _replace_layer(network, _flip_bit(conv, tensors))
-        controls.append(_control(f"flipped weight bit in {conv.name}", network, broken, conv, tensors))
+        flipped, place = _flip_bit(conv, tensors)
+        name = f"flipped weight bit in {conv.name}"
+        control = _control(name, network, _replace_layer(network, flipped), conv, tensors)
+        if not control["caught"]:
+            honest, built = _at_border(network, conv, flipped, place)
+            broken = _replace_layer(network, replace(flipped, bias_i32=honest.bias_i32))
+            network_honest = _replace_layer(network, honest)
+            control = _control(f"{name}, built border", network_honest, broken, honest, built)
+        controls.append(control)
     tied = next((conv for conv in network.convs if _shifts(network, conv).max() >= 1), None)
     if tied is not None:  # without a single shift there is no rounding to get wrong
         ties = _with_ties(network, tied)
         other = Rounding.HALF_UP if network.rounding is Rounding.HALF_EVEN else Rounding.HALF_EVEN
         honest = _replace_layer(network, ties)
         broken = Network(honest.inputs, honest.layers, other)
-        controls.append(_control(f"rounding {other.value} in {tied.name}, built ties", honest, broken, ties, tensors))
+        controls.append(
+            _control(f"rounding {other.value} in {tied.name}, built ties", honest, broken, ties, tensors)
+        )
     return controls
 
 
@@ -45,19 +55,49 @@ def _control(
     expected = run_layer(network, layer, tensors, "int64")
     found = NumpyWitness(broken, "int64").single(layer.name, tensors)
     row = compare(Row("control", "single", layer.name), network, name, expected, found, tensors)
-    return {"name": name, "compared": row.compared, "mismatches": row.mismatches, "caught": row.mismatches > 0}
+    return {
+        "name": name,
+        "compared": row.compared,
+        "mismatches": row.mismatches,
+        "caught": row.mismatches > 0,
+    }
 
 
-def _flip_bit(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> Conv:
-    """Flip bit 0 of one weight, where the codes are busiest: in a channel that is never 0 it must show."""
+def _flip_bit(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> tuple[Conv, tuple[int, int]]:
+    """Flip bit 0 of one weight, where the codes are busiest; also its output and input channel."""
     busiest_in = int(np.abs(tensors[conv.source].astype(np.int64)).sum(axis=(0, 1)).argmax())
     busiest_out = int(tensors[conv.name].astype(np.float64).std(axis=(0, 1)).argmax())
     weight = conv.weight_i8.copy()
     centre = weight.shape[2] // 2
     limit = (1 << (conv.weight_bits - 1)) - 1
     flipped = int(weight[busiest_out, busiest_in, centre, centre]) ^ 1
-    weight[busiest_out, busiest_in, centre, centre] = flipped if abs(flipped) <= limit else flipped - 2 * np.sign(flipped)
-    return replace(conv, weight_i8=weight)
+    weight[busiest_out, busiest_in, centre, centre] = (
+        flipped if abs(flipped) <= limit else flipped - 2 * np.sign(flipped)
+    )
+    return replace(conv, weight_i8=weight), (busiest_out, busiest_in)
+
+
+def _at_border(
+    network: Network, conv: Conv, flipped: Conv, place: tuple[int, int]
+) -> tuple[Conv, dict[str, NDArray[Any]]]:
+    """The layer with a bias, and an impulse to feed it, such that the flip crosses from code 0 to 1 or back.
+
+    The impulse is the largest code m, so the flip moves the accumulator by m, from one side of the border
+    between the codes 0 and 1 to the other, whatever the rounding rule does with a tie.
+    """
+    source = network.formats[conv.source]
+    o, i = place
+    centre = conv.weight_i8.shape[2] // 2
+    weight, other = int(conv.weight_i8[o, i, centre, centre]), int(flipped.weight_i8[o, i, centre, centre])
+    shift = int(_shifts(network, conv)[o])
+    one = 1 << max(shift, 0)
+    border = one if network.rounding is Rounding.FLOOR or shift < 1 else one // 2
+    wanted = border - 1 if other > weight else border + 1
+    bias = conv.bias_i32.copy()
+    bias[o] = wanted - weight * source.max
+    impulse = np.zeros((1, 1, network.channels[conv.source]), source.dtype)
+    impulse[0, 0, i] = source.max
+    return replace(conv, bias_i32=bias), {conv.source: impulse}
 
 
 def _with_ties(network: Network, conv: Conv) -> Conv:

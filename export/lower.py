@@ -52,4 +52,5 @@ def _log2(scale: torch.Tensor, where: str) -> NDArray[np.int64]:
     mantissa, exponent = np.frexp(scale.detach().cpu().double().numpy())
     if not (mantissa == 0.5).all():
         raise HwrtsError(f"layer {where!r}: a weight scale is not a power of two")
-    return exponent.astype(np.int64) - 1
+    log2: NDArray[np.int64] = exponent.astype(np.int64) - 1
+    return log2

@@ -49,7 +49,9 @@ def to_onnx(
         HwrtsError: A rounding rule or a width that QDQ cannot express.
     """
     if network.rounding is not Rounding.HALF_EVEN:
-        raise HwrtsError(f"ONNX: rounding {network.rounding.value!r} cannot be said in QDQ; only 'half_even' can")
+        raise HwrtsError(
+            f"ONNX: rounding {network.rounding.value!r} cannot be said in QDQ; only 'half_even' can"
+        )
     writer = _Writer(network)
     for layer in network.layers:
         writer.layer(layer)
@@ -95,9 +97,17 @@ class _Writer:
             self._node("DepthToSpace", [self._real(layer.source)], f"{layer.name}.exact", **moved)
             self._quantize(layer.name)
         else:
-            scales = self._constant(f"{layer.name}.scales", np.array([1, 1, layer.factor, layer.factor], np.float32))
-            nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            self._node("Resize", [layer.source, "", scales], layer.name, **nearest)  # moves the codes themselves
+            scales = self._constant(
+                f"{layer.name}.scales", np.array([1, 1, layer.factor, layer.factor], np.float32)
+            )
+            nearest = {
+                "mode": "nearest",
+                "coordinate_transformation_mode": "asymmetric",
+                "nearest_mode": "floor",
+            }
+            self._node(
+                "Resize", [layer.source, "", scales], layer.name, **nearest
+            )  # moves the codes themselves
 
     def _real(self, name: str) -> str:
         """The dequantised tensor, made when first read: an unread one would keep its layer in float."""
@@ -135,7 +145,10 @@ class _Writer:
     def _parameters(self, name: str) -> list[str]:
         tensor = self.network.formats[name]
         scale = self._constant(f"{name}.scale", np.array(np.ldexp(1.0, -tensor.frac), np.float32))
-        return [scale, self._constant(f"{name}.zero_point", np.array(zero_point(tensor), stored_dtype(tensor)))]
+        return [
+            scale,
+            self._constant(f"{name}.zero_point", np.array(zero_point(tensor), stored_dtype(tensor))),
+        ]
 
     def _constant(self, name: str, value: NDArray[np.generic]) -> str:
         if all(constant.name != name for constant in self.initializers):

@@ -12,7 +12,9 @@ from hwrts.fixed_point import Add, Network
 _FUSED_FLOAT = ("Conv", "FusedConv", "Add", "Sum")
 
 
-def open_session(model: bytes, *, fused: bool = True, exact: bool = True, threads: int | None = None) -> onnxruntime.InferenceSession:
+def open_session(
+    model: bytes, *, fused: bool = True, exact: bool = True, threads: int | None = None
+) -> onnxruntime.InferenceSession:
     """A CPU session.
 
     Args:
@@ -43,7 +45,11 @@ def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
     """What keeps the optimised graph from being integer throughout; empty if it is."""
     adds = sum(isinstance(layer, Add) for layer in network.layers)
     expected = {"QLinearConv": len(network.convs), "QLinearAdd": adds}
-    problems = [f"{op}: {counts.get(op, 0)} of {count}" for op, count in expected.items() if counts.get(op, 0) != count]
+    problems = [
+        f"{op}: {counts.get(op, 0)} of {count}"
+        for op, count in expected.items()
+        if counts.get(op, 0) != count
+    ]
     return problems + [f"float {op}: {counts[op]}" for op in _FUSED_FLOAT if op in counts]
 
 

@@ -31,6 +31,6 @@ def synthetic_pictures() -> dict[str, Picture]:
 
 
 def noise_codes(channels: int, out: Format) -> NDArray[np.integer]:
-    """Random codes (17, 19, channels) over a format's whole range: what no photograph reaches inside a network."""
+    """Random codes (17, 19, channels) over a format's whole range, which no photograph reaches."""
     rng = np.random.default_rng(_SEED)
     return rng.integers(out.min, out.max, (17, 19, channels), endpoint=True).astype(out.dtype)

@@ -104,7 +104,9 @@ def verify(
     if definition:
         verdict.controls = negative_controls(network, next(iter(definition.values())))
     counts = census(model)
-    verdict.problems += [f"ONNX Runtime keeps a float island: {island}" for island in float_islands(network, counts)]
+    verdict.problems += [
+        f"ONNX Runtime keeps a float island: {island}" for island in float_islands(network, counts)
+    ]
     verdict.facts |= {
         "census": counts,
         "stimuli": {name: list(picture.shape) for name, picture in pictures.items()},
@@ -128,7 +130,9 @@ def _compare_entire(
         found, expected = witness.entire(picture), definition[stimulus]
         for layer in layers:
             key = (witness.name, "entire", layer)
-            verdict.rows[key] = compare(verdict.rows[key], network, stimulus, expected[layer], found.get(layer), expected)
+            verdict.rows[key] = compare(
+                verdict.rows[key], network, stimulus, expected[layer], found.get(layer), expected
+            )
 
 
 def _compare_single(
@@ -137,7 +141,9 @@ def _compare_single(
 ) -> None:  # fmt: skip
     for name in layers:
         layer = network.layer(name)
-        operands = {source: noise_codes(network.channels[source], network.formats[source]) for source in layer.sources}
+        operands = {
+            source: noise_codes(network.channels[source], network.formats[source]) for source in layer.sources
+        }
         fed: dict[str, Mapping[str, NDArray[Any]]] = {"codes of noise": operands}
         for conv in network.convs:
             if conv.name == name:
@@ -172,9 +178,11 @@ def _default_session(
     model: bytes, network: Network, pictures: Mapping[str, NDArray[np.uint8]],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> int:  # fmt: skip
-    """Codes that differ in a session without options: what eq. 14 costs on this CPU. No part of the verdict."""
+    """Codes that differ in a session without options (eq. 14 on this CPU). No part of the verdict."""
     found = _run_file(model, network, pictures, exact=False)
-    return sum(int(np.count_nonzero(codes != definition[name][network.output])) for name, codes in found.items())
+    return sum(
+        int(np.count_nonzero(codes != definition[name][network.output])) for name, codes in found.items()
+    )
 
 
 def _run_file(
@@ -182,7 +190,10 @@ def _run_file(
 ) -> dict[str, NDArray[Any]]:
     session = open_session(model, exact=exact)
     source, out = network.inputs[0], network.formats[network.output]
-    stored = {name: session.run(None, {source.name: to_stored(picture, source.out)})[0] for name, picture in pictures.items()}
+    stored = {
+        name: session.run(None, {source.name: to_stored(picture, source.out)})[0]
+        for name, picture in pictures.items()
+    }
     return {name: from_stored(codes, out) for name, codes in stored.items()}
 
 

@@ -60,7 +60,13 @@ class OnnxWitness:
         small_only: Too slow for anything but small pictures.
     """
 
-    def __init__(self, name: str, network: Network, start: Callable[[onnx.ModelProto], Runner], small_only: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        start: Callable[[onnx.ModelProto], Runner],
+        small_only: bool = False,
+    ) -> None:
         self.name, self.small_only = name, small_only
         self._network, self._start = network, start
         self._names = [network.output, *(layer.name for layer in network.layers[:-1])]
@@ -71,7 +77,10 @@ class OnnxWitness:
         """Every tensor."""
         source = self._network.inputs[0]
         stored = self._entire({source.name: to_stored(picture, source.out)})
-        return {name: from_stored(codes, self._network.formats[name]) for name, codes in zip(self._names, stored, strict=True)}
+        return {
+            name: from_stored(codes, self._network.formats[name])
+            for name, codes in zip(self._names, stored, strict=True)
+        }
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
         """One layer, as a model of its own."""
@@ -110,4 +119,5 @@ def to_stored(codes: NDArray[Any], out: Format) -> NDArray[np.uint8]:
 
 def from_stored(stored: NDArray[np.uint8], out: Format) -> NDArray[np.integer]:
     """The inverse of :func:`to_stored`."""
-    return (stored[0].transpose(1, 2, 0).astype(np.int16) - zero_point(out)).astype(out.dtype)
+    codes: NDArray[np.integer] = stored[0].transpose(1, 2, 0).astype(np.int16) - zero_point(out)  # (H, W, C)
+    return codes.astype(out.dtype)

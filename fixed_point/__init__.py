@@ -7,6 +7,7 @@ beside a testbench.
 from .bounds import (
     FLOAT32_LIMIT,
     ConvBounds,
+    add_bound,
     attack_input,
     conv_bounds,
     network_bounds,
@@ -37,6 +38,7 @@ __all__ = [
     "Repeat",
     "Rounding",
     "RunPath",
+    "add_bound",
     "attack_input",
     "conv_accumulate",
     "conv_bounds",

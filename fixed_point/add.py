@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import HwrtsError
 from .formats import Format
 from .requantize import Rounding, requantize
 
@@ -27,10 +28,15 @@ def add(
         out: Format of the sum.
         rounding: The tie rule.
 
+    Raises:
+        HwrtsError: Operands of different shapes.
+
     >>> u8, s8 = Format(False, 8, 8), Format(True, 8, 8)
     >>> add(np.array([250, 3]), u8, np.array([10, -5]), s8, u8, Rounding.HALF_EVEN).tolist()
     [255, 0]
     """
+    if a.shape != b.shape:
+        raise HwrtsError(f"add: shapes {a.shape} and {b.shape} differ; both operands need the same")
     frac = max(a_format.frac, b_format.frac)
     total = (a.astype(np.int64) << (frac - a_format.frac)) + (b.astype(np.int64) << (frac - b_format.frac))
     return requantize(total, frac, out, rounding)

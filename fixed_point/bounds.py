@@ -15,6 +15,8 @@ FLOAT32_LIMIT = 1 << 24
 """Integers of smaller magnitude, and so all their sums in any order, are exact in float32 (eq. 10)."""
 INT32_LIMIT = 1 << 31
 """Accumulators of this magnitude wrap in an int32 register."""
+UINT8_MAX = 255
+"""Largest stored activation, whatever the format: signed codes are stored with zero point 128 (eq. 11)."""
 INT16_PAIR_LIMIT = (1 << 15) - 1
 """x86 without VNNI adds two u8*s8 products into int16, which saturates above this (eq. 14)."""
 
@@ -52,13 +54,19 @@ def conv_bounds(conv: "Conv", source: Format) -> ConvBounds:
     )
 
 
+def add_bound(a: Format, b: Format) -> int:
+    """Largest magnitude of the sum of two tensors on the finer of their grids (eq. 6)."""
+    frac = max(a.frac, b.frac)
+    return (a.magnitude << (frac - a.frac)) + (b.magnitude << (frac - b.frac))
+
+
 def network_bounds(network: "Network") -> dict[str, ConvBounds]:
     """Bounds of every convolution by name."""
     return {conv.name: conv_bounds(conv, network.formats[conv.source]) for conv in network.convs}
 
 
 def attack_input(conv: "Conv", source: Format) -> tuple[NDArray[np.integer], int, int]:
-    """The K x K input whose centre accumulator reaches the bound of the worst channel.
+    """The K x K input whose centre accumulator reaches the extreme of the worst channel (eq. 9).
 
     Each code is the format's largest where it pushes the sum toward the bound and the smallest where it
     pulls it back.
@@ -76,15 +84,15 @@ def attack_input(conv: "Conv", source: Format) -> tuple[NDArray[np.integer], int
 
 
 def pair_can_saturate_int16(conv: "Conv") -> bool:
-    """Whether two u8*s8 products of this layer could saturate an int16 sum, in any order of the weights (eq. 14).
+    """Whether two u8*s8 products of one output channel could saturate an int16 sum (eq. 14).
 
-    True means: on an x86 CPU without VNNI a runtime that uses ``vpmaddubsw`` may return other codes.
-    7-bit weights can never do it.
+    Any two weights of the channel may be neighbours, so the order in which a runtime packs them does not
+    matter. True means: on an x86 CPU without VNNI a runtime that uses ``vpmaddubsw`` may return other codes.
+    Weights of at most 63 in magnitude (7 bits) can never do it.
     """
-    weight = np.sort(
-        conv.weight_i8.reshape(conv.weight_i8.shape[0], -1).astype(np.int64), axis=1
-    )  # (O, I*K*K)
+    flat = conv.weight_i8.reshape(conv.weight_i8.shape[0], -1).astype(np.int64)
+    weight = np.sort(flat, axis=1)  # (O, I*K*K)
     if weight.shape[1] < 2:
         return False
     worst = max(int(weight[:, -2:].sum(axis=1).max()), -int(weight[:, :2].sum(axis=1).min()))
-    return 255 * worst > INT16_PAIR_LIMIT
+    return UINT8_MAX * worst > INT16_PAIR_LIMIT

@@ -2,75 +2,138 @@
 
 import numpy as np
 
-from .bounds import INT32_LIMIT, conv_bounds
+from .bounds import INT32_LIMIT, add_bound, conv_bounds
 from .errors import HwrtsError
-from .network import Add, Conv, DepthToSpace, Network, Repeat
+from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
+from .requantize import MAX_SHIFT, MIN_SHIFT, Rounding
+
+_MAX_ENLARGEMENT = 16
+"""Largest block or repetition of a layer: more than a display needs; a wrong file can't fill the memory."""
 
 
 def check_network(network: Network) -> None:
-    """Check names, sources, channels, code ranges and accumulator bounds.
+    """Check names, sources, channels, code ranges, shifts and accumulator bounds.
 
     Raises:
         HwrtsError: The first fact that does not hold, with the layer's name and what is allowed.
     """
     if not network.inputs or not network.layers:
         raise HwrtsError("network: it needs at least one input and one layer")
-    known = {tensor.name for tensor in network.inputs}
-    if len(known) != len(network.inputs):
-        raise HwrtsError("network: two inputs have the same name")
+    if not isinstance(network.rounding, Rounding):
+        raise HwrtsError(f"network: rounding {network.rounding!r} is not a member of Rounding")
+    known: set[str] = set()
+    for tensor in network.inputs:
+        _check_name(tensor, known)
+        _check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, None)
     for layer in network.layers:
         for source in layer.sources:
             if source not in known:
                 raise HwrtsError(f"layer {layer.name!r}: its source {source!r} is not made before it")
-        if layer.name in known:
-            raise HwrtsError(f"layer {layer.name!r}: the name is used twice")
-        known.add(layer.name)
-    for layer in network.layers:
-        if isinstance(layer, Conv):
-            _check_conv(network, layer)
-        elif isinstance(layer, Add):
-            shapes = [(network.channels[s], network.scales[s]) for s in layer.sources]
-            if shapes[0] != shapes[1]:
-                raise HwrtsError(
-                    f"layer {layer.name!r}: adds tensors of different shapes {shapes[0]} and {shapes[1]}"
-                )
-        elif isinstance(layer, DepthToSpace):
-            if layer.block < 2 or network.channels[layer.source] % layer.block**2:
-                count = network.channels[layer.source]
-                raise HwrtsError(
-                    f"layer {layer.name!r}: {count} channels do not split into {layer.block}x{layer.block} blocks"
-                )
-        elif isinstance(layer, Repeat) and layer.factor < 2:
-            raise HwrtsError(f"layer {layer.name!r}: factor {layer.factor} is not allowed; use 2 or more")
+        _check_name(layer, known)
+        _check_alone(layer)
+    for layer in network.layers:  # from here on, channels, scales and formats can be derived
+        _check_in_place(network, layer)
 
 
-def _check_conv(network: Network, conv: Conv) -> None:
+def _check_name(tensor: Input | Layer, known: set[str]) -> None:
+    name = tensor.name
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise HwrtsError(f"network: {name!r} is not a name; use one or more printable characters")
+    if name in known:
+        raise HwrtsError(f"network: the name {name!r} is used twice; each tensor needs its own")
+    known.add(name)
+
+
+def _check_whole(where: str, what: str, value: object, low: int, high: int | None) -> None:
+    """A plain int in a range; NumPy integers are refused because they can't be written to JSON."""
+    if type(value) is not int or value < low or (high is not None and value > high):
+        allowed = f"{low} or more" if high is None else f"{low}..{high}"
+        raise HwrtsError(f"{where}: {what} {value!r} is not allowed; use a whole number, {allowed}")
+
+
+def _check_alone(layer: Layer) -> None:
+    """What can be said of a layer without knowing its source."""
+    where = f"layer {layer.name!r}"
+    if isinstance(layer, Conv):
+        _check_weights(layer)
+    elif isinstance(layer, Add):
+        if len(layer.sources) != 2:
+            raise HwrtsError(f"{where}: adds {len(layer.sources)} tensors; use exactly 2")
+    elif isinstance(layer, DepthToSpace):
+        _check_whole(where, "block", layer.block, 2, _MAX_ENLARGEMENT)
+    elif isinstance(layer, Repeat):
+        _check_whole(where, "factor", layer.factor, 2, _MAX_ENLARGEMENT)
+    else:
+        raise HwrtsError(f"{where}: {type(layer).__name__} is no layer; use Conv, Add, DepthToSpace, Repeat")
+
+
+def _check_weights(conv: Conv) -> None:
     weight, where = conv.weight_i8, f"layer {conv.name!r}"
     if weight.dtype != np.int8 or conv.bias_i32.dtype != np.int32 or conv.weight_frac.dtype != np.int32:
-        raise HwrtsError(f"{where}: weights must be int8, bias and weight_frac int32")
-    if weight.ndim != 4 or weight.shape[2] != weight.shape[3] or weight.shape[2] % 2 == 0:
-        raise HwrtsError(f"{where}: weight shape {weight.shape} is not (O, I, K, K) with K odd")
-    if weight.shape[1] != network.channels[conv.source]:
+        dtypes = f"{weight.dtype}, {conv.bias_i32.dtype}, {conv.weight_frac.dtype}"
+        raise HwrtsError(f"{where}: weight, bias, weight_frac are {dtypes}; use int8, int32, int32")
+    if (
+        weight.ndim != 4
+        or 0 in weight.shape
+        or weight.shape[2] != weight.shape[3]
+        or weight.shape[2] % 2 == 0
+    ):
         raise HwrtsError(
-            f"{where}: takes {weight.shape[1]} channels, {conv.source!r} has {network.channels[conv.source]}"
+            f"{where}: weight shape {weight.shape} is not (O, I, K, K) with O, I at least 1 and K odd"
         )
     if conv.bias_i32.shape != weight.shape[:1] or conv.weight_frac.shape != weight.shape[:1]:
         raise HwrtsError(
-            f"{where}: bias and weight_frac need one entry for each of {weight.shape[0]} channels"
+            f"{where}: bias {conv.bias_i32.shape} and weight_frac {conv.weight_frac.shape} need one entry "
+            f"for each of {weight.shape[0]} output channels"
         )
-    if not 2 <= conv.weight_bits <= 8:
-        raise HwrtsError(f"{where}: {conv.weight_bits} weight bits are not supported; use 2..8")
+    _check_whole(where, "weight_bits", conv.weight_bits, 2, 8)
     largest = (1 << (conv.weight_bits - 1)) - 1  # symmetric: the most negative code is left out
-    if weight.size and int(np.abs(weight.astype(np.int64)).max()) > largest:
+    if int(np.abs(weight.astype(np.int64)).max()) > largest:
         raise HwrtsError(
             f"{where}: a weight code is outside -{largest}..{largest}, the range of {conv.weight_bits} bits"
         )
-    shift = network.formats[conv.source].frac + conv.weight_frac.astype(np.int64) - conv.out.frac
-    if shift.min() < -24 or shift.max() > 31:
+
+
+def _check_in_place(network: Network, layer: Layer) -> None:
+    """What depends on the tensors that a layer reads."""
+    where, channels, formats = f"layer {layer.name!r}", network.channels, network.formats
+    if isinstance(layer, Conv):
+        source = formats[layer.source]
+        if layer.weight_i8.shape[1] != channels[layer.source]:
+            raise HwrtsError(
+                f"{where}: takes {layer.weight_i8.shape[1]} channels, "
+                f"{layer.source!r} has {channels[layer.source]}"
+            )
+        shift = source.frac + layer.weight_frac.astype(np.int64) - layer.out.frac
+        _check_shift(where, int(shift.min()), int(shift.max()))
+        _check_reach(where, int(conv_bounds(layer, source).partial_sum.max()))
+    elif isinstance(layer, Add):
+        one, two = layer.sources
+        first, second = (channels[one], network.scales[one]), (channels[two], network.scales[two])
+        if first != second:
+            raise HwrtsError(
+                f"{where}: (channels, enlargement) of {one!r} are {first}, of {two!r} {second}; "
+                "both operands need the same"
+            )
+        a, b = (formats[name] for name in layer.sources)
+        shift_bits = max(a.frac, b.frac) - layer.out.frac
+        _check_shift(where, shift_bits, shift_bits)
+        _check_reach(where, add_bound(a, b))
+    elif isinstance(layer, DepthToSpace) and channels[layer.source] % layer.block**2:
         raise HwrtsError(
-            f"{where}: a requantising shift of {shift.min()}..{shift.max()} bits is outside -24..31"
+            f"{where}: {channels[layer.source]} channels do not split by block {layer.block} squared; "
+            f"use a multiple of {layer.block**2}"
         )
-    bound = int(conv_bounds(conv, network.formats[conv.source]).partial_sum.max())
+
+
+def _check_shift(where: str, lowest: int, highest: int) -> None:
+    if lowest < MIN_SHIFT or highest > MAX_SHIFT:
+        raise HwrtsError(
+            f"{where}: a requantising shift of {lowest}..{highest} bits is outside {MIN_SHIFT}..{MAX_SHIFT}"
+        )
+
+
+def _check_reach(where: str, bound: int) -> None:
     if bound >= INT32_LIMIT:
         raise HwrtsError(
             f"{where}: an accumulator can reach {bound}, int32 ends at {INT32_LIMIT - 1}; use fewer bits"

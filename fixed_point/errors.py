@@ -2,7 +2,8 @@
 
 
 class HwrtsError(Exception):
-    """A wrong use: one line that says what, where, what is allowed and what to do. The command line exits with 2.
+    """A wrong use: one line that says what, where, what is allowed and what to do.
 
-    It lives here, at the bottom of the import order, because ``fixed_point`` imports nothing of ours.
+    The command line exits with 2. The class lives here, at the bottom of the import order, because
+    ``fixed_point`` imports nothing but NumPy.
     """

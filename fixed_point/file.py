@@ -1,14 +1,14 @@
 """The file format of an integer network: network.json describes, network.npz holds the integers.
 
-No pickle, no code: any JSON reader and any zip reader can open the pair years from now. Both carry a
-checksum, so that a changed byte is found before a wrong number is computed.
+No pickle, no code: any JSON reader and any zip reader can open the pair years from now. ``npz_sha256`` is the
+SHA-256 of the whole network.npz; ``json_sha256``, the last line of network.json, is that of every byte before
+its own line. A changed byte is found before a wrong number is computed.
 """
 
 import hashlib
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,20 @@ from .formats import Format
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding
 
+SCHEMA = "hwrts.fixed_point.Network"
 SCHEMA_VERSION = 1
 JSON_NAME = "network.json"
 NPZ_NAME = "network.npz"
 
 
 def save_network(network: Network, folder: Path) -> None:
-    """Write ``network.json`` and ``network.npz`` into a folder, each under a temporary name first."""
+    """Write ``network.json`` and ``network.npz`` into a folder, each under a temporary name first.
+
+    The same network gives the same bytes on every machine.
+
+    Raises:
+        HwrtsError: The folder does not exist or can't be written to.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     for conv in network.convs:
         arrays[f"{conv.name}.weight"] = conv.weight_i8
@@ -34,20 +41,18 @@ def save_network(network: Network, folder: Path) -> None:
         arrays[f"{conv.name}.bias"] = conv.bias_i32
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    payload = buffer.getvalue()
     document: dict[str, Any] = {
-        "schema": "hwrts.fixed_point.Network",
+        "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "npz_sha256": hashlib.sha256(payload).hexdigest(),
+        "npz_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "rounding": network.rounding.value,
         "inputs": [
             {"name": t.name, "channels": t.channels, "format": _format(t.out)} for t in network.inputs
         ],
         "layers": [_describe(layer) for layer in network.layers],
     }
-    document["json_sha256"] = _digest(document)
-    _replace(folder / NPZ_NAME, payload)
-    _replace(folder / JSON_NAME, (json.dumps(document, indent=1) + "\n").encode())
+    _replace(folder / NPZ_NAME, buffer.getvalue())
+    _replace(folder / JSON_NAME, _sealed(document))
 
 
 def load_network(folder: Path) -> Network:
@@ -56,17 +61,26 @@ def load_network(folder: Path) -> Network:
     Raises:
         HwrtsError: A missing or damaged file, an unknown schema, or integers that make no legal network.
     """
-    document = _read_json(folder / JSON_NAME)
-    arrays = _read_npz(folder / NPZ_NAME, str(document["npz_sha256"]))
+    path = folder / JSON_NAME
+    document = _read_json(path)
     try:
-        inputs = tuple(
-            Input(str(t["name"]), int(t["channels"]), _parse_format(t["format"])) for t in document["inputs"]
+        _, _, sha256, rounding, inputs, layers, _ = _fields(
+            document, schema=str, schema_version=int, npz_sha256=str, rounding=str, inputs=list, layers=list,
+            json_sha256=str,
+        )  # fmt: skip
+        arrays = _read_npz(folder / NPZ_NAME, sha256)
+        network = Network(
+            tuple(_parse_input(entry) for entry in inputs),
+            tuple(_parse_layer(entry, arrays) for entry in layers),
+            Rounding(rounding),
         )
-        layers = tuple(_parse_layer(entry, arrays) for entry in document["layers"])
-        rounding = Rounding(document["rounding"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise HwrtsError(f"{folder / JSON_NAME}: not a valid network description: {error!r}") from error
-    return Network(inputs, layers, rounding)
+    except ValueError as error:
+        raise HwrtsError(f"{path}: not a valid network description: {error}") from error
+    parts = ("weight", "weight_frac", "bias")
+    extra = set(arrays) - {f"{conv.name}.{part}" for conv in network.convs for part in parts}
+    if extra:
+        raise HwrtsError(f"{folder / NPZ_NAME}: array {min(extra)!r} belongs to no layer of {JSON_NAME}")
+    return network
 
 
 def _describe(layer: Layer) -> dict[str, Any]:
@@ -82,32 +96,81 @@ def _describe(layer: Layer) -> dict[str, Any]:
     return entry
 
 
-def _parse_layer(entry: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Layer:
-    op, name, sources = entry["op"], str(entry["name"]), tuple(str(s) for s in entry["sources"])
+def _fields(entry: object, **types: type) -> tuple[Any, ...]:
+    """The values of a JSON object that has exactly these fields, each of exactly its type.
+
+    Raises:
+        ValueError: Not an object, a missing or unknown field, or a wrong type (true is not a number).
+    """
+    if not isinstance(entry, dict) or set(entry) != set(types):
+        found = sorted(entry) if isinstance(entry, dict) else type(entry).__name__
+        raise ValueError(f"expected an object with {sorted(types)}, found {found}")
+    for key, wanted in types.items():
+        if type(entry[key]) is not wanted:
+            raise ValueError(f"{key!r} is {entry[key]!r:.80}, expected {wanted.__name__}")
+    return tuple(entry[key] for key in types)
+
+
+def _parse_input(entry: object) -> Input:
+    name, channels, form = _fields(entry, name=str, channels=int, format=dict)
+    return Input(name, channels, _parse_format(form))
+
+
+def _parse_layer(entry: object, arrays: dict[str, NDArray[Any]]) -> Layer:
+    op = entry.get("op") if isinstance(entry, dict) else None
     if op == "Conv":
-        weight, frac, bias = (arrays[f"{name}.{part}"] for part in ("weight", "weight_frac", "bias"))
-        out = _parse_format(entry["format"])
-        return Conv(name, sources[0], weight, frac, bias, out, int(entry["weight_bits"]))
+        _, name, sources, form, bits = _fields(
+            entry, op=str, name=str, sources=list, format=dict, weight_bits=int
+        )
+        (source,) = _names(sources, 1)
+        weight, frac, bias = (_array(arrays, f"{name}.{part}") for part in ("weight", "weight_frac", "bias"))
+        return Conv(name, source, weight, frac, bias, _parse_format(form), bits)
     if op == "Add":
-        return Add(name, (sources[0], sources[1]), _parse_format(entry["format"]))
+        _, name, sources, form = _fields(entry, op=str, name=str, sources=list, format=dict)
+        first, second = _names(sources, 2)
+        return Add(name, (first, second), _parse_format(form))
     if op == "DepthToSpace":
-        return DepthToSpace(name, sources[0], int(entry["block"]))
+        _, name, sources, block = _fields(entry, op=str, name=str, sources=list, block=int)
+        (source,) = _names(sources, 1)
+        return DepthToSpace(name, source, block)
     if op == "Repeat":
-        return Repeat(name, sources[0], int(entry["factor"]))
-    raise ValueError(f"unknown operator {op!r}")
+        _, name, sources, factor = _fields(entry, op=str, name=str, sources=list, factor=int)
+        (source,) = _names(sources, 1)
+        return Repeat(name, source, factor)
+    raise ValueError(f"unknown operator {op!r:.80}; known are Conv, Add, DepthToSpace, Repeat")
+
+
+def _names(sources: list[Any], count: int) -> list[str]:
+    if len(sources) != count or not all(isinstance(source, str) for source in sources):
+        raise ValueError(f"'sources' is {sources!r:.80}, expected {count} names")
+    return sources
+
+
+def _array(arrays: dict[str, NDArray[Any]], key: str) -> NDArray[Any]:
+    if key not in arrays:
+        raise ValueError(f"{NPZ_NAME} has no array {key!r}")
+    return arrays[key]
 
 
 def _format(out: Format) -> dict[str, Any]:
     return {"signed": out.signed, "bits": out.bits, "frac": out.frac}
 
 
-def _parse_format(entry: dict[str, Any]) -> Format:
-    return Format(bool(entry["signed"]), int(entry["bits"]), int(entry["frac"]))
+def _parse_format(entry: object) -> Format:
+    try:
+        return Format(*_fields(entry, signed=bool, bits=int, frac=int))
+    except HwrtsError as error:
+        raise ValueError(str(error)) from error
 
 
-def _digest(document: dict[str, Any]) -> str:
-    content = {key: value for key, value in document.items() if key != "json_sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _seal(body: bytes) -> bytes:
+    """The last line of network.json and its end, made of every byte before it."""
+    return f' "json_sha256": "{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode()
+
+
+def _sealed(document: dict[str, Any]) -> bytes:
+    body = (json.dumps(document, indent=1).removesuffix("\n}") + ",\n").encode()
+    return body + _seal(body)
 
 
 def _read(path: Path) -> bytes:
@@ -120,20 +183,23 @@ def _read(path: Path) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    payload = _read(path)
     try:
-        document = json.loads(_read(path))
+        document: dict[str, Any] = json.loads(payload)
         schema, version = document["schema"], document["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HwrtsError(
             f"{path}: not a network description (damaged JSON); restore the file or export again"
         ) from error
-    if schema != "hwrts.fixed_point.Network" or version != SCHEMA_VERSION:
+    if schema != SCHEMA or version != SCHEMA_VERSION:
         raise HwrtsError(
-            f"{path}: schema {schema!r} version {version!r} is not readable here; this is version {SCHEMA_VERSION}"
+            f"{path}: schema {schema!r:.80} version {version!r:.80} is not readable here; "
+            f"this is {SCHEMA} version {SCHEMA_VERSION}"
         )
-    if document.get("json_sha256") != _digest(document) or "npz_sha256" not in document:
+    body = payload[: -len(_seal(b""))]
+    if payload != body + _seal(body):
         raise HwrtsError(f"{path}: its content does not match its checksum; restore the file or export again")
-    return dict(document)
+    return document
 
 
 def _read_npz(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
@@ -145,14 +211,19 @@ def _read_npz(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise HwrtsError(f"{path}: not an npz archive of plain arrays ({error})") from error
+    except Exception as error:  # zip, zlib and NumPy's header parser raise a dozen kinds, none of them useful
+        raise HwrtsError(
+            f"{path}: not an npz archive of plain integer arrays ({type(error).__name__}); export again"
+        ) from error
 
 
 def _replace(path: Path, payload: bytes) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as stream:
-        stream.write(payload)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(payload)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise HwrtsError(f"{path}: cannot be written ({error.strerror})") from error

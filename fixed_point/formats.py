@@ -29,6 +29,10 @@ class Format:
     frac: int
 
     def __post_init__(self) -> None:
+        if type(self.signed) is not bool or type(self.bits) is not int or type(self.frac) is not int:
+            raise HwrtsError(
+                f"format: signed={self.signed!r} bits={self.bits!r} frac={self.frac!r}; use bool, int, int"
+            )
         if not 2 <= self.bits <= 16:
             raise HwrtsError(f"format: {self.bits} bits are not supported; use 2..16")
         if not -32 <= self.frac <= 32:

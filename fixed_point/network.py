@@ -1,7 +1,9 @@
 """The integer network: the single source of truth that every emitter and witness reads."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,13 @@ class Conv:
     bias_i32: NDArray[np.int32]
     out: Format
     weight_bits: int = 8
+
+    def __post_init__(self) -> None:
+        # Read-only copies: an array shared with a training framework would change after its proof.
+        for field in ("weight_i8", "weight_frac", "bias_i32"):
+            owned = np.array(getattr(self, field), order="C")
+            owned.flags.writeable = False
+            object.__setattr__(self, field, owned)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -93,7 +102,7 @@ class Network:
     """Integers, shifts and formats of a whole network, in the order of computation.
 
     Constructing one checks it: names, sources, channel counts, code ranges, and that no accumulator can
-    reach 2**31 (ONNX Runtime's int32 would wrap silently).
+    reach 2**31 (ONNX Runtime's int32 would wrap silently). All inputs have the same height and width.
 
     Attributes:
         inputs: Tensors fed from outside; a picture network has one, on the pixel grid.
@@ -120,8 +129,10 @@ class Network:
         """Format of every tensor by name."""
         formats = {tensor.name: tensor.out for tensor in self.inputs}
         for layer in self.layers:
-            moves_only = isinstance(layer, DepthToSpace | Repeat)
-            formats[layer.name] = formats[layer.sources[0]] if moves_only else layer.out  # type: ignore[union-attr]
+            if isinstance(layer, Conv | Add):
+                formats[layer.name] = layer.out
+            else:
+                formats[layer.name] = formats[layer.source]
         return formats
 
     @cached_property
@@ -142,8 +153,11 @@ class Network:
         """Size of every tensor relative to the input: 2 means twice the height and width."""
         scales = {tensor.name: 1 for tensor in self.inputs}
         for layer in self.layers:
-            grow = layer.block if isinstance(layer, DepthToSpace) else 1
-            grow = layer.factor if isinstance(layer, Repeat) else grow
+            grow = 1
+            if isinstance(layer, DepthToSpace):
+                grow = layer.block
+            elif isinstance(layer, Repeat):
+                grow = layer.factor
             scales[layer.name] = scales[layer.sources[0]] * grow
         return scales
 
@@ -154,14 +168,17 @@ class Network:
 
     @property
     def halo(self) -> int:
-        """Input pixels on each side that an output pixel depends on; cutting a picture with it changes nothing."""
-        reach = {tensor.name: 0.0 for tensor in self.inputs}
+        """Input pixels on each side that an output pixel depends on.
+
+        A tile cut out with this margin on each inner side gives the same output codes as the whole picture.
+        """
+        reach = {tensor.name: Fraction(0) for tensor in self.inputs}  # in input pixels
         for layer in self.layers:
             widest = max(reach[source] for source in layer.sources)
             if isinstance(layer, Conv):
-                widest += (layer.weight_i8.shape[2] // 2) / self.scales[layer.source]
+                widest += Fraction(layer.weight_i8.shape[2] // 2, self.scales[layer.source])
             reach[layer.name] = widest
-        return int(np.ceil(reach[self.output]))
+        return ceil(reach[self.output])
 
     def layer(self, name: str) -> Layer:
         """The layer that makes the tensor ``name``.

@@ -1,13 +1,12 @@
 """Operators that only move codes: depth-to-space and pixel repetition."""
 
-from typing import Any
-
+import numpy as np
 from numpy.typing import NDArray
 
 # Letters of the shape comments: H, W rows and columns; C channels of the result; R block size.
 
 
-def depth_to_space(x: NDArray[Any], block: int) -> NDArray[Any]:
+def depth_to_space(x: NDArray[np.integer], block: int) -> NDArray[np.integer]:
     """Channels become pixels, ONNX mode CRD as in PixelShuffle (eq. 7).
 
     Channel c*R*R + i*R + j at (y, x) goes to channel c at (y*R + i, x*R + j).
@@ -24,7 +23,7 @@ def depth_to_space(x: NDArray[Any], block: int) -> NDArray[Any]:
     return split.transpose(0, 3, 1, 4, 2).reshape(height * block, width * block, -1)  # (H*R, W*R, C)
 
 
-def repeat(x: NDArray[Any], factor: int) -> NDArray[Any]:
+def repeat(x: NDArray[np.integer], factor: int) -> NDArray[np.integer]:
     """Each pixel becomes a square of ``factor`` by ``factor`` equal pixels (eq. 8).
 
     Args:

@@ -5,11 +5,17 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import HwrtsError
 from .formats import Format
+
+MIN_SHIFT, MAX_SHIFT = -24, 31
+"""Range of the shifter: 31 leaves only the sign of an int32; an int32 shifted left by 24 still fits int64."""
 
 
 class Rounding(Enum):
-    """What happens to the bits that are shifted out; they differ at ties, and floor everywhere.
+    """What happens to the bits that are shifted out (eq. 5).
+
+    The three "half" rules take the nearest code and differ only at ties; FLOOR takes the code below.
 
     | member    | -1.5 | -0.5 | 0.5 | 1.5 |
     |-----------|------|------|-----|-----|
@@ -39,28 +45,36 @@ def shift_right(
         shift: Bits to drop, -24..31, a number or one per channel (the last axis).
         rounding: The tie rule.
 
+    Raises:
+        HwrtsError: A shift outside -24..31.
+
     >>> shift_right(np.array([-3, -1, 1, 3]), 1, Rounding.HALF_EVEN).tolist()
     [-2, 0, 0, 2]
     """
     shift = np.asarray(shift, np.int64)
-    left = np.maximum(-shift, 0)
+    if shift.size and not MIN_SHIFT <= shift.min() <= shift.max() <= MAX_SHIFT:
+        raise HwrtsError(
+            f"requantize: a shift of {shift.min()}..{shift.max()} bits is outside {MIN_SHIFT}..{MAX_SHIFT}; "
+            "choose an output format nearer to the accumulator's grid"
+        )
     right = np.maximum(shift, 0)
-    acc = acc << left
-    floor = acc >> right  # arithmetic shift: rounds toward -infinity for both signs
+    acc = acc.astype(np.int64) << np.maximum(-shift, 0)
+    floor: NDArray[np.int64] = acc >> right  # arithmetic shift: rounds toward -infinity for both signs
     if rounding is Rounding.FLOOR:
         return floor
-    twice_rest = (acc - (floor << right)) << 1  # 0 .. 2**(right+1) - 2; compared with one whole LSB
-    one = np.int64(1) << right
-    tie_goes_up = {
-        Rounding.HALF_EVEN: (floor & 1) == 1,
-        Rounding.HALF_UP: np.True_,
-        Rounding.HALF_AWAY: acc >= 0,
-    }[rounding]
-    return floor + ((twice_rest > one) | ((twice_rest == one) & tie_goes_up))
+    one_lsb = np.int64(1) << right
+    twice_rest = (acc - (floor << right)) << 1  # 0 .. 2*one_lsb - 2
+    tie: NDArray[np.bool_] = twice_rest == one_lsb
+    if rounding is Rounding.HALF_EVEN:
+        tie &= (floor & 1) == 1
+    elif rounding is Rounding.HALF_AWAY:
+        tie &= acc >= 0
+    above: NDArray[np.bool_] = (twice_rest > one_lsb) | tie
+    return floor + above.astype(np.int64)
 
 
 def saturate(codes: NDArray[np.int64], out: Format) -> NDArray[np.integer]:
-    """Clamp to the codes of a format and store them in its dtype.
+    """Clamp to the codes of a format and store them in its dtype (eq. 5); unsigned, this is a ReLU.
 
     >>> saturate(np.array([-5, 300]), Format(signed=False, bits=8, frac=8)).tolist()
     [0, 255]

@@ -1,7 +1,7 @@
 """Running a network on codes: the definition in int64, and the fast path that is proved equal to it."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from .rearrange import depth_to_space, repeat
 from .requantize import requantize
 
 RunPath = Literal["int64", "fast"]
+"""How convolutions are computed; both give the same codes."""
 Codes = NDArray[np.integer]
 
 
@@ -23,11 +24,12 @@ def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "f
 
     Args:
         network: The integer network.
-        codes: Codes (H, W, C) of its input, or one such array for each input by name.
+        codes: Codes (H, W, C) of its input, or a mapping that holds such an array for each input by name.
+            Other entries of the mapping are ignored, so the tensors of :func:`run_all` can be passed on.
         path: "int64" is the definition; "fast" uses float BLAS where the accumulator bound proves it exact.
 
     Raises:
-        HwrtsError: A missing input, a wrong shape, or a code outside the input's format.
+        HwrtsError: A missing input, a wrong shape, a code outside the input's format, an unknown path.
     """
     tensors = _checked_inputs(network, codes)
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
@@ -35,7 +37,7 @@ def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "f
         tensors[layer.name] = run_layer(network, layer, tensors, path)
         for source in set(layer.sources):
             if last_use[source] == layer.name:
-                del tensors[source]  # an 8K picture in bands must not hold every layer
+                del tensors[source]  # or a large picture would hold every layer at once
     return tensors[network.output]
 
 
@@ -48,7 +50,9 @@ def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath 
 
 
 def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path: RunPath) -> Codes:
-    """The codes that one layer makes of the codes of its sources."""
+    """The codes that one layer makes of the codes of its sources, which ``tensors`` holds by name."""
+    if path not in get_args(RunPath):
+        raise HwrtsError(f"run: path {path!r} does not exist; use one of {', '.join(get_args(RunPath))}")
     if isinstance(layer, Conv):
         x, source = tensors[layer.source], network.formats[layer.source]
         if path == "fast":
@@ -64,25 +68,23 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
     return repeat(tensors[layer.source], layer.factor)
 
 
-def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Any]:
+def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:
     given = codes if isinstance(codes, Mapping) else {network.inputs[0].name: codes}
-    tensors: dict[str, Any] = {}
+    tensors: dict[str, Codes] = {}
     for tensor in network.inputs:
+        where = f"input {tensor.name!r}"
         if tensor.name not in given:
-            raise HwrtsError(f"input {tensor.name!r}: no codes were given for it")
+            raise HwrtsError(f"{where}: no codes were given for it; pass a mapping with that name")
         x = np.asarray(given[tensor.name])
         if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
-            raise HwrtsError(
-                f"input {tensor.name!r}: shape {x.shape} is not (height, width, {tensor.channels})"
-            )
+            raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
         if not np.issubdtype(x.dtype, np.integer):
-            raise HwrtsError(
-                f"input {tensor.name!r}: dtype {x.dtype} is not an integer type; give codes, not values"
-            )
+            raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
         if x.min() < tensor.out.min or x.max() > tensor.out.max:
-            limits = f"{tensor.out.min}..{tensor.out.max}"
-            raise HwrtsError(
-                f"input {tensor.name!r}: codes {x.min()}..{x.max()} leave {limits} of {tensor.out}"
-            )
+            limits = f"{tensor.out.min}..{tensor.out.max} of {tensor.out}"
+            raise HwrtsError(f"{where}: codes {x.min()}..{x.max()} leave {limits}")
         tensors[tensor.name] = x.astype(tensor.out.dtype)
+    sizes = {name: x.shape[:2] for name, x in tensors.items()}
+    if len(set(sizes.values())) > 1:
+        raise HwrtsError(f"network: its inputs differ in height or width: {sizes}; they need the same")
     return tensors

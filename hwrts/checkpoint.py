@@ -29,7 +29,9 @@ def write_atomic(path: Path, payload: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise RunFolderError(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from error
+        raise RunFolderError(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+        ) from error
 
 
 def save_weights(path: Path, model: nn.Module, notes: dict[str, Any]) -> None:
@@ -45,7 +47,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         RunFolderError: The file is missing or damaged.
     """
     try:
-        with safe_open(path, framework="pt") as archive:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as archive:
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - not a mapping
             return tensors, json.loads(archive.metadata()["hwrts"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -54,7 +56,10 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def save_training(path: Path, training: Training, notes: dict[str, Any]) -> None:
     """Write everything that continuing needs: weights, Adam's moments and the position, in one file."""
-    tensors = {f"model.{name}": value.detach().cpu().contiguous() for name, value in training.model.state_dict().items()}
+    tensors = {
+        f"model.{name}": value.detach().cpu().contiguous()
+        for name, value in training.model.state_dict().items()
+    }
     for index, moments in training.optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"adam.{index}.{name}"] = value.detach().cpu().contiguous()
@@ -70,10 +75,16 @@ def load_training(path: Path, training: Training) -> None:
     tensors, notes = load_weights(path)
     try:
         training.model.load_state_dict(
-            {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+            {
+                name.removeprefix("model."): value
+                for name, value in tensors.items()
+                if name.startswith("model.")
+            }
         )
     except RuntimeError as error:
-        raise RunFolderError(f"{path}: the state is of another network; resume with the settings it was started with") from error
+        raise RunFolderError(
+            f"{path}: the state is of another network; resume with the settings it was started with"
+        ) from error
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("adam."):

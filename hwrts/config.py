@@ -20,17 +20,28 @@ class DataConfig(_Section):
     """Where the photographs are and how they are cut."""
 
     train: str | None = Field(None, description="folder of training photographs; none: the embedded ones")
-    val: str | None = Field(None, description="folder of validation photographs; none: train/ and val/ below train, or a fraction")
-    val_fraction: float = Field(0.1, gt=0, lt=1, description="share of the photographs kept for validation when there is no folder")
+    val: str | None = Field(
+        None, description="folder of validation photographs; none: train/ and val/ below train, or a fraction"
+    )
+    val_fraction: float = Field(
+        0.1, gt=0, lt=1, description="share of the photographs kept for validation when there is no folder"
+    )
     strict: bool = Field(False, description="refuse a folder with a broken image instead of leaving it out")
-    patch: int = Field(128, ge=16, multiple_of=2, description="side of a training crop in original pixels; the paper's is 256")
+    patch: int = Field(
+        128,
+        ge=16,
+        multiple_of=2,
+        description="side of a training crop in original pixels; the paper's is 256",
+    )
     crops_per_image: int = Field(60, ge=1, description="crops drawn once per photograph; the paper's is 100")
 
 
 class DegradationConfig(_Section):
     """How the low-resolution input is made of an original (PAPER section 3)."""
 
-    jpeg: int | tuple[int, int] | Literal["none"] = Field(80, description="JPEG quality 1..95, a range, or none")
+    jpeg: int | tuple[int, int] | Literal["none"] = Field(
+        80, description="JPEG quality 1..95, a range, or none"
+    )
     kernel: Kernel = Field("bilinear", description="down-scaling kernel, antialiased")
 
     @model_validator(mode="before")
@@ -58,22 +69,32 @@ class DegradationConfig(_Section):
 class NetworkConfig(_Section):
     """The float network: Residual-N of the paper."""
 
-    blocks: int = Field(1, ge=0, le=64, description="N, the number of residual convolutions; the paper's base model has 3")
+    blocks: int = Field(
+        1, ge=0, le=64, description="N, the number of residual convolutions; the paper's base model has 3"
+    )
     channels: int = Field(32, ge=1, le=1024, description="width of the hidden tensors; the paper's is 64")
 
 
 class RtsConfig(_Section):
     """Recurrent training (PAPER section 1): how many stages, and how each is trained."""
 
-    stages: int | Literal["auto"] = Field(3, description="number of stages, or auto: stop when the change between stages grows again")
+    stages: int | Literal["auto"] = Field(
+        3, description="number of stages, or auto: stop when the change between stages grows again"
+    )
     max_stages: int = Field(8, ge=2, description="limit of an automatic run")
     first_steps: int = Field(1000, ge=1, description="steps of stage 1, which starts from an up-scaler")
     steps: int = Field(400, ge=1, description="steps of each later stage, which starts from the stage before")
-    epochs: int | None = Field(None, ge=1, description="passes over all crops in place of steps, for every stage; the paper's is 20")
+    epochs: int | None = Field(
+        None, ge=1, description="passes over all crops in place of steps, for every stage; the paper's is 20"
+    )
     batch: int = Field(16, ge=1, description="crops per step; the paper's is 8")
     first_learning_rate: float = Field(2e-3, gt=0, description="peak Adam rate of stage 1")
-    learning_rate: float = Field(1e-3, gt=0, description="peak Adam rate of later stages; the paper's, for all stages")
-    schedule: Literal["one-cycle", "constant"] = Field("one-cycle", description="rate over the steps of a stage; the paper's is constant")
+    learning_rate: float = Field(
+        1e-3, gt=0, description="peak Adam rate of later stages; the paper's, for all stages"
+    )
+    schedule: Literal["one-cycle", "constant"] = Field(
+        "one-cycle", description="rate over the steps of a stage; the paper's is constant"
+    )
 
     @model_validator(mode="after")
     def _check_stages(self) -> "RtsConfig":
@@ -87,21 +108,29 @@ class QatConfig(_Section):
 
     steps: int = Field(300, ge=0, description="fine-tuning steps after calibration; 0 calibrates only")
     learning_rate: float = Field(5e-4, gt=0, description="peak Adam rate")
-    weight_bits: int = Field(8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI")
+    weight_bits: int = Field(
+        8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI"
+    )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
 
 
 class RunConfig(_Section):
     """A whole run."""
 
-    seed: int = Field(0, ge=0, description="makes crops, initial weights and order; equal seeds give equal weights on one CPU")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="makes crops, initial weights and order; equal seeds give equal weights on one CPU",
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Literal["auto", "float32", "bf16"] = Field("auto", description="of the hidden layers in float training")
-    data: DataConfig = DataConfig()  # type: ignore[call-arg]
-    degradation: DegradationConfig = DegradationConfig()  # type: ignore[call-arg]
-    network: NetworkConfig = NetworkConfig()  # type: ignore[call-arg]
-    rts: RtsConfig = RtsConfig()  # type: ignore[call-arg]
-    qat: QatConfig = QatConfig()  # type: ignore[call-arg]
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="of the hidden layers in float training"
+    )
+    data: DataConfig = DataConfig()
+    degradation: DegradationConfig = DegradationConfig()
+    network: NetworkConfig = NetworkConfig()
+    rts: RtsConfig = RtsConfig()
+    qat: QatConfig = QatConfig()
 
     @property
     def stage_limit(self) -> int:
@@ -119,7 +148,9 @@ def parse_config(document: dict[str, Any], where: str) -> RunConfig:
         return RunConfig.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple", "literal", "int")))
+        key = ".".join(
+            str(part) for part in first["loc"] if not str(part).startswith(("tuple", "literal", "int"))
+        )
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{where}: unknown key {key!r}; {_suggest(first['loc'])}") from error
         reason = first["msg"].removeprefix("Value error, ")
@@ -140,7 +171,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a TOML file of settings") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give a TOML file of settings"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
 

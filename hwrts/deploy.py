@@ -31,7 +31,9 @@ def fuse_relus(graph: Graph) -> Graph:
                 message = f"ReLU {node.name!r}: it must be the only reader of a convolution or an addition"
                 raise UnsupportedOperatorError(message)
             place = next(i for i, made in enumerate(nodes) if made.name == source.name)
-            nodes[place] = replace(nodes[place], relu=True)  # type: ignore[call-arg]
+            in_front = nodes[place]
+            assert isinstance(in_front, Conv | Add)
+            nodes[place] = replace(in_front, relu=True)
             renamed[node.name] = source.name
         elif isinstance(node, Input):
             nodes.append(node)
@@ -56,7 +58,12 @@ def anchor_image_residual(graph: Graph) -> Graph:
         return graph
     blue = graph.node(ext.sources[0])
     x = graph.input
-    if not isinstance(blue, Add) or blue.relu or x.name not in blue.sources or blue.sources[0] == blue.sources[1]:
+    if (
+        not isinstance(blue, Add)
+        or blue.relu
+        or x.name not in blue.sources
+        or blue.sources[0] == blue.sources[1]
+    ):
         return graph
     if len(graph.readers(ext.name)) > 1 or len(graph.readers(blue.name)) > 1:
         return graph

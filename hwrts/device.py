@@ -36,7 +36,9 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r}: not usable on this machine; use auto, cpu, cuda, cuda:N or mps") from error
+        raise ConfigError(
+            f"device {name!r}: not usable on this machine; use auto, cpu, cuda, cuda:N or mps"
+        ) from error
     if precision != "auto":
         return Device(name, precision == "bf16", f"{precision} was asked for")
     if name.startswith("cuda"):
@@ -45,7 +47,9 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     if name == "cpu":
         flags = cpu_flags()
         found = sorted({"avx512_bf16", "amx_bf16"} & flags)
-        return Device(name, bool(found), f"the CPU has {found[0]}" if found else "the CPU has no bf16 instructions")
+        return Device(
+            name, bool(found), f"the CPU has {found[0]}" if found else "the CPU has no bf16 instructions"
+        )
     return Device(name, False, "bf16 is not used on this device")
 
 
@@ -64,11 +68,15 @@ def cpu_name() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
 
 
 def make_deterministic(seed: int) -> None:
     """Equal seeds give equal weights: seed torch and forbid algorithms whose result varies."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # cuBLAS is deterministic only with a fixed workspace
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)

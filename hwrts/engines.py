@@ -15,7 +15,9 @@ Engine = Literal["onnxruntime", "numpy", "torch"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
-def make_engine(name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler]) -> tuple[Upscaler, Network]:
+def make_engine(
+    name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler]
+) -> tuple[Upscaler, Network]:
     """An int8 upscaler of a stage, and its integer network (for the halo).
 
     Args:

@@ -1,4 +1,4 @@
-"""Errors that a user can cause; each message is one line with the value, what is allowed and the next step."""
+"""Errors that a user can cause; each message is one line: the value, what is allowed, the next step."""
 
 from hwrts.fixed_point.errors import HwrtsError
 

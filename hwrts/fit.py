@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hwrts.errors import HwrtsError
 
 Batches = Callable[[int], tuple[Tensor, Tensor]]
-"""Step number to (input, target), both (B, 3, H, W) in 0..1: a pure function, so a resumed run sees the same."""
+"""Step number to (input, target), both (B, 3, H, W) in 0..1: pure, so a resumed run sees the same."""
 
 
 @dataclass(frozen=True)
@@ -91,5 +91,7 @@ def fit(
         training.step += 1
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise HwrtsError(f"training: the loss is {value} at step {training.step}; lower the learning rate")
+            raise HwrtsError(
+                f"training: the loss is {value} at step {training.step}; lower the learning rate"
+            )
         after_step(training.step, value)

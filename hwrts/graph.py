@@ -149,7 +149,9 @@ def halo(graph: Graph) -> int:
     scale = {graph.input.name: 1}
     for node in graph.nodes[1:]:
         first = node.sources[0]
-        grow = node.block if isinstance(node, DepthToSpace) else node.factor if isinstance(node, Repeat) else 1
+        grow = (
+            node.block if isinstance(node, DepthToSpace) else node.factor if isinstance(node, Repeat) else 1
+        )
         scale[node.name] = scale[first] * grow
         own = (node.weight.shape[-1] // 2) / scale[first] if isinstance(node, Conv) else 0.0
         reach[node.name] = max(reach[source] for source in node.sources) + own

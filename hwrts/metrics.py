@@ -18,9 +18,7 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return 10 * float(np.log10(255.0**2 / squared)) if squared else float("inf")
 
 
-def image_difference_percent(
-    picture: NDArray[np.uint8], original: NDArray[np.uint8]
-) -> tuple[float, float]:
+def image_difference_percent(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> tuple[float, float]:
     """Mean absolute difference from the original in percent (PAPER section 4).
 
     Returns:

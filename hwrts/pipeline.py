@@ -5,6 +5,7 @@ from its checkpoint, and everything in between is a pure function of the setting
 """
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +24,15 @@ from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.precision import MixedPrecision
 from hwrts.progress import Progress
 from hwrts.quantise import (
-    build_float, calibration_inputs, export_stage, load_quantised, qat_schedule, read_bytes, save_quantised,
-    start_qat, verify_stage,
+    build_float,
+    calibration_inputs,
+    export_stage,
+    load_quantised,
+    qat_schedule,
+    read_bytes,
+    save_quantised,
+    start_qat,
+    verify_stage,
 )  # fmt: skip
 from hwrts.rts import best_stage, crop_batches, float_upscaler, stage_schedule, target_kind, update_targets
 from hwrts.runfolder import RunFolder, StageFolder, read_json, write_json
@@ -33,10 +41,10 @@ CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
 
 VERIFY_CROP = (127, 129)
-"""Rows and columns of the photographs' crops for verification: odd, and large enough for every tie to occur."""
+"""Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
 
 VERIFY_PHOTOGRAPHS = 8
-"""At most so many photographs are verified on: the int64 definition computes about a million products a millisecond."""
+"""At most so many photographs are verified on: the int64 definition is slow on purpose."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +64,9 @@ class Session:
         data, rts = self.config.data, self.config.rts
         seed = self.config.seed * 1000 + stage
         patch = data.patch // 2
-        return crop_batches(self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name)
+        return crop_batches(
+            self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name
+        )
 
 
 def open_session(run: RunFolder, progress: Progress) -> Session:
@@ -73,7 +83,9 @@ def open_session(run: RunFolder, progress: Progress) -> Session:
     train, val = _photographs(run, config, progress)
     shapes = [(height // 2, width // 2) for height, width in train.shapes]
     plan = plan_crops(shapes, config.data.crops_per_image, config.data.patch // 2, config.seed, train.names)
-    progress.say(f"{len(train.names)} photographs to train on ({len(plan.crops)} crops), {len(val.names)} to validate")
+    progress.say(
+        f"{len(train.names)} photographs to train on ({len(plan.crops)} crops), {len(val.names)} to validate"
+    )
     if not run.inputs.is_file():
         _save_verify_inputs(run, val)
     return Session(run, config, device, train, val, plan, progress)
@@ -89,7 +101,9 @@ def run_stages(session: Session) -> int:
         if config.rts.stages == "auto":
             best = best_stage(stage_changes(run, number))
             if best is not None:
-                session.progress.say(f"the change grew again after stage {best}: stopping, stage {best} is kept")
+                session.progress.say(
+                    f"the change grew again after stage {best}: stopping, stage {best} is kept"
+                )
                 break
     best = best or config.stage_limit
     run.update_notes(status="finished", best_stage=best)
@@ -110,7 +124,9 @@ def run_stage(session: Session, number: int) -> None:
     with _timed(seconds, "targets"):
         for store, what in ((session.train, "training"), (session.val, "validation")):
             if not store.has(target_kind(number)):
-                with session.progress.task(f"stage {number}: {what} targets D(S(HR0))", len(store.names)) as advance:
+                with session.progress.task(
+                    f"stage {number}: {what} targets D(S(HR0))", len(store.names)
+                ) as advance:
                     update_targets(model, forward, session.device, store, number, lambda i, n: advance(i, ""))
     quantise_stage(session, stage, model, session.config.qat, seconds)
 
@@ -128,8 +144,13 @@ def quantise_stage(
             _train(session, stage, "qat", Training.start(quantised), quantised, batches, qat_schedule(qat))
             save_quantised(stage, quantised)
     with _timed(seconds, "export"):
-        network = export_stage(stage, load_quantised(stage, session.config), f"{run.root.name} stage {stage.name}")
-    with _timed(seconds, "measure"), progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance:
+        network = export_stage(
+            stage, load_quantised(stage, session.config), f"{run.root.name} stage {stage.name}"
+        )
+    with (
+        _timed(seconds, "measure"),
+        progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
+    ):
         measures = evaluate_stage(
             session.val, number, float_upscaler(model, model, session.device.name),
             onnx_upscaler(read_bytes(stage.onnx), network), network.halo, lambda i, n: advance(i, ""),
@@ -140,10 +161,24 @@ def quantise_stage(
     seconds = {name: round(value, 2) for name, value in seconds.items()}
     write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": seconds})
     progress.say(
-        f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, {verdict.mismatches} of {verdict.compared:,} codes differ; "
-        f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, {measures['psnr_bicubic_db']:.2f} bicubic; "
+        f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
+        f"{verdict.mismatches} of {verdict.compared:,} codes differ; "
+        f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, "
+        f"{measures['psnr_bicubic_db']:.2f} bicubic; "
         f"difference from HR0 {measures['difference_int8_percent']:.2f} %"
     )
+
+
+def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:
+    """Another int8 network of a finished float stage, in a folder of its own; returns whether it passed."""
+    stage = session.run.stage(name)
+    for path in (stage.qat_weights, stage.verify):
+        path.unlink(missing_ok=True)
+    weights = load_weights(session.run.stage(number).float_weights)[0]
+    model = preserve_layout(build_float(session.config)).to(session.device.name)
+    model.load_state_dict(weights)
+    quantise_stage(session, stage, model, qat, {})
+    return bool(read_json(stage.verify)["passed"])
 
 
 def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
@@ -162,8 +197,10 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
 
 def stage_changes(run: RunFolder, count: int) -> list[float]:
     """How much the float networks' image difference ratio grew at each of the first stages."""
-    ratios = [0.0] + [read_json(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)]
-    return [after - before for before, after in zip(ratios, ratios[1:], strict=False)]
+    ratios = [0.0] + [
+        read_json(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)
+    ]
+    return [after - before for before, after in itertools.pairwise(ratios)]
 
 
 def _train(
@@ -185,7 +222,9 @@ def _train(
             losses.append(loss)
             advance(done, f"{_psnr(loss):5.2f} dB")
             if done % 20 == 0 or done == schedule.steps:
-                run.append_metric(**mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1))
+                run.append_metric(
+                    **mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1)
+                )
                 losses.clear()
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 save_training(run.state, training, mine)
@@ -213,14 +252,15 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
         Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
         val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
     )  # fmt: skip
-    skipped = [f"{path}: {reason}" for path, reason in split.skipped]
+    skipped = [reason for _, reason in split.skipped]
     for part, photos in (("train", split.train), ("val", split.val)):
         with progress.task(f"reading {part} photographs", len(photos)) as advance:
             store, broken = build_store(
                 photos, run.root / "data" / part, jpeg=degradation.jpeg_range, kernel=degradation.kernel,
-                seed=config.seed, strict=data.strict, min_size=data.patch, progress=lambda i, n: advance(i, ""),
+                seed=config.seed, strict=data.strict, min_size=data.patch,
+                progress=lambda i, n: advance(i, ""),
             )  # fmt: skip
-        skipped += [f"{name}: {reason}" for name, reason in broken]
+        skipped += [reason for _, reason in broken]
         stores.append(store)
     if skipped:
         progress.say(f"{len(skipped)} images left out (see skipped in run.json): {skipped[0]}")
@@ -233,7 +273,9 @@ def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
     crops: dict[str, Any] = {}
     for i in range(min(VERIFY_PHOTOGRAPHS, len(val.names))):
         picture = val.array(i, "hr")
-        top, left = (max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False))
+        top, left = (
+            max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False)
+        )
         crops[val.names[i]] = np.array(picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]])
     temporary = run.inputs.with_name("verify_inputs.tmp.npz")
     np.savez(temporary, **crops)

@@ -26,7 +26,7 @@ from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, app
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
-would gain nothing at 8-bit outputs, and would push the bias codes beyond the exact range of float32 (eq. 10)."""
+would gain nothing at 8-bit outputs, and would push the bias codes out of float32's exact range (eq. 10)."""
 
 
 class QuantNetwork(nn.Module):
@@ -154,8 +154,8 @@ def _quant_conv(node: Conv, bits: int) -> nn.Module:
 
     out_channels, in_channels, kernel, _ = node.weight.shape
     conv = qnn.QuantConv2d(
-        in_channels, out_channels, kernel, padding=kernel // 2, weight_quant=WeightQuant, bias_quant=Int32Bias,
-        return_quant_tensor=True,
+        in_channels, out_channels, kernel, padding=kernel // 2,
+        weight_quant=WeightQuant, bias_quant=Int32Bias, return_quant_tensor=True,
     )  # fmt: skip
     with torch.no_grad():
         conv.weight.copy_(node.weight)
@@ -176,4 +176,3 @@ def _quantiser(out: Format) -> nn.Module:
         max_val = span
 
     return qnn.QuantIdentity(act_quant=ActQuant, return_quant_tensor=True)  # type: ignore[no-any-return]
-

@@ -30,7 +30,7 @@ from hwrts.trace import trace
 from hwrts.witness import TorchWitness
 
 CALIBRATION_BATCHES = 8
-"""Batches of each kind that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
+"""Batches that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
 
 
 def build_float(config: RunConfig) -> nn.Module:
@@ -84,7 +84,9 @@ def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
         quantised = QuantNetwork(deploy_form(trace(build_float(config))), formats, notes["weight_bits"])
         quantised.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise RunFolderError(f"{stage.qat_weights}: does not belong to the network of config.toml ({error!r})") from error
+        raise RunFolderError(
+            f"{stage.qat_weights}: does not belong to the network of config.toml ({error!r})"
+        ) from error
     return quantised
 
 
@@ -142,7 +144,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read ({error.strerror}); run or quantize the stage again") from error
+        raise RunFolderError(
+            f"{path}: cannot be read ({error.strerror}); run or quantize the stage again"
+        ) from error
 
 
 def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
@@ -155,5 +159,6 @@ def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
         with np.load(run.inputs, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError) as error:
-        raise RunFolderError(f"{run.inputs}: missing or damaged ({error}); it is made by hwrts run") from error
-
+        raise RunFolderError(
+            f"{run.inputs}: missing or damaged ({error}); it is made by hwrts run"
+        ) from error

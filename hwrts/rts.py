@@ -1,7 +1,7 @@
 """The Recurrent Training Strategy (PAPER section 1): train on targets, then make better targets.
 
-    stage n, phase A:  minimise MSE(S_n(LR), HR_{n-1}), the network trained on from stage n-1
-    stage n, phase B:  HR_n = D(S_n(HR0)), always from the original HR0
+stage n, phase A:  minimise MSE(S_n(LR), HR_{n-1}), the network trained on from stage n-1
+stage n, phase B:  HR_n = D(S_n(HR0)), always from the original HR0
 """
 
 from collections.abc import Callable, Sequence
@@ -70,7 +70,9 @@ def float_upscaler(model: nn.Module, forward: Callable[[Tensor], Tensor], device
         model.eval()
         with torch.inference_mode():
             y = forward(to_values(np.array(pixels)[None], device)).float()  # (1, 3, 2H, 2W)
-            codes: NDArray[np.float32] = y.mul(256).clamp_(0, 255)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            codes: NDArray[np.float32] = (
+                y.mul(256).clamp_(0, 255)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            )
             return codes
 
     return upscaler

@@ -12,7 +12,6 @@ from hwrts.checkpoint import write_atomic
 from hwrts.config import RunConfig, dump_toml, load_config
 from hwrts.errors import RunFolderError
 
-
 _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 
 
@@ -148,14 +147,21 @@ def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: b
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         if not force:
-            raise RunFolderError(f"{root}: exists already; choose another --name, continue it with --resume {root}, or replace it with --force")
+            raise RunFolderError(
+                f"{root}: exists already; choose another --name, continue it with --resume {root}, "
+                "or replace it with --force"
+            )
         if not (root / "run.json").is_file():
-            raise RunFolderError(f"{root}: is not a run folder, so --force does not replace it; choose another --name")
+            raise RunFolderError(
+                f"{root}: is not a run folder, so --force does not replace it; choose another --name"
+            )
         shutil.rmtree(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunFolderError(f"{root}: cannot be made ({error.strerror}); choose a folder that can be written") from error
+        raise RunFolderError(
+            f"{root}: cannot be made ({error.strerror}); choose a folder that can be written"
+        ) from error
     write_atomic(root / "config.toml", dump_toml(config).encode())
     write_json(root / "run.json", notes)
     return RunFolder(root)
@@ -168,7 +174,9 @@ def open_run(root: Path) -> RunFolder:
         RunFolderError: It is missing or not a run folder.
     """
     if not (root / "run.json").is_file() or not (root / "config.toml").is_file():
-        raise RunFolderError(f"{root}: is not a run folder (no run.json and config.toml); hwrts run makes one")
+        raise RunFolderError(
+            f"{root}: is not a run folder (no run.json and config.toml); hwrts run makes one"
+        )
     return RunFolder(root)
 
 

@@ -16,7 +16,7 @@ TILE = 512
 """Side of a tile in input pixels: 64 float channels of it are 64 MiB, and a halo of 6 costs 5 %."""
 
 DOWNSCALER_HALO = 4
-"""Input pixels that D (Lanczos, 6 output-resolution pixels on each side) reaches beyond the network, rounded up."""
+"""Input pixels that D (Lanczos, 6 pixels of the x2 picture on each side) reaches further, rounded up."""
 
 
 def upscale(network: Upscaler, pixels: Picture, halo: int) -> Picture:
@@ -26,7 +26,12 @@ def upscale(network: Upscaler, pixels: Picture, halo: int) -> Picture:
 
 def enhance(network: Upscaler, pixels: Picture, halo: int) -> Picture:
     """D(S(x)), the same-size enhancement (H, W, 3) of codes (H, W, 3); no whole x2 picture is ever formed."""
-    return _by_tiles(lambda tile: to_codes(downscale_by_2(network(tile), "lanczos")), pixels, halo + DOWNSCALER_HALO, scale=1)
+    return _by_tiles(
+        lambda tile: to_codes(downscale_by_2(network(tile), "lanczos")),
+        pixels,
+        halo + DOWNSCALER_HALO,
+        scale=1,
+    )
 
 
 def _by_tiles(function: Callable[[Picture], Picture], pixels: Picture, halo: int, scale: int) -> Picture:

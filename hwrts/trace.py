@@ -29,7 +29,10 @@ def trace(module: nn.Module) -> Graph:
     try:
         traced = fx.symbolic_trace(module)
     except (fx.proxy.TraceError, TypeError) as error:
-        message = f"{type(module).__name__}: its forward cannot be traced ({error}); write it without value-dependent control flow"
+        message = (
+            f"{type(module).__name__}: its forward cannot be traced ({error}); "
+            "write it without value-dependent control flow"
+        )
         raise UnsupportedOperatorError(message) from error
     modules = dict(traced.named_modules())
     alias: dict[str, str] = {}
@@ -37,7 +40,9 @@ def trace(module: nn.Module) -> Graph:
     for node in traced.graph.nodes:
         if node.op == "output":
             if not isinstance(node.args[0], fx.Node):
-                raise UnsupportedOperatorError(f"{type(module).__name__}: it must return one tensor, not {node.args[0]!r}")
+                raise UnsupportedOperatorError(
+                    f"{type(module).__name__}: it must return one tensor, not {node.args[0]!r}"
+                )
             return _ending_at(nodes, alias[node.args[0].name])
         made = _convert(node, modules, alias, channels=_first_channels(module))
         alias[node.name] = made if isinstance(made, str) else made.name
@@ -46,7 +51,9 @@ def trace(module: nn.Module) -> Graph:
     raise UnsupportedOperatorError(f"{type(module).__name__}: it returns nothing")
 
 
-def _convert(node: fx.Node, modules: dict[str, nn.Module], alias: dict[str, str], channels: int) -> Node | str:
+def _convert(
+    node: fx.Node, modules: dict[str, nn.Module], alias: dict[str, str], channels: int
+) -> Node | str:
     """One fx node as a graph node, or the name of the tensor it merely passes on."""
     if node.op == "placeholder":
         if alias:
@@ -59,7 +66,8 @@ def _convert(node: fx.Node, modules: dict[str, nn.Module], alias: dict[str, str]
     if isinstance(module, nn.ReLU) or (module is None and target in _RELU):
         return Relu(node.name, _sources(node, alias, 1))
     if isinstance(module, nn.Identity | nn.Dropout):
-        return _sources(node, alias, 1)[0]
+        passed_on: str = _sources(node, alias, 1)[0]
+        return passed_on
     if module is None and target in _ADD and not node.kwargs:
         return Add(node.name, _sources(node, alias, 2))
     if isinstance(module, nn.PixelShuffle):
@@ -82,7 +90,10 @@ def _convert_conv(node: fx.Node, conv: nn.Conv2d, sources: Any) -> Conv:
         (conv.dilation == (1, 1), f"dilation {conv.dilation}; only 1 is supported"),
         (conv.groups == 1, f"groups {conv.groups}; only 1 is supported"),
         (kernel[0] == kernel[1] and kernel[0] % 2 == 1, f"kernel {kernel}; it must be square and odd"),
-        (same and conv.padding_mode == "zeros", f"padding {conv.padding} {conv.padding_mode!r}; zeros that keep the size only"),
+        (
+            same and conv.padding_mode == "zeros",
+            f"padding {conv.padding} {conv.padding_mode!r}; zeros that keep the size only",
+        ),
     ]
     for holds, message in facts:
         if not holds:
@@ -92,22 +103,28 @@ def _convert_conv(node: fx.Node, conv: nn.Conv2d, sources: Any) -> Conv:
 
 
 def _sources(node: fx.Node, alias: dict[str, str], count: int) -> Any:
-    operands = node.args[:count]
+    operands: tuple[Any, ...] = node.args[:count]
     if len(operands) < count or not all(isinstance(operand, fx.Node) for operand in operands):
-        raise UnsupportedOperatorError(f"{_where(node)}: takes {list(node.args)}; {count} tensor(s) are supported, no constants")
-    return tuple(alias[operand.name] for operand in operands)  # type: ignore[union-attr]
+        raise UnsupportedOperatorError(
+            f"{_where(node)}: takes {list(node.args)}; {count} tensor(s) are supported, no constants"
+        )
+    return tuple(alias[operand.name] for operand in operands)
 
 
 def _whole(node: fx.Node, factor: Any) -> int:
     if not isinstance(factor, int | float) or factor != int(factor) or factor < 2:
-        raise UnsupportedOperatorError(f"{_where(node)}: scale factor {factor}; a whole number of 2 or more is supported")
+        raise UnsupportedOperatorError(
+            f"{_where(node)}: scale factor {factor}; a whole number of 2 or more is supported"
+        )
     return int(factor)
 
 
 def _unsupported(node: fx.Node, module: nn.Module | None) -> UnsupportedOperatorError:
     target: str | Callable[..., Any] = node.target
     kind = type(module).__name__ if module is not None else getattr(target, "__name__", str(target))
-    return UnsupportedOperatorError(f"{_where(node)}: operator {kind} is not supported; allowed are {_ALLOWED}")
+    return UnsupportedOperatorError(
+        f"{_where(node)}: operator {kind} is not supported; allowed are {_ALLOWED}"
+    )
 
 
 def _where(node: fx.Node) -> str:
@@ -117,7 +134,9 @@ def _where(node: fx.Node) -> str:
 def _first_channels(module: nn.Module) -> int:
     first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
     if first is None:
-        raise UnsupportedOperatorError(f"{type(module).__name__}: it has no Conv2d; there is nothing to quantise")
+        raise UnsupportedOperatorError(
+            f"{type(module).__name__}: it has no Conv2d; there is nothing to quantise"
+        )
     return first.in_channels
 
 

@@ -43,7 +43,8 @@ class TorchWitness:
 
     def _value(self, codes: NDArray[Any], name: str) -> Tensor:
         scale = 2.0 ** -self._network.formats[name].frac
-        return torch.from_numpy(codes.astype(np.float64)).permute(2, 0, 1)[None].to(self._dtype) * scale  # (1, C, H, W)
+        x = torch.from_numpy(codes.astype(np.float64)).permute(2, 0, 1)[None]  # (1, C, H, W)
+        return x.to(self._dtype) * scale
 
     def _codes(self, value: Tensor, name: str) -> NDArray[Any]:
         codes: NDArray[Any] = (value * 2.0 ** self._network.formats[name].frac)[0].permute(1, 2, 0).numpy()

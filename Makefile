@@ -1,0 +1,34 @@
+# make run   environment, then the main job on the embedded photographs (about five minutes on two cores)
+# make test  environment, then every check and test
+# Both work from a fresh clone with nothing installed but Python 3.11 or newer, git and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+RUN = first
+
+.PHONY: run test lint clean
+
+# A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
+run: $(VENV)/.ready
+	@if [ -f runs/$(RUN)/run.json ]; then $(BIN)/hwrts run --resume runs/$(RUN); \
+	else $(BIN)/hwrts run --name $(RUN); fi
+
+test: lint
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbmake notebooks
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The stamp is made last: an interrupted installation is done again.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hwrts needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,191 @@
+"""hwrts verify, export, view and info: what is done with a finished run."""
+
+import platform
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hwrts import __version__
+from hwrts.cli.app import app
+from hwrts.cli.console import print_json, print_line, print_table
+from hwrts.cli.training import LIBRARIES
+
+StageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stage", help="Stage, or variant such as 2-w4a8 [the one the run kept].", show_default=False
+    ),
+]
+RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
+
+
+@app.command()
+def verify(
+    run: RunArgument,
+    stage: Annotated[str | None, typer.Option(help="Only this stage [all].", show_default=False)] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Only this layer (repeatable).", show_default=False)
+    ] = None,
+    stimulus: Annotated[
+        list[str] | None, typer.Option(help="Only this picture (repeatable).", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+) -> None:
+    """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
+    from hwrts.errors import RunFolderError
+    from hwrts.quantise import verify_stage
+    from hwrts.runfolder import open_run
+
+    folder = open_run(run)
+    stages = folder.stages() if stage is None else (folder.finished_stage(stage),)
+    if not stages:
+        raise RunFolderError(f"{run}: no finished stage to verify; continue with hwrts run --resume {run}")
+    verdicts = {}
+    for each in stages:
+        verdicts[each.name] = verify_stage(folder, each, layers=layer or None, stimuli=stimulus or None)
+    passed = all(verdict.passed for verdict in verdicts.values())
+    if json:
+        print_json(
+            {"passed": passed, "stages": {name: verdict.as_json() for name, verdict in verdicts.items()}}
+        )
+    else:
+        for name, verdict in verdicts.items():
+            _print_verdict(name, verdict.as_json(), run)
+        compared = sum(verdict.compared for verdict in verdicts.values())
+        mismatches = sum(verdict.mismatches for verdict in verdicts.values())
+        print_line(f"{'PASSED' if passed else 'FAILED'}: {mismatches:,} of {compared:,} codes differ")
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
+    totals: dict[tuple[str, str], list[int]] = {}
+    for row in verdict["rows"]:
+        total = totals.setdefault((row["witness"], row["mode"]), [0, 0, 0])
+        total[0] += 1
+        total[1] += row["compared"]
+        total[2] += row["mismatches"]
+    ordered = sorted(totals.items(), key=lambda item: -item[1][2])
+    rows = [
+        [witness, mode, str(n), f"{compared:,}", f"{differ:,}"]
+        for (witness, mode), (n, compared, differ) in ordered
+    ]
+    print_table(f"stage {stage}", ["witness", "mode", "layers", "codes compared", "differ"], rows)
+    for row in verdict["rows"]:
+        first = row["first"]
+        if first:
+            print_line(
+                f"  first difference: {row['witness']} ({row['mode']}), layer {row['layer']}, "
+                f"{first['stimulus']!r}, row/column/channel {first['index']}: "
+                f"expected {first['expected']}, found {first['found']:g}; "
+                f"accumulator {first['accumulator']}, shift {first['shift']}, rounding {first['rounding']}\n"
+                f"  reproduce: hwrts verify {run} --stage {stage} --layer {row['layer']} "
+                f"--stimulus {first['stimulus']!r}"
+            )
+            break
+    for problem in verdict["problems"]:
+        print_line(f"  problem: {problem}")
+    caught = sum(control["caught"] for control in verdict["controls"])
+    print_line(f"  negative controls caught: {caught} of {len(verdict['controls'])}")
+    if verdict["default_session_mismatches"]:
+        print_line(
+            f"  note: this CPU has no VNNI; a session without session.x64quantprecision=1 returns "
+            f"{verdict['default_session_mismatches']:,} wrong codes here; quantise with --weight-bits 7 to be safe on any CPU"
+        )
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    stage: StageOption = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Hand over one folder: ONNX, integer network, verdict, and a manifest with checksums."""
+    from hwrts.export.handover import hand_over
+    from hwrts.runfolder import open_run
+
+    folder = open_run(run)
+    chosen = folder.finished_stage(stage)
+    source = {"run": folder.root.name, "stage": chosen.name}
+    manifest = hand_over(chosen.root, output, source, allow_unverified=unverified, replace=force)
+    if json:
+        print_json(manifest)
+        return
+    for name, entry in manifest["files"].items():
+        print_line(f"{entry['sha256'][:16]}  {entry['bytes']:>9,} bytes  {output / name}")
+    print_line(f"verdict: {manifest['verdict']}")
+
+
+@app.command()
+def view(
+    run: RunArgument,
+    stage: StageOption = None,
+    port: Annotated[
+        int, typer.Option(help="Port on localhost; 0 takes a free one.", min=0, max=65535)
+    ] = 8080,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> None:
+    """Show the int8 ONNX graph in Netron on localhost, until Ctrl-C."""
+    import netron
+
+    from hwrts.errors import HwrtsError
+    from hwrts.runfolder import open_run
+
+    chosen = open_run(run).finished_stage(stage)
+    try:
+        host, used = netron.start(str(chosen.onnx), address=("localhost", port), browse=browser, verbosity=0)
+    except OSError as error:
+        raise HwrtsError(
+            f"port {port}: cannot be used ({error.strerror}); give another with --port, or 0 for a free one"
+        ) from error
+    print_line(f"http://{host}:{used}  ({chosen.onnx}; Ctrl-C ends)")
+    try:
+        netron.wait()
+    except KeyboardInterrupt:
+        netron.stop()
+
+
+@app.command()
+def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """Print versions, the CPU features that matter, and the device that would be used."""
+    from importlib import metadata
+
+    import torch
+
+    from hwrts.device import choose_device, cpu_flags, cpu_name
+
+    flags = cpu_flags()
+    device = choose_device()
+    matter = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    document: dict[str, Any] = {
+        "hwrts": __version__,
+        "python": platform.python_version(),
+        **{library: metadata.version(library) for library in LIBRARIES},
+        "cpu": cpu_name(),
+        "cpu flags": {flag: flag in flags for flag in matter},
+        "threads": torch.get_num_threads(),
+        "device": device.name,
+        "bf16 training": device.bf16,
+        "device reason": device.reason,
+    }
+    if json:
+        print_json(document)
+        return
+    for key, value in document.items():
+        text = (
+            ", ".join(f"{flag} {'yes' if there else 'no'}" for flag, there in value.items())
+            if isinstance(value, dict)
+            else value
+        )
+        print_line(f"{key:14} {text}")
+    if platform.machine() in ("x86_64", "AMD64") and not flags & {"avx_vnni", "avx512_vnni"}:
+        print_line(
+            "no VNNI: ONNX Runtime's default int8 kernel saturates; hwrts asks for the exact one "
+            "(docs/arithmetic.md, eq. 14)"
+        )

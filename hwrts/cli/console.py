@@ -1,0 +1,82 @@
+"""Progress and tables: results on stdout, progress on stderr, bars only on a terminal."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from hwrts.progress import Advance
+
+
+class ConsoleProgress:
+    """Shows progress on stderr; ``quiet`` shows nothing."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """One line, above any bar."""
+        if not self._quiet:
+            self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Advance]:
+        """A bar on a terminal; elsewhere one line when the work ends."""
+        if self._quiet:
+            yield lambda done, text: None
+            return
+        start = time.monotonic()
+        last = ""
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[info]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            )  # fmt: skip
+            with Progress(*columns, console=self._console, transient=True) as bars:
+                bar = bars.add_task(title, total=total, info="")
+                yield lambda done, text: bars.update(bar, completed=done, info=text)
+                last = str(bars.tasks[0].fields["info"])
+        else:
+            texts = [""]
+
+            def advance(done: int, text: str) -> None:
+                texts[0] = text
+
+            yield advance
+            last = texts[0]
+        self.say(f"{title}: {total} in {time.monotonic() - start:.1f} s {last}".rstrip())
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A table on stdout, numbers to the right."""
+    table = Table(title=title, title_justify="left", show_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    # A pipe has no width of its own; 100 columns are what a report or a log is read at.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+
+
+def print_line(text: str) -> None:
+    """One line on stdout."""
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,105 @@
+"""hwrts enhance: a finished network on pictures of any size."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hwrts.cli.app import app
+from hwrts.cli.commands import StageOption
+from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.errors import DataError
+
+if TYPE_CHECKING:
+    from hwrts.tiles import Upscaler
+
+
+@app.command()
+def enhance(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Pictures, or folders of pictures.", metavar="IN...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write; a folder for several.")],
+    run: Annotated[Path, typer.Option("--run", help="Run folder.")],
+    stage: StageOption = None,
+    same_size: Annotated[
+        bool,
+        typer.Option("--same-size/--x2", help="Enhance at the same size, D(S(x)), or up-scale by 2, S(x)."),
+    ] = True,
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime, numpy or torch; all give the same bytes.")
+    ] = "onnxruntime",
+    force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K."""
+    from hwrts import tiles
+    from hwrts.data import read_image, write_image
+    from hwrts.engines import make_engine
+    from hwrts.runfolder import open_run
+
+    folder = open_run(run)
+    chosen = folder.finished_stage(stage)
+
+    def torch_upscaler() -> "Upscaler":
+        from hwrts.quantise import load_quantised
+        from hwrts.rts import float_upscaler
+
+        quantised = load_quantised(chosen, folder.config)
+        return float_upscaler(quantised, quantised, "cpu")
+
+    upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
+    jobs = _plan(pictures, output)
+    taken = [target for _, target in jobs if target.exists()]
+    if taken and not force:
+        raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
+    progress = ConsoleProgress(quiet)
+    results = []
+    with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
+        for i, (source, target) in enumerate(jobs):
+            pixels = read_image(source)
+            start = time.perf_counter()
+            result = (tiles.enhance if same_size else tiles.upscale)(upscaler, pixels, network.halo)
+            seconds = time.perf_counter() - start
+            write_image(target, result)
+            height, width, _ = result.shape
+            results.append(
+                {
+                    "in": str(source),
+                    "out": str(target),
+                    "width": width,
+                    "height": height,
+                    "seconds": round(seconds, 3),
+                }
+            )
+            advance(i + 1, target.name)
+    if json:
+        print_json(results)
+        return
+    for entry in results:
+        print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
+
+
+def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
+    """Which picture goes where; several pictures need a folder, which is made if it is not there."""
+    from hwrts.data import list_images
+
+    sources: list[Path] = []
+    for picture in pictures:
+        sources += list_images(picture) if picture.is_dir() else [picture]
+    for source in sources:
+        if not source.is_file():
+            raise DataError(f"{source}: no such picture; give files or folders of pictures")
+    if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
+        return [(sources[0], output)]
+    if output.exists() and not output.is_dir():
+        raise DataError(f"{output}: is a file; several pictures need a folder as --output")
+    output.mkdir(parents=True, exist_ok=True)
+    jobs = [(source, output / f"{source.stem}.png") for source in sources]
+    names = [target for _, target in jobs]
+    double = next((target for target in names if names.count(target) > 1), None)
+    if double is not None:
+        raise DataError(f"{double}: two of the pictures would be written to it; enhance them in two calls")
+    return jobs

@@ -1,0 +1,275 @@
+"""hwrts run and hwrts quantize: the commands that train."""
+
+import subprocess
+import sys
+import time
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hwrts import __version__
+from hwrts.cli.app import app
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.errors import ConfigError, RunFolderError
+
+if TYPE_CHECKING:
+    from hwrts.config import RunConfig
+    from hwrts.runfolder import RunFolder
+
+LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
+
+
+def _option(help_text: str, *names: str) -> Any:
+    return typer.Option(*names, help=help_text, show_default=False)
+
+
+@app.command()
+def run(
+    config: Annotated[
+        str | None, typer.Argument(help="TOML file of settings, or 'paper' for the paper's set-up.")
+    ] = None,
+    data: Annotated[Path | None, _option("Folder of photographs (default: the embedded ones).")] = None,
+    val: Annotated[Path | None, _option("Folder of validation photographs.")] = None,
+    val_fraction: Annotated[
+        float | None, _option("Share kept for validation without a folder [0.1].")
+    ] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict", help="Refuse a folder with a broken image.")
+    ] = None,
+    blocks: Annotated[int | None, _option("N of Residual-N [1].")] = None,
+    channels: Annotated[int | None, _option("Width of the hidden tensors [32].")] = None,
+    stages: Annotated[str | None, _option("Number of RTS stages, or auto [3].")] = None,
+    first_steps: Annotated[int | None, _option("Training steps of stage 1 [1000].")] = None,
+    steps: Annotated[int | None, _option("Training steps of later stages [400].")] = None,
+    epochs: Annotated[int | None, _option("Passes over all crops, in place of steps.")] = None,
+    batch: Annotated[int | None, _option("Crops per step [16].")] = None,
+    patch: Annotated[int | None, _option("Side of a crop in original pixels [128].")] = None,
+    jpeg: Annotated[str | None, _option("JPEG quality, a range such as 70-90, or none [80].")] = None,
+    kernel: Annotated[str | None, _option("Down-scaling kernel [bilinear].")] = None,
+    qat_steps: Annotated[int | None, _option("Fine-tuning steps per stage [300].")] = None,
+    weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [8].")] = None,
+    activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [8].")] = None,
+    seed: Annotated[int | None, _option("Makes everything repeatable [0].")] = None,
+    device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
+    precision: Annotated[str | None, _option("auto, float32 or bf16 [auto].")] = None,
+    name: Annotated[str | None, _option("Name of the run; its folder is runs/NAME.")] = None,
+    resume: Annotated[Path | None, _option("Continue the run in this folder.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run of the same name.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train, quantise, export and verify, stage by stage, and write a report."""
+    from hwrts.runfolder import create_run, open_run
+
+    flags = {
+        "seed": seed, "device": device, "precision": precision,
+        "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
+        "data.strict": strict,
+        "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
+        "network.blocks": blocks, "network.channels": channels,
+        "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
+        "rts.epochs": epochs, "rts.batch": batch,
+        "qat.steps": qat_steps, "qat.weight_bits": weight_bits, "qat.activation_bits": activation_bits,
+    }  # fmt: skip
+    given = {key: value for key, value in flags.items() if value is not None}
+    if resume is not None:
+        if config or given or name or force:
+            raise ConfigError("--resume: takes no other settings, the run keeps its own; leave them out")
+        folder = open_run(resume)
+    else:
+        resolved = _resolve(config, given)
+        _check_data_folders(resolved)
+        root = Path("runs") / (name or _default_name(resolved))
+        folder = create_run(root, resolved, _notes(resolved), force=force)
+    progress = ConsoleProgress(quiet)
+    progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
+    try:
+        passed = _run_and_report(folder, progress)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted; continue with: hwrts run --resume {folder.root}\n")
+        raise typer.Exit(130) from None
+    _print_result(folder, as_json=json)
+    if not passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def quantize(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    stage: Annotated[int | None, _option("A finished float stage [the one the run kept].")] = None,
+    weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [as the run].")] = None,
+    activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [as the run].")] = None,
+    qat_steps: Annotated[int | None, _option("Fine-tuning steps; 0 calibrates only [as the run].")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Make another int8 network of a finished float stage, without training the float network again."""
+    from hwrts.config import parse_config
+    from hwrts.runfolder import open_run, read_json
+
+    folder = open_run(run)
+    config = folder.config
+    changed = {"weight_bits": weight_bits, "activation_bits": activation_bits, "steps": qat_steps}
+    given = {key: value for key, value in changed.items() if value is not None}
+    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line").qat
+    number = stage or folder.finished_stage(None).number
+    if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
+        raise RunFolderError(
+            f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
+        )
+    variant = f"{number}-w{qat.weight_bits}a{qat.activation_bits}" + (
+        f"s{qat.steps}" if qat.steps != config.qat.steps else ""
+    )
+    target = folder.root / f"stage{variant}"
+    if target.exists() and not force:
+        raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
+    from hwrts.pipeline import open_session, quantise_variant
+    from hwrts.report import write_report
+
+    passed = quantise_variant(open_session(folder, ConsoleProgress(quiet)), number, variant, qat)
+    write_report(folder)
+    if json:
+        print_json(read_json(folder.stage(variant).metrics))
+    else:
+        _print_stages(folder)
+        print_line(f"next: hwrts export {run} --stage {variant} -o DIR")
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
+    from hwrts.pipeline import open_session, run_stages
+    from hwrts.report import write_report
+    from hwrts.runfolder import read_json
+
+    run_stages(open_session(folder, progress))
+    write_report(folder)
+    return all(read_json(stage.verify)["passed"] for stage in folder.stages())
+
+
+def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
+    from hwrts.runfolder import read_json
+
+    best = folder.finished_stage(None)
+    if as_json:
+        stages = [
+            {
+                **read_json(stage.metrics),
+                **{k: read_json(stage.verify)[k] for k in ("passed", "compared", "mismatches")},
+            }
+            for stage in folder.stages()
+        ]
+        print_json(
+            {"run": str(folder.root), "best_stage": best.name, "report": str(folder.report), "stages": stages}
+        )
+        return
+    _print_stages(folder)
+    print_line(f"report: {folder.report}")
+    print_line(f"next:   hwrts enhance PHOTO.jpg -o OUT.png --run {folder.root}")
+    print_line(f"        hwrts export {folder.root} --stage {best.name} -o handover")
+
+
+def _print_stages(folder: "RunFolder") -> None:
+    from hwrts.runfolder import read_json
+
+    rows = []
+    for stage in folder.stages():
+        verdict, measures = read_json(stage.verify), read_json(stage.metrics)
+        rows.append(
+            [
+                stage.name, "PASSED" if verdict["passed"] else "FAILED",
+                f"{verdict['mismatches']:,}", f"{verdict['compared']:,}",
+                f"{measures['psnr_bicubic_db']:.2f}", f"{measures['psnr_float_db']:.2f}",
+                f"{measures['psnr_int8_db']:.2f}",
+                f"{measures['difference_float_percent']:.2f}", f"{measures['difference_int8_percent']:.2f}",
+                f"{sum(measures['seconds'].values()):.0f}",
+            ]
+        )  # fmt: skip
+    columns = [
+        "stage",
+        "verdict",
+        "differ",
+        "codes compared",
+        "bicubic dB",
+        "float dB",
+        "int8 dB",
+        "diff % float",
+        "int8",
+        "s",
+    ]
+    print_table(f"{folder.root}: x2 PSNR, and image difference of HRn from HR0", columns, rows)
+
+
+def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":
+    from hwrts.config import parse_config, read_toml
+
+    document: dict[str, Any] = {}
+    if config is not None:
+        shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
+        path = Path(config)
+        document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
+    for key, value in flags.items():
+        *tables, last = key.split(".")
+        table = document
+        for part in tables:
+            table = table.setdefault(part, {})
+        table[last] = value
+    return parse_config(document, config or "command line")
+
+
+def _check_data_folders(config: "RunConfig") -> None:
+    """Refuse a wrong folder before a run folder is made for it."""
+    from hwrts.data import find_photos
+
+    data = config.data
+    if data.train is None and data.val is None:
+        return
+    find_photos(
+        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
+        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+    )  # fmt: skip
+
+
+def _default_name(config: "RunConfig") -> str:
+    source = Path(config.data.train).resolve().name if config.data.train else "embedded"
+    return f"{source}-residual{config.network.blocks}x{config.network.channels}"
+
+
+def _notes(config: "RunConfig") -> dict[str, Any]:
+    return {
+        "command": " ".join(["hwrts", *sys.argv[1:]]),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "versions": {"hwrts": __version__, **{library: metadata.version(library) for library in LIBRARIES}},
+        "commit": _commit(),
+        "seed": config.seed,
+        "status": "created",
+    }
+
+
+def _commit() -> str | None:
+    """Commit of the source tree, when hwrts runs from one."""
+    here = Path(__file__).parent
+    result = subprocess.run(
+        ["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return result.stdout.strip() or None
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path is not None else None
+
+
+def _number(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def _jpeg(text: str | None) -> int | str | tuple[int, int] | None:
+    low, dash, high = (text or "").partition("-")
+    if dash and low.isdigit() and high.isdigit():
+        return int(low), int(high)
+    return _number(text)

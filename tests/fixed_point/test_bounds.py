@@ -1,0 +1,144 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import (
+    FLOAT32_LIMIT,
+    PIXEL,
+    Format,
+    add_bound,
+    attack_input,
+    conv_accumulate,
+    conv_bounds,
+    network_bounds,
+    pair_can_saturate_int16,
+)
+
+from .build import anchor_network, conv, random_conv
+
+S8 = Format(True, 8, 8)
+
+
+def test_reach_by_hand():
+    # channel 0: up 5 = 2 + 3, down -7; channel 1: all zero, the bias alone
+    layer = conv("c", "x", [[[[2]], [[-7]], [[3]]], [[[0]], [[0]], [[0]]]], bias=[10, -6])
+    unsigned = conv_bounds(layer, PIXEL)
+    assert unsigned.highest.tolist() == [5 * 255 + 10, -6]
+    assert unsigned.lowest.tolist() == [-7 * 255 + 10, -6]
+    assert unsigned.partial_sum.tolist() == [12 * 255 + 10, 6]
+    signed = conv_bounds(layer, S8)
+    assert signed.highest.tolist() == [5 * 127 + 7 * 128 + 10, -6]
+    assert signed.lowest.tolist() == [5 * -128 - 7 * 127 + 10, -6]
+    assert signed.partial_sum.tolist() == [12 * 128 + 10, 6]
+
+
+@pytest.mark.parametrize("source", [Format(False, 2, 0), Format(True, 2, 0)])
+def test_reach_is_the_extreme_over_all_inputs(source):
+    seed = 21
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    for _ in range(5):
+        layer = random_conv(rng, "c", "x", (1, 4), 1, PIXEL)
+        sums = [
+            int(conv_accumulate(np.array([[codes]]), layer.weight_i8, layer.bias_i32).item())
+            for codes in product(range(source.min, source.max + 1), repeat=4)
+        ]
+        bounds = conv_bounds(layer, source)
+        assert (bounds.lowest.item(), bounds.highest.item()) == (min(sums), max(sums))
+        assert bounds.partial_sum.item() >= max(map(abs, sums))
+
+
+@pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 5, 3)])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
+    seed = 22
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        # biased weights, so that the worst extreme is upward for sign 1 and downward for sign -1
+        weight = sign * rng.integers(-40, 127, (4, 3, kernel, kernel))
+        layer = conv("c", "x", weight, bias=sign * rng.integers(0, 999, 4))
+        codes, channel, reached = attack_input(layer, source)
+        bounds = conv_bounds(layer, source)
+        assert codes.shape == (kernel, kernel, 3)
+        assert codes.dtype == source.dtype
+        assert source.min <= codes.min() <= codes.max() <= source.max
+        centre = conv_accumulate(codes, layer.weight_i8, layer.bias_i32)[kernel // 2, kernel // 2, channel]
+        assert centre == reached
+        assert reached in (bounds.highest[channel], bounds.lowest[channel])
+        assert abs(reached) == max(bounds.highest.max(), -bounds.lowest.min())
+        if source.signed is False:
+            assert (reached > 0) == (sign > 0)
+
+
+def test_float32_is_exact_up_to_the_limit_and_not_at_it():
+    for bias, exact in ((FLOAT32_LIMIT - 256, True), (FLOAT32_LIMIT - 255, False), (FLOAT32_LIMIT, False)):
+        layer = conv("c", "x", [[[[1]]]], bias=bias)
+        assert conv_bounds(layer, PIXEL).exact_in_float32 is exact
+        assert conv_bounds(layer, PIXEL).partial_sum.tolist() == [255 + bias]
+
+
+def test_the_worst_channel_decides():
+    layer = conv("c", "x", [[[[1]]], [[[1]]]], bias=[0, -FLOAT32_LIMIT])
+    assert not conv_bounds(layer, PIXEL).exact_in_float32
+
+
+@pytest.mark.parametrize(
+    ("weights", "saturates"),
+    [
+        ([127], False),  # one product fits
+        ([64, 64], False),  # 255 * 128 = 32640
+        ([64, 65], True),  # 255 * 129 = 32895 > 32767
+        ([-64, -64], False),
+        ([-64, -65], True),
+        ([127, -127, 0], False),  # opposite signs never add up
+        ([127, 0, 2], True),  # neighbours in another order
+        ([127, 0, 1], False),
+        ([-2, 5, -127], True),
+        ([63] * 9, False),  # 7-bit weights
+        ([127, 127], True),
+    ],
+)
+def test_pairs_that_saturate_int16(weights, saturates):
+    layer = conv("c", "x", [[[[w]] for w in weights]])
+    assert pair_can_saturate_int16(layer) is saturates
+
+
+def test_pairs_are_of_one_output_channel():
+    assert not pair_can_saturate_int16(conv("c", "x", [[[[127]]], [[[127]]]]))
+    assert pair_can_saturate_int16(conv("c", "x", [[[[0]], [[0]]], [[[100]], [[29]]]]))
+
+
+def test_pair_criterion_against_all_pairs():
+    seed = 23
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    seen = set()
+    for _ in range(60):
+        layer = random_conv(rng, "c", "x", (2, 3), 1, PIXEL, bits=int(rng.integers(7, 9)))
+        slow = any(
+            not -32768 <= p * a + q * b <= 32767
+            for row in layer.weight_i8.reshape(2, -1).tolist()
+            for k, a in enumerate(row)
+            for b in row[k + 1 :]
+            for p, q in product((0, 255), repeat=2)
+        )
+        assert pair_can_saturate_int16(layer) is slow
+        seen.add(slow)
+    assert seen == {True, False}
+
+
+def test_add_bound_by_hand():
+    assert add_bound(PIXEL, S8) == 255 + 128
+    assert add_bound(Format(False, 8, 6), Format(True, 8, 8)) == 4 * 255 + 128
+    assert add_bound(Format(True, 8, 8), Format(False, 8, 6)) == 4 * 255 + 128
+
+
+def test_bounds_of_a_network_by_name():
+    network = anchor_network()
+    bounds = network_bounds(network)
+    assert list(bounds) == [layer.name for layer in network.convs]
+    layer = network.layer("ext_r")
+    assert bounds["ext_r"].highest.tolist() == conv_bounds(layer, network.formats["r"]).highest.tolist()

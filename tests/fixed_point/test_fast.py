@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import (
+    FLOAT32_LIMIT,
+    PIXEL,
+    Format,
+    Rounding,
+    attack_input,
+    conv_accumulate,
+    conv_bounds,
+    fast,
+    requantize,
+)
+from hwrts.fixed_point.fast import conv_requantized
+
+from .build import conv, random_conv
+
+WIDE = Format(True, 16, 0)
+
+
+def definition(x, layer, source, rounding):
+    acc = conv_accumulate(x, layer.weight_i8, layer.bias_i32)
+    return requantize(acc, source.frac + layer.weight_frac.astype(np.int64), layer.out, rounding)
+
+
+def assert_same(x, layer, source, rounding):
+    expected, found = definition(x, layer, source, rounding), conv_requantized(x, layer, source, rounding)
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "codes"),
+    [
+        (Rounding.HALF_EVEN, [0, 2, 2, 0, -2, -2]),
+        (Rounding.HALF_UP, [1, 2, 3, 0, -1, -2]),
+        (Rounding.HALF_AWAY, [1, 2, 3, -1, -2, -3]),
+        (Rounding.FLOOR, [0, 1, 2, -1, -2, -3]),
+    ],
+)
+def test_ties_by_hand(rounding, codes):
+    x = np.array([[[1], [3], [5], [-1], [-3], [-5]]], np.int8)  # halves of an output code
+    layer = conv("c", "x", [[[[1]]]], out=Format(True, 8, 0), weight_frac=1)
+    assert conv_requantized(x, layer, Format(True, 8, 0), rounding)[0, :, 0].tolist() == codes
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (9, 140)])
+@pytest.mark.parametrize("source", [PIXEL, Format(True, 8, 6)])
+def test_random_pictures_equal_the_definition(rounding, kernel, size, source):
+    seed = 31
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    layer = random_conv(rng, "c", "x", (5, 3), kernel, Format(bool(kernel == 3), 8, source.frac - 3))
+    x = rng.integers(source.min, source.max, (*size, 3), endpoint=True).astype(source.dtype)
+    assert_same(x, layer, source, rounding)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_tiles_of_every_shape_equal_the_definition(rounding, monkeypatch):
+    rng = np.random.default_rng(32)
+    layer = random_conv(rng, "c", "x", (4, 2), 3, Format(True, 8, 5))
+    x = rng.integers(0, 256, (11, 13, 2)).astype(np.uint8)
+    for columns in (1, 2, 5, 13, 64):
+        for size in (1, 500, 2000, 1 << 20):
+            monkeypatch.setattr(fast, "_TILE_COLUMNS", columns)
+            monkeypatch.setattr(fast, "_TILE_BYTES", size)
+            assert_same(x, layer, PIXEL, rounding)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("shift", [-3, 0, 1, 2, 20, 24, 31])
+def test_every_shift_of_ties_and_neighbours(rounding, shift):
+    """Accumulators at, just below and just above a tie, through biases alone."""
+    tie = 1 << max(shift - 1, 0)
+    near = [s * (m * 2 * tie + tie) + d for s in (1, -1) for m in (0, 1, 2) for d in (-1, 0, 1)]
+    bias = [b for b in near if abs(b) < 2**31 - 256]
+    out = Format(True, 8, 4)
+    layer = conv("c", "x", [[[[1]]]] * len(bias), bias=bias, out=out, weight_frac=shift)
+    x = np.array([[[0], [1]], [[2], [3]]], np.uint8)
+    assert_same(x, layer, Format(False, 8, 4), rounding)
+
+
+def near_the_limit(excess):
+    """Two channels of opposite sign over 518 inputs whose bound is exactly 2**24 + excess."""
+    weight = np.full((2, 518, 1, 1), 127)
+    weight[1] *= -1
+    rest = FLOAT32_LIMIT + excess - 518 * 127 * 255
+    return conv("c", "x", weight, bias=[rest, -rest], out=WIDE, weight_frac=9)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("excess", [-3, -1, 0, 1, 2, 511])
+def test_layers_around_the_float32_limit(excess, rounding):
+    layer = near_the_limit(excess)
+    source = Format(False, 8, 0)
+    assert int(conv_bounds(layer, source).partial_sum.max()) == FLOAT32_LIMIT + excess
+    rng = np.random.default_rng(33)
+    x = np.concatenate(
+        [
+            np.full((1, 4, 518), 255, np.uint8),
+            rng.integers(254, 256, (8, 4, 518)).astype(np.uint8),
+            rng.integers(0, 256, (8, 4, 518)).astype(np.uint8),
+            attack_input(layer, source)[0].reshape(1, 1, -1).repeat(4, axis=1),
+        ]
+    )
+    assert_same(x, layer, source, rounding)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_the_switch_to_float64_is_needed(rounding, monkeypatch):
+    """Bias 2**25 + 1 against products that are multiples of 4: only the bias's last bit is at stake."""
+    source = Format(False, 8, 0)
+    layer = conv("c", "x", np.full((1, 1048, 1, 1), -126), bias=2**25 + 1, out=WIDE, weight_frac=0)
+    x = np.full((2, 3, 1048), 254, np.uint8)
+    assert definition(x, layer, source, rounding)[0, 0, 0] == 2**25 + 1 - 1048 * 126 * 254 == 14241
+    assert not conv_bounds(layer, source).exact_in_float32
+    assert_same(x, layer, source, rounding)
+    monkeypatch.setattr(fast, "FLOAT32_LIMIT", 1 << 62)
+    assert conv_requantized(x, layer, source, rounding)[0, 0, 0] == 14240, "float32 should lose the last bit"
+
+
+def test_half_up_counts_its_half_lsb_in_the_limit():
+    """Bound below 2**24, but with half an LSB added above it: float32 would round the sum before the shift."""
+    source, out = Format(False, 8, 0), Format(True, 16, -9)
+    layer = conv("c", "x", [[[[1]]]], bias=FLOAT32_LIMIT - 256, out=out, weight_frac=16)
+    assert conv_bounds(layer, source).exact_in_float32
+    x = np.arange(256).reshape(1, 256, 1).astype(np.uint8)
+    for rounding in Rounding:
+        assert_same(x, layer, source, rounding)
+
+
+def test_large_accumulators_below_2_to_31():
+    source = Format(False, 16, 0)
+    layer = conv("c", "x", np.full((2, 250, 1, 1), 127), bias=[2**20, -(2**20)], out=WIDE, weight_frac=14)
+    x = np.random.default_rng(34).integers(0, 65536, (3, 5, 250)).astype(np.uint16)
+    assert conv_bounds(layer, source).partial_sum.max() > 2**30
+    for rounding in Rounding:
+        assert_same(x, layer, source, rounding)
+
+
+def test_the_input_is_left_alone():
+    x = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    before = x.copy()
+    conv_requantized(
+        x, random_conv(np.random.default_rng(0), "c", "x", (3, 3), 3, PIXEL), PIXEL, Rounding.FLOOR
+    )
+    assert np.array_equal(x, before)

@@ -1,0 +1,147 @@
+from fractions import Fraction
+from math import ceil, floor
+
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import PIXEL, Format, HwrtsError, Rounding, requantize
+from hwrts.fixed_point.requantize import saturate, shift_right
+
+S8 = Format(signed=True, bits=8, frac=0)
+U8 = Format(signed=False, bits=8, frac=0)
+
+# Each row: value in halves, then the code by rule. Worked by hand; both signs, ties and whole numbers.
+HALVES = [-5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5]
+BY_HAND = {
+    Rounding.HALF_EVEN: [-2, -2, -2, -1, 0, 0, 0, 1, 2, 2, 2],
+    Rounding.HALF_UP: [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3],
+    Rounding.HALF_AWAY: [-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3],
+    Rounding.FLOOR: [-3, -2, -2, -1, -1, 0, 0, 1, 1, 2, 2],
+}
+# Quarters: no ties at odd numbers, so the three nearest rules agree there.
+QUARTERS = [-7, -5, -3, -1, 1, 3, 5, 7]
+NEAREST = [-2, -1, -1, 0, 0, 1, 1, 2]
+BELOW = [-2, -2, -1, -1, 0, 0, 1, 1]
+
+
+def slow_round(value: Fraction, rounding: Rounding) -> int:
+    """The four rules said with fractions, independent of shifts."""
+    if rounding is Rounding.FLOOR:
+        return floor(value)
+    if value - floor(value) != Fraction(1, 2):
+        return floor(value + Fraction(1, 2))
+    if rounding is Rounding.HALF_UP:
+        return ceil(value)
+    if rounding is Rounding.HALF_AWAY:
+        return ceil(value) if value > 0 else floor(value)
+    return next(code for code in (floor(value), ceil(value)) if code % 2 == 0)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_ties_by_hand(rounding):
+    assert shift_right(np.array(HALVES), 1, rounding).tolist() == BY_HAND[rounding]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_between_ties_by_hand(rounding):
+    expected = BELOW if rounding is Rounding.FLOOR else NEAREST
+    assert shift_right(np.array(QUARTERS), 2, rounding).tolist() == expected
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_the_table_in_the_docstring(rounding):
+    rows = [line.split("|")[1:-1] for line in (Rounding.__doc__ or "").splitlines() if "|" in line]
+    values = [Fraction(cell.strip()) for cell in rows[0][1:]]
+    row = next(row for row in rows if row[0].strip() == rounding.name)
+    acc = np.array([int(value * 2) for value in values])
+    assert shift_right(acc, 1, rounding).tolist() == [int(cell) for cell in row[1:]]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_shift_zero_and_left_shift_are_exact(rounding):
+    acc = np.array([-3, 0, 5])
+    assert shift_right(acc, 0, rounding).tolist() == [-3, 0, 5]
+    assert shift_right(acc, -3, rounding).tolist() == [-24, 0, 40]
+    assert shift_right(np.array([-(2**31)]), -24, rounding).tolist() == [-(2**55)]
+
+
+@pytest.mark.parametrize(
+    ("rounding", "expected"),
+    [
+        (Rounding.HALF_EVEN, [-1, -1, 0, 0, 0, 0, 1]),
+        (Rounding.HALF_UP, [-1, -1, 0, 0, 0, 1, 1]),
+        (Rounding.HALF_AWAY, [-1, -1, -1, 0, 0, 1, 1]),
+        (Rounding.FLOOR, [-1, -1, -1, -1, 0, 0, 0]),
+    ],
+)
+def test_the_largest_shift(rounding, expected):
+    half = 2**30
+    acc = np.array([-(2**31) + 1, -half - 1, -half, -1, 1, half, half + 1])
+    assert shift_right(acc, 31, rounding).tolist() == expected
+
+
+def test_int32_accumulators_do_not_wrap():
+    acc = np.array([2**31 - 1, -(2**31)], np.int32)
+    assert shift_right(acc, -1, Rounding.FLOOR).tolist() == [2**32 - 2, -(2**32)]
+
+
+def test_one_shift_per_channel():
+    acc = np.array([[[5, 5, 5]]])  # (1, 1, 3)
+    shift = np.array([0, 1, -1])
+    assert shift_right(acc, shift, Rounding.HALF_EVEN).tolist() == [[[5, 2, 10]]]
+
+
+@pytest.mark.parametrize("shift", [-25, 32, 64, np.array([0, 32])])
+def test_refused_shifts(shift):
+    with pytest.raises(HwrtsError, match=r"bits is outside -24\.\.31"):
+        shift_right(np.array([1, 1]), shift, Rounding.FLOOR)
+
+
+def test_saturation_at_the_range_ends():
+    assert saturate(np.array([-129, -128, -127, 126, 127, 128]), S8).tolist() == [
+        -128,
+        -128,
+        -127,
+        126,
+        127,
+        127,
+    ]
+    assert saturate(np.array([-1, 0, 1, 254, 255, 256]), U8).tolist() == [0, 0, 1, 254, 255, 255]
+    assert saturate(np.array([-(2**55), 2**55]), S8).tolist() == [-128, 127]
+
+
+def test_rounding_comes_before_saturation():
+    # 255.5 rounds to 256, which saturates; rounding after saturation could not tell.
+    assert requantize(np.array([511, 509]), 1, U8, Rounding.HALF_UP).tolist() == [255, 255]
+    # -0.5 half away is -1 and saturates to 0: a ReLU is the unsigned range, not an extra step.
+    assert requantize(np.array([-1, 1]), 1, U8, Rounding.HALF_AWAY).tolist() == [0, 1]
+
+
+def test_the_shift_is_the_difference_of_the_grids():
+    assert requantize(np.array([640]), 15, PIXEL, Rounding.HALF_EVEN).tolist() == [5]
+    assert requantize(np.array([5]), 6, PIXEL, Rounding.HALF_EVEN).tolist() == [20]
+    codes = requantize(np.array([[384, 384]]), np.array([8, 9]), Format(True, 8, 0), Rounding.HALF_EVEN)
+    assert codes.tolist() == [[2, 1]]
+    assert codes.dtype == np.int8
+
+
+def test_empty_arrays_stay_empty():
+    assert requantize(np.empty((0, 4, 3), np.int64), 4, U8, Rounding.HALF_UP).shape == (0, 4, 3)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_random_accumulators_against_fractions(rounding):
+    seed = 11
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    for shift in range(-24, 32):
+        for out in (Format(True, 8, 4), Format(False, 8, 4), Format(True, 10, 4), Format(False, 16, 4)):
+            reach = min(2**31 - 1, out.max << (shift + 1)) if shift >= 0 else 1 + (out.max >> -shift) * 2
+            acc = rng.integers(-reach, reach, 24, endpoint=True)
+            if shift > 0:  # a third of them are ties
+                acc[::3] = (acc[::3] >> shift << shift) + (1 << (shift - 1))
+            expected = [
+                min(max(slow_round(Fraction(int(a)) / Fraction(2) ** shift, rounding), out.min), out.max)
+                for a in acc
+            ]
+            assert requantize(acc, 4 + shift, out, rounding).tolist() == expected, (shift, out)
