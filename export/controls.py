@@ -32,10 +32,10 @@ def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> 
         name = f"flipped weight bit in {conv.name}"
         control = _control(name, network, _replace_layer(network, flipped), conv, tensors)
         if not control["caught"]:
-            honest, built = _at_border(network, conv, flipped, place)
-            broken = _replace_layer(network, replace(flipped, bias_i32=honest.bias_i32))
-            network_honest = _replace_layer(network, honest)
-            control = _control(f"{name}, built border", network_honest, broken, honest, built)
+            edge, built = _at_border(network, conv, flipped, place)
+            broken = _replace_layer(network, replace(flipped, bias_i32=edge.bias_i32))
+            honest = _replace_layer(network, edge)
+            control = _control(f"{name}, built border", honest, broken, edge, built)
         controls.append(control)
     tied = next((conv for conv in network.convs if _shifts(network, conv).max() >= 1), None)
     if tied is not None:  # without a single shift there is no rounding to get wrong

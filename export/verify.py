@@ -15,6 +15,7 @@ from hwrts.export.runtime import census, float_islands, open_session
 from hwrts.export.stimuli import noise_codes, synthetic_pictures
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
 from hwrts.fixed_point import (
+    HwrtsError,
     Network,
     attack_input,
     conv_accumulate,
@@ -84,14 +85,16 @@ def verify(
             onnx.reference: the fake-quantised torch module.
         layers: Only these layers; None for all.
         stimuli: Only these pictures; None for all.
+
+    Raises:
+        HwrtsError: A layer or stimulus that does not exist.
     """
     start = time.perf_counter()
     verdict = Verdict()
     everyone: list[Witness] = [NumpyWitness(network, "fast"), *onnx_witnesses(network), *witnesses]
-    wanted = [layer.name for layer in network.layers if layers is None or layer.name in set(layers)]
+    wanted = _chosen("layer", [layer.name for layer in network.layers], layers)
     pictures = {**photographs, **synthetic_pictures()}
-    if stimuli is not None:
-        pictures = {name: pictures[name] for name in pictures if name in set(stimuli)}
+    pictures = {name: pictures[name] for name in _chosen("stimulus", list(pictures), stimuli)}
     definition = {name: run_all(network, picture, "int64") for name, picture in pictures.items()}
     for witness in everyone:
         for mode in ("entire", "single"):
@@ -118,6 +121,14 @@ def verify(
         "seconds": round(time.perf_counter() - start, 2),
     }
     return verdict
+
+
+def _chosen(what: str, known: list[str], asked: Iterable[str] | None) -> list[str]:
+    names = known if asked is None else list(asked)
+    for name in names:
+        if name not in known:
+            raise HwrtsError(f"verify: no {what} named {name!r}; there are {', '.join(known)}")
+    return [name for name in known if name in names]
 
 
 def _compare_entire(

@@ -63,18 +63,18 @@ def load_network(folder: Path) -> Network:
     """
     path = folder / JSON_NAME
     document = _read_json(path)
+    arrays = _read_npz(folder / NPZ_NAME, str(document.get("npz_sha256")))
     try:
-        _, _, sha256, rounding, inputs, layers, _ = _fields(
+        *_, rounding, inputs, layers, _ = _fields(
             document, schema=str, schema_version=int, npz_sha256=str, rounding=str, inputs=list, layers=list,
             json_sha256=str,
         )  # fmt: skip
-        arrays = _read_npz(folder / NPZ_NAME, sha256)
         network = Network(
             tuple(_parse_input(entry) for entry in inputs),
             tuple(_parse_layer(entry, arrays) for entry in layers),
             Rounding(rounding),
         )
-    except ValueError as error:
+    except (ValueError, HwrtsError) as error:
         raise HwrtsError(f"{path}: not a valid network description: {error}") from error
     parts = ("weight", "weight_frac", "bias")
     extra = set(arrays) - {f"{conv.name}.{part}" for conv in network.convs for part in parts}
@@ -157,10 +157,7 @@ def _format(out: Format) -> dict[str, Any]:
 
 
 def _parse_format(entry: object) -> Format:
-    try:
-        return Format(*_fields(entry, signed=bool, bits=int, frac=int))
-    except HwrtsError as error:
-        raise ValueError(str(error)) from error
+    return Format(*_fields(entry, signed=bool, bits=int, frac=int))
 
 
 def _seal(body: bytes) -> bytes:

@@ -13,7 +13,7 @@ from hwrts.errors import ConfigError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DataConfig(_Section):
@@ -189,7 +189,9 @@ def dump_toml(config: RunConfig) -> str:
 
 
 def _toml(value: Any) -> str:
-    return json.dumps(list(value) if isinstance(value, tuple) else value)  # JSON scalars and lists are TOML
+    # JSON scalars and lists are TOML, but for pairs of escapes beyond 16 bits, and DEL, which TOML escapes.
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:

@@ -75,12 +75,27 @@ def anchor_image_residual(graph: Graph) -> Graph:
     for channel in range(x.channels):
         high_pass[channel * shuffle.block**2 : (channel + 1) * shuffle.block**2, channel, centre, centre] -= 1
     kept = tuple(node for node in graph.nodes if node.name not in (shuffle.name, ext.name, blue.name))
+    ext_x, ext_r, correction, repeat, picture = _new_names(
+        graph, f"{ext.name}_x", f"{ext.name}_r", "correction", "repeat", "picture"
+    )
     tail: tuple[Node, ...] = (
-        Conv(f"{ext.name}_x", (x.name,), high_pass, ext.bias.new_zeros(ext.bias.shape)),
-        Conv(f"{ext.name}_r", (residual,), ext.weight, ext.bias),
-        Add("correction", (f"{ext.name}_x", f"{ext.name}_r")),
-        DepthToSpace(shuffle.name, ("correction",), shuffle.block),
-        Repeat("repeat", (x.name,), shuffle.block),
-        Add("picture", ("repeat", shuffle.name)),
+        Conv(ext_x, (x.name,), high_pass, ext.bias.new_zeros(ext.bias.shape)),
+        Conv(ext_r, (residual,), ext.weight, ext.bias),
+        Add(correction, (ext_x, ext_r)),
+        DepthToSpace(shuffle.name, (correction,), shuffle.block),
+        Repeat(repeat, (x.name,), shuffle.block),
+        Add(picture, (repeat, shuffle.name)),
     )
     return Graph(kept + tail)
+
+
+def _new_names(graph: Graph, *wanted: str) -> list[str]:
+    """The names, with underscores behind those that the graph uses already."""
+    taken = {node.name for node in graph.nodes}
+    names = []
+    for name in wanted:
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names

@@ -8,7 +8,7 @@ import numpy as np
 from hwrts.errors import HwrtsError
 from hwrts.export import open_session
 from hwrts.fixed_point import Network, load_network, run
-from hwrts.runfolder import StageFolder
+from hwrts.runfolder import StageFolder, read_bytes
 from hwrts.tiles import Picture, Upscaler
 
 Engine = Literal["onnxruntime", "numpy", "torch"]
@@ -33,7 +33,7 @@ def make_engine(
     if name == "numpy":
         return (lambda pixels: run(network, pixels)), network
     if name == "onnxruntime":
-        return onnx_upscaler(stage.onnx.read_bytes(), network), network
+        return onnx_upscaler(read_bytes(stage.onnx), network), network
     if name == "torch":
         return torch_upscaler(), network
     raise HwrtsError(f"engine {name!r} is unknown; use {', '.join(ENGINES)}")

@@ -29,13 +29,12 @@ from hwrts.quantise import (
     export_stage,
     load_quantised,
     qat_schedule,
-    read_bytes,
     save_quantised,
     start_qat,
     verify_stage,
 )  # fmt: skip
 from hwrts.rts import best_stage, crop_batches, float_upscaler, stage_schedule, target_kind, update_targets
-from hwrts.runfolder import RunFolder, StageFolder, read_json, write_json
+from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write_json
 
 CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
@@ -69,25 +68,32 @@ class Session:
         )
 
 
-def open_session(run: RunFolder, progress: Progress) -> Session:
-    """Resolve the device, read the photographs (once), and plan the crops.
+def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
+    """Everything that can be wrong with a run before it starts: the device, and the photographs (read once).
 
     Raises:
         HwrtsError: Photographs that are missing, broken or too small, or a device that is not there.
     """
     config = run.config
     device = choose_device(config.device, config.precision)
+    train, val = _photographs(run, config, progress)
+    if not run.inputs.is_file():
+        _save_verify_inputs(run, val)
+    return device, train, val
+
+
+def open_session(run: RunFolder, progress: Progress) -> Session:
+    """Prepare what is not prepared yet, say what was resolved, and plan the crops; raises as :func:`prepare`."""
+    config = run.config
+    device, train, val = prepare(run, progress)
     make_deterministic(config.seed)
     hidden = "bf16 hidden layers, float32 picture path" if device.bf16 else "float32"
     progress.say(f"device {device.name}, {hidden}: {device.reason}; channels last: faster on every device")
-    train, val = _photographs(run, config, progress)
     shapes = [(height // 2, width // 2) for height, width in train.shapes]
     plan = plan_crops(shapes, config.data.crops_per_image, config.data.patch // 2, config.seed, train.names)
     progress.say(
         f"{len(train.names)} photographs to train on ({len(plan.crops)} crops), {len(val.names)} to validate"
     )
-    if not run.inputs.is_file():
-        _save_verify_inputs(run, val)
     return Session(run, config, device, train, val, plan, progress)
 
 
@@ -174,6 +180,9 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     stage = session.run.stage(name)
     for path in (stage.qat_weights, stage.verify):
         path.unlink(missing_ok=True)
+    run = session.run
+    if run.state.is_file() and load_weights(run.state)[1].get("stage") == stage.name:
+        run.state.unlink()  # of an earlier quantisation under this name, perhaps with other widths
     weights = load_weights(session.run.stage(number).float_weights)[0]
     model = preserve_layout(build_float(session.config)).to(session.device.name)
     model.load_state_dict(weights)

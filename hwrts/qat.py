@@ -123,7 +123,10 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
     """
     unsigned = graph.non_negative()
     chosen: dict[str, Format] = {}
-    nodes = [node for node in quantised_nodes(graph) if node.name not in (graph.input.name, graph.output)]
+    output = graph.output
+    while isinstance(graph.node(output), DepthToSpace | Repeat):  # its codes are made earlier
+        output = graph.node(output).sources[0]
+    nodes = [node for node in quantised_nodes(graph) if node.name not in (graph.input.name, output)]
     candidates = {
         node.name: [
             Format(node.name not in unsigned, activation_bits, frac)
@@ -139,7 +142,7 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
                 errors[node.name][i] += _squared_error(values[node.name], out)
     for node in nodes:
         chosen[node.name] = candidates[node.name][int(errors[node.name].argmin())]
-    return {graph.input.name: PIXEL, **chosen, graph.output: PIXEL}
+    return {graph.input.name: PIXEL, **chosen, output: PIXEL}
 
 
 def _squared_error(x: Tensor, out: Format) -> float:

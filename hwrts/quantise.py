@@ -5,7 +5,6 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from hwrts.fit import Batches, Schedule
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, load_network, save_network
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork, calibrate
-from hwrts.runfolder import RunFolder, StageFolder, write_json
+from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
 from hwrts.trace import trace
 from hwrts.witness import TorchWitness
 
@@ -133,20 +132,6 @@ def file_hashes(stage: StageFolder) -> dict[str, str]:
     """sha256 of the files that are handed over, by name."""
     paths = [stage.onnx, stage.root / JSON_NAME, stage.root / NPZ_NAME]
     return {path.name: hashlib.sha256(read_bytes(path)).hexdigest() for path in paths}
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content.
-
-    Raises:
-        RunFolderError: It cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RunFolderError(
-            f"{path}: cannot be read ({error.strerror}); run or quantize the stage again"
-        ) from error
 
 
 def load_verify_inputs(run: RunFolder) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The folder of one run: names that others rely on, created once, never overwritten by accident."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -123,8 +124,12 @@ class RunFolder:
 
     def append_metric(self, **entry: Any) -> None:
         """Add one line to metrics.jsonl."""
-        with (self.root / "metrics.jsonl").open("a") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        with (self.root / "metrics.jsonl").open("ab+") as stream:
+            if stream.tell():
+                stream.seek(-1, os.SEEK_END)
+                if stream.read(1) != b"\n":  # a kill cut the line before: do not write on to it
+                    stream.write(b"\n")
+            stream.write((json.dumps(entry) + "\n").encode())
 
     def metrics(self) -> Iterator[dict[str, Any]]:
         """Lines of metrics.jsonl; of a step that was repeated after an interruption, the last one."""
@@ -139,11 +144,11 @@ class RunFolder:
         yield from latest.values()
 
 
-def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: bool) -> RunFolder:
-    """Make a run folder.
+def check_replaceable(root: Path, *, force: bool) -> None:
+    """Refuse to make a run where something is already.
 
     Raises:
-        RunFolderError: It exists (unless ``force`` and it is a run folder) or cannot be made.
+        RunFolderError: The folder exists and is not empty, unless ``force`` and it is a run folder.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         if not force:
@@ -155,6 +160,16 @@ def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: b
             raise RunFolderError(
                 f"{root}: is not a run folder, so --force does not replace it; choose another --name"
             )
+
+
+def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: bool) -> RunFolder:
+    """Make a run folder; with ``force``, an older run there is deleted.
+
+    Raises:
+        RunFolderError: See :func:`check_replaceable`; or the folder cannot be made.
+    """
+    check_replaceable(root, force=force)
+    if root.is_dir():
         shutil.rmtree(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -198,3 +213,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RunFolderError(f"{path}: damaged, it holds no JSON object; run the stage again")
     return document
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        RunFolderError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(
+            f"{path}: cannot be read ({error.strerror}); run or quantize the stage again"
+        ) from error

@@ -43,22 +43,30 @@ def trace(module: nn.Module) -> Graph:
                 raise UnsupportedOperatorError(
                     f"{type(module).__name__}: it must return one tensor, not {node.args[0]!r}"
                 )
-            return _ending_at(nodes, alias[node.args[0].name])
-        made = _convert(node, modules, alias, channels=_first_channels(module))
-        alias[node.name] = made if isinstance(made, str) else made.name
+            graph = _ending_at(nodes, alias[node.args[0].name])
+            channels = _input_channels(list(graph.nodes)) if isinstance(graph.nodes[0], Input) else None
+            if channels is None:
+                raise UnsupportedOperatorError(
+                    f"{type(module).__name__}: no Conv2d reads the picture; there is nothing to quantise"
+                )
+            return Graph((Input(graph.input.name, channels), *graph.nodes[1:]))
+        made = _convert(node, modules, alias)
+        name = made if isinstance(made, str) else made.name
+        if _in_place(node, modules):  # whoever reads the operand from here on reads the result
+            overwritten = alias[node.args[0].name]
+            alias.update({known: name for known, tensor in alias.items() if tensor == overwritten})
+        alias[node.name] = name
         if not isinstance(made, str):
             nodes.append(made)
     raise UnsupportedOperatorError(f"{type(module).__name__}: it returns nothing")
 
 
-def _convert(
-    node: fx.Node, modules: dict[str, nn.Module], alias: dict[str, str], channels: int
-) -> Node | str:
+def _convert(node: fx.Node, modules: dict[str, nn.Module], alias: dict[str, str]) -> Node | str:
     """One fx node as a graph node, or the name of the tensor it merely passes on."""
     if node.op == "placeholder":
         if alias:
             raise UnsupportedOperatorError(f"input {node.name!r}: a network takes one picture")
-        return Input(node.name, channels)
+        return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None
     target: Any = node.target
     if isinstance(module, nn.Conv2d):
@@ -131,13 +139,27 @@ def _where(node: fx.Node) -> str:
     return f"{node.target!r}" if node.op == "call_module" else f"node {node.name!r}"
 
 
-def _first_channels(module: nn.Module) -> int:
-    first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is None:
-        raise UnsupportedOperatorError(
-            f"{type(module).__name__}: it has no Conv2d; there is nothing to quantise"
-        )
-    return first.in_channels
+def _in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether an operator overwrites its first operand."""
+    if node.op == "call_module":
+        return isinstance(modules[str(node.target)], nn.ReLU) and bool(modules[str(node.target)].inplace)
+    if node.op == "call_method":
+        return node.target in ("relu_", "add_")
+    in_place = bool(node.args[1:2] and node.args[1] is True) or bool(node.kwargs.get("inplace"))
+    return node.target is operator.iadd or (node.target is F.relu and in_place)
+
+
+def _input_channels(nodes: list[Node]) -> int | None:
+    """Channels of the picture, from the first convolution that it reaches; None if it reaches none."""
+    grouped = {nodes[0].name: 1}  # tensors that hold the picture's channels, in groups of so many
+    for node in nodes[1:]:
+        group = next((grouped[source] for source in node.sources if source in grouped), None)
+        if group is None:
+            continue
+        if isinstance(node, Conv):
+            return int(node.weight.shape[1]) * group
+        grouped[node.name] = group * node.block**2 if isinstance(node, DepthToSpace) else group
+    return None
 
 
 def _ending_at(nodes: list[Node], output: str) -> Graph:

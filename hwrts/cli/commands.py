@@ -91,7 +91,8 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
     if verdict["default_session_mismatches"]:
         print_line(
             f"  note: this CPU has no VNNI; a session without session.x64quantprecision=1 returns "
-            f"{verdict['default_session_mismatches']:,} wrong codes here; quantise with --weight-bits 7 to be safe on any CPU"
+            f"{verdict['default_session_mismatches']:,} wrong codes here; "
+            "quantise with --weight-bits 7 to be safe on any CPU"
         )
 
 

@@ -44,7 +44,8 @@ class ConsoleProgress:
         if self._console.is_terminal:
             columns = (
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[info]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+                TextColumn("{task.fields[info]}"),
+                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             )  # fmt: skip
             with Progress(*columns, console=self._console, transient=True) as bars:
                 bar = bars.add_task(title, total=total, info="")

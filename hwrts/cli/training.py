@@ -1,5 +1,6 @@
 """hwrts run and hwrts quantize: the commands that train."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -61,7 +62,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train, quantise, export and verify, stage by stage, and write a report."""
-    from hwrts.runfolder import create_run, open_run
+    from hwrts.runfolder import open_run
 
     flags = {
         "seed": seed, "device": device, "precision": precision,
@@ -74,16 +75,15 @@ def run(
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits, "qat.activation_bits": activation_bits,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
+    progress = ConsoleProgress(quiet)
     if resume is not None:
         if config or given or name or force:
             raise ConfigError("--resume: takes no other settings, the run keeps its own; leave them out")
         folder = open_run(resume)
     else:
         resolved = _resolve(config, given)
-        _check_data_folders(resolved)
         root = Path("runs") / (name or _default_name(resolved))
-        folder = create_run(root, resolved, _notes(resolved), force=force)
-    progress = ConsoleProgress(quiet)
+        folder = _new_run(root, resolved, force, progress)
     progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
     try:
         passed = _run_and_report(folder, progress)
@@ -140,6 +140,25 @@ def quantize(
         print_line(f"next: hwrts export {run} --stage {variant} -o DIR")
     if not passed:
         raise typer.Exit(1)
+
+
+def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
+    """A run folder with its photographs in it; on any error an older one stays and nothing new is left."""
+    from hwrts.pipeline import prepare
+    from hwrts.runfolder import RunFolder, check_replaceable, create_run
+
+    check_replaceable(root, force=force)
+    temporary = root.with_name(f".{root.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
+    try:
+        prepare(create_run(temporary, config, _notes(config), force=False), progress)
+        if root.is_dir():
+            shutil.rmtree(root)
+        temporary.rename(root)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return RunFolder(root)
 
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
@@ -220,19 +239,6 @@ def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":
             table = table.setdefault(part, {})
         table[last] = value
     return parse_config(document, config or "command line")
-
-
-def _check_data_folders(config: "RunConfig") -> None:
-    """Refuse a wrong folder before a run folder is made for it."""
-    from hwrts.data import find_photos
-
-    data = config.data
-    if data.train is None and data.val is None:
-        return
-    find_photos(
-        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
-        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
-    )  # fmt: skip
 
 
 def _default_name(config: "RunConfig") -> str:

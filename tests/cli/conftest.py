@@ -1,0 +1,79 @@
+"""A tiny finished run, made once through the command line itself."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TINY = [
+    "--blocks", "1", "--channels", "4", "--stages", "2", "--first-steps", "6", "--steps", "4",
+    "--batch", "2", "--patch", "32", "--qat-steps", "3",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def make_photographs(folder, count=3, size=(96, 120)):
+    """Smooth noise with edges: enough texture that nothing is flat."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(7)
+    for i in range(count):
+        small = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
+        picture = np.asarray(Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)).copy()
+        picture[::7] //= 2
+        Image.fromarray(picture).save(folder / f"photo{i}.png")
+    return folder
+
+
+def call(capfd, *arguments):
+    """Run the command line in this process; exit code, stdout and stderr."""
+    from hwrts.cli import main
+
+    before = sys.argv
+    sys.argv = ["hwrts", *map(str, arguments)]
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.argv = before
+    out, err = capfd.readouterr()
+    return Result(code, out, err)
+
+
+@pytest.fixture
+def hwrts(capfd):
+    return lambda *arguments: call(capfd, *arguments)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Folder with photos/ and runs/tiny: the result of one real ``hwrts run``."""
+    root = tmp_path_factory.mktemp("work")
+    photos = make_photographs(root / "photos")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr(sys, "argv", ["hwrts", "run", "--data", str(photos), "--name", "tiny", "-q", *TINY])
+        from hwrts.cli import main
+
+        main()
+    return Path(root)
+
+
+@pytest.fixture
+def workspace(finished, tmp_path, monkeypatch):
+    """A private copy of the finished run, with the current directory in it."""
+    import shutil
+
+    shutil.copytree(finished, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"

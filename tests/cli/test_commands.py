@@ -1,0 +1,223 @@
+"""The verbs on a finished run, as a user calls them."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image
+
+FILES = (
+    "float.safetensors",
+    "qat.safetensors",
+    "network.npz",
+    "network.json",
+    "model.int8.onnx",
+    "verify.json",
+)
+
+
+def test_the_run_left_every_file_that_others_rely_on(finished):
+    run = finished / "runs" / "tiny"
+    for stage in ("stage1", "stage2"):
+        for name in (*FILES, "metrics.json"):
+            assert (run / stage / name).stat().st_size > 0, (stage, name)
+    for name in ("config.toml", "run.json", "metrics.jsonl", "report.html"):
+        assert (run / name).stat().st_size > 0, name
+    notes = json.loads((run / "run.json").read_text())
+    assert notes["status"] == "finished"
+    assert notes["best_stage"] == 2
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_config_toml_runs_again_to_the_same_integers(workspace, hwrts):
+    result = hwrts("run", "runs/tiny/config.toml", "--name", "again", "-q", "--json")
+    assert result.code == 0, result.err
+    summary = json.loads(result.out)
+    assert [stage["mismatches"] for stage in summary["stages"]] == [0, 0]
+    for name in ("network.npz", "float.safetensors"):
+        first, second = (workspace / "runs" / run / "stage2" / name for run in ("tiny", "again"))
+        assert first.read_bytes() == second.read_bytes(), name
+
+
+def test_resume_of_a_finished_run_changes_nothing(workspace, hwrts):
+    before = {path: path.read_bytes() for path in (workspace / "runs/tiny").rglob("*.npz")}
+    result = hwrts("run", "--resume", "runs/tiny")
+    assert result.code == 0
+    assert "finished already" in result.err
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_verify_passes_and_says_how_much_it_compared(workspace, hwrts):
+    result = hwrts("verify", "runs/tiny")
+    assert result.code == 0
+    assert re.search(r"PASSED: 0 of [\d,]{9,} codes differ", result.out)
+    for witness in ("numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference", "torch"):
+        assert witness in result.out
+    assert max(len(line) for line in result.out.splitlines() if "note:" not in line) <= 100
+
+
+def test_verify_json_of_one_stage_and_one_layer(workspace, hwrts):
+    recorded = (workspace / "runs/tiny/stage1/verify.json").read_bytes()
+    result = hwrts("verify", "runs/tiny", "--stage", "1", "--layer", "conv_out", "--json")
+    document = json.loads(result.out)
+    assert document["passed"] is True
+    assert list(document["stages"]) == ["1"]
+    layers = {row["layer"] for row in document["stages"]["1"]["rows"]}
+    assert layers == {"conv_out", "picture"}  # the handed-over file shows its output alone
+    assert (
+        workspace / "runs/tiny/stage1/verify.json"
+    ).read_bytes() == recorded  # a part is no verdict of the whole
+
+
+def test_verify_fails_with_the_first_difference_when_the_onnx_file_was_changed(workspace, hwrts):
+    import onnx
+    from onnx import numpy_helper
+
+    path = workspace / "runs/tiny/stage2/model.int8.onnx"
+    model = onnx.load(path)
+    weight = next(t for t in model.graph.initializer if t.name == "conv_ext_x.weight")
+    codes = numpy_helper.to_array(weight).copy()
+    codes[0, 0, 1, 1] ^= 1
+    weight.CopyFrom(numpy_helper.from_array(codes, weight.name))
+    onnx.save(model, path)
+    result = hwrts("verify", "runs/tiny")
+    assert result.code == 1
+    assert "FAILED" in result.out
+    assert "first difference: onnxruntime, the file" in result.out
+    assert "reproduce: hwrts verify runs/tiny --stage 2" in result.out
+    assert json.loads((workspace / "runs/tiny/stage2/verify.json").read_text())["passed"] is False
+    refused = hwrts("export", "runs/tiny", "--stage", "2", "-o", "out")
+    assert refused.code == 2
+    assert "FAILED" in refused.err
+    assert not (workspace / "out").exists()
+
+
+@pytest.mark.parametrize("size", ["--same-size", "--x2"])
+def test_all_engines_write_the_same_bytes(workspace, hwrts, size):
+    seen = set()
+    for engine in ("onnxruntime", "numpy", "torch"):
+        result = hwrts(
+            "enhance",
+            "photos/photo0.png",
+            "-o",
+            f"{engine}.png",
+            "--run",
+            "runs/tiny",
+            size,
+            "--engine",
+            engine,
+        )
+        assert result.code == 0, result.err
+        seen.add(hashlib.sha256((workspace / f"{engine}.png").read_bytes()).hexdigest())
+    assert len(seen) == 1
+    with Image.open(workspace / "numpy.png") as picture:
+        assert picture.size == ((120, 96) if size == "--same-size" else (240, 192))
+
+
+def test_enhance_takes_any_size_and_a_folder(workspace, hwrts):
+    folder = workspace / "odd"
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    for height, width in ((1, 1), (1, 9), (17, 1), (31, 45)):
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{height}x{width}.png")
+    result = hwrts("enhance", folder, "-o", "enhanced", "--run", "runs/tiny", "--json", "-q")
+    assert result.code == 0, result.err
+    assert sorted((e["height"], e["width"]) for e in json.loads(result.out)) == [
+        (1, 1),
+        (1, 9),
+        (17, 1),
+        (31, 45),
+    ]
+    again = hwrts("enhance", folder, "-o", "enhanced", "--run", "runs/tiny")
+    assert again.code == 2
+    assert "exists already" in again.err
+
+
+def test_quantize_makes_a_verified_variant_without_touching_the_float_stage(workspace, hwrts):
+    weights = workspace / "runs/tiny/stage1/float.safetensors"
+    before = weights.read_bytes()
+    result = hwrts(
+        "quantize", "runs/tiny", "--stage", "1", "--weight-bits", "4", "--activation-bits", "6", "-q"
+    )
+    assert result.code == 0, result.err
+    assert weights.read_bytes() == before
+    variant = workspace / "runs/tiny/stage1-w4a6"
+    description = json.loads((variant / "network.json").read_text())
+    assert {layer["weight_bits"] for layer in description["layers"] if layer["op"] == "Conv"} == {4}
+    assert json.loads((variant / "verify.json").read_text())["mismatches"] == 0
+    assert (
+        hwrts("quantize", "runs/tiny", "--stage", "1", "--weight-bits", "4", "--activation-bits", "6").code
+        == 2
+    )
+    assert hwrts("export", "runs/tiny", "--stage", "1-w4a6", "-o", "w4").code == 0
+
+
+def test_export_hands_over_one_folder_with_true_checksums(workspace, hwrts):
+    result = hwrts("export", "runs/tiny", "-o", "out", "--json")
+    manifest = json.loads(result.out)
+    assert manifest == json.loads((workspace / "out/manifest.json").read_text())
+    assert manifest["verdict"] == "PASSED"
+    assert set(manifest["files"]) == {"model.int8.onnx", "network.json", "network.npz", "verify.json"}
+    for name, entry in manifest["files"].items():
+        assert hashlib.sha256((workspace / "out" / name).read_bytes()).hexdigest() == entry["sha256"]
+    assert hwrts("export", "runs/tiny", "-o", "out").code == 2
+    assert hwrts("export", "runs/tiny", "-o", "out", "--force").code == 0
+
+
+def test_export_refuses_files_that_changed_after_their_verification(workspace, hwrts):
+    path = workspace / "runs/tiny/stage2/verify.json"
+    document = json.loads(path.read_text())
+    document["sha256"]["model.int8.onnx"] = "0" * 64
+    path.write_text(json.dumps(document))
+    refused = hwrts("export", "runs/tiny", "-o", "out")
+    assert refused.code == 2
+    assert "changed after their verification" in refused.err
+    allowed = hwrts("export", "runs/tiny", "-o", "out", "--unverified")
+    assert allowed.code == 0
+    assert "UNVERIFIED" in json.loads((workspace / "out/manifest.json").read_text())["verdict"]
+
+
+def test_view_serves_the_graph_on_localhost(workspace):
+    command = [sys.executable, "-m", "hwrts", "view", "runs/tiny", "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines = []
+        reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()))
+        reader.start()
+        reader.join(timeout=60)
+        try:
+            url = re.search(r"http://localhost:\d+", lines[0])
+            assert url, lines
+            with urllib.request.urlopen(url[0], timeout=10) as page:
+                assert b"netron" in page.read().lower()
+        finally:
+            process.terminate()
+
+
+def test_info_names_versions_and_cpu_features(hwrts):
+    result = hwrts("info", "--json")
+    document = json.loads(result.out)
+    assert document["onnxruntime"]
+    assert {"avx2", "avx512_vnni", "avx512_bf16"} <= set(document["cpu flags"])
+    assert document["device"] in ("cpu", "cuda", "mps")
+
+
+def test_help_is_light_and_names_every_command():
+    script = (
+        "import sys\nsys.argv = ['hwrts', '--help']\nfrom hwrts.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'onnx', 'onnxruntime', 'pydantic', 'PIL'} & set(sys.modules)\nassert not heavy, heavy\n"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    print(f"{time.perf_counter() - start:.2f} s")
+    assert done.returncode == 0, done.stderr
+    for command in ("run", "quantize", "verify", "export", "enhance", "view", "info"):
+        assert re.search(rf"\b{command}\b", done.stdout), command

@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import PIXEL, Add, Conv, DepthToSpace, Format, HwrtsError, Input, Network, Repeat
+
+from .build import conv
+
+X = Input("x", 3, PIXEL)
+GOOD = conv("c", "x", np.ones((2, 3, 3, 3)))
+
+
+def refused(*layers, message, inputs=(X,), **options):
+    with pytest.raises(HwrtsError, match=message) as caught:
+        Network(inputs, layers, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_base_of_these_tests_is_legal():
+    assert Network((X,), (GOOD,)).output == "c"
+
+
+def test_nothing_in_it():
+    refused(message="at least one input and one layer")
+    refused(GOOD, inputs=(), message="at least one input and one layer")
+
+
+def test_rounding():
+    refused(GOOD, rounding="half_even", message="rounding 'half_even' is not a member of Rounding")
+
+
+def test_names():
+    refused(GOOD, inputs=(X, X), message="the name 'x' is used twice")
+    refused(GOOD, GOOD, message="the name 'c' is used twice")
+    refused(replace(GOOD, name="x"), message="the name 'x' is used twice")
+    refused(replace(GOOD, source="y"), message="its source 'y' is not made before it")
+    refused(replace(GOOD, source="c"), message="its source 'c' is not made before it")
+    refused(Add("s", ("x", "c"), PIXEL), GOOD, message="its source 'c' is not made before it")
+    for name in ("", "a\nb", "a\0", 7, None):
+        refused(replace(GOOD, name=name), message="is not a name; use one or more printable characters")
+
+
+@pytest.mark.parametrize("channels", [0, -1, 3.0, "3", True, None, np.int64(3)])
+def test_input_channels(channels):
+    refused(GOOD, inputs=(Input("x", channels, PIXEL),), message="use a whole number, 1 or more")
+
+
+def test_an_unknown_layer():
+    layer = type("Relu", (), {"name": "r", "sources": ("x",)})()
+    refused(layer, message="Relu is no layer; use Conv, Add, DepthToSpace, Repeat")
+
+
+@pytest.mark.parametrize(
+    ("field", "dtype"),
+    [("weight_i8", np.int16), ("weight_i8", np.uint8), ("bias_i32", np.int64), ("weight_frac", np.int64)],
+)
+def test_dtypes(field, dtype):
+    layer = replace(GOOD, **{field: getattr(GOOD, field).astype(dtype)})
+    refused(layer, message=f"{np.dtype(dtype)}.*use int8, int32, int32")
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (2,), (2, 3, 3), (2, 3, 3, 5), (2, 3, 2, 2), (2, 3, 0, 0), (0, 3, 3, 3), (2, 0, 3, 3)]
+)
+def test_weight_shapes(shape):
+    refused(replace(GOOD, weight_i8=np.ones(shape, np.int8)), message="is not .O, I, K, K. with")
+
+
+def test_channels_of_the_source():
+    refused(conv("c", "x", np.ones((2, 4, 3, 3))), message="takes 4 channels, 'x' has 3")
+
+
+@pytest.mark.parametrize("field", ["bias_i32", "weight_frac"])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1)])
+def test_one_bias_and_one_grid_per_channel(field, shape):
+    layer = replace(GOOD, **{field: np.zeros(shape, np.int32)})
+    refused(layer, message="need one entry for each of 2 output channels")
+
+
+@pytest.mark.parametrize("bits", [1, 9, 0, 8.0, True, "8", np.int64(8)])
+def test_weight_bits(bits):
+    refused(replace(GOOD, weight_bits=bits), message="use a whole number, 2..8")
+
+
+@pytest.mark.parametrize(("bits", "largest"), [(8, 127), (7, 63), (6, 31), (5, 15), (4, 7), (3, 3), (2, 1)])
+def test_weights_are_symmetric(bits, largest):
+    for code in (largest, -largest):
+        Network((X,), (conv("c", "x", np.full((2, 3, 1, 1), code), weight_bits=bits),))
+    for code in {min(largest + 1, 127), -largest - 1} - {largest}:
+        layer = conv("c", "x", np.full((2, 3, 1, 1), code), weight_bits=bits)
+        refused(layer, message=f"outside -{largest}..{largest}, the range of {bits} bits")
+
+
+@pytest.mark.parametrize(("frac", "legal"), [(-24, True), (31, True), (-25, False), (32, False)])
+def test_shifts_of_a_convolution(frac, legal):
+    layer = replace(GOOD, weight_frac=np.array([0, frac], np.int32))
+    if legal:
+        Network((X,), (layer,))
+    else:
+        refused(layer, message="a requantising shift of .* bits is outside -24..31")
+
+
+def test_accumulators_end_below_2_to_31():
+    reach = 27 * 255
+    legal = replace(GOOD, bias_i32=np.array([0, 2**31 - 1 - reach], np.int32))
+    Network((X,), (legal,))
+    Network((X,), (replace(legal, bias_i32=-legal.bias_i32),))
+    for bias in (2**31 - reach, -(2**31) + reach, -(2**31)):
+        layer = replace(GOOD, bias_i32=np.array([0, bias], np.int64).astype(np.int32))
+        refused(layer, message="an accumulator can reach .*, int32 ends at 2147483647")
+
+
+def test_additions():
+    refused(GOOD, Add("s", ("x", "c"), PIXEL), message=r"of 'x' are \(3, 1\), of 'c' \(2, 1\)")
+    refused(Repeat("u", "x", 2), Add("s", ("x", "u"), PIXEL), message=r"of 'x' are \(3, 1\), of 'u' \(3, 2\)")
+    for sources in ((), ("x",), ("x", "x", "x")):
+        refused(Add("s", sources, PIXEL), message=f"adds {len(sources)} tensors; use exactly 2")
+
+
+def test_grids_of_an_addition():
+    def inputs(frac, bits=8):
+        return (Input("a", 1, Format(False, bits, frac)), Input("b", 1, Format(False, 8, 0)))
+
+    layer = Add("s", ("a", "b"), Format(True, 8, 0))
+    Network(inputs(22), (layer,))  # 255 * 2**22 + 255 < 2**31
+    refused(layer, inputs=inputs(24), message="an accumulator can reach")
+    refused(layer, inputs=inputs(-32), message="an accumulator can reach")
+    far = Add("s", ("a", "a"), Format(True, 8, -32))
+    refused(far, inputs=inputs(0), message="a requantising shift of 32..32 bits")
+    refused(Add("s", ("a", "a"), Format(True, 8, 32)), inputs=inputs(0), message="shift of -32..-32 bits")
+
+
+@pytest.mark.parametrize("block", [1, 0, -2, 17, 2.0, True, "2", np.int64(2)])
+def test_blocks_and_factors(block):
+    refused(DepthToSpace("d", "x", block), message="block .* use a whole number, 2..16")
+    refused(Repeat("u", "x", block), message="factor .* use a whole number, 2..16")
+
+
+def test_depth_to_space_needs_enough_channels():
+    refused(
+        DepthToSpace("d", "x", 2), message="3 channels do not split by block 2 squared; use a multiple of 4"
+    )
+    Network((Input("x", 12, PIXEL),), (DepthToSpace("d", "x", 2),))
+
+
+def test_single_file_of_checks_reports_the_first_fact():
+    """A layer that is wrong in itself is named before any derived fact about it can fail."""
+    layer = Conv("c", "x", np.int8(1), np.zeros(1, np.int32), np.zeros(1, np.int32), PIXEL)
+    refused(layer, Add("s", ("c", "x"), PIXEL), message="weight shape")
