@@ -1,5 +1,6 @@
 """Weights and training state on disk: safetensors (no pickle), written whole or not at all."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -28,7 +29,8 @@ def write_atomic(path: Path, payload: bytes) -> None:
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the message below is what matters
+            temporary.unlink(missing_ok=True)
         raise RunFolderError(
             f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         ) from error

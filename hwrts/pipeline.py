@@ -7,7 +7,8 @@ from its checkpoint, and everything in between is a pure function of the setting
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, Pho
 
 
 def open_session(run: RunFolder, progress: Progress) -> Session:
-    """Prepare what is not prepared yet, say what was resolved, and plan the crops; raises as :func:`prepare`."""
+    """Prepare what is not prepared, say what was resolved, plan the crops; raises as :func:`prepare`."""
     config = run.config
     device, train, val = prepare(run, progress)
     make_deterministic(config.seed)
@@ -122,50 +123,49 @@ def run_stage(session: Session, number: int) -> None:
     if stage.verify.is_file() and stage.metrics.is_file():
         session.progress.say(f"stage {number}: finished already")
         return
-    seconds: dict[str, float] = {}
+    clock = _Clock(stage)
     model = preserve_layout(build_float(session.config)).to(session.device.name)
-    with _timed(seconds, "train"):
+    with clock("train"):
         train_float(session, stage, model)
     forward = _forward(session, model)
-    with _timed(seconds, "targets"):
+    with clock("targets"):
         for store, what in ((session.train, "training"), (session.val, "validation")):
             if not store.has(target_kind(number)):
                 with session.progress.task(
                     f"stage {number}: {what} targets D(S(HR0))", len(store.names)
                 ) as advance:
                     update_targets(model, forward, session.device, store, number, lambda i, n: advance(i, ""))
-    quantise_stage(session, stage, model, session.config.qat, seconds)
+    quantise_stage(session, stage, model, session.config.qat, clock)
 
 
 def quantise_stage(
-    session: Session, stage: StageFolder, model: nn.Module, qat: QatConfig, seconds: dict[str, float]
+    session: Session, stage: StageFolder, model: nn.Module, qat: QatConfig, clock: "_Clock"
 ) -> None:
     """From a trained float network to the stage's int8 files, verdict and measures."""
     run, number, progress = session.run, stage.number, session.progress
-    with _timed(seconds, "qat"):
+    with clock("qat"):
         if not stage.qat_weights.is_file():
             batches = session.batches(number, target_kind(number - 1))
             quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
             quantised = quantised.to(session.device.name)
             _train(session, stage, "qat", Training.start(quantised), quantised, batches, qat_schedule(qat))
             save_quantised(stage, quantised)
-    with _timed(seconds, "export"):
+    with clock("export"):
         network = export_stage(
             stage, load_quantised(stage, session.config), f"{run.root.name} stage {stage.name}"
         )
     with (
-        _timed(seconds, "measure"),
+        clock("measure"),
         progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
     ):
         measures = evaluate_stage(
             session.val, number, float_upscaler(model, model, session.device.name),
             onnx_upscaler(read_bytes(stage.onnx), network), network.halo, lambda i, n: advance(i, ""),
         )  # fmt: skip
-    with _timed(seconds, "verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
+    with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
         advance(1, "")
-    seconds = {name: round(value, 2) for name, value in seconds.items()}
-    write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": seconds})
+    write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": clock.seconds})
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
         f"{verdict.mismatches} of {verdict.compared:,} codes differ; "
@@ -178,7 +178,7 @@ def quantise_stage(
 def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:
     """Another int8 network of a finished float stage, in a folder of its own; returns whether it passed."""
     stage = session.run.stage(name)
-    for path in (stage.qat_weights, stage.verify):
+    for path in (stage.qat_weights, stage.verify, stage.root / "seconds.json"):
         path.unlink(missing_ok=True)
     run = session.run
     if run.state.is_file() and load_weights(run.state)[1].get("stage") == stage.name:
@@ -186,7 +186,7 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     weights = load_weights(session.run.stage(number).float_weights)[0]
     model = preserve_layout(build_float(session.config)).to(session.device.name)
     model.load_state_dict(weights)
-    quantise_stage(session, stage, model, qat, {})
+    quantise_stage(session, stage, model, qat, _Clock(stage))
     return bool(read_json(stage.verify)["passed"])
 
 
@@ -291,14 +291,16 @@ def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
     temporary.replace(run.inputs)
 
 
-class _timed:  # noqa: N801 - used like a function
-    """Adds the seconds of its block to an entry."""
+class _Clock:
+    """Seconds of each piece of a stage, kept on disk so that an interrupted run adds up."""
 
-    def __init__(self, seconds: dict[str, float], name: str) -> None:
-        self._seconds, self._name = seconds, name
+    def __init__(self, stage: StageFolder) -> None:
+        self._path = stage.root / "seconds.json"
+        self.seconds: dict[str, float] = read_json(self._path) if self._path.is_file() else {}
 
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._seconds[self._name] = self._seconds.get(self._name, 0.0) + time.perf_counter() - self._start
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)
+        write_json(self._path, self.seconds)

@@ -5,7 +5,6 @@ the training), activations one per tensor (fixed by calibration), biases int32 o
 """
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import brevitas.nn as qnn
@@ -20,9 +19,10 @@ from brevitas.quant.scaled_int import Int32Bias
 from torch import Tensor, nn
 
 from hwrts import fixed_point
+from hwrts.calibrate import round_keeping_sums
 from hwrts.export.lower import lower_conv
-from hwrts.fixed_point import PIXEL, Format, Layer, Network
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, apply_node, run_graph
+from hwrts.fixed_point import Format, Layer, Network
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, apply_node
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
@@ -104,52 +104,6 @@ def _lower_node(node: Node, lowered: dict[str, Format], convs: nn.ModuleDict) ->
     return fixed_point.Repeat(node.name, node.sources[0], node.factor)
 
 
-def quantised_nodes(graph: Graph) -> tuple[Node, ...]:
-    """The nodes whose tensor has a quantiser of its own; moving codes needs none."""
-    return tuple(node for node in graph.nodes if isinstance(node, Input | Conv | Add))
-
-
-@torch.no_grad()
-def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8) -> dict[str, Format]:
-    """Choose the format of every quantised tensor: the power of two with the smallest squared error.
-
-    Input and output are on the pixel grid. No other LSB is finer than a pixel code's for signed tensors:
-    they are corrections of the picture, and range is worth more to them than a bit that is rounded away.
-
-    Args:
-        graph: The deploy form, with trained float weights.
-        batches: Pictures (N, C, H, W) in 0..1, of the kind the network will see.
-        activation_bits: Width of the activations, 2..8.
-    """
-    unsigned = graph.non_negative()
-    chosen: dict[str, Format] = {}
-    output = graph.output
-    while isinstance(graph.node(output), DepthToSpace | Repeat):  # its codes are made earlier
-        output = graph.node(output).sources[0]
-    nodes = [node for node in quantised_nodes(graph) if node.name not in (graph.input.name, output)]
-    candidates = {
-        node.name: [
-            Format(node.name not in unsigned, activation_bits, frac)
-            for frac in range(-4, (12 if node.name in unsigned else PIXEL.frac) + 1)
-        ]
-        for node in nodes
-    }
-    errors = {node.name: torch.zeros(len(candidates[node.name]), dtype=torch.float64) for node in nodes}
-    for batch in batches:
-        values = run_graph(graph, batch)
-        for node in nodes:
-            for i, out in enumerate(candidates[node.name]):
-                errors[node.name][i] += _squared_error(values[node.name], out)
-    for node in nodes:
-        chosen[node.name] = candidates[node.name][int(errors[node.name].argmin())]
-    return {graph.input.name: PIXEL, **chosen, output: PIXEL}
-
-
-def _squared_error(x: Tensor, out: Format) -> float:
-    codes = (x * 2.0**out.frac).round_().clamp_(out.min, out.max)
-    return float((codes.mul_(2.0**-out.frac) - x).square_().sum(dtype=torch.float64))
-
-
 def _quant_conv(node: Conv, bits: int) -> nn.Module:
     class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
         bit_width = bits
@@ -163,6 +117,8 @@ def _quant_conv(node: Conv, bits: int) -> nn.Module:
     with torch.no_grad():
         conv.weight.copy_(node.weight)
         conv.bias.copy_(node.bias)
+        scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
+        conv.weight.copy_(round_keeping_sums(node.weight, scale, (1 << (bits - 1)) - 1))
     return conv  # type: ignore[no-any-return]
 
 

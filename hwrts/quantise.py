@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hwrts import __version__
+from hwrts.calibrate import calibrate
 from hwrts.checkpoint import load_weights, save_weights, write_atomic
 from hwrts.config import QatConfig, RunConfig
 from hwrts.deploy import deploy_form
@@ -23,7 +25,7 @@ from hwrts.export import Verdict, to_onnx, verify
 from hwrts.fit import Batches, Schedule
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, load_network, save_network
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork, calibrate
+from hwrts.qat import QuantNetwork
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
 from hwrts.trace import trace
 from hwrts.witness import TorchWitness
@@ -141,9 +143,9 @@ def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
         RunFolderError: The file is missing or damaged.
     """
     try:
-        with np.load(run.inputs, allow_pickle=False) as archive:
+        with run.inputs.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise RunFolderError(
             f"{run.inputs}: missing or damaged ({error}); it is made by hwrts run"
         ) from error

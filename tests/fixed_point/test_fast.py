@@ -65,10 +65,20 @@ def test_tiles_of_every_shape_equal_the_definition(rounding, monkeypatch):
     layer = random_conv(rng, "c", "x", (4, 2), 3, Format(True, 8, 5))
     x = rng.integers(0, 256, (11, 13, 2)).astype(np.uint8)
     for columns in (1, 2, 5, 13, 64):
-        for size in (1, 500, 2000, 1 << 20):
-            monkeypatch.setattr(fast, "_TILE_COLUMNS", columns)
-            monkeypatch.setattr(fast, "_TILE_BYTES", size)
-            assert_same(x, layer, PIXEL, rounding)
+        for pixels in (1, 13, 60, 1 << 20):
+            monkeypatch.setattr(fast, "_TILE_COLUMNS", (1, columns))
+            monkeypatch.setattr(fast, "_TILE_PIXELS", pixels)
+            for cores in (1, 3):
+                monkeypatch.setattr(fast, "_cores", lambda cores=cores: cores)
+                assert_same(x, layer, PIXEL, rounding)
+
+
+def test_wide_layers_take_narrow_tiles(monkeypatch):
+    rng = np.random.default_rng(35)
+    layer = random_conv(rng, "c", "x", (40, 50), 3, Format(True, 8, 0))
+    x = rng.integers(0, 256, (4, 70, 50)).astype(np.uint8)
+    monkeypatch.setattr(fast, "_PRODUCT_SIZE", 1 << 15)
+    assert_same(x, layer, PIXEL, Rounding.HALF_EVEN)
 
 
 @pytest.mark.parametrize("rounding", Rounding)
@@ -124,7 +134,7 @@ def test_the_switch_to_float64_is_needed(rounding, monkeypatch):
 
 
 def test_half_up_counts_its_half_lsb_in_the_limit():
-    """Bound below 2**24, but with half an LSB added above it: float32 would round the sum before the shift."""
+    """Bound below 2**24, above it with half an LSB: float32 would round the sum before the shift."""
     source, out = Format(False, 8, 0), Format(True, 16, -9)
     layer = conv("c", "x", [[[[1]]]], bias=FLOAT32_LIMIT - 256, out=out, weight_frac=16)
     assert conv_bounds(layer, source).exact_in_float32

@@ -134,7 +134,7 @@ def test_single_layers_fed_with_the_tensors_of_the_whole(path):
 
 
 def tiled(network, codes, tile, margin):
-    """The output put together from tiles, each computed with ``margin`` pixels around it where there are any."""
+    """The output put together from tiles, each computed with ``margin`` pixels around it."""
     height, width = codes.shape[:2]
     scale = network.scales[network.output]
     out = np.zeros((height * scale, width * scale, network.channels[network.output]), np.int64)

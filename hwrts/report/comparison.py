@@ -1,0 +1,180 @@
+"""The bit comparison of a stage as a table: layers down, witnesses across."""
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwrts.report.stages import StageResult
+from hwrts.report.text import NONE, compact, fixed, whole
+
+_MODES = ("entire", "single")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Mismatches of compared codes; ``exact`` is the same unabridged."""
+
+    text: str
+    exact: str
+    failed: bool
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer: its format, a cell per column, and the proven bounds of a convolution."""
+
+    name: str
+    format: str
+    cells: tuple[Cell | None, ...]
+    bounds: tuple[str, ...]
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything the report shows of a stage's verdict.
+
+    Attributes:
+        witnesses: Name and modes of each, in column order.
+        first: Explanation of the first difference and a command that shows it again, if there is one.
+        default_session: What a session without options would have returned, if that is wrong.
+    """
+
+    stage: StageResult
+    kept: bool
+    witnesses: tuple[tuple[str, tuple[str, ...]], ...]
+    layers: tuple[LayerRow, ...]
+    controls: tuple[tuple[str, str, str, bool], ...]
+    census: str
+    stimuli: str
+    hashes: tuple[tuple[str, str], ...]
+    first: tuple[str, str] | None
+    default_session: str | None
+
+
+def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
+    """The tables of a stage.
+
+    Args:
+        stage: Its verdict.
+        run: The run's folder, for the command that reproduces a difference.
+        kept: Whether the run kept this stage.
+    """
+    verify = stage.verify
+    stimuli = verify.get("stimuli", {})
+    sizes = (f"{name} ({shape[1]}\u00d7{shape[0]})" for name, shape in stimuli.items())
+    return Comparison(
+        stage, kept, _witnesses(stage), _layers(stage),
+        tuple(
+            (each["name"], whole(each["mismatches"]), whole(each["compared"]), bool(each["caught"]))
+            for each in stage.controls
+        ),
+        ", ".join(f"{op} {n}" for op, n in verify.get("census", {}).items()),
+        ", ".join(sizes),
+        tuple(verify.get("sha256", {}).items()),
+        _first_difference(stage, run),
+        _default_session(stage),
+    )  # fmt: skip
+
+
+def _witnesses(stage: StageResult) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    modes: dict[str, set[str]] = {}
+    for row in stage.rows:
+        modes.setdefault(row["witness"], set()).add(row["mode"])
+    # A witness that saw only one mode (the file itself) goes last; rows are sorted by mismatches, so by name.
+    ordered = sorted(modes, key=lambda name: (-len(modes[name]), name))
+    return tuple((name, tuple(sorted(modes[name], key=_mode_order))) for name in ordered)
+
+
+def _mode_order(mode: str) -> int:
+    return _MODES.index(mode) if mode in _MODES else len(_MODES)
+
+
+def _layer_order(stage: StageResult) -> list[str]:
+    """Names in the order of computation; a layer that formats does not list goes last."""
+    present = dict.fromkeys(row["layer"] for row in stage.rows)
+    known = [name for name in stage.verify.get("formats", {}) if name in present]
+    return known + [name for name in present if name not in known]
+
+
+def _layers(stage: StageResult) -> tuple[LayerRow, ...]:
+    columns = [(name, mode) for name, modes in _witnesses(stage) for mode in modes]
+    found = {(row["witness"], row["mode"], row["layer"]): row for row in stage.rows}
+    formats, bounds = stage.verify.get("formats", {}), stage.verify.get("bounds", {})
+    layers, worst = [], {}
+    for name in _layer_order(stage):
+        cells = tuple(_cell(found.get((witness, mode, name))) for witness, mode in columns)
+        worst[name] = sum(row["mismatches"] for row in stage.rows if row["layer"] == name)
+        failed = any(cell is not None and cell.failed for cell in cells)
+        layers.append(LayerRow(name, formats.get(name, NONE), cells, _bounds(bounds.get(name)), failed))
+    return tuple(sorted(layers, key=lambda layer: (-worst[layer.name], not layer.failed)))
+
+
+def _cell(row: dict[str, Any] | None) -> Cell | None:
+    if row is None:
+        return None
+    mismatches, compared = row["mismatches"], row["compared"]
+    exact = f"{whole(mismatches)} of {whole(compared)} codes differ"
+    if mismatches:
+        exact += f", by up to {row['largest']:g}"
+    return Cell(f"{compact(mismatches)}/{compact(compared)}", exact, mismatches > 0 or compared == 0)
+
+
+def _bounds(entry: dict[str, Any] | None) -> tuple[str, ...]:
+    if entry is None:
+        return (NONE,) * 4
+    exact = "yes" if entry["exact_in_float32"] else "no"
+    return (whole(entry["lowest"]), whole(entry["highest"]), whole(entry["partial_sum"]), exact)
+
+
+def _first_difference(stage: StageResult, run: Path) -> tuple[str, str] | None:
+    """The earliest layer that differs, fed by itself if it then differs too: that layer is at fault."""
+    order = {name: i for i, name in enumerate(_layer_order(stage))}
+    failed = [row for row in stage.rows if row.get("first")]
+    if not failed:
+        return None
+    row = min(failed, key=lambda row: (order[row["layer"]], row["mode"] != "single"))
+    first, layer = row["first"], row["layer"]
+    y, x, channel = first["index"]
+    fed = {
+        "single": "fed the definition\u2019s own codes",
+        "entire": "fed by its own predecessors",
+    }.get(row["mode"], row["mode"])
+    found = "not a number" if math.isnan(first["found"]) else f"{first['found']:g}"
+    text = (
+        f"Witness {row['witness']}, {fed}, layer {layer} "
+        f"({stage.verify.get('formats', {}).get(layer, 'no format recorded')}), "
+        f"stimulus {first['stimulus']}, row {y}, column {x}, channel {channel}: "
+        f"expected code {first['expected']}, found {found}."
+    )
+    accumulator, shift = first.get("accumulator"), first.get("shift")
+    if accumulator is not None and shift is not None:
+        text += (
+            f" The accumulator is {whole(accumulator)}, the shift {shift}: "
+            f"{whole(accumulator)} / 2^{shift} = "
+            f"{fixed(accumulator / 2.0**shift, 4)}, rounded by {first['rounding']}, then saturated."
+        )
+    else:
+        text += f" Requantised by {first['rounding']}."
+    words = ["hwrts", "verify", str(run), "--stage", stage.name, "--layer", layer]
+    if first["stimulus"] in stage.verify.get("stimuli", {}):  # codes fed to one layer alone are always made
+        words += ["--stimulus", first["stimulus"]]
+    return text, shlex.join(words)
+
+
+def _default_session(stage: StageResult) -> str | None:
+    wrong = stage.verify.get("default_session_mismatches") or 0
+    if not wrong:
+        return None
+    vnni = (stage.verify.get("cpu") or {}).get("vnni")
+    cpu = "This CPU has no VNNI" if vnni is False else "On this CPU"
+    layers = ", ".join(stage.verify.get("int16_pairs_can_saturate", []))
+    return (
+        f"{cpu}: an ONNX Runtime session opened without session.x64quantprecision=1 returns {whole(wrong)} "
+        "wrong codes on these pictures, because its default int8 kernel saturates the sum of two products at "
+        f"16 bits (docs/arithmetic.md, eq. 14{'; possible in ' + layers if layers else ''}). Open the "
+        "session with that entry, as the comparison above did, or quantise with --weight-bits 7, which "
+        "cannot saturate."
+    )

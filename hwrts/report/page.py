@@ -1,0 +1,83 @@
+"""The report as one HTML file."""
+
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from hwrts import __version__
+from hwrts.checkpoint import write_atomic
+from hwrts.errors import HwrtsError
+from hwrts.report.comparison import comparison
+from hwrts.report.crops import AMPLIFICATION, PhotoCrops, photo_crops
+from hwrts.report.plots import Plot, difference_plots, training_plot
+from hwrts.report.stages import StageResult, kept_stage, read_stages
+from hwrts.report.summary import facts, headline, photograph_names
+from hwrts.report.tables import PHASES, stage_rows
+from hwrts.runfolder import RunFolder
+
+
+def write_report(run: RunFolder) -> Path:
+    """Write ``report.html`` of the stages and variants that are finished so far.
+
+    The file holds everything it shows: no font, script or picture comes from elsewhere. It is written whole
+    or not at all, and an older one is replaced. Equal runs give equal reports.
+
+    Args:
+        run: A run with at least one finished stage.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        RunFolderError: No stage is finished, a file of the run is damaged, or the folder cannot be written.
+    """
+    stages, best = read_stages(run), run.notes().get("best_stage")
+    kept = kept_stage(stages, best)
+    photographs, missing = _crops(run, kept)
+    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    html = template.from_string(_template()).render(
+        name=run.root.resolve().name,
+        version=__version__,
+        headline=headline(run, stages, kept),
+        failed=[stage for stage in stages if not stage.passed],
+        facts=facts(run, kept),
+        names=photograph_names(run.notes()),
+        config=(run.root / "config.toml").read_text("utf-8"),
+        rows=stage_rows(stages, kept),
+        phases=PHASES,
+        images=kept.measures.get("images"),
+        plots=[{"title": plot.title, "svg": Markup(plot.svg)} for plot in _plots(run, stages)],
+        kept=kept.name,
+        kept_word="latest" if best is None else "kept",  # an unfinished run has not chosen yet
+        photographs=photographs,
+        no_photographs=missing,
+        amplification=AMPLIFICATION,
+        comparisons=[comparison(stage, run.root, kept=stage is kept) for stage in stages],
+    )
+    write_atomic(run.report, html.encode("utf-8"))
+    return run.report
+
+
+def _plots(run: RunFolder, stages: tuple[StageResult, ...]) -> list[Plot]:
+    metrics = list(run.metrics())
+    trained = (
+        training_plot(metrics, "float", "Float training: PSNR of the crops against HR(n\u22121)"),
+        training_plot(metrics, "qat", "Quantisation-aware training: PSNR of the crops against HR(n\u22121)"),
+    )
+    return [plot for plot in trained if plot is not None] + difference_plots(stages)
+
+
+def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | None]:
+    """Pictures, or why there are none: the rest of the report is worth having without them."""
+    if kept.changed:
+        return [], f"{', '.join(kept.changed)} of stage {kept.name} is missing or not what was verified"
+    try:
+        return photo_crops(run, kept), None
+    except HwrtsError as error:
+        return [], str(error)
+
+
+def _template() -> str:
+    return resources.files("hwrts.report").joinpath("report.html.j2").read_text("utf-8")

@@ -1,0 +1,121 @@
+"""The head of the report: the verdict in one line, and what was run."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from hwrts.config import RunConfig
+from hwrts.errors import HwrtsError
+from hwrts.fixed_point import load_network
+from hwrts.report.stages import StageResult
+from hwrts.report.text import plural, whole
+from hwrts.runfolder import RunFolder
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The verdict of the whole run."""
+
+    passed: bool
+    sentence: str
+    unfinished: str | None
+
+
+def headline(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult) -> Headline:
+    """Every finished stage and variant must have passed."""
+    passed = all(stage.passed for stage in stages)
+    compared = sum(stage.compared for stage in stages)
+    mismatches = sum(stage.mismatches for stage in stages)
+    witnesses = {row["witness"] for stage in stages for row in stage.rows}
+    mains = sum(not stage.is_variant for stage in stages)
+    what = plural(mains, "stage")
+    if len(stages) > mains:
+        what += f" and {plural(len(stages) - mains, 'variant')}"
+    sentence = (
+        f"{whole(mismatches)} of {whole(compared)} codes differ: {what}, {plural(len(witnesses), 'witness')} "
+        f"against the int64 definition, tolerance {max(s.verify.get('tolerance', 0) for s in stages)}"
+    )
+    if run.notes().get("best_stage") is not None:
+        sentence += f"; the run keeps stage {kept.name}"
+    if not passed:
+        sentence += f". Failed: stage {', '.join(stage.name for stage in stages if not stage.passed)}"
+    status = run.notes().get("status", "unknown")
+    unfinished = None if status == "finished" else f"The run is not finished (status {status})"
+    return Headline(passed, sentence + ".", unfinished)
+
+
+def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
+    """Label and text of what was run; entries that run.json lacks are left out."""
+    notes, config, verify = run.notes(), run.config, kept.verify
+    device = notes.get("device") or {}
+    hidden = "bf16 hidden layers" if device.get("bf16") else "float32"
+    versions = notes.get("versions") or verify.get("versions") or {}
+    found: list[tuple[str, Any]] = [
+        ("Command", notes.get("command")),
+        ("Started", notes.get("started")),
+        ("Verified", verify.get("date")),
+        ("Commit", notes.get("commit")),
+        ("Seed", notes.get("seed", config.seed)),
+        ("Network", _network(config, kept)),
+        ("Photographs", _photographs(notes)),
+        ("Processor", _cpu(verify.get("cpu") or {})),
+        ("Device", f"{device['name']}, {hidden}: {device.get('reason', '')}" if "name" in device else None),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]
+    return [(label, str(value)) for label, value in found if value not in (None, "")]
+
+
+def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Names by use: training, validation, left out."""
+    parts = notes.get("photographs") or {}
+    groups = [
+        ("Training", parts.get("train") or []),
+        ("Validation", parts.get("val") or []),
+        ("Left out", notes.get("skipped") or []),
+    ]
+    return [(label, [str(name) for name in names]) for label, names in groups if names]
+
+
+def _network(config: RunConfig, kept: StageResult) -> str:
+    text = f"Residual-{config.network.blocks}, {config.network.channels} channels"
+    trained = _float_weights(kept)
+    if trained is not None:
+        text += f": {whole(trained)} weights (biases not counted)"
+    try:
+        convs = load_network(kept.folder.root).convs
+    except HwrtsError:
+        return text  # a damaged file is reported where it is compared
+    deployed = sum(conv.weight_i8.size for conv in convs)
+    bits = max(conv.weight_bits for conv in convs)
+    return (
+        f"{text}; {whole(deployed)} weights of {bits} bits in {plural(len(convs), 'convolution')} as deployed"
+    )
+
+
+def _float_weights(kept: StageResult) -> int | None:
+    path = kept.folder.float_weights
+    if kept.is_variant:  # made of the float network of its stage
+        path = path.parent.with_name(f"stage{kept.folder.number}") / path.name
+    try:
+        with safe_open(path, framework="np") as archive:
+            shapes = [archive.get_slice(name).get_shape() for name in archive.keys()]  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+    count: int = sum(math.prod(shape) for shape in shapes if len(shape) == 4)  # (O, I, K, K)
+    return count
+
+
+def _photographs(notes: dict[str, Any]) -> str:
+    named = {label: len(names) for label, names in photograph_names(notes)}
+    texts = [f"{named[label]} for {label.lower()}" for label in ("Training", "Validation") if label in named]
+    if "Left out" in named:
+        texts.append(f"{named['Left out']} left out")
+    return ", ".join(texts)
+
+
+def _cpu(cpu: dict[str, Any]) -> str:
+    if "name" not in cpu:
+        return ""
+    return f"{cpu['name']}, {'with' if cpu.get('vnni') else 'without'} VNNI"

@@ -1,0 +1,90 @@
+"""The tables with one row per stage: picture quality, and what the comparison and the time were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hwrts.report.stages import StageResult
+from hwrts.report.text import NONE, fixed, whole
+
+PAPER_DIFFERENCE_PERCENT = (0.95, 1.35, 1.47, 1.48, 1.51, 1.55, 1.62, 1.76)
+"""Table 1 of the paper: difference of HR_n from HR0 for n = 1..8 (Residual-3, 64 channels, DIV2K)."""
+
+PHASES = ("train", "targets", "qat", "export", "measure", "verify")
+"""Parts of a stage that are timed, in the order of the work."""
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """Cells of a stage in both tables, and how they are marked."""
+
+    name: str
+    passed: bool
+    kept: bool
+    variant: bool
+    quality: tuple[str, ...]
+    work: tuple[str, ...]
+
+
+def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRow]:
+    """One row per stage and variant, in order."""
+    mains = {stage.folder.number: stage for stage in stages if not stage.is_variant}
+    return [
+        StageRow(
+            stage.name, stage.passed, stage is kept, stage.is_variant,
+            _quality(stage, mains.get(stage.folder.number - 1)), _work(stage),
+        )
+        for stage in stages
+    ]  # fmt: skip
+
+
+def paper_difference(number: int) -> float | None:
+    """The paper's difference of HR_number from HR0 in percent, if it has one."""
+    known = 0 < number <= len(PAPER_DIFFERENCE_PERCENT)
+    return PAPER_DIFFERENCE_PERCENT[number - 1] if known else None
+
+
+def change(stage: StageResult, before: StageResult | None, name: str) -> float | None:
+    """How much a difference from HR0 grew over the stage before; HR0 itself differs by 0."""
+    now = stage.measure(name)
+    previous = 0.0 if stage.folder.number == 1 else before.measure(name) if before else None
+    return None if now is None or previous is None else now - previous
+
+
+def paper_change(number: int) -> float | None:
+    """The paper's change from the stage before, in percent of full scale."""
+    now, previous = paper_difference(number), paper_difference(number - 1) or 0.0
+    return None if now is None else now - previous
+
+
+def _quality(stage: StageResult, before: StageResult | None) -> tuple[str, ...]:
+    psnr_float, psnr_int8 = stage.measure("psnr_float_db"), stage.measure("psnr_int8_db")
+    drop = None if psnr_float is None or psnr_int8 is None else psnr_float - psnr_int8
+    number = stage.folder.number
+    return (
+        fixed(stage.measure("psnr_bicubic_db"), 2),
+        fixed(psnr_float, 2),
+        fixed(psnr_int8, 2),
+        fixed(drop, 2, sign=True),
+        fixed(stage.measure("int8_against_float_db"), 1),
+        fixed(stage.measure("difference_float_percent"), 2),
+        fixed(change(stage, before, "difference_float_percent"), 2, sign=True),
+        fixed(stage.measure("difference_int8_percent"), 2),
+        fixed(change(stage, before, "difference_int8_percent"), 2, sign=True),
+        fixed(paper_difference(number), 2),
+        fixed(paper_change(number), 2, sign=True),
+        fixed(stage.measure("difference_float_of_brightness_percent"), 2),
+        fixed(stage.measure("difference_int8_of_brightness_percent"), 2),
+        fixed(stage.measure("mean_shift_codes"), 2, sign=True),
+    )
+
+
+def _work(stage: StageResult) -> tuple[str, ...]:
+    seconds = stage.measures.get("seconds") or {}
+    total = fixed(sum(seconds.values()), 1) if seconds else NONE
+    return (
+        whole(stage.compared),
+        whole(stage.mismatches),
+        whole(sum(not control["caught"] for control in stage.controls)),
+        *(fixed(seconds.get(phase), 1) for phase in PHASES),
+        total,
+    )

@@ -1,0 +1,51 @@
+"""Every example in the README works: commands parse, and those that need no training are run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from hwrts.cli import commands, pictures, training  # noqa: F401 - they register their commands
+from hwrts.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = sorted({command for command in re.findall(r"`(hwrts [^`]+)`", README) if not command.startswith("hwrts.")})
+
+
+def test_the_readme_has_commands():
+    assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_parse(command):
+    words = shlex.split(command)[1:]
+    group = typer.main.get_command(app)
+    name, verb, rest = group.resolve_command(group.make_context("hwrts", list(words), resilient_parsing=True), words)
+    with verb.make_context(name, rest):  # raises for an unknown flag or a missing argument
+        pass
+
+
+@pytest.mark.parametrize("verb", ["verify", "quantize", "enhance", "export"])
+def test_commands_without_float_training_run(workspace, hwrts, verb):
+    command = next(command for command in COMMANDS if command.split()[1] == verb)
+    words = [word.replace("NAME", "tiny").replace("IN.png", "photos/photo0.png") for word in shlex.split(command)[1:]]
+    result = hwrts(*words)
+    assert result.code == 0, result.err
+
+
+def test_python_example_runs(workspace):
+    (workspace / "runs/tiny").rename(workspace / "runs/first")
+    (workspace / "runs/first/stage2").rename(workspace / "runs/first/stage3")
+    block = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    exec(compile(block[1], "README.md", "exec"), {})
+
+
+def test_links_and_picture_exist():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).is_file(), target
+    for number in re.findall(r"@[A-Z_]+@", README):
+        pytest.fail(f"README: {number} was never filled in")

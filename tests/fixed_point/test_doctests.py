@@ -1,0 +1,46 @@
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import hwrts.fixed_point as package
+
+MODULES = [package.__name__] + [
+    f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__)
+]
+WITH_EXAMPLES = {"add", "conv", "fast", "formats", "rearrange", "requantize"}
+ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    result = doctest.testmod(importlib.import_module(name), raise_on_error=False)
+    assert result.failed == 0
+    if name.rpartition(".")[2] in WITH_EXAMPLES:
+        assert result.attempted > 0
+
+
+def test_the_examples_in_the_arithmetic_document():
+    result = doctest.testfile(str(ARITHMETIC), module_relative=False, encoding="utf-8")
+    assert result.failed == 0
+    assert result.attempted >= 5
+
+
+def test_every_cited_equation_exists():
+    text = ARITHMETIC.read_text(encoding="utf-8")
+    folder = Path(package.__path__[0])
+    cited = {
+        n for file in folder.glob("*.py") for n in re.findall(r"eq\. (\d+)", file.read_text(encoding="utf-8"))
+    }
+    numbered = set(re.findall(r"^\s+.*\((\d+)\)$", text, re.MULTILINE))
+    assert cited
+    assert cited <= numbered
+    assert numbered == {str(n) for n in range(1, 15)}
+
+
+def test_the_modules_are_short():
+    for file in Path(package.__path__[0]).glob("*.py"):
+        assert len(file.read_text(encoding="utf-8").splitlines()) <= 250, file.name

@@ -1,0 +1,150 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import hwrts
+from hwrts.config import RunConfig, dump_toml, load_config, parse_config, read_toml
+from hwrts.errors import ConfigError
+
+SHIPPED = sorted((Path(hwrts.__file__).parent / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"rst": {}}, "test: unknown key 'rst'; did you mean 'rts'?"),
+        ({"rts": {"stage": 3}}, "test: unknown key 'rts.stage'; did you mean 'stages'?"),
+        ({"qat": {"weight_bit": 8}}, "test: unknown key 'qat.weight_bit'; did you mean 'weight_bits'?"),
+        ({"degradation": {"zzz": 1}}, "test: unknown key 'degradation.zzz'; known keys here: jpeg, kernel"),
+        ({"zzz": 1}, "unknown key 'zzz'; known keys here: seed, device, precision, data, degradation, network, rts, qat"),
+    ],
+)
+def test_unknown_keys_get_a_suggestion(document, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(document, "test")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("rts", "stages", 0), ("rts", "stages", -1), ("rts", "stages", "many"), ("rts", "stages", True),
+        ("rts", "stages", 2.0), ("rts", "max_stages", 1), ("rts", "first_steps", 0), ("rts", "steps", 0),
+        ("rts", "epochs", 0), ("rts", "batch", 0), ("rts", "batch", "16"), ("rts", "schedule", "cosine"),
+        ("rts", "learning_rate", 0.0), ("rts", "learning_rate", -1e-3), ("rts", "learning_rate", float("inf")),
+        ("rts", "first_learning_rate", float("nan")), ("qat", "weight_bits", 1), ("qat", "weight_bits", 9),
+        ("qat", "activation_bits", 1), ("qat", "activation_bits", 9), ("qat", "steps", -1),
+        ("qat", "learning_rate", 0), ("network", "blocks", -1), ("network", "blocks", 65),
+        ("network", "channels", 0), ("network", "channels", 1025), ("data", "patch", 15), ("data", "patch", 17),
+        ("data", "crops_per_image", 0), ("data", "val_fraction", 0.0), ("data", "val_fraction", 1.0),
+        ("data", "train", 7), ("data", "strict", 1), ("degradation", "kernel", "nearest"),
+        ("degradation", "jpeg", 0), ("degradation", "jpeg", 96), ("degradation", "jpeg", [90, 70]),
+        ("degradation", "jpeg", [70]), ("degradation", "jpeg", [1, 2, 3]), ("degradation", "jpeg", "best"),
+        ("degradation", "jpeg", True),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_named(section, key, value):
+    with pytest.raises(ConfigError) as caught:
+        parse_config({section: {key: value}}, "test")
+    message = str(caught.value)
+    assert message.startswith(f"test: {section}")
+    assert key in message
+    assert "is not allowed: " in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("key", "value"), [("seed", -1), ("seed", 1.5), ("precision", "fp8"), ("device", 0)])
+def test_wrong_top_level_values(key, value):
+    with pytest.raises(ConfigError, match=f"test: {key} = .* is not allowed"):
+        parse_config({key: value}, "test")
+
+
+ROUND_TRIPS = [
+    {},
+    {"rts": {"stages": "auto", "max_stages": 5}},
+    {"rts": {"stages": 7, "epochs": 20, "schedule": "constant", "learning_rate": 1e-10}},
+    {"degradation": {"jpeg": "none", "kernel": "lanczos"}},
+    {"degradation": {"jpeg": [60, 90], "kernel": "box"}},
+    {"degradation": {"jpeg": 1}},
+    {"seed": 2**40, "device": "cuda:1", "precision": "bf16"},
+    {"data": {"train": 'C:\\photos "new"\t\x7f', "val": "Bilder/Ä 🌄", "strict": True, "patch": 256, "val_fraction": 0.25}},
+    {"network": {"blocks": 0, "channels": 1024}, "qat": {"steps": 0, "weight_bits": 2, "activation_bits": 3}},
+]
+
+
+@pytest.mark.parametrize("document", ROUND_TRIPS)
+def test_toml_round_trip(document, tmp_path):
+    config = parse_config(document, "test")
+    path = tmp_path / "config.toml"
+    path.write_bytes(dump_toml(config).encode())
+    assert load_config(path) == config
+    assert dump_toml(load_config(path)) == dump_toml(config)
+
+
+def test_every_field_survives_with_another_value_than_its_default():
+    changed = {
+        "seed": 3, "device": "cpu", "precision": "float32",
+        "data": {"train": "a", "val": "b", "val_fraction": 0.2, "strict": True, "patch": 64, "crops_per_image": 2},
+        "degradation": {"jpeg": (50, 60), "kernel": "box"},
+        "network": {"blocks": 2, "channels": 5},
+        "rts": {
+            "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
+            "first_learning_rate": 0.5, "learning_rate": 0.25, "schedule": "constant",
+        },
+        "qat": {"steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6},
+    }  # fmt: skip
+    default, config = RunConfig().model_dump(), parse_config(changed, "test")
+    assert config.model_dump() == changed  # no field is missing in the table above
+    for section, values in changed.items():
+        for key, value in values.items() if isinstance(values, dict) else [("", values)]:
+            assert value != (default[section][key] if key else default[section]), (section, key)
+    assert parse_config(tomllib.loads(dump_toml(config)), "test") == config
+
+
+def test_jpeg_range():
+    found = [
+        parse_config({"degradation": {"jpeg": jpeg}}, "test").degradation.jpeg_range
+        for jpeg in (80, [60, 90], [60, 60], "none")
+    ]
+    assert found == [(80, 80), (60, 90), (60, 60), None]
+
+
+def test_stage_limit():
+    assert parse_config({"rts": {"stages": 5}}, "test").stage_limit == 5
+    assert parse_config({"rts": {"stages": "auto", "max_stages": 6}}, "test").stage_limit == 6
+
+
+def test_settings_cannot_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        RunConfig().rts.stages = 9  # type: ignore[misc]
+
+
+def test_shipped_configurations_load():
+    assert SHIPPED
+    for path in SHIPPED:
+        config = load_config(path)
+        assert parse_config(tomllib.loads(dump_toml(config)), "test") == config
+
+
+def test_paper_configuration_is_the_papers():
+    config = load_config(next(path for path in SHIPPED if path.name == "paper.toml"))
+    assert (config.network.blocks, config.network.channels) == (3, 64)
+    assert (config.data.patch, config.data.crops_per_image) == (256, 100)
+    assert (config.rts.batch, config.rts.epochs, config.rts.schedule) == (8, 20, "constant")
+    assert config.rts.first_learning_rate == config.rts.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize("content", [b"a = ", b"\xff\xfe", b"[rts]\nstages = 1\nstages = 2\n"])
+def test_files_that_are_not_toml(content, tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"c\.toml: not TOML"):
+        read_toml(path)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"no\.toml: cannot be read .*give a TOML file"):
+        load_config(tmp_path / "no.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from hwrts.checkpoint import save_weights
+from hwrts.config import RunConfig
+from hwrts.engines import ENGINES, make_engine
+from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.quantise import export_stage, load_quantised, save_quantised
+from hwrts.rts import float_upscaler
+from hwrts.runfolder import StageFolder
+from hwrts.tiles import enhance, upscale
+
+CONFIG = RunConfig.model_validate({"network": {"blocks": 1, "channels": 4}})
+
+
+@pytest.fixture
+def stage(quantise, tmp_path) -> StageFolder:
+    made = StageFolder(tmp_path)
+    quantised, _ = quantise(1, 4)
+    save_quantised(made, quantised)
+    export_stage(made, quantised, "test")
+    return made
+
+
+def test_all_engines_return_the_same_bytes(stage, picture):
+    def torch_upscaler():
+        module = load_quantised(stage, CONFIG).eval()
+        return float_upscaler(module, module, "cpu")
+
+    pixels = picture(15, 22)
+    results = {}
+    for name in ENGINES:
+        upscaler, network = make_engine(name, stage, torch_upscaler)
+        results[name] = (upscale(upscaler, pixels, network.halo), enhance(upscaler, pixels, network.halo))
+    assert set(results) == {"onnxruntime", "numpy", "torch"}
+    for name, (x2, same_size) in results.items():
+        assert (x2.shape, x2.dtype, same_size.shape) == ((30, 44, 3), np.uint8, (15, 22, 3))
+        np.testing.assert_array_equal(x2, results["numpy"][0], err_msg=name)
+        np.testing.assert_array_equal(same_size, results["numpy"][1], err_msg=name)
+
+
+def test_torch_is_not_asked_for_by_the_others(stage):
+    for name in ("numpy", "onnxruntime"):
+        make_engine(name, stage, lambda: pytest.fail("made a torch upscaler"))
+
+
+def test_unknown_engines_and_missing_files_are_refused(stage):
+    with pytest.raises(HwrtsError, match="engine 'tpu' is unknown; use onnxruntime, numpy, torch"):
+        make_engine("tpu", stage, lambda: None)  # type: ignore[arg-type]
+    stage.onnx.unlink()
+    with pytest.raises(RunFolderError, match=r"model\.int8\.onnx: cannot be read .*quantize the stage again"):
+        make_engine("onnxruntime", stage, lambda: None)
+    (stage.root / "network.npz").write_bytes(b"no")
+    with pytest.raises(HwrtsError, match="network"):
+        make_engine("numpy", stage, lambda: None)
+
+
+def test_quantised_module_comes_back_with_its_formats(stage, quantise, picture):
+    quantised, network = quantise(1, 4, weight_bits=5, activation_bits=6)
+    save_quantised(stage, quantised)
+    again = load_quantised(stage, CONFIG)
+    assert (again.formats, again.weight_bits) == (quantised.formats, 5)
+    for ours, theirs in zip(network.convs, again.eval().lower().convs, strict=True):
+        np.testing.assert_array_equal(ours.weight_i8, theirs.weight_i8)
+        np.testing.assert_array_equal(ours.bias_i32, theirs.bias_i32)
+
+
+def test_quantised_module_of_another_network_is_refused(stage):
+    other = RunConfig.model_validate({"network": {"blocks": 2, "channels": 4}})
+    with pytest.raises(RunFolderError, match="does not belong to the network of config.toml"):
+        load_quantised(stage, other)
+    save_weights(stage.qat_weights, load_quantised(stage, CONFIG), {})
+    with pytest.raises(RunFolderError, match="does not belong to the network"):
+        load_quantised(stage, CONFIG)

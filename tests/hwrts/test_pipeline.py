@@ -1,0 +1,261 @@
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hwrts.checkpoint import load_weights, save_weights
+from hwrts.config import QatConfig, parse_config
+from hwrts.errors import DataError, RunFolderError
+from hwrts.fixed_point import load_network, run
+from hwrts.pipeline import open_session, quantise_variant, run_stages, stage_changes
+from hwrts.progress import Silent
+from hwrts.quantise import file_hashes, load_verify_inputs, verify_stage
+from hwrts.runfolder import RunFolder, create_run, open_run, read_json
+
+TINY = {
+    "device": "cpu", "precision": "float32",
+    "data": {"patch": 64, "crops_per_image": 6, "val_fraction": 0.5},
+    "network": {"blocks": 1, "channels": 4},
+    "rts": {"stages": 2, "first_steps": 6, "steps": 6, "batch": 2},
+    "qat": {"steps": 4},
+}  # fmt: skip
+
+
+class Lines(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.tasks: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Callable[[int, str], None]]:
+        self.tasks.append(title)
+        yield lambda done, text: None
+
+
+def photographs(folder: Path, count: int = 2, size: int = 160) -> Path:
+    """Generated pictures with edges, gradients and texture."""
+    folder.mkdir()
+    y, x = np.mgrid[:size, :size]
+    for i in range(count):
+        rng = np.random.default_rng(i)
+        plane = 90 + 60 * np.sin(x / (7 + i)) * np.cos(y / 11) + 40 * ((x // 20 + y // 16) % 2)
+        pixels = plane[..., None] + rng.normal(0, 6, (size, size, 3)) + [0, 10, -10]
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"photo{i}.png")
+    return folder
+
+
+def start(root: Path, data: Path, progress: Silent | None = None, **changes: object) -> RunFolder:
+    document = {**TINY, **changes, "data": {**TINY["data"], "train": str(data)}}
+    made = create_run(root, parse_config(document, "test"), {}, force=False)
+    run_stages(open_session(made, progress or Silent()))
+    return made
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[RunFolder, Lines]:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("pipeline")
+    lines = Lines()
+    return start(folder / "run", photographs(folder / "photos"), lines), lines
+
+
+STAGE_FILES = {
+    "float.safetensors", "qat.safetensors", "network.npz", "network.json", "model.int8.onnx", "verify.json",
+}  # fmt: skip
+
+
+def test_every_file_has_the_name_of_the_design(finished):
+    made, _ = finished
+    found = {path.name for path in made.root.iterdir()}
+    assert {"config.toml", "run.json", "metrics.jsonl", "stage1", "stage2", "verify_inputs.npz"} <= found
+    for stage in made.stages():
+        assert {path.name for path in stage.root.iterdir()} >= STAGE_FILES
+    assert [stage.name for stage in made.stages()] == ["1", "2"]
+    assert not list(made.root.rglob(".*.tmp"))
+
+
+def test_the_verdict_is_passed_and_of_these_files(finished):
+    made, lines = finished
+    for stage in made.stages():
+        verdict = read_json(stage.verify)
+        assert verdict["passed"] is True
+        assert verdict["mismatches"] == verdict["tolerance"] == 0
+        assert verdict["compared"] > 1_000_000
+        assert verdict["problems"] == []
+        assert all(control["caught"] for control in verdict["controls"])
+        assert {row["witness"] for row in verdict["rows"]} == {
+            "numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference",
+            "torch fake-quantised float32", "onnxruntime, the file",
+        }  # fmt: skip
+        assert verdict["sha256"] == file_hashes(stage)
+        named = {path.name: path for path in stage.root.iterdir()}
+        for name, expected in verdict["sha256"].items():
+            assert hashlib.sha256(named[name].read_bytes()).hexdigest() == expected
+    assert sum("PASSED, 0 of" in line for line in lines.said) == 2
+
+
+def test_measures_are_finite_and_plausible(finished):
+    made, _ = finished
+    for stage in made.stages():
+        measures = read_json(stage.metrics)
+        numbers = [value for value in measures.values() if isinstance(value, float)]
+        assert np.isfinite(numbers).all()
+        assert measures["images"] == 1
+        assert measures["psnr_int8_db"] > 20  # an up-scaler from the start
+        # After 4 steps of QAT the int8 network is still near its float one: 30 dB is an error of 8 codes.
+        assert measures["int8_against_float_db"] > 30
+        assert set(measures["seconds"]) == {"train", "targets", "qat", "export", "measure", "verify"}
+    ratios = [read_json(stage.metrics)["difference_float_percent"] for stage in made.stages()]
+    assert stage_changes(made, 2) == [ratios[0], ratios[1] - ratios[0]]
+
+
+def test_run_notes_and_loss_lines(finished):
+    made, _ = finished
+    notes = made.notes()
+    assert (notes["status"], notes["best_stage"], notes["skipped"]) == ("finished", 2, [])
+    assert len(notes["photographs"]["train"]) == len(notes["photographs"]["val"]) == 1
+    assert notes["device"]["name"] == "cpu"
+    assert [(e["stage"], e["phase"], e["step"]) for e in made.metrics()] == [
+        ("1", "float", 6), ("1", "qat", 4), ("2", "float", 6), ("2", "qat", 4),
+    ]  # fmt: skip
+
+
+def test_stage_two_trains_on(finished):
+    made, _ = finished
+    first, second = (load_weights(stage.float_weights)[0] for stage in made.stages())
+    moved = [float((first[name] - second[name]).abs().max()) for name in first]
+    assert 0 < max(moved) < 0.1  # six steps of a small rate from the weights of stage 1, not a new start
+
+
+def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
+    made, _ = finished
+    again = start(tmp_path / "again", made.root.parent / "photos")
+    other = start(tmp_path / "other", made.root.parent / "photos", seed=1, rts={**TINY["rts"], "stages": 1})
+    for name in ("float.safetensors", "qat.safetensors", "network.npz"):
+        for stage in ("stage1", "stage2"):
+            assert (made.root / stage / name).read_bytes() == (again.root / stage / name).read_bytes(), name
+        assert (made.root / "stage1" / name).read_bytes() != (other.root / "stage1" / name).read_bytes()
+
+
+def test_a_finished_run_is_not_computed_again(finished):
+    made, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in made.root.rglob("*") if path.name != "run.json"}
+    lines = Lines()
+    assert run_stages(open_session(open_run(made.root), lines)) == 2
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert [line for line in lines.said if "finished already" in line] == [
+        "stage 1: finished already", "stage 2: finished already",
+    ]  # fmt: skip
+    assert lines.tasks == []
+
+
+def test_a_lost_verdict_is_made_again(finished):
+    made, _ = finished
+    stage = made.stage(2)
+    old = read_json(stage.verify)
+    weights = stage.qat_weights.read_bytes()
+    stage.verify.unlink()
+    assert [stage.name for stage in made.stages()] == ["1"]
+    run_stages(open_session(open_run(made.root), Silent()))
+    new = read_json(stage.verify)
+    assert (new["passed"], new["compared"], new["sha256"]) == (True, old["compared"], old["sha256"])
+    assert stage.qat_weights.read_bytes() == weights
+
+
+def test_a_partial_verification_leaves_the_verdict(finished):
+    made, _ = finished
+    stage = made.stage(1)
+    before = stage.verify.read_bytes()
+    verdict = verify_stage(made, stage, layers=["conv_out"], stimuli=["ramp"])
+    assert verdict.passed
+    assert {row.layer for row in verdict.rows.values()} == {"conv_out", "picture"}  # and the file's output
+    assert stage.verify.read_bytes() == before
+
+
+def test_a_variant_gets_its_own_folder(finished):
+    made, _ = finished
+    session = open_session(made, Silent())
+    main = {name: (made.root / "stage1" / name).read_bytes() for name in STAGE_FILES}
+    # A checkpoint of another quantisation under this name: continuing from it would mix two trainings.
+    save_weights(made.state, torch.nn.Conv2d(1, 1, 1), {"stage": "1-w4a6", "phase": "qat", "step": 1})
+    qat = QatConfig(steps=2, weight_bits=4, activation_bits=6)
+    assert quantise_variant(session, 1, "1-w4a6", qat)
+    network = load_network(made.root / "stage1-w4a6")
+    assert {conv.weight_bits for conv in network.convs} == {4}
+    assert network.layer("conv_0").out.bits == 6
+    assert {name: (made.root / "stage1" / name).read_bytes() for name in STAGE_FILES} == main
+    assert read_json(made.root / "stage1-w4a6" / "verify.json")["passed"]
+
+
+def test_verification_inputs_are_the_photographs(finished):
+    made, _ = finished
+    crops = load_verify_inputs(made)
+    assert {name: pixels.shape for name, pixels in crops.items()} == {
+        made.notes()["photographs"]["val"][0]: (127, 129, 3)
+    }
+    broken = made.inputs.with_name("copy.npz")
+    for content in (b"", b"PK\x03\x04 no", made.inputs.read_bytes()[:200]):
+        broken.write_bytes(content)
+
+        class Other(RunFolder):
+            inputs = broken
+
+        with pytest.raises(RunFolderError, match="missing or damaged"):
+            load_verify_inputs(Other(made.root))
+    broken.unlink()
+
+
+def test_the_handed_over_files_agree_with_each_other(finished, picture):
+    from hwrts.engines import onnx_upscaler
+
+    stage = finished[0].stage(2)
+    network = load_network(stage.root)
+    pixels = picture(19, 21)
+    np.testing.assert_array_equal(onnx_upscaler(stage.onnx.read_bytes(), network)(pixels), run(network, pixels))
+
+
+def test_a_broken_file_fails_the_verdict(finished):
+    """One weight byte of the ONNX file changed on disk: the verdict of the same command turns."""
+    made, _ = finished
+    stage = made.stage(1)
+    honest, written = stage.onnx.read_bytes(), stage.verify.read_bytes()
+    weights = load_network(stage.root).layer("conv_ext_x").weight_i8.tobytes()
+    place = honest.index(weights) + 4
+    try:
+        stage.onnx.write_bytes(honest[:place] + bytes([honest[place] ^ 0x40]) + honest[place + 1 :])
+        verdict = verify_stage(made, stage)
+        assert not verdict.passed
+        assert json.loads(stage.verify.read_text())["passed"] is False
+    finally:
+        stage.onnx.write_bytes(honest)
+        stage.verify.write_bytes(written)
+
+
+def test_automatic_runs_stop_by_the_rule(finished, tmp_path):
+    auto = {**TINY["rts"], "stages": "auto", "max_stages": 3, "steps": 1}
+    lines = Lines()
+    made = start(tmp_path / "auto", finished[0].root.parent / "photos", lines, rts=auto, qat={"steps": 0})
+    count = len(made.stages())
+    changes = [abs(change) for change in stage_changes(made, count)]
+    best = made.notes()["best_stage"]
+    if changes[-1] > changes[-2]:
+        assert best == count - 1
+        assert any(f"stopping, stage {best} is kept" in line for line in lines.said)
+    else:
+        assert best == count == 3
+
+
+def test_photographs_too_small_are_an_error(tmp_path):
+    with pytest.raises(DataError, match="too small"):
+        start(tmp_path / "run", photographs(tmp_path / "photos", size=40))

@@ -1,0 +1,190 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hwrts.calibrate import calibrate
+from hwrts.deploy import deploy_form
+from hwrts.export import to_onnx, verify
+from hwrts.fit import Schedule, Training, fit
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, HwrtsError, network_bounds, run_all
+from hwrts.graph import Conv, Graph, Input
+from hwrts.networks import Residual
+from hwrts.qat import QuantNetwork
+from hwrts.trace import trace
+from hwrts.witness import TorchWitness
+
+
+def assert_integers_equal_values(quantised: QuantNetwork, codes: np.ndarray) -> None:
+    """Every tensor's value is on its grid, inside its format, and equal to the integer definition."""
+    network = quantised.eval().lower()
+    x = torch.from_numpy(codes).permute(2, 0, 1)[None].float() * 2.0**-8
+    with torch.inference_mode():
+        values = quantised.values(x)
+    expected = run_all(network, codes, "int64")
+    assert set(values) == set(expected)
+    for name, tensor in expected.items():
+        out = network.formats[name]
+        found = (values[name].double() * 2.0**out.frac)[0].permute(1, 2, 0).numpy()
+        assert (found == np.rint(found)).all(), name
+        assert out.min <= found.min() <= found.max() <= out.max, name
+        np.testing.assert_array_equal(found, tensor, err_msg=name)
+
+
+GRID = [
+    (0, 4, 8, 8), (1, 4, 8, 8), (3, 8, 8, 8), (1, 16, 7, 8), (1, 8, 4, 8), (1, 8, 2, 8),
+    (1, 8, 8, 7), (1, 8, 8, 4), (2, 4, 3, 3), (1, 4, 2, 2), (1, 32, 5, 6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("blocks", "channels", "weight_bits", "activation_bits"), GRID)
+def test_integers_equal_fake_quantised_values(quantise, picture, blocks, channels, weight_bits, activation_bits):
+    quantised, network = quantise(blocks, channels, weight_bits, activation_bits, seed=blocks + channels)
+    assert_integers_equal_values(quantised, picture(11, 13))
+    for conv in network.convs:
+        assert conv.weight_bits == weight_bits
+        assert np.abs(conv.weight_i8).max() <= 2 ** (weight_bits - 1) - 1
+        assert conv.out.bits == (activation_bits if conv.name != network.output else 8)
+    if weight_bits <= 4:  # the grid is used to its end, or a bit is wasted
+        assert max(np.abs(conv.weight_i8).max() for conv in network.convs) == 2 ** (weight_bits - 1) - 1
+
+
+def test_integers_equal_values_for_random_weights(quantise, picture):
+    quantised, _ = quantise(2, 8)
+    with torch.no_grad():
+        for parameter in quantised.parameters():
+            parameter.uniform_(-0.7, 0.7)  # far from a trained network: everything saturates somewhere
+    assert_integers_equal_values(quantised, picture(9, 10))
+
+
+@pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 5)])
+def test_integers_equal_values_after_training(quantise, picture, weight_bits, activation_bits):
+    quantised, before = quantise(1, 8, weight_bits, activation_bits)
+    x, target = torch.rand(4, 3, 12, 12), torch.rand(4, 3, 24, 24)
+    losses = []
+    fit(Training.start(quantised), quantised, lambda step: (x, target), Schedule(1e-2, 6), lambda n, loss: losses.append(loss))
+    assert losses[-1] < losses[0]
+    after = quantised.eval().lower()
+    assert any((a.weight_i8 != b.weight_i8).any() for a, b in zip(before.convs, after.convs, strict=True))
+    assert_integers_equal_values(quantised, picture(11, 13))
+
+
+def test_one_layer_alone_equals_the_layer_in_sequence(quantise):
+    quantised, network = quantise(1, 4)
+    x = torch.randint(0, 256, (1, 3, 8, 8)) * 2.0**-8
+    with torch.inference_mode():
+        values = quantised.values(x)
+        for layer in network.layers:
+            assert torch.equal(quantised.single(layer.name, values), values[layer.name]), layer.name
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["weight", "bias"])
+def test_values_that_are_not_finite_are_refused(quantise, kind, bad):
+    quantised, _ = quantise()
+    with torch.no_grad():
+        getattr(quantised.convs["conv_out"], kind).view(-1)[0] = bad
+    with pytest.raises(HwrtsError, match=f"layer 'conv_out': a {kind} is not finite"):
+        quantised.lower()
+
+
+def test_channels_of_almost_zero_weights_keep_the_float32_proof(quantise, picture):
+    quantised, _ = quantise(1, 8)
+    with torch.no_grad():
+        quantised.convs["conv_0"].weight[0] = 0
+        quantised.convs["conv_0"].weight[1] = 1e-20
+        quantised.convs["conv_out"].weight.mul_(1e-6)
+        quantised.convs["conv_0"].bias[:2] = 0.9  # on a finer grid this bias alone would pass 2**24
+    network = quantised.eval().lower()
+    assert max(int(bounds.partial_sum.max()) for bounds in network_bounds(network).values()) < FLOAT32_LIMIT
+    assert int(network.layer("conv_0").weight_frac.max()) == 14  # range 2**-7 in 7 bits and sign
+    assert_integers_equal_values(quantised, picture(9, 9))
+
+
+def _one_conv(gain: float, relu: bool) -> Graph:
+    """x -> a (the picture times a gain) -> y, so that the tensor "a" holds a constructed distribution."""
+    eye = torch.eye(3).reshape(3, 3, 1, 1)
+    zero = torch.zeros(3)
+    first, last = Conv("a", ("x",), eye * gain, zero, relu), Conv("y", ("a",), eye, zero)
+    return Graph((Input("x", 3), first, last))
+
+
+@pytest.mark.parametrize(
+    ("gain", "relu", "bits", "expected"),
+    [
+        (1.0, True, 8, Format(False, 8, 8)),  # 0..255/256 exactly on the pixel grid
+        (4.0, True, 8, Format(False, 8, 6)),  # 0..4 needs two bits more before the point
+        (0.25, True, 8, Format(False, 8, 10)),  # and here two behind it
+        (1.0, True, 4, Format(False, 4, 4)),
+        (-1.0, False, 8, Format(True, 8, 7)),  # -1..0: one bit is the sign
+        (-0.25, False, 8, Format(True, 8, 8)),  # would fit 2**-9, but signed tensors end at the pixel grid
+        (-8.0, False, 5, Format(True, 5, 1)),
+    ],
+)
+def test_calibration_finds_the_format_of_constructed_data(gain, relu, bits, expected):
+    ramp = (torch.arange(256) / 256).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
+    formats = calibrate(_one_conv(gain, relu), [ramp], bits)
+    assert formats == {"x": PIXEL, "a": expected, "y": PIXEL}
+
+
+def test_calibration_gives_up_rare_outliers():
+    x = torch.rand(1, 3, 64, 64)
+    x[0, 0, 0, 0] = 1.2
+    assert calibrate(_one_conv(1.0, True), [x])["a"] == Format(False, 8, 8)
+
+
+class Own(nn.Module):
+    """Nothing of ours in it: no image residual, other kernels, a plain shuffle at the end."""
+
+    def __init__(self, tail: str) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(3, 5, 5, padding=2, bias=False)
+        self.b = nn.Conv2d(5, 5, 1)
+        self.c = nn.Conv2d(5, 12, 3, padding=1)
+        self.up = nn.Upsample(scale_factor=2)
+        self.tail = tail
+
+    def forward(self, x):
+        h = F.relu(self.a(x))
+        y = F.pixel_shuffle(self.c(h + torch.relu(self.b(h))), 2)
+        return y + self.up(x) if self.tail == "sum" else y
+
+
+@pytest.mark.parametrize("tail", ["sum", "shuffle"])
+def test_own_network_goes_all_the_way(tail, picture):
+    """With a shuffle at the end the picture came out in a signed format instead of on the pixel grid."""
+    model = Own(tail).eval()
+    graph = deploy_form(trace(model))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 16, 16)])).eval()
+    network = quantised.lower()
+    assert network.formats[network.output] == PIXEL
+    assert_integers_equal_values(quantised, picture(9, 12))
+    model_bytes = to_onnx(network).SerializeToString()
+    verdict = verify(network, model_bytes, {"p": picture(9, 12)}, [TorchWitness(quantised, network)], stimuli=["p", "one row"])
+    assert verdict.passed, verdict.as_json()
+    assert verdict.mismatches == 0
+
+
+def test_quantised_output_stays_near_the_float_network(picture):
+    """Mean error below 2 codes: 8 bits everywhere, each of a few roundings is worth half a code or less."""
+    model = Residual(1, 16).eval()
+    graph = deploy_form(trace(model))
+    x = torch.from_numpy(picture(16, 16)).permute(2, 0, 1)[None].float() * 2.0**-8
+    quantised = QuantNetwork(graph, calibrate(graph, [x])).eval()
+    with torch.inference_mode():
+        apart = (quantised(x) - model(x).clamp(0, 255 / 256)).abs().mean() * 256
+    assert float(apart) < 2
+
+
+def test_modules_do_not_share_their_weights_with_the_float_network():
+    model = Residual(1, 4)
+    before = copy.deepcopy(model.state_dict())
+    graph = deploy_form(trace(model))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(1, 3, 8, 8)]))
+    with torch.no_grad():
+        for parameter in quantised.parameters():
+            parameter.zero_()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

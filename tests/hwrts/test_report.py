@@ -1,0 +1,534 @@
+"""The report of a real run: a network of 4 channels, one stage, photographs of 160 x 160."""
+
+import base64
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from hwrts.config import parse_config
+from hwrts.data import open_store, to_codes, upscale_by_2
+from hwrts.engines import onnx_upscaler
+from hwrts.errors import RunFolderError
+from hwrts.fixed_point import load_network
+from hwrts.pipeline import open_session, run_stages
+from hwrts.progress import Silent
+from hwrts.report import write_report
+from hwrts.report.crops import Piece, enhanced_piece, most_detail, upscaled_pieces
+from hwrts.report.plots import training_plot
+from hwrts.report.tables import paper_change, paper_difference
+from hwrts.report.text import compact, fixed, plural, whole
+from hwrts.runfolder import RunFolder, create_run, read_json, write_json
+from hwrts.tiles import enhance, upscale
+
+SIDE = 160
+SPECIAL = "sky <b>&amp; 'sea\""  # a name that breaks unescaped HTML in text and in attributes
+SEED = 20190
+
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+def photograph(seed: int) -> NDArray[np.uint8]:
+    """Smooth areas, edges and a little noise: every code path of a small network."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    waves = [96 + 60 * np.sin(x / (5 + c) + seed) + 40 * ((x // 16 + y // 24) % 2) for c in range(3)]
+    picture = np.stack(waves, axis=2) + rng.normal(0, 4, (SIDE, SIDE, 3))  # (H, W, 3)
+    return to_codes(picture)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run through the real pipeline; tests that change something work on a copy."""
+    base = tmp_path_factory.mktemp("report")
+    for part, name, seed in (("train", "wall", 1), ("val", SPECIAL, 2)):
+        (base / part).mkdir()
+        Image.fromarray(photograph(seed)).save(base / part / f"{name}.png")
+    document = {
+        "device": "cpu",
+        "data": {
+            "train": str(base / "train"), "val": str(base / "val"), "patch": 64, "crops_per_image": 8,
+        },
+        "network": {"channels": 4},
+        "rts": {"stages": 1, "first_steps": 4, "batch": 2},
+        "qat": {"steps": 2},
+    }  # fmt: skip
+    run = create_run(base / "run", parse_config(document, "test"), {}, force=False)
+    run_stages(open_session(run, Silent()))
+    return run
+
+
+@pytest.fixture
+def run(finished: RunFolder, tmp_path: Path) -> RunFolder:
+    shutil.copytree(finished.root, tmp_path / "run", ignore=shutil.ignore_patterns("report.html"))
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def html(finished: RunFolder) -> str:
+    return write_report(finished).read_text("utf-8")
+
+
+def report(run: RunFolder) -> str:
+    return write_report(run).read_text("utf-8")
+
+
+def change_verdict(run: RunFolder, change: Callable[[dict[str, Any]], None]) -> None:
+    path = run.stage(1).verify
+    verdict = read_json(path)
+    change(verdict)
+    write_json(path, verdict)
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the text, of a page whose tags must nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self.open):
+            self.text += data
+
+    def attributes(self, *names: str) -> list[str]:
+        return [value or "" for _, attrs in self.elements for name, value in attrs.items() if name in names]
+
+
+# ---- the page ----
+
+
+def test_nothing_outside_is_referred_to(html: str) -> None:
+    assert not re.search(r"https?:|@import|\bfetch\b|XMLHttpRequest|srcset", html)
+    page = Page(html)
+    references = page.attributes("src", "href", "xlink:href", "action", "data", "poster")
+    assert len(references) > 6  # six pictures at least
+    assert all(reference.startswith(("data:", "#")) for reference in references)
+    assert all(target.startswith("#") for target in re.findall(r"url\(['\"]?([^)]*)\)", html))
+
+
+def test_tags_nest_and_ids_are_unique(html: str) -> None:
+    page = Page(html)
+    assert page.open == []
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids)) > 0
+    targets = set(re.findall(r"url\(#([^)]*)\)", html)) | {
+        reference[1:] for reference in page.attributes("href") if reference.startswith("#")
+    }
+    assert targets <= set(ids)  # markers and clips of a plot are found after the renaming
+    assert targets
+
+
+def test_verdict_and_number_of_compared_codes(finished: RunFolder, html: str) -> None:
+    verdict = read_json(finished.stage(1).verify)
+    assert verdict["compared"] > 1_000_000
+    text = Page(html).text
+    witnesses = len({row["witness"] for row in verdict["rows"]})
+    assert (
+        f"0 of {verdict['compared']:,} codes differ: 1 stage, {plural(witnesses, 'witness')} against the "
+        "int64 definition, tolerance 0; the run keeps stage 1."
+    ) in text
+    assert "PASSED" in text
+    assert "FAILED" not in text
+
+
+def test_measures_and_settings_are_in_it(finished: RunFolder, html: str) -> None:
+    text, measures = Page(html).text, read_json(finished.stage(1).metrics)
+    for name in ("psnr_bicubic_db", "psnr_float_db", "psnr_int8_db", "difference_int8_percent"):
+        assert fixed(measures[name], 2) in text
+    assert (finished.root / "config.toml").read_text() in text
+    # 3*4 + 4*4 + 4*3 + 3*12 kernels of nine; the deployed form has conv_ext twice.
+    assert "Residual-1, 4 channels: 684 weights (biases not counted); 1,008 weights of 8 bits" in text
+    assert "cpu, " in text
+
+
+def test_every_layer_and_control_is_in_it(finished: RunFolder, html: str) -> None:
+    verdict, text = read_json(finished.stage(1).verify), Page(html).text
+    for row in verdict["rows"]:
+        assert row["layer"] in text
+        assert f"0/{compact(row['compared'])}" in text
+    for control in verdict["controls"]:
+        assert control["name"] in text
+    for name, sha256 in verdict["sha256"].items():
+        assert name in text
+        assert sha256 in text
+
+
+def test_special_characters_in_a_name_are_escaped(finished: RunFolder, html: str) -> None:
+    assert open_store(finished.root / "data" / "val").names == (SPECIAL,)
+    assert SPECIAL not in html
+    assert "<b>" not in html
+    page = Page(html)
+    assert SPECIAL in page.text
+    assert sum(SPECIAL in label for label in page.attributes("aria-label")) == 2  # the two sliders
+
+
+def test_command_and_notes_are_shown_and_escaped(run: RunFolder) -> None:
+    run.update_notes(
+        command="hwrts run <script>alert(1)</script>", commit="abc1234", started="2026-01-02T03:04:05Z",
+        seed=7, versions={"torch": "9.9.9"}, skipped=["<i>.png: broken"],
+    )  # fmt: skip
+    html = report(run)
+    assert "<script>alert" not in html
+    assert "<i>" not in html
+    text = Page(html).text
+    for expected in ("hwrts run <script>", "abc1234", "2026-01-02T03:04:05Z", "torch 9.9.9", "1 left out"):
+        assert expected in text
+
+
+def test_equal_runs_give_equal_bytes_and_nothing_temporary(run: RunFolder) -> None:
+    path = write_report(run)
+    assert path == run.root / "report.html"
+    first = path.read_bytes()
+    assert write_report(run).read_bytes() == first
+    assert not list(run.root.glob(".report*"))
+
+
+# ---- failures ----
+
+
+def fail(verdict: dict[str, Any]) -> None:
+    layer = "conv_out"
+    for row in verdict["rows"]:
+        if row["witness"] == "onnxruntime fused" and row["layer"] in (layer, "picture"):
+            convolution = row["layer"] == layer
+            row["mismatches"], row["largest"] = 12, 3.0
+            row["first"] = {
+                "stimulus": "ramp", "index": [3, 5, 2], "expected": 17, "found": 18.0,
+                "accumulator": 4480 if convolution else None, "shift": 8 if convolution else None,
+                "rounding": "half_even",
+            }  # fmt: skip
+    verdict["mismatches"] = sum(row["mismatches"] for row in verdict["rows"])
+    verdict["passed"] = False
+
+
+def test_a_failure_is_shown_with_its_first_difference(run: RunFolder) -> None:
+    change_verdict(run, fail)
+    html = report(run)
+    text = Page(html).text
+    assert "FAILED" in text
+    assert "PASSED" not in text
+    compared = read_json(run.stage(1).verify)["compared"]
+    assert f"48 of {compared:,} codes differ" in text
+    assert "Failed: stage 1" in text
+    assert (
+        "Witness onnxruntime fused, fed the definition\u2019s own codes, layer conv_out (s8 lsb 2^-8), "
+        "stimulus ramp, row 3, column 5, channel 2: expected code 17, found 18. The accumulator is 4,480, "
+        "the shift 8: 4,480 / 2^8 = 17.5000, rounded by half_even, then saturated."
+    ) in text
+    assert f"hwrts verify {run.root} --stage 1 --layer conv_out --stimulus ramp" in text
+    layers = re.findall(r'<th scope="row">(\w+)</th><td class="text">[us]8', html)
+    assert layers[:2] == ["conv_out", "picture"]  # worst first, then in the order of computation
+    assert layers[2] == "conv_in"
+    assert "by up to 3" in html
+
+
+def test_not_a_number_and_codes_that_are_no_picture(run: RunFolder) -> None:
+    def change(verdict: dict[str, Any]) -> None:
+        fail(verdict)
+        for row in verdict["rows"]:
+            if row["first"]:
+                row["first"] |= {"found": float("nan"), "stimulus": "codes of noise"}
+                row["largest"] = float("inf")
+
+    change_verdict(run, change)
+    text = Page(report(run)).text
+    assert "expected code 17, found not a number." in text
+    assert "--layer conv_out" in text
+    assert "--stimulus" not in text  # hwrts verify makes these codes whatever pictures it is given
+
+
+def test_json_of_a_failure_can_be_read_back(run: RunFolder) -> None:
+    change_verdict(run, fail)
+    assert json.loads(run.stage(1).verify.read_text())["mismatches"] == 48
+
+
+def not_caught(verdict: dict[str, Any]) -> None:
+    verdict["controls"][0]["caught"] = False
+
+
+def wrong_total(verdict: dict[str, Any]) -> None:
+    verdict["rows"][0]["mismatches"] = 1
+
+
+def nothing_in_a_row(verdict: dict[str, Any]) -> None:
+    verdict["compared"] -= verdict["rows"][0]["compared"]
+    verdict["rows"][0]["compared"] = 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (not_caught, "negative control not caught: flipped weight bit in conv_in"),
+        (lambda verdict: verdict.update(controls=[]), "no negative control was run"),
+        (wrong_total, "the totals of verify.json are not the sums of its rows"),
+        (nothing_in_a_row, "nothing was compared"),
+        (lambda verdict: verdict.update(rows=[], compared=0), "0 of 0 codes differ"),
+        (lambda verdict: verdict.update(problems=["float Conv: 1"]), "float Conv: 1"),
+        (lambda verdict: verdict.update(passed=False), "Stage 1 failed"),
+        (lambda verdict: verdict.update(passed="yes"), "Stage 1 failed"),
+    ],
+)  # fmt: skip
+def test_a_pass_that_its_own_numbers_contradict_is_a_failure(
+    run: RunFolder, change: Callable[[dict[str, Any]], None], reason: str
+) -> None:
+    change_verdict(run, change)
+    text = Page(report(run)).text
+    assert "FAILED" in text
+    assert "PASSED" not in text
+    assert reason in text
+
+
+@pytest.mark.parametrize("name", ["model.int8.onnx", "network.json", "network.npz"])
+def test_a_file_changed_after_its_verification_is_a_failure(run: RunFolder, name: str) -> None:
+    path = run.stage(1).root / name
+    payload = bytearray(path.read_bytes())
+    payload[len(payload) // 2] ^= 1
+    path.write_bytes(payload)
+    page = Page(report(run))
+    assert "FAILED" in page.text
+    assert f"{name} is not the file that was verified" in page.text
+    assert "No pictures" in page.text  # a network of unknown content is not run
+    assert not [source for source in page.attributes("src") if source.startswith("data:image")]
+
+
+def test_no_finished_stage_is_a_clear_error(run: RunFolder) -> None:
+    run.stage(1).verify.unlink()
+    with pytest.raises(RunFolderError, match=r"no stage is finished.*hwrts run --resume"):
+        write_report(run)
+    assert not run.report.exists()
+
+
+def test_damaged_verdict_is_a_clear_error(run: RunFolder) -> None:
+    run.stage(1).verify.write_text('{"passed": tr')
+    with pytest.raises(RunFolderError, match=r"verify\.json: missing or damaged"):
+        write_report(run)
+
+
+# ---- runs that are not finished, or more than finished ----
+
+
+def test_interrupted_run_says_so(run: RunFolder) -> None:
+    run.stage(1).metrics.unlink()  # stopped between the verdict and the measures
+    run.stage(2)  # begun
+    write_json(run.root / "run.json", {"status": "running"})
+    text = Page(report(run)).text
+    assert "The run is not finished (status running)" in text
+    assert "latest" in text
+    assert "kept" not in text
+    assert "PASSED" in text
+
+
+def test_empty_notes_are_enough(run: RunFolder) -> None:
+    write_json(run.root / "run.json", {})
+    (run.root / "metrics.jsonl").unlink()
+    assert "PASSED" in Page(report(run)).text
+
+
+def test_variants_have_their_rows(run: RunFolder) -> None:
+    shutil.copytree(run.stage(1).root, run.root / "stage1-w4a8")
+    html = report(run)
+    text = Page(html).text
+    compared = 2 * read_json(run.stage(1).verify)["compared"]
+    assert f"0 of {compared:,} codes differ: 1 stage and 1 variant" in text
+    assert "the run keeps stage 1." in text
+    assert html.count('<th scope="row">1-w4a8</th>') == 2
+    assert "Stage 1-w4a8" in text
+    change_verdict(run, fail)
+    assert "Failed: stage 1." in Page(report(run)).text
+
+
+def test_without_photographs_the_rest_is_written(run: RunFolder) -> None:
+    shutil.rmtree(run.root / "data")
+    text = Page(report(run)).text
+    assert "No pictures" in text
+    assert "PASSED" in text
+
+
+@pytest.mark.parametrize(("wrong", "vnni", "start"), [
+    (42_294, False, "This CPU has no VNNI: an ONNX Runtime session opened without"),
+    (5, True, "On this CPU: an ONNX Runtime session opened without"),
+    (0, False, None),
+])  # fmt: skip
+def test_what_a_session_without_options_would_return(
+    run: RunFolder, wrong: int, vnni: bool, start: str | None
+) -> None:
+    cpu = {"name": "some processor", "vnni": vnni}
+    change_verdict(run, lambda verdict: verdict.update(default_session_mismatches=wrong, cpu=cpu))
+    text = Page(report(run)).text
+    assert f"some processor, {'with' if vnni else 'without'} VNNI" in text
+    if start is None:
+        assert "x64quantprecision" not in text
+        return
+    assert f"{start} session.x64quantprecision=1 returns {wrong:,} wrong codes" in text
+    assert "eq. 14" in text
+    assert "--weight-bits 7" in text
+    assert "PASSED" in text  # a fact about sessions, no part of the verdict
+
+
+# ---- pictures ----
+
+
+def test_pictures_are_the_pieces_they_claim_to_be(finished: RunFolder, html: str) -> None:
+    sources = [value for value in Page(html).attributes("src") if value.startswith("data:image")]
+    found = [_decode(source) for source in sources]
+    store = open_store(finished.root / "data" / "val")
+    network = load_network(finished.stage(1).root)
+    int8 = onnx_upscaler(finished.stage(1).onnx.read_bytes(), network)
+    hr, lr = np.array(store.array(0, "hr")), np.array(store.array(0, "lr"))
+    enhanced, doubled = enhance(int8, hr, network.halo), upscale(int8, lr, network.halo)
+    bicubic = to_codes(upscale_by_2(lr))
+    expected = [
+        enhanced, hr, _amplified(hr, enhanced),
+        doubled, bicubic, _amplified(bicubic, doubled),
+    ]  # fmt: skip
+    assert len(found) == len(expected)
+    for picture, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(picture, wanted)  # 160 pixels: the piece is the whole photograph
+
+
+@pytest.mark.parametrize("piece", [
+    Piece(0, 0, 32, 32), Piece(62, 50, 32, 40), Piece(128, 120, 32, 40), Piece(0, 0, SIDE, SIDE),
+])  # fmt: skip
+def test_a_piece_equals_that_of_the_whole_picture(finished: RunFolder, piece: Piece) -> None:
+    store = open_store(finished.root / "data" / "val")
+    network = load_network(finished.stage(1).root)
+    int8 = onnx_upscaler(finished.stage(1).onnx.read_bytes(), network)
+    hr, lr = np.array(store.array(0, "hr")), np.array(store.array(0, "lr"))
+    inside = (
+        slice(piece.top, piece.top + piece.height),
+        slice(piece.left, piece.left + piece.width),
+    )
+    found = enhanced_piece(int8, hr, piece, network.halo)
+    np.testing.assert_array_equal(found, enhance(int8, hr, network.halo)[inside])
+    bicubic, doubled = upscaled_pieces(int8, lr, piece, network.halo)
+    np.testing.assert_array_equal(bicubic, to_codes(upscale_by_2(lr))[inside])
+    np.testing.assert_array_equal(doubled, upscale(int8, lr, network.halo)[inside])
+
+
+def test_most_detail_against_a_slow_search() -> None:
+    rng = np.random.default_rng(SEED)
+    pixels = rng.integers(0, 256, (22, 30, 3)).astype(np.uint8)
+    grey = np.pad(pixels.astype(np.int64).sum(axis=2), 1, mode="edge")
+    best, variance = None, -1.0
+    for top in range(0, 22 - 8 + 1, 2):
+        for left in range(0, 30 - 8 + 1, 2):
+            high = [
+                5 * grey[y + 1, x + 1] - grey[y : y + 3, x + 1].sum() - grey[y + 1, x : x + 3].sum()
+                + grey[y + 1, x + 1]
+                for y in range(top, top + 8)
+                for x in range(left, left + 8)
+            ]  # fmt: skip
+            if np.var(high) > variance * (1 + 1e-12):  # np.var rounds; the search is exact
+                best, variance = Piece(top, left, 8, 8), float(np.var(high))
+    assert most_detail(pixels, 8) == best, f"seed {SEED}"
+
+
+@pytest.mark.parametrize(("shape", "piece"), [
+    ((2, 2), Piece(0, 0, 2, 2)),
+    ((4, 40), Piece(0, 0, 4, 16)),
+    ((40, 4), Piece(0, 0, 16, 4)),
+    ((16, 16), Piece(0, 0, 16, 16)),
+])  # fmt: skip
+def test_most_detail_of_a_flat_or_small_picture(shape: tuple[int, int], piece: Piece) -> None:
+    assert most_detail(np.zeros((*shape, 3), np.uint8), 16) == piece
+
+
+def test_most_detail_searches_the_centre_of_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwrts.report.crops.SEARCHED", 32)
+    pixels = np.zeros((100, 120, 3), np.uint8)
+    pixels[2, 2] = 255  # outside
+    pixels[50:52, 60:62] = 40
+    piece = most_detail(pixels, 8)
+    assert piece.top <= 49 < 53 <= piece.top + 8
+    assert piece.left <= 59 < 63 <= piece.left + 8
+
+
+def _decode(source: str) -> NDArray[np.uint8]:
+    payload = base64.b64decode(source.removeprefix("data:image/png;base64,"), validate=True)
+    return np.array(Image.open(io.BytesIO(payload)))
+
+
+def _amplified(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.clip(8 * (after.astype(int) - before) + 128, 0, 255).astype(np.uint8)
+
+
+# ---- numbers and plots ----
+
+
+@pytest.mark.parametrize(("value", "decimals", "sign", "text"), [
+    (None, 2, False, "\u2013"),
+    (float("nan"), 2, False, "\u2013"),
+    (float("inf"), 2, False, "\u221e"),
+    (float("-inf"), 2, False, "\u2212\u221e"),
+    (0.0, 2, True, "0.00"),
+    (-0.004, 2, True, "0.00"),
+    (0.004, 2, True, "0.00"),
+    (-0.006, 2, False, "\u22120.01"),
+    (0.4, 2, True, "+0.40"),
+    (1234.5, 1, False, "1,234.5"),
+    (-1234.5, 1, False, "\u22121,234.5"),
+])  # fmt: skip
+def test_fixed(value: float | None, decimals: int, sign: bool, text: str) -> None:
+    assert fixed(value, decimals, sign=sign) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (0, "0"), (9_999, "9,999"), (10_000, "10.0k"), (99_949, "99.9k"), (99_951, "100k"), (999_499, "999k"),
+    (999_500, "1.00M"), (9_994_999, "9.99M"), (9_995_000, "10.0M"), (10**12, "1,000G"),
+])  # fmt: skip
+def test_compact(value: int, text: str) -> None:
+    assert compact(value) == text
+
+
+def test_whole() -> None:
+    assert (whole(0), whole(-228403), whole(None)) == ("0", "\u2212228,403", "\u2013")
+
+
+def test_values_of_the_paper() -> None:
+    changes = [paper_change(n) for n in range(1, 9)]
+    assert (
+        ", ".join(fixed(change, 2) for change in changes) == "0.95, 0.40, 0.12, 0.01, 0.03, 0.04, 0.07, 0.14"
+    )
+    assert (paper_difference(0), paper_difference(1), paper_difference(8)) == (None, 0.95, 1.76)
+    assert (paper_difference(9), paper_change(9)) == (None, None)
+
+
+def test_training_plot_has_a_line_per_stage_in_order() -> None:
+    names = ["10", "2", "2-w4a8", "1"]
+    metrics = [
+        {"stage": name, "phase": "float", "step": step, "loss": 0.002 / step, "rate": 1e-3}
+        for name in names
+        for step in range(20, 2000, 20)
+    ]
+    plot = training_plot(metrics, "float", "title")
+    assert plot is not None
+    labels = re.findall(r">stage ([\w-]+)</text>", plot.svg)
+    assert labels == ["1", "2", "2-w4a8", "10"]
+    assert "var(--ink)" in plot.svg
+    assert not re.search(r"#010203|#040506|http|nan", plot.svg)
+    assert training_plot(metrics, "qat", "title") is None

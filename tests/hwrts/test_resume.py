@@ -1,0 +1,113 @@
+"""Runs that are killed for real, at random moments, and continued until they end."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hwrts.config import parse_config
+from hwrts.runfolder import RunFolder, create_run, open_run
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+import hwrts.pipeline
+from hwrts.progress import Silent
+from hwrts.runfolder import open_run
+
+torch.set_num_threads(1)
+hwrts.pipeline.CHECKPOINT_SECONDS = 0.02   # so that a kill meets a checkpoint
+hwrts.pipeline.VERIFY_CROP = (9, 11)       # the verdict is not what is tested here
+verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
+few = dict(list(verify.synthetic_pictures().items())[:2])
+verify.synthetic_pictures = lambda: few
+
+class Lines(Silent):
+    def say(self, text):
+        if "continuing after step" in text:
+            with open(sys.argv[2], "a") as stream:
+                stream.write(text + "\\n")
+
+hwrts.pipeline.run_stages(hwrts.pipeline.open_session(open_run(Path(sys.argv[1])), Lines()))
+"""
+
+COMPARED = ("float.safetensors", "qat.safetensors", "network.npz", "network.json", "model.int8.onnx")
+
+
+def _make(root: Path, photos: Path) -> RunFolder:
+    settings = {
+        "device": "cpu", "precision": "float32",
+        "data": {"train": str(photos), "val_fraction": 0.5, "patch": 16, "crops_per_image": 20},
+        "network": {"blocks": 1, "channels": 4},
+        "rts": {"stages": 2, "first_steps": 400, "steps": 200, "batch": 2}, "qat": {"steps": 120},
+    }  # fmt: skip
+    return create_run(root, parse_config(settings, "test"), {}, force=False)
+
+
+def _start(script: Path, run: RunFolder, log: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(script), str(run.root), str(log)])
+
+
+def _lines(run: RunFolder) -> list[tuple[str, str, int]]:
+    return [(entry["stage"], entry["phase"], entry["step"]) for entry in run.metrics()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path):
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(2):
+        pixels = np.random.default_rng(i).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+        Image.fromarray(pixels.repeat(8, axis=0).repeat(8, axis=1)).save(photos / f"p{i}.png")
+    script, log = tmp_path / "script.py", tmp_path / "log"
+    script.write_text(SCRIPT)
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    straight, killed = _make(tmp_path / "a" / "run", photos), _make(tmp_path / "b" / "run", photos)
+    assert _start(script, straight, tmp_path / "none").wait(timeout=300) == 0
+
+    moments = [
+        ("1", "float", rng.randrange(20, 340, 20)),
+        ("1", "qat", rng.randrange(20, 100, 20)),
+        (*rng.choice([("1", "qat"), ("2", "float"), ("2", "qat")]), 20),
+    ]
+    for stage, phase, step in moments:
+        process = _start(script, killed, log)
+        deadline = time.monotonic() + 120
+        try:
+            while not any((s, p) == (stage, phase) and n >= step for s, p, n in _lines(killed)):
+                assert process.poll() is None, f"ended before {stage} {phase} {step}"
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0, 0.1))
+        finally:
+            process.send_signal(signal.SIGKILL)
+            code = process.wait()
+        assert code == -signal.SIGKILL
+        print("killed at", _lines(killed)[-1])
+    assert _start(script, killed, log).wait(timeout=300) == 0
+
+    print(log.read_text())
+    assert log.read_text().count("continuing after step") >= 2  # it did continue, not start again
+    assert open_run(killed.root).notes()["status"] == "finished"
+    for stage in ("stage1", "stage2"):
+        assert json.loads((killed.root / stage / "verify.json").read_text())["passed"]
+        for name in COMPARED:
+            ours, theirs = (made.root / stage / name for made in (straight, killed))
+            assert ours.read_bytes() == theirs.read_bytes(), f"{stage}/{name}, seed {seed}"
+    steps = [n for s, p, n in _lines(killed) if (s, p) == ("1", "float")]
+    assert sorted(set(steps)) == list(range(20, 401, 20))

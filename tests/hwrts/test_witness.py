@@ -1,0 +1,70 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from hwrts.export import to_onnx, verify
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, network_bounds, run_all
+from hwrts.graph import Conv, Graph, Input
+from hwrts.qat import QuantNetwork
+from hwrts.witness import TorchWitness
+
+
+def _heavy(channels: int) -> QuantNetwork:
+    """A layer of ``channels`` inputs whose weights are all +127 or -127 codes."""
+    torch.manual_seed(0)
+    spread = Conv("wide", ("x",), torch.rand(channels, 3, 1, 1) * 0.5, torch.zeros(channels), relu=True)
+    sign = torch.where(torch.rand(12, channels, 3, 3) < 0.5, -1.0, 1.0)
+    sign[0] = 1  # the worst channel
+    heavy = Conv("heavy", ("wide",), sign * (127 / 128), torch.full((12,), 0.3))
+    last = Conv("y", ("heavy",), torch.rand(3, 12, 1, 1) - 0.5, torch.zeros(3))
+    graph = Graph((Input("x", 3), spread, heavy, last))
+    # a fine output grid: 16 bits would hold it all, 8 saturate, but near 0 every low bit is seen
+    formats = {"x": PIXEL, "wide": Format(False, 8, 8), "heavy": Format(True, 8, 2), "y": PIXEL}
+    return QuantNetwork(graph, formats).eval()
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(16, "float32"), (64, "float64"), (80, "float64")])
+def test_layers_beyond_the_float32_proof_run_in_float64(channels, dtype, picture):
+    quantised = _heavy(channels)
+    network = quantised.lower()
+    heavy = network.layer("heavy")
+    assert set(np.abs(heavy.weight_i8).ravel()) == {127}
+    bound = int(network_bounds(network)["heavy"].partial_sum.max())
+    assert bound >= channels * 9 * 127 * 255
+    assert (bound < FLOAT32_LIMIT) == (dtype == "float32")
+    witness = TorchWitness(quantised, network)
+    assert witness.name == f"torch fake-quantised {dtype}"
+    for codes in (picture(9, 11), np.full((5, 5, 3), 255, np.uint8)):
+        found, expected = witness.entire(codes), run_all(network, codes, "int64")
+        for name, tensor in expected.items():
+            np.testing.assert_array_equal(found[name], tensor, err_msg=name)
+
+
+def test_heavy_layer_is_verified(picture):
+    quantised = _heavy(64)
+    network = quantised.lower()
+    verdict = verify(
+        network, to_onnx(network).SerializeToString(), {"p": picture(9, 11)}, [TorchWitness(quantised, network)],
+        stimuli=["p", "one column"],
+    )  # fmt: skip
+    wrong = [row.as_json() for row in verdict.rows.values() if row.mismatches]
+    # ONNX promises int32 accumulators only where it computes in integers: the float witnesses may differ
+    assert [row for row in wrong if row["witness"].startswith(("numpy", "torch", "onnxruntime fused", "onnxruntime, "))] == []
+
+
+def test_values_off_the_grid_stay_visible(quantise, picture):
+    quantised, network = quantise()
+    witness = TorchWitness(quantised, network)
+    codes = witness._codes(torch.full((1, 3, 1, 1), math.ldexp(3.25, -network.formats["x"].frac)), "x")
+    assert codes.ravel().tolist() == [3.25] * 3
+
+
+def test_single_layers_take_codes(quantise, picture):
+    quantised, network = quantise()
+    expected = run_all(network, picture(6, 7), "int64")
+    witness = TorchWitness(quantised, network)
+    for layer in network.layers:
+        found = witness.single(layer.name, {name: expected[name] for name in layer.sources})
+        np.testing.assert_array_equal(found, expected[layer.name], err_msg=layer.name)
