@@ -82,7 +82,7 @@ def compare(
     if not count:
         return row
     distance = np.abs(np.where(differs, found.astype(np.float64) - expected, 0.0))
-    largest = float(np.nan_to_num(distance, nan=np.inf).max())
+    largest = float(np.nan_to_num(distance, nan=np.inf, posinf=np.inf).max())
     first = row.first or _explain(network, row.layer, stimulus, expected, found, differs, operands)
     return replace(row, largest=max(row.largest, largest), first=first)
 

@@ -40,7 +40,8 @@ def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> 
     tied = next((conv for conv in network.convs if _shifts(network, conv).max() >= 1), None)
     if tied is not None:  # without a single shift there is no rounding to get wrong
         ties = _with_ties(network, tied)
-        other = Rounding.HALF_UP if network.rounding is Rounding.HALF_EVEN else Rounding.HALF_EVEN
+        ties_to_one = network.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY)
+        other = Rounding.HALF_EVEN if ties_to_one else Rounding.HALF_UP
         honest = _replace_layer(network, ties)
         broken = Network(honest.inputs, honest.layers, other)
         controls.append(

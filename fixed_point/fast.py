@@ -22,8 +22,8 @@ _TILE_PIXELS = 2048
 _TILE_COLUMNS = 16, 256
 """Narrowest and widest tile; a matrix product of fewer than 16 rows wastes the processor's vector units."""
 _PRODUCT_SIZE = 1 << 18
-"""Largest w * I * O of one matrix product. OpenBLAS computes such a product in the calling thread; larger ones
-it splits over its own threads, which wait for each other: on a busy machine that was ten times slower."""
+"""Largest w * I * O of one matrix product. OpenBLAS computes such a product in the calling thread; larger
+ones it splits over its own threads, which wait for each other: ten times slower on a busy machine."""
 
 
 def conv_requantized(

@@ -40,12 +40,11 @@ def call(capfd, *arguments):
     before = sys.argv
     sys.argv = ["hwrts", *map(str, arguments)]
     try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
+        with pytest.raises(SystemExit) as end:
+            main()
     finally:
         sys.argv = before
+    code = int(end.value.code or 0)
     out, err = capfd.readouterr()
     return Result(code, out, err)
 
@@ -65,7 +64,9 @@ def finished(tmp_path_factory):
         patch.setattr(sys, "argv", ["hwrts", "run", "--data", str(photos), "--name", "tiny", "-q", *TINY])
         from hwrts.cli import main
 
-        main()
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
     return Path(root)
 
 

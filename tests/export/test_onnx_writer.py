@@ -112,8 +112,12 @@ def _assert_exact(network: Network, pixels: np.ndarray) -> None:
     given = [value.name for value in session.get_outputs()]
     assert set(given) == set(names)
     source = network.inputs[0]
-    for name, stored in zip(given, session.run(None, {source.name: to_stored(pixels, source.out)}), strict=True):
-        np.testing.assert_array_equal(from_stored(stored, network.formats[name]), expected[name], err_msg=name)
+    for name, stored in zip(
+        given, session.run(None, {source.name: to_stored(pixels, source.out)}), strict=True
+    ):
+        np.testing.assert_array_equal(
+            from_stored(stored, network.formats[name]), expected[name], err_msg=name
+        )
 
 
 @pytest.mark.parametrize("activation_bits", [2, 3, 4, 5, 6, 7, 8])
@@ -146,7 +150,9 @@ def test_moving_codes_needs_no_arithmetic(picture):
 
 @pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.FLOOR])
 def test_other_roundings_are_refused(anchor, rounding):
-    with pytest.raises(HwrtsError, match=f"rounding '{rounding.value}' cannot be said in QDQ; only 'half_even'"):
+    with pytest.raises(
+        HwrtsError, match=f"rounding '{rounding.value}' cannot be said in QDQ; only 'half_even'"
+    ):
         to_onnx(anchor(rounding=rounding))
 
 

@@ -29,7 +29,9 @@ def test_pictures_are_the_same_each_time():
     assert all((first[name] == second[name]).all() for name in first)
 
 
-@pytest.mark.parametrize("out", [Format(False, 8, 8), Format(True, 8, 8), Format(True, 2, 0), Format(False, 3, 9)])
+@pytest.mark.parametrize(
+    "out", [Format(False, 8, 8), Format(True, 8, 8), Format(True, 2, 0), Format(False, 3, 9)]
+)
 def test_noise_covers_the_whole_format(out):
     codes = noise_codes(7, out)
     assert codes.shape == (17, 19, 7)

@@ -144,7 +144,7 @@ def test_depth_to_space_needs_enough_channels():
     Network((Input("x", 12, PIXEL),), (DepthToSpace("d", "x", 2),))
 
 
-def test_single_file_of_checks_reports_the_first_fact():
+def test_a_layer_wrong_in_itself_is_named_first():
     """A layer that is wrong in itself is named before any derived fact about it can fail."""
     layer = Conv("c", "x", np.int8(1), np.zeros(1, np.int32), np.zeros(1, np.int32), PIXEL)
     refused(layer, Add("s", ("c", "x"), PIXEL), message="weight shape")

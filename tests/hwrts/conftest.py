@@ -19,7 +19,9 @@ def _torch_state() -> Iterator[None]:
     """Each test starts from the same generator and leaves torch's global switches as they were."""
     deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # the networks are too small to share out: threads would only wait for each other
+    torch.set_num_threads(
+        1
+    )  # the networks are too small to share out: threads would only wait for each other
     yield
     torch.use_deterministic_algorithms(deterministic)
     torch.set_num_threads(threads)

@@ -32,7 +32,9 @@ def float_model(channels: int = 8) -> nn.Module:
 
 def quantised_model(channels: int = 8) -> nn.Module:
     graph = deploy_form(trace(float_model(channels)))
-    return QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(2))]))
+    return QuantNetwork(
+        graph, calibrate(graph, [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(2))])
+    )
 
 
 def batches(step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -70,7 +72,9 @@ def test_resuming_gives_identical_bits(build: Callable[[], nn.Module], stop: int
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name]), name
     for ours, theirs in zip(straight.model.parameters(), second.model.parameters(), strict=True):
-        assert torch.equal(straight.optimizer.state[ours]["exp_avg_sq"], second.optimizer.state[theirs]["exp_avg_sq"])
+        assert torch.equal(
+            straight.optimizer.state[ours]["exp_avg_sq"], second.optimizer.state[theirs]["exp_avg_sq"]
+        )
     assert load_weights(tmp_path / "state")[1] == {"stage": "1", "step": stop}
 
 
@@ -97,7 +101,9 @@ DAMAGES = {
     "cut in the header": lambda path: path.write_bytes(path.read_bytes()[:50]),
     "noise": lambda path: path.write_bytes(b"\xff" * 4096),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "another program's": lambda path: path.write_bytes(__import__("safetensors.torch").torch.save({"x": torch.ones(1)})),
+    "another program's": lambda path: path.write_bytes(
+        __import__("safetensors.torch").torch.save({"x": torch.ones(1)})
+    ),
 }
 
 
@@ -108,13 +114,15 @@ def test_damaged_files_are_refused(damage, tmp_path):
     run_to(training, 1)
     save_training(path, training, {})
     DAMAGES[damage](path)
-    with pytest.raises(RunFolderError, match="missing or damaged weights .*; run the stage again"):
+    with pytest.raises(RunFolderError, match=r"missing or damaged weights .*; run the stage again"):
         load_weights(path)
     with pytest.raises(RunFolderError, match="missing or damaged"):
         load_training(path, training)
 
 
-@pytest.mark.parametrize("other", [lambda: float_model(7), lambda: preserve_layout(Residual(2, 8)), quantised_model])
+@pytest.mark.parametrize(
+    "other", [lambda: float_model(7), lambda: preserve_layout(Residual(2, 8)), quantised_model]
+)
 def test_state_of_another_network_is_refused(other, tmp_path):
     training = Training.start(float_model())
     run_to(training, 1)
@@ -131,7 +139,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunFolderError, match=r"file: cannot be written \(No space left on device\); free space"):
+    with pytest.raises(
+        RunFolderError, match=r"file: cannot be written \(No space left on device\); free space"
+    ):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -22,7 +22,7 @@ def output_of(graph: Graph, x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize(("blocks", "scale"), [(0, 2), (1, 2), (3, 2), (1, 3)])
 def test_anchor_form_equals_the_network_to_rounding(blocks, scale):
-    """Tolerance 1e-12: exact in real numbers; float64 sums of numbers near 1 in another order err by 1e-15."""
+    """Tolerance 1e-12: equal in real numbers; float64 sums near 1 in another order err by 1e-15."""
     network = Residual(blocks, 8, scale).double().eval()
     for parameter in network.parameters():
         nn.init.uniform_(parameter, -0.3, 0.3)  # biases and residual of a size that would show
@@ -118,7 +118,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_relus_that_cannot_be_fused_are_refused(case):
-    with pytest.raises(UnsupportedOperatorError, match="ReLU 'relu(_1)?': it must be the only reader"):
+    with pytest.raises(UnsupportedOperatorError, match=r"ReLU 'relu(_1)?': it must be the only reader"):
         fuse_relus(trace(_net(REFUSED[case])))
 
 

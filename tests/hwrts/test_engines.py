@@ -67,7 +67,7 @@ def test_quantised_module_comes_back_with_its_formats(stage, quantise, picture):
 
 def test_quantised_module_of_another_network_is_refused(stage):
     other = RunConfig.model_validate({"network": {"blocks": 2, "channels": 4}})
-    with pytest.raises(RunFolderError, match="does not belong to the network of config.toml"):
+    with pytest.raises(RunFolderError, match=r"does not belong to the network of config\.toml"):
         load_quantised(stage, other)
     save_weights(stage.qat_weights, load_quantised(stage, CONFIG), {})
     with pytest.raises(RunFolderError, match="does not belong to the network"):

@@ -61,7 +61,13 @@ def test_rates_come_from_the_schedule():
     training = Training.start(model)
     schedule = Schedule(0.1, 30)
     used = []
-    fit(training, model, _line(2.0), schedule, lambda n, loss: used.append(training.optimizer.param_groups[0]["lr"]))
+    fit(
+        training,
+        model,
+        _line(2.0),
+        schedule,
+        lambda n, loss: used.append(training.optimizer.param_groups[0]["lr"]),
+    )
     assert used == [schedule.rate(step) for step in range(30)]
 
 

@@ -222,7 +222,9 @@ def test_the_handed_over_files_agree_with_each_other(finished, picture):
     stage = finished[0].stage(2)
     network = load_network(stage.root)
     pixels = picture(19, 21)
-    np.testing.assert_array_equal(onnx_upscaler(stage.onnx.read_bytes(), network)(pixels), run(network, pixels))
+    np.testing.assert_array_equal(
+        onnx_upscaler(stage.onnx.read_bytes(), network)(pixels), run(network, pixels)
+    )
 
 
 def test_a_broken_file_fails_the_verdict(finished):

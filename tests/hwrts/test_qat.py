@@ -10,8 +10,7 @@ from hwrts.calibrate import calibrate
 from hwrts.deploy import deploy_form
 from hwrts.export import to_onnx, verify
 from hwrts.fit import Schedule, Training, fit
-from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, HwrtsError, network_bounds, run_all
-from hwrts.graph import Conv, Graph, Input
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, network_bounds, run_all
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -41,7 +40,9 @@ GRID = [
 
 
 @pytest.mark.parametrize(("blocks", "channels", "weight_bits", "activation_bits"), GRID)
-def test_integers_equal_fake_quantised_values(quantise, picture, blocks, channels, weight_bits, activation_bits):
+def test_integers_equal_fake_quantised_values(
+    quantise, picture, blocks, channels, weight_bits, activation_bits
+):
     quantised, network = quantise(blocks, channels, weight_bits, activation_bits, seed=blocks + channels)
     assert_integers_equal_values(quantised, picture(11, 13))
     for conv in network.convs:
@@ -65,7 +66,13 @@ def test_integers_equal_values_after_training(quantise, picture, weight_bits, ac
     quantised, before = quantise(1, 8, weight_bits, activation_bits)
     x, target = torch.rand(4, 3, 12, 12), torch.rand(4, 3, 24, 24)
     losses = []
-    fit(Training.start(quantised), quantised, lambda step: (x, target), Schedule(1e-2, 6), lambda n, loss: losses.append(loss))
+    fit(
+        Training.start(quantised),
+        quantised,
+        lambda step: (x, target),
+        Schedule(1e-2, 6),
+        lambda n, loss: losses.append(loss),
+    )
     assert losses[-1] < losses[0]
     after = quantised.eval().lower()
     assert any((a.weight_i8 != b.weight_i8).any() for a, b in zip(before.convs, after.convs, strict=True))
@@ -104,38 +111,6 @@ def test_channels_of_almost_zero_weights_keep_the_float32_proof(quantise, pictur
     assert_integers_equal_values(quantised, picture(9, 9))
 
 
-def _one_conv(gain: float, relu: bool) -> Graph:
-    """x -> a (the picture times a gain) -> y, so that the tensor "a" holds a constructed distribution."""
-    eye = torch.eye(3).reshape(3, 3, 1, 1)
-    zero = torch.zeros(3)
-    first, last = Conv("a", ("x",), eye * gain, zero, relu), Conv("y", ("a",), eye, zero)
-    return Graph((Input("x", 3), first, last))
-
-
-@pytest.mark.parametrize(
-    ("gain", "relu", "bits", "expected"),
-    [
-        (1.0, True, 8, Format(False, 8, 8)),  # 0..255/256 exactly on the pixel grid
-        (4.0, True, 8, Format(False, 8, 6)),  # 0..4 needs two bits more before the point
-        (0.25, True, 8, Format(False, 8, 10)),  # and here two behind it
-        (1.0, True, 4, Format(False, 4, 4)),
-        (-1.0, False, 8, Format(True, 8, 7)),  # -1..0: one bit is the sign
-        (-0.25, False, 8, Format(True, 8, 8)),  # would fit 2**-9, but signed tensors end at the pixel grid
-        (-8.0, False, 5, Format(True, 5, 1)),
-    ],
-)
-def test_calibration_finds_the_format_of_constructed_data(gain, relu, bits, expected):
-    ramp = (torch.arange(256) / 256).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
-    formats = calibrate(_one_conv(gain, relu), [ramp], bits)
-    assert formats == {"x": PIXEL, "a": expected, "y": PIXEL}
-
-
-def test_calibration_gives_up_rare_outliers():
-    x = torch.rand(1, 3, 64, 64)
-    x[0, 0, 0, 0] = 1.2
-    assert calibrate(_one_conv(1.0, True), [x])["a"] == Format(False, 8, 8)
-
-
 class Own(nn.Module):
     """Nothing of ours in it: no image residual, other kernels, a plain shuffle at the end."""
 
@@ -163,7 +138,13 @@ def test_own_network_goes_all_the_way(tail, picture):
     assert network.formats[network.output] == PIXEL
     assert_integers_equal_values(quantised, picture(9, 12))
     model_bytes = to_onnx(network).SerializeToString()
-    verdict = verify(network, model_bytes, {"p": picture(9, 12)}, [TorchWitness(quantised, network)], stimuli=["p", "one row"])
+    verdict = verify(
+        network,
+        model_bytes,
+        {"p": picture(9, 12)},
+        [TorchWitness(quantised, network)],
+        stimuli=["p", "one row"],
+    )
     assert verdict.passed, verdict.as_json()
     assert verdict.mismatches == 0
 

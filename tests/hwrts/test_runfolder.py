@@ -30,7 +30,15 @@ def test_a_new_run_holds_its_settings_and_notes(tmp_path):
 
 def test_names_that_others_rely_on(run):
     stage = run.stage(2)
-    paths = (run.state, run.report, run.inputs, stage.float_weights, stage.qat_weights, stage.onnx, stage.verify)
+    paths = (
+        run.state,
+        run.report,
+        run.inputs,
+        stage.float_weights,
+        stage.qat_weights,
+        stage.onnx,
+        stage.verify,
+    )
     assert [str(path.relative_to(run.root)) for path in paths] == [
         "state.safetensors", "report.html", "verify_inputs.npz", "stage2/float.safetensors",
         "stage2/qat.safetensors", "stage2/model.int8.onnx", "stage2/verify.json",
@@ -47,7 +55,7 @@ def test_an_empty_folder_is_used(tmp_path):
 
 def test_an_existing_run_is_not_overwritten(run):
     (run.root / "precious").write_text("x")
-    with pytest.raises(RunFolderError, match="exists already; choose another --name, .*--resume .*--force"):
+    with pytest.raises(RunFolderError, match=r"exists already; choose another --name, .*--resume .*--force"):
         create_run(run.root, RunConfig(), {}, force=False)
     assert (run.root / "precious").read_text() == "x"
     create_run(run.root, RunConfig(), {"again": True}, force=True)
@@ -62,18 +70,20 @@ def test_other_folders_and_files_are_never_replaced(tmp_path, force):
     (folder / "thesis.txt").write_text("x")
     file.write_text("y")
     for path in (folder, file):
-        with pytest.raises(RunFolderError, match="is not a run folder|exists already"):
+        with pytest.raises(RunFolderError, match=r"is not a run folder|exists already"):
             create_run(path, RunConfig(), {}, force=force)
     assert (folder / "thesis.txt").read_text() + file.read_text() == "xy"
 
 
 def test_a_parent_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError, match="cannot be made .*choose a folder that can be written"):
+    with pytest.raises(RunFolderError, match=r"cannot be made .*choose a folder that can be written"):
         create_run(tmp_path / "file" / "run", RunConfig(), {}, force=False)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not stop this user")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not stop this user"
+)
 def test_a_read_only_parent(tmp_path):
     parent = tmp_path / "parent"
     parent.mkdir(mode=0o500)
@@ -122,7 +132,9 @@ def test_stages_are_those_with_a_verdict_in_order(run):
 
 
 def test_finished_stage(run):
-    with pytest.raises(RunFolderError, match=r"stage 1 is not finished \(finished: none\); continue .*--resume"):
+    with pytest.raises(
+        RunFolderError, match=r"stage 1 is not finished \(finished: none\); continue .*--resume"
+    ):
         run.finished_stage(None)
     finish(run, "1", "2", "2-w4a8")
     assert run.finished_stage("1").name == "1"

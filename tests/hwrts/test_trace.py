@@ -113,7 +113,11 @@ def test_in_place_operators_change_what_is_read_later(forward, layers):
     [
         (lambda self, x: self.b(self.a(x)), {"b": conv(6, 3), "a": conv(4, 6)}, 4),
         (lambda self, x: self.a(F.pixel_shuffle(x, 2)), {"a": conv(2)}, 8),
-        (lambda self, x: self.a(self.up(x) + self.up(x)), {"a": conv(5), "up": nn.Upsample(scale_factor=3)}, 5),
+        (
+            lambda self, x: self.a(self.up(x) + self.up(x)),
+            {"a": conv(5), "up": nn.Upsample(scale_factor=3)},
+            5,
+        ),
     ],
 )
 def test_channels_come_from_the_convolution_that_reads_the_picture(forward, layers, channels):
@@ -122,14 +126,18 @@ def test_channels_come_from_the_convolution_that_reads_the_picture(forward, laye
 
 UNSUPPORTED = {
     "sigmoid": (lambda self, x: torch.sigmoid(self.c(x)), {"c": conv()}, ["sigmoid"]),
-    "Sigmoid": (lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Sigmoid()}, ["Sigmoid", "'gate'"]),
+    "Sigmoid": (
+        lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Sigmoid()},
+        ["Sigmoid", "'gate'"]),
     "stride": (lambda self, x: self.down(x), {"down": conv(stride=2)}, ["'down'", "stride (2, 2)"]),
     "groups": (lambda self, x: self.c(x), {"c": conv(groups=3)}, ["'c'", "groups 3"]),
     "dilation": (lambda self, x: self.c(x), {"c": conv(dilation=2, padding=2)}, ["'c'", "dilation (2, 2)"]),
     "reflect": (lambda self, x: self.c(x), {"c": conv(padding_mode="reflect")}, ["'c'", "'reflect'"]),
     "no padding": (lambda self, x: self.c(x), {"c": conv(padding=0)}, ["'c'", "padding (0, 0)"]),
     "even kernel": (lambda self, x: self.c(x), {"c": conv(size=2)}, ["'c'", "kernel (2, 2)"]),
-    "oblong kernel": (lambda self, x: self.c(x), {"c": nn.Conv2d(3, 3, (1, 3), padding=(0, 1))}, ["'c'", "(1, 3)"]),
+    "oblong kernel": (
+        lambda self, x: self.c(x), {"c": nn.Conv2d(3, 3, (1, 3), padding=(0, 1))},
+        ["'c'", "(1, 3)"]),
     "add constant": (lambda self, x: self.c(x) + 1, {"c": conv()}, ["'add'", "no constants"]),
     "add alpha": (lambda self, x: torch.add(x, self.c(x), alpha=2), {"c": conv()}, ["'add'", "operator add"]),
     "times 2": (lambda self, x: self.c(x) * 2, {"c": conv()}, ["'mul'", "operator mul"]),
@@ -137,12 +145,22 @@ UNSUPPORTED = {
     "tuple": (lambda self, x: (self.c(x), x), {"c": conv()}, ["must return one tensor"]),
     "nothing": (lambda self, x: None, {"c": conv()}, ["must return one tensor"]),
     "branch": (lambda self, x: self.c(x) if x.sum() > 0 else x, {"c": conv()}, ["Made", "control flow"]),
-    "batch norm": (lambda self, x: self.n(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3)}, ["BatchNorm2d", "'n'"]),
-    "transposed": (lambda self, x: self.t(self.c(x)), {"c": conv(), "t": nn.ConvTranspose2d(3, 3, 3)}, ["ConvTr", "'t'"]),
+    "batch norm": (
+        lambda self, x: self.n(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},
+        ["BatchNorm2d", "'n'"]),
+    "transposed": (
+        lambda self, x: self.t(self.c(x)), {"c": conv(), "t": nn.ConvTranspose2d(3, 3, 3)},
+        ["ConvTr", "'t'"]),
     "max pool": (lambda self, x: F.max_pool2d(self.c(x), 2), {"c": conv()}, ["max_pool2d"]),
-    "bilinear": (lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=2, mode="bilinear")}, ["'u'", "Upsample"]),
-    "factor 1.5": (lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=1.5)}, ["'u'", "1.5"]),
-    "to a size": (lambda self, x: F.interpolate(self.c(x), size=8), {"c": conv()}, ["'interpolate'", "scale factor None"]),
+    "bilinear": (
+        lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=2, mode="bilinear")},
+        ["'u'", "Upsample"]),
+    "factor 1.5": (
+        lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=1.5)},
+        ["'u'", "1.5"]),
+    "to a size": (
+        lambda self, x: F.interpolate(self.c(x), size=8), {"c": conv()},
+        ["'interpolate'", "scale factor None"]),
     "no conv": (lambda self, x: self.u(x), {"u": nn.Upsample(scale_factor=2)}, ["Made", "no Conv2d"]),
 }  # fmt: skip
 

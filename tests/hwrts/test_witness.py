@@ -46,12 +46,16 @@ def test_heavy_layer_is_verified(picture):
     quantised = _heavy(64)
     network = quantised.lower()
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {"p": picture(9, 11)}, [TorchWitness(quantised, network)],
-        stimuli=["p", "one column"],
+        network, to_onnx(network).SerializeToString(), {"p": picture(9, 11)},
+        [TorchWitness(quantised, network)], stimuli=["p", "one column"],
     )  # fmt: skip
     wrong = [row.as_json() for row in verdict.rows.values() if row.mismatches]
     # ONNX promises int32 accumulators only where it computes in integers: the float witnesses may differ
-    assert [row for row in wrong if row["witness"].startswith(("numpy", "torch", "onnxruntime fused", "onnxruntime, "))] == []
+    assert [
+        row
+        for row in wrong
+        if row["witness"].startswith(("numpy", "torch", "onnxruntime fused", "onnxruntime, "))
+    ] == []
 
 
 def test_values_off_the_grid_stay_visible(quantise, picture):

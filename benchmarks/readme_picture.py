@@ -1,0 +1,38 @@
+"""The README's picture: an embedded photograph beside its int8 enhancement, at 1:1.
+
+python benchmarks/readme_picture.py runs/first docs/enhanced.png
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from hwrts.data import Photo, load_photo
+from hwrts.engines import onnx_upscaler
+from hwrts.fixed_point import load_network
+from hwrts.runfolder import open_run
+from hwrts.tiles import enhance
+
+TOP, LEFT, HEIGHT, WIDTH = 60, 150, 300, 400
+"""Part of the photograph "coffee": the cup with the grain of the table."""
+
+
+def main() -> None:
+    run, target = open_run(Path(sys.argv[1])), Path(sys.argv[2])
+    stage = run.finished_stage(None)
+    network = load_network(stage.root)
+    original = load_photo(Photo("coffee", None))
+    enhanced = enhance(onnx_upscaler(stage.onnx.read_bytes(), network), original, network.halo)
+    halves = [picture[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH] for picture in (original, enhanced)]
+    picture = Image.fromarray(np.concatenate(halves, axis=1))
+    draw = ImageDraw.Draw(picture)
+    draw.line([(WIDTH, 0), (WIDTH, HEIGHT)], fill="white", width=2)
+    for x, text in ((8, "original"), (WIDTH + 8, f"int8, RTS stage {stage.name}")):
+        draw.text((x, HEIGHT - 18), text, fill="white", stroke_width=2, stroke_fill="black")
+    picture.save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+import math
+
+import numpy as np
+import pytest
+
+from hwrts.export.compare import Row, compare
+from hwrts.fixed_point import PIXEL, Add, Conv, Format, Input, Network, Rounding, run_all
+
+ROW = Row("witness", "single", "c")
+
+
+def _network(rounding: Rounding = Rounding.HALF_EVEN) -> Network:
+    """One pixel-wise layer: accumulator 3x + 1 on a grid two bits finer than its output's."""
+    one = np.ones(1, np.int32)
+    conv = Conv("c", "x", np.full((1, 1, 1, 1), 3, np.int8), 2 * one, one, PIXEL)
+    return Network((Input("x", 1, PIXEL),), (conv, Add("s", ("x", "c"), PIXEL)), rounding)
+
+
+@pytest.fixture
+def case():
+    network = _network()
+    codes = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    return network, run_all(network, codes, "int64")
+
+
+def test_equal_codes_are_counted(case):
+    network, tensors = case
+    row = compare(ROW, network, "a", tensors["c"], tensors["c"].astype(np.float32), tensors)
+    assert (row.compared, row.mismatches, row.largest, row.first) == (6, 0, 0.0, None)
+    row = compare(row, network, "b", tensors["c"], tensors["c"], tensors)
+    assert row.compared == 12
+
+
+def test_the_first_difference_is_explained(case):
+    network, tensors = case
+    expected = tensors["c"]
+    assert expected.ravel().tolist() == [0, 1, 2, 2, 3, 4]  # (3x+1)/4 = .25 1 1.75 2.5 3.25 4: 2.5 is a tie
+    found = expected.copy()
+    found[1, 0, 0] = 3  # what half-up would say
+    found[1, 2, 0] = 9
+    row = compare(ROW, network, "ramp", expected, found, tensors)
+    assert (row.compared, row.mismatches, row.largest) == (6, 2, 5.0)
+    first = row.first
+    assert (first.stimulus, first.index, first.expected, first.found) == ("ramp", (1, 0, 0), 2, 3.0)
+    assert (first.accumulator, first.shift, first.rounding) == (10, 2, "half_even")
+    later = compare(row, network, "noise", expected, expected + np.uint8(1), tensors)
+    assert (later.mismatches, later.largest, later.first) == (8, 5.0, first)  # the first one stays
+
+
+def test_additions_have_no_accumulator(case):
+    network, tensors = case
+    row = compare(Row("w", "single", "s"), network, "a", tensors["s"], tensors["s"] + np.uint8(1), tensors)
+    assert (row.first.accumulator, row.first.shift, row.first.rounding) == (None, None, "half_even")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.5, 1e-9, -1.0])
+def test_anything_but_equality_counts(case, value):
+    network, tensors = case
+    found = tensors["c"].astype(np.float64)
+    found[0, 0, 0] = value
+    row = compare(ROW, network, "a", tensors["c"], found, tensors)
+    assert row.mismatches == 1
+    assert row.largest == (abs(value) if math.isfinite(value) else math.inf)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2, 1), (2, 3, 2), (1, 3, 1), (0, 3, 1)])
+def test_a_wrong_shape_is_wrong_everywhere(case, shape):
+    network, tensors = case
+    row = compare(ROW, network, "a", tensors["c"], np.zeros(shape), tensors)
+    assert (row.compared, row.mismatches) == (6, 6)
+    assert math.isnan(row.first.found)
+
+
+def test_nothing_found_is_wrong_everywhere(case):
+    network, tensors = case
+    assert compare(ROW, network, "a", tensors["c"], None, tensors).mismatches == 6
+
+
+def test_signed_codes_do_not_wrap():
+    zero, one = np.zeros(1, np.int32), np.ones((1, 1, 1, 1), np.int8)
+    network = Network((Input("x", 1, PIXEL),), (Conv("c", "x", one, zero, zero, Format(True, 8, 8)),))
+    low, high = np.full((1, 1, 1), -128, np.int8), np.full((1, 1, 1), 127, np.int8)
+    row = compare(ROW, network, "a", low, high, {"x": np.zeros((1, 1, 1), np.uint8)})
+    assert row.largest == 255
+
+
+def test_rows_are_plain_values(case):
+    network, tensors = case
+    row = compare(ROW, network, "a", tensors["c"], tensors["c"] + np.uint8(1), tensors).as_json()
+    assert row["first"]["index"] == (0, 0, 0)
+    assert type(row["first"]["accumulator"]) is int
+    assert set(row) == {"witness", "mode", "layer", "compared", "mismatches", "largest", "first"}

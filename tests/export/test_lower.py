@@ -1,0 +1,91 @@
+import brevitas.nn as qnn
+import numpy as np
+import pytest
+import torch
+from brevitas.quant import Int8WeightPerChannelFloat
+from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint, Int8WeightPerTensorFixedPoint
+
+import hwrts.export
+from hwrts.export.lower import lower_conv
+from hwrts.fixed_point import PIXEL, Format, HwrtsError
+
+OUT = Format(True, 8, 8)
+
+
+def conv(weight_quant=Int8WeightPerChannelFixedPoint) -> qnn.QuantConv2d:
+    made = qnn.QuantConv2d(1, 2, 1, weight_quant=weight_quant)
+    with torch.no_grad():
+        made.weight.copy_(torch.tensor([0.75, -0.3]).reshape(2, 1, 1, 1))
+        made.bias.copy_(torch.tensor([0.5, -0.25]))
+    return made
+
+
+def test_codes_by_hand():
+    """0.75 fits a range of 1, LSB 2**-7: code 96. -0.3 fits 1/2, LSB 2**-8: code -76.8, so -77."""
+    lowered = lower_conv(conv(), "c", "x", PIXEL, OUT)
+    assert lowered.weight_i8.ravel().tolist() == [96, -77]
+    assert lowered.weight_frac.tolist() == [7, 8]
+    assert lowered.bias_i32.tolist() == [1 << 14, -(1 << 14)]  # 0.5 * 2**(8+7), -0.25 * 2**(8+8)
+    assert (lowered.name, lowered.source, lowered.out, lowered.weight_bits) == ("c", "x", OUT, 8)
+    assert (lowered.weight_i8.dtype, lowered.bias_i32.dtype, lowered.weight_frac.dtype) == (
+        "int8",
+        "int32",
+        "int32",
+    )
+
+
+@pytest.mark.parametrize(("ticks", "code"), [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (0.51, 1)])
+def test_biases_are_rounded_half_to_even(ticks, code):
+    made = conv()
+    with torch.no_grad():
+        made.bias[0] = ticks * 2.0**-15
+    assert lower_conv(made, "c", "x", PIXEL, OUT).bias_i32[0] == code
+
+
+def test_one_scale_for_the_tensor_is_repeated():
+    lowered = lower_conv(conv(Int8WeightPerTensorFixedPoint), "c", "x", PIXEL, OUT)
+    assert lowered.weight_frac.tolist() == [7, 7]
+    assert lowered.weight_i8.ravel().tolist() == [96, -38]
+
+
+def test_scales_that_are_no_power_of_two_are_refused():
+    with pytest.raises(HwrtsError, match="layer 'c': a weight scale is not a power of two"):
+        lower_conv(conv(Int8WeightPerChannelFloat), "c", "x", PIXEL, OUT)
+
+
+@pytest.mark.parametrize("kind", ["weight", "bias"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_values_that_are_not_finite_are_refused(kind, value):
+    made = conv()
+    with torch.no_grad():
+        getattr(made, kind).view(-1)[1] = value
+    with pytest.raises(HwrtsError, match=f"layer 'c': a {kind} is not finite, the training diverged"):
+        lower_conv(made, "c", "x", PIXEL, OUT)
+
+
+@pytest.mark.parametrize(("bias", "fits"), [(65535.0, True), (65536.0, False), (-65536.0, False)])
+def test_biases_beyond_int32_are_refused(bias, fits):
+    made = conv()
+    with torch.no_grad():
+        made.bias[0] = bias  # on a grid of 2**-15 these are 2**31 - 2**15 and 2**31
+    if fits:
+        assert lower_conv(made, "c", "x", PIXEL, OUT).bias_i32[0] == 65535 << 15
+    else:
+        with pytest.raises(HwrtsError, match="layer 'c': a bias code of 2147483648 leaves int32"):
+            lower_conv(made, "c", "x", PIXEL, OUT)
+
+
+def test_the_module_is_left_alone():
+    made = conv()
+    before = made.weight.detach().clone()
+    lowered = lower_conv(made, "c", "x", PIXEL, OUT)
+    with torch.no_grad():
+        made.weight.zero_()
+    assert np.count_nonzero(lowered.weight_i8) == 2
+    assert before.abs().max() > 0
+
+
+def test_the_package_imports_it_when_asked():
+    assert hwrts.export.lower_conv is lower_conv
+    with pytest.raises(AttributeError, match="no attribute 'raise_conv'"):
+        hwrts.export.raise_conv  # noqa: B018 - the access is the test

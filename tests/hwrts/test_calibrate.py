@@ -1,0 +1,79 @@
+import pytest
+import torch
+
+from hwrts.calibrate import calibrate, quantised_nodes, round_keeping_sums
+from hwrts.fixed_point import PIXEL, Format
+from hwrts.graph import Conv, DepthToSpace, Graph, Input, Repeat
+
+
+def _one_conv(gain: float, relu: bool) -> Graph:
+    """x -> a (the picture times a gain) -> y, so that the tensor "a" holds a constructed distribution."""
+    eye = torch.eye(3).reshape(3, 3, 1, 1)
+    zero = torch.zeros(3)
+    first, last = Conv("a", ("x",), eye * gain, zero, relu), Conv("y", ("a",), eye, zero)
+    return Graph((Input("x", 3), first, last))
+
+
+@pytest.mark.parametrize(
+    ("gain", "relu", "bits", "expected"),
+    [
+        (1.0, True, 8, Format(False, 8, 8)),  # 0..255/256 exactly on the pixel grid
+        (4.0, True, 8, Format(False, 8, 6)),  # 0..4 needs two bits more before the point
+        (0.25, True, 8, Format(False, 8, 10)),  # and here two behind it
+        (1.0, True, 4, Format(False, 4, 4)),
+        (-1.0, False, 8, Format(True, 8, 7)),  # -1..0: one bit is the sign
+        (-0.25, False, 8, Format(True, 8, 8)),  # would fit 2**-9, but signed tensors end at the pixel grid
+        (-8.0, False, 5, Format(True, 5, 1)),
+    ],
+)
+def test_calibration_finds_the_format_of_constructed_data(gain, relu, bits, expected):
+    ramp = (torch.arange(256) / 256).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
+    formats = calibrate(_one_conv(gain, relu), [ramp], bits)
+    assert formats == {"x": PIXEL, "a": expected, "y": PIXEL}
+
+
+def test_calibration_gives_up_rare_outliers():
+    x = torch.rand(1, 3, 64, 64)
+    x[0, 0, 0, 0] = 1.2
+    assert calibrate(_one_conv(1.0, True), [x])["a"] == Format(False, 8, 8)
+
+
+@pytest.mark.parametrize("tail", [DepthToSpace("out", ("y",), 2), Repeat("out", ("y",), 2)])
+def test_a_picture_whose_codes_only_move_is_made_on_the_pixel_grid(tail):
+    graph = Graph((Input("x", 3), Conv("y", ("x",), torch.rand(12, 3, 1, 1) * 9, torch.zeros(12)), tail))
+    assert calibrate(graph, [torch.rand(1, 3, 8, 8)]) == {"x": PIXEL, "y": PIXEL}
+    assert [node.name for node in quantised_nodes(graph)] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        ([1.0, 2.0, 3.0], [1, 2, 3]),  # on the grid already
+        ([0.4, 0.4, 0.2], [1, 0, 0]),  # one by one these would be 0 0 0, a sum of 0 instead of 1
+        ([-0.4, -0.4, -0.2], [-1, 0, 0]),
+        ([1.6, 1.6, 1.6], [2, 2, 1]),  # one by one 2 2 2, a sum of 6 instead of 4.8
+        ([0.3, 0.1, 0.0], [0, 0, 0]),  # 0.4 is nearer to 0
+        ([126.8, 127.4, 0.45], [127, 127, 1]),
+    ],
+)
+def test_rounded_kernels_keep_their_sums(kernel, expected):
+    weight = torch.tensor([*kernel, *[0.0] * 6]).reshape(1, 1, 3, 3)
+    for lsb in (1.0, 2.0**-7):
+        found = round_keeping_sums(weight * lsb, torch.tensor([lsb]), 127) / lsb
+        assert sorted(found.flatten()[:3].tolist()) == sorted(expected)
+        assert not found.flatten()[3:].any()
+
+
+def test_random_kernels_keep_their_sums():
+    scale = 2.0 ** torch.randint(-9, -5, (6,)).float()
+    weight = torch.randn(6, 5, 3, 3) * 40 * scale.reshape(-1, 1, 1, 1)
+    codes = round_keeping_sums(weight, scale, 127) / scale.reshape(-1, 1, 1, 1)
+    exact = weight / scale.reshape(-1, 1, 1, 1)
+    inside = exact.abs() <= 126
+    assert torch.equal(codes, codes.round())
+    assert float(codes.abs().max()) <= 127
+    assert float((codes - exact).abs()[inside].max()) <= 1
+    if bool(inside.all()):
+        assert (
+            float((codes - exact).sum(dim=(1, 2, 3)).abs().max()) <= 0.5 + 1e-4
+        )  # float32 sums of 45 numbers

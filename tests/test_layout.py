@@ -1,0 +1,135 @@
+"""What the folders promise each other: import directions, packages, links, and a light start."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# A to-do is written in capitals and followed by its issue: (#12). Put together so that this line is none.
+TODO = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b(?!\s*\(#\d+\))")
+
+
+def imports(path: Path) -> list[tuple[int, str]]:
+    """(level, dotted name) of every import of a file, wherever it stands; level 0 is absolute."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(0, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found += [(node.level, f"{base}.{alias.name}".strip(".")) for alias in node.names]
+    return found
+
+
+def files(folder: str) -> list[Path]:
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found
+    return found
+
+
+def under(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("path", files("fixed_point"), ids=lambda path: path.name)
+def test_fixed_point_needs_numpy_alone(path):
+    for level, name in imports(path):
+        top = name.split(".")[0]
+        assert level == 1 or (level == 0 and (top == "numpy" or top in sys.stdlib_module_names)), (
+            level,
+            name,
+        )
+
+
+@pytest.mark.parametrize("path", files("export"), ids=lambda path: path.name)
+def test_export_knows_fixed_point_and_itself(path):
+    for level, name in imports(path):
+        if level:
+            assert level == 1, name
+        elif under(name, "hwrts"):
+            assert under(name, "hwrts.fixed_point") or under(name, "hwrts.export"), name
+        else:
+            assert name.split(".")[0] not in {"export", "fixed_point", "brevitas"}, name
+
+
+def test_torch_is_needed_to_lower_only():
+    users = {path.name for path in files("export") if any(under(name, "torch") for _, name in imports(path))}
+    assert users == {"lower.py"}
+
+
+def test_data_needs_no_torch():
+    for path in files("hwrts/data"):
+        assert not [name for _, name in imports(path) if under(name, "torch")], path
+
+
+def _pyproject() -> dict[str, object]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+
+
+def test_package_list_equals_the_folders():
+    listed = _pyproject()["packages"]
+    found = {"hwrts.export", "hwrts.fixed_point"}
+    for init in ROOT.glob("hwrts/**/__init__.py"):
+        relative = init.parent.relative_to(ROOT)
+        if not any((ROOT / part).is_symlink() for part in (relative, *relative.parents)):
+            found.add(".".join(relative.parts))
+    for top in ("export", "fixed_point"):
+        found |= {
+            ".".join(("hwrts", *p.parent.relative_to(ROOT).parts)) for p in (ROOT / top).rglob("__init__.py")
+        }
+    assert set(listed) == found
+    assert len(listed) == len(set(listed))
+    assert _pyproject()["package-dir"] == {
+        "hwrts": "hwrts", "hwrts.export": "export", "hwrts.fixed_point": "fixed_point",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["export", "fixed_point"])
+def test_links_are_there_and_relative(name):
+    link = ROOT / "hwrts" / name
+    assert link.is_symlink()
+    assert str(link.readlink()) == f"../{name}"
+    assert (link / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("module", ["hwrts", "hwrts.fixed_point", "hwrts.errors", "hwrts.data"])
+def test_importing_it_loads_no_torch(module):
+    heavy = "{'torch', 'onnx', 'onnxruntime', 'brevitas', 'matplotlib', 'skimage'}"
+    code = f"import sys; import {module}; sys.exit(repr(sorted({heavy} & set(sys.modules)) or ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stderr.strip() == "''", done.stderr
+
+
+def test_every_todo_has_an_issue():
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    seen, found = 0, []
+    for name in filter(None, listing.stdout.decode().split("\0")):
+        path = ROOT / name
+        if path.is_symlink() or not path.is_file():
+            continue
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue  # no text
+        seen += 1
+        found += [f"{name}:{i}: {line.strip()}" for i, line in enumerate(lines, 1) if TODO.search(line)]
+    assert seen > 30
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("line", "caught"),
+    [
+        ("# TO" "DO: later", True), ("# FIX" "ME", True), ("todo list", False),
+        ("# TO" "DO (#12): later", False), ("# TO" "DO(#3)", False),
+    ],
+)  # fmt: skip
+def test_todo_pattern(line, caught):
+    assert bool(TODO.search(line)) == caught
