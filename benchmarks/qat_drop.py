@@ -61,7 +61,7 @@ def _print_sqnr(session, stage, model) -> None:
     top, left = original.shape[0] // 2 - 128, original.shape[1] // 2 - 128
     x = to_values(np.array(original[top : top + 256, left : left + 256])[None])
     graph = deploy_form(trace(model))
-    weights = {name: conv for name, conv in quantised.convs.items()}
+    weights = dict(quantised.convs.items())
     for node in graph.nodes:
         if node.name in weights:  # the float network that QAT ended with, before its rounding
             node.weight.copy_(weights[node.name].weight.detach())

@@ -1,8 +1,6 @@
 """Weights and training state on disk: safetensors (no pickle), written whole or not at all."""
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from hwrts.atomic import write_atomic
 from hwrts.errors import RunFolderError
 from hwrts.fit import Training
-
-
-def write_atomic(path: Path, payload: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk, and rename it.
-
-    Raises:
-        RunFolderError: The folder cannot be written or the disk is full; an older file stays as it was.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(payload)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the message below is what matters
-            temporary.unlink(missing_ok=True)
-        raise RunFolderError(
-            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
-        ) from error
 
 
 def save_weights(path: Path, model: nn.Module, notes: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from hwrts.atomic import atomic_file
 from hwrts.checkpoint import load_training, load_weights, preserve_layout, save_training, save_weights
 from hwrts.config import QatConfig, RunConfig
 from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
@@ -247,7 +248,7 @@ def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:
 
 
 def _psnr(loss: float) -> float:
-    return -10 * float(np.log10(max(loss, 1e-12)))
+    return 10 * float(np.log10((255 / 256) ** 2 / max(loss, 1e-12)))  # a value of 1 is code 256
 
 
 def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:
@@ -286,9 +287,8 @@ def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
             max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False)
         )
         crops[val.names[i]] = np.array(picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]])
-    temporary = run.inputs.with_name("verify_inputs.tmp.npz")
-    np.savez(temporary, **crops)
-    temporary.replace(run.inputs)
+    with atomic_file(run.inputs) as file:
+        np.savez(file, **crops)
 
 
 class _Clock:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from hwrts import __version__
+from hwrts.atomic import write_atomic
 from hwrts.calibrate import calibrate
-from hwrts.checkpoint import load_weights, save_weights, write_atomic
+from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, RunConfig
 from hwrts.deploy import deploy_form
 from hwrts.device import cpu_flags, cpu_name

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwrts.checkpoint import write_atomic
+from hwrts.atomic import write_atomic
 from hwrts.config import RunConfig, dump_toml, load_config
 from hwrts.errors import RunFolderError
 
@@ -71,10 +71,10 @@ class RunFolder:
         return StageFolder(folder)
 
     def stages(self) -> tuple[StageFolder, ...]:
-        """The finished stages and variants (a verdict is there), in order."""
+        """The finished stages and variants (verdict and measures are there), in order."""
         found = [StageFolder(path) for path in self.root.glob("stage*") if _STAGE.fullmatch(path.name)]
         ordered = sorted(found, key=lambda stage: (stage.number, stage.name))
-        return tuple(stage for stage in ordered if stage.verify.is_file())
+        return tuple(stage for stage in ordered if stage.verify.is_file() and stage.metrics.is_file())
 
     def finished_stage(self, name: str | None) -> StageFolder:
         """A finished stage by name, or the one that the run kept.
@@ -138,9 +138,9 @@ class RunFolder:
         for line in path.read_text().splitlines() if path.is_file() else []:
             try:
                 entry = json.loads(line)
-            except ValueError:
+                latest[entry["stage"], entry["phase"], entry["step"]] = entry
+            except (ValueError, KeyError, TypeError):
                 continue  # a line that a kill cut short
-            latest[entry["stage"], entry["phase"], entry["step"]] = entry
         yield from latest.values()
 
 

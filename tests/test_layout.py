@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # A to-do is written in capitals and followed by its issue: (#12). Put together so that this line is none.
-TODO = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b(?!\s*\(#\d+\))")
+OPEN = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b(?!\s*\(#\d+\))")
 
 
 def imports(path: Path) -> list[tuple[int, str]]:
@@ -119,7 +119,7 @@ def test_every_todo_has_an_issue():
         except UnicodeDecodeError:
             continue  # no text
         seen += 1
-        found += [f"{name}:{i}: {line.strip()}" for i, line in enumerate(lines, 1) if TODO.search(line)]
+        found += [f"{name}:{i}: {line.strip()}" for i, line in enumerate(lines, 1) if OPEN.search(line)]
     assert seen > 30
     assert found == []
 
@@ -132,4 +132,4 @@ def test_every_todo_has_an_issue():
     ],
 )  # fmt: skip
 def test_todo_pattern(line, caught):
-    assert bool(TODO.search(line)) == caught
+    assert bool(OPEN.search(line)) == caught

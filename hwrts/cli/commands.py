@@ -35,6 +35,7 @@ def verify(
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     from hwrts.errors import RunFolderError
     from hwrts.quantise import verify_stage
+    from hwrts.report import write_report
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
@@ -44,6 +45,8 @@ def verify(
     verdicts = {}
     for each in stages:
         verdicts[each.name] = verify_stage(folder, each, layers=layer or None, stimuli=stimulus or None)
+    if layer is None and stimulus is None:
+        write_report(folder)
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:
         print_json(
@@ -81,7 +84,7 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
                 f"expected {first['expected']}, found {first['found']:g}; "
                 f"accumulator {first['accumulator']}, shift {first['shift']}, rounding {first['rounding']}\n"
                 f"  reproduce: hwrts verify {run} --stage {stage} --layer {row['layer']} "
-                f"--stimulus {first['stimulus']!r}"
+                + (f"--stimulus {first['stimulus']!r}" if first["stimulus"] in verdict["stimuli"] else "")
             )
             break
     for problem in verdict["problems"]:
@@ -89,10 +92,10 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
     caught = sum(control["caught"] for control in verdict["controls"])
     print_line(f"  negative controls caught: {caught} of {len(verdict['controls'])}")
     if verdict["default_session_mismatches"]:
+        cpu = "this CPU" if verdict["cpu"]["vnni"] else "this CPU (no VNNI)"
         print_line(
-            f"  note: this CPU has no VNNI; a session without session.x64quantprecision=1 returns "
-            f"{verdict['default_session_mismatches']:,} wrong codes here; "
-            "quantise with --weight-bits 7 to be safe on any CPU"
+            f"  note: on {cpu} a session without session.x64quantprecision=1 returns "
+            f"{verdict['default_session_mismatches']:,} wrong codes; --weight-bits 7 is safe on any CPU"
         )
 
 

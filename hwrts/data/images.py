@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from hwrts.data._atomic import atomic_file
+from hwrts.atomic import atomic_file
 from hwrts.errors import DataError
 
 _log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data._atomic import atomic_file, check_free_space
+from hwrts.atomic import atomic_file, check_free_space
 from hwrts.data.dataset import Photo, load_photo
 from hwrts.data.degrade import Kernel, degrade
 from hwrts.data.images import image_size

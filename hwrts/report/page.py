@@ -4,10 +4,9 @@ from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from hwrts import __version__
-from hwrts.checkpoint import write_atomic
+from hwrts.atomic import write_atomic
 from hwrts.errors import HwrtsError
 from hwrts.report.comparison import comparison
 from hwrts.report.crops import AMPLIFICATION, PhotoCrops, photo_crops
@@ -48,7 +47,7 @@ def write_report(run: RunFolder) -> Path:
         rows=stage_rows(stages, kept),
         phases=PHASES,
         images=kept.measures.get("images"),
-        plots=[{"title": plot.title, "svg": Markup(plot.svg)} for plot in _plots(run, stages)],
+        plots=_plots(run, stages),
         kept=kept.name,
         kept_word="latest" if best is None else "kept",  # an unfinished run has not chosen yet
         photographs=photographs,

@@ -213,7 +213,8 @@ def test_help_is_light_and_names_every_command():
     script = (
         "import sys\nsys.argv = ['hwrts', '--help']\nfrom hwrts.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'onnx', 'onnxruntime', 'pydantic', 'PIL'} & set(sys.modules)\nassert not heavy, heavy\n"
+        "heavy = {'torch', 'onnx', 'onnxruntime', 'pydantic', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
     )
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import hwrts.data._atomic as atomic
+import hwrts.atomic as atomic
 from hwrts.data import list_images, read_image, write_image
 from hwrts.data.images import image_size
 from hwrts.errors import DataError

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from PIL import Image
 
-import hwrts.data._atomic as atomic
+import hwrts.atomic as atomic
 from hwrts.data import (
     Photo,
     PhotoStore,

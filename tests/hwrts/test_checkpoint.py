@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from hwrts.atomic import write_atomic
 from hwrts.calibrate import calibrate
 from hwrts.checkpoint import (
     load_training,
@@ -13,7 +14,6 @@ from hwrts.checkpoint import (
     preserve_layout,
     save_training,
     save_weights,
-    write_atomic,
 )
 from hwrts.deploy import deploy_form
 from hwrts.errors import RunFolderError

@@ -31,6 +31,30 @@ def test_a_halo_too_small_shows(quantise, picture, monkeypatch):
     assert (found != expected).any()
 
 
+def _far_reaching(reach: int):
+    """A x2 function whose every output depends strongly on each input pixel within ``reach``."""
+
+    def function(part: np.ndarray) -> np.ndarray:
+        padded = np.pad(part.astype(np.int64), ((reach, reach), (reach, reach), (0, 0)))
+        total = np.zeros(part.shape, np.int64)
+        for dy in range(2 * reach + 1):
+            for dx in range(2 * reach + 1):
+                shifted = padded[dy : dy + part.shape[0], dx : dx + part.shape[1]]
+                total += (37 * dy + 11 * dx + 1) * shifted
+        return (total % 256).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+
+    return function
+
+
+@pytest.mark.parametrize("reach", [0, 1, 4])
+def test_halos_are_wide_enough_for_any_function(picture, monkeypatch, reach):
+    function, pixels = _far_reaching(reach), picture(41, 37)
+    x2, same = function(pixels), to_codes(downscale_by_2(function(pixels), "lanczos"))
+    monkeypatch.setattr(hwrts.tiles, "TILE", 10)
+    np.testing.assert_array_equal(upscale(function, pixels, reach), x2)
+    np.testing.assert_array_equal(enhance(function, pixels, reach), same)
+
+
 def test_tiles_bound_what_the_network_sees(monkeypatch, picture):
     monkeypatch.setattr(hwrts.tiles, "TILE", 16)
     seen = []

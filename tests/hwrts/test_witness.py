@@ -42,6 +42,24 @@ def test_layers_beyond_the_float32_proof_run_in_float64(channels, dtype, picture
             np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
+def test_float64_is_needed_and_enough(picture):
+    """Two halves that cancel: partial sums of 2**25 on the way to an accumulator of exactly the bias, 33.
+
+    float32 drops the low bits of such partial sums, and the output grid is the accumulator's own.
+    """
+    half = torch.rand(128, 3, 1, 1) + 0.5
+    wide = Conv("wide", ("x",), torch.cat([half, half]), torch.zeros(256), relu=True)
+    sign = torch.cat([torch.ones(128), -torch.ones(128)]).reshape(1, 256, 1, 1)
+    weight = (sign * (127 / 128)).expand(3, 256, 3, 3)
+    heavy = Conv("heavy", ("wide",), weight, torch.full((3,), 33 * 2.0**-15))
+    graph = Graph((Input("x", 3), wide, heavy))
+    formats = {"x": PIXEL, "wide": Format(False, 8, 8), "heavy": Format(True, 8, 15)}
+    quantised = QuantNetwork(graph, formats).eval()
+    witness = TorchWitness(quantised, quantised.lower())
+    for codes in (picture(9, 11), np.full((5, 5, 3), 255, np.uint8)):
+        assert set(witness.entire(codes)["heavy"].ravel().tolist()) == {33.0}
+
+
 def test_heavy_layer_is_verified(picture):
     quantised = _heavy(64)
     network = quantised.lower()

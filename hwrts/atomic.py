@@ -2,13 +2,14 @@
 
 import contextlib
 import errno
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hwrts.errors import DataError
+from hwrts.errors import DataError, RunFolderError
 
 
 @contextlib.contextmanager
@@ -31,12 +32,27 @@ def atomic_file(path: Path, *, needed_bytes: int | None = None) -> Iterator[Bina
     try:
         with temporary.open("xb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut leaves the new name with no content
         temporary.replace(path)
     except OSError as error:
         raise DataError(_reason(path, error, needed_bytes)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, payload: bytes) -> None:
+    """Write a file of a run, whole or not at all.
+
+    Raises:
+        RunFolderError: As :func:`atomic_file`.
+    """
+    try:
+        with atomic_file(path, needed_bytes=len(payload)) as file:
+            file.write(payload)
+    except DataError as error:
+        raise RunFolderError(str(error)) from error
 
 
 def check_free_space(folder: Path, needed_bytes: int) -> None:
