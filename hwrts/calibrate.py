@@ -5,13 +5,13 @@ longer add up: flat areas shift by up to a code. On photographs (Residual-1, 32 
 lowers the error of the x2 picture from 1.54 to 1.06 codes rms, before any fine-tuning.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, run_graph
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, apply_node, run_graph
 
 # Letters of the shape comments: O output channels, I input channels, K kernel size.
 
@@ -26,8 +26,9 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
     """Choose the format of every quantised tensor.
 
     The power of two with the smallest squared error wins. Input and output are on the pixel grid, and no
-    signed tensor gets a finer one: they are corrections of the picture, and range is worth more to them than
-    a bit that is rounded away.
+    signed tensor gets a finer one: they are corrections of the picture. For a signed tensor that is coarser,
+    the next finer grid is taken if it gives the smaller error of the output picture: what saturates in the
+    residual is partly clipped, or filtered away, behind it.
 
     Args:
         graph: The deploy form, with trained float weights.
@@ -47,12 +48,20 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
         for name in inner
     }
     errors = {name: torch.zeros(len(candidates[name]), dtype=torch.float64) for name in inner}
-    for picture in batches:
+    pictures = list(batches)
+    for picture in pictures:
         values = run_graph(graph, picture)
         for name in inner:
             for i, out in enumerate(candidates[name]):
                 errors[name][i] += _squared_error(values[name], out)
     chosen = {name: candidates[name][int(errors[name].argmin())] for name in inner}
+    for name, out in chosen.items():
+        if name not in unsigned and out.frac < PIXEL.frac:
+            finer = Format(out.signed, out.bits, out.frac + 1)
+            coarse_error, fine_error = (
+                _picture_error(graph, pictures[:2], name, each) for each in (out, finer)
+            )
+            chosen[name] = finer if fine_error < coarse_error else out
     return {graph.input.name: PIXEL, **chosen, output: PIXEL}
 
 
@@ -86,6 +95,25 @@ def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:
     return (codes * scale.reshape(-1, 1, 1, 1)).to(weight.dtype)
 
 
+def _picture_error(graph: Graph, pictures: Sequence[Tensor], name: str, out: Format) -> float:
+    """Squared error of the clipped output when the tensor ``name`` alone is quantised."""
+    total = 0.0
+    for picture in pictures:
+        values = run_graph(graph, picture)
+        exact = values[graph.output].clamp(0, 1)
+        values[name] = _fake_quantise(values[name], out)
+        changed = {name}
+        for node in graph.nodes[1:]:
+            if changed & set(node.sources):
+                values[node.name] = apply_node(node, [values[source] for source in node.sources])
+                changed.add(node.name)
+        total += float((values[graph.output].clamp(0, 1) - exact).square().sum(dtype=torch.float64))
+    return total
+
+
+def _fake_quantise(x: Tensor, out: Format) -> Tensor:
+    return (x * 2.0**out.frac).round_().clamp_(out.min, out.max).mul_(2.0**-out.frac)
+
+
 def _squared_error(x: Tensor, out: Format) -> float:
-    codes = (x * 2.0**out.frac).round_().clamp_(out.min, out.max)
-    return float((codes.mul_(2.0**-out.frac) - x).square_().sum(dtype=torch.float64))
+    return float((_fake_quantise(x, out) - x).square_().sum(dtype=torch.float64))

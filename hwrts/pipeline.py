@@ -23,7 +23,8 @@ from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
-from hwrts.precision import MixedPrecision
+from hwrts.graph import last_convs
+from hwrts.precision import MixedPrecision, picture_modules
 from hwrts.progress import Progress
 from hwrts.quantise import (
     build_float,
@@ -149,7 +150,9 @@ def quantise_stage(
             batches = session.batches(number, target_kind(number - 1))
             quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
             quantised = quantised.to(session.device.name)
-            _train(session, stage, "qat", Training.start(quantised), quantised, batches, qat_schedule(qat))
+            slow = {f"convs.{name}" for name in last_convs(quantised.graph)}
+            training = Training.start(quantised, slow, session.config.rts.tail_rate)
+            _train(session, stage, "qat", training, quantised, batches, qat_schedule(qat))
             save_quantised(stage, quantised)
     with clock("export"):
         network = export_stage(
@@ -201,7 +204,8 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
         model.load_state_dict(load_weights(session.run.stage(number - 1).float_weights)[0])
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
-    _train(session, stage, "float", Training.start(model), _forward(session, model), batches, schedule)
+    training = Training.start(model, picture_modules(model), session.config.rts.tail_rate)
+    _train(session, stage, "float", training, _forward(session, model), batches, schedule)
     save_weights(stage.float_weights, model, {"stage": number})
 
 

@@ -1,10 +1,28 @@
-"""Mixed precision that keeps the picture exact: bfloat16 inside, float32 from the image residual on."""
+"""The two sides of a network: hidden layers, and what carries the picture (from the image residual on)."""
 
 import operator
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+
+
+def picture_modules(module: nn.Module) -> frozenset[str]:
+    """Paths of the sub-modules behind the image residual: conv_ext in Residual-N."""
+    side = _picture_side(fx.symbolic_trace(module).graph)
+    return frozenset(str(node.target) for node in side if node.op == "call_module")
+
+
+def _picture_side(graph: fx.Graph) -> set[fx.Node]:
+    """The nodes that depend on an addition with the input picture: what they carry is a picture."""
+    pictures = {node for node in graph.nodes if node.op == "placeholder"}
+    side: set[fx.Node] = set()
+    for node in graph.nodes:
+        reads = set(node.all_input_nodes)
+        adds_picture = node.target in (operator.add, torch.add, "add") and bool(reads & pictures)
+        if adds_picture or reads & side:
+            side.add(node)
+    return side
 
 
 class MixedPrecision(fx.Interpreter):
@@ -21,13 +39,7 @@ class MixedPrecision(fx.Interpreter):
     def __init__(self, module: nn.Module) -> None:
         traced = fx.symbolic_trace(module)
         super().__init__(traced)
-        pictures = {node for node in traced.graph.nodes if node.op == "placeholder"}
-        self._exact: set[fx.Node] = set()
-        for node in traced.graph.nodes:
-            reads = set(node.all_input_nodes)
-            adds_picture = node.target in (operator.add, torch.add, "add") and bool(reads & pictures)
-            if adds_picture or reads & self._exact:
-                self._exact.add(node)
+        self._exact = _picture_side(traced.graph)
 
     def run_node(self, n: fx.Node) -> Any:
         """One node of the network, in the precision of its side."""

@@ -42,22 +42,26 @@ def test_layers_beyond_the_float32_proof_run_in_float64(channels, dtype, picture
             np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
-def test_float64_is_needed_and_enough(picture):
-    """Two halves that cancel: partial sums of 2**25 on the way to an accumulator of exactly the bias, 33.
+def test_float64_is_needed_and_enough():
+    """Sums of 2**26 that the bias brings back to a few units, on an output grid as fine as the accumulator's.
 
-    float32 drops the low bits of such partial sums, and the output grid is the accumulator's own.
+    Whatever the order of summation, float32 has dropped the low bits by then; the control below shows it.
     """
-    half = torch.rand(128, 3, 1, 1) + 0.5
-    wide = Conv("wide", ("x",), torch.cat([half, half]), torch.zeros(256), relu=True)
-    sign = torch.cat([torch.ones(128), -torch.ones(128)]).reshape(1, 256, 1, 1)
-    weight = (sign * (127 / 128)).expand(3, 256, 3, 3)
-    heavy = Conv("heavy", ("wide",), weight, torch.full((3,), 33 * 2.0**-15))
-    graph = Graph((Input("x", 3), wide, heavy))
+    wide = Conv("wide", ("x",), torch.ones(256, 3, 1, 1), torch.zeros(256), relu=True)  # 255 throughout
+    heavy = Conv("heavy", ("wide",), 1 - 0.3 * torch.rand(16, 256, 3, 3), torch.zeros(16))
     formats = {"x": PIXEL, "wide": Format(False, 8, 8), "heavy": Format(True, 8, 15)}
-    quantised = QuantNetwork(graph, formats).eval()
-    witness = TorchWitness(quantised, quantised.lower())
-    for codes in (picture(9, 11), np.full((5, 5, 3), 255, np.uint8)):
-        assert set(witness.entire(codes)["heavy"].ravel().tolist()) == {33.0}
+    quantised = QuantNetwork(Graph((Input("x", 3), wide, heavy)), formats).eval()
+    sums = quantised.lower().layer("heavy").weight_i8.sum(axis=(1, 2, 3), dtype=np.int64) * 255
+    with torch.no_grad():
+        quantised.convs["heavy"].bias.copy_(torch.from_numpy(-sums * 2.0**-15))
+    network = quantised.lower()
+    white = np.full((5, 5, 3), 255, np.uint8)
+    expected = run_all(network, white, "int64")["heavy"]
+    assert np.abs(expected[2, 2]).max() <= 4  # what float32 could not hold of the bias
+    witness = TorchWitness(quantised, network)
+    np.testing.assert_array_equal(witness.entire(white)["heavy"], expected)
+    witness._dtype, witness._module = torch.float32, quantised.float()
+    assert (witness.entire(white)["heavy"][2, 2] != expected[2, 2]).any()
 
 
 def test_heavy_layer_is_verified(picture):
