@@ -114,7 +114,9 @@ class QatConfig(_Section):
     """Quantisation-aware training of each stage."""
 
     steps: int = Field(300, ge=0, description="fine-tuning steps after calibration; 0 calibrates only")
-    learning_rate: float = Field(5e-4, gt=0, description="peak Adam rate")
+    learning_rate: float = Field(
+        1e-4, gt=0, description="peak Adam rate; more would train the effect on, beyond the float network's"
+    )
     weight_bits: int = Field(
         8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI"
     )
