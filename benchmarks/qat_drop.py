@@ -22,7 +22,6 @@ from hwrts.fit import Training, fit
 from hwrts.fixed_point import load_network
 from hwrts.graph import run_graph
 from hwrts.pipeline import open_session
-from hwrts.precision import picture_modules
 from hwrts.quantise import build_float, load_quantised, qat_schedule
 from hwrts.rts import float_upscaler, target_kind, to_values
 from hwrts.runfolder import open_run
@@ -44,8 +43,14 @@ def main() -> None:
     schedule = qat_schedule(session.config.qat)
     batches = session.batches(arguments.stage, target_kind(arguments.stage - 1))
     with progress.task("training the float network on", schedule.steps) as advance:
-        training = Training.start(model, picture_modules(model), session.config.rts.tail_rate)
-        fit(training, model, batches, schedule, lambda done, loss: advance(done, ""))
+        fit(
+            Training.start(model),
+            model,
+            batches,
+            schedule,
+            lambda done, loss: advance(done, ""),
+            model.keep_unit_gain,
+        )
     network = load_network(stage.root)
     measures = evaluate_stage(
         session.val, arguments.stage, float_upscaler(model, model, "cpu"),

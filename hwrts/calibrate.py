@@ -6,12 +6,16 @@ lowers the error of the x2 picture from 1.54 to 1.06 codes rms, before any fine-
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, apply_node, run_graph
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, run_graph
+
+SATURATION = 2e-3
+"""Share of a signed tensor's values that may saturate for the sake of a finer grid."""
 
 # Letters of the shape comments: O output channels, I input channels, K kernel size.
 
@@ -26,9 +30,10 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
     """Choose the format of every quantised tensor.
 
     The power of two with the smallest squared error wins. Input and output are on the pixel grid, and no
-    signed tensor gets a finer one: they are corrections of the picture. For a signed tensor that is coarser,
-    the next finer grid is taken if it gives the smaller error of the output picture: what saturates in the
-    residual is partly clipped, or filtered away, behind it.
+    signed tensor gets a finer one: they are corrections of the picture. A coarser one gives way to the next
+    finer grid if that saturates almost nothing: an LSB of two codes in the residual is seen in flat areas
+    all over the picture, a clipped overshoot is not (measured: drop of x2 PSNR 0.032 dB against 0.050, and
+    the image difference 5 % above the float network's against 10 %).
 
     Args:
         graph: The deploy form, with trained float weights.
@@ -56,12 +61,13 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
                 errors[name][i] += _squared_error(values[name], out)
     chosen = {name: candidates[name][int(errors[name].argmin())] for name in inner}
     for name, out in chosen.items():
-        if name not in unsigned and out.frac < PIXEL.frac:
-            finer = Format(out.signed, out.bits, out.frac + 1)
-            coarse_error, fine_error = (
-                _picture_error(graph, pictures[:2], name, each) for each in (out, finer)
-            )
-            chosen[name] = finer if fine_error < coarse_error else out
+        finer = replace(out, frac=out.frac + 1)
+        if (
+            out.signed
+            and out.frac < PIXEL.frac
+            and _saturated_share(graph, pictures, name, finer) < SATURATION
+        ):
+            chosen[name] = finer
     return {graph.input.name: PIXEL, **chosen, output: PIXEL}
 
 
@@ -95,20 +101,13 @@ def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:
     return (codes * scale.reshape(-1, 1, 1, 1)).to(weight.dtype)
 
 
-def _picture_error(graph: Graph, pictures: Sequence[Tensor], name: str, out: Format) -> float:
-    """Squared error of the clipped output when the tensor ``name`` alone is quantised."""
-    total = 0.0
+def _saturated_share(graph: Graph, pictures: Sequence[Tensor], name: str, out: Format) -> float:
+    count = saturated = 0
     for picture in pictures:
-        values = run_graph(graph, picture)
-        exact = values[graph.output].clamp(0, 1)
-        values[name] = _fake_quantise(values[name], out)
-        changed = {name}
-        for node in graph.nodes[1:]:
-            if changed & set(node.sources):
-                values[node.name] = apply_node(node, [values[source] for source in node.sources])
-                changed.add(node.name)
-        total += float((values[graph.output].clamp(0, 1) - exact).square().sum(dtype=torch.float64))
-    return total
+        codes = (run_graph(graph, picture)[name] * 2.0**out.frac).round_()
+        count += codes.numel()
+        saturated += int(((codes > out.max) | (codes < out.min)).sum())
+    return saturated / count
 
 
 def _fake_quantise(x: Tensor, out: Format) -> Tensor:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -75,6 +75,9 @@ def load_training(path: Path, training: Training) -> None:
     training.step = int(notes["step"])
 
 
-def preserve_layout(model: nn.Module) -> nn.Module:
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def preserve_layout(model: Module) -> Module:
     """Channels-last parameters: 1.2 to 1.5 times faster convolutions on CPU, equal values."""
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

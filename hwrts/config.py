@@ -92,12 +92,9 @@ class RtsConfig(_Section):
     learning_rate: float = Field(
         1e-3, gt=0, description="peak Adam rate of later stages; the paper's, for all stages"
     )
-    tail_rate: float = Field(
-        0.1,
-        gt=0,
-        le=1,
-        description="share of the rate behind the image residual: gain drifts there that the residual "
-        "undoes, which wastes its 8 bits; the paper's is 1",
+    unit_gain: bool = Field(
+        True,
+        description="keep the gain of conv_ext at 1, so that 8 bits suffice for the residual; the paper: no",
     )
     schedule: Literal["one-cycle", "constant"] = Field(
         "one-cycle", description="rate over the steps of a stage; the paper's is constant"

@@ -78,6 +78,7 @@ def fit(
     batches: Batches,
     schedule: Schedule,
     after_step: Callable[[int, float], None],
+    constrain: Callable[[], None] | None = None,
 ) -> None:
     """Minimise the mean squared error from the training's step to the schedule's end.
 
@@ -87,6 +88,7 @@ def fit(
         batches: Step to batch.
         schedule: Learning rates and length.
         after_step: Called with the number of steps done and the loss; it may save a checkpoint.
+        constrain: Called after each update, to bring the weights back to where they may be.
 
     Raises:
         HwrtsError: The loss is not finite.
@@ -100,6 +102,8 @@ def fit(
         loss = F.mse_loss(forward(x).float(), target)
         loss.backward()  # type: ignore[no-untyped-call]
         training.optimizer.step()
+        if constrain is not None:
+            constrain()
         training.step += 1
         value = float(loss.detach())
         if not math.isfinite(value):

@@ -24,7 +24,8 @@ from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.graph import last_convs
-from hwrts.precision import MixedPrecision, picture_modules
+from hwrts.networks import Residual
+from hwrts.precision import MixedPrecision
 from hwrts.progress import Progress
 from hwrts.quantise import (
     build_float,
@@ -41,6 +42,10 @@ from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write
 
 CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
+
+QAT_TAIL_SHARE = 0.1
+"""Share of the QAT rate for the last convolutions. The anchor form has two where the float network has one: at
+the full rate that freedom is trained on, and the int8 network enhances more than the float one."""
 
 VERIFY_CROP = (127, 129)
 """Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
@@ -151,7 +156,7 @@ def quantise_stage(
             quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
             quantised = quantised.to(session.device.name)
             slow = {f"convs.{name}" for name in last_convs(quantised.graph)}
-            training = Training.start(quantised, slow, session.config.rts.tail_rate)
+            training = Training.start(quantised, slow, QAT_TAIL_SHARE)
             _train(session, stage, "qat", training, quantised, batches, qat_schedule(qat))
             save_quantised(stage, quantised)
     with clock("export"):
@@ -194,7 +199,7 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     return bool(read_json(stage.verify)["passed"])
 
 
-def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
+def train_float(session: Session, stage: StageFolder, model: Residual) -> None:
     """Phase A: train on from the stage before, or load the finished weights."""
     number = stage.number
     if stage.float_weights.is_file():
@@ -204,8 +209,9 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
         model.load_state_dict(load_weights(session.run.stage(number - 1).float_weights)[0])
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
-    training = Training.start(model, picture_modules(model), session.config.rts.tail_rate)
-    _train(session, stage, "float", training, _forward(session, model), batches, schedule)
+    constrain = model.keep_unit_gain if session.config.rts.unit_gain else None
+    forward = _forward(session, model)
+    _train(session, stage, "float", Training.start(model), forward, batches, schedule, constrain)
     save_weights(stage.float_weights, model, {"stage": number})
 
 
@@ -220,6 +226,7 @@ def stage_changes(run: RunFolder, count: int) -> list[float]:
 def _train(
     session: Session, stage: StageFolder, phase: str, training: Training,
     forward: Callable[[Tensor], Tensor], batches: Batches, schedule: Schedule,
+    constrain: Callable[[], None] | None = None,
 ) -> None:  # fmt: skip
     run, mine = session.run, {"stage": stage.name, "phase": phase}
     if run.state.is_file():
@@ -244,7 +251,7 @@ def _train(
                 save_training(run.state, training, mine)
                 saved = time.monotonic()
 
-        fit(training, forward, batches, schedule, after_step)
+        fit(training, forward, batches, schedule, after_step, constrain)
 
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:

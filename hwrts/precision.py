@@ -7,12 +7,6 @@ import torch
 from torch import Tensor, fx, nn
 
 
-def picture_modules(module: nn.Module) -> frozenset[str]:
-    """Paths of the sub-modules behind the image residual: conv_ext in Residual-N."""
-    side = _picture_side(fx.symbolic_trace(module).graph)
-    return frozenset(str(node.target) for node in side if node.op == "call_module")
-
-
 def _picture_side(graph: fx.Graph) -> set[fx.Node]:
     """The nodes that depend on an addition with the input picture: what they carry is a picture."""
     pictures = {node for node in graph.nodes if node.op == "placeholder"}

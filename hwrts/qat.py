@@ -118,7 +118,7 @@ def _quant_conv(node: Conv, bits: int) -> nn.Module:
         conv.weight.copy_(node.weight)
         conv.bias.copy_(node.bias)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
-        conv.weight.copy_(round_keeping_sums(node.weight, scale, (1 << (bits - 1)) - 1))
+        conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, (1 << (bits - 1)) - 1))
     return conv  # type: ignore[no-any-return]
 
 

@@ -35,7 +35,7 @@ CALIBRATION_BATCHES = 8
 """Batches that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
 
 
-def build_float(config: RunConfig) -> nn.Module:
+def build_float(config: RunConfig) -> Residual:
     """The float network of a run, initialised."""
     return Residual(config.network.blocks, config.network.channels)
 

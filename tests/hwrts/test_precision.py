@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hwrts.networks import Residual
-from hwrts.precision import MixedPrecision, picture_modules
+from hwrts.precision import MixedPrecision
 
 
 @pytest.fixture
@@ -60,7 +60,3 @@ def test_trained_weights_are_seen(network):
     with torch.no_grad():
         network.conv_ext.bias.add_(1)
     torch.testing.assert_close(mixed.run(x), before + 1, rtol=0, atol=1e-6)  # one float32 addition
-
-
-def test_picture_modules_are_those_behind_the_image_residual():
-    assert picture_modules(Residual(1, 4)) == {"conv_ext", "shuffle"}

@@ -50,3 +50,17 @@ def test_gradient_reaches_every_parameter():
     network(torch.rand(1, 3, 8, 8)).square().mean().backward()
     dead = [name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()]
     assert dead == []
+
+
+def test_unit_gain_moves_kernel_sums_and_nothing_else():
+    torch.manual_seed(5)
+    network = Residual(1, 4).double()
+    with torch.no_grad():
+        network.conv_ext.weight.add_(torch.randn_like(network.conv_ext.weight))
+    before = network.conv_ext.weight.detach().clone()
+    network.keep_unit_gain()
+    after = network.conv_ext.weight.detach()
+    own = torch.eye(3, dtype=torch.float64).repeat_interleave(4, dim=0)
+    assert torch.allclose(after.sum((2, 3)), own, atol=1e-12)  # nine sums of doubles near 1
+    moved = after - before
+    assert torch.allclose(moved, moved[:, :, :1, :1].expand_as(moved), atol=1e-12)
