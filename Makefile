@@ -22,6 +22,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 # The stamp is made last: an interrupted installation is done again.
 $(VENV)/.ready: pyproject.toml constraints.txt

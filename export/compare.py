@@ -56,8 +56,15 @@ class Row:
     first: Difference | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for verify.json."""
-        return asdict(self)
+        """Plain values for verify.json; what is not finite becomes null, which JSON can say."""
+        return {**_finite(asdict(self)), "first": _finite(asdict(self.first)) if self.first else None}
+
+
+def _finite(entries: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value
+        for key, value in entries.items()
+    }
 
 
 def compare(

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, HwrtsError, load_network
 
+SCHEMA = "hwrts.handover"
 MANIFEST = "manifest.json"
 ONNX_NAME = "model.int8.onnx"
 VERDICT_NAME = "verify.json"
@@ -49,7 +50,7 @@ def hand_over(
     if (stage / VERDICT_NAME).is_file():
         payloads[VERDICT_NAME] = _read(stage / VERDICT_NAME)
     manifest: dict[str, Any] = {
-        "schema": "hwrts.handover",
+        "schema": SCHEMA,
         "schema_version": 1,
         "verdict": verdict,
         "source": source,
@@ -81,7 +82,7 @@ def _verdict(path: Path, hashes: dict[str, str]) -> str:
 def _write_folder(output: Path, payloads: dict[str, bytes], replace: bool) -> None:
     if output.exists() and not replace:
         raise HwrtsError(f"{output}: exists already; choose another folder or replace it with --force")
-    if output.exists() and not (output / MANIFEST).is_file():
+    if output.exists() and not _is_handover(output):
         raise HwrtsError(
             f"{output}: is no earlier hand-over, so --force does not replace it; choose another folder"
         )
@@ -97,6 +98,16 @@ def _write_folder(output: Path, payloads: dict[str, bytes], replace: bool) -> No
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise HwrtsError(f"{output}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def _is_handover(folder: Path) -> bool:
+    """Whether a folder holds a manifest of ours and nothing that we did not write."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        ours = {MANIFEST, *manifest["files"]}
+        return manifest["schema"] == SCHEMA and {path.name for path in folder.iterdir()} <= ours
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _read(path: Path) -> bytes:

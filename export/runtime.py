@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from hwrts.fixed_point import Add, Network
+from hwrts.fixed_point import Add, HwrtsError, Network
 
 _FUSED_FLOAT = ("Conv", "FusedConv", "Add", "Sum")
 
@@ -27,7 +27,26 @@ def open_session(
     options = _options(fused=fused, exact=exact)
     if threads is not None:
         options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no base class of their own
+        raise HwrtsError(
+            f"ONNX file: ONNX Runtime refuses it ({error}); export or quantize the stage again"
+        ) from error
+
+
+def check_model(model: bytes) -> None:
+    """Check serialised ONNX with ``onnx.checker``.
+
+    Raises:
+        HwrtsError: Not an ONNX model, or not a valid one.
+    """
+    try:
+        onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
+    except Exception as error:  # protobuf's and the checker's errors share no base class
+        raise HwrtsError(
+            f"ONNX file: not a valid model ({error}); export or quantize the stage again"
+        ) from error
 
 
 def census(model: bytes) -> dict[str, int]:

@@ -31,7 +31,10 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - not a mapping
             return tensors, json.loads(archive.metadata()["hwrts"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{path}: missing or damaged weights ({error}); run the stage again") from error
+        raise RunFolderError(
+            f"{path}: missing or damaged weights ({error}); "
+            "delete its stage folder and use hwrts run --resume"
+        ) from error
 
 
 def save_training(path: Path, training: Training, notes: dict[str, Any]) -> None:

@@ -33,6 +33,9 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.partition(":")[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise ConfigError(f"device {name!r}: unknown; use auto, cpu, cuda, cuda:N or mps")
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
@@ -80,3 +83,6 @@ def make_deterministic(seed: int) -> None:
     )  # cuBLAS is deterministic only with a fixed workspace
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.allow_tf32 = (
+        False  # "float32" must be that: TF32 keeps 10 bits, fewer than a pixel needs
+    )

@@ -44,8 +44,8 @@ CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
 
 QAT_TAIL_SHARE = 0.1
-"""Share of the QAT rate for the last convolutions. The anchor form has two where the float network has one: at
-the full rate that freedom is trained on, and the int8 network enhances more than the float one."""
+"""Share of the QAT rate for the last convolutions. The anchor form has two where the float network has one:
+at the full rate that freedom is trained on, and the int8 network enhances more than the float one."""
 
 VERIFY_CROP = (127, 129)
 """Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
@@ -108,6 +108,11 @@ def open_session(run: RunFolder, progress: Progress) -> Session:
 def run_stages(session: Session) -> int:
     """Run every stage that is not finished; returns the stage to use, 1 the first."""
     config, run = session.config, session.run
+    before = run.notes().get("device")
+    if before is not None and (before["name"], before["bf16"]) != (session.device.name, session.device.bf16):
+        session.progress.say(
+            f"resumed on another device than before ({before['name']}): weights will not be the same bytes"
+        )
     run.update_notes(status="running", device=dataclasses.asdict(session.device))
     best = None
     for number in range(1, config.stage_limit + 1):
@@ -185,13 +190,11 @@ def quantise_stage(
 
 
 def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:
-    """Another int8 network of a finished float stage, in a folder of its own; returns whether it passed."""
+    """Another int8 network of a finished float stage, in a folder of its own; returns whether it passed.
+
+    An interrupted one is continued: the name holds everything that distinguishes it.
+    """
     stage = session.run.stage(name)
-    for path in (stage.qat_weights, stage.verify, stage.root / "seconds.json"):
-        path.unlink(missing_ok=True)
-    run = session.run
-    if run.state.is_file() and load_weights(run.state)[1].get("stage") == stage.name:
-        run.state.unlink()  # of an earlier quantisation under this name, perhaps with other widths
     weights = load_weights(session.run.stage(number).float_weights)[0]
     model = preserve_layout(build_float(session.config)).to(session.device.name)
     model.load_state_dict(weights)
@@ -229,10 +232,13 @@ def _train(
     constrain: Callable[[], None] | None = None,
 ) -> None:  # fmt: skip
     run, mine = session.run, {"stage": stage.name, "phase": phase}
-    if run.state.is_file():
-        notes = load_weights(run.state)[1]
+    state = (
+        run.state if stage.name.isdigit() else stage.root / run.state.name
+    )  # a variant may interrupt a run
+    if state.is_file():
+        notes = load_weights(state)[1]
         if {key: notes.get(key) for key in mine} == mine:
-            load_training(run.state, training)
+            load_training(state, training)
             session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
     saved = time.monotonic()
     losses: list[float] = []
@@ -248,7 +254,7 @@ def _train(
                 )
                 losses.clear()
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save_training(run.state, training, mine)
+                save_training(state, training, mine)
                 saved = time.monotonic()
 
         fit(training, forward, batches, schedule, after_step, constrain)
@@ -297,7 +303,9 @@ def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
         top, left = (
             max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False)
         )
-        crops[val.names[i]] = np.array(picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]])
+        crops[f"photo {val.names[i]}"] = np.array(
+            picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]]
+        )
     with atomic_file(run.inputs) as file:
         np.savez(file, **crops)
 

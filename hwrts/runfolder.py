@@ -197,7 +197,7 @@ def open_run(root: Path) -> RunFolder:
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
-    write_atomic(path, (json.dumps(document, indent=1) + "\n").encode())
+    write_atomic(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -209,9 +209,13 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: missing or damaged ({error}); run the stage again") from error
+        raise RunFolderError(
+            f"{path}: missing or damaged ({error}); delete its stage folder and use hwrts run --resume"
+        ) from error
     if not isinstance(document, dict):
-        raise RunFolderError(f"{path}: damaged, it holds no JSON object; run the stage again")
+        raise RunFolderError(
+            f"{path}: damaged, it holds no JSON object; delete its stage folder and use hwrts run --resume"
+        )
     return document
 
 

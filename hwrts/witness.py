@@ -12,6 +12,12 @@ from hwrts.fixed_point import Network, network_bounds
 from hwrts.qat import QuantNetwork
 
 
+def exact_dtype(network: Network) -> torch.dtype:
+    """float32 where every accumulator of the network is proved exact in it (eq. 10), else float64."""
+    exact = all(bounds.exact_in_float32 for bounds in network_bounds(network).values())
+    return torch.float32 if exact else torch.float64
+
+
 class TorchWitness:
     """Runs a :class:`QuantNetwork` on codes and returns value * 2**frac, which must be the integer code.
 
@@ -22,9 +28,8 @@ class TorchWitness:
     small_only = False
 
     def __init__(self, quantised: QuantNetwork, network: Network) -> None:
-        exact = all(bounds.exact_in_float32 for bounds in network_bounds(network).values())
-        self._dtype = torch.float32 if exact else torch.float64
-        self.name = f"torch fake-quantised {'float32' if exact else 'float64'}"
+        self._dtype = exact_dtype(network)
+        self.name = f"torch fake-quantised {str(self._dtype).removeprefix('torch.')}"
         self._module = quantised.cpu().to(self._dtype).eval()
         self._network = network
 

@@ -8,7 +8,7 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.app import app
-from hwrts.cli.console import print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.training import LIBRARIES
 
 StageOption = Annotated[
@@ -43,8 +43,10 @@ def verify(
     if not stages:
         raise RunFolderError(f"{run}: no finished stage to verify; continue with hwrts run --resume {run}")
     verdicts = {}
-    for each in stages:
-        verdicts[each.name] = verify_stage(folder, each, layers=layer or None, stimuli=stimulus or None)
+    with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
+        for i, each in enumerate(stages):
+            verdicts[each.name] = verify_stage(folder, each, layers=layer or None, stimuli=stimulus or None)
+            advance(i + 1, f"stage {each.name}")
     if layer is None and stimulus is None:
         write_report(folder)
     passed = all(verdict.passed for verdict in verdicts.values())
@@ -81,7 +83,7 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
             print_line(
                 f"  first difference: {row['witness']} ({row['mode']}), layer {row['layer']}, "
                 f"{first['stimulus']!r}, row/column/channel {first['index']}: "
-                f"expected {first['expected']}, found {first['found']:g}; "
+                f"expected {first['expected']}, found {first['found']}; "
                 f"accumulator {first['accumulator']}, shift {first['shift']}, rounding {first['rounding']}\n"
                 f"  reproduce: hwrts verify {run} --stage {stage} --layer {row['layer']} "
                 + (f"--stimulus {first['stimulus']!r}" if first["stimulus"] in verdict["stimuli"] else "")
@@ -188,7 +190,7 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
             else value
         )
         print_line(f"{key:14} {text}")
-    if platform.machine() in ("x86_64", "AMD64") and not flags & {"avx_vnni", "avx512_vnni"}:
+    if platform.machine() in ("x86_64", "AMD64") and flags and not flags & {"avx_vnni", "avx512_vnni"}:
         print_line(
             "no VNNI: ONNX Runtime's default int8 kernel saturates; hwrts asks for the exact one "
             "(docs/arithmetic.md, eq. 14)"

@@ -38,6 +38,7 @@ def enhance(
     from hwrts import tiles
     from hwrts.data import read_image, write_image
     from hwrts.engines import make_engine
+    from hwrts.fixed_point import load_network
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
@@ -46,9 +47,11 @@ def enhance(
     def torch_upscaler() -> "Upscaler":
         from hwrts.quantise import load_quantised
         from hwrts.rts import float_upscaler
+        from hwrts.witness import exact_dtype
 
-        quantised = load_quantised(chosen, folder.config)
-        return float_upscaler(quantised, quantised, "cpu")
+        dtype = exact_dtype(load_network(chosen.root))
+        quantised = load_quantised(chosen, folder.config).to(dtype)
+        return float_upscaler(quantised, lambda x: quantised(x.to(dtype)), "cpu")
 
     upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
     jobs = _plan(pictures, output)

@@ -83,6 +83,8 @@ def run(
     else:
         resolved = _resolve(config, given)
         root = Path("runs") / (name or _default_name(resolved))
+        if len(root.parts) != 2 or root.name == "..":
+            raise ConfigError(f"--name {name!r}: use a plain name, without slashes; its folder is runs/NAME")
         folder = _new_run(root, resolved, force, progress)
     progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
     try:
@@ -98,7 +100,10 @@ def run(
 @app.command()
 def quantize(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    stage: Annotated[int | None, _option("A finished float stage [the one the run kept].")] = None,
+    stage: Annotated[
+        int | None,
+        typer.Option(help="A finished float stage [the one the run kept].", min=1, show_default=False),
+    ] = None,
     weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [as the run].")] = None,
     activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [as the run].")] = None,
     qat_steps: Annotated[int | None, _option("Fine-tuning steps; 0 calibrates only [as the run].")] = None,
@@ -126,8 +131,11 @@ def quantize(
         f"s{qat.steps}" if qat.steps != config.qat.steps else ""
     )
     target = folder.root / f"stage{variant}"
-    if target.exists() and not force:
+    finished = (target / "verify.json").is_file() and (target / "metrics.json").is_file()
+    if finished and not force:
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
+    if target.exists() and force:
+        shutil.rmtree(target)
     from hwrts.pipeline import open_session, quantise_variant
     from hwrts.report import write_report
 
@@ -218,7 +226,7 @@ def _print_stages(folder: "RunFolder") -> None:
         "float dB",
         "int8 dB",
         "diff % float",
-        "int8",
+        "diff % int8",
         "s",
     ]
     print_table(f"{folder.root}: x2 PSNR, and image difference of HRn from HR0", columns, rows)
@@ -237,6 +245,10 @@ def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":
         table = document
         for part in tables:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(
+                    f"{config}: {part} = {table!r} is not allowed: write it as a table, [{part}]"
+                )
         table[last] = value
     return parse_config(document, config or "command line")
 
@@ -259,11 +271,18 @@ def _notes(config: "RunConfig") -> dict[str, Any]:
 
 def _commit() -> str | None:
     """Commit of the source tree, when hwrts runs from one."""
-    here = Path(__file__).parent
-    result = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return result.stdout.strip() or None
+    here = Path(__file__)
+
+    def git(*words: str) -> str | None:
+        command = ["git", "-C", str(here.parent), *words]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    if git("ls-files", "--error-unmatch", here.name) is None:  # installed: a repository around it is not ours
+        return None
+    return git("describe", "--always", "--dirty", "--exclude", "*")
 
 
 def _text(path: Path | None) -> str | None:

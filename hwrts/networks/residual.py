@@ -42,15 +42,14 @@ class Residual(nn.Module):
     def keep_unit_gain(self) -> None:
         """Shift conv_ext's kernels so that flat areas keep their level: sum 1 on the own colour, 0 elsewhere.
 
-        Between conv_ext and the residual r there is a freedom: a gain g of conv_ext with r lowered by
-        (1 - 1/g) x is the same network. Training drifts along it (to 1.2 was seen), r then carries a copy of
-        the picture, and its 8 bits are spent on that. Called after each step, this takes the freedom away
-        and nothing else.
+        A gain g of conv_ext with r lowered by (1 - 1/g) x is the same network. Training drifts along this
+        freedom (to 1.2 was seen), r then carries a copy of the picture, and its 8 bits are spent on that.
+        Called after each step, this fixes the gain; what flat areas need beyond it is left to r.
         """
         weight = self.conv_ext.weight  # (3*scale**2, 3, 3, 3)
         own = torch.eye(3, device=weight.device).repeat_interleave(self.scale**2, dim=0)  # (3*scale**2, 3)
         missing = own - weight.sum((2, 3))
-        weight.add_(missing[:, :, None, None] / 9)
+        weight.add_(missing[:, :, None, None] / weight[0, 0].numel())
 
 
 def start_as_upscaler(network: Residual) -> None:

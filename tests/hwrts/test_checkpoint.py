@@ -114,7 +114,7 @@ def test_damaged_files_are_refused(damage, tmp_path):
     run_to(training, 1)
     save_training(path, training, {})
     DAMAGES[damage](path)
-    with pytest.raises(RunFolderError, match=r"missing or damaged weights .*; run the stage again"):
+    with pytest.raises(RunFolderError, match=r"missing or damaged weights .*; delete its stage folder"):
         load_weights(path)
     with pytest.raises(RunFolderError, match="missing or damaged"):
         load_training(path, training)
