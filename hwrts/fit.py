@@ -1,7 +1,7 @@
 """The training loop, the same for float stages and quantisation-aware fine-tuning."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,21 +55,9 @@ class Training:
     step: int = 0
 
     @classmethod
-    def start(cls, model: nn.Module, slow: Collection[str] = (), share: float = 1.0) -> "Training":
-        """A training at step 0 with fresh moments.
-
-        Args:
-            model: What is trained.
-            slow: Paths of sub-modules that learn at a share of the rate.
-            share: That share.
-        """
-        groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
-        for name, parameter in model.named_parameters():
-            groups[name.rpartition(".")[0] in slow].append(parameter)
-        shares = zip(groups, (1.0, share), strict=True)
-        return cls(
-            model, torch.optim.Adam([{"params": group, "share": each} for group, each in shares if group])
-        )
+    def start(cls, model: nn.Module) -> "Training":
+        """A training at step 0 with fresh moments."""
+        return cls(model, torch.optim.Adam(model.parameters()))
 
 
 def fit(
@@ -96,7 +84,7 @@ def fit(
     training.model.train()
     while training.step < schedule.steps:
         for group in training.optimizer.param_groups:
-            group["lr"] = schedule.rate(training.step) * group["share"]
+            group["lr"] = schedule.rate(training.step)
         x, target = batches(training.step)
         training.optimizer.zero_grad(set_to_none=True)
         loss = F.mse_loss(forward(x).float(), target)

@@ -119,17 +119,6 @@ class Graph:
         return found
 
 
-def last_convs(graph: Graph) -> frozenset[str]:
-    """Names of the convolutions that no other convolution follows: both forms of conv_ext in Residual-N."""
-    followed: set[str] = set()
-    for node in reversed(graph.nodes):
-        if isinstance(node, Conv) or node.name in followed:
-            followed.update(node.sources)
-    return frozenset(
-        node.name for node in graph.nodes if isinstance(node, Conv) and node.name not in followed
-    )
-
-
 def apply_node(node: Node, operands: list[Tensor]) -> Tensor:
     """The value of one node, in float; the input node has none."""
     if isinstance(node, Conv):

@@ -23,7 +23,6 @@ from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
-from hwrts.graph import last_convs
 from hwrts.networks import Residual
 from hwrts.precision import MixedPrecision
 from hwrts.progress import Progress
@@ -42,10 +41,6 @@ from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write
 
 CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
-
-QAT_TAIL_SHARE = 0.1
-"""Share of the QAT rate for the last convolutions. The anchor form has two where the float network has one:
-at the full rate that freedom is trained on, and the int8 network enhances more than the float one."""
 
 VERIFY_CROP = (127, 129)
 """Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
@@ -160,9 +155,7 @@ def quantise_stage(
             batches = session.batches(number, target_kind(number - 1))
             quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
             quantised = quantised.to(session.device.name)
-            slow = {f"convs.{name}" for name in last_convs(quantised.graph)}
-            training = Training.start(quantised, slow, QAT_TAIL_SHARE)
-            _train(session, stage, "qat", training, quantised, batches, qat_schedule(qat))
+            _train(session, stage, "qat", Training.start(quantised), quantised, batches, qat_schedule(qat))
             save_quantised(stage, quantised)
     with clock("export"):
         network = export_stage(

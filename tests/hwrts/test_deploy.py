@@ -10,7 +10,7 @@ from hwrts.deploy import anchor_image_residual, deploy_form, fuse_relus
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Repeat as FixedRepeat
 from hwrts.fixed_point import run, run_layer
-from hwrts.graph import Conv, Graph, Relu, last_convs, run_graph
+from hwrts.graph import Conv, Graph, Relu, run_graph
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -144,9 +144,3 @@ def test_zero_correction_passes_the_picture_through(picture):
     expected = run_layer(fixed, FixedRepeat("repeat", "x", 2), {"x": codes}, "int64")
     assert (run(fixed, codes) == expected).all()
     assert (expected[::2, ::2] == codes).all()
-
-
-def test_last_convs_are_those_that_no_other_follows():
-    graph = trace(Residual(1, 4))
-    assert last_convs(graph) == {"conv_ext"}
-    assert last_convs(deploy_form(graph)) == {"conv_ext_x", "conv_ext_r"}

@@ -16,6 +16,7 @@ def run(tmp_path):
 def finish(run, *names: str) -> None:
     for name in names:
         write_json(run.stage(name).verify, {"passed": True})
+        write_json(run.stage(name).metrics, {})
 
 
 def test_a_new_run_holds_its_settings_and_notes(tmp_path):
@@ -151,7 +152,7 @@ def test_damaged_json_is_refused(tmp_path, content):
     path = tmp_path / "x.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(RunFolderError, match=r"x\.json: .*damaged.*run the stage again"):
+    with pytest.raises(RunFolderError, match=r"x\.json: .*damaged.*delete its stage folder"):
         read_json(path)
 
 
