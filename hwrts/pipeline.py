@@ -304,7 +304,7 @@ def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
 
 
 class _Clock:
-    """Seconds of each piece of a stage, kept on disk so that an interrupted run adds up."""
+    """Seconds of each piece of a stage, kept on disk: interrupted runs add up, a killed one loses a piece."""
 
     def __init__(self, stage: StageFolder) -> None:
         self._path = stage.root / "seconds.json"
@@ -313,6 +313,8 @@ class _Clock:
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)
-        write_json(self._path, self.seconds)
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)
+            write_json(self._path, self.seconds)

@@ -210,7 +210,7 @@ def _print_stages(folder: "RunFolder") -> None:
         rows.append(
             [
                 stage.name, "PASSED" if verdict["passed"] else "FAILED",
-                f"{verdict['mismatches']:,}", f"{verdict['compared']:,}",
+                f"{verdict['mismatches']:,}", f"{verdict['compared'] / 1e6:.1f}",
                 f"{measures['psnr_bicubic_db']:.2f}", f"{measures['psnr_float_db']:.2f}",
                 f"{measures['psnr_int8_db']:.2f}",
                 f"{measures['difference_float_percent']:.2f}", f"{measures['difference_int8_percent']:.2f}",
@@ -221,7 +221,7 @@ def _print_stages(folder: "RunFolder") -> None:
         "stage",
         "verdict",
         "differ",
-        "codes compared",
+        "of 10^6 codes",
         "bicubic dB",
         "float dB",
         "int8 dB",
