@@ -145,7 +145,7 @@ def view(
 
     chosen = open_run(run).finished_stage(stage)
     try:
-        host, used = netron.start(str(chosen.onnx), address=("localhost", port), browse=browser, verbosity=0)
+        host, used = netron.start(str(chosen.onnx), address=("localhost", port), browse=browser)
     except OSError as error:
         raise HwrtsError(
             f"port {port}: cannot be used ({error.strerror}); give another with --port, or 0 for a free one"

@@ -81,3 +81,4 @@ def print_json(document: Any) -> None:
 def print_line(text: str) -> None:
     """One line on stdout."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()  # hwrts view stays; who reads its pipe needs the line now

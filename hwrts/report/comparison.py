@@ -1,6 +1,5 @@
 """The bit comparison of a stage as a table: layers down, witnesses across."""
 
-import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +141,7 @@ def _first_difference(stage: StageResult, run: Path) -> tuple[str, str] | None:
         "single": "fed the definition\u2019s own codes",
         "entire": "fed by its own predecessors",
     }.get(row["mode"], row["mode"])
-    found = "not a number" if math.isnan(first["found"]) else f"{first['found']:g}"
+    found = "not a number" if first["found"] is None else f"{first['found']:g}"
     text = (
         f"Witness {row['witness']}, {fed}, layer {layer} "
         f"({stage.verify.get('formats', {}).get(layer, 'no format recorded')}), "

@@ -148,7 +148,9 @@ def test_damaged_network_files(workspace, hwrts, name, damage):
         path.unlink()
     result = hwrts("verify", "runs/tiny", "--stage", "2")
     if damage == "changed byte" and name in ("qat.safetensors", "model.int8.onnx"):
-        assert result.code in (1, 2)  # they carry no checksum: codes differ, or the file cannot be read
+        # Without a checksum of their own: such a byte may change a code (1), the structure (2), or nothing
+        # that is computed, such as the last bits of a latent weight (0).
+        assert result.code in (0, 1, 2)
         assert "Traceback" not in result.err
     elif name == "model.int8.onnx":
         assert_one_clear_line(result, "ONNX file" if damage == "truncated" else name)

@@ -213,7 +213,7 @@ def test_verification_inputs_are_the_photographs(finished):
     made, _ = finished
     crops = load_verify_inputs(made)
     assert {name: pixels.shape for name, pixels in crops.items()} == {
-        made.notes()["photographs"]["val"][0]: (127, 129, 3)
+        f"photo {made.notes()['photographs']['val'][0]}": (127, 129, 3)
     }
     broken = made.inputs.with_name("copy.npz")
     for content in (b"", b"PK\x03\x04 no", made.inputs.read_bytes()[:200]):
