@@ -117,7 +117,7 @@ def _cell(row: dict[str, Any] | None) -> Cell | None:
     mismatches, compared = row["mismatches"], row["compared"]
     exact = f"{whole(mismatches)} of {whole(compared)} codes differ"
     if mismatches:
-        exact += f", by up to {row['largest']:g}"
+        exact += "" if row["largest"] is None else f", by up to {row['largest']:g}"
     return Cell(f"{compact(mismatches)}/{compact(compared)}", exact, mismatches > 0 or compared == 0)
 
 
