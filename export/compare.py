@@ -104,7 +104,7 @@ def _explain(
     if isinstance(made, Conv):
         acc = conv_accumulate(operands[made.source], made.weight_i8, made.bias_i32)
         accumulator = int(acc[y, x, channel])
-        shift = int(network.formats[made.source].frac + made.weight_frac[channel] - made.out.frac)
+        shift = int(made.shift(network.formats[made.source])[channel])
     rounding: Rounding = network.rounding
     value = float(found[y, x, channel])
     return Difference(

@@ -37,7 +37,7 @@ def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> 
             honest = _replace_layer(network, edge)
             control = _control(f"{name}, built border", honest, broken, edge, built)
         controls.append(control)
-    tied = next((conv for conv in network.convs if _shifts(network, conv).max() >= 1), None)
+    tied = next((conv for conv in network.convs if conv.shift(network.formats[conv.source]).max() >= 1), None)
     if tied is not None:  # without a single shift there is no rounding to get wrong
         ties = _with_ties(network, tied)
         ties_to_one = network.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY)
@@ -90,7 +90,7 @@ def _at_border(
     o, i = place
     centre = conv.weight_i8.shape[2] // 2
     weight, other = int(conv.weight_i8[o, i, centre, centre]), int(flipped.weight_i8[o, i, centre, centre])
-    shift = int(_shifts(network, conv)[o])
+    shift = int(conv.shift(network.formats[conv.source])[o])
     one = 1 << max(shift, 0)
     border = one if network.rounding is Rounding.FLOOR or shift < 1 else one // 2
     wanted = border - 1 if other > weight else border + 1
@@ -103,13 +103,9 @@ def _at_border(
 
 def _with_ties(network: Network, conv: Conv) -> Conv:
     """The layer with weights 0 and biases half an LSB: each accumulator is a tie between codes 0 and 1."""
-    shift = _shifts(network, conv)
+    shift = conv.shift(network.formats[conv.source])
     bias = np.where(shift >= 1, np.int64(1) << np.maximum(shift - 1, 0), 0).astype(np.int32)
     return replace(conv, weight_i8=np.zeros_like(conv.weight_i8), bias_i32=bias)
-
-
-def _shifts(network: Network, conv: Conv) -> NDArray[np.int64]:
-    return network.formats[conv.source].frac + conv.weight_frac.astype(np.int64) - conv.out.frac
 
 
 def _replace_layer(network: Network, layer: Layer) -> Network:

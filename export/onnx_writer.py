@@ -116,7 +116,7 @@ class _Writer:
         return f"{name}.real"
 
     def _conv(self, conv: Conv) -> None:
-        acc_frac = self.network.formats[conv.source].frac + conv.weight_frac.astype(np.int64)
+        acc_frac = conv.acc_frac(self.network.formats[conv.source])
         weight = self._coefficients(f"{conv.name}.weight", conv.weight_i8, conv.weight_frac)
         bias = self._coefficients(f"{conv.name}.bias", conv.bias_i32, acc_frac)
         kernel = conv.weight_i8.shape[2]

@@ -104,7 +104,7 @@ def _check_in_place(network: Network, layer: Layer) -> None:
                 f"{where}: takes {layer.weight_i8.shape[1]} channels, "
                 f"{layer.source!r} has {channels[layer.source]}"
             )
-        shift = source.frac + layer.weight_frac.astype(np.int64) - layer.out.frac
+        shift = layer.shift(source)
         _check_shift(where, int(shift.min()), int(shift.max()))
         _check_reach(where, int(conv_bounds(layer, source).partial_sum.max()))
     elif isinstance(layer, Add):

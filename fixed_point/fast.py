@@ -54,7 +54,7 @@ def conv_requantized(
     height, width, in_channels = x.shape
     out_channels, _, kernel, _ = conv.weight_i8.shape
     margin = kernel // 2
-    acc_frac = source.frac + conv.weight_frac.astype(np.int64)
+    acc_frac = conv.acc_frac(source)
     half_lsb = _half_lsb(acc_frac - conv.out.frac, rounding)  # (O,)
     largest = int((conv_bounds(conv, source).partial_sum + half_lsb).max())
     dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64

@@ -51,6 +51,14 @@ class Conv:
             owned.flags.writeable = False
             object.__setattr__(self, field, owned)
 
+    def acc_frac(self, source: Format) -> NDArray[np.int64]:
+        """Fraction bits of each output channel's accumulator for a source of that format, (O,) (eq. 3)."""
+        return source.frac + self.weight_frac.astype(np.int64)
+
+    def shift(self, source: Format) -> NDArray[np.int64]:
+        """Bits that requantising each output channel drops, (O,); negative ones are added (eq. 4)."""
+        return self.acc_frac(source) - self.out.frac
+
     @property
     def sources(self) -> tuple[str, ...]:
         """Names of the tensors it reads."""

@@ -58,7 +58,7 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
         if path == "fast":
             return conv_requantized(x, layer, source, network.rounding)
         acc = conv_accumulate(x, layer.weight_i8, layer.bias_i32)
-        return requantize(acc, source.frac + layer.weight_frac.astype(np.int64), layer.out, network.rounding)
+        return requantize(acc, layer.acc_frac(source), layer.out, network.rounding)
     if isinstance(layer, Add):
         a, b = layer.sources
         formats = network.formats

@@ -18,6 +18,15 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return 10 * float(np.log10(255.0**2 / squared)) if squared else float("inf")
 
 
+def loss_psnr_db(loss: float) -> float:
+    """PSNR of a training loss in dB: mean squared error in (code / 256)**2, against a peak of 255 codes.
+
+    >>> round(loss_psnr_db((1 / 256) ** 2), 2)
+    48.13
+    """
+    return 10 * float(np.log10((255 / 256) ** 2 / max(loss, 1e-12)))  # 1e-12: a loss of 0 has no logarithm
+
+
 def image_difference_percent(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> tuple[float, float]:
     """Mean absolute difference from the original in percent (PAPER section 4).
 

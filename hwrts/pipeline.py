@@ -23,6 +23,7 @@ from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
+from hwrts.metrics import loss_psnr_db
 from hwrts.networks import Residual
 from hwrts.precision import MixedPrecision
 from hwrts.progress import Progress
@@ -240,7 +241,7 @@ def _train(
         def after_step(done: int, loss: float) -> None:
             nonlocal saved
             losses.append(loss)
-            advance(done, f"{_psnr(loss):5.2f} dB")
+            advance(done, f"{loss_psnr_db(loss):5.2f} dB")
             if done % 20 == 0 or done == schedule.steps:
                 run.append_metric(
                     **mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1)
@@ -255,10 +256,6 @@ def _train(
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:
     return MixedPrecision(model).run if session.device.bf16 else model
-
-
-def _psnr(loss: float) -> float:
-    return 10 * float(np.log10((255 / 256) ** 2 / max(loss, 1e-12)))  # a value of 1 is code 256
 
 
 def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from hwrts.metrics import loss_psnr_db
 from hwrts.report.stages import StageResult
 from hwrts.report.tables import PAPER_DIFFERENCE_PERCENT, change, paper_change
 
@@ -30,9 +31,6 @@ _SIZE_INCHES = (480 / 72, 290 / 72)
 _SMOOTHED_POINTS = 60
 """A curve of more points gets a moving mean over a twentieth of them, the points faint behind it."""
 
-_PEAK_CODE_SQUARED = (255 / 256) ** 2
-"""Loss is in (code / 256)**2, PSNR is against a peak of 255 codes."""
-
 
 @dataclass(frozen=True)
 class Plot:
@@ -47,7 +45,7 @@ def training_plot(metrics: Iterable[dict[str, Any]], phase: str, title: str) -> 
     curves: dict[str, list[tuple[int, float]]] = {}
     for entry in metrics:
         if entry.get("phase") == phase and entry.get("loss", 0) > 0:
-            point = (int(entry["step"]), 10 * float(np.log10(_PEAK_CODE_SQUARED / entry["loss"])))
+            point = (int(entry["step"]), loss_psnr_db(entry["loss"]))
             curves.setdefault(str(entry["stage"]), []).append(point)
     if not curves:
         return None
