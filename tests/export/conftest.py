@@ -52,14 +52,3 @@ def anchor() -> Callable[..., Network]:
         return Network((Input("x", 3, PIXEL),), layers, rounding)
 
     return make
-
-
-@pytest.fixture
-def picture() -> Callable[..., np.ndarray]:
-    """Makes a random picture (H, W, 3) uint8."""
-
-    def make(height: int, width: int, seed: int = 0) -> np.ndarray:
-        print(f"seed {seed}")
-        return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-    return make

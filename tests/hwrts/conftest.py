@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 import torch
 
@@ -43,16 +42,5 @@ def quantise() -> Callable[..., tuple[QuantNetwork, Network]]:
         formats = calibrate(graph, [torch.rand(2, 3, 16, 16)], activation_bits)
         quantised = QuantNetwork(graph, formats, weight_bits).eval()
         return quantised, quantised.lower()
-
-    return make
-
-
-@pytest.fixture
-def picture() -> Callable[..., np.ndarray]:
-    """Makes a random picture (H, W, 3) uint8."""
-
-    def make(height: int, width: int, seed: int = 0) -> np.ndarray:
-        print(f"seed {seed}")
-        return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
     return make
