@@ -92,9 +92,9 @@ class RtsConfig(_Section):
     learning_rate: float = Field(
         1e-3, gt=0, description="peak Adam rate of later stages; the paper's, for all stages"
     )
-    unit_gain: bool = Field(
+    small_residual: bool = Field(
         True,
-        description="keep the gain of conv_ext at 1, so that 8 bits suffice for the residual; the paper: no",
+        description="train so that 8 bits hold the image residual on the pixel grid; the paper: no",
     )
     schedule: Literal["one-cycle", "constant"] = Field(
         "one-cycle", description="rate over the steps of a stage; the paper's is constant"

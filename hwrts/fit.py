@@ -67,6 +67,7 @@ def fit(
     schedule: Schedule,
     after_step: Callable[[int, float], None],
     constrain: Callable[[], None] | None = None,
+    penalty: Callable[[], Tensor] | None = None,
 ) -> None:
     """Minimise the mean squared error from the training's step to the schedule's end.
 
@@ -75,8 +76,9 @@ def fit(
         forward: How a batch runs through the model (it may be the model itself).
         batches: Step to batch.
         schedule: Learning rates and length.
-        after_step: Called with the number of steps done and the loss; it may save a checkpoint.
+        after_step: Called with the number of steps done and the squared error; it may save a checkpoint.
         constrain: Called after each update, to bring the weights back to where they may be.
+        penalty: Called after each forward pass; added to what is minimised.
 
     Raises:
         HwrtsError: The loss is not finite.
@@ -88,7 +90,8 @@ def fit(
         x, target = batches(training.step)
         training.optimizer.zero_grad(set_to_none=True)
         loss = F.mse_loss(forward(x).float(), target)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = loss if penalty is None else loss + penalty()
+        total.backward()  # type: ignore[no-untyped-call]
         training.optimizer.step()
         if constrain is not None:
             constrain()

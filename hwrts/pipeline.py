@@ -37,6 +37,7 @@ from hwrts.quantise import (
     start_qat,
     verify_stage,
 )  # fmt: skip
+from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import best_stage, crop_batches, float_upscaler, stage_schedule, target_kind, update_targets
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write_json
 
@@ -156,7 +157,9 @@ def quantise_stage(
             batches = session.batches(number, target_kind(number - 1))
             quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
             quantised = quantised.to(session.device.name)
-            _train(session, stage, "qat", Training.start(quantised), quantised, batches, qat_schedule(qat))
+            training, schedule = Training.start(quantised), qat_schedule(qat)
+            with RangePenalty(quantised.signed_convs()) as penalty:
+                _train(session, stage, "qat", training, quantised, batches, schedule, penalty=penalty)
             save_quantised(stage, quantised)
     with clock("export"):
         network = export_stage(
@@ -206,9 +209,14 @@ def train_float(session: Session, stage: StageFolder, model: Residual) -> None:
         model.load_state_dict(load_weights(session.run.stage(number - 1).float_weights)[0])
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
-    constrain = model.keep_unit_gain if session.config.rts.unit_gain else None
     forward = _forward(session, model)
-    _train(session, stage, "float", Training.start(model), forward, batches, schedule, constrain)
+    training = Training.start(model)
+    if not session.config.rts.small_residual:
+        _train(session, stage, "float", training, forward, batches, schedule)
+    else:
+        with RangePenalty({model.conv_out: CORRECTION}) as penalty:
+            constrain = model.keep_flat_areas
+            _train(session, stage, "float", training, forward, batches, schedule, constrain, penalty)
     save_weights(stage.float_weights, model, {"stage": number})
 
 
@@ -223,7 +231,7 @@ def stage_changes(run: RunFolder, count: int) -> list[float]:
 def _train(
     session: Session, stage: StageFolder, phase: str, training: Training,
     forward: Callable[[Tensor], Tensor], batches: Batches, schedule: Schedule,
-    constrain: Callable[[], None] | None = None,
+    constrain: Callable[[], None] | None = None, penalty: Callable[[], Tensor] | None = None,
 ) -> None:  # fmt: skip
     run, mine = session.run, {"stage": stage.name, "phase": phase}
     state = (
@@ -251,7 +259,7 @@ def _train(
                 save_training(state, training, mine)
                 saved = time.monotonic()
 
-        fit(training, forward, batches, schedule, after_step, constrain)
+        fit(training, forward, batches, schedule, after_step, constrain, penalty)
 
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -65,6 +65,10 @@ class QuantNetwork(nn.Module):
         quantised = [self.quantisers[self._origin(source)](operands[source]) for source in node.sources]
         return self.apply(node, quantised).value  # type: ignore[no-any-return]
 
+    def signed_convs(self) -> dict[nn.Module, Format]:
+        """The convolutions whose result is stored signed, with its format: these may need to stay small."""
+        return {conv: self.formats[name] for name, conv in self.convs.items() if self.formats[name].signed}
+
     def lower(self) -> Network:
         """The integers that this module computes with.
 

@@ -39,13 +39,14 @@ class Residual(nn.Module):
         return shuffled
 
     @torch.no_grad()
-    def keep_unit_gain(self) -> None:
-        """Shift conv_ext's kernels so that flat areas keep their level: sum 1 on the own colour, 0 elsewhere.
+    def keep_flat_areas(self) -> None:
+        """Make conv_ext keep the level of flat areas: sums 1 on the own colour, 0 elsewhere, biases 0.
 
-        A gain g of conv_ext with r lowered by (1 - 1/g) x is the same network. Training drifts along this
-        freedom (to 1.2 was seen), r then carries a copy of the picture, and its 8 bits are spent on that.
-        Called after each step, this fixes the gain; what flat areas need beyond it is left to r.
+        A gain g of conv_ext with r lowered by (1 - 1/g) x is the same network, and so is a bias of it that r
+        undoes. Training drifts along both (a gain of 1.2 and a bias of 0.19 were seen), and 8 bits of r are
+        spent on it. Called after each step, this fixes both; what flat areas need is left to r.
         """
+        self.conv_ext.bias.zero_()  # type: ignore[union-attr]
         weight = self.conv_ext.weight  # (3*scale**2, 3, 3, 3)
         own = torch.eye(3, device=weight.device).repeat_interleave(self.scale**2, dim=0)  # (3*scale**2, 3)
         missing = own - weight.sum((2, 3))

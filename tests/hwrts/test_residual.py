@@ -52,13 +52,13 @@ def test_gradient_reaches_every_parameter():
     assert dead == []
 
 
-def test_unit_gain_moves_kernel_sums_and_nothing_else():
+def test_keeping_flat_areas_moves_kernel_sums_and_biases_only():
     torch.manual_seed(5)
     network = Residual(1, 4).double()
     with torch.no_grad():
         network.conv_ext.weight.add_(torch.randn_like(network.conv_ext.weight))
     before = network.conv_ext.weight.detach().clone()
-    network.keep_unit_gain()
+    network.keep_flat_areas()
     after = network.conv_ext.weight.detach()
     own = torch.eye(3, dtype=torch.float64).repeat_interleave(4, dim=0)
     assert torch.allclose(after.sum((2, 3)), own, atol=1e-12)  # nine sums of doubles near 1
