@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
 from hwrts.export.witness import NumpyWitness
-from hwrts.fixed_point import Conv, Layer, Network, Rounding, run_layer
+from hwrts.fixed_point import Conv, Layer, Network, Rounding, run_layer, weight_limit
 
 
 def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def _flip_bit(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> tuple[Conv, tu
     busiest_out = int(tensors[conv.name].astype(np.float64).std(axis=(0, 1)).argmax())
     weight = conv.weight_i8.copy()
     centre = weight.shape[2] // 2
-    limit = (1 << (conv.weight_bits - 1)) - 1
+    limit = weight_limit(conv.weight_bits)
     flipped = int(weight[busiest_out, busiest_in, centre, centre]) ^ 1
     weight[busiest_out, busiest_in, centre, centre] = (
         flipped if abs(flipped) <= limit else flipped - 2 * np.sign(flipped)

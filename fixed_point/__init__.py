@@ -16,7 +16,7 @@ from .bounds import (
 from .conv import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
-from .formats import PIXEL, Format
+from .formats import PIXEL, Format, weight_limit
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding, requantize
 from .run import RunPath, run, run_all, run_layer
@@ -50,4 +50,5 @@ __all__ = [
     "run_all",
     "run_layer",
     "save_network",
+    "weight_limit",
 ]

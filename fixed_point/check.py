@@ -4,6 +4,7 @@ import numpy as np
 
 from .bounds import INT32_LIMIT, add_bound, conv_bounds
 from .errors import HwrtsError
+from .formats import weight_limit
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import MAX_SHIFT, MIN_SHIFT, Rounding
 
@@ -87,7 +88,7 @@ def _check_weights(conv: Conv) -> None:
             f"for each of {weight.shape[0]} output channels"
         )
     _check_whole(where, "weight_bits", conv.weight_bits, 2, 8)
-    largest = (1 << (conv.weight_bits - 1)) - 1  # symmetric: the most negative code is left out
+    largest = weight_limit(conv.weight_bits)
     if int(np.abs(weight.astype(np.int64)).max()) > largest:
         raise HwrtsError(
             f"{where}: a weight code is outside -{largest}..{largest}, the range of {conv.weight_bits} bits"

@@ -64,5 +64,14 @@ class Format:
         return f"{'s' if self.signed else 'u'}{self.bits} lsb 2^{-self.frac}"
 
 
+def weight_limit(bits: int) -> int:
+    """Largest magnitude of a weight code: symmetric, so the most negative code is left out.
+
+    >>> weight_limit(8), weight_limit(2)
+    (127, 1)
+    """
+    return (1 << (bits - 1)) - 1
+
+
 PIXEL = Format(signed=False, bits=8, frac=8)
 """Pixel code p in 0..255 stands for the value p * 2**-8: image input and output of every network."""

@@ -37,7 +37,7 @@ class DataConfig(_Section):
 
 
 class DegradationConfig(_Section):
-    """How the low-resolution input is made of an original (PAPER section 3)."""
+    """How the low-resolution input is made of an original."""
 
     jpeg: int | tuple[int, int] | Literal["none"] = Field(
         80, description="JPEG quality 1..95, a range, or none"
@@ -76,7 +76,7 @@ class NetworkConfig(_Section):
 
 
 class RtsConfig(_Section):
-    """Recurrent training (PAPER section 1): how many stages, and how each is trained."""
+    """Recurrent training: how many stages, and how each is trained."""
 
     stages: int | Literal["auto"] = Field(
         3, description="number of stages, or auto: stop when the change between stages grows again"

@@ -65,6 +65,11 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
 
 
+def has_vnni(flags: frozenset[str]) -> bool:
+    """Whether 8-bit products are summed without saturating at 16 bits on the way."""
+    return bool(flags & {"avx_vnni", "avx512_vnni"})
+
+
 def cpu_name() -> str:
     """The processor's name."""
     try:

@@ -22,7 +22,7 @@ def evaluate_stage(
     """Means over the validation photographs at full size.
 
     PSNR is of the x2 output from LR, against the original and against the stage's target; the image
-    difference is of HR_n from HR0 (PAPER section 4). HR_n of the float network is read from the store
+    difference is of HR_n from HR0. HR_n of the float network is read from the store
     (phase B wrote it).
 
     Returns:

@@ -28,7 +28,7 @@ def loss_psnr_db(loss: float) -> float:
 
 
 def image_difference_percent(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean absolute difference from the original in percent (PAPER section 4).
+    """Mean absolute difference from the original in percent, the paper's image difference ratio (Table 1).
 
     Returns:
         Normalised by full scale (255), which fits the paper's Table 1, and by the original's mean

@@ -1,10 +1,11 @@
 """The two sides of a network: hidden layers, and what carries the picture (from the image residual on)."""
 
-import operator
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+
+from hwrts.trace import ADDITIONS
 
 
 def _picture_side(graph: fx.Graph) -> set[fx.Node]:
@@ -13,7 +14,7 @@ def _picture_side(graph: fx.Graph) -> set[fx.Node]:
     side: set[fx.Node] = set()
     for node in graph.nodes:
         reads = set(node.all_input_nodes)
-        adds_picture = node.target in (operator.add, torch.add, "add") and bool(reads & pictures)
+        adds_picture = node.target in ADDITIONS and bool(reads & pictures)
         if adds_picture or reads & side:
             side.add(node)
     return side

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from hwrts import fixed_point
 from hwrts.calibrate import round_keeping_sums
 from hwrts.export.lower import lower_conv
-from hwrts.fixed_point import Format, Layer, Network
+from hwrts.fixed_point import Format, Layer, Network, weight_limit
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, apply_node
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
@@ -122,7 +122,7 @@ def _quant_conv(node: Conv, bits: int) -> nn.Module:
         conv.weight.copy_(node.weight)
         conv.bias.copy_(node.bias)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
-        conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, (1 << (bits - 1)) - 1))
+        conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits)))
     return conv  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,7 @@ from hwrts.calibrate import calibrate
 from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, RunConfig
 from hwrts.deploy import deploy_form
-from hwrts.device import cpu_flags, cpu_name
+from hwrts.device import cpu_flags, cpu_name, has_vnni
 from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.fit import Batches, Schedule
@@ -119,7 +119,7 @@ def verify_stage(
     verdict.facts |= {
         "stage": stage.name,
         "sha256": file_hashes(stage),
-        "cpu": {"name": cpu_name(), "vnni": bool({"avx512_vnni", "avx_vnni"} & flags)},
+        "cpu": {"name": cpu_name(), "vnni": has_vnni(flags)},
         "versions": {
             "hwrts": __version__, "python": platform.python_version(), "torch": torch.__version__,
             "numpy": np.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__,

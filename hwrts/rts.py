@@ -1,4 +1,4 @@
-"""The Recurrent Training Strategy (PAPER section 1): train on targets, then make better targets.
+"""The Recurrent Training Strategy of the paper (README): train on targets, then make better targets.
 
 stage n, phase A:  minimise MSE(S_n(LR), HR_{n-1}), the network trained on from stage n-1
 stage n, phase B:  HR_n = D(S_n(HR0)), always from the original HR0

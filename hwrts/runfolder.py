@@ -60,7 +60,7 @@ class StageFolder:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run on disk (DESIGN: config.toml, run.json, metrics.jsonl, stage1/ ..., report.html)."""
+    """A run on disk (config.toml, run.json, metrics.jsonl, stage1/ ..., report.html)."""
 
     root: Path
 

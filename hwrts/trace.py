@@ -11,8 +11,10 @@ from torch import fx, nn
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Relu, Repeat
 
+ADDITIONS: tuple[Any, ...] = (operator.add, operator.iadd, torch.add, "add", "add_")
+"""Whatever torch.fx may call the sum of two tensors."""
+
 _RELU: tuple[Any, ...] = (F.relu, torch.relu, "relu", "relu_")
-_ADD: tuple[Any, ...] = (operator.add, operator.iadd, torch.add, "add", "add_")
 _SHUFFLE: tuple[Any, ...] = (F.pixel_shuffle, torch.pixel_shuffle)
 _ALLOWED = "Conv2d (stride 1, zero padding that keeps the size), ReLU, add, PixelShuffle, nearest up-sampling"
 
@@ -76,7 +78,7 @@ def _convert(node: fx.Node, modules: dict[str, nn.Module], alias: dict[str, str]
     if isinstance(module, nn.Identity | nn.Dropout):
         passed_on: str = _sources(node, alias, 1)[0]
         return passed_on
-    if module is None and target in _ADD and not node.kwargs:
+    if module is None and target in ADDITIONS and not node.kwargs:
         return Add(node.name, _sources(node, alias, 2))
     if isinstance(module, nn.PixelShuffle):
         return DepthToSpace(node.name, _sources(node, alias, 1), module.upscale_factor)

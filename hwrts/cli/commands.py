@@ -164,7 +164,7 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
 
     import torch
 
-    from hwrts.device import choose_device, cpu_flags, cpu_name
+    from hwrts.device import choose_device, cpu_flags, cpu_name, has_vnni
 
     flags = cpu_flags()
     device = choose_device()
@@ -190,7 +190,7 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
             else value
         )
         print_line(f"{key:14} {text}")
-    if platform.machine() in ("x86_64", "AMD64") and flags and not flags & {"avx_vnni", "avx512_vnni"}:
+    if platform.machine() in ("x86_64", "AMD64") and flags and not has_vnni(flags):
         print_line(
             "no VNNI: ONNX Runtime's default int8 kernel saturates; hwrts asks for the exact one "
             "(docs/arithmetic.md, eq. 14)"

@@ -87,7 +87,7 @@ def enhance(
 
 def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
     """Which picture goes where; several pictures need a folder, which is made if it is not there."""
-    from hwrts.data import list_images
+    from hwrts.data import check_suffix, list_images
 
     sources: list[Path] = []
     for picture in pictures:
@@ -96,6 +96,7 @@ def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
         if not source.is_file():
             raise DataError(f"{source}: no such picture; give files or folders of pictures")
     if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
+        check_suffix(output)
         return [(sources[0], output)]
     if output.exists() and not output.is_dir():
         raise DataError(f"{output}: is a file; several pictures need a folder as --output")

@@ -3,7 +3,7 @@
 from hwrts.data.crops import CropPlan, batch_indices, gather, plan_crops
 from hwrts.data.dataset import Photo, Split, find_photos, load_photo
 from hwrts.data.degrade import Kernel, degrade, downscale_by_2, to_codes, upscale_by_2
-from hwrts.data.images import list_images, read_image, write_image
+from hwrts.data.images import check_suffix, list_images, read_image, write_image
 from hwrts.data.store import PhotoStore, build_store, open_store
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Split",
     "batch_indices",
     "build_store",
+    "check_suffix",
     "degrade",
     "downscale_by_2",
     "find_photos",

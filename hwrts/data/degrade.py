@@ -111,8 +111,8 @@ def degrade(
 
     Args:
         pixels: (H, W, 3) uint8, H and W even.
-        jpeg: Quality 1..100, or a range (low, high) from which one quality is drawn uniformly, both ends
-            included; None leaves JPEG out.
+        jpeg: Quality 1..95 (Pillow advises against more), or a range (low, high) from which one quality is
+            drawn uniformly, both ends included; None leaves JPEG out.
         kernel: Of `downscale_by_2`.
         seed: Decides the quality within a range; without a range it has no effect.
 
@@ -120,7 +120,7 @@ def degrade(
         (H/2, W/2, 3) uint8.
 
     Raises:
-        DataError: As `downscale_by_2`; or a quality outside 1..100; or a side too long for JPEG (65,535).
+        DataError: As `downscale_by_2`; or a quality outside 1..95; or a side too long for JPEG (65,535).
     """
     if pixels.dtype != np.uint8:
         raise DataError(f"pixels to degrade are {pixels.dtype}; give uint8 codes")
@@ -164,10 +164,8 @@ def _draw_quality(jpeg: int | tuple[int, int] | None, seed: int) -> int | None:
     if jpeg is None:
         return None
     low, high = (jpeg, jpeg) if isinstance(jpeg, int) else jpeg
-    if not 1 <= low <= high <= 100:
-        raise DataError(
-            f"JPEG quality {jpeg} is not allowed; give 1..100, a range (low, high) of it, or none"
-        )
+    if not 1 <= low <= high <= 95:
+        raise DataError(f"JPEG quality {jpeg} is not allowed; give 1..95, a range (low, high) of it, or none")
     return int(np.random.default_rng(seed).integers(low, high, endpoint=True))
 
 

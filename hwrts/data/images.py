@@ -119,6 +119,13 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found, key=lambda entry: entry.name)
 
 
+def check_suffix(path: Path) -> None:
+    """Raise DataError if :func:`write_image` knows no format for the suffix of ``path``."""
+    if path.suffix.lower() not in _WRITERS:
+        allowed = " ".join(_WRITERS)
+        raise DataError(f"{path}: can't write the suffix '{path.suffix}'; use one of {allowed}")
+
+
 def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write RGB codes in the format that the suffix names; the file appears complete or not at all.
 
@@ -133,11 +140,8 @@ def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise DataError(f"{path}: pixels are {pixels.dtype} {pixels.shape}; give uint8 (height, width, 3)")
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        allowed = " ".join(_WRITERS)
-        raise DataError(f"{path}: can't write the suffix '{path.suffix}'; use one of {allowed}")
-    kind, options = writer
+    check_suffix(path)
+    kind, options = _WRITERS[path.suffix.lower()]
     with atomic_file(path) as file:
         try:
             Image.fromarray(pixels).save(file, format=kind, **options)

@@ -84,18 +84,6 @@ class PhotoStore:
         """Whether this kind is there for all photographs."""
         return all(self._path(i, kind).is_file() for i in range(len(self.names)))
 
-    def drop(self, kind: str) -> None:
-        """Delete all pictures of a kind; nothing happens if there are none.
-
-        Raises:
-            DataError: "hr" and "lr", without which this is no store; or the files can't be deleted.
-        """
-        if kind in _SOURCE_KINDS:
-            raise DataError(
-                f"'{kind}' can't be dropped, the store needs it; delete the folder {self.folder} instead"
-            )
-        _remove_folder(self._path(0, kind).parent)
-
     def _path(self, i: int, kind: str) -> Path:
         if not 0 <= i < len(self.names):
             raise DataError(f"{self.folder}: no picture {i}; the store has 0..{len(self.names) - 1}")
@@ -142,6 +130,7 @@ def build_store(
     seed: int,
     strict: bool,
     min_size: int,
+    targets: int = 0,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[PhotoStore, tuple[tuple[str, str], ...]]:
     """Decode each photograph once and write its original and its degraded version.
@@ -157,6 +146,7 @@ def build_store(
         seed: See ``jpeg``.
         strict: Raise on the first unusable photograph instead of skipping it.
         min_size: Least width and height after cropping to even sizes (2 if less is given).
+        targets: How many kinds of target will be written later: their space must be free now.
         progress: Called with (done, total) after each photograph, or None.
 
     Returns:
@@ -169,7 +159,7 @@ def build_store(
     if not photos:
         raise DataError(f"{folder}: no photographs to store; give at least one")
     _clear(folder)
-    check_free_space(folder, _estimate_bytes(photos))
+    check_free_space(folder, _estimate_bytes(photos, targets))
 
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
@@ -221,14 +211,15 @@ def _write_array(path: Path, pixels: NDArray[np.uint8]) -> None:
         file.write(pixels.data)
 
 
-def _estimate_bytes(photos: Sequence[Photo]) -> int:
+def _estimate_bytes(photos: Sequence[Photo], targets: int) -> int:
+    bytes_per_pixel = _BYTES_PER_PIXEL + 3 * targets
     total = 0.0
     for photo in photos:
         try:
             height, width = (1, _EMBEDDED_PIXELS) if photo.path is None else image_size(photo.path)
         except DataError:
             continue  # reported when it is decoded
-        total += height * width * _BYTES_PER_PIXEL + _FILE_OVERHEAD
+        total += height * width * bytes_per_pixel + _FILE_OVERHEAD
     return int(total)
 
 

@@ -1,4 +1,4 @@
-"""Residual-N, the network of the paper (Fig. 3, PAPER section 2)."""
+"""Residual-N, the network of the paper (its Fig. 3)."""
 
 import torch
 import torch.nn.functional as F

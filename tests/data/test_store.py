@@ -163,9 +163,6 @@ def test_other_kinds(photos, tmp_path):
     store.write(0, "target1", transposed)  # an array that is not contiguous
     assert (store.array(0, "target1") == 7).all()
     assert (listing(tmp_path / "store" / "target1")) == [f"{i:05d}.npy" for i in range(4)]
-    store.drop("target1")
-    store.drop("target1")  # nothing left to do
-    assert not store.has("target1")
     assert open_store(tmp_path / "store") == store
 
 
@@ -184,9 +181,6 @@ def test_store_refusals(photos, tmp_path):
         ),
         (lambda: store.write(0, "target1", good.astype(np.float32)), "is float32"),
         (lambda: store.write(0, "lr", good), r"give uint8 \(4, 4, 3\)"),
-        (lambda: store.drop("hr"), "'hr' can't be dropped"),
-        (lambda: store.drop("lr"), "'lr' can't be dropped"),
-        (lambda: store.drop(".."), "is not allowed"),
     ]
     for call, says in cases:
         with pytest.raises(DataError, match=says):
@@ -294,6 +288,13 @@ def test_free_space_is_checked_before_anything_is_decoded(photos, tmp_path, monk
         build(photos, tmp_path / "store", progress=lambda *done: calls.append(done))
     assert not calls
     assert "\n" not in str(caught.value)
+
+
+def test_free_space_counts_the_targets_to_come(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**6, 10**6, 40_000))
+    build(photos, tmp_path / "enough")  # 33,679 bytes: 243 pixels of 3.75 bytes, and blocks
+    with pytest.raises(DataError, match=r"disk full, 48,259 bytes"):  # 60 bytes a pixel more
+        build(photos, tmp_path / "short", targets=20)
 
 
 def test_disk_full_while_writing(photos, tmp_path, monkeypatch):

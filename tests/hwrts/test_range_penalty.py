@@ -1,0 +1,82 @@
+import pytest
+import torch
+from torch import nn
+
+from hwrts.calibrate import quantised_nodes
+from hwrts.deploy import deploy_form
+from hwrts.fit import Schedule, Training, fit
+from hwrts.fixed_point import PIXEL, Format
+from hwrts.networks import Residual
+from hwrts.qat import QuantNetwork
+from hwrts.range_penalty import CORRECTION, HEADROOM, WEIGHT, RangePenalty
+from hwrts.trace import trace
+
+
+def test_by_hand():
+    """An identity with limit 1/4: 0.5 exceeds 0.85/4 by 0.2875, -0.25 by 0.0375, 0.2 by nothing."""
+    module = nn.Identity()
+    with RangePenalty({module: Format(True, 8, 9)}) as penalty:
+        module(torch.tensor([0.5, -0.25, 0.2, 0.0]))
+        assert float(penalty()) == pytest.approx(WEIGHT * (0.2875**2 + 0.0375**2) / 4, rel=1e-6)
+    assert HEADROOM == 0.85
+
+
+def test_penalties_of_several_modules_add_up_and_none_is_zero():
+    first, second = nn.Identity(), nn.Identity()
+    with RangePenalty({first: CORRECTION, second: CORRECTION}) as penalty:
+        first(torch.full((3,), 0.6))
+        alone = float(RangePenalty({})())
+        second(torch.full((5,), -0.6))
+        assert float(penalty()) == pytest.approx(2 * (0.6 - 0.425) ** 2, rel=1e-5)
+    assert alone == 0.0
+
+
+def test_the_last_forward_counts_and_the_gradient_points_inward():
+    module = nn.Conv2d(1, 1, 1, bias=False)
+    with torch.no_grad():
+        module.weight.fill_(2.0)
+    with RangePenalty({module: CORRECTION}) as penalty:
+        module(torch.ones(1, 1, 2, 2))
+        module(torch.full((1, 1, 2, 2), 0.1))
+        assert penalty().item() == 0.0
+        module(torch.ones(1, 1, 2, 2))
+        penalty().backward()
+    assert float(module.weight.grad) > 0  # descent makes the weight smaller
+
+
+def test_nothing_is_watched_after_the_block():
+    module = nn.Identity()
+    with RangePenalty({module: CORRECTION}):
+        pass
+    assert not module._forward_hooks
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_training_with_it_brings_a_residual_back_into_range(quantised):
+    """Without the penalty the quantiser's zero gradient leaves clipped values where they are."""
+    outside = {}
+    for watched in (True, False):
+        torch.manual_seed(3)
+        network = Residual(0, 4)
+        with torch.no_grad():
+            network.conv_out.bias.fill_(0.7)
+            network.conv_ext.bias.fill_(-0.7)  # undoes it, so that the picture is right
+        x = torch.rand(4, 3, 8, 8) / 2
+        target = network(x).detach()
+        model = QuantNetwork(*_formats(network)) if quantised else network
+        residual = model.convs["conv_out"] if quantised else network.conv_out
+        formats = model.signed_convs() if quantised else {residual: CORRECTION}
+        with RangePenalty(formats) as penalty:
+            fit(
+                Training.start(model), model, lambda step, batch=(x, target): batch, Schedule(1e-2, 60),
+                lambda done, loss: None, penalty=penalty if watched else None,
+            )  # fmt: skip
+            model(x)
+            outside[watched] = float(penalty())
+    assert outside[True] < 1e-3 < outside[False]
+
+
+def _formats(network):
+    graph = deploy_form(trace(network.eval()))
+    formats = {node.name: CORRECTION for node in quantised_nodes(graph)}
+    return graph, formats | {"x": PIXEL, "conv_in": PIXEL, "picture": PIXEL}
