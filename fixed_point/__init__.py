@@ -17,7 +17,7 @@ from .conv import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
-from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
+from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat, halo
 from .requantize import Rounding, requantize
 from .run import RunPath, run, run_all, run_layer
 
@@ -42,6 +42,7 @@ __all__ = [
     "attack_input",
     "conv_accumulate",
     "conv_bounds",
+    "halo",
     "load_network",
     "network_bounds",
     "pair_can_saturate_int16",

@@ -6,9 +6,10 @@ that works on the graph, so no network is ever written twice.
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from hwrts.fixed_point import halo
 
 # Letters of the shape comments: N pictures, O output channels, I input channels, K kernel size.
 
@@ -143,16 +144,14 @@ def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
     return values
 
 
-def halo(graph: Graph) -> int:
+def graph_halo(graph: Graph) -> int:
     """Input pixels on each side that an output pixel depends on."""
-    reach = {graph.input.name: 0.0}
-    scale = {graph.input.name: 1}
+    scales = {graph.input.name: 1}
+    steps = []
     for node in graph.nodes[1:]:
-        first = node.sources[0]
         grow = (
             node.block if isinstance(node, DepthToSpace) else node.factor if isinstance(node, Repeat) else 1
         )
-        scale[node.name] = scale[first] * grow
-        own = (node.weight.shape[-1] // 2) / scale[first] if isinstance(node, Conv) else 0.0
-        reach[node.name] = max(reach[source] for source in node.sources) + own
-    return int(torch.tensor(reach[graph.output]).ceil())
+        scales[node.name] = scales[node.sources[0]] * grow
+        steps.append((node.name, node.sources, node.weight.shape[-1] if isinstance(node, Conv) else 1))
+    return halo([graph.input.name], steps, scales)

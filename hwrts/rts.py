@@ -15,7 +15,7 @@ from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.device import Device
 from hwrts.fit import Batches, Schedule
-from hwrts.graph import halo as graph_halo
+from hwrts.graph import graph_halo
 from hwrts.tiles import Picture, Upscaler, enhance
 from hwrts.trace import trace
 
