@@ -7,9 +7,11 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
+from hwrts.export.onnx_writer import is_qdq
 from hwrts.fixed_point import Add, HwrtsError, Network
 
-_FUSED_FLOAT = ("Conv", "FusedConv", "Add", "Sum")
+_FLOAT_CONVS = ("Conv", "FusedConv")
+_FLOAT_ADDS = ("Add", "Sum")
 
 
 def open_session(
@@ -61,15 +63,21 @@ def census(model: bytes) -> dict[str, int]:
 
 
 def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
-    """What keeps the optimised graph from being integer throughout; empty if it is."""
+    """What keeps the optimised graph from being integer throughout; empty if it is.
+
+    In the integer-operator flavour additions and roundings are float operators on exact integers by design.
+    """
     adds = sum(isinstance(layer, Add) for layer in network.layers)
     expected = {"QLinearConv": len(network.convs), "QLinearAdd": adds}
+    float_operators: tuple[str, ...] = _FLOAT_CONVS + _FLOAT_ADDS
+    if not is_qdq(network):
+        expected, float_operators = {"ConvInteger": len(network.convs)}, _FLOAT_CONVS
     problems = [
         f"{op}: {counts.get(op, 0)} of {count}"
         for op, count in expected.items()
         if counts.get(op, 0) != count
     ]
-    return problems + [f"float {op}: {counts[op]}" for op in _FUSED_FLOAT if op in counts]
+    return problems + [f"float {op}: {counts[op]}" for op in float_operators if op in counts]
 
 
 def _options(*, fused: bool, exact: bool) -> onnxruntime.SessionOptions:

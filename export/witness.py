@@ -8,7 +8,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from hwrts.export.onnx_writer import to_onnx, zero_point
+from hwrts.export.onnx_nodes import zero_point
+from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.runtime import open_session
 from hwrts.fixed_point import Format, Network, RunPath, run_all, run_layer
 

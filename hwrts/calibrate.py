@@ -11,8 +11,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hwrts.fixed_point import PIXEL, Format
+from hwrts.fixed_point import PIXEL, Format, Rounding
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, run_graph
+from hwrts.rounding import round_by
 
 SATURATION = 2e-3
 """Share of a signed tensor's values that may saturate for the sake of a finer grid."""
@@ -26,7 +27,10 @@ def quantised_nodes(graph: Graph) -> tuple[Node, ...]:
 
 
 @torch.no_grad()
-def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8) -> dict[str, Format]:
+def calibrate(
+    graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8,
+    rounding: Rounding = Rounding.HALF_EVEN,
+) -> dict[str, Format]:  # fmt: skip
     """Choose the format of every quantised tensor.
 
     The power of two with the smallest squared error wins. Input and output are on the pixel grid, and no
@@ -38,6 +42,7 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
         graph: The deploy form, with trained float weights.
         batches: Pictures (N, C, H, W) in 0..1, of the kinds that the network will see.
         activation_bits: Width of the activations, 2..8.
+        rounding: The tie rule that the network will use.
     """
     output = graph.output
     while isinstance(graph.node(output), DepthToSpace | Repeat):  # its codes are made earlier
@@ -57,7 +62,7 @@ def calibrate(graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8)
         values = run_graph(graph, picture)
         for name in inner:
             for i, out in enumerate(candidates[name]):
-                errors[name][i] += _squared_error(values[name], out)
+                errors[name][i] += _squared_error(values[name], out, rounding)
     chosen = {name: candidates[name][int(errors[name].argmin())] for name in inner}
     for name, out in chosen.items():
         finer = replace(out, frac=out.frac + 1)
@@ -111,9 +116,6 @@ def _saturated_share(graph: Graph, pictures: Sequence[Tensor], name: str, out: F
     return saturated / count
 
 
-def _fake_quantise(x: Tensor, out: Format) -> Tensor:
-    return (x * 2.0**out.frac).round_().clamp_(out.min, out.max).mul_(2.0**-out.frac)
-
-
-def _squared_error(x: Tensor, out: Format) -> float:
-    return float((_fake_quantise(x, out) - x).square_().sum())
+def _squared_error(x: Tensor, out: Format, rounding: Rounding) -> float:
+    codes = round_by(x * 2.0**out.frac, rounding).clamp_(out.min, out.max)
+    return float((codes.mul_(2.0**-out.frac) - x).square_().sum())

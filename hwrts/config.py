@@ -118,6 +118,9 @@ class QatConfig(_Section):
         8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI"
     )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
+    rounding: Literal["half_even", "half_up", "half_away", "floor"] = Field(
+        "half_even", description="tie rule of every requantisation; half_up is the cheapest in RTL"
+    )
 
 
 class RunConfig(_Section):

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from hwrts import fixed_point
 from hwrts.calibrate import round_keeping_sums
 from hwrts.export.lower import lower_conv
-from hwrts.fixed_point import Format, Layer, Network, weight_limit
+from hwrts.fixed_point import Format, Layer, Network, Rounding, weight_limit
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, apply_node
+from hwrts.rounding import StraightThrough
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
@@ -36,17 +37,22 @@ class QuantNetwork(nn.Module):
         graph: The deploy form of a network; it gives the topology and the starting weights.
         formats: Format of each tensor that has a quantiser: input, convolutions, additions.
         weight_bits: Width of the weights, 2..8.
+        rounding: The tie rule of every requantisation. Weights and biases are rounded to nearest, always.
     """
 
-    def __init__(self, graph: Graph, formats: dict[str, Format], weight_bits: int = 8) -> None:
+    def __init__(
+        self, graph: Graph, formats: dict[str, Format], weight_bits: int = 8,
+        rounding: Rounding = Rounding.HALF_EVEN,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.graph = graph
         self.formats = formats
         self.weight_bits = weight_bits
+        self.rounding = rounding
         self.convs = nn.ModuleDict(
             {node.name: _quant_conv(node, weight_bits) for node in graph.nodes if isinstance(node, Conv)}
         )
-        self.quantisers = nn.ModuleDict({name: _quantiser(out) for name, out in formats.items()})
+        self.quantisers = nn.ModuleDict({name: _quantiser(out, rounding) for name, out in formats.items()})
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
@@ -78,7 +84,8 @@ class QuantNetwork(nn.Module):
         lowered = {node.name: self.formats[self._origin(node.name)] for node in self.graph.nodes}
         first = self.graph.input
         inputs = (fixed_point.Input(first.name, first.channels, lowered[first.name]),)
-        return Network(inputs, tuple(_lower_node(node, lowered, self.convs) for node in self.graph.nodes[1:]))
+        layers = tuple(_lower_node(node, lowered, self.convs) for node in self.graph.nodes[1:])
+        return Network(inputs, layers, self.rounding)
 
     def _origin(self, name: str) -> str:
         """The tensor whose quantiser made the codes of ``name``: moving codes keeps their format."""
@@ -126,12 +133,13 @@ def _quant_conv(node: Conv, bits: int) -> nn.Module:
     return conv  # type: ignore[no-any-return]
 
 
-def _quantiser(out: Format) -> nn.Module:
+def _quantiser(out: Format, rounding: Rounding) -> nn.Module:
     base = Int8ActPerTensorFixedPoint if out.signed else Uint8ActPerTensorFixedPoint
     span = math.ldexp(1.0, out.bits - out.signed - out.frac)  # Brevitas divides it by 2**(bits - signed)
 
     class ActQuant(base):  # type: ignore[misc, valid-type]
         bit_width = out.bits
+        float_to_int_impl = StraightThrough(rounding)
         scaling_impl_type = ScalingImplType.CONST
         scaling_init = span
         restrict_scaling_type = RestrictValueType.POWER_OF_TWO

@@ -24,7 +24,7 @@ from hwrts.device import cpu_flags, cpu_name, has_vnni
 from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.fit import Batches, Schedule
-from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, load_network, save_network
+from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, Rounding, load_network, save_network
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
@@ -50,8 +50,9 @@ def start_qat(model: nn.Module, qat: QatConfig, inputs: Callable[[int], Tensor])
     """
     graph = deploy_form(trace(model.eval()))
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
-    formats = calibrate(graph, batches, qat.activation_bits)
-    return QuantNetwork(graph, formats, qat.weight_bits)
+    rounding = Rounding(qat.rounding)
+    formats = calibrate(graph, batches, qat.activation_bits, rounding)
+    return QuantNetwork(graph, formats, qat.weight_bits, rounding)
 
 
 def qat_schedule(qat: QatConfig) -> Schedule:
@@ -71,7 +72,8 @@ def calibration_inputs(lr: Batches, originals: Batches) -> Callable[[int], Tenso
 def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
     """Write ``qat.safetensors``; its note holds what is needed to build the module again."""
     formats = {name: asdict(out) for name, out in quantised.formats.items()}
-    save_weights(stage.qat_weights, quantised, {"formats": formats, "weight_bits": quantised.weight_bits})
+    notes = {"weight_bits": quantised.weight_bits, "rounding": quantised.rounding.value}
+    save_weights(stage.qat_weights, quantised, {"formats": formats, **notes})
 
 
 def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
@@ -83,9 +85,10 @@ def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
     tensors, notes = load_weights(stage.qat_weights)
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
-        quantised = QuantNetwork(deploy_form(trace(build_float(config))), formats, notes["weight_bits"])
+        graph, rounding = deploy_form(trace(build_float(config))), Rounding(notes["rounding"])
+        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding)
         quantised.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunFolderError(
             f"{stage.qat_weights}: does not belong to the network of config.toml ({error!r})"
         ) from error

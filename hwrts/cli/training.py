@@ -26,6 +26,11 @@ def _option(help_text: str, *names: str) -> Any:
     return typer.Option(*names, help=help_text, show_default=False)
 
 
+ReduceRange = Annotated[
+    bool, typer.Option("--reduce-range", help="7-bit weights, which never saturate on x86 without VNNI.")
+]
+
+
 @app.command()
 def run(
     config: Annotated[
@@ -52,6 +57,8 @@ def run(
     qat_steps: Annotated[int | None, _option("Fine-tuning steps per stage [300].")] = None,
     weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [8].")] = None,
     activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [8].")] = None,
+    reduce_range: ReduceRange = False,
+    rounding: Annotated[str | None, _option("half_even, half_up, half_away or floor [half_even].")] = None,
     seed: Annotated[int | None, _option("Makes everything repeatable [0].")] = None,
     device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
     precision: Annotated[str | None, _option("auto, float32 or bf16 [auto].")] = None,
@@ -72,7 +79,8 @@ def run(
         "network.blocks": blocks, "network.channels": channels,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch,
-        "qat.steps": qat_steps, "qat.weight_bits": weight_bits, "qat.activation_bits": activation_bits,
+        "qat.steps": qat_steps, "qat.weight_bits": _weight_bits(weight_bits, reduce_range),
+        "qat.activation_bits": activation_bits, "qat.rounding": rounding,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)
@@ -106,6 +114,8 @@ def quantize(
     ] = None,
     weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [as the run].")] = None,
     activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [as the run].")] = None,
+    reduce_range: ReduceRange = False,
+    rounding: Annotated[str | None, _option("half_even, half_up, half_away or floor [as the run].")] = None,
     qat_steps: Annotated[int | None, _option("Fine-tuning steps; 0 calibrates only [as the run].")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
@@ -119,7 +129,10 @@ def quantize(
 
     folder = open_run(run)
     config = folder.config
-    changed = {"weight_bits": weight_bits, "activation_bits": activation_bits, "steps": qat_steps}
+    changed = {
+        "weight_bits": _weight_bits(weight_bits, reduce_range), "activation_bits": activation_bits,
+        "steps": qat_steps, "rounding": rounding,
+    }  # fmt: skip
     given = {key: value for key, value in changed.items() if value is not None}
     qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line").qat
     number = stage or folder.finished_stage(None).number
@@ -127,9 +140,9 @@ def quantize(
         raise RunFolderError(
             f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
         )
-    variant = f"{number}-w{qat.weight_bits}a{qat.activation_bits}" + (
-        f"s{qat.steps}" if qat.steps != config.qat.steps else ""
-    )
+    variant = f"{number}-w{qat.weight_bits}a{qat.activation_bits}"
+    variant += f"s{qat.steps}" if qat.steps != config.qat.steps else ""
+    variant += f"_{qat.rounding}" if qat.rounding != config.qat.rounding else ""
     target = folder.root / f"stage{variant}"
     finished = (target / "verify.json").is_file() and (target / "metrics.json").is_file()
     if finished and not force:
@@ -298,3 +311,9 @@ def _jpeg(text: str | None) -> int | str | tuple[int, int] | None:
     if dash and low.isdigit() and high.isdigit():
         return int(low), int(high)
     return _number(text)
+
+
+def _weight_bits(bits: int | None, reduce_range: bool) -> int | None:
+    if reduce_range and bits not in (None, 7):
+        raise ConfigError(f"--weight-bits {bits}: --reduce-range means 7 bits; give one of the two")
+    return 7 if reduce_range else bits

@@ -4,7 +4,8 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from hwrts.export import census, open_session, to_onnx
-from hwrts.export.onnx_writer import IR_VERSION, OPSET, stored_dtype, zero_point
+from hwrts.export.onnx_nodes import zero_point
+from hwrts.export.onnx_writer import IR_VERSION, OPSET
 from hwrts.export.runtime import float_islands
 from hwrts.export.witness import from_stored, to_stored
 from hwrts.fixed_point import (
@@ -148,22 +149,56 @@ def test_moving_codes_needs_no_arithmetic(picture):
     _assert_exact(network, codes)
 
 
-@pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.FLOOR])
-def test_other_roundings_are_refused(anchor, rounding):
-    with pytest.raises(
-        HwrtsError, match=f"rounding '{rounding.value}' cannot be said in QDQ; only 'half_even'"
-    ):
-        to_onnx(anchor(rounding=rounding))
+OTHERS = [Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.FLOOR]
+
+
+@pytest.mark.parametrize("rounding", OTHERS)
+@pytest.mark.parametrize("settings", [{}, {"channels": 16}, {"activation_bits": 5}, {"weight_bits": 3}])
+def test_other_roundings_are_exact_in_integer_operators(anchor, picture, rounding, settings):
+    network = anchor(rounding=rounding, **settings)
+    _assert_exact(network, picture(13, 14))
+    model = to_onnx(network)
+    assert not {"QuantizeLinear", "DequantizeLinear", "Conv"} & {node.op_type for node in model.graph.node}
+    notes = {entry.key: entry.value for entry in model.metadata_props}
+    assert (notes["rounding"], notes["flavour"]) == (rounding.value, "integer operators")
+    counts = census(model.SerializeToString())
+    assert counts["ConvInteger"] == 5
+    assert float_islands(network, counts) == []
+    assert float_islands(network, {**counts, "ConvInteger": 4}) == ["ConvInteger: 4 of 5"]
+
+
+TIE = {Rounding.HALF_EVEN: 2, Rounding.HALF_UP: 3, Rounding.HALF_AWAY: 3, Rounding.FLOOR: 2}
+BELOW_ZERO = {Rounding.HALF_EVEN: -2, Rounding.HALF_UP: -2, Rounding.HALF_AWAY: -3, Rounding.FLOOR: -3}
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize(("large", "kind"), [(1, "float32"), (127, "float64")])
+def test_a_tie_in_each_rule_and_width(rounding, large, kind):
+    """2.5 and -2.5 codes by hand; 1,200 weights of 127 elsewhere push the bound beyond 2**24."""
+    weight = np.full((1, 600, 3, 3), large, np.int8)
+    one = np.ones(1, np.int32)
+    conv = Conv("y", "x", weight, one, np.zeros(1, np.int32), Format(True, 8, 8))
+    network = Network((Input("x", 600, Format(True, 8, 8)),), (conv,), rounding)
+    codes = np.zeros((1, 1, 600), np.int8)
+    codes[0, 0, 0] = 5
+    session = open_session(to_onnx(network).SerializeToString())
+    if large == 1:
+        for value, table in ((5, TIE), (-5, BELOW_ZERO)):
+            codes[0, 0, 0] = value
+            (stored,) = session.run(None, {"x": to_stored(codes, Format(True, 8, 8))})
+            assert from_stored(stored, conv.out).item() == table[rounding]
+    _assert_exact(network, np.random.default_rng(0).integers(-128, 128, (3, 4, 600)).astype(np.int8))
+    if rounding is not Rounding.HALF_EVEN:
+        floats = {numpy_helper.to_array(t).dtype.name for t in to_onnx(network).graph.initializer} - {"int8"}
+        assert kind in floats
 
 
 @pytest.mark.parametrize("bits", [9, 10, 16])
 def test_wide_tensors_are_refused(bits):
     one = np.ones(1, np.int32)
     conv = Conv("a", "x", np.ones((1, 1, 1, 1), np.int8), one, one, Format(True, bits, 8))
-    with pytest.raises(HwrtsError, match=f"a tensor of {bits} bits does not fit an int8 file; use at most 8"):
+    with pytest.raises(HwrtsError, match=f"'a' of {bits} bits does not fit an int8 file; use at most 8"):
         to_onnx(Network((Input("x", 1, PIXEL),), (conv,)))
-    with pytest.raises(HwrtsError):
-        stored_dtype(Format(False, bits, 0))
 
 
 def test_equal_networks_give_equal_bytes(anchor):

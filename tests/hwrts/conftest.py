@@ -7,7 +7,7 @@ import torch
 
 from hwrts.calibrate import calibrate
 from hwrts.deploy import deploy_form
-from hwrts.fixed_point import Network
+from hwrts.fixed_point import Network, Rounding
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -31,7 +31,12 @@ def quantise() -> Callable[..., tuple[QuantNetwork, Network]]:
     """Makes a random Residual-N, quantised and lowered."""
 
     def make(
-        blocks: int = 1, channels: int = 4, weight_bits: int = 8, activation_bits: int = 8, seed: int = 0
+        blocks: int = 1,
+        channels: int = 4,
+        weight_bits: int = 8,
+        activation_bits: int = 8,
+        seed: int = 0,
+        rounding: Rounding = Rounding.HALF_EVEN,
     ) -> tuple[QuantNetwork, Network]:
         print(f"seed {seed}")
         torch.manual_seed(seed)
@@ -39,8 +44,8 @@ def quantise() -> Callable[..., tuple[QuantNetwork, Network]]:
         with torch.no_grad():
             model.conv_out.weight.mul_(100)  # a trained residual is not nearly zero
         graph = deploy_form(trace(model))
-        formats = calibrate(graph, [torch.rand(2, 3, 16, 16)], activation_bits)
-        quantised = QuantNetwork(graph, formats, weight_bits).eval()
+        formats = calibrate(graph, [torch.rand(2, 3, 16, 16)], activation_bits, rounding)
+        quantised = QuantNetwork(graph, formats, weight_bits, rounding).eval()
         return quantised, quantised.lower()
 
     return make

@@ -10,7 +10,7 @@ from hwrts.calibrate import calibrate
 from hwrts.deploy import deploy_form
 from hwrts.export import to_onnx, verify
 from hwrts.fit import Schedule, Training, fit
-from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, network_bounds, run_all
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run_all
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -51,6 +51,24 @@ def test_integers_equal_fake_quantised_values(
         assert conv.out.bits == (activation_bits if conv.name != network.output else 8)
     if weight_bits <= 4:  # the grid is used to its end, or a bit is wasted
         assert max(np.abs(conv.weight_i8).max() for conv in network.convs) == 2 ** (weight_bits - 1) - 1
+
+
+@pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.FLOOR])
+def test_every_rounding_rule_is_trained_with_and_verified(quantise, picture, rounding):
+    quantised, _ = quantise(1, 8, seed=4)
+    ruled, network = quantise(1, 8, seed=4, rounding=rounding)
+    assert network.rounding is rounding
+    assert_integers_equal_values(ruled, picture(11, 13))
+    x = torch.rand(2, 3, 12, 12)
+    assert not torch.equal(ruled(x), quantised(x))  # the rule reaches the training module
+    verdict = verify(
+        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
+        [TorchWitness(ruled, network)],
+    )  # fmt: skip
+    assert verdict.passed, verdict.problems
+    assert verdict.facts["rounding"] == rounding.value
+    witnesses = {row.witness for row in verdict.rows.values()}
+    assert {"torch fake-quantised float32", "onnxruntime fused", "onnx.reference", "numpy fast"} <= witnesses
 
 
 def test_integers_equal_values_for_random_weights(quantise, picture):
