@@ -107,7 +107,9 @@ def test_every_field_survives_with_another_value_than_its_default():
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
             "schedule": "constant",
         },
-        "qat": {"steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor"},
+        "qat": {
+            "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor",
+        },
     }  # fmt: skip
     default, config = RunConfig().model_dump(), parse_config(changed, "test")
     assert config.model_dump() == changed  # no field is missing in the table above
