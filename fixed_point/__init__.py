@@ -17,9 +17,12 @@ from .conv import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
-from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat, halo
+from .lines import Edge, Lines, plan_lines
+from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding, requantize
 from .run import RunPath, run, run_all, run_layer
+from .steps import Step, halo, scales_of, steps_of
+from .stream import LineRun, stream
 
 __all__ = [
     "FLOAT32_LIMIT",
@@ -30,14 +33,18 @@ __all__ = [
     "Conv",
     "ConvBounds",
     "DepthToSpace",
+    "Edge",
     "Format",
     "HwrtsError",
     "Input",
     "Layer",
+    "LineRun",
+    "Lines",
     "Network",
     "Repeat",
     "Rounding",
     "RunPath",
+    "Step",
     "add_bound",
     "attack_input",
     "conv_accumulate",
@@ -46,10 +53,14 @@ __all__ = [
     "load_network",
     "network_bounds",
     "pair_can_saturate_int16",
+    "plan_lines",
     "requantize",
     "run",
     "run_all",
     "run_layer",
     "save_network",
+    "scales_of",
+    "steps_of",
+    "stream",
     "weight_limit",
 ]

@@ -1,10 +1,7 @@
 """The integer network: the single source of truth that every emitter and witness reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +9,7 @@ from numpy.typing import NDArray
 from .errors import HwrtsError
 from .formats import Format
 from .requantize import Rounding
+from .steps import halo, scales_of, steps_of
 
 
 @dataclass(frozen=True)
@@ -106,27 +104,6 @@ class Repeat:
 Layer = Conv | Add | DepthToSpace | Repeat
 
 
-def halo(
-    inputs: Iterable[str], steps: Iterable[tuple[str, Sequence[str], int]], scales: Mapping[str, int]
-) -> int:
-    """Input pixels on each side that the last step's output depends on.
-
-    Args:
-        inputs: Names of the tensors fed from outside.
-        steps: (name, names of the sources, kernel size) of each operator in order; 1 where it has no kernel.
-        scales: Size of every tensor relative to the inputs.
-
-    >>> halo(["x"], [("up", ["x"], 1), ("blur", ["up"], 5)], {"x": 1, "up": 4, "blur": 4})  # 2 of 4 a pixel
-    1
-    """
-    reach = dict.fromkeys(inputs, Fraction(0))  # in input pixels
-    last = Fraction(0)
-    for name, sources, kernel in steps:
-        last = max(reach[source] for source in sources) + Fraction(kernel // 2, scales[sources[0]])
-        reach[name] = last
-    return ceil(last)
-
-
 @dataclass(frozen=True, eq=False)
 class Network:
     """Integers, shifts and formats of a whole network, in the order of computation.
@@ -181,15 +158,7 @@ class Network:
     @cached_property
     def scales(self) -> dict[str, int]:
         """Size of every tensor relative to the input: 2 means twice the height and width."""
-        scales = {tensor.name: 1 for tensor in self.inputs}
-        for layer in self.layers:
-            grow = 1
-            if isinstance(layer, DepthToSpace):
-                grow = layer.block
-            elif isinstance(layer, Repeat):
-                grow = layer.factor
-            scales[layer.name] = scales[layer.sources[0]] * grow
-        return scales
+        return scales_of(steps_of(self))
 
     @property
     def convs(self) -> tuple[Conv, ...]:
@@ -202,11 +171,7 @@ class Network:
 
         A tile cut out with this margin on each inner side gives the same output codes as the whole picture.
         """
-        steps = [
-            (layer.name, layer.sources, layer.weight_i8.shape[2] if isinstance(layer, Conv) else 1)
-            for layer in self.layers
-        ]
-        return halo([tensor.name for tensor in self.inputs], steps, self.scales)
+        return halo(steps_of(self))
 
     def layer(self, name: str) -> Layer:
         """The layer that makes the tensor ``name``.

@@ -10,7 +10,7 @@ from .add import add
 from .conv import conv_accumulate
 from .errors import HwrtsError
 from .fast import conv_requantized
-from .network import Add, Conv, DepthToSpace, Layer, Network
+from .network import Add, Conv, DepthToSpace, Input, Layer, Network
 from .rearrange import depth_to_space, repeat
 from .requantize import requantize
 
@@ -75,16 +75,21 @@ def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dic
         where = f"input {tensor.name!r}"
         if tensor.name not in given:
             raise HwrtsError(f"{where}: no codes were given for it; pass a mapping with that name")
-        x = np.asarray(given[tensor.name])
-        if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
-            raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
-        if not np.issubdtype(x.dtype, np.integer):
-            raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
-        if x.min() < tensor.out.min or x.max() > tensor.out.max:
-            limits = f"{tensor.out.min}..{tensor.out.max} of {tensor.out}"
-            raise HwrtsError(f"{where}: codes {x.min()}..{x.max()} leave {limits}")
-        tensors[tensor.name] = x.astype(tensor.out.dtype)
+        tensors[tensor.name] = checked_codes(tensor, np.asarray(given[tensor.name]))
     sizes = {name: x.shape[:2] for name, x in tensors.items()}
     if len(set(sizes.values())) > 1:
         raise HwrtsError(f"network: its inputs differ in height or width: {sizes}; they need the same")
     return tensors
+
+
+def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
+    """Codes (H, W, C) in the dtype of an input's format, or HwrtsError."""
+    where = f"input {tensor.name!r}"
+    if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
+        raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
+    if not np.issubdtype(x.dtype, np.integer):
+        raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
+    if x.min() < tensor.out.min or x.max() > tensor.out.max:
+        limits = f"{tensor.out.min}..{tensor.out.max} of {tensor.out}"
+        raise HwrtsError(f"{where}: codes {x.min()}..{x.max()} leave {limits}")
+    return x.astype(tensor.out.dtype)

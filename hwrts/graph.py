@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from hwrts.fixed_point import halo
+from hwrts.fixed_point import Step
 
 # Letters of the shape comments: N pictures, O output channels, I input channels, K kernel size.
 
@@ -144,14 +144,22 @@ def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
     return values
 
 
-def graph_halo(graph: Graph) -> int:
-    """Input pixels on each side that an output pixel depends on."""
-    scales = {graph.input.name: 1}
+def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:
+    """The shape of a graph as ``hwrts.fixed_point`` reads it, for codes of ``bits`` bits."""
+    channels: dict[str, int] = {}
     steps = []
-    for node in graph.nodes[1:]:
-        grow = (
-            node.block if isinstance(node, DepthToSpace) else node.factor if isinstance(node, Repeat) else 1
-        )
-        scales[node.name] = scales[node.sources[0]] * grow
-        steps.append((node.name, node.sources, node.weight.shape[-1] if isinstance(node, Conv) else 1))
-    return halo([graph.input.name], steps, scales)
+    for node in graph.nodes:
+        kernel, grow = 1, 1
+        if isinstance(node, Input):
+            channels[node.name] = node.channels
+        else:
+            channels[node.name] = channels[node.sources[0]]
+        if isinstance(node, Conv):
+            channels[node.name], kernel = node.weight.shape[0], node.weight.shape[-1]
+        elif isinstance(node, DepthToSpace):
+            channels[node.name] //= node.block**2
+            grow = node.block
+        elif isinstance(node, Repeat):
+            grow = node.factor
+        steps.append(Step(node.name, node.sources, kernel, grow, channels[node.name], bits))
+    return tuple(steps)

@@ -15,7 +15,8 @@ from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.device import Device
 from hwrts.fit import Batches, Schedule
-from hwrts.graph import graph_halo
+from hwrts.fixed_point import halo
+from hwrts.graph import graph_steps
 from hwrts.tiles import Picture, Upscaler, enhance
 from hwrts.trace import trace
 
@@ -87,11 +88,11 @@ def update_targets(
     The network's output is not rounded between S and D: a rounding there would be amplified by the next
     stage. Pictures that are there already (an interrupted run) are written again with the same bytes.
     """
-    halo = graph_halo(trace(model))
+    margin = halo(graph_steps(trace(model)))
     upscaler = float_upscaler(model, forward, device.name)
     count = len(store.names)
     for i in range(count):
-        store.write(i, target_kind(stage), enhance(upscaler, store.array(i, "hr"), halo))
+        store.write(i, target_kind(stage), enhance(upscaler, store.array(i, "hr"), margin))
         progress(i + 1, count)
 
 

@@ -5,7 +5,8 @@ from torch import nn
 
 from hwrts.deploy import deploy_form
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Relu, Repeat, graph_halo, run_graph
+from hwrts.fixed_point import halo
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Relu, Repeat, graph_steps, run_graph
 from hwrts.networks import Residual
 from hwrts.trace import trace
 
@@ -64,8 +65,8 @@ def test_graph_of_residual():
         (Input, "x"), (Conv, "conv_in"), (Relu, "relu"), (Conv, "conv_0"), (Relu, "relu_1"),
         (Add, "add"), (Conv, "conv_out"), (Add, "add_1"), (Conv, "conv_ext"), (DepthToSpace, "shuffle"),
     ]  # fmt: skip
-    assert graph_halo(graph) == 4  # four 3x3 convolutions in a row
-    assert graph_halo(deploy_form(graph)) == 4
+    assert halo(graph_steps(graph)) == 4  # four 3x3 convolutions in a row
+    assert halo(graph_steps(deploy_form(graph))) == 4
 
 
 def module(forward, **layers) -> nn.Module:

@@ -1,0 +1,180 @@
+"""Line-buffer execution: rows in, rows out, and in between only the rows that a circuit would keep."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .add import add
+from .conv import conv_accumulate
+from .errors import HwrtsError
+from .fast import conv_requantized
+from .lines import Edge, plan_lines
+from .network import Add, Conv, DepthToSpace, Layer, Network
+from .rearrange import depth_to_space, repeat
+from .requantize import requantize
+from .run import RunPath, checked_codes
+from .steps import scales_of, steps_of
+
+Row = NDArray[np.integer]
+"""Codes (W, C) of one row."""
+
+
+class _Wire:
+    """An edge with its memory: a FIFO or a tap in front, the line buffer of the reader's window behind it."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+        self.fifo: deque[Row | None] = deque([] if edge.tap else [None] * edge.delay)
+        self.buffer: deque[Row | None] = deque([None] * (edge.kernel - 1), maxlen=edge.kernel - 1)
+        self.taken: Row | None = None
+        self.windows: deque[list[Row | None]] = deque()
+        """Windows of K rows that the reader has not worked on yet."""
+
+    def take(self, row: Row | None, owner: "_Wire | None") -> None:
+        """Advance by one row of the source; line buffers still show the rows before it."""
+        if owner is None:
+            self.fifo.append(row)
+            self.taken = self.fifo.popleft()
+        else:
+            back = self.edge.delay - owner.edge.delay
+            self.taken = owner.buffer[-back] if back else owner.taken
+
+    def keep(self) -> None:
+        """Hand the window to the reader and move the line buffer on."""
+        self.windows.append([*self.buffer, self.taken])
+        self.buffer.append(self.taken)
+
+    @property
+    def nbytes(self) -> int:
+        """What is kept until the next row comes."""
+        return sum(row.nbytes for row in (*self.fifo, *self.buffer) if row is not None)
+
+
+class LineRun:
+    """A network at work on one picture, fed row by row.
+
+    Every tensor advances in step with the input, as in hardware: a row that is not there yet, above the
+    picture, or not there any more, below it, is nothing to add, as in eq. 2.
+
+    Args:
+        network: The integer network, with one input.
+        path: "int64" is the definition; "fast" uses float BLAS where it is proved exact.
+
+    Attributes:
+        peak_bytes: For each layer, the most bytes that its line buffers and FIFOs held after a row so far.
+    """
+
+    def __init__(self, network: Network, path: RunPath = "fast") -> None:
+        if len(network.inputs) != 1:
+            raise HwrtsError(f"stream: the network has {len(network.inputs)} inputs; one can be streamed")
+        self._network, self._path = network, path
+        steps = steps_of(network)
+        self._scales = scales_of(steps)
+        wires = [_Wire(edge) for edge in plan_lines(steps).edges]
+        owners = {(wire.edge.reader, wire.edge.source): wire for wire in wires}
+        self._from: dict[str, list[tuple[_Wire, _Wire | None]]] = {step.name: [] for step in steps}
+        self._into: dict[str, list[_Wire]] = {layer.name: [] for layer in network.layers}
+        for wire in wires:
+            owner = owners[wire.edge.tap, wire.edge.source] if wire.edge.tap else None
+            self._from[wire.edge.source].append((wire, owner))
+            self._into[wire.edge.reader].append(wire)
+        self._width: int | None = None
+        self._owed = 0
+        self.peak_bytes = {layer.name: 0 for layer in network.layers}
+
+    def push(self, row: Row) -> list[Row]:
+        """Feed one row (W, C) of codes; returns the output rows (W', C') that it completes.
+
+        Raises:
+            HwrtsError: A row of another shape than the first, or codes outside the input's format.
+        """
+        source = self._network.inputs[0]
+        row = checked_codes(source, np.asarray(row)[None])[0]
+        if self._width not in (None, len(row)):
+            raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
+        self._width = len(row)
+        self._owed += self._scales[self._network.output]
+        return self._tick(row)
+
+    def finish(self) -> Iterator[Row]:
+        """The output rows that are still inside after the last input row."""
+        while self._owed:
+            yield from self._tick(None)
+
+    def _tick(self, row: Row | None) -> list[Row]:
+        self._distribute(self._network.inputs[0].name, [row])
+        made: list[Row | None] = []
+        for layer in self._network.layers:
+            made = self._layer_rows(layer)
+            if layer.name != self._network.output:
+                self._distribute(layer.name, made)
+        for name, wires in self._into.items():
+            self.peak_bytes[name] = max(self.peak_bytes[name], sum(wire.nbytes for wire in wires))
+        out = [codes for codes in made if codes is not None][: self._owed]
+        self._owed -= len(out)
+        return out
+
+    def _distribute(self, name: str, rows: list[Row | None]) -> None:
+        """Hand the new rows of a tensor to its readers, each delayed as planned."""
+        for row in rows:
+            for wire, owner in self._from[name]:  # every read comes before any line buffer moves on
+                wire.take(row, owner)
+            for wire, _ in self._from[name]:
+                wire.keep()
+
+    def _layer_rows(self, layer: Layer) -> list[Row | None]:
+        """What a layer makes of the rows that have arrived since the last tick."""
+        wires = self._into[layer.name]
+        made: list[Row | None] = []
+        while wires[0].windows:
+            windows = {wire.edge.source: wire.windows.popleft() for wire in wires}
+            made += self._compute(layer, [windows[source] for source in layer.sources])
+        return made
+
+    def _compute(self, layer: Layer, windows: list[list[Row | None]]) -> list[Row | None]:
+        network = self._network
+        middle = [window[len(window) // 2] for window in windows]
+        present = [row for row in middle if row is not None]
+        if len(present) < len(middle):  # above or below the picture
+            grow = self._scales[layer.name] // self._scales[layer.sources[0]]
+            return [None] * grow
+        if isinstance(layer, Conv):
+            return [self._conv_row(layer, windows[0], present[0])]
+        if isinstance(layer, Add):
+            a, b = (network.formats[source] for source in layer.sources)
+            return [add(present[0], a, present[1], b, layer.out, network.rounding)]
+        moved = (
+            depth_to_space(present[0][None], layer.block)
+            if isinstance(layer, DepthToSpace)
+            else repeat(present[0][None], layer.factor)
+        )
+        return list(moved)
+
+    def _conv_row(self, conv: Conv, window: list[Row | None], like: Row) -> Row:
+        source = self._network.formats[conv.source]
+        frame = np.stack([np.zeros_like(like) if row is None else row for row in window])  # (K, W, I)
+        middle, rounding = len(window) // 2, self._network.rounding
+        if self._path == "fast":
+            codes: Row = conv_requantized(frame, conv, source, rounding)[middle]
+            return codes
+        acc = conv_accumulate(frame, conv.weight_i8, conv.bias_i32)[middle]
+        return requantize(acc, conv.acc_frac(source), conv.out, rounding)
+
+
+def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Iterator[Row]:
+    """The output rows (W', C') of a network, each as soon as the rows it depends on have arrived.
+
+    Args:
+        network: The integer network, with one input.
+        rows: Rows (W, C) of codes from top to bottom.
+        path: As in :func:`hwrts.fixed_point.run`.
+
+    Raises:
+        HwrtsError: Rows of different lengths, codes outside the input's format, several inputs.
+    """
+    run = LineRun(network, path)
+    for row in rows:
+        yield from run.push(row)
+    yield from run.finish()

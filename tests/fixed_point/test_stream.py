@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    DepthToSpace,
+    Format,
+    HwrtsError,
+    Input,
+    LineRun,
+    Network,
+    Repeat,
+    Step,
+    plan_lines,
+    run,
+    steps_of,
+    stream,
+)
+
+SIGNED = Format(True, 8, 8)
+
+
+def conv(rng, name, source, outputs, inputs, kernel, out=PIXEL):
+    weight = rng.integers(-127, 128, (outputs, inputs, kernel, kernel)).astype(np.int8)
+    zero = np.zeros(outputs, np.int32)
+    return Conv(name, source, weight, zero + 10, zero + 77, out)
+
+
+def residual(blocks, channels, *, seed=0, kernel=3):
+    """The deploy form of Residual-N with random weights."""
+    rng = np.random.default_rng(seed)
+    layers = [conv(rng, "h0", "x", channels, 3, kernel)]
+    for n in range(blocks):
+        layers.append(conv(rng, f"conv{n}", f"h{n}", channels, channels, kernel))
+        layers.append(Add(f"h{n + 1}", (f"h{n}", f"conv{n}"), PIXEL))
+    layers += [
+        conv(rng, "r", f"h{blocks}", 3, channels, kernel, SIGNED),
+        conv(rng, "ext_x", "x", 12, 3, kernel, SIGNED),
+        conv(rng, "ext_r", "r", 12, 3, kernel, SIGNED),
+        Add("correction", ("ext_x", "ext_r"), SIGNED),
+        DepthToSpace("shuffle", "correction", 2),
+        Repeat("repeat", "x", 2),
+        Add("picture", ("repeat", "shuffle"), PIXEL),
+    ]
+    return Network((Input("x", 3, PIXEL),), tuple(layers))
+
+
+def after_scaling():
+    """Convolutions behind depth-to-space and repetition, two skips of one tensor, and a sum of one tensor."""
+    rng = np.random.default_rng(5)
+    return Network(
+        (Input("x", 4, PIXEL),),
+        (
+            DepthToSpace("up", "x", 2),
+            conv(rng, "wide", "up", 2, 1, 5),
+            conv(rng, "narrow", "wide", 1, 2, 3),
+            Add("skip", ("narrow", "up"), PIXEL),
+            conv(rng, "again", "skip", 1, 1, 7),
+            Add("late", ("up", "again"), PIXEL),
+            Repeat("big", "late", 3),
+            conv(rng, "soft", "big", 1, 1, 3),
+            Add("twice", ("soft", "soft"), PIXEL),
+        ),
+    )
+
+
+NETWORKS = {
+    "residual 0": residual(0, 4), "residual 1": residual(1, 5), "residual 3": residual(3, 4),
+    "kernel 1": residual(1, 4, kernel=1), "kernel 5": residual(1, 3, kernel=5), "scaled": after_scaling(),
+}  # fmt: skip
+SIZES = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (5, 7), (8, 6), (17, 4)]
+
+
+@pytest.mark.parametrize("path", ["int64", "fast"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_rows_equal_the_whole_frame(name, size, path):
+    network = NETWORKS[name]
+    height, width = size
+    codes = np.random.default_rng(height * 100 + width).integers(
+        0, 256, (height, width, network.inputs[0].channels), dtype=np.uint8
+    )
+    rows = list(stream(network, codes, path))
+    np.testing.assert_array_equal(np.stack(rows), run(network, codes, "int64"))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_memory_held_is_the_plan(name):
+    """Measured on the arrays that the run really holds; 8-bit codes, one byte each."""
+    network = NETWORKS[name]
+    height, width = 40, 11
+    engine = LineRun(network)
+    codes = np.random.default_rng(1).integers(0, 256, (height, width, network.inputs[0].channels), np.uint8)
+    for row in codes:
+        engine.push(row)
+    planned = {layer: bits // 8 for layer, bits in plan_lines(steps_of(network)).bits(width).items()}
+    assert engine.peak_bytes == planned
+    assert sum(planned.values()) > 0 or name == "kernel 1"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_rows_come_as_soon_as_the_plan_says(name):
+    network = NETWORKS[name]
+    scale, latency = network.scales[network.output], plan_lines(steps_of(network)).latency
+    engine = LineRun(network)
+    counts = [len(engine.push(np.zeros((3, network.inputs[0].channels), np.uint8))) for _ in range(20)]
+    first = next(i for i, count in enumerate(counts) if count)
+    assert first == latency
+    late = sum(counts)
+    assert sum(1 for _ in engine.finish()) == 20 * scale - late
+    # no earlier: the first output row depends on the last input row that was needed
+    assert latency == network.halo or name == "scaled"
+
+
+def drawn(blocks, channels=64):
+    """Residual-N as its figure draws it: the picture is formed before the last convolution."""
+    steps = [Step("x", (), 1, 1, 3, 8), Step("h0", ("x",), 3, 1, channels, 8)]
+    for n in range(blocks):
+        steps.append(Step(f"conv{n}", (f"h{n}",), 3, 1, channels, 8))
+        steps.append(Step(f"h{n + 1}", (f"h{n}", f"conv{n}"), 1, 1, channels, 8))
+    return [
+        *steps, Step("r", (f"h{blocks}",), 3, 1, 3, 8), Step("y", ("x", "r"), 1, 1, 3, 8),
+        Step("ext", ("y",), 3, 1, 12, 8), Step("shuffle", ("ext",), 1, 2, 3, 8),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("blocks", "kib"), [(1, 519), (3, 1011), (6, 1748)])
+def test_line_memory_as_drawn_at_1920(blocks, kib):
+    lines = plan_lines(drawn(blocks))
+    total = sum(lines.bits(1920).values()) / 8 / 1024
+    assert round(total) == kib
+    by_hand = (blocks + 1) * 2 * 1920 * 64 + (2 + 2 + blocks + 2) * 1920 * 3
+    assert total * 1024 == by_hand
+    assert lines.rows("y") == blocks + 2  # the global skip waits for the rows that r needs
+    assert all(lines.rows(f"h{n + 1}") == 0 for n in range(blocks))  # local skips tap a line buffer
+
+
+def test_line_memory_of_the_deploy_form_by_hand():
+    lines = plan_lines(steps_of(residual(1, 64)))
+    rows = {
+        name: lines.rows(name) for name in ("h0", "conv0", "h1", "r", "ext_x", "ext_r", "picture", "repeat")
+    }
+    # ext_x waits 3 rows in a FIFO and keeps 2; the repetition of x taps that line buffer
+    assert rows == {
+        "h0": 2, "conv0": 2, "h1": 0, "r": 2, "ext_x": 5, "ext_r": 2, "picture": 0, "repeat": 0,
+    }  # fmt: skip
+    assert sum(lines.bits(1920).values()) // 8 == 1920 * (2 * 2 * 64 + 9 * 3)
+
+
+def test_refusals():
+    network = residual(0, 2)
+    engine = LineRun(network)
+    engine.push(np.zeros((4, 3), np.uint8))
+    with pytest.raises(HwrtsError, match="a row of 5 pixels follows rows of 4"):
+        engine.push(np.zeros((5, 3), np.uint8))
+    with pytest.raises(HwrtsError, match=r"leave 0\.\.255"):
+        engine.push(np.full((4, 3), 256))
+    with pytest.raises(HwrtsError, match="shape"):
+        engine.push(np.zeros((4, 2), np.uint8))
+    two = Network((Input("a", 1, PIXEL), Input("b", 1, PIXEL)), (Add("c", ("a", "b"), PIXEL),))
+    with pytest.raises(HwrtsError, match="2 inputs; one can be streamed"):
+        LineRun(two)
+
+
+def test_no_rows_give_no_rows():
+    assert list(stream(residual(1, 2), [])) == []
