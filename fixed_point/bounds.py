@@ -1,11 +1,12 @@
 """Proofs about accumulators: what they can reach, and when float32 computes them exactly."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .conv import conv_accumulate
 from .formats import Format
 
 if TYPE_CHECKING:
@@ -40,6 +41,18 @@ class ConvBounds:
         """Whether float32 computes every sum of this layer exactly, in any order."""
         return int(self.partial_sum.max()) < FLOAT32_LIMIT
 
+    @property
+    def bits(self) -> NDArray[np.int64]:
+        """Width of the two's complement register that each channel's accumulator needs, (O,)."""
+        reach = np.maximum(self.highest, ~self.lowest)  # -2**(n-1) fits n bits, as 2**(n-1) - 1 does
+        return np.array([int(value).bit_length() + 1 for value in reach], np.int64)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists, one entry per output channel, and the arithmetic that is exact."""
+        exact = ["int32", "float64", *(["float32"] if self.exact_in_float32 else [])]
+        lists = {name: getattr(self, name).tolist() for name in ("lowest", "highest", "partial_sum", "bits")}
+        return {**lists, "exact_in": exact}
+
 
 def conv_bounds(conv: "Conv", source: Format) -> ConvBounds:
     """Bounds over all inputs of a format: exact reach (eq. 9) and any-order partial sums (eq. 10)."""
@@ -65,22 +78,47 @@ def network_bounds(network: "Network") -> dict[str, ConvBounds]:
     return {conv.name: conv_bounds(conv, network.formats[conv.source]) for conv in network.convs}
 
 
-def attack_input(conv: "Conv", source: Format) -> tuple[NDArray[np.integer], int, int]:
-    """The K x K input whose centre accumulator reaches the extreme of the worst channel (eq. 9).
+def attack_input(
+    conv: "Conv", source: Format, channel: int | None = None, upward: bool = True
+) -> tuple[NDArray[np.integer], int, int]:
+    """The K x K input whose centre accumulator reaches the extreme of a channel (eq. 9).
 
     Each code is the format's largest where it pushes the sum toward the bound and the smallest where it
     pulls it back.
+
+    Args:
+        conv: The layer.
+        source: Format of its input.
+        channel: Output channel; None takes the one with the largest extreme, and its direction.
+        upward: Toward the highest accumulator, else the lowest.
 
     Returns:
         codes (K, K, I), the channel, and the accumulator that the centre pixel must show.
     """
     bounds = conv_bounds(conv, source)
-    upward = int(bounds.highest.max()) >= -int(bounds.lowest.min())
-    channel = int(bounds.highest.argmax() if upward else bounds.lowest.argmin())
+    if channel is None:
+        upward = int(bounds.highest.max()) >= -int(bounds.lowest.min())
+        channel = int(bounds.highest.argmax() if upward else bounds.lowest.argmin())
     kernel = conv.weight_i8[channel].transpose(1, 2, 0)  # (K, K, I)
     pushes = kernel > 0 if upward else kernel < 0
     codes = np.where(pushes, source.max, source.min).astype(source.dtype)
     return codes, channel, int((bounds.highest if upward else bounds.lowest)[channel])
+
+
+def attacked_reach(conv: "Conv", source: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The smallest and largest accumulator of each channel, (O,), found by feeding the attack inputs.
+
+    Nothing of the bounds' arithmetic is used but the choice of the input: the convolution of eq. 2 runs.
+    """
+    reached = np.empty((2, len(conv.bias_i32)), np.int64)
+    for channel in range(reached.shape[1]):
+        one = slice(channel, channel + 1)
+        for end, upward in enumerate((False, True)):
+            codes = attack_input(conv, source, channel, upward)[0]
+            centre = len(codes) // 2
+            acc = conv_accumulate(codes, conv.weight_i8[one], conv.bias_i32[one])
+            reached[end, channel] = acc[centre, centre, 0]
+    return reached[0], reached[1]
 
 
 def pair_can_saturate_int16(conv: "Conv") -> bool:

@@ -1,5 +1,6 @@
 """The file format of an integer network: network.json describes, network.npz holds the integers.
 
+The JSON also holds the proofs: per output channel the interval of the accumulator and the bits it needs.
 No pickle, no code: any JSON reader and any zip reader can open the pair years from now. ``npz_sha256`` is the
 SHA-256 of the whole network.npz; ``json_sha256``, the last line of network.json, is that of every byte before
 its own line. A changed byte is found before a wrong number is computed.
@@ -15,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bounds import network_bounds
 from .errors import HwrtsError
 from .formats import Format
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding
 
 SCHEMA = "hwrts.fixed_point.Network"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 JSON_NAME = "network.json"
 NPZ_NAME = "network.npz"
 
@@ -50,6 +52,7 @@ def save_network(network: Network, folder: Path) -> None:
             {"name": t.name, "channels": t.channels, "format": _format(t.out)} for t in network.inputs
         ],
         "layers": [_describe(layer) for layer in network.layers],
+        "proofs": _proofs(network),
     }
     _replace(folder / NPZ_NAME, buffer.getvalue())
     _replace(folder / JSON_NAME, _sealed(document))
@@ -65,9 +68,9 @@ def load_network(folder: Path) -> Network:
     document = _read_json(path)
     arrays = _read_npz(folder / NPZ_NAME, str(document.get("npz_sha256")))
     try:
-        *_, rounding, inputs, layers, _ = _fields(
+        *_, rounding, inputs, layers, proofs, _ = _fields(
             document, schema=str, schema_version=int, npz_sha256=str, rounding=str, inputs=list, layers=list,
-            json_sha256=str,
+            proofs=dict, json_sha256=str,
         )  # fmt: skip
         network = Network(
             tuple(_parse_input(entry) for entry in inputs),
@@ -76,11 +79,18 @@ def load_network(folder: Path) -> Network:
         )
     except (ValueError, HwrtsError) as error:
         raise HwrtsError(f"{path}: not a valid network description: {error}") from error
+    if proofs != _proofs(network):
+        raise HwrtsError(f"{path}: its proofs are not those of its integers; export again")
     parts = ("weight", "weight_frac", "bias")
     extra = set(arrays) - {f"{conv.name}.{part}" for conv in network.convs for part in parts}
     if extra:
         raise HwrtsError(f"{folder / NPZ_NAME}: array {min(extra)!r} belongs to no layer of {JSON_NAME}")
     return network
+
+
+def _proofs(network: Network) -> dict[str, Any]:
+    """What the accumulators of each convolution can reach, for readers that do not compute it themselves."""
+    return {name: bounds.as_json() for name, bounds in network_bounds(network).items()}
 
 
 def _describe(layer: Layer) -> dict[str, Any]:

@@ -85,7 +85,10 @@ def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
     tensors, notes = load_weights(stage.qat_weights)
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
-        graph, rounding = deploy_form(trace(build_float(config))), Rounding(notes["rounding"])
+        graph, rounding = (
+            deploy_form(trace(build_float(config))),
+            Rounding(notes.get("rounding", "half_even")),
+        )
         quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding)
         quantised.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

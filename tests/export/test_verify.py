@@ -224,14 +224,14 @@ def test_a_comparison_that_sees_nothing_is_caught_by_the_controls(anchor, pictur
 
 
 def test_a_wrong_bound_is_a_problem(anchor, picture, monkeypatch):
-    honest = VERIFY.attack_input
+    honest = VERIFY.conv_bounds
     monkeypatch.setattr(
-        VERIFY, "attack_input", lambda conv, source: (*honest(conv, source)[:2], honest(conv, source)[2] + 1)
+        VERIFY, "conv_bounds", lambda *layer: replace(honest(*layer), highest=honest(*layer).highest + 1)
     )
     verdict = check(anchor(), picture)
     assert not verdict.passed
     assert len(verdict.problems) == 5
-    assert "first: the attack reaches" in verdict.problems[0]
+    assert verdict.problems[0].startswith("first: the attack on channel 0 reaches")
 
 
 def test_a_float_island_is_a_problem(anchor, picture):

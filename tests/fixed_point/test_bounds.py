@@ -8,7 +8,9 @@ from hwrts.fixed_point import (
     PIXEL,
     Format,
     add_bound,
+    ConvBounds,
     attack_input,
+    attacked_reach,
     conv_accumulate,
     conv_bounds,
     network_bounds,
@@ -71,6 +73,24 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
         assert abs(reached) == max(bounds.highest.max(), -bounds.lowest.min())
         if source.signed is False:
             assert (reached > 0) == (sign > 0)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "bits"),
+    [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-2, 1, 2), (-3, 1, 3), (-128, 127, 8), (-128, 128, 9), (-129, 5, 9)],
+)
+def test_bits_by_hand(lowest, highest, bits):
+    ends = np.array([lowest]), np.array([highest])
+    assert ConvBounds(*ends, np.array([200])).bits.tolist() == [bits]
+
+
+@pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 5, 3)])
+def test_every_channel_is_attacked_to_both_ends(source):
+    layer = random_conv(np.random.default_rng(8), "c", "x", (6, 4), 3, PIXEL)
+    lowest, highest = attacked_reach(layer, source)
+    bounds = conv_bounds(layer, source)
+    assert lowest.tolist() == bounds.lowest.tolist()
+    assert highest.tolist() == bounds.highest.tolist()
 
 
 def test_float32_is_exact_up_to_the_limit_and_not_at_it():

@@ -217,7 +217,7 @@ def test_other_json(saved, text):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 3),
         ("schema_version", "1"),
         ("schema_version", None),
         ("schema", "x"),
@@ -226,13 +226,23 @@ def test_other_json(saved, text):
 )
 def test_wrong_schema(saved, key, value):
     rewrite(saved, lambda document: document | {key: value})
-    refused(saved, "is not readable here; this is hwrts.fixed_point.Network version 1")
+    refused(saved, "is not readable here; this is hwrts.fixed_point.Network version 2")
+
+
+def test_proofs_of_other_integers_are_refused(saved):
+    def forge(document):
+        name = next(iter(document["proofs"]))
+        document["proofs"][name]["highest"][0] -= 1
+        return document
+
+    rewrite(saved, forge)
+    refused(saved, "its proofs are not those of its integers")
 
 
 def test_a_newer_version_is_named_before_its_checksum(saved):
     path = saved / JSON_NAME
-    path.write_bytes(path.read_bytes().replace(b'"schema_version": 1', b'"schema_version": 2'))
-    refused(saved, "version 2 is not readable here")
+    path.write_bytes(path.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 3'))
+    refused(saved, "version 3 is not readable here")
 
 
 WRONG = [

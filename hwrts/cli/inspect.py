@@ -1,0 +1,120 @@
+"""hwrts inspect: an integer network's formats, accumulator proofs and line memory, from its file alone."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hwrts.cli.app import app
+from hwrts.cli.console import print_json, print_line, print_table
+
+
+@app.command()
+def inspect(
+    network: Annotated[Path, typer.Argument(help="Folder with network.json and network.npz (a stage).")],
+    layer: Annotated[
+        str | None, typer.Option(help="Show each output channel of this convolution.", show_default=False)
+    ] = None,
+    width: Annotated[int, typer.Option(help="Width of a picture row for the line memory.", min=1)] = 1920,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print everything, channel by channel, as JSON.")
+    ] = False,
+) -> None:
+    """Show what an integer network computes with: formats, shifts, proved accumulators, line memory."""
+    from hwrts.fixed_point import JSON_NAME, load_network
+
+    folder = network.parent if network.name == JSON_NAME else network
+    description = describe(load_network(folder), width)
+    if json:
+        print_json(description)
+    elif layer is not None:
+        _print_channels(description, layer)
+    else:
+        _print_layers(str(folder), description)
+
+
+def describe(network: Any, width: int) -> dict[str, Any]:
+    """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
+    from hwrts.fixed_point import Conv, attacked_reach, network_bounds, plan_lines, steps_of
+
+    bounds = network_bounds(network)
+    lines = plan_lines(steps_of(network))
+    memory = lines.bits(width)
+    layers = []
+    for layer in network.layers:
+        entry = {"name": layer.name, "operator": type(layer).__name__, "sources": list(layer.sources)}
+        entry |= {"channels": network.channels[layer.name], "format": str(network.formats[layer.name])}
+        entry |= {
+            "line_buffer_rows": lines.rows(layer.name),
+            "line_buffer_bytes": -(-memory[layer.name] // 8),
+        }
+        if isinstance(layer, Conv):
+            source = network.formats[layer.source]
+            lowest, highest = attacked_reach(layer, source)
+            entry |= {
+                "kernel": layer.weight_i8.shape[2],
+                "weight_bits": layer.weight_bits,
+                "shift": layer.shift(source).tolist(),
+                "accumulator": bounds[layer.name].as_json(),
+                "attacked": {"lowest": lowest.tolist(), "highest": highest.tolist()},
+            }
+        layers.append(entry)
+    return {
+        "schema": "hwrts.inspect",
+        "schema_version": 1,
+        "rounding": network.rounding.value,
+        "inputs": [
+            {"name": tensor.name, "channels": tensor.channels, "format": str(tensor.out)}
+            for tensor in network.inputs
+        ],
+        "width": width,
+        "line_buffer_bytes": -(-sum(memory.values()) // 8),
+        "latency_rows": lines.latency,
+        "layers": layers,
+    }
+
+
+def _print_layers(title: str, description: dict[str, Any]) -> None:
+    rows = []
+    for entry in description["layers"]:
+        row = [entry["name"], entry["format"], "", "", "", "", "", str(entry["line_buffer_rows"])]
+        if "accumulator" in entry:
+            proof, shifts = entry["accumulator"], entry["shift"]
+            interval = f"{min(proof['lowest']):,} .. {max(proof['highest']):,}"
+            exact = "float32" if "float32" in proof["exact_in"] else "float64"
+            shift = str(shifts[0]) if len(set(shifts)) == 1 else f"{min(shifts)}..{max(shifts)}"
+            row[2:7] = [str(entry["weight_bits"]), shift, interval, str(max(proof["bits"])), exact]
+        rows.append(row)
+    columns = ["layer", "format", "w bits", "shift", "accumulator", "bits", "exact in", "rows"]
+    print_table(f"{title}: rounding {description['rounding']}", columns, rows)
+    attacked = [entry for entry in description["layers"] if "attacked" in entry]
+    reached = sum(
+        entry["attacked"]["lowest"] == entry["accumulator"]["lowest"]
+        and entry["attacked"]["highest"] == entry["accumulator"]["highest"]
+        for entry in attacked
+    )
+    print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} convolutions")
+    print_line(
+        f"line memory at {description['width']} pixels: {description['line_buffer_bytes'] / 1024:.1f} KiB "
+        f"(rows of the tensors that each layer reads), latency {description['latency_rows']} rows"
+    )
+
+
+def _print_channels(description: dict[str, Any], name: str) -> None:
+    from hwrts.errors import HwrtsError
+
+    known = [entry["name"] for entry in description["layers"] if "accumulator" in entry]
+    if name not in known:
+        raise HwrtsError(f"inspect: no convolution named {name!r}; there are {', '.join(known)}")
+    entry = next(entry for entry in description["layers"] if entry["name"] == name)
+    proof, attacked = entry["accumulator"], entry["attacked"]
+    rows = [
+        [
+            str(o), str(entry["shift"][o]), f"{proof['lowest'][o]:,}", f"{attacked['lowest'][o]:,}",
+            f"{proof['highest'][o]:,}", f"{attacked['highest'][o]:,}", str(proof["bits"][o]),
+            f"{proof['partial_sum'][o]:,}",
+        ]
+        for o in range(entry["channels"])
+    ]  # fmt: skip
+    columns = ["channel", "shift", "lowest", "attacked", "highest", "attacked", "bits", "any partial sum <="]
+    print_table(f"{name}: {entry['format']}, exact in {', '.join(proof['exact_in'])}", columns, rows)

@@ -1,0 +1,73 @@
+"""hwrts inspect on a finished run's files, as a silicon engineer calls it: no torch."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import FLOAT32_LIMIT, load_network
+
+
+@pytest.fixture
+def stage(finished):
+    return finished / "runs" / "tiny" / "stage2"
+
+
+def test_json_holds_the_proof_of_every_channel(hwrts, stage):
+    result = hwrts("inspect", stage, "--json")
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    network = load_network(stage)
+    assert [entry["name"] for entry in document["layers"]] == [layer.name for layer in network.layers]
+    stored = json.loads((stage / "network.json").read_text())["proofs"]
+    convs = {entry["name"]: entry for entry in document["layers"] if entry["operator"] == "Conv"}
+    assert len(convs) == 5
+    for conv in network.convs:
+        proof, source = convs[conv.name]["accumulator"], network.formats[conv.source]
+        assert proof == stored[conv.name]
+        for o, kernel in enumerate(conv.weight_i8.astype(int)):  # by brute force, eq. 9 written out
+            ends = [(w * source.min, w * source.max) for w in kernel.ravel().tolist()]
+            lowest = sum(min(pair) for pair in ends) + int(conv.bias_i32[o])
+            highest = sum(max(pair) for pair in ends) + int(conv.bias_i32[o])
+            assert (proof["lowest"][o], proof["highest"][o]) == (lowest, highest)
+            bits = proof["bits"][o]
+            assert -(2 ** (bits - 1)) <= lowest <= highest < 2 ** (bits - 1)
+            assert lowest < -(2 ** (bits - 2)) or highest >= 2 ** (bits - 2)  # one bit less is too few
+        attacked = convs[conv.name]["attacked"]
+        assert (attacked["lowest"], attacked["highest"]) == (proof["lowest"], proof["highest"])
+        assert ("float32" in proof["exact_in"]) == (max(proof["partial_sum"]) < FLOAT32_LIMIT)
+    assert document["line_buffer_bytes"] == sum(e["line_buffer_bytes"] for e in document["layers"])
+    assert document["line_buffer_bytes"] == 1920 * (2 * 2 * 4 + 9 * 3)
+
+
+def test_tables(hwrts, stage):
+    result = hwrts("inspect", stage / "network.json", "--width", "960")
+    assert result.code == 0, result.err
+    assert "worst-case inputs reach the interval's ends in 5 of 5 convolutions" in result.out
+    assert "line memory at 960 pixels" in result.out
+    assert max(len(line) for line in result.out.splitlines() if "│" in line) <= 100
+    channels = hwrts("inspect", stage, "--layer", "conv_out")
+    rows = [line.split("│") for line in channels.out.splitlines() if "│" in line]
+    assert len(rows) == 3
+    for row in rows:
+        assert row[2].strip() == row[3].strip()
+        assert row[4].strip() == row[5].strip()
+
+
+def test_refusals(hwrts, stage, tmp_path):
+    result = hwrts("inspect", stage, "--layer", "nothing")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: inspect: no convolution named 'nothing'; there are conv_in, ")
+    result = hwrts("inspect", tmp_path)
+    assert result.code == 2
+    assert "network.json: cannot be read" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_an_attack_that_misses_is_seen(hwrts, stage, monkeypatch):
+    bounds = sys.modules["hwrts.fixed_point.bounds"]
+    honest = bounds.conv_accumulate
+    monkeypatch.setattr(bounds, "conv_accumulate", lambda *operands: honest(*operands) - np.int64(1))
+    result = hwrts("inspect", stage)
+    assert "reach the interval's ends in 0 of 5 convolutions" in result.out
