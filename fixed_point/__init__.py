@@ -14,6 +14,7 @@ from .bounds import (
     network_bounds,
     pair_can_saturate_int16,
 )
+from .codes import RunPath
 from .conv import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
@@ -21,7 +22,7 @@ from .formats import PIXEL, Format, weight_limit
 from .lines import Edge, Lines, plan_lines
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding, requantize
-from .run import RunPath, run, run_all, run_layer
+from .run import run, run_all, run_layer
 from .steps import Step, halo, scales_of, steps_of
 from .stream import LineRun, stream
 

@@ -1,39 +1,132 @@
-"""Integer convolution at BLAS speed, used only where float arithmetic is proved exact."""
+"""Operators on rows of codes at BLAS speed: float arithmetic, used only where it is proved exact."""
 
 import os
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bounds import FLOAT32_LIMIT, conv_bounds
+from .blas import one_blas_thread
+from .bounds import FLOAT32_LIMIT, add_bound, conv_bounds
 from .formats import Format
-from .requantize import Rounding, requantize
+from .requantize import Rounding
 
 if TYPE_CHECKING:
     from .network import Conv
 
-# Letters of the shape comments: H, W rows and columns of the picture; h, w of a tile; I, O input and output
-# channels; K kernel size; M = K // 2, the margin.
+# Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
+# M = K // 2, the margin.
 
-_TILE_PIXELS = 2048
-"""Pixels of a tile: few enough for a core's caches, enough to make Python's share of the time small."""
-_TILE_COLUMNS = 16, 256
-"""Narrowest and widest tile; a matrix product of fewer than 16 rows wastes the processor's vector units."""
-_PRODUCT_SIZE = 1 << 18
-"""Largest w * I * O of one matrix product. OpenBLAS computes such a product in the calling thread; larger
-ones it splits over its own threads, which wait for each other: ten times slower on a busy machine."""
+FloatRow = NDArray[np.floating]
+"""Codes (W, C) of one row as float32 or float64: integers, exactly."""
+
+_COLUMNS = 1024
+"""Columns of one matrix product: its operands stay in a core's caches on pictures of any width."""
+_SMALLEST_PART = 16
+"""Rows that are worth a thread of their own."""
+
+
+class ConvRows:
+    """A convolution fed row by row, as one matrix product for each row (eq. 2 and 5).
+
+    A row, K times shifted, lies side by side as (W, K * I); multiplied with (K * I, K * O) it gives its share
+    in each of the K output rows that see it, and an output row is complete when the last of its K rows has
+    been added. Weights and bias are scaled by 2**-shift beforehand, which is exact. Every partial sum is
+    then an integer below 2**24 times that power of two (eq. 10), which float32 holds in any order of
+    summation; a layer that could exceed it is computed in float64, exact for every int32. So the one
+    rounding is the only step that loses anything.
+
+    Args:
+        conv: The layer.
+        source: Format of its input.
+        rounding: The tie rule.
+        width: W.
+    """
+
+    def __init__(self, conv: "Conv", source: Format, rounding: Rounding, width: int) -> None:
+        out_channels, in_channels, kernel, _ = conv.weight_i8.shape
+        shift = conv.shift(source)
+        half = _half_lsb(shift, rounding)  # (O,)
+        largest = int((conv_bounds(conv, source).partial_sum + half).max())
+        self._dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64
+        raised = half if rounding is Rounding.HALF_UP else np.zeros_like(half)
+        self._bias = np.ldexp(conv.bias_i32 + raised, -shift).astype(self._dtype)  # (O,)
+        # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
+        scaled = np.ldexp(conv.weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
+        self._weight = scaled.astype(self._dtype).reshape(kernel * in_channels, kernel * out_channels)
+        self._shifted = np.zeros((width, kernel, in_channels), self._dtype)
+        self._shares = np.empty((width, kernel, out_channels), self._dtype)
+        self._sums = deque(np.tile(self._bias, (width, 1)) for _ in range(kernel))  # (W, O), oldest first
+        self._out, self._rounding = conv.out, rounding
+
+    def feed(self, row: NDArray[Any] | None) -> None:
+        """Add the next row (W, I) of codes to the output rows that see it; None lies outside the picture."""
+        width, kernel, _ = self._shares.shape
+        if len(self._sums) < kernel:
+            self._sums.append(np.empty((width, len(self._bias)), self._dtype))
+            self._sums[-1][...] = self._bias
+        if row is None:
+            return
+        row = row.astype(self._dtype, copy=False)
+        for kx in range(kernel):
+            left, right = max(0, kernel // 2 - kx), min(width, width + kernel // 2 - kx)
+            if left < right:  # the columns before and behind see code 0, which nothing overwrites
+                shift = kx - kernel // 2
+                self._shifted[left:right, kx] = row[left + shift : right + shift]
+        shifted, shares = self._shifted.reshape(width, -1), self._shares.reshape(width, -1)
+        for left in range(0, width, _COLUMNS):
+            part = slice(left, left + _COLUMNS)
+            np.matmul(shifted[part], self._weight, out=shares[part])
+            for ky in range(kernel):
+                self._sums[kernel - 1 - ky][part] += self._shares[part, ky]
+
+    def take(self) -> FloatRow:
+        """The codes (W, O) of the output row that the last fed row completes."""
+        acc = self._sums.popleft()
+        _round_and_saturate(acc, self._out, self._rounding)
+        return acc
+
+    def skip(self) -> None:
+        """Drop the output row that the last fed row completes: it lies outside the picture."""
+        self._sums.popleft()
+
+
+class AddRows:
+    """An addition of rows (eq. 6).
+
+    Args:
+        operands: Formats of a and b.
+        out: Format of the sum.
+        rounding: The tie rule.
+    """
+
+    def __init__(self, operands: tuple[Format, Format], out: Format, rounding: Rounding) -> None:
+        shift = np.array([max(operand.frac for operand in operands) - out.frac])
+        half = _half_lsb(shift, rounding)
+        exact = add_bound(*operands) + int(half[0]) < FLOAT32_LIMIT
+        self._dtype: type[np.floating] = np.float32 if exact else np.float64
+        self._scales = [self._dtype(2.0 ** (out.frac - operand.frac)) for operand in operands]
+        raised = rounding is Rounding.HALF_UP
+        self._raise = self._dtype(np.ldexp(float(half[0]), -int(shift[0]))) if raised else None
+        self._out, self._rounding = out, rounding
+
+    def compute(self, a: FloatRow, b: FloatRow) -> FloatRow:
+        """The codes of a + b."""
+        total = np.multiply(a, self._scales[0], dtype=self._dtype)
+        total += b if self._scales[1] == 1 else np.multiply(b, self._scales[1], dtype=self._dtype)
+        if self._raise is not None:
+            total += self._raise
+        _round_and_saturate(total, self._out, self._rounding)
+        return total
 
 
 def conv_requantized(
     x: NDArray[np.integer], conv: "Conv", source: Format, rounding: Rounding
 ) -> NDArray[np.integer]:
-    """The codes of ``requantize(conv_accumulate(x))``, computed with float matrix products.
-
-    Every partial sum is an integer below 2**24 in magnitude (eq. 10), which float32 holds exactly in any
-    order of summation; a layer that could exceed it is computed in float64, exact for every int32. The
-    scaling by 2**-shift is exact as well, so the one rounding is the only step that loses anything.
+    """The codes of ``requantize(conv_accumulate(x))`` for a whole picture, by :class:`ConvRows`.
 
     Args:
         x: Codes (H, W, I).
@@ -51,74 +144,56 @@ def conv_requantized(
     >>> conv_requantized(np.array([[[2]]], np.uint8), half, PIXEL, Rounding.HALF_EVEN).tolist()
     [[[2]]]
     """
-    height, width, in_channels = x.shape
+    height, width, _ = x.shape
     out_channels, _, kernel, _ = conv.weight_i8.shape
-    margin = kernel // 2
-    acc_frac = conv.acc_frac(source)
-    half_lsb = _half_lsb(acc_frac - conv.out.frac, rounding)  # (O,)
-    largest = int((conv_bounds(conv, source).partial_sum + half_lsb).max())
-    dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64
-    scale = np.ldexp(1.0, conv.out.frac - acc_frac).astype(dtype)  # (O,) powers of two
-    bias = (conv.bias_i32 + half_lsb).astype(dtype)
-    taps = np.ascontiguousarray(conv.weight_i8.transpose(2, 3, 1, 0), dtype)  # (K, K, I, O)
-
-    narrow, wide = _TILE_COLUMNS
-    columns = min(width, wide, max(narrow, _PRODUCT_SIZE // (in_channels * out_channels)))
-    rows = min(height, max(1, _TILE_PIXELS // columns))
-    tiles = [(top, left) for top in range(0, height, rows) for left in range(0, width, columns)]
     out = np.empty((height, width, out_channels), conv.out.dtype)
 
-    def compute(tiles: list[tuple[int, int]]) -> None:
-        framed = np.empty((rows + 2 * margin, columns + 2 * margin, in_channels), dtype)
-        sums, products = np.empty((2, rows * columns, out_channels), dtype)
-        for top, left in tiles:
-            h, w = min(rows, height - top), min(columns, width - left)
-            frame = framed[: h + 2 * margin, : w + 2 * margin]  # (h+2M, w+2M, I)
-            _fill_frame(frame, x, top - margin, left - margin)
-            acc = sums[: h * w].reshape(h, w, out_channels)  # (h, w, O)
-            product = products[: h * w].reshape(h, w, out_channels)  # (h, w, O)
-            acc[...] = bias
-            for ky in range(kernel):
-                for kx in range(kernel):  # one product (w, I) @ (I, O) for each row of the tile
-                    acc += np.matmul(frame[ky : ky + h, kx : kx + w], taps[ky, kx], out=product)
-            out[top : top + h, left : left + w] = _round(acc, scale, acc_frac, conv.out, rounding)
+    def compute(top: int, bottom: int) -> None:
+        rows = ConvRows(conv, source, rounding, width)
+        for y in range(top - kernel // 2, bottom + kernel // 2):
+            rows.feed(x[y] if 0 <= y < height else None)
+            done = y - kernel // 2
+            if top <= done:
+                out[done] = rows.take()
+            else:
+                rows.skip()
 
-    workers = min(_cores(), len(tiles))
-    if workers == 1:
-        compute(tiles)
-    else:  # NumPy releases the interpreter lock in products and in whole-array operations
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(compute, [tiles[k::workers] for k in range(workers)]))
+    in_parts(height, compute)
     return out
 
 
+def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
+    """Call ``compute(top, bottom)`` for parts of a picture, one for each core that this process may use.
+
+    NumPy releases the interpreter lock in products and in whole-array operations.
+    """
+    with one_blas_thread() as alone:
+        count = max(1, min(_cores(), height // _SMALLEST_PART)) if alone else 1
+        edges = [height * k // count for k in range(count + 1)]
+        if count == 1:
+            compute(0, height)
+            return
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(compute, edges[:-1], edges[1:]))
+
+
 def _half_lsb(shift: NDArray[np.int64], rounding: Rounding) -> NDArray[np.int64]:
-    """What half-up adds before it drops bits: half an LSB of the result, 2**(shift-1) (eq. 5)."""
-    if rounding is not Rounding.HALF_UP:
+    """What the rounding may add before it drops bits: half an LSB of the result, 2**(shift-1) (eq. 5)."""
+    if rounding not in (Rounding.HALF_UP, Rounding.HALF_AWAY):
         return np.zeros_like(shift)
     return np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
 
 
-def _round(
-    acc: NDArray[np.floating], scale: NDArray[np.floating], acc_frac: NDArray[np.int64],
-    out: Format, rounding: Rounding,
-) -> NDArray[np.generic]:  # fmt: skip
-    """Requantise exact float accumulators in place; half an LSB is in them already for half-up (eq. 5)."""
-    if rounding is Rounding.HALF_AWAY:  # no float primitive has this tie rule
-        return requantize(acc.astype(np.int64), acc_frac, out, rounding)
-    acc *= scale
-    (np.rint if rounding is Rounding.HALF_EVEN else np.floor)(acc, out=acc)
-    return np.clip(acc, out.min, out.max, out=acc)
-
-
-def _fill_frame(frame: NDArray[np.floating], x: NDArray[np.integer], top: int, left: int) -> None:
-    """Copy the picture's window that starts at (top, left); what lies outside the picture is code 0."""
-    bottom, right = min(top + frame.shape[0], x.shape[0]), min(left + frame.shape[1], x.shape[1])
-    inside = x[max(top, 0) : bottom, max(left, 0) : right]
-    above, before = max(-top, 0), max(-left, 0)
-    if inside.shape != frame.shape:
-        frame[...] = 0
-    frame[above : above + inside.shape[0], before : before + inside.shape[1]] = inside
+def _round_and_saturate(x: FloatRow, out: Format, rounding: Rounding) -> None:
+    """Requantise scaled accumulators in place; half an LSB is in them already for half-up (eq. 5)."""
+    if rounding is Rounding.HALF_EVEN:
+        np.rint(x, out=x)
+    elif rounding is Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
+        x += np.copysign(x.dtype.type(0.5), x)
+        np.trunc(x, out=x)
+    else:
+        np.floor(x, out=x)
+    np.clip(x, out.min, out.max, out=x)
 
 
 def _cores() -> int:

@@ -1,22 +1,19 @@
 """Running a network on codes: the definition in int64, and the fast path that is proved equal to it."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .add import add
+from .codes import Codes, RunPath, checked_codes
 from .conv import conv_accumulate
 from .errors import HwrtsError
 from .fast import conv_requantized
-from .network import Add, Conv, DepthToSpace, Input, Layer, Network
+from .network import Add, Conv, DepthToSpace, Layer, Network
 from .rearrange import depth_to_space, repeat
 from .requantize import requantize
-
-RunPath = Literal["int64", "fast"]
-"""How convolutions are computed; both give the same codes."""
-Codes = NDArray[np.integer]
+from .stream import run_rows
 
 
 def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> Codes:
@@ -26,12 +23,15 @@ def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "f
         network: The integer network.
         codes: Codes (H, W, C) of its input, or a mapping that holds such an array for each input by name.
             Other entries of the mapping are ignored, so the tensors of :func:`run_all` can be passed on.
-        path: "int64" is the definition; "fast" uses float BLAS where the accumulator bound proves it exact.
+        path: "int64" is the definition; "fast" uses float BLAS where the accumulator bound proves it exact,
+            and takes the picture row by row through all layers.
 
     Raises:
         HwrtsError: A missing input, a wrong shape, a code outside the input's format, an unknown path.
     """
     tensors = _checked_inputs(network, codes)
+    if path == "fast" and len(tensors) == 1:
+        return run_rows(network, tensors[network.inputs[0].name])
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
     for layer in network.layers:
         tensors[layer.name] = run_layer(network, layer, tensors, path)
@@ -80,16 +80,3 @@ def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dic
     if len(set(sizes.values())) > 1:
         raise HwrtsError(f"network: its inputs differ in height or width: {sizes}; they need the same")
     return tensors
-
-
-def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
-    """Codes (H, W, C) in the dtype of an input's format, or HwrtsError."""
-    where = f"input {tensor.name!r}"
-    if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
-        raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
-    if not np.issubdtype(x.dtype, np.integer):
-        raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
-    if x.min() < tensor.out.min or x.max() > tensor.out.max:
-        limits = f"{tensor.out.min}..{tensor.out.max} of {tensor.out}"
-        raise HwrtsError(f"{where}: codes {x.min()}..{x.max()} leave {limits}")
-    return x.astype(tensor.out.dtype)

@@ -2,23 +2,24 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .add import add
+from .codes import Codes, RunPath, checked_codes
 from .conv import conv_accumulate
 from .errors import HwrtsError
-from .fast import conv_requantized
+from .fast import AddRows, ConvRows, in_parts
 from .lines import Edge, plan_lines
 from .network import Add, Conv, DepthToSpace, Layer, Network
 from .rearrange import depth_to_space, repeat
 from .requantize import requantize
-from .run import RunPath, checked_codes
 from .steps import scales_of, steps_of
 
-Row = NDArray[np.integer]
-"""Codes (W, C) of one row."""
+Row = NDArray[Any]
+"""Codes (W, C) of one row; inside the fast path they are float numbers."""
 
 
 class _Wire:
@@ -47,9 +48,9 @@ class _Wire:
         self.buffer.append(self.taken)
 
     @property
-    def nbytes(self) -> int:
-        """What is kept until the next row comes."""
-        return sum(row.nbytes for row in (*self.fifo, *self.buffer) if row is not None)
+    def kept(self) -> int:
+        """Codes that are kept until the next row comes."""
+        return sum(row.size for row in (*self.fifo, *self.buffer) if row is not None)
 
 
 class LineRun:
@@ -63,7 +64,8 @@ class LineRun:
         path: "int64" is the definition; "fast" uses float BLAS where it is proved exact.
 
     Attributes:
-        peak_bytes: For each layer, the most bytes that its line buffers and FIFOs held after a row so far.
+        peak_bits: For each layer, the most bits of codes that its line buffers and FIFOs held between two
+            rows so far.
     """
 
     def __init__(self, network: Network, path: RunPath = "fast") -> None:
@@ -80,9 +82,18 @@ class LineRun:
             owner = owners[wire.edge.tap, wire.edge.source] if wire.edge.tap else None
             self._from[wire.edge.source].append((wire, owner))
             self._into[wire.edge.reader].append(wire)
+        self._convs: dict[str, ConvRows] = {}
+        formats = network.formats
+        self._adds = {
+            layer.name: AddRows(
+                (formats[layer.sources[0]], formats[layer.sources[1]]), layer.out, network.rounding
+            )
+            for layer in network.layers
+            if isinstance(layer, Add) and path == "fast"
+        }
         self._width: int | None = None
         self._owed = 0
-        self.peak_bytes = {layer.name: 0 for layer in network.layers}
+        self.peak_bits = {layer.name: 0 for layer in network.layers}
 
     def push(self, row: Row) -> list[Row]:
         """Feed one row (W, C) of codes; returns the output rows (W', C') that it completes.
@@ -92,11 +103,20 @@ class LineRun:
         """
         source = self._network.inputs[0]
         row = checked_codes(source, np.asarray(row)[None])[0]
-        if self._width not in (None, len(row)):
+        if self._width is None:
+            self._start(len(row))
+        if self._width != len(row):
             raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
-        self._width = len(row)
         self._owed += self._scales[self._network.output]
         return self._tick(row)
+
+    def _start(self, width: int) -> None:
+        self._width, network = width, self._network
+        if self._path == "fast":
+            for conv in network.convs:
+                columns = width * self._scales[conv.source]
+                rows = ConvRows(conv, network.formats[conv.source], network.rounding, columns)
+                self._convs[conv.name] = rows
 
     def finish(self) -> Iterator[Row]:
         """The output rows that are still inside after the last input row."""
@@ -110,9 +130,12 @@ class LineRun:
             made = self._layer_rows(layer)
             if layer.name != self._network.output:
                 self._distribute(layer.name, made)
+        formats = self._network.formats
         for name, wires in self._into.items():
-            self.peak_bytes[name] = max(self.peak_bytes[name], sum(wire.nbytes for wire in wires))
-        out = [codes for codes in made if codes is not None][: self._owed]
+            kept = sum(wire.kept * formats[wire.edge.source].bits for wire in wires)
+            self.peak_bits[name] = max(self.peak_bits[name], kept)
+        dtype = formats[self._network.output].dtype
+        out = [codes.astype(dtype, copy=False) for codes in made if codes is not None][: self._owed]
         self._owed -= len(out)
         return out
 
@@ -135,14 +158,20 @@ class LineRun:
 
     def _compute(self, layer: Layer, windows: list[list[Row | None]]) -> list[Row | None]:
         network = self._network
+        if layer.name in self._convs:
+            self._convs[layer.name].feed(windows[0][-1])
         middle = [window[len(window) // 2] for window in windows]
         present = [row for row in middle if row is not None]
         if len(present) < len(middle):  # above or below the picture
+            if layer.name in self._convs:
+                self._convs[layer.name].skip()
             grow = self._scales[layer.name] // self._scales[layer.sources[0]]
             return [None] * grow
         if isinstance(layer, Conv):
-            return [self._conv_row(layer, windows[0], present[0])]
+            return [self._conv_row(layer, windows[0])]
         if isinstance(layer, Add):
+            if self._path == "fast":
+                return [self._adds[layer.name].compute(present[0], present[1])]
             a, b = (network.formats[source] for source in layer.sources)
             return [add(present[0], a, present[1], b, layer.out, network.rounding)]
         moved = (
@@ -152,15 +181,15 @@ class LineRun:
         )
         return list(moved)
 
-    def _conv_row(self, conv: Conv, window: list[Row | None], like: Row) -> Row:
-        source = self._network.formats[conv.source]
-        frame = np.stack([np.zeros_like(like) if row is None else row for row in window])  # (K, W, I)
-        middle, rounding = len(window) // 2, self._network.rounding
+    def _conv_row(self, conv: Conv, window: list[Row | None]) -> Row:
         if self._path == "fast":
-            codes: Row = conv_requantized(frame, conv, source, rounding)[middle]
-            return codes
+            return self._convs[conv.name].take()
+        middle = len(window) // 2
+        like = window[middle]
+        frame = np.stack([np.zeros_like(like) if row is None else row for row in window])  # (K, W, I)
         acc = conv_accumulate(frame, conv.weight_i8, conv.bias_i32)[middle]
-        return requantize(acc, conv.acc_frac(source), conv.out, rounding)
+        source = self._network.formats[conv.source]
+        return requantize(acc, conv.acc_frac(source), conv.out, self._network.rounding)
 
 
 def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Iterator[Row]:
@@ -178,3 +207,25 @@ def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Ite
     for row in rows:
         yield from run.push(row)
     yield from run.finish()
+
+
+def run_rows(network: Network, codes: Codes) -> Codes:
+    """The output codes (H', W', C') for a whole picture (H, W, C), on the fast path, all cores at work.
+
+    Each core streams a part of the rows through all layers, with the margin that its first and last rows
+    depend on; what a part needs in between stays in that core's caches.
+    """
+    height, width, _ = codes.shape
+    scale, margin = network.scales[network.output], network.halo
+    size = (height * scale, width * scale, network.channels[network.output])
+    out = np.empty(size, network.formats[network.output].dtype)
+
+    def compute(top: int, bottom: int) -> None:
+        first = max(0, top - margin)
+        part = codes[first : min(height, bottom + margin)]
+        for y, row in enumerate(stream(network, part), first * scale):
+            if top * scale <= y < bottom * scale:
+                out[y] = row
+
+    in_parts(height, compute)
+    return out

@@ -7,11 +7,13 @@ from hwrts.fixed_point import (
     Format,
     Rounding,
     attack_input,
+    blas,
     conv_accumulate,
     conv_bounds,
     fast,
     requantize,
 )
+from hwrts.fixed_point.blas import one_blas_thread
 from hwrts.fixed_point.fast import conv_requantized
 
 from .build import conv, random_conv
@@ -60,24 +62,40 @@ def test_random_pictures_equal_the_definition(rounding, kernel, size, source):
 
 
 @pytest.mark.parametrize("rounding", Rounding)
-def test_tiles_of_every_shape_equal_the_definition(rounding, monkeypatch):
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_parts_of_every_size_equal_the_definition(rounding, kernel, monkeypatch):
     rng = np.random.default_rng(32)
-    layer = random_conv(rng, "c", "x", (4, 2), 3, Format(True, 8, 5))
+    layer = random_conv(rng, "c", "x", (4, 2), kernel, Format(True, 8, 5))
     x = rng.integers(0, 256, (11, 13, 2)).astype(np.uint8)
     for columns in (1, 2, 5, 13, 64):
-        for pixels in (1, 13, 60, 1 << 20):
-            monkeypatch.setattr(fast, "_TILE_COLUMNS", (1, columns))
-            monkeypatch.setattr(fast, "_TILE_PIXELS", pixels)
-            for cores in (1, 3):
+        monkeypatch.setattr(fast, "_COLUMNS", columns)
+        for smallest in (1, 3, 6):
+            monkeypatch.setattr(fast, "_SMALLEST_PART", smallest)
+            for cores in (1, 2, 3, 50):
                 monkeypatch.setattr(fast, "_cores", lambda cores=cores: cores)
                 assert_same(x, layer, PIXEL, rounding)
 
 
-def test_wide_layers_take_narrow_tiles(monkeypatch):
-    rng = np.random.default_rng(35)
-    layer = random_conv(rng, "c", "x", (40, 50), 3, Format(True, 8, 0))
-    x = rng.integers(0, 256, (4, 70, 50)).astype(np.uint8)
-    monkeypatch.setattr(fast, "_PRODUCT_SIZE", 1 << 15)
+def test_numpys_blas_is_left_as_it_was():
+    functions = blas._openblas()
+    if functions is None:
+        pytest.skip("this NumPy brings no OpenBLAS")
+    _, get_threads = functions
+    before = get_threads()
+    with one_blas_thread() as outer:
+        with one_blas_thread() as inner:
+            assert (outer, inner, get_threads()) == (True, True, 1)
+        assert get_threads() == 1
+    assert get_threads() == before
+
+
+def test_an_unknown_blas_changes_nothing(monkeypatch):
+    rng = np.random.default_rng(36)
+    layer = random_conv(rng, "c", "x", (4, 2), 3, Format(True, 8, 5))
+    x = rng.integers(0, 256, (70, 13, 2)).astype(np.uint8)
+    monkeypatch.setattr(blas, "_openblas", lambda: None)
+    with one_blas_thread() as alone:
+        assert not alone
     assert_same(x, layer, PIXEL, Rounding.HALF_EVEN)
 
 

@@ -87,16 +87,17 @@ def test_rows_equal_the_whole_frame(name, size, path):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_memory_held_is_the_plan(name):
-    """Measured on the arrays that the run really holds; 8-bit codes, one byte each."""
+@pytest.mark.parametrize("path", ["int64", "fast"])
+def test_memory_held_is_the_plan(name, path):
+    """Counted on the rows that the run really holds."""
     network = NETWORKS[name]
     height, width = 40, 11
-    engine = LineRun(network)
+    engine = LineRun(network, path)
     codes = np.random.default_rng(1).integers(0, 256, (height, width, network.inputs[0].channels), np.uint8)
     for row in codes:
         engine.push(row)
-    planned = {layer: bits // 8 for layer, bits in plan_lines(steps_of(network)).bits(width).items()}
-    assert engine.peak_bytes == planned
+    planned = plan_lines(steps_of(network)).bits(width)
+    assert engine.peak_bits == planned
     assert sum(planned.values()) > 0 or name == "kernel 1"
 
 

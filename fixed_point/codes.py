@@ -1,0 +1,26 @@
+"""Codes on their way into a network: what is accepted, and how they are computed with."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import HwrtsError
+from .network import Input
+
+RunPath = Literal["int64", "fast"]
+"""How layers are computed; both give the same codes."""
+Codes = NDArray[np.integer]
+
+
+def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
+    """Codes (H, W, C) in the dtype of an input's format, or HwrtsError."""
+    where = f"input {tensor.name!r}"
+    if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
+        raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
+    if not np.issubdtype(x.dtype, np.integer):
+        raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
+    if x.min() < tensor.out.min or x.max() > tensor.out.max:
+        limits = f"{tensor.out.min}..{tensor.out.max} of {tensor.out}"
+        raise HwrtsError(f"{where}: codes {x.min()}..{x.max()} leave {limits}")
+    return x.astype(tensor.out.dtype)
