@@ -1,93 +1,117 @@
-"""Speed of one integer convolution: the int64 definition, the fast path, and torch float32, in one run.
+"""How fast the integers run in NumPy, beside the same machine's other ways to compute the same network.
 
-    python benchmarks/fixed_point_speed.py [--height 540] [--width 960] [--repeats 5] [--threads 2]
+    python benchmarks/fixed_point_speed.py [--width 1920] [--height 1080] [--repeats 5] [--json FILE]
 
-Times on a shared machine wander; the ratios within one run are what to compare.
+First the share of sgemm's throughput that one 64->64 3x3 layer reaches at 960x540, then Residual-3 with 64
+channels on a frame: hwrts.fixed_point, Brevitas' fake-quantised module, torch's float32 network, and ONNX
+Runtime on the int8 file. Rounds alternate, so that a slow moment of a shared machine hits all alike;
+medians and their ratios are printed. NumPy and ONNX Runtime return the same codes, which is checked.
 """
 
 import argparse
+import json
 import os
 import platform
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--height", type=int, default=540)
-parser.add_argument("--width", type=int, default=960)
-parser.add_argument("--repeats", type=int, default=5)
-parser.add_argument("--threads", type=int, default=2, help="cores for NumPy and torch alike")
-options = parser.parse_args()
-if hasattr(os, "sched_setaffinity"):  # cores that NumPy's and torch's threads share
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+import numpy as np
+import torch
 
-import numpy as np  # noqa: E402
+from hwrts.calibrate import calibrate
+from hwrts.deploy import deploy_form
+from hwrts.device import cpu_flags, cpu_name, has_vnni
+from hwrts.export import open_session, to_onnx
+from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, run
+from hwrts.networks import Residual
+from hwrts.qat import QuantNetwork
+from hwrts.trace import trace
 
-from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, conv_bounds, run  # noqa: E402
-
-CROP = 32  # the int64 definition takes a minute for a whole frame; its time is per pixel
-
-
-def milliseconds(function: Callable[[], object]) -> float:
-    """Median over the repeats, after one call that is not counted."""
-    function()
-    times = []
-    for _ in range(options.repeats):
-        start = time.perf_counter()
-        function()
-        times.append(1e3 * (time.perf_counter() - start))
-    return median(times)
+REST = (
+    0.5  # seconds: BLAS threads wait for more work by spinning for a while, which slows down who comes next
+)
 
 
-def layer(channels: int) -> Conv:
+def alternate(contestants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each, by turns, after one turn that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(repeats + 1):
+        for name, function in contestants.items():
+            time.sleep(REST)
+            start = time.perf_counter()
+            function()
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def one_layer(repeats: int) -> dict[str, float]:
+    """GFLOP/s (two a multiplication) of a large square sgemm and of an integer layer, requantised."""
     rng = np.random.default_rng(1)
-    weight = rng.integers(-60, 61, (channels, channels, 3, 3)).astype(np.int8)
-    bias = rng.integers(-999, 1000, channels).astype(np.int32)
-    return Conv("y", "x", weight, np.full(channels, 7, np.int32), bias, Format(False, 8, 3))
+    weight = rng.integers(-60, 61, (64, 64, 3, 3)).astype(np.int8)
+    bias = rng.integers(-999, 1000, 64).astype(np.int32)
+    conv = Conv("y", "x", weight, np.full(64, 7, np.int32), bias, Format(False, 8, 3))
+    network = Network((Input("x", 64, PIXEL),), (conv,))
+    codes = rng.integers(0, 256, (540, 960, 64)).astype(np.uint8)
+    square, out = rng.random((2048, 2048), np.float32), np.empty((2048, 2048), np.float32)
+    seconds = alternate(
+        {"sgemm": lambda: np.matmul(square, square, out=out), "layer": lambda: run(network, codes)}, repeats
+    )
+    operations = {"sgemm": 2 * 2048**3, "layer": 2 * codes.shape[0] * codes.shape[1] * weight.size}
+    return {name: operations[name] / seconds[name] / 1e9 for name in seconds}
 
 
-def torch_milliseconds(conv: Conv, codes: np.ndarray) -> float | None:
-    """Torch's float32 convolution, channels last, which neither rounds nor saturates; None without torch."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    torch.set_num_threads(options.threads)
-    weight = torch.from_numpy(conv.weight_i8.astype(np.float32)).contiguous(memory_format=torch.channels_last)
-    bias = torch.from_numpy(conv.bias_i32.astype(np.float32))
-    x = torch.from_numpy(codes.astype(np.float32)).permute(2, 0, 1)[None]  # (1, C, H, W), channels last
+def whole_network(height: int, width: int, repeats: int) -> dict[str, float]:
+    """Seconds a frame of Residual-3 with 64 channels."""
+    torch.manual_seed(0)
+    model = Residual(3, 64).eval()
+    graph = deploy_form(trace(model))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 64, 64)])).eval()
+    network = quantised.lower()
+    frame = np.random.default_rng(2).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    x = (torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 256).contiguous(
+        memory_format=torch.channels_last
+    )
+    model = model.to(memory_format=torch.channels_last)
+    session = open_session(to_onnx(network).SerializeToString())
+    stored = np.ascontiguousarray(frame.transpose(2, 0, 1))[None]
+    contestants = {
+        "numpy": lambda: run(network, frame),
+        "brevitas fake-quantised": lambda: quantised(x),
+        "torch float32": lambda: model(x),
+        "onnxruntime int8": lambda: session.run(None, {"x": stored})[0],
+    }
     with torch.inference_mode():
-        return milliseconds(lambda: torch.nn.functional.conv2d(x, weight, bias, padding=1))
-
-
-def measure(channels: int) -> list[tuple[str, float]]:
-    """What was run and its milliseconds per frame, torch last if it is installed."""
-    conv = layer(channels)
-    assert conv_bounds(conv, PIXEL).exact_in_float32
-    frame = (options.height, options.width, channels)
-    codes = np.random.default_rng(2).integers(0, 256, frame).astype(np.uint8)
-    crop = codes[:CROP, :CROP]
-    rows = []
-    for rounding in (Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.HALF_AWAY):
-        network = Network((Input("x", channels, PIXEL),), (conv,), rounding)
-        assert np.array_equal(run(network, crop, "int64"), run(network, crop, "fast"))
-        rows.append((f"fast {rounding.value}", milliseconds(partial(run, network, codes, "fast"))))
-    slow = milliseconds(partial(run, network, crop, "int64"))
-    rows.append((f"int64 ({CROP}x{CROP} crop)", slow * codes.size / crop.size))
-    reference = torch_milliseconds(conv, codes)
-    return rows if reference is None else [*rows, ("torch float32", reference)]
+        codes = contestants["onnxruntime int8"]()[0].transpose(1, 2, 0)
+        assert np.array_equal(run(network, frame), codes)
+        return alternate(contestants, repeats)
 
 
 def main() -> None:
-    pixels = options.height * options.width
-    print(f"{platform.machine()}, {options.threads} threads, {options.width}x{options.height}, 3x3")
-    print(f"{'layer':>8} {'what':<20} {'ms/frame':>9} {'GMAC/s':>7} {'over fast':>10}")
-    for channels in (64, 32):
-        rows = measure(channels)
-        for what, ms in rows:
-            rate = pixels * channels * channels * 9 / ms / 1e6
-            print(f"{channels:>4}->{channels:<3}{what:<20} {ms:>9.1f} {rate:>7.1f} {ms / rows[0][1]:>10.2f}")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--height", type=int, default=1080)
+    parser.add_argument("--width", type=int, default=1920)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    torch.set_num_threads(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    )
+    rates = one_layer(options.repeats)
+    print(f"{cpu_name() or platform.processor()}, {torch.get_num_threads()} threads")
+    share = rates["layer"] / rates["sgemm"]
+    print(f"64->64 3x3 at 960x540: {rates['layer']:.0f} of sgemm's {rates['sgemm']:.0f} GFLOP/s: {share:.2f}")
+    seconds = whole_network(options.height, options.width, options.repeats)
+    print(f"Residual-3/64 on {options.width}x{options.height}       s/frame   over numpy")
+    for name, value in seconds.items():
+        print(f"  {name:28} {value:9.2f} {value / seconds['numpy']:12.2f}")
+    if options.json:
+        facts = {"cpu": cpu_name(), "vnni": has_vnni(cpu_flags()), "threads": torch.get_num_threads()}
+        frame = [options.height, options.width]
+        document = {**facts, "frame": frame, "repeats": options.repeats, "gflops": rates, "seconds": seconds}
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FloatRow = NDArray[np.floating]
 """Codes (W, C) of one row as float32 or float64: integers, exactly."""
 
-_COLUMNS = 1024
-"""Columns of one matrix product: its operands stay in a core's caches on pictures of any width."""
+_COLUMNS = 512
+"""Columns of one matrix product: its operands and result stay in a core's second-level cache."""
 _SMALLEST_PART = 16
 """Rows that are worth a thread of their own."""
 
@@ -57,31 +57,30 @@ class ConvRows:
         # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
         scaled = np.ldexp(conv.weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
         self._weight = scaled.astype(self._dtype).reshape(kernel * in_channels, kernel * out_channels)
-        self._shifted = np.zeros((width, kernel, in_channels), self._dtype)
-        self._shares = np.empty((width, kernel, out_channels), self._dtype)
+        self._width, columns = width, min(width, _COLUMNS)
+        self._shifted = np.empty((columns, kernel, in_channels), self._dtype)
+        self._shares = np.empty((columns, kernel, out_channels), self._dtype)
         self._sums = deque(np.tile(self._bias, (width, 1)) for _ in range(kernel))  # (W, O), oldest first
         self._out, self._rounding = conv.out, rounding
 
     def feed(self, row: NDArray[Any] | None) -> None:
         """Add the next row (W, I) of codes to the output rows that see it; None lies outside the picture."""
-        width, kernel, _ = self._shares.shape
+        kernel, width = self._shifted.shape[1], self._width
         if len(self._sums) < kernel:
             self._sums.append(np.empty((width, len(self._bias)), self._dtype))
             self._sums[-1][...] = self._bias
         if row is None:
             return
         row = row.astype(self._dtype, copy=False)
-        for kx in range(kernel):
-            left, right = max(0, kernel // 2 - kx), min(width, width + kernel // 2 - kx)
-            if left < right:  # the columns before and behind see code 0, which nothing overwrites
-                shift = kx - kernel // 2
-                self._shifted[left:right, kx] = row[left + shift : right + shift]
-        shifted, shares = self._shifted.reshape(width, -1), self._shares.reshape(width, -1)
         for left in range(0, width, _COLUMNS):
-            part = slice(left, left + _COLUMNS)
-            np.matmul(shifted[part], self._weight, out=shares[part])
+            part = slice(left, min(left + _COLUMNS, width))
+            count = part.stop - left
+            for kx in range(kernel):
+                _copy_shifted(self._shifted[:count, kx], row, left + kx - kernel // 2)
+            shares = self._shares[:count].reshape(count, -1)
+            np.matmul(self._shifted[:count].reshape(count, -1), self._weight, out=shares)
             for ky in range(kernel):
-                self._sums[kernel - 1 - ky][part] += self._shares[part, ky]
+                self._sums[kernel - 1 - ky][part] += self._shares[:count, ky]
 
     def take(self) -> FloatRow:
         """The codes (W, O) of the output row that the last fed row completes."""
@@ -92,6 +91,18 @@ class ConvRows:
     def skip(self) -> None:
         """Drop the output row that the last fed row completes: it lies outside the picture."""
         self._sums.popleft()
+
+
+def _copy_shifted(target: FloatRow, row: FloatRow, start: int) -> None:
+    """Columns of a row from ``start`` on; those before and behind the picture are code 0."""
+    stop = start + len(target)
+    if start >= 0 and stop <= len(row):
+        target[...] = row[start:stop]
+        return
+    target[...] = 0
+    inside = row[max(start, 0) : max(stop, 0)]
+    before = max(-start, 0)
+    target[before : before + len(inside)] = inside
 
 
 class AddRows:

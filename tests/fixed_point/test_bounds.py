@@ -6,9 +6,9 @@ import pytest
 from hwrts.fixed_point import (
     FLOAT32_LIMIT,
     PIXEL,
+    ConvBounds,
     Format,
     add_bound,
-    ConvBounds,
     attack_input,
     attacked_reach,
     conv_accumulate,
