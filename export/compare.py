@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from hwrts.fixed_point import Conv, Layer, Network, Rounding, conv_accumulate
 
+GRID = 64
+"""Most cells on each side of the map of differences."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -45,6 +48,8 @@ class Row:
         mismatches: Codes that differ, non-finite and non-integer ones included.
         largest: Largest difference in codes.
         first: The first difference, if any.
+        where: For the stimulus of the first difference, the number of codes that differ in each cell of a
+            grid laid over the picture, rows from the top; see :data:`GRID`.
     """
 
     witness: str
@@ -54,6 +59,7 @@ class Row:
     mismatches: int = 0
     largest: float = 0.0
     first: Difference | None = None
+    where: tuple[tuple[int, ...], ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for verify.json; what is not finite becomes null, which JSON can say."""
@@ -90,8 +96,20 @@ def compare(
         return row
     distance = np.abs(np.where(differs, found.astype(np.float64) - expected, 0.0))
     largest = float(np.nan_to_num(distance, nan=np.inf, posinf=np.inf).max())
-    first = row.first or _explain(network, row.layer, stimulus, expected, found, differs, operands)
-    return replace(row, largest=max(row.largest, largest), first=first)
+    row = replace(row, largest=max(row.largest, largest))
+    if row.first is not None:
+        return row
+    first = _explain(network, row.layer, stimulus, expected, found, differs, operands)
+    return replace(row, first=first, where=_where(differs))
+
+
+def _where(differs: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Differences (H, W, C) counted in the cells of a grid."""
+    counts = differs.sum(axis=2)  # (H, W)
+    for axis in (0, 1):
+        starts = np.arange(0, counts.shape[axis], -(-counts.shape[axis] // GRID))
+        counts = np.add.reduceat(counts, starts, axis=axis)
+    return tuple(tuple(int(count) for count in row) for row in counts)
 
 
 def _explain(

@@ -14,11 +14,14 @@ from hwrts.export.runtime import census, check_model, float_islands, open_sessio
 from hwrts.export.stimuli import noise_codes, synthetic_pictures
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
 from hwrts.fixed_point import (
+    Add,
+    Conv,
     HwrtsError,
     Network,
     attack_input,
     attacked_reach,
     conv_bounds,
+    layer_saturation,
     network_bounds,
     pair_can_saturate_int16,
     run_all,
@@ -122,6 +125,7 @@ def verify(
         "bounds": _bounds(network),
         "int16_pairs_can_saturate": [conv.name for conv in network.convs if pair_can_saturate_int16(conv)],
         "rounding": network.rounding.value,
+        "saturation": _saturation(network, [definition[name] for name in photographs if name in definition]),
         "formats": {name: str(out) for name, out in network.formats.items()},
         "default_session_mismatches": _default_session(model, network, pictures, definition),
         "seconds": round(time.perf_counter() - start, 2),
@@ -227,6 +231,20 @@ def _check_attacks(verdict: Verdict, network: Network) -> None:
                     f"{conv.name}: the attack on channel {channel} reaches {reached[channel]}, "
                     f"the proven {kind} accumulator is {proved[channel]}"
                 )
+
+
+def _saturation(
+    network: Network, photographs: Sequence[Mapping[str, NDArray[Any]]]
+) -> dict[str, dict[str, float]]:
+    """Share of each layer's codes that photographs clamp, in percent."""
+    shares: dict[str, dict[str, float]] = {}
+    for layer in network.layers:
+        if isinstance(layer, Conv | Add) and photographs:
+            counts = np.array([layer_saturation(network, layer, tensors) for tensors in photographs])
+            total = sum(tensors[layer.name].size for tensors in photographs)
+            below, above = 100 * counts.sum(axis=0) / total
+            shares[layer.name] = {"below_percent": float(below), "above_percent": float(above)}
+    return shares
 
 
 def _bounds(network: Network) -> dict[str, dict[str, Any]]:

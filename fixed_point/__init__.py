@@ -22,7 +22,7 @@ from .formats import PIXEL, Format, weight_limit
 from .lines import Edge, Lines, plan_lines
 from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
 from .requantize import Rounding, requantize
-from .run import run, run_all, run_layer
+from .run import layer_saturation, run, run_all, run_layer
 from .steps import Step, halo, scales_of, steps_of
 from .stream import LineRun, stream
 
@@ -53,6 +53,7 @@ __all__ = [
     "conv_accumulate",
     "conv_bounds",
     "halo",
+    "layer_saturation",
     "load_network",
     "network_bounds",
     "pair_can_saturate_int16",

@@ -37,6 +37,14 @@ def add(
     """
     if a.shape != b.shape:
         raise HwrtsError(f"add: shapes {a.shape} and {b.shape} differ; both operands need the same")
+    total, frac = add_accumulate(a, a_format, b, b_format)
+    return requantize(total, frac, out, rounding)
+
+
+def add_accumulate(
+    a: NDArray[np.integer], a_format: Format, b: NDArray[np.integer], b_format: Format
+) -> tuple[NDArray[np.int64], int]:
+    """The exact sum on the finer of the two grids, and that grid's fraction bits (eq. 6)."""
     frac = max(a_format.frac, b_format.frac)
     total = (a.astype(np.int64) << (frac - a_format.frac)) + (b.astype(np.int64) << (frac - b_format.frac))
-    return requantize(total, frac, out, rounding)
+    return total, frac

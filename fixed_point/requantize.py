@@ -97,3 +97,18 @@ def requantize(
     [-1, 0, 1, 2]
     """
     return saturate(shift_right(acc, np.asarray(acc_frac, np.int64) - out.frac, rounding), out)
+
+
+def count_saturated(
+    acc: NDArray[np.int64], acc_frac: int | NDArray[np.int64], out: Format, rounding: Rounding
+) -> tuple[int, int]:
+    """How many accumulators :func:`requantize` would clamp: (below the format, above it).
+
+    Below an unsigned format nothing is counted: there the clamping is the ReLU.
+
+    >>> count_saturated(np.array([-129, -128, 127, 128]), 8, Format(True, 8, 8), Rounding.HALF_EVEN)
+    (1, 1)
+    """
+    codes = shift_right(acc, np.asarray(acc_frac, np.int64) - out.frac, rounding)
+    below = int(np.count_nonzero(codes < out.min)) if out.signed else 0
+    return below, int(np.count_nonzero(codes > out.max))

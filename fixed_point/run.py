@@ -5,14 +5,14 @@ from typing import get_args
 
 import numpy as np
 
-from .add import add
+from .add import add, add_accumulate
 from .codes import Codes, RunPath, checked_codes
 from .conv import conv_accumulate
 from .errors import HwrtsError
 from .fast import conv_requantized
 from .network import Add, Conv, DepthToSpace, Layer, Network
 from .rearrange import depth_to_space, repeat
-from .requantize import requantize
+from .requantize import count_saturated, requantize
 from .stream import run_rows
 
 
@@ -66,6 +66,19 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
     if isinstance(layer, DepthToSpace):
         return depth_to_space(tensors[layer.source], layer.block)
     return repeat(tensors[layer.source], layer.factor)
+
+
+def layer_saturation(network: Network, layer: Layer, tensors: Mapping[str, Codes]) -> tuple[int, int]:
+    """How many codes one layer clamps, below and above its format (eq. 5); arguments as :func:`run_layer`."""
+    formats = network.formats
+    if isinstance(layer, Conv):
+        acc = conv_accumulate(tensors[layer.source], layer.weight_i8, layer.bias_i32)
+        return count_saturated(acc, layer.acc_frac(formats[layer.source]), layer.out, network.rounding)
+    if isinstance(layer, Add):
+        a, b = layer.sources
+        total, frac = add_accumulate(tensors[a], formats[a], tensors[b], formats[b])
+        return count_saturated(total, frac, layer.out, network.rounding)
+    return 0, 0  # moving codes clamps nothing
 
 
 def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:

@@ -9,6 +9,9 @@ import torch
 
 from hwrts.errors import ConfigError
 
+FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+"""CPU features that decide how fast, or with which kernel, 8-bit and bf16 arithmetic runs."""
+
 
 @dataclass(frozen=True)
 class Device:

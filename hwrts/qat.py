@@ -5,6 +5,7 @@ the training), activations one per tensor (fixed by calibration), biases int32 o
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import brevitas.nn as qnn
@@ -70,6 +71,16 @@ class QuantNetwork(nn.Module):
         node = self.graph.node(name)
         quantised = [self.quantisers[self._origin(source)](operands[source]) for source in node.sources]
         return self.apply(node, quantised).value  # type: ignore[no-any-return]
+
+    def unquantised(self) -> Graph:
+        """The same network without a single quantiser: the weights that the training ended with, in float."""
+        nodes: list[Node] = []
+        for node in self.graph.nodes:
+            if isinstance(node, Conv):
+                conv: Any = self.convs[node.name]
+                node = replace(node, weight=conv.weight.detach(), bias=conv.bias.detach())
+            nodes.append(node)
+        return Graph(tuple(nodes))
 
     def signed_convs(self) -> dict[nn.Module, Format]:
         """The convolutions whose result is stored signed, with its format: these may need to stay small."""

@@ -20,7 +20,7 @@ from hwrts.calibrate import calibrate
 from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, RunConfig
 from hwrts.deploy import deploy_form
-from hwrts.device import cpu_flags, cpu_name, has_vnni
+from hwrts.device import FLAGS, cpu_flags, cpu_name, has_vnni
 from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.fit import Batches, Schedule
@@ -28,6 +28,7 @@ from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, Rounding, lo
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
+from hwrts.sqnr import layer_sqnr_db
 from hwrts.trace import trace
 from hwrts.witness import TorchWitness
 
@@ -117,15 +118,18 @@ def verify_stage(
     """
     network = load_network(stage.root)
     quantised = load_quantised(stage, run.config)
+    photographs = load_verify_inputs(run)
+    sqnr = layer_sqnr_db(quantised, photographs.values())
     verdict = verify(
-        network, read_bytes(stage.onnx), load_verify_inputs(run), [TorchWitness(quantised, network)],
+        network, read_bytes(stage.onnx), photographs, [TorchWitness(quantised, network)],
         layers=layers, stimuli=stimuli,
     )  # fmt: skip
     flags = cpu_flags()
     verdict.facts |= {
         "stage": stage.name,
+        "sqnr_db": sqnr,
         "sha256": file_hashes(stage),
-        "cpu": {"name": cpu_name(), "vnni": has_vnni(flags)},
+        "cpu": {"name": cpu_name(), "vnni": has_vnni(flags), "flags": sorted(flags & set(FLAGS))},
         "versions": {
             "hwrts": __version__, "python": platform.python_version(), "torch": torch.__version__,
             "numpy": np.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__,

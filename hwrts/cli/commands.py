@@ -93,11 +93,14 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
         print_line(f"  problem: {problem}")
     caught = sum(control["caught"] for control in verdict["controls"])
     print_line(f"  negative controls caught: {caught} of {len(verdict['controls'])}")
-    if verdict["default_session_mismatches"]:
-        cpu = "this CPU" if verdict["cpu"]["vnni"] else "this CPU (no VNNI)"
+    pairs = verdict["int16_pairs_can_saturate"]
+    if pairs:
+        here = "this CPU has it" if verdict["cpu"]["vnni"] else "this CPU has none"
+        wrong = verdict["default_session_mismatches"]
         print_line(
-            f"  note: on {cpu} a session without session.x64quantprecision=1 returns "
-            f"{verdict['default_session_mismatches']:,} wrong codes; --weight-bits 7 is safe on any CPU"
+            f"  note: on x86 without VNNI ({here}) a session without session.x64quantprecision=1 saturates "
+            f"in {', '.join(pairs)}; here it returns {wrong:,} wrong codes; "
+            "hwrts quantize --reduce-range is safe on any CPU"
         )
 
 
@@ -164,17 +167,16 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
 
     import torch
 
-    from hwrts.device import choose_device, cpu_flags, cpu_name, has_vnni
+    from hwrts.device import FLAGS, choose_device, cpu_flags, cpu_name, has_vnni
 
     flags = cpu_flags()
     device = choose_device()
-    matter = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
     document: dict[str, Any] = {
         "hwrts": __version__,
         "python": platform.python_version(),
         **{library: metadata.version(library) for library in LIBRARIES},
         "cpu": cpu_name(),
-        "cpu flags": {flag: flag in flags for flag in matter},
+        "cpu flags": {flag: flag in flags for flag in FLAGS},
         "threads": torch.get_num_threads(),
         "device": device.name,
         "bf16 training": device.bf16,

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.report.crops import png_uri
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, compact, fixed, whole
 
@@ -22,10 +26,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer: its format, a cell per column, and the proven bounds of a convolution."""
+    """One layer: its format, what it loses, a cell per column, and the proven bounds of a convolution."""
 
     name: str
     format: str
+    losses: tuple[str, str]
     cells: tuple[Cell | None, ...]
     bounds: tuple[str, ...]
     failed: bool
@@ -37,7 +42,8 @@ class Comparison:
 
     Attributes:
         witnesses: Name and modes of each, in column order.
-        first: Explanation of the first difference and a command that shows it again, if there is one.
+        first: Explanation of the first difference, a command that shows it again, and a map of where on the
+            picture codes differ (a data URI), if there is one.
         default_session: What a session without options would have returned, if that is wrong.
     """
 
@@ -49,7 +55,7 @@ class Comparison:
     census: str
     stimuli: str
     hashes: tuple[tuple[str, str], ...]
-    first: tuple[str, str] | None
+    first: tuple[str, str, str | None] | None
     default_session: str | None
 
 
@@ -107,8 +113,18 @@ def _layers(stage: StageResult) -> tuple[LayerRow, ...]:
         cells = tuple(_cell(found.get((witness, mode, name))) for witness, mode in columns)
         worst[name] = sum(row["mismatches"] for row in stage.rows if row["layer"] == name)
         failed = any(cell is not None and cell.failed for cell in cells)
-        layers.append(LayerRow(name, formats.get(name, NONE), cells, _bounds(bounds.get(name)), failed))
+        losses = _losses(stage.verify, name)
+        layers.append(
+            LayerRow(name, formats.get(name, NONE), losses, cells, _bounds(bounds.get(name)), failed)
+        )
     return tuple(sorted(layers, key=lambda layer: (-worst[layer.name], not layer.failed)))
+
+
+def _losses(verify: dict[str, Any], name: str) -> tuple[str, str]:
+    """SQNR in dB, and the share of codes that are clamped in percent, each "-" where there is none."""
+    ratio, clamped = verify.get("sqnr_db", {}).get(name), verify.get("saturation", {}).get(name)
+    share = NONE if clamped is None else fixed(clamped["below_percent"] + clamped["above_percent"], 3)
+    return (NONE if ratio is None else fixed(ratio, 1)), share
 
 
 def _cell(row: dict[str, Any] | None) -> Cell | None:
@@ -128,7 +144,7 @@ def _bounds(entry: dict[str, Any] | None) -> tuple[str, ...]:
     return (whole(entry["lowest"]), whole(entry["highest"]), whole(entry["partial_sum"]), exact)
 
 
-def _first_difference(stage: StageResult, run: Path) -> tuple[str, str] | None:
+def _first_difference(stage: StageResult, run: Path) -> tuple[str, str, str | None] | None:
     """The earliest layer that differs, fed by itself if it then differs too: that layer is at fault."""
     order = {name: i for i, name in enumerate(_layer_order(stage))}
     failed = [row for row in stage.rows if row.get("first")]
@@ -160,7 +176,17 @@ def _first_difference(stage: StageResult, run: Path) -> tuple[str, str] | None:
     words = ["hwrts", "verify", str(run), "--stage", stage.name, "--layer", layer]
     if first["stimulus"] in stage.verify.get("stimuli", {}):  # codes fed to one layer alone are always made
         words += ["--stimulus", first["stimulus"]]
-    return text, shlex.join(words)
+    where = row.get("where")
+    return text, shlex.join(words), None if where is None else _heat_map(np.array(where))
+
+
+def _heat_map(counts: NDArray[np.int64]) -> str:
+    """Cells without a difference dark blue, the others from orange to white with their number."""
+    strength = np.log1p(counts) / np.log1p(max(int(counts.max()), 1))  # (rows, columns), 0..1
+    hot = np.stack([np.full_like(strength, 255.0), 120 + 135 * strength, 255 * strength**2], axis=-1)
+    colours = np.where(counts[..., None] > 0, hot, [20.0, 30.0, 60.0]).astype(np.uint8)
+    enlarged = max(1, 256 // max(counts.shape))
+    return png_uri(colours.repeat(enlarged, axis=0).repeat(enlarged, axis=1))
 
 
 def _default_session(stage: StageResult) -> str | None:
@@ -174,6 +200,6 @@ def _default_session(stage: StageResult) -> str | None:
         f"{cpu}: an ONNX Runtime session opened without session.x64quantprecision=1 returns {whole(wrong)} "
         "wrong codes on these pictures, because its default int8 kernel saturates the sum of two products at "
         f"16 bits (docs/arithmetic.md, eq. 14{'; possible in ' + layers if layers else ''}). Open the "
-        "session with that entry, as the comparison above did, or quantise with --weight-bits 7, which "
-        "cannot saturate."
+        "session with that entry, as the comparison above did, or quantise with --reduce-range (7-bit "
+        "weights), which cannot saturate."
     )

@@ -156,10 +156,13 @@ def _pair(
 ) -> Pair:
     difference = AMPLIFICATION * (after.astype(np.int16) - before) + 128
     amplified = np.clip(difference, 0, 255).astype(np.uint8)
-    return Pair(title, _png(before), _png(after), before_label, after_label, _png(amplified), caption)
+    return Pair(
+        title, png_uri(before), png_uri(after), before_label, after_label, png_uri(amplified), caption
+    )
 
 
-def _png(pixels: Picture) -> str:
+def png_uri(pixels: Picture) -> str:
+    """A picture (H, W, 3) uint8 as a data URI of its PNG."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

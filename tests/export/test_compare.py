@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hwrts.export.compare import Row, compare
+from hwrts.export.compare import Row, _where, compare
 from hwrts.fixed_point import PIXEL, Add, Conv, Format, Input, Network, Rounding, run_all
 
 ROW = Row("witness", "single", "c")
@@ -43,6 +43,7 @@ def test_the_first_difference_is_explained(case):
     first = row.first
     assert (first.stimulus, first.index, first.expected, first.found) == ("ramp", (1, 0, 0), 2, 3.0)
     assert (first.accumulator, first.shift, first.rounding) == (10, 2, "half_even")
+    assert row.where == ((0, 0, 0), (1, 0, 1))
     later = compare(row, network, "noise", expected, expected + np.uint8(1), tensors)
     assert (later.mismatches, later.largest, later.first) == (8, 5.0, first)  # the first one stays
 
@@ -89,4 +90,13 @@ def test_rows_are_plain_values(case):
     row = compare(ROW, network, "a", tensors["c"], tensors["c"] + np.uint8(1), tensors).as_json()
     assert row["first"]["index"] == (0, 0, 0)
     assert type(row["first"]["accumulator"]) is int
-    assert set(row) == {"witness", "mode", "layer", "compared", "mismatches", "largest", "first"}
+    assert set(row) == {"witness", "mode", "layer", "compared", "mismatches", "largest", "first", "where"}
+
+
+def test_the_map_of_differences_counts_every_code_once():
+    differs = np.zeros((130, 67, 2), bool)
+    differs[0, 0] = differs[129, 66, 1] = differs[3:6, 5, 0] = True
+    grid = np.array(_where(differs))
+    assert grid.shape == (44, 34)  # cells of 3 rows and 2 columns: at most 64 on each side
+    assert grid.sum() == 6
+    assert (grid[0, 0], grid[1, 2], grid[43, 33]) == (2, 3, 1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hwrts.fixed_point import PIXEL, Format, HwrtsError, Rounding, requantize
-from hwrts.fixed_point.requantize import saturate, shift_right
+from hwrts.fixed_point.requantize import count_saturated, saturate, shift_right
 
 S8 = Format(signed=True, bits=8, frac=0)
 U8 = Format(signed=False, bits=8, frac=0)
@@ -145,3 +145,12 @@ def test_random_accumulators_against_fractions(rounding):
                 for a in acc
             ]
             assert requantize(acc, 4 + shift, out, rounding).tolist() == expected, (shift, out)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_clamped_codes_are_counted_by_hand(rounding):
+    acc = np.array([-131, -130, -128, 0, 127, 128, 300])  # on the grid of the output
+    assert count_saturated(acc, 0, Format(True, 8, 0), rounding) == (2, 2)
+    assert count_saturated(acc, 0, Format(False, 8, 0), rounding) == (0, 1)
+    tie = np.array([255])  # 127.5: half-even and the other "half" rules go to 128, floor stays
+    assert count_saturated(tie, 1, Format(True, 8, 0), rounding) == (0, int(rounding is not Rounding.FLOOR))

@@ -222,6 +222,7 @@ def fail(verdict: dict[str, Any]) -> None:
                 "accumulator": 4480 if convolution else None, "shift": 8 if convolution else None,
                 "rounding": "half_even",
             }  # fmt: skip
+            row["where"] = [[0, 5, 0], [0, 0, 7]]
     verdict["mismatches"] = sum(row["mismatches"] for row in verdict["rows"])
     verdict["passed"] = False
 
@@ -245,6 +246,28 @@ def test_a_failure_is_shown_with_its_first_difference(run: RunFolder) -> None:
     assert layers[:2] == ["conv_out", "picture"]  # worst first, then in the order of computation
     assert layers[2] == "conv_in"
     assert "by up to 3" in html
+    uri = re.search(r'<img src="data:image/png;base64,([^"]+)" alt="map of the codes', html).group(1)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri))))
+    assert pixels.shape == (2 * 85, 3 * 85, 3)
+    cells = pixels[::85, ::85].astype(int)
+    assert (cells[..., 0] == [[20, 255, 20], [20, 20, 255]]).all()  # red where codes differ
+    assert cells[1, 2, 1] > cells[0, 1, 1]  # lighter where more of them do
+
+
+def test_what_each_layer_loses_is_shown(run: RunFolder) -> None:
+    verdict = read_json(run.stage(1).verify)
+    assert set(verdict["sqnr_db"]) == set(verdict["saturation"]) | {"x"}
+    assert verdict["sqnr_db"]["x"] == 120.0  # the input is on its grid already
+    assert 5 < verdict["sqnr_db"]["picture"] < 120
+    change_verdict(
+        run,
+        lambda verdict: verdict.update(
+            sqnr_db={"conv_in": 43.21}, saturation={"conv_in": {"below_percent": 0.5, "above_percent": 0.25}}
+        ),
+    )
+    html = report(run)
+    row = re.search(r'<th scope="row">conv_in</th>(.{0,200})', html, re.DOTALL).group(1)
+    assert "<td>43.2</td><td>0.750</td>" in row
 
 
 def test_not_a_number_and_codes_that_are_no_picture(run: RunFolder) -> None:
@@ -385,7 +408,7 @@ def test_what_a_session_without_options_would_return(
         return
     assert f"{start} session.x64quantprecision=1 returns {wrong:,} wrong codes" in text
     assert "eq. 14" in text
-    assert "--weight-bits 7" in text
+    assert "--reduce-range" in text
     assert "PASSED" in text  # a fact about sessions, no part of the verdict
 
 
