@@ -17,7 +17,7 @@ def test_by_hand():
     module = nn.Identity()
     with RangePenalty({module: Format(True, 8, 9)}) as penalty:
         module(torch.tensor([0.5, -0.25, 0.2, 0.0]))
-        assert float(penalty()) == pytest.approx(WEIGHT * (0.2875**2 + 0.0375**2) / 4, rel=1e-6)
+        assert penalty().item() == pytest.approx(WEIGHT * (0.2875**2 + 0.0375**2) / 4, rel=1e-6)
     assert HEADROOM == 0.85
 
 
@@ -25,9 +25,9 @@ def test_penalties_of_several_modules_add_up_and_none_is_zero():
     first, second = nn.Identity(), nn.Identity()
     with RangePenalty({first: CORRECTION, second: CORRECTION}) as penalty:
         first(torch.full((3,), 0.6))
-        alone = float(RangePenalty({})())
+        alone = RangePenalty({})().item()
         second(torch.full((5,), -0.6))
-        assert float(penalty()) == pytest.approx(2 * (0.6 - 0.425) ** 2, rel=1e-5)
+        assert penalty().item() == pytest.approx(2 * (0.6 - 0.425) ** 2, rel=1e-5)
     assert alone == 0.0
 
 
@@ -72,7 +72,7 @@ def test_training_with_it_brings_a_residual_back_into_range(quantised):
                 lambda done, loss: None, penalty=penalty if watched else None,
             )  # fmt: skip
             model(x)
-            outside[watched] = float(penalty())
+            outside[watched] = penalty().item()
     assert outside[True] < 1e-3 < outside[False]
 
 
