@@ -1,0 +1,83 @@
+"""Random small networks that are legal by construction: any operators, widths, grids, sizes and rounding."""
+
+import numpy as np
+
+from hwrts.fixed_point import Add, Conv, DepthToSpace, Format, Input, Network, Repeat, Rounding
+
+LARGEST_SCALE = 6
+"""Pictures grow by at most this factor: the pixels of a test are few."""
+
+ALIGNMENT = 12
+"""Grids of two operands of an addition differ by at most so many bits: its bound stays below 2**24."""
+
+
+def random_network(seed, widest=8):
+    """A network of one input and 1 to 7 layers with tensors of 2 to ``widest`` bits.
+
+    With 8 bits every bound stays below 2**24: 6 * 25 products of 127 * 255 are 4.9 million. That is what
+    the float32 witnesses (unfused ONNX Runtime, onnx.reference) need. With 16 bits it stays below 2**31.
+    """
+    rng = np.random.default_rng(seed)
+    source = Input("t0", int(rng.integers(1, 5)), _format(rng, int(rng.integers(-3, 13)), widest))
+    tensors = {"t0": (source.channels, 1, source.out)}
+    layers = []
+    for n in range(1, int(rng.integers(1, 8)) + 1):
+        name = f"t{n}"
+        layer, made = _layer(rng, name, tensors, widest)
+        layers.append(layer)
+        tensors[name] = made
+    return Network((source,), tuple(layers), list(Rounding)[rng.integers(len(Rounding))])
+
+
+def random_codes(network, height, width, seed):
+    """Codes over the whole range of the input."""
+    (source,), rng = network.inputs, np.random.default_rng(seed)
+    codes = rng.integers(source.out.min, source.out.max, (height, width, source.channels), endpoint=True)
+    return codes.astype(source.out.dtype)
+
+
+def _format(rng, frac, widest):
+    return Format(bool(rng.integers(2)), int(rng.integers(2, widest + 1)), int(np.clip(frac, -20, 30)))
+
+
+def _layer(rng, name, tensors, widest):
+    """A layer that is possible here, and (channels, scale, format) of what it makes."""
+    source = _pick(rng, list(tensors))
+    channels, scale, form = tensors[source]
+    kind = _pick(rng, ["conv", "conv", "conv", "add", "add", "depth", "repeat"])
+    if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
+        return DepthToSpace(name, source, 2), (channels // 4, scale * 2, form)
+    if kind == "repeat":
+        factor = int(rng.integers(2, 4))
+        if scale * factor <= LARGEST_SCALE:
+            return Repeat(name, source, factor), (channels, scale * factor, form)
+    if kind == "add":
+        alike = [
+            other
+            for other, (count, size, grid) in tensors.items()
+            if (count, size) == (channels, scale) and abs(grid.frac - form.frac) <= ALIGNMENT - (widest - 8)
+        ]
+        other = _pick(rng, alike)  # it may be the source itself
+        finer = max(form.frac, tensors[other][2].frac)
+        out = _format(rng, finer - int(rng.integers(-2, 6)), widest)
+        return Add(name, (source, other), out), (channels, scale, out)
+    return _conv(rng, name, source, tensors[source], widest)
+
+
+def _conv(rng, name, source, tensor, widest):
+    channels, scale, form = tensor
+    outputs, bits = int(_pick(rng, [1, 2, 3, 4, 6, 8])), int(rng.integers(2, 9))
+    kernel = int(_pick(rng, [1, 3, 3, 5])) if scale < 4 else 1
+    largest = 2 ** (bits - 1) - 1
+    weight = rng.integers(-largest, largest, (outputs, channels, kernel, kernel), endpoint=True)
+    if rng.integers(4) == 0:  # sparse, as trained kernels are: ties and zeros occur more often
+        weight *= rng.integers(0, 2, weight.shape)
+    frac = int(rng.integers(0, 9)) + rng.integers(0, 3, outputs)
+    out = _format(rng, form.frac + int(frac.min()) - int(rng.integers(-1, 12)), widest)
+    bias = rng.integers(-4000, 4000, outputs, endpoint=True)
+    conv = Conv(name, source, weight.astype(np.int8), frac.astype(np.int32), bias.astype(np.int32), out, bits)
+    return conv, (outputs, scale, out)
+
+
+def _pick(rng, options):
+    return options[rng.integers(len(options))]

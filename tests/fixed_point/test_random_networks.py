@@ -1,0 +1,50 @@
+"""The definition, the fast path and the line buffers agree on networks that nobody thought of."""
+
+import numpy as np
+import pytest
+
+from hwrts.fixed_point import LineRun, plan_lines, run, run_all, steps_of, stream
+
+from .random_networks import random_codes, random_network
+
+SIZES = [(1, 1), (1, 8), (9, 1), (2, 2), (5, 7), (16, 3), (33, 10)]
+
+
+@pytest.mark.parametrize("widest", [8, 16])
+@pytest.mark.parametrize("seed", range(100))
+def test_all_paths_agree(seed, widest):
+    network = random_network([seed, widest], widest)
+    codes = random_codes(network, *SIZES[seed % len(SIZES)], seed)
+    expected = run_all(network, codes, "int64")
+    for name, tensor in run_all(network, codes, "fast").items():
+        np.testing.assert_array_equal(tensor, expected[name], err_msg=f"{name} of {network}")
+    for path in ("int64", "fast"):
+        found = run(network, codes, path)
+        assert found.dtype == expected[network.output].dtype
+        np.testing.assert_array_equal(found, expected[network.output])
+        rows = np.stack(list(stream(network, codes, path)))
+        assert rows.dtype == found.dtype
+        np.testing.assert_array_equal(rows, expected[network.output])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_rows_held_are_those_planned(seed):
+    network = random_network([seed, 99])
+    lines, engine = plan_lines(steps_of(network)), LineRun(network)
+    for row in random_codes(network, 40, 6, seed):
+        engine.push(row)
+    assert engine.peak_bits == lines.bits(6)
+
+
+def test_the_networks_differ():
+    """A builder that always made the same would prove nothing."""
+    networks = [random_network([seed, 8]) for seed in range(100)]
+    kinds = {type(layer).__name__ for network in networks for layer in network.layers}
+    assert kinds == {"Conv", "Add", "DepthToSpace", "Repeat"}
+    assert {network.rounding.value for network in networks} == {"half_even", "half_up", "half_away", "floor"}
+    assert {len(network.layers) for network in networks} == set(range(1, 8))
+    formats = {out for network in networks for out in network.formats.values()}
+    assert {out.bits for out in formats} == set(range(2, 9))
+    assert min(out.frac for out in formats) < 0
+    assert any(layer.sources[0] == layer.sources[-1] and len(layer.sources) == 2
+               for network in networks for layer in network.layers)  # fmt: skip
