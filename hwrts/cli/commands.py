@@ -14,7 +14,9 @@ from hwrts.cli.training import LIBRARIES
 StageOption = Annotated[
     str | None,
     typer.Option(
-        "--stage", help="Stage, or variant such as 2-w4a8 [the one the run kept].", show_default=False
+        "--stage",
+        help="Stage, or variant such as 2-same or 2-w4a8 [the one the run kept].",
+        show_default=False,
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]

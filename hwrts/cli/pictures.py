@@ -9,7 +9,7 @@ import typer
 from hwrts.cli.app import app
 from hwrts.cli.commands import StageOption
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
-from hwrts.errors import DataError
+from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from hwrts.tiles import Upscaler
@@ -25,7 +25,10 @@ def enhance(
     stage: StageOption = None,
     same_size: Annotated[
         bool,
-        typer.Option("--same-size/--x2", help="Enhance at the same size, D(S(x)), or up-scale by 2, S(x)."),
+        typer.Option(
+            "--same-size/--x2",
+            help="Enhance at the same size (D(S(x)), folded where the stage has it), or up-scale by 2, S(x).",
+        ),
     ] = True,
     engine: Annotated[
         str, typer.Option(help="onnxruntime, numpy or torch; all give the same bytes.")
@@ -42,7 +45,11 @@ def enhance(
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
-    chosen = folder.finished_stage(stage)
+    chosen = folder.enhancing_stage(stage) if same_size else folder.finished_stage(stage)
+    if chosen.same_size and not same_size:
+        raise ConfigError(
+            f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
+        )
 
     def torch_upscaler() -> "Upscaler":
         from hwrts.quantise import load_quantised
@@ -64,7 +71,11 @@ def enhance(
         for i, (source, target) in enumerate(jobs):
             pixels = read_image(source)
             start = time.perf_counter()
-            result = (tiles.enhance if same_size else tiles.upscale)(upscaler, pixels, network.halo)
+            if same_size:
+                scale = network.scales[network.output]
+                result = tiles.enhance(upscaler, pixels, network.halo, scale)
+            else:
+                result = tiles.upscale(upscaler, pixels, network.halo)
             seconds = time.perf_counter() - start
             write_image(target, result)
             height, width, _ = result.shape
