@@ -28,7 +28,7 @@ def score(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Processes, about 0.5 GB each at 2K; one a core if not given.", min=1, show_default=False
+            help="Processes, about 0.3 GB each; one a core if not given.", min=1, show_default=False
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,

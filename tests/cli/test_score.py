@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +98,16 @@ def test_tables_of_several_pictures(photos, hwrts):
     assert names.count(re.sub(" ", "", str(long))) == 2, names  # folded, never cut
 
 
+def test_the_command_of_the_document_runs(photos, hwrts):
+    text = (Path(__file__).parents[2] / "docs" / "viqet.md").read_text("utf-8")
+    (command,) = re.findall(r"^    hwrts (.*)$", text, re.MULTILINE)
+    for path in sorted(photos.iterdir())[1:]:
+        path.unlink()
+    result = hwrts(*shlex.split(command))
+    assert result.code == 0, result.err
+    assert len(json.loads(result.out)["images"]) == 1
+
+
 def test_one_pixel(photos, hwrts):
     Image.fromarray(np.full((1, 1, 3), 200, np.uint8)).save("dot.png")
     result = hwrts("score", "dot.png", "--json")
@@ -151,6 +163,6 @@ def test_help_is_light_and_says_what_to_compare():
         )
         assert done.stderr.strip() == "[]", done.stderr
         assert "score" in done.stdout
-    text = " ".join(done.stdout.split())
+    text = re.sub(r"[│\s]+", " ", done.stdout)
     assert "compare pictures by the raw MOS" in text
     assert "one a core" in text

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import math
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hwrts.metrics.viqet.canny import canny
 from hwrts.metrics.viqet.filters import gaussian_taps, separable, window_sums
 from hwrts.metrics.viqet.gabor import Spectrum, coarse_bank, fine_bank, reach_of
 from hwrts.metrics.viqet.grain import grain
-from hwrts.metrics.viqet.noise import noise_signature
+from hwrts.metrics.viqet.noise import _band_pass, noise_signature
 from hwrts.metrics.viqet.resize import grey, resize, working_size
 from hwrts.metrics.viqet.simple import (
     contrast_and_exposure,
@@ -46,6 +47,14 @@ def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(name), raise_on_error=False)
     assert result.failed == 0
     assert (result.attempted > 0) == (name.rpartition(".")[2] in WITH_EXAMPLES)
+
+
+@pytest.mark.parametrize("name", ["viqet.md", "measures.md"])
+def test_examples_in_documents(name):
+    document = Path(__file__).parents[2] / "docs" / name
+    result = doctest.testfile(str(document), module_relative=False, encoding="utf-8")
+    assert result.failed == 0
+    assert result.attempted >= 5
 
 
 @pytest.mark.parametrize(
@@ -300,6 +309,14 @@ def test_noise_of_black_and_partly_black_blocks():
     assert noise_signature(planes) == (0, 0)
     planes[:, :, 240:] = np.random.default_rng(6).integers(90, 110, (240, 240))
     assert noise_signature(planes)[0] > 0  # black blocks have no score and come last
+
+
+@pytest.mark.parametrize("code", [0, 1, 128, 255])
+def test_a_flat_block_never_has_an_undefined_response(code):
+    # its score is then 0 times something finite, and it counts as calm; 0 times infinity would sort it last
+    product = _band_pass(np.full((160, 240), code, np.uint8))
+    assert product.shape == (6,)
+    assert np.isfinite(product).all()
 
 
 def test_grain():

@@ -23,7 +23,7 @@ def score_files(
 ) -> list[Score]:
     """Score image files, in their order.
 
-    Each process takes about 0.5 GB at 2K and a second to start; one file is scored in this process. Processes
+    Each process takes about 0.3 GB and a second to start; one file is scored in this process. Processes
     are spawned, which is safe beside threads (torch, BLAS) but imports the program's main module again: a
     script needs ``if __name__ == "__main__":``.
 
