@@ -96,16 +96,24 @@ def enhance(
         print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
 
 
+def picture_files(pictures: list[Path]) -> list[Path]:
+    """The files that arguments name: each file itself, and of a folder its pictures by name."""
+    from hwrts.data import list_images
+
+    files: list[Path] = []
+    for picture in pictures:
+        files += list_images(picture) if picture.is_dir() else [picture]
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{file}: no such picture; give files or folders of pictures")
+    return files
+
+
 def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
     """Which picture goes where; several pictures need a folder, which is made if it is not there."""
-    from hwrts.data import check_suffix, list_images
+    from hwrts.data import check_suffix
 
-    sources: list[Path] = []
-    for picture in pictures:
-        sources += list_images(picture) if picture.is_dir() else [picture]
-    for source in sources:
-        if not source.is_file():
-            raise DataError(f"{source}: no such picture; give files or folders of pictures")
+    sources = picture_files(pictures)
     if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
         check_suffix(output)
         return [(sources[0], output)]
