@@ -23,7 +23,8 @@ LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
 
 
 def _option(help_text: str, *names: str) -> Any:
-    return typer.Option(*names, help=help_text, show_default=False)
+    # typer takes what stands in brackets, here the default, for markup
+    return typer.Option(*names, help=help_text.replace("[", r"\["), show_default=False)
 
 
 ReduceRange = Annotated[
@@ -62,7 +63,7 @@ def run(
     same_size: Annotated[
         bool | None,
         typer.Option(
-            "--same-size/--no-same-size", help="Make the same-size networks too [yes].", show_default=False
+            "--same-size/--no-same-size", help=r"Make the same-size networks too \[yes].", show_default=False
         ),
     ] = None,
     seed: Annotated[int | None, _option("Makes everything repeatable [0].")] = None,
@@ -116,7 +117,7 @@ def quantize(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     stage: Annotated[
         int | None,
-        typer.Option(help="A finished float stage [the one the run kept].", min=1, show_default=False),
+        typer.Option(help=r"A finished float stage \[the one the run kept].", min=1, show_default=False),
     ] = None,
     weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [as the run].")] = None,
     activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [as the run].")] = None,

@@ -247,3 +247,11 @@ def test_help_is_light_and_names_every_command():
     assert done.returncode == 0, done.stderr
     for command in ("run", "quantize", "verify", "export", "enhance", "view", "info"):
         assert re.search(rf"\b{command}\b", done.stdout), command
+
+
+def test_help_shows_defaults_in_brackets(hwrts):
+    """typer takes brackets for markup: [1000] once vanished from the help."""
+    text = hwrts("run", "--help").out
+    for default in ("[1000]", "[400]", "[half_even]", "[yes]"):
+        assert default in text
+    assert "[all]" in hwrts("verify", "--help").out
