@@ -174,7 +174,8 @@ def quantise_stage(
             quantised = start_qat(model, qat, inputs, same_size=stage.same_size).to(session.device.name)
             training, schedule = Training.start(quantised), qat_schedule(qat, same_size=stage.same_size)
             with RangePenalty(quantised.signed_convs()) as penalty:
-                _train(session, stage, "qat", training, quantised, batches, schedule, penalty=penalty)
+                phase = "same-size" if stage.same_size else "qat"
+                _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
             save_quantised(stage, quantised)
     with clock("export"):
         network = export_stage(

@@ -64,6 +64,7 @@ def _plots(run: RunFolder, stages: tuple[StageResult, ...]) -> list[Plot]:
     trained = (
         training_plot(metrics, "float", "Float training: PSNR of the crops against HR(n\u22121)"),
         training_plot(metrics, "qat", "Quantisation-aware training: PSNR of the crops against HR(n\u22121)"),
+        training_plot(metrics, "same-size", "Same-size networks: PSNR of the crops against D(S(HR0)), float"),
     )
     return [plot for plot in trained if plot is not None] + difference_plots(stages)
 

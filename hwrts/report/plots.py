@@ -76,6 +76,9 @@ def difference_plots(stages: Sequence[StageResult]) -> list[Plot]:
         levels[label] = [(n, value) for n, s in mains.items() if (value := s.measure(name)) is not None]
         grown = [(n, change(s, mains.get(n - 1), name)) for n, s in mains.items()]
         changes[label] = [(n, value) for n, value in grown if value is not None]
+    same = {stage.folder.number: stage for stage in stages if stage.name == f"{stage.folder.number}-same"}
+    shown = ((n, stage.measure("difference_int8_percent")) for n, stage in same.items())
+    levels["int8, same size"] = [(n, value) for n, value in shown if value is not None]
     return [
         _difference_plot("level", levels, count, "Image difference of HRn from HR0"),
         _difference_plot("change", changes, count, "Change of the image difference from the stage before"),
@@ -84,7 +87,10 @@ def difference_plots(stages: Sequence[StageResult]) -> list[Plot]:
 
 def _difference_plot(name: str, curves: dict[str, Any], count: int, title: str) -> Plot:
     figure, axes = _axes("stage n", "% of full scale")
-    styles = {"float": (_COLOURS[0], "o", "-"), "int8": (_COLOURS[1], "s", "-")}
+    styles = {
+        "float": (_COLOURS[0], "o", "-"), "int8": (_COLOURS[1], "s", "-"),
+        "int8, same size": (_COLOURS[2], "^", "-"),
+    }  # fmt: skip
     for label, points in curves.items():
         colour, marker, line = styles.get(label, (_COLOURS[-1], "D", "--"))
         if points:

@@ -167,8 +167,8 @@ def test_run_notes_and_loss_lines(finished):
     assert len(notes["photographs"]["train"]) == len(notes["photographs"]["val"]) == 1
     assert notes["device"]["name"] == "cpu"
     assert [(e["stage"], e["phase"], e["step"]) for e in made.metrics()] == [
-        ("1", "float", 6), ("1", "qat", 4), ("1-same", "qat", 3),
-        ("2", "float", 6), ("2", "qat", 4), ("2-same", "qat", 3),
+        ("1", "float", 6), ("1", "qat", 4), ("1-same", "same-size", 3),
+        ("2", "float", 6), ("2", "qat", 4), ("2-same", "same-size", 3),
     ]  # fmt: skip
 
 
