@@ -82,6 +82,13 @@ class RtsConfig(_Section):
         3, description="number of stages, or auto: stop when the change between stages grows again"
     )
     max_stages: int = Field(8, ge=2, description="limit of an automatic run")
+    score: bool = Field(
+        True, description="measure VIQET's score of the validation photographs at every stage"
+    )
+    stop: Literal["change", "score"] = Field(
+        "change",
+        description="what an automatic run stops by: the smallest change between stages, or the best score",
+    )
     first_steps: int = Field(1000, ge=1, description="steps of stage 1, which starts from an up-scaler")
     steps: int = Field(400, ge=1, description="steps of each later stage, which starts from the stage before")
     epochs: int | None = Field(
@@ -104,6 +111,8 @@ class RtsConfig(_Section):
     def _check_stages(self) -> "RtsConfig":
         if isinstance(self.stages, int) and self.stages < 1:
             raise ValueError(f"stages {self.stages}: use 1 or more, or auto")
+        if self.stop == "score" and not self.score:
+            raise ValueError("stop 'score' needs score = true")
         return self
 
 

@@ -1,12 +1,15 @@
 """What a stage is worth on the validation photographs, float and int8 side by side."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
+from hwrts.errors import DataError
 from hwrts.metrics import image_difference_percent, psnr_db
+from hwrts.metrics.viqet import available_cores, score
 from hwrts.rts import target_kind
 from hwrts.tiles import Picture, Upscaler, enhance, upscale
 
@@ -21,6 +24,7 @@ def evaluate_stage(
     int8_network: Upscaler,
     halo: int,
     progress: Callable[[int, int], None],
+    scored: bool = False,
 ) -> dict[str, Any]:
     """Means over the validation photographs at full size.
 
@@ -29,7 +33,8 @@ def evaluate_stage(
     (phase B wrote it).
 
     Returns:
-        Numbers by name: psnr_* in dB, difference_* in percent, int8_* against float.
+        Numbers by name: psnr_* in dB, difference_* in percent, int8_* against float; with ``scored``,
+        mos_raw_* of HR0 and HR_n by VIQET, unclipped.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
@@ -47,9 +52,12 @@ def evaluate_stage(
                 "int8_against_float_db": min(psnr_db(x2_float, x2_int8), LARGEST_DB),
                 "int8_against_float_largest": float(apart.max()),
                 "int8_against_float_over_1_percent": 100 * float(np.mean(apart > 1)),
-                **_enhancement(store, i, stage, enhance(int8_network, original, halo)),
+                **_enhancement(store, i, stage, enhanced := enhance(int8_network, original, halo)),
             }
         )
+        if scored:
+            pictures = {"hr0": original, "float": np.array(store.array(i, target_kind(stage)))}
+            rows[-1] |= _scores({**pictures, "int8": enhanced})
         progress(i + 1, len(store.names))
     return {
         **_means(rows),
@@ -58,17 +66,20 @@ def evaluate_stage(
 
 
 def evaluate_same_size(
-    store: PhotoStore, stage: int, int8_network: Upscaler, halo: int, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+    store: PhotoStore, stage: int, int8_network: Upscaler, halo: int, progress: Callable[[int, int], None],
+    scored: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Means over the validation photographs at full size, of a network with D folded in.
 
     Returns:
-        Numbers by name: difference_* in percent, int8_* against D(S(HR0)) of the float network.
+        Numbers by name: difference_* in percent, int8_* against D(S(HR0)) of the float network; with
+        ``scored``, mos_raw_int8.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
         original = np.array(store.array(i, "hr"))
-        rows.append(_enhancement(store, i, stage, enhance(int8_network, original, halo, scale=1)))
+        enhanced = enhance(int8_network, original, halo, scale=1)
+        rows.append(_enhancement(store, i, stage, enhanced) | (_scores({"int8": enhanced}) if scored else {}))
         progress(i + 1, len(store.names))
     return _means(rows)
 
@@ -88,5 +99,19 @@ def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) 
     }
 
 
+def _scores(pictures: dict[str, Picture]) -> dict[str, float]:
+    """VIQET's unclipped MOS of pictures of one shape; nothing if it is too elongated to be scored."""
+    with ThreadPoolExecutor(available_cores()) as pool:
+        try:
+            return {
+                f"mos_raw_{name}": found.mos_raw
+                for name, found in zip(pictures, pool.map(score, pictures.values()), strict=True)
+            }
+        except DataError:
+            return {}
+
+
 def _means(rows: list[dict[str, float]]) -> dict[str, Any]:
-    return {"images": len(rows), **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]}}
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+    return {"images": len(rows), **means}

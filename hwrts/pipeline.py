@@ -21,6 +21,7 @@ from hwrts.config import QatConfig, RunConfig
 from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
 from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
+from hwrts.errors import HwrtsError
 from hwrts.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
@@ -38,7 +39,15 @@ from hwrts.quantise import (
     verify_stage,
 )  # fmt: skip
 from hwrts.range_penalty import CORRECTION, RangePenalty
-from hwrts.rts import best_stage, crop_batches, float_upscaler, stage_schedule, target_kind, update_targets
+from hwrts.rts import (
+    best_scored_stage,
+    best_stage,
+    crop_batches,
+    float_upscaler,
+    stage_schedule,
+    target_kind,
+    update_targets,
+)
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write_json
 
 CHECKPOINT_SECONDS = 10.0
@@ -123,11 +132,15 @@ def run_stages(session: Session) -> int:
     for number in range(1, config.stage_limit + 1):
         run_stage(session, number)
         if config.rts.stages == "auto":
-            best = best_stage(stage_changes(run, number))
+            by_score = config.rts.stop == "score"
+            best = (
+                best_scored_stage(stage_scores(run, number))
+                if by_score
+                else best_stage(stage_changes(run, number))
+            )
             if best is not None:
-                session.progress.say(
-                    f"the change grew again after stage {best}: stopping, stage {best} is kept"
-                )
+                why = "the score fell" if by_score else "the change grew again"
+                session.progress.say(f"{why} after stage {best}: stopping, stage {best} is kept")
                 break
     best = best or config.stage_limit
     run.update_notes(status="finished", best_stage=best)
@@ -188,12 +201,12 @@ def quantise_stage(
         int8 = onnx_upscaler(read_bytes(stage.onnx), network)
         if stage.same_size:
             measures = evaluate_same_size(
-                session.val, number, int8, network.halo, lambda i, n: advance(i, "")
+                session.val, number, int8, network.halo, lambda i, n: advance(i, ""), session.config.rts.score
             )
         else:
             measures = evaluate_stage(
                 session.val, number, float_upscaler(model, model, session.device.name), int8, network.halo,
-                lambda i, n: advance(i, ""),
+                lambda i, n: advance(i, ""), session.config.rts.score,
             )  # fmt: skip
     with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
@@ -203,8 +216,12 @@ def quantise_stage(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
         f"{verdict.mismatches} of {verdict.compared:,} codes differ; {_quality(measures)}; "
         f"difference from HR0 {measures['difference_int8_percent']:.2f} % int8, "
-        f"{measures['difference_float_percent']:.2f} float"
+        f"{measures['difference_float_percent']:.2f} float{_score(measures)}"
     )
+
+
+def _score(measures: dict[str, Any]) -> str:
+    return f"; MOS {measures['mos_raw_int8']:.3f} int8" if "mos_raw_int8" in measures else ""
 
 
 def _quality(measures: dict[str, Any]) -> str:
@@ -256,6 +273,20 @@ def stage_changes(run: RunFolder, count: int) -> list[float]:
         read_json(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)
     ]
     return [after - before for before, after in itertools.pairwise(ratios)]
+
+
+def stage_scores(run: RunFolder, count: int) -> list[float]:
+    """The quality score of the float networks' HR_n for each of the first stages.
+
+    Raises:
+        HwrtsError: No validation photograph has a shape that can be scored.
+    """
+    measures = [read_json(run.stage(n).metrics) for n in range(1, count + 1)]
+    if any("mos_raw_float" not in entry for entry in measures):
+        raise HwrtsError(
+            "rts.stop = score: no validation photograph can be scored, all are too elongated; use stop = change"
+        )
+    return [float(entry["mos_raw_float"]) for entry in measures]
 
 
 def _train(

@@ -99,6 +99,21 @@ def update_targets(
         progress(i + 1, count)
 
 
+def best_scored_stage(scores: Sequence[float]) -> int | None:
+    """The paper's second stopping rule: the stage of the best quality score, once the score falls.
+
+    Args:
+        scores: Mean quality score of HR_n for each stage so far.
+
+    Returns:
+        The stage to keep, 1 the first, or None while the score still rises.
+
+    >>> best_scored_stage([3.962, 4.028, 4.057]), best_scored_stage([3.962, 4.028, 4.057, 4.050])
+    (None, 3)
+    """
+    return len(scores) - 1 if len(scores) > 1 and scores[-1] <= scores[-2] else None
+
+
 def best_stage(changes: Sequence[float]) -> int | None:
     """The paper's first stopping rule: the stage of smallest change, once the change grows again.
 

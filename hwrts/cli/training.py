@@ -51,6 +51,11 @@ def run(
     first_steps: Annotated[int | None, _option("Training steps of stage 1 [1000].")] = None,
     steps: Annotated[int | None, _option("Training steps of later stages [400].")] = None,
     epochs: Annotated[int | None, _option("Passes over all crops, in place of steps.")] = None,
+    stop: Annotated[str | None, _option("Stop --stages auto by change or by score [change].")] = None,
+    score: Annotated[
+        bool | None,
+        typer.Option("--score/--no-score", help=r"Measure VIQET's score \[yes].", show_default=False),
+    ] = None,
     batch: Annotated[int | None, _option("Crops per step [16].")] = None,
     patch: Annotated[int | None, _option("Side of a crop in original pixels [128].")] = None,
     jpeg: Annotated[str | None, _option("JPEG quality, a range such as 70-90, or none [80].")] = None,
@@ -85,7 +90,7 @@ def run(
         "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
         "network.blocks": blocks, "network.channels": channels,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
-        "rts.epochs": epochs, "rts.batch": batch,
+        "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": _weight_bits(weight_bits, reduce_range),
         "qat.activation_bits": activation_bits, "qat.rounding": rounding, "qat.same_size": same_size,
     }  # fmt: skip

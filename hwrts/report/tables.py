@@ -75,6 +75,9 @@ def _quality(stage: StageResult, before: StageResult | None) -> tuple[str, ...]:
         fixed(stage.measure("difference_float_of_brightness_percent"), 2),
         fixed(stage.measure("difference_int8_of_brightness_percent"), 2),
         fixed(stage.measure("mean_shift_codes"), 2, sign=True),
+        fixed(stage.measure("mos_raw_hr0"), 3),
+        fixed(stage.measure("mos_raw_float"), 3),
+        fixed(stage.measure("mos_raw_int8"), 3),
     )
 
 

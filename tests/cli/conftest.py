@@ -10,7 +10,7 @@ from PIL import Image
 
 TINY = [
     "--blocks", "1", "--channels", "4", "--stages", "2", "--first-steps", "6", "--steps", "4",
-    "--batch", "2", "--patch", "32", "--qat-steps", "3",
+    "--batch", "2", "--patch", "32", "--qat-steps", "3", "--no-score",
 ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ TINY = {
     "device": "cpu", "precision": "float32",
     "data": {"patch": 64, "crops_per_image": 6, "val_fraction": 0.5},
     "network": {"blocks": 1, "channels": 4},
-    "rts": {"stages": 2, "first_steps": 6, "steps": 6, "batch": 2},
+    "rts": {"stages": 2, "first_steps": 6, "steps": 6, "batch": 2, "score": False},
     "qat": {"steps": 4, "same_size_steps": 3},
 }  # fmt: skip
 

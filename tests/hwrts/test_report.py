@@ -59,7 +59,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
             "train": str(base / "train"), "val": str(base / "val"), "patch": 64, "crops_per_image": 8,
         },
         "network": {"channels": 4},
-        "rts": {"stages": 1, "first_steps": 4, "batch": 2},
+        "rts": {"stages": 1, "first_steps": 4, "batch": 2, "score": False},
         "qat": {"steps": 2, "same_size": False},
     }  # fmt: skip
     run = create_run(base / "run", parse_config(document, "test"), {}, force=False)
