@@ -44,7 +44,7 @@ def test_json_holds_the_proof_of_every_channel(hwrts, stage):
 def test_tables(hwrts, stage):
     result = hwrts("inspect", stage / "network.json", "--width", "960")
     assert result.code == 0, result.err
-    assert "worst-case inputs reach the interval's ends in 5 of 5 convolutions" in result.out
+    assert "worst-case inputs reach the interval's ends in 5 of 5 layers" in result.out
     assert "line memory at 960 pixels" in result.out
     assert max(len(line) for line in result.out.splitlines() if "│" in line) <= 100
     channels = hwrts("inspect", stage, "--layer", "conv_out")
@@ -70,4 +70,4 @@ def test_an_attack_that_misses_is_seen(hwrts, stage, monkeypatch):
     honest = bounds.conv_accumulate
     monkeypatch.setattr(bounds, "conv_accumulate", lambda *operands: honest(*operands) - np.int64(1))
     result = hwrts("inspect", stage)
-    assert "reach the interval's ends in 0 of 5 convolutions" in result.out
+    assert "reach the interval's ends in 0 of 5 layers" in result.out

@@ -6,13 +6,13 @@ import pytest
 from hwrts.fixed_point import (
     FLOAT32_LIMIT,
     PIXEL,
-    ConvBounds,
+    Bounds,
     Format,
     add_bound,
     attack_input,
     attacked_reach,
     conv_accumulate,
-    conv_bounds,
+    layer_bounds,
     network_bounds,
     pair_can_saturate_int16,
 )
@@ -25,11 +25,11 @@ S8 = Format(True, 8, 8)
 def test_reach_by_hand():
     # channel 0: up 5 = 2 + 3, down -7; channel 1: all zero, the bias alone
     layer = conv("c", "x", [[[[2]], [[-7]], [[3]]], [[[0]], [[0]], [[0]]]], bias=[10, -6])
-    unsigned = conv_bounds(layer, PIXEL)
+    unsigned = layer_bounds(layer, PIXEL)
     assert unsigned.highest.tolist() == [5 * 255 + 10, -6]
     assert unsigned.lowest.tolist() == [-7 * 255 + 10, -6]
     assert unsigned.partial_sum.tolist() == [12 * 255 + 10, 6]
-    signed = conv_bounds(layer, S8)
+    signed = layer_bounds(layer, S8)
     assert signed.highest.tolist() == [5 * 127 + 7 * 128 + 10, -6]
     assert signed.lowest.tolist() == [5 * -128 - 7 * 127 + 10, -6]
     assert signed.partial_sum.tolist() == [12 * 128 + 10, 6]
@@ -46,7 +46,7 @@ def test_reach_is_the_extreme_over_all_inputs(source):
             int(conv_accumulate(np.array([[codes]]), layer.weight_i8, layer.bias_i32).item())
             for codes in product(range(source.min, source.max + 1), repeat=4)
         ]
-        bounds = conv_bounds(layer, source)
+        bounds = layer_bounds(layer, source)
         assert (bounds.lowest.item(), bounds.highest.item()) == (min(sums), max(sums))
         assert bounds.partial_sum.item() >= max(map(abs, sums))
 
@@ -63,7 +63,7 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
         weight = sign * rng.integers(-40, 127, (4, 3, kernel, kernel))
         layer = conv("c", "x", weight, bias=sign * rng.integers(0, 999, 4))
         codes, channel, reached = attack_input(layer, source)
-        bounds = conv_bounds(layer, source)
+        bounds = layer_bounds(layer, source)
         assert codes.shape == (kernel, kernel, 3)
         assert codes.dtype == source.dtype
         assert source.min <= codes.min() <= codes.max() <= source.max
@@ -81,14 +81,14 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
 )
 def test_bits_by_hand(lowest, highest, bits):
     ends = np.array([lowest]), np.array([highest])
-    assert ConvBounds(*ends, np.array([200])).bits.tolist() == [bits]
+    assert Bounds(*ends, np.array([200])).bits.tolist() == [bits]
 
 
 @pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 5, 3)])
 def test_every_channel_is_attacked_to_both_ends(source):
     layer = random_conv(np.random.default_rng(8), "c", "x", (6, 4), 3, PIXEL)
     lowest, highest = attacked_reach(layer, source)
-    bounds = conv_bounds(layer, source)
+    bounds = layer_bounds(layer, source)
     assert lowest.tolist() == bounds.lowest.tolist()
     assert highest.tolist() == bounds.highest.tolist()
 
@@ -96,13 +96,13 @@ def test_every_channel_is_attacked_to_both_ends(source):
 def test_float32_is_exact_up_to_the_limit_and_not_at_it():
     for bias, exact in ((FLOAT32_LIMIT - 256, True), (FLOAT32_LIMIT - 255, False), (FLOAT32_LIMIT, False)):
         layer = conv("c", "x", [[[[1]]]], bias=bias)
-        assert conv_bounds(layer, PIXEL).exact_in_float32 is exact
-        assert conv_bounds(layer, PIXEL).partial_sum.tolist() == [255 + bias]
+        assert layer_bounds(layer, PIXEL).exact_in_float32 is exact
+        assert layer_bounds(layer, PIXEL).partial_sum.tolist() == [255 + bias]
 
 
 def test_the_worst_channel_decides():
     layer = conv("c", "x", [[[[1]]], [[[1]]]], bias=[0, -FLOAT32_LIMIT])
-    assert not conv_bounds(layer, PIXEL).exact_in_float32
+    assert not layer_bounds(layer, PIXEL).exact_in_float32
 
 
 @pytest.mark.parametrize(
@@ -161,4 +161,4 @@ def test_bounds_of_a_network_by_name():
     bounds = network_bounds(network)
     assert list(bounds) == [layer.name for layer in network.convs]
     layer = network.layer("ext_r")
-    assert bounds["ext_r"].highest.tolist() == conv_bounds(layer, network.formats["r"]).highest.tolist()
+    assert bounds["ext_r"].highest.tolist() == layer_bounds(layer, network.formats["r"]).highest.tolist()

@@ -48,7 +48,7 @@ def test_input_channels(channels):
 
 def test_an_unknown_layer():
     layer = type("Relu", (), {"name": "r", "sources": ("x",)})()
-    refused(layer, message="Relu is no layer; use Conv, Add, DepthToSpace, Repeat")
+    refused(layer, message="Relu is no layer; use Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample")
 
 
 @pytest.mark.parametrize(

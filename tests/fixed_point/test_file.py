@@ -348,7 +348,7 @@ def test_wrong_sources(saved, index, sources):
 @pytest.mark.parametrize("op", ["conv", "Relu", None, [], "Input", "__class__"])
 def test_unknown_operators(saved, op):
     rewrite(saved, lambda document: document["layers"][0].update(op=op))
-    refused(saved, "unknown operator .*; known are Conv, Add, DepthToSpace, Repeat")
+    refused(saved, "unknown operator .*; known are Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample")
 
 
 def test_an_illegal_network_is_named_with_its_file(saved):
