@@ -7,12 +7,13 @@ anchor form only small signed corrections are quantised (docs/arithmetic.md, eq.
 from dataclasses import replace
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fold import fold_scales
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Relu, Repeat
 
 
 def deploy_form(graph: Graph) -> Graph:
-    """The graph that is quantised: ReLUs fused into the operator in front, image residual anchored."""
-    return anchor_image_residual(fuse_relus(graph))
+    """The graph that is quantised: factors and ReLUs in the operator in front, image residual anchored."""
+    return anchor_image_residual(fuse_relus(fold_scales(graph)))
 
 
 def fuse_relus(graph: Graph) -> Graph:
