@@ -34,8 +34,8 @@ def calibrate(
     """Choose the format of every quantised tensor.
 
     The power of two with the smallest squared error wins. Input and output are on the pixel grid, and so is
-    the input up-sampled: a bicubic overshoot beyond white saturates, a coarser grid would be seen everywhere.
-    No signed tensor gets a finer one: they are corrections of the picture. A coarser one gives way to the next
+    the up-sampled input: a bicubic overshoot beyond white saturates, a coarser grid would be seen everywhere.
+    No signed tensor gets a finer grid: it is a correction of the picture. A coarser one gives way to the next
     finer grid if that saturates almost nothing: an LSB of two codes in the residual is seen in flat areas
     all over the picture, a clipped overshoot is not (docs/experiments.md).
 

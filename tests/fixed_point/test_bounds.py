@@ -8,6 +8,9 @@ from hwrts.fixed_point import (
     PIXEL,
     Bounds,
     Format,
+    PRelu,
+    Scale,
+    Upsample,
     add_bound,
     attack_input,
     attacked_reach,
@@ -16,6 +19,7 @@ from hwrts.fixed_point import (
     network_bounds,
     pair_can_saturate_int16,
 )
+from hwrts.fixed_point.upsample import upsample_accumulate
 
 from .build import anchor_network, conv, random_conv
 
@@ -154,6 +158,77 @@ def test_add_bound_by_hand():
     assert add_bound(PIXEL, S8) == 255 + 128
     assert add_bound(Format(False, 8, 6), Format(True, 8, 8)) == 4 * 255 + 128
     assert add_bound(Format(True, 8, 8), Format(False, 8, 6)) == 4 * 255 + 128
+
+
+def bounds_of(layer, source):
+    bounds = layer_bounds(layer, source)
+    return [x.tolist() for x in (bounds.lowest, bounds.highest, bounds.partial_sum)]
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "source", "expected"),
+    [
+        (3, PIXEL, [[0], [765], [765]]),
+        (-3, PIXEL, [[-765], [0], [765]]),
+        (127, S8, [[-16256], [16129], [16256]]),
+        (-127, S8, [[-16129], [16256], [16256]]),
+    ],
+)
+def test_bounds_of_a_scale_by_hand(multiplier, source, expected):
+    assert bounds_of(Scale("y", "x", multiplier, 4, PIXEL), source) == expected
+
+
+@pytest.mark.parametrize(
+    ("slope", "source", "expected"),
+    [
+        (3, S8, [-384, 508, 508]),  # 3 * -128, and 127 << 2
+        (-3, S8, [0, 508, 508]),  # -3 * -128 = 384 stays below
+        (-127, S8, [0, 16256, 16256]),
+        (127, S8, [-16256, 508, 16256]),
+        (127, PIXEL, [0, 1020, 1020]),  # no code is below zero
+    ],
+)
+def test_bounds_of_a_prelu_by_hand(slope, source, expected):
+    layer = PRelu("y", "x", np.array([slope, slope], np.int8), 2, PIXEL)
+    assert bounds_of(layer, source) == [[end] * 2 for end in expected]
+
+
+def test_bounds_of_an_upsample_by_hand():
+    bilinear = Upsample("y", "x", "bilinear", 2, PIXEL)
+    assert bounds_of(bilinear, PIXEL) == [[0] * 4, [16 * 255] * 4, [16 * 255] * 4]
+    assert bounds_of(bilinear, S8) == [[16 * -128] * 4, [16 * 127] * 4, [16 * 128] * 4]
+    bicubic = Upsample("y", "x", "bicubic", 2, PIXEL)  # taps add up to 140 above and -12 below zero
+    assert bounds_of(bicubic, PIXEL) == [[-3360 * 255] * 4, [19744 * 255] * 4, [23104 * 255] * 4]
+    assert layer_bounds(bicubic, PIXEL).exact_in_float32
+    assert layer_bounds(bicubic, S8).exact_in_float32
+    assert len(bounds_of(Upsample("y", "x", "bilinear", 4, PIXEL), S8)[0]) == 16
+
+
+@pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 2, 0), Format(False, 5, 2)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(Scale("y", "x", m, 3, PIXEL) for m in (-127, -1, 0, 1, 127)),
+        *(PRelu("y", "x", np.array([-127, -1, 0, 1, 127], np.int8), k, PIXEL) for k in (0, 6, 7, 12)),
+        *(Upsample("y", "x", *kind, PIXEL) for kind in (("bilinear", 2), ("bilinear", 4), ("bicubic", 2))),
+    ],
+)
+def test_every_other_bound_is_reached(layer, source):
+    bounds = layer_bounds(layer, source)
+    lowest, highest = attacked_reach(layer, source)
+    assert (lowest.tolist(), highest.tolist()) == (bounds.lowest.tolist(), bounds.highest.tolist())
+    assert (bounds.partial_sum >= np.maximum(highest, -lowest)).all()
+
+
+def test_no_picture_leaves_the_bounds_of_an_upsample():
+    rng = np.random.default_rng(24)
+    for kind, factor in (("bilinear", 2), ("bilinear", 4), ("bicubic", 2)):
+        bounds = layer_bounds(Upsample("y", "x", kind, factor, PIXEL), S8)
+        for height, width in product(range(1, 6), repeat=2):  # at every distance from the edges
+            for _ in range(20):
+                x = np.where(rng.integers(0, 2, (height, width, 1)) == 0, S8.min, S8.max)
+                acc = upsample_accumulate(x, kind, factor)
+                assert bounds.lowest.min() <= acc.min() <= acc.max() <= bounds.highest.max()
 
 
 def test_bounds_of_a_network_by_name():

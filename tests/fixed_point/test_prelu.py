@@ -79,10 +79,9 @@ def test_accumulators_by_hand(slope, frac, code, acc):
 
 def test_an_unsigned_result_is_a_relu_and_an_unsigned_source_passes():
     unsigned = Format(False, 8, 8)
-    assert codes_of(one_prelu([64], 7, S8, unsigned, Rounding.FLOOR), np.array([[[-9]]])).item() == 0
-    assert (
-        codes_of(one_prelu([-64], 7, unsigned, unsigned, Rounding.FLOOR), np.array([[[255]]])).item() == 255
-    )
+    for source, slope, code, expected in ((S8, 64, -9, 0), (unsigned, -64, 255, 255)):
+        network = one_prelu([slope], 7, source, unsigned, Rounding.FLOOR)
+        assert codes_of(network, np.array([[[code]]])).item() == expected
 
 
 @pytest.mark.parametrize("rounding", Rounding)
