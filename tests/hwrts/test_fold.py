@@ -132,3 +132,12 @@ def test_each_rewrite_on_its_own_is_the_same_function():
     assert kinds(without_scales) == ["Input", "Conv", "BatchNorm", "Conv", "Add"]
     for folded in (without_norms, without_scales):
         torch.testing.assert_close(output_of(folded, x), expected, rtol=0, atol=1e-12)  # as above
+
+
+def test_a_factor_behind_a_fused_relu_stays():
+    """max(0, c) * -1 is no convolution with a ReLU."""
+    graph = Graph(
+        (Input("x", 1), Conv("c", ("x",), torch.ones(1, 1, 1, 1), torch.zeros(1), relu=True),
+         Scale("s", ("c",), -1.0))
+    )  # fmt: skip
+    assert kinds(fold_scales(graph)) == ["Input", "Conv", "Scale"]

@@ -14,7 +14,7 @@ from hwrts.errors import HwrtsError
 from hwrts.export import to_onnx, verify
 from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import PIXEL, Network, Rounding, load_network, run, save_network
-from hwrts.graph import PRelu
+from hwrts.graph import Add, Conv, Graph, Input, PRelu, Scale, Upsample
 from hwrts.networks import FixedUpsample
 from hwrts.qat import QuantNetwork, QuantSlope
 from hwrts.trace import trace
@@ -197,6 +197,19 @@ def test_the_upsampled_picture_is_on_the_pixel_grid_whatever_overshoots():
     assert quantised.formats["leaky"].signed
     network = quantise(module(lambda s, x: s.up(F.relu(s.c(x))), c=conv(), up=FixedUpsample())).lower()
     assert not network.formats["up"].signed  # an undershoot below a ReLU saturates too
+
+
+def test_what_is_stored_unsigned():
+    one = torch.ones(1)
+    nodes = (
+        Input("x", 1), Conv("signed", ("x",), one.reshape(1, 1, 1, 1), one),
+        Conv("relu", ("x",), one.reshape(1, 1, 1, 1), one, relu=True),
+        Scale("half", ("relu",), 0.5), Scale("minus", ("relu",), -0.5), Scale("of signed", ("signed",), 0.5),
+        PRelu("passes", ("half",), one, trained=True), PRelu("leaks", ("signed",), one, trained=True),
+        Upsample("up", ("passes",), "bicubic", 2), Upsample("up signed", ("leaks",), "bilinear", 2),
+        Add("sum", ("up", "up")), Add("mixed", ("up", "up signed")),
+    )  # fmt: skip
+    assert Graph(nodes).non_negative() == {"x", "relu", "half", "passes", "up", "sum"}
 
 
 def test_an_upscaler_alone_is_the_picture(picture):
