@@ -166,9 +166,14 @@ class LineRun:
         filled = [_filled(window, replicate=isinstance(layer, Upsample)) for window in windows]
         if layer.name in self._functions:
             return list(self._functions[layer.name](filled))
-        frames = {source: np.stack(rows) for source, rows in zip(layer.sources, filled, strict=True)}
+        frames = {source: _frame(rows) for source, rows in zip(layer.sources, filled, strict=True)}
         codes = define(layer, frames, network.formats, network.rounding)  # (K*grow, W', C')
         return list(codes[middle * grow : (middle + 1) * grow])
+
+
+def _frame(rows: list[Row]) -> Row:
+    """Rows (W, C) as a picture (K, W, C); one row is not copied."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)
 
 
 def _filled(window: list[Row | None], *, replicate: bool) -> list[Row]:
