@@ -114,6 +114,12 @@ class QatConfig(_Section):
     learning_rate: float = Field(
         3e-4, gt=0, description="peak Adam rate; more gains PSNR, but enhances beyond the float network"
     )
+    same_size: bool = Field(
+        True, description="make the same-size network too, with D folded in: what a TV deploys"
+    )
+    same_size_steps: int = Field(
+        100, ge=0, description="its fine-tuning steps; it starts from the trained network and only adapts"
+    )
     weight_bits: int = Field(
         8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI"
     )

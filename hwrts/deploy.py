@@ -8,12 +8,19 @@ from dataclasses import replace
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fold import fold_scales
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Relu, Repeat
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Relu, Repeat, new_names
+from hwrts.same_size import same_size_form
 
 
-def deploy_form(graph: Graph) -> Graph:
-    """The graph that is quantised: factors and ReLUs in the operator in front, image residual anchored."""
-    return anchor_image_residual(fuse_relus(fold_scales(graph)))
+def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
+    """The graph that is quantised: factors and ReLUs in the operator in front, image residual anchored.
+
+    Args:
+        graph: The network as traced.
+        same_size: Fold the down-scaler in, so that the picture keeps its size.
+    """
+    fused = fuse_relus(fold_scales(graph))
+    return same_size_form(fused) if same_size else anchor_image_residual(fused)
 
 
 def fuse_relus(graph: Graph) -> Graph:
@@ -76,7 +83,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
     for channel in range(x.channels):
         high_pass[channel * shuffle.block**2 : (channel + 1) * shuffle.block**2, channel, centre, centre] -= 1
     kept = tuple(node for node in graph.nodes if node.name not in (shuffle.name, ext.name, blue.name))
-    ext_x, ext_r, correction, repeat, picture = _new_names(
+    ext_x, ext_r, correction, repeat, picture = new_names(
         graph, f"{ext.name}_x", f"{ext.name}_r", "correction", "repeat", "picture"
     )
     tail: tuple[Node, ...] = (
@@ -88,15 +95,3 @@ def anchor_image_residual(graph: Graph) -> Graph:
         Add(picture, (repeat, shuffle.name)),
     )
     return Graph(kept + tail)
-
-
-def _new_names(graph: Graph, *wanted: str) -> list[str]:
-    """The names, with underscores behind those that the graph uses already."""
-    taken = {node.name for node in graph.nodes}
-    names = []
-    for name in wanted:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        names.append(name)
-    return names

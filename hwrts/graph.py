@@ -181,6 +181,18 @@ class Graph:
         return found
 
 
+def new_names(graph: Graph, *wanted: str) -> list[str]:
+    """Names for new nodes: those wanted, with underscores behind what the graph uses already."""
+    taken = {node.name for node in graph.nodes}
+    names = []
+    for name in wanted:
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
 def apply_node(node: Node, operands: list[Tensor]) -> Tensor:
     """The value of one node, in float; the input node has none."""
     if isinstance(node, Conv):

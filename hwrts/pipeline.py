@@ -21,7 +21,7 @@ from hwrts.config import QatConfig, RunConfig
 from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
 from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
-from hwrts.evaluate import evaluate_stage
+from hwrts.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks import Residual
@@ -71,6 +71,14 @@ class Session:
         return crop_batches(
             self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name
         )
+
+    def same_size_batches(self, stage: int) -> Batches:
+        """Originals, and what a stage's float network makes of them; as many pixels as in :meth:`batches`."""
+        data, rts = self.config.data, self.config.rts
+        return crop_batches(
+            self.train, self.plan, target_kind(stage), batch=max(1, rts.batch // 4), patch=data.patch // 2,
+            seed=self.config.seed * 1000 + stage, device=self.device.name, same_size=True,
+        )  # fmt: skip
 
 
 def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
@@ -129,7 +137,8 @@ def run_stages(session: Session) -> int:
 def run_stage(session: Session, number: int) -> None:
     """Phase A, phase B, quantisation, export, verification and measures of one stage."""
     stage = session.run.stage(number)
-    if stage.verify.is_file() and stage.metrics.is_file():
+    wanted = [stage, *([session.run.stage(f"{number}-same")] if session.config.qat.same_size else [])]
+    if all(each.finished for each in wanted):
         session.progress.say(f"stage {number}: finished already")
         return
     clock = _Clock(stage)
@@ -144,7 +153,9 @@ def run_stage(session: Session, number: int) -> None:
                     f"stage {number}: {what} targets D(S(HR0))", len(store.names)
                 ) as advance:
                     update_targets(model, forward, session.device, store, number, lambda i, n: advance(i, ""))
-    quantise_stage(session, stage, model, session.config.qat, clock)
+    for each in wanted:
+        if not each.finished:
+            quantise_stage(session, each, model, session.config.qat, clock if each is stage else _Clock(each))
 
 
 def quantise_stage(
@@ -154,10 +165,14 @@ def quantise_stage(
     run, number, progress = session.run, stage.number, session.progress
     with clock("qat"):
         if not stage.qat_weights.is_file():
-            batches = session.batches(number, target_kind(number - 1))
-            quantised = start_qat(model, qat, calibration_inputs(batches, session.batches(number, "hr")))
-            quantised = quantised.to(session.device.name)
-            training, schedule = Training.start(quantised), qat_schedule(qat)
+            if stage.same_size:
+                batches = session.same_size_batches(number)
+                inputs: Callable[[int], Tensor] = lambda step: batches(step)[0]  # noqa: E731
+            else:
+                batches = session.batches(number, target_kind(number - 1))
+                inputs = calibration_inputs(batches, session.batches(number, "hr"))
+            quantised = start_qat(model, qat, inputs, same_size=stage.same_size).to(session.device.name)
+            training, schedule = Training.start(quantised), qat_schedule(qat, same_size=stage.same_size)
             with RangePenalty(quantised.signed_convs()) as penalty:
                 _train(session, stage, "qat", training, quantised, batches, schedule, penalty=penalty)
             save_quantised(stage, quantised)
@@ -169,21 +184,35 @@ def quantise_stage(
         clock("measure"),
         progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
     ):
-        measures = evaluate_stage(
-            session.val, number, float_upscaler(model, model, session.device.name),
-            onnx_upscaler(read_bytes(stage.onnx), network), network.halo, lambda i, n: advance(i, ""),
-        )  # fmt: skip
+        int8 = onnx_upscaler(read_bytes(stage.onnx), network)
+        if stage.same_size:
+            measures = evaluate_same_size(
+                session.val, number, int8, network.halo, lambda i, n: advance(i, "")
+            )
+        else:
+            measures = evaluate_stage(
+                session.val, number, float_upscaler(model, model, session.device.name), int8, network.halo,
+                lambda i, n: advance(i, ""),
+            )  # fmt: skip
     with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
         advance(1, "")
     write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": clock.seconds})
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
-        f"{verdict.mismatches} of {verdict.compared:,} codes differ; "
-        f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, "
-        f"{measures['psnr_bicubic_db']:.2f} bicubic; "
-        f"difference from HR0 {measures['difference_int8_percent']:.2f} %"
+        f"{verdict.mismatches} of {verdict.compared:,} codes differ; {_quality(measures)}; "
+        f"difference from HR0 {measures['difference_int8_percent']:.2f} % int8, "
+        f"{measures['difference_float_percent']:.2f} float"
     )
+
+
+def _quality(measures: dict[str, Any]) -> str:
+    if "psnr_int8_db" in measures:
+        return (
+            f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, "
+            f"{measures['psnr_bicubic_db']:.2f} bicubic"
+        )
+    return f"same size, int8 against float {measures['int8_against_float_enhanced_db']:.1f} dB"
 
 
 def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:

@@ -41,24 +41,27 @@ def build_float(config: RunConfig) -> Residual:
     return Residual(config.network.blocks, config.network.channels)
 
 
-def start_qat(model: nn.Module, qat: QatConfig, inputs: Callable[[int], Tensor]) -> QuantNetwork:
+def start_qat(
+    model: nn.Module, qat: QatConfig, inputs: Callable[[int], Tensor], *, same_size: bool = False
+) -> QuantNetwork:
     """The calibrated fake-quantised form of a trained float network.
 
     Args:
         model: The float network.
         qat: Widths.
         inputs: Step number to pictures (B, 3, H, W) of the kinds that the network will see.
+        same_size: Its same-size form.
     """
-    graph = deploy_form(trace(model.eval()))
+    graph = deploy_form(trace(model.eval()), same_size=same_size)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rounding = Rounding(qat.rounding)
     formats = calibrate(graph, batches, qat.activation_bits, rounding)
     return QuantNetwork(graph, formats, qat.weight_bits, rounding)
 
 
-def qat_schedule(qat: QatConfig) -> Schedule:
+def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:
     """Learning rates of the fine-tuning."""
-    return Schedule(qat.learning_rate, qat.steps)
+    return Schedule(qat.learning_rate, qat.same_size_steps if same_size else qat.steps)
 
 
 def calibration_inputs(lr: Batches, originals: Batches) -> Callable[[int], Tensor]:
@@ -87,7 +90,7 @@ def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
         graph, rounding = (
-            deploy_form(trace(build_float(config))),
+            deploy_form(trace(build_float(config)), same_size=stage.same_size),
             Rounding(notes.get("rounding", "half_even")),
         )
         quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding)

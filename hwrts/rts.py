@@ -37,8 +37,9 @@ def stage_schedule(config: RunConfig, stage: int, crops: int) -> Schedule:
 
 
 def crop_batches(
-    store: PhotoStore, plan: CropPlan, target: str, *, batch: int, patch: int, seed: int, device: str
-) -> Batches:
+    store: PhotoStore, plan: CropPlan, target: str, *, batch: int, patch: int, seed: int, device: str,
+    same_size: bool = False,
+) -> Batches:  # fmt: skip
     """Step number to a batch of aligned crops, values code * 2**-8, channels last in memory.
 
     Args:
@@ -49,12 +50,14 @@ def crop_batches(
         patch: Side of a low-resolution crop.
         seed: Order of the crops; stages use different ones.
         device: Where the tensors go.
+        same_size: Take the originals in place of their low-resolution versions.
     """
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         indices = batch_indices(len(plan.crops), batch, step, seed)
         lr, hr = gather(store, plan, indices, patch, target)  # (B, P, P, 3), (B, 2P, 2P, 3)
-        return to_values(lr, device), to_values(hr, device)
+        x = gather(store, plan, indices, patch, target_kind(0))[1] if same_size else lr
+        return to_values(x, device), to_values(hr, device)
 
     return batches
 

@@ -18,19 +18,29 @@ _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 
 @dataclass(frozen=True)
 class StageFolder:
-    """Files of one stage, or of another quantisation of it; each appears complete or not at all."""
+    """Files of one stage, or of a variant of it; each appears complete or not at all."""
 
     root: Path
 
     @property
     def name(self) -> str:
-        """As the user writes it: "2", or "2-w4a8" for a variant of stage 2."""
+        """As the user writes it: "2", or "2-same" and "2-w4a8" for variants of stage 2."""
         return self.root.name.removeprefix("stage")
 
     @property
     def number(self) -> int:
         """1 for the first stage."""
         return int(self.name.split("-")[0])
+
+    @property
+    def same_size(self) -> bool:
+        """Whether its network keeps the picture's size (names such as "2-same" and "2-same_w4a8")."""
+        return "same" in self.name.partition("-")[2].split("_")
+
+    @property
+    def finished(self) -> bool:
+        """Whether its verdict and its measures are there."""
+        return self.verify.is_file() and self.metrics.is_file()
 
     @property
     def float_weights(self) -> Path:
@@ -74,7 +84,7 @@ class RunFolder:
         """The finished stages and variants (verdict and measures are there), in order."""
         found = [StageFolder(path) for path in self.root.glob("stage*") if _STAGE.fullmatch(path.name)]
         ordered = sorted(found, key=lambda stage: (stage.number, stage.name))
-        return tuple(stage for stage in ordered if stage.verify.is_file() and stage.metrics.is_file())
+        return tuple(stage for stage in ordered if stage.finished)
 
     def finished_stage(self, name: str | None) -> StageFolder:
         """A finished stage by name, or the one that the run kept.
@@ -93,6 +103,17 @@ class RunFolder:
                 f"continue the run with: hwrts run --resume {self.root}"
             )
         return stages[name]
+
+    def enhancing_stage(self, name: str | None) -> StageFolder:
+        """The stage to enhance at the same size with: the same-size network of a stage if it has one.
+
+        Raises:
+            RunFolderError: There is no such stage.
+        """
+        chosen = self.finished_stage(name)
+        same = {stage.name: stage for stage in self.stages() if stage.same_size}
+        number, _, widths = chosen.name.partition("-")
+        return same.get(f"{number}-same{f'_{widths}' if widths else ''}", chosen)
 
     @property
     def config(self) -> RunConfig:

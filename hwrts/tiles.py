@@ -10,7 +10,7 @@ from hwrts.data import downscale_by_2, to_codes
 
 Picture = NDArray[np.uint8]
 Upscaler = Callable[[Picture], NDArray[Any]]
-"""Codes (H, W, 3) uint8 to x2 codes (2H, 2W, 3), uint8 or float32 in 0..255."""
+"""Codes (H, W, 3) uint8 to codes (2H, 2W, 3), or (H, W, 3) of a same-size network; uint8 or float32."""
 
 TILE = 512
 """Side of a tile in input pixels: 64 float channels of it are 64 MiB, and a halo of 6 costs 5 %."""
@@ -24,8 +24,17 @@ def upscale(network: Upscaler, pixels: Picture, halo: int) -> Picture:
     return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale=2)
 
 
-def enhance(network: Upscaler, pixels: Picture, halo: int) -> Picture:
-    """D(S(x)), the same-size enhancement (H, W, 3) of codes (H, W, 3); no whole x2 picture is ever formed."""
+def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Picture:
+    """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole x2 picture is ever formed.
+
+    Args:
+        network: Of scale 2, then this is D(S(x)), or of scale 1 with D folded in.
+        pixels: The picture.
+        halo: Input pixels that an output pixel of the network depends on.
+        scale: How much the network enlarges.
+    """
+    if scale == 1:
+        return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale=1)
     return _by_tiles(
         lambda tile: to_codes(downscale_by_2(network(tile), "lanczos")),
         pixels,

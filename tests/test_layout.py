@@ -97,7 +97,10 @@ def test_links_are_there_and_relative(name):
     assert (link / "__init__.py").is_file()
 
 
-@pytest.mark.parametrize("module", ["hwrts", "hwrts.fixed_point", "hwrts.errors", "hwrts.data"])
+@pytest.mark.parametrize(
+    "module",
+    ["hwrts", "hwrts.fixed_point", "hwrts.errors", "hwrts.data", "hwrts.metrics", "hwrts.metrics.viqet"],
+)
 def test_importing_it_loads_no_torch(module):
     heavy = "{'torch', 'onnx', 'onnxruntime', 'brevitas', 'matplotlib', 'skimage'}"
     code = f"import sys; import {module}; sys.exit(repr(sorted({heavy} & set(sys.modules)) or ''))"

@@ -40,7 +40,13 @@ def _common(
 
 def main() -> None:
     """Run the command line: exit 0 passed, 1 the check failed, 2 wrong use."""
-    from hwrts.cli import commands, inspect, pictures, training  # noqa: F401 - they register their commands
+    from hwrts.cli import (  # noqa: F401 - they register their commands
+        commands,
+        inspect,
+        pictures,
+        score,
+        training,
+    )
 
     try:
         app()

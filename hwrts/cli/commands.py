@@ -14,7 +14,9 @@ from hwrts.cli.training import LIBRARIES
 StageOption = Annotated[
     str | None,
     typer.Option(
-        "--stage", help="Stage, or variant such as 2-w4a8 [the one the run kept].", show_default=False
+        "--stage",
+        help=r"Stage, or variant such as 2-same or 2-w4a8 \[the one the run kept].",
+        show_default=False,
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
@@ -23,7 +25,7 @@ RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 @app.command()
 def verify(
     run: RunArgument,
-    stage: Annotated[str | None, typer.Option(help="Only this stage [all].", show_default=False)] = None,
+    stage: Annotated[str | None, typer.Option(help=r"Only this stage \[all].", show_default=False)] = None,
     layer: Annotated[
         list[str] | None, typer.Option(help="Only this layer (repeatable).", show_default=False)
     ] = None,

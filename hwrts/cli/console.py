@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from hwrts.progress import Advance
 
@@ -43,8 +44,8 @@ class ConsoleProgress:
         last = ""
         if self._console.is_terminal:
             columns = (
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[info]}"),
+                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[info]}", markup=False),
                 TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             )  # fmt: skip
             with Progress(*columns, console=self._console, transient=True) as bars:
@@ -63,12 +64,12 @@ class ConsoleProgress:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout, numbers to the right."""
-    table = Table(title=title, title_justify="left", show_edge=False)
+    """A table on stdout, numbers to the right; every text as it is, for a file may be called [b]."""
+    table = Table(title=Text(title) if title else None, title_justify="left", show_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right")
+        table.add_column(Text(column), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     # A pipe has no width of its own; 100 columns are what a report or a log is read at.
     Console(highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
 

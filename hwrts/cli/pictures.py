@@ -9,7 +9,7 @@ import typer
 from hwrts.cli.app import app
 from hwrts.cli.commands import StageOption
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
-from hwrts.errors import DataError
+from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from hwrts.tiles import Upscaler
@@ -25,7 +25,10 @@ def enhance(
     stage: StageOption = None,
     same_size: Annotated[
         bool,
-        typer.Option("--same-size/--x2", help="Enhance at the same size, D(S(x)), or up-scale by 2, S(x)."),
+        typer.Option(
+            "--same-size/--x2",
+            help="Enhance at the same size (D(S(x)), folded where the stage has it), or up-scale by 2, S(x).",
+        ),
     ] = True,
     engine: Annotated[
         str, typer.Option(help="onnxruntime, numpy or torch; all give the same bytes.")
@@ -42,7 +45,11 @@ def enhance(
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
-    chosen = folder.finished_stage(stage)
+    chosen = folder.enhancing_stage(stage) if same_size else folder.finished_stage(stage)
+    if chosen.same_size and not same_size:
+        raise ConfigError(
+            f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
+        )
 
     def torch_upscaler() -> "Upscaler":
         from hwrts.quantise import load_quantised
@@ -64,7 +71,11 @@ def enhance(
         for i, (source, target) in enumerate(jobs):
             pixels = read_image(source)
             start = time.perf_counter()
-            result = (tiles.enhance if same_size else tiles.upscale)(upscaler, pixels, network.halo)
+            if same_size:
+                scale = network.scales[network.output]
+                result = tiles.enhance(upscaler, pixels, network.halo, scale)
+            else:
+                result = tiles.upscale(upscaler, pixels, network.halo)
             seconds = time.perf_counter() - start
             write_image(target, result)
             height, width, _ = result.shape
@@ -85,16 +96,24 @@ def enhance(
         print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
 
 
+def picture_files(pictures: list[Path]) -> list[Path]:
+    """The files that arguments name: each file itself, and of a folder its pictures by name."""
+    from hwrts.data import list_images
+
+    files: list[Path] = []
+    for picture in pictures:
+        files += list_images(picture) if picture.is_dir() else [picture]
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{file}: no such picture; give files or folders of pictures")
+    return files
+
+
 def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
     """Which picture goes where; several pictures need a folder, which is made if it is not there."""
-    from hwrts.data import check_suffix, list_images
+    from hwrts.data import check_suffix
 
-    sources: list[Path] = []
-    for picture in pictures:
-        sources += list_images(picture) if picture.is_dir() else [picture]
-    for source in sources:
-        if not source.is_file():
-            raise DataError(f"{source}: no such picture; give files or folders of pictures")
+    sources = picture_files(pictures)
     if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
         check_suffix(output)
         return [(sources[0], output)]

@@ -23,7 +23,8 @@ LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
 
 
 def _option(help_text: str, *names: str) -> Any:
-    return typer.Option(*names, help=help_text, show_default=False)
+    # typer takes what stands in brackets, here the default, for markup
+    return typer.Option(*names, help=help_text.replace("[", r"\["), show_default=False)
 
 
 ReduceRange = Annotated[
@@ -59,6 +60,12 @@ def run(
     activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [8].")] = None,
     reduce_range: ReduceRange = False,
     rounding: Annotated[str | None, _option("half_even, half_up, half_away or floor [half_even].")] = None,
+    same_size: Annotated[
+        bool | None,
+        typer.Option(
+            "--same-size/--no-same-size", help=r"Make the same-size networks too \[yes].", show_default=False
+        ),
+    ] = None,
     seed: Annotated[int | None, _option("Makes everything repeatable [0].")] = None,
     device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
     precision: Annotated[str | None, _option("auto, float32 or bf16 [auto].")] = None,
@@ -80,7 +87,7 @@ def run(
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch,
         "qat.steps": qat_steps, "qat.weight_bits": _weight_bits(weight_bits, reduce_range),
-        "qat.activation_bits": activation_bits, "qat.rounding": rounding,
+        "qat.activation_bits": activation_bits, "qat.rounding": rounding, "qat.same_size": same_size,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)
@@ -110,13 +117,16 @@ def quantize(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     stage: Annotated[
         int | None,
-        typer.Option(help="A finished float stage [the one the run kept].", min=1, show_default=False),
+        typer.Option(help=r"A finished float stage \[the one the run kept].", min=1, show_default=False),
     ] = None,
     weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [as the run].")] = None,
     activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [as the run].")] = None,
     reduce_range: ReduceRange = False,
     rounding: Annotated[str | None, _option("half_even, half_up, half_away or floor [as the run].")] = None,
     qat_steps: Annotated[int | None, _option("Fine-tuning steps; 0 calibrates only [as the run].")] = None,
+    same_size: Annotated[
+        bool, typer.Option("--same-size", help="The same-size network, with the down-scaler folded in.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
     ] = False,
@@ -125,13 +135,13 @@ def quantize(
 ) -> None:
     """Make another int8 network of a finished float stage, without training the float network again."""
     from hwrts.config import parse_config
-    from hwrts.runfolder import open_run, read_json
+    from hwrts.runfolder import StageFolder, open_run, read_json
 
     folder = open_run(run)
     config = folder.config
     changed = {
         "weight_bits": _weight_bits(weight_bits, reduce_range), "activation_bits": activation_bits,
-        "steps": qat_steps, "rounding": rounding,
+        "same_size_steps" if same_size else "steps": qat_steps, "rounding": rounding,
     }  # fmt: skip
     given = {key: value for key, value in changed.items() if value is not None}
     qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line").qat
@@ -140,12 +150,11 @@ def quantize(
         raise RunFolderError(
             f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
         )
-    variant = f"{number}-w{qat.weight_bits}a{qat.activation_bits}"
-    variant += f"s{qat.steps}" if qat.steps != config.qat.steps else ""
+    variant = f"{number}-{'same_' if same_size else ''}w{qat.weight_bits}a{qat.activation_bits}"
+    variant += f"s{qat_steps}" if qat_steps is not None else ""
     variant += f"_{qat.rounding}" if qat.rounding != config.qat.rounding else ""
     target = folder.root / f"stage{variant}"
-    finished = (target / "verify.json").is_file() and (target / "metrics.json").is_file()
-    if finished and not force:
+    if StageFolder(target).finished and not force:
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
     if target.exists() and force:
         shutil.rmtree(target)
@@ -212,6 +221,9 @@ def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
     print_line(f"report: {folder.report}")
     print_line(f"next:   hwrts enhance PHOTO.jpg -o OUT.png --run {folder.root}")
     print_line(f"        hwrts export {folder.root} --stage {best.name} -o handover")
+    same = folder.enhancing_stage(best.name)
+    if same.same_size:
+        print_line(f"        hwrts export {folder.root} --stage {same.name} -o handover_same_size")
 
 
 def _print_stages(folder: "RunFolder") -> None:
@@ -224,8 +236,7 @@ def _print_stages(folder: "RunFolder") -> None:
             [
                 stage.name, "PASSED" if verdict["passed"] else "FAILED",
                 f"{verdict['mismatches']:,}", f"{verdict['compared'] / 1e6:.1f}",
-                f"{measures['psnr_bicubic_db']:.2f}", f"{measures['psnr_float_db']:.2f}",
-                f"{measures['psnr_int8_db']:.2f}",
+                *(_db(measures.get(f"psnr_{kind}_db")) for kind in ("bicubic", "float", "int8")),
                 f"{measures['difference_float_percent']:.2f}", f"{measures['difference_int8_percent']:.2f}",
                 f"{sum(measures['seconds'].values()):.0f}",
             ]
@@ -243,6 +254,10 @@ def _print_stages(folder: "RunFolder") -> None:
         "s",
     ]
     print_table(f"{folder.root}: x2 PSNR, and image difference of HRn from HR0", columns, rows)
+
+
+def _db(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"  # a same-size network has no x2 picture
 
 
 def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":

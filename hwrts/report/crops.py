@@ -17,7 +17,7 @@ from hwrts.fixed_point import load_network
 from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.report.stages import StageResult
 from hwrts.report.text import fixed
-from hwrts.runfolder import RunFolder
+from hwrts.runfolder import RunFolder, StageFolder, read_bytes
 from hwrts.tiles import DOWNSCALER_HALO, Picture, Upscaler, enhance, upscale
 
 PHOTOGRAPHS = 4
@@ -61,6 +61,23 @@ class PhotoCrops:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """An int8 network of a stage: as a function on codes, with its halo and enlargement."""
+
+    stage: str
+    int8: Upscaler
+    halo: int
+    scale: int
+
+    @classmethod
+    def open(cls, folder: StageFolder) -> "Shown":
+        """The network of a finished stage."""
+        network = load_network(folder.root)
+        int8 = onnx_upscaler(read_bytes(folder.onnx), network)
+        return cls(folder.name, int8, network.halo, network.scales[network.output])
+
+
+@dataclass(frozen=True)
 class Piece:
     """A rectangle of a photograph with even sides at an even place, so that LR has the same piece."""
 
@@ -77,10 +94,9 @@ def photo_crops(run: RunFolder, kept: StageResult) -> list[PhotoCrops]:
         HwrtsError: The photographs or the network are missing or damaged.
     """
     store = open_store(run.root / "data" / "val")
-    network = load_network(kept.folder.root)
-    int8 = onnx_upscaler(kept.folder.onnx.read_bytes(), network)
+    up, enhancing = (Shown.open(folder) for folder in (kept.folder, run.enhancing_stage(kept.name)))
     count = min(PHOTOGRAPHS, len(store.names))
-    return [_photo(store, i, int8, network.halo, kept.name) for i in range(count)]
+    return [_photo(store, i, up, enhancing) for i in range(count)]
 
 
 def most_detail(pixels: Picture, side: int) -> Piece:
@@ -109,10 +125,10 @@ def most_detail(pixels: Picture, side: int) -> Piece:
     return Piece(first_row + 2 * int(top), first_column + 2 * int(left), height, width)
 
 
-def enhanced_piece(int8: Upscaler, original: Picture, piece: Piece, halo: int) -> Picture:
-    """D(S(HR0)) of a piece (H, W, 3), the same codes as in the whole picture's."""
+def enhanced_piece(int8: Upscaler, original: Picture, piece: Piece, halo: int, scale: int = 2) -> Picture:
+    """The same-size enhancement of a piece (H, W, 3), the same codes as in the whole picture's."""
     region, inner = _with_margin(original, piece, halo + DOWNSCALER_HALO)
-    return enhance(int8, region, halo)[inner]
+    return enhance(int8, region, halo, scale)[inner]
 
 
 def upscaled_pieces(int8: Upscaler, lr: Picture, piece: Piece, halo: int) -> tuple[Picture, Picture]:
@@ -123,23 +139,23 @@ def upscaled_pieces(int8: Upscaler, lr: Picture, piece: Piece, halo: int) -> tup
     return to_codes(upscale_by_2(region))[doubled], upscale(int8, region, halo)[doubled]
 
 
-def _photo(store: PhotoStore, i: int, int8: Upscaler, halo: int, stage: str) -> PhotoCrops:
+def _photo(store: PhotoStore, i: int, up: Shown, enhancing: Shown) -> PhotoCrops:
     original, lr = np.array(store.array(i, "hr")), np.array(store.array(i, "lr"))
     piece = most_detail(original, CROP)
     bottom, right = piece.top + piece.height, piece.left + piece.width
     hr0 = original[piece.top : bottom, piece.left : right]
-    enhanced = enhanced_piece(int8, original, piece, halo)
-    bicubic, doubled = upscaled_pieces(int8, lr, piece, halo)
+    enhanced = enhanced_piece(enhancing.int8, original, piece, enhancing.halo, enhancing.scale)
+    bicubic, doubled = upscaled_pieces(up.int8, lr, piece, up.halo)
     percent = image_difference_percent(enhanced, hr0)[0]
     shift = float(enhanced.mean(dtype=np.float64) - hr0.mean(dtype=np.float64))
     pairs = (
         _pair(
-            "Enhancement (TV use)", hr0, enhanced, "HR0", f"int8 D(S{stage}(HR0))",
+            "Enhancement (TV use)", hr0, enhanced, "HR0", f"int8, stage {enhancing.stage}",
             f"differs from HR0 by {fixed(percent, 2)} % of full scale, "
             f"mean {fixed(shift, 2, sign=True)} codes",
         ),
         _pair(
-            "\u00d72 from LR", bicubic, doubled, "bicubic", f"int8 S{stage}(LR)",
+            "\u00d72 from LR", bicubic, doubled, "bicubic", f"int8, stage {up.stage}",
             f"PSNR against HR0: bicubic {fixed(psnr_db(bicubic, hr0), 2)} dB, "
             f"int8 {fixed(psnr_db(doubled, hr0), 2)} dB",
         ),

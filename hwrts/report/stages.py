@@ -28,7 +28,7 @@ class StageResult:
 
     @property
     def name(self) -> str:
-        """Such as "2", or "2-w4a8" for a variant of stage 2."""
+        """Such as "2", or "2-same" and "2-w4a8" for variants of stage 2."""
         return self.folder.name
 
     @property

@@ -169,5 +169,7 @@ def test_pictures_that_cannot_be_read(workspace, hwrts):
 
 
 def test_stage_that_does_not_exist(workspace, hwrts):
-    assert_one_clear_line(hwrts("verify", "runs/tiny", "--stage", "7"), "stage 7", "finished: 1, 2")
+    assert_one_clear_line(
+        hwrts("verify", "runs/tiny", "--stage", "7"), "stage 7", "finished: 1, 1-same, 2, 2-same"
+    )
     assert_one_clear_line(hwrts("quantize", "runs/tiny", "--stage", "7"), "stage 7")

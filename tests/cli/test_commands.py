@@ -40,7 +40,7 @@ def test_config_toml_runs_again_to_the_same_integers(workspace, hwrts):
     result = hwrts("run", "runs/tiny/config.toml", "--name", "again", "-q", "--json")
     assert result.code == 0, result.err
     summary = json.loads(result.out)
-    assert [stage["mismatches"] for stage in summary["stages"]] == [0, 0]
+    assert [stage["mismatches"] for stage in summary["stages"]] == [0, 0, 0, 0]
     for name in ("network.npz", "float.safetensors"):
         first, second = (workspace / "runs" / run / "stage2" / name for run in ("tiny", "again"))
         assert first.read_bytes() == second.read_bytes(), name
@@ -97,6 +97,31 @@ def test_verify_fails_with_the_first_difference_when_the_onnx_file_was_changed(w
     assert refused.code == 2
     assert "FAILED" in refused.err
     assert not (workspace / "out").exists()
+
+
+def test_enhance_takes_the_same_size_network_of_the_stage(workspace, hwrts):
+    result = hwrts("enhance", "photos/photo0.png", "-o", "same.png", "--run", "runs/tiny")
+    assert result.code == 0, result.err
+    assert "stage 2-same" in result.err
+    result = hwrts("enhance", "photos/photo0.png", "-o", "x2.png", "--run", "runs/tiny", "--x2")
+    assert result.code == 0, result.err
+    assert "stage 2 " in result.err
+    refused = hwrts(
+        "enhance", "photos/photo0.png", "-o", "no.png", "--run", "runs/tiny", "--x2", "--stage", "2-same"
+    )
+    assert refused.code == 2
+    assert "keeps the size; use --stage 2" in refused.err
+
+
+def test_quantize_makes_another_same_size_network(workspace, hwrts):
+    arguments = ("--same-size", "--weight-bits", "4", "--qat-steps", "1", "-q", "--stage", "1")
+    result = hwrts("quantize", "runs/tiny", *arguments)
+    assert result.code == 0, result.err
+    folder = workspace / "runs/tiny/stage1-same_w4a8s1"
+    assert json.loads((folder / "verify.json").read_text())["passed"] is True
+    described = json.loads(hwrts("inspect", folder, "--json").out)
+    assert {layer["weight_bits"] for layer in described["layers"] if "weight_bits" in layer} == {4}
+    assert "DepthToSpace" not in {layer["operator"] for layer in described["layers"]}
 
 
 @pytest.mark.parametrize("size", ["--same-size", "--x2"])
@@ -222,3 +247,11 @@ def test_help_is_light_and_names_every_command():
     assert done.returncode == 0, done.stderr
     for command in ("run", "quantize", "verify", "export", "enhance", "view", "info"):
         assert re.search(rf"\b{command}\b", done.stdout), command
+
+
+def test_help_shows_defaults_in_brackets(hwrts):
+    """typer takes brackets for markup: [1000] once vanished from the help."""
+    text = hwrts("run", "--help").out
+    for default in ("[1000]", "[400]", "[half_even]", "[yes]"):
+        assert default in text
+    assert "[all]" in hwrts("verify", "--help").out

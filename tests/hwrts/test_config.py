@@ -109,6 +109,7 @@ def test_every_field_survives_with_another_value_than_its_default():
         },
         "qat": {
             "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor",
+            "same_size": False, "same_size_steps": 9,
         },
     }  # fmt: skip
     default, config = RunConfig().model_dump(), parse_config(changed, "test")

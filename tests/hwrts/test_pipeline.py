@@ -17,14 +17,14 @@ from hwrts.fixed_point import load_network, run
 from hwrts.pipeline import open_session, quantise_variant, run_stages, stage_changes
 from hwrts.progress import Silent
 from hwrts.quantise import file_hashes, load_verify_inputs, verify_stage
-from hwrts.runfolder import RunFolder, create_run, open_run, read_json
+from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run, read_json
 
 TINY = {
     "device": "cpu", "precision": "float32",
     "data": {"patch": 64, "crops_per_image": 6, "val_fraction": 0.5},
     "network": {"blocks": 1, "channels": 4},
     "rts": {"stages": 2, "first_steps": 6, "steps": 6, "batch": 2},
-    "qat": {"steps": 4},
+    "qat": {"steps": 4, "same_size_steps": 3},
 }  # fmt: skip
 
 
@@ -71,6 +71,11 @@ def finished(tmp_path_factory) -> tuple[RunFolder, Lines]:
     return start(folder / "run", photographs(folder / "photos"), lines), lines
 
 
+def mains(made: RunFolder) -> list[StageFolder]:
+    """The stages without their same-size networks."""
+    return [stage for stage in made.stages() if not stage.same_size]
+
+
 STAGE_FILES = {
     "float.safetensors", "qat.safetensors", "network.npz", "network.json", "model.int8.onnx", "verify.json",
 }  # fmt: skip
@@ -81,8 +86,9 @@ def test_every_file_has_the_name_of_the_design(finished):
     found = {path.name for path in made.root.iterdir()}
     assert {"config.toml", "run.json", "metrics.jsonl", "stage1", "stage2", "verify_inputs.npz"} <= found
     for stage in made.stages():
-        assert {path.name for path in stage.root.iterdir()} >= STAGE_FILES
-    assert [stage.name for stage in made.stages()] == ["1", "2"]
+        files = STAGE_FILES - ({"float.safetensors"} if stage.same_size else set())
+        assert {path.name for path in stage.root.iterdir()} >= files
+    assert [stage.name for stage in made.stages()] == ["1", "1-same", "2", "2-same"]
     assert not list(made.root.rglob(".*.tmp"))
 
 
@@ -103,12 +109,12 @@ def test_the_verdict_is_passed_and_of_these_files(finished):
         named = {path.name: path for path in stage.root.iterdir()}
         for name, expected in verdict["sha256"].items():
             assert hashlib.sha256(named[name].read_bytes()).hexdigest() == expected
-    assert sum("PASSED, 0 of" in line for line in lines.said) == 2
+    assert sum("PASSED, 0 of" in line for line in lines.said) == 4
 
 
 def test_measures_are_finite_and_plausible(finished):
     made, _ = finished
-    for stage in made.stages():
+    for stage in mains(made):
         measures = read_json(stage.metrics)
         numbers = [value for value in measures.values() if isinstance(value, float)]
         assert np.isfinite(numbers).all()
@@ -117,8 +123,41 @@ def test_measures_are_finite_and_plausible(finished):
         # After 4 steps of QAT the int8 network is still near its float one: 30 dB is an error of 8 codes.
         assert measures["int8_against_float_db"] > 30
         assert set(measures["seconds"]) == {"train", "targets", "qat", "export", "measure", "verify"}
-    ratios = [read_json(stage.metrics)["difference_float_percent"] for stage in made.stages()]
+    ratios = [read_json(stage.metrics)["difference_float_percent"] for stage in mains(made)]
     assert stage_changes(made, 2) == [ratios[0], ratios[1] - ratios[0]]
+
+
+def test_the_same_size_network_does_what_its_float_network_does(finished):
+    made, _ = finished
+    for number in (1, 2):
+        folder = made.stage(f"{number}-same")
+        network, measures = load_network(folder.root), read_json(folder.metrics)
+        assert network.scales[network.output] == 1
+        assert {conv.weight_i8.shape[-1] for conv in network.convs if conv.name.startswith("fold")} == {5}
+        assert set(measures["seconds"]) == {"qat", "export", "measure", "verify"}
+        # Three steps after calibration: 30 dB is an error of 8 codes, HR0 itself is farther away than that.
+        assert measures["int8_against_float_enhanced_db"] > 30
+        main = read_json(made.stage(number).metrics)
+        assert measures["difference_float_percent"] == main["difference_float_percent"]
+        assert "psnr_int8_db" not in measures
+
+
+def test_which_network_enhances(finished, tmp_path):
+    made, _ = finished
+    assert made.enhancing_stage(None).name == "2-same"
+    assert made.enhancing_stage("1").name == "1-same"
+    assert made.enhancing_stage("1-same").name == "1-same"
+    with pytest.raises(RunFolderError, match="stage 3 is not finished"):
+        made.enhancing_stage("3")
+
+
+@pytest.mark.usefixtures("few_stimuli")
+def test_a_run_without_same_size_networks(finished, tmp_path):
+    one = {**TINY["rts"], "stages": 1}
+    plain = {"steps": 1, "same_size": False}
+    made = start(tmp_path / "plain", finished[0].root.parent / "photos", rts=one, qat=plain)
+    assert [stage.name for stage in made.stages()] == ["1"]
+    assert made.enhancing_stage(None).name == "1"
 
 
 def test_run_notes_and_loss_lines(finished):
@@ -128,13 +167,14 @@ def test_run_notes_and_loss_lines(finished):
     assert len(notes["photographs"]["train"]) == len(notes["photographs"]["val"]) == 1
     assert notes["device"]["name"] == "cpu"
     assert [(e["stage"], e["phase"], e["step"]) for e in made.metrics()] == [
-        ("1", "float", 6), ("1", "qat", 4), ("2", "float", 6), ("2", "qat", 4),
+        ("1", "float", 6), ("1", "qat", 4), ("1-same", "qat", 3),
+        ("2", "float", 6), ("2", "qat", 4), ("2-same", "qat", 3),
     ]  # fmt: skip
 
 
 def test_stage_two_trains_on(finished):
     made, _ = finished
-    first, second = (load_weights(stage.float_weights)[0] for stage in made.stages())
+    first, second = (load_weights(stage.float_weights)[0] for stage in mains(made))
     moved = [float((first[name] - second[name]).abs().max()) for name in first]
     assert 0 < max(moved) < 0.1  # six steps of a small rate from the weights of stage 1, not a new start
 
@@ -153,7 +193,9 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     again = start(tmp_path / "again", made.root.parent / "photos")
     other = start(tmp_path / "other", made.root.parent / "photos", seed=1, rts={**TINY["rts"], "stages": 1})
     for name in ("float.safetensors", "qat.safetensors", "network.npz"):
-        for stage in ("stage1", "stage2"):
+        for stage in (
+            each.root.name for each in (mains(made) if name.startswith("float") else made.stages())
+        ):
             assert (made.root / stage / name).read_bytes() == (again.root / stage / name).read_bytes(), name
         assert (made.root / "stage1" / name).read_bytes() != (other.root / "stage1" / name).read_bytes()
 
@@ -176,7 +218,7 @@ def test_a_lost_verdict_is_made_again(finished):
     old = read_json(stage.verify)
     weights = stage.qat_weights.read_bytes()
     stage.verify.unlink()
-    assert [stage.name for stage in made.stages()] == ["1"]
+    assert [stage.name for stage in made.stages()] == ["1", "1-same", "2-same"]
     run_stages(open_session(open_run(made.root), Silent()))
     new = read_json(stage.verify)
     assert (new["passed"], new["compared"], new["sha256"]) == (True, old["compared"], old["sha256"])
@@ -260,7 +302,7 @@ def test_automatic_runs_stop_by_the_rule(finished, tmp_path):
     auto = {**TINY["rts"], "stages": "auto", "max_stages": 3, "steps": 1}
     lines = Lines()
     made = start(tmp_path / "auto", finished[0].root.parent / "photos", lines, rts=auto, qat={"steps": 0})
-    count = len(made.stages())
+    count = len(mains(made))
     changes = [abs(change) for change in stage_changes(made, count)]
     best = made.notes()["best_stage"]
     if changes[-1] > changes[-2]:

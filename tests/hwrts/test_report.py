@@ -15,18 +15,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from hwrts.config import parse_config
+from hwrts.config import QatConfig, parse_config
 from hwrts.data import open_store, to_codes, upscale_by_2
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import RunFolderError
 from hwrts.fixed_point import load_network
-from hwrts.pipeline import open_session, run_stages
+from hwrts.pipeline import open_session, quantise_variant, run_stages
 from hwrts.progress import Silent
 from hwrts.report import write_report
-from hwrts.report.crops import Piece, enhanced_piece, most_detail, upscaled_pieces
+from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
 from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
-from hwrts.report.text import compact, fixed, plural, whole
+from hwrts.report.text import NONE, compact, fixed, plural, whole
 from hwrts.runfolder import RunFolder, create_run, read_json, write_json
 from hwrts.tiles import enhance, upscale
 
@@ -60,7 +60,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         },
         "network": {"channels": 4},
         "rts": {"stages": 1, "first_steps": 4, "batch": 2},
-        "qat": {"steps": 2},
+        "qat": {"steps": 2, "same_size": False},
     }  # fmt: skip
     run = create_run(base / "run", parse_config(document, "test"), {}, force=False)
     run_stages(open_session(run, Silent()))
@@ -382,6 +382,19 @@ def test_variants_have_their_rows(run: RunFolder) -> None:
     assert "Stage 1-w4a8" in text
     change_verdict(run, fail)
     assert "Failed: stage 1." in Page(report(run)).text
+
+
+def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
+    session = open_session(run, Silent())
+    assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
+    html = report(run)
+    assert html.count('<th scope="row">1-same</th>') == 2
+    row = html[html.index('<th scope="row">1-same</th>') :][:900]
+    assert NONE in row  # no x2 picture, so no PSNR of it
+    network = load_network(run.stage("1-same").root)
+    int8 = onnx_upscaler(run.stage("1-same").onnx.read_bytes(), network)
+    hr = np.array(open_store(run.root / "data" / "val").array(0, "hr"))
+    assert png_uri(enhance(int8, hr, network.halo, scale=1)) in html  # 160 x 160: the piece is the whole
 
 
 def test_without_photographs_the_rest_is_written(run: RunFolder) -> None:
