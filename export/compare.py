@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Conv, Layer, Network, Rounding, conv_accumulate
+from hwrts.fixed_point import Layer, Network, Requantised, Rounding, accumulate
 
 GRID = 64
 """Most cells on each side of the map of differences."""
@@ -22,8 +22,8 @@ class Difference:
         index: (row, column, channel).
         expected: Code of the int64 definition.
         found: Code of the witness.
-        accumulator: Exact accumulator there (convolutions), else None.
-        shift: Bits dropped there (convolutions), else None.
+        accumulator: Exact accumulator there, None for a layer that only moves codes.
+        shift: Bits dropped there, None for a layer that only moves codes.
         rounding: Tie rule.
     """
 
@@ -119,10 +119,10 @@ def _explain(
     y, x, channel = (int(i) for i in np.argwhere(differs)[0])
     made: Layer = network.layer(layer)
     accumulator = shift = None
-    if isinstance(made, Conv):
-        acc = conv_accumulate(operands[made.source], made.weight_i8, made.bias_i32)
+    if isinstance(made, Requantised):
+        acc, frac = accumulate(made, operands, network.formats)
         accumulator = int(acc[y, x, channel])
-        shift = int(made.shift(network.formats[made.source])[channel])
+        shift = int(np.broadcast_to(frac, acc.shape)[y, x, channel]) - made.out.frac
     rounding: Rounding = network.rounding
     value = float(found[y, x, channel])
     return Difference(

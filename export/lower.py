@@ -1,4 +1,4 @@
-"""From a trained Brevitas convolution to integers. The only place of this package that needs torch."""
+"""From trained modules to integers. The only place of this package that needs torch."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Conv, Format, HwrtsError
+from hwrts.fixed_point import Conv, Format, HwrtsError, PRelu
 
 
 @torch.no_grad()
@@ -26,9 +26,8 @@ def lower_conv(module: Any, name: str, source: str, source_format: Format, out: 
     Raises:
         HwrtsError: A scale that is not a power of two, a value that is not finite, or a bias beyond int32.
     """
-    for kind, values in (("weight", module.weight), ("bias", module.bias)):
-        if not bool(torch.isfinite(values).all()):
-            raise HwrtsError(f"layer {name!r}: a {kind} is not finite, the training diverged; lower its rate")
+    _check_finite(name, "weight", module.weight)
+    _check_finite(name, "bias", module.bias)
     weight = module.quant_weight()
     weight_frac = -_log2(weight.scale.reshape(-1).expand(module.out_channels), name)  # (O,)
     codes = weight.int(float_datatype=True).cpu().numpy()  # (O, I, K, K)
@@ -46,6 +45,32 @@ def lower_conv(module: Any, name: str, source: str, source_format: Format, out: 
         out=out,
         weight_bits=int(weight.bit_width),
     )
+
+
+@torch.no_grad()
+def lower_prelu(module: Any, name: str, source: str, channels: int, out: Format) -> PRelu:
+    """The integers that a ``hwrts.qat.QuantSlope`` computes with, one slope for each channel.
+
+    Args:
+        module: QuantSlope with one slope or one per channel.
+        name: Name of the tensor it makes.
+        source: Name of the tensor it reads.
+        channels: Channels of that tensor.
+        out: Format of the result.
+
+    Raises:
+        HwrtsError: A slope that is not finite.
+    """
+    _check_finite(name, "slope", module.slope)
+    slopes = module.codes().cpu().numpy().astype(np.int8)
+    if len(slopes) == 1:
+        slopes = slopes.repeat(channels)
+    return PRelu(name, source, slopes, -int(_log2(module.lsb, name)), out)
+
+
+def _check_finite(name: str, kind: str, values: torch.Tensor) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise HwrtsError(f"layer {name!r}: a {kind} is not finite, the training diverged; lower its rate")
 
 
 def _log2(scale: torch.Tensor, where: str) -> NDArray[np.int64]:

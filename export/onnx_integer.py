@@ -5,11 +5,23 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from hwrts.export.onnx_nodes import Writer, conv_shape, zero_point
-from hwrts.fixed_point import FLOAT32_LIMIT, Add, Conv, DepthToSpace, Rounding, add_bound, conv_bounds
+from hwrts.fixed_point import (
+    FLOAT32_LIMIT,
+    Add,
+    Conv,
+    DepthToSpace,
+    PRelu,
+    Rounding,
+    Scale,
+    Upsample,
+    add_bound,
+    layer_bounds,
+    upsample_taps,
+)
 
 
 class IntegerWriter(Writer):
-    """Emits eq. 2 to 7 as integer accumulation, scaling by a power of two, rounding and clipping.
+    """Emits eq. 2 to 7 and 15 to 17 as integer accumulation, scaling by 2**-s, rounding and clipping.
 
     Scaling and rounding are float operators on numbers that float holds exactly: float32 below 2**24
     (half an LSB included), else float64. T.acc is the int32 accumulator of tensor T.
@@ -24,7 +36,7 @@ class IntegerWriter(Writer):
         products = self.node("ConvInteger", inputs, f"{conv.name}.products", **conv_shape(conv))
         bias = self.constant(f"{conv.name}.bias", conv.bias_i32.reshape(1, -1, 1, 1))
         acc = self.node("Add", [products, bias], f"{conv.name}.acc")
-        bound = int(conv_bounds(conv, source).partial_sum.max())
+        bound = int(layer_bounds(conv, source).partial_sum.max())
         self._requantize(acc, conv.name, conv.shift(source).reshape(1, -1, 1, 1), bound)
 
     def add(self, layer: Add) -> None:
@@ -34,17 +46,58 @@ class IntegerWriter(Writer):
         aligned = []
         for i, (source, tensor) in enumerate(zip(layer.sources, formats, strict=True)):
             step = f"{layer.name}.operand{i}"
-            wide = self.node("Cast", [source], f"{step}.wide", to=TensorProto.INT32)
-            zero = self.constant(f"{step}.zero", np.array(zero_point(tensor), np.int32))
-            codes = self.node("Sub", [wide, zero], f"{step}.codes")
-            factor = self.constant(f"{step}.factor", np.array(1 << (finer - tensor.frac), np.int32))
-            aligned.append(self.node("Mul", [codes, factor], step))
+            aligned.append(self._times(self._codes(source, step), 1 << (finer - tensor.frac), step))
         acc = self.node("Add", aligned, f"{layer.name}.acc")
         self._requantize(acc, layer.name, np.array(finer - layer.out.frac), add_bound(*formats))
+
+    def scale(self, layer: Scale) -> None:
+        """Append a multiplication by a constant with its requantisation (eq. 15)."""
+        self._times(self._codes(layer.source, layer.name), layer.multiplier, f"{layer.name}.acc")
+        self._requantize_layer(layer)
+
+    def prelu(self, layer: PRelu) -> None:
+        """Append a leaky ReLU with its requantisation (eq. 16)."""
+        name = layer.name
+        codes = self._codes(layer.source, name)
+        zero = self.constant(f"{name}.none", np.array(0, np.int32))
+        above = self.node("Max", [codes, zero], f"{name}.above")
+        above = self._times(above, 1 << layer.slope_frac, f"{name}.shifted")
+        slope = self.constant(f"{name}.slope", layer.slope_i8.astype(np.int32).reshape(-1, 1, 1))  # (C, 1, 1)
+        below = self.node("Mul", [self.node("Min", [codes, zero], f"{name}.below"), slope], f"{name}.leak")
+        self.node("Add", [above, below], f"{name}.acc")
+        self._requantize_layer(layer)
 
     def depth_to_space(self, layer: DepthToSpace) -> None:
         """Append a move of the codes themselves."""
         self.node("DepthToSpace", [layer.source], layer.name, blocksize=layer.block, mode="CRD")
+
+    def upsample(self, layer: Upsample) -> None:
+        """Append an interpolation with its requantisation (eq. 17); its float operator is exact."""
+        name = layer.name
+        real = self.node("Cast", [self._codes(layer.source, name)], f"{name}.float", to=TensorProto.FLOAT)
+        pixels = self.interpolate(layer, real, f"{name}.pixels")
+        taps_frac = 2 * upsample_taps(layer.kind, layer.factor)[1]
+        units = self.constant(f"{name}.units", np.array(1 << taps_frac, np.float32))
+        units = self.node("Mul", [pixels, units], f"{name}.sums")
+        self.node("Cast", [units], f"{name}.acc", to=TensorProto.INT32)
+        self._requantize_layer(layer)
+
+    def _codes(self, source: str, step: str) -> str:
+        """A tensor's codes as int32, without the zero point."""
+        wide = self.node("Cast", [source], f"{step}.wide", to=TensorProto.INT32)
+        zero = self.constant(
+            f"{step}.source_zero", np.array(zero_point(self.network.formats[source]), np.int32)
+        )
+        return self.node("Sub", [wide, zero], f"{step}.codes")
+
+    def _times(self, codes: str, factor: int, output: str) -> str:
+        return self.node("Mul", [codes, self.constant(f"{output}.times", np.array(factor, np.int32))], output)
+
+    def _requantize_layer(self, layer: Scale | PRelu | Upsample) -> None:
+        source = self.network.formats[layer.source]
+        bound = int(layer_bounds(layer, source).partial_sum.max())
+        shift = np.array(layer.acc_frac(source) - layer.out.frac)
+        self._requantize(f"{layer.name}.acc", layer.name, shift, bound)
 
     def _requantize(self, acc: str, name: str, shift: NDArray[np.int64], bound: int) -> None:
         """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11)."""

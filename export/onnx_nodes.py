@@ -5,7 +5,25 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from hwrts.fixed_point import Add, Conv, DepthToSpace, Format, HwrtsError, Layer, Network, Repeat
+from hwrts.fixed_point import (
+    Add,
+    Conv,
+    DepthToSpace,
+    Format,
+    HwrtsError,
+    Layer,
+    Network,
+    PRelu,
+    Repeat,
+    Scale,
+    Upsample,
+)
+
+_RESIZE: dict[str, dict[str, object]] = {
+    "bilinear": {"mode": "linear"},
+    "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 0},
+}
+"""ONNX's Resize with exactly the taps of an Upsample."""
 
 
 def zero_point(tensor: Format) -> int:
@@ -39,10 +57,16 @@ class Writer:
             self.conv(layer)
         elif isinstance(layer, Add):
             self.add(layer)
+        elif isinstance(layer, Scale):
+            self.scale(layer)
+        elif isinstance(layer, PRelu):
+            self.prelu(layer)
         elif isinstance(layer, DepthToSpace):
             self.depth_to_space(layer)
-        else:
+        elif isinstance(layer, Repeat):
             self._repeat(layer)
+        else:
+            self.upsample(layer)
 
     def conv(self, conv: Conv) -> None:
         """Append a convolution with its requantisation."""
@@ -52,8 +76,20 @@ class Writer:
         """Append an addition with its requantisation."""
         raise NotImplementedError
 
+    def scale(self, layer: Scale) -> None:
+        """Append a multiplication by a constant with its requantisation."""
+        raise NotImplementedError
+
+    def prelu(self, layer: PRelu) -> None:
+        """Append a leaky ReLU with its requantisation."""
+        raise NotImplementedError
+
     def depth_to_space(self, layer: DepthToSpace) -> None:
         """Append a move of codes from channels to pixels."""
+        raise NotImplementedError
+
+    def upsample(self, layer: Upsample) -> None:
+        """Append an interpolation with its requantisation."""
         raise NotImplementedError
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:
@@ -72,11 +108,20 @@ class Writer:
         zero = np.array(zero_point(self.network.formats[name]), np.uint8)
         return self.constant(f"{name}.zero_point", zero)
 
+    def interpolate(self, layer: Upsample, source: str, output: str) -> str:
+        """Append the float operator of eq. 17, exact on what float32 holds of 8-bit codes."""
+        half_pixel = {"coordinate_transformation_mode": "half_pixel"}
+        inputs = [source, "", self._factors(layer)]
+        return self.node("Resize", inputs, output, **half_pixel, **_RESIZE[layer.kind])
+
     def _repeat(self, layer: Repeat) -> None:
-        factors = np.array([1, 1, layer.factor, layer.factor], np.float32)
         nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        scales = self.constant(f"{layer.name}.scales", factors)
-        self.node("Resize", [layer.source, "", scales], layer.name, **nearest)  # moves the codes themselves
+        inputs = [layer.source, "", self._factors(layer)]
+        self.node("Resize", inputs, layer.name, **nearest)  # moves the codes themselves
+
+    def _factors(self, layer: Repeat | Upsample) -> str:
+        factors = np.array([1, 1, layer.factor, layer.factor], np.float32)
+        return self.constant(f"{layer.name}.scales", factors)
 
 
 def conv_shape(conv: Conv) -> dict[str, object]:

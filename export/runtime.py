@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 
 from hwrts.export.onnx_writer import is_qdq
-from hwrts.fixed_point import Add, HwrtsError, Network
+from hwrts.fixed_point import Add, HwrtsError, Network, Scale
 
 _FLOAT_CONVS = ("Conv", "FusedConv")
 _FLOAT_ADDS = ("Add", "Sum")
@@ -65,10 +65,13 @@ def census(model: bytes) -> dict[str, int]:
 def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
     """What keeps the optimised graph from being integer throughout; empty if it is.
 
-    In the integer-operator flavour additions and roundings are float operators on exact integers by design.
+    PRelu and Resize are float operators on exact values, the documented exceptions (docs/arithmetic.md,
+    section 8). In the integer-operator flavour additions and roundings are float operators on exact integers
+    by design.
     """
     adds = sum(isinstance(layer, Add) for layer in network.layers)
-    expected = {"QLinearConv": len(network.convs), "QLinearAdd": adds}
+    scales = sum(isinstance(layer, Scale) for layer in network.layers)
+    expected = {"QLinearConv": len(network.convs), "QLinearAdd": adds, "QLinearMul": scales}
     float_operators: tuple[str, ...] = _FLOAT_CONVS + _FLOAT_ADDS
     if not is_qdq(network):
         expected, float_operators = {"ConvInteger": len(network.convs)}, _FLOAT_CONVS

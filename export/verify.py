@@ -14,13 +14,12 @@ from hwrts.export.runtime import census, check_model, float_islands, open_sessio
 from hwrts.export.stimuli import noise_codes, synthetic_pictures
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
 from hwrts.fixed_point import (
-    Add,
-    Conv,
+    Computed,
     HwrtsError,
     Network,
+    Requantised,
     attack_input,
     attacked_reach,
-    conv_bounds,
     layer_saturation,
     network_bounds,
     pair_can_saturate_int16,
@@ -219,17 +218,17 @@ def _run_file(
 
 def _check_attacks(verdict: Verdict, network: Network) -> None:
     """Every channel's proven bounds are reached exactly: neither too small nor too careful."""
-    for conv in network.convs:
-        source = network.formats[conv.source]
-        bounds = conv_bounds(conv, source)
-        lowest, highest = attacked_reach(conv, source)
+    for name, bounds in network_bounds(network).items():
+        layer = network.layer(name)
+        assert isinstance(layer, Computed)
+        lowest, highest = attacked_reach(layer, network.formats[layer.source])
         for kind, proved, reached in (
             ("lowest", bounds.lowest, lowest), ("highest", bounds.highest, highest),
         ):  # fmt: skip
-            for channel in np.flatnonzero(proved != reached)[:1]:
+            for entry in np.flatnonzero(proved != reached)[:1]:
                 verdict.problems.append(
-                    f"{conv.name}: the attack on channel {channel} reaches {reached[channel]}, "
-                    f"the proven {kind} accumulator is {proved[channel]}"
+                    f"{name}: the attack on channel {entry} reaches {reached[entry]}, "
+                    f"the proven {kind} accumulator is {proved[entry]}"
                 )
 
 
@@ -239,7 +238,7 @@ def _saturation(
     """Share of each layer's codes that photographs clamp, in percent."""
     shares: dict[str, dict[str, float]] = {}
     for layer in network.layers:
-        if isinstance(layer, Conv | Add) and photographs:
+        if isinstance(layer, Requantised) and photographs:
             counts = np.array([layer_saturation(network, layer, tensors) for tensors in photographs])
             total = sum(tensors[layer.name].size for tensors in photographs)
             below, above = 100 * counts.sum(axis=0) / total

@@ -6,25 +6,29 @@ beside a testbench.
 
 from .bounds import (
     FLOAT32_LIMIT,
-    ConvBounds,
+    Bounds,
+    Computed,
     add_bound,
     attack_input,
     attacked_reach,
-    conv_bounds,
+    layer_bounds,
     network_bounds,
     pair_can_saturate_int16,
 )
 from .codes import RunPath
 from .conv import conv_accumulate
+from .definition import accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
+from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Requantised, Scale, Upsample
 from .lines import Edge, Lines, plan_lines
-from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
+from .network import Network
 from .requantize import Rounding, requantize
 from .run import layer_saturation, run, run_all, run_layer
 from .steps import Step, halo, scales_of, steps_of
 from .stream import LineRun, stream
+from .upsample import upsample_taps
 
 __all__ = [
     "FLOAT32_LIMIT",
@@ -32,8 +36,9 @@ __all__ = [
     "NPZ_NAME",
     "PIXEL",
     "Add",
+    "Bounds",
+    "Computed",
     "Conv",
-    "ConvBounds",
     "DepthToSpace",
     "Edge",
     "Format",
@@ -43,16 +48,21 @@ __all__ = [
     "LineRun",
     "Lines",
     "Network",
+    "PRelu",
     "Repeat",
+    "Requantised",
     "Rounding",
     "RunPath",
+    "Scale",
     "Step",
+    "Upsample",
+    "accumulate",
     "add_bound",
     "attack_input",
     "attacked_reach",
     "conv_accumulate",
-    "conv_bounds",
     "halo",
+    "layer_bounds",
     "layer_saturation",
     "load_network",
     "network_bounds",
@@ -66,5 +76,6 @@ __all__ = [
     "scales_of",
     "steps_of",
     "stream",
+    "upsample_taps",
     "weight_limit",
 ]

@@ -1,5 +1,6 @@
 """Proofs about accumulators: what they can reach, and when float32 computes them exactly."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,13 @@ from numpy.typing import NDArray
 
 from .conv import conv_accumulate
 from .formats import Format
+from .layers import Conv, PRelu, Scale, Upsample
+from .prelu import prelu_accumulate
+from .scale import scale_accumulate
+from .upsample import upsample_accumulate, upsample_taps
 
 if TYPE_CHECKING:
-    from .network import Conv, Network
+    from .network import Network
 
 FLOAT32_LIMIT = 1 << 24
 """Integers of smaller magnitude, and so all their sums in any order, are exact in float32 (eq. 10)."""
@@ -22,14 +27,21 @@ INT16_PAIR_LIMIT = (1 << 15) - 1
 """x86 without VNNI adds two u8*s8 products into int16, which saturates above this (eq. 14)."""
 
 
+Computed = Conv | Scale | PRelu | Upsample
+"""Layers with a proof of their own; an addition has :func:`add_bound`."""
+
+
 @dataclass(frozen=True, eq=False)
-class ConvBounds:
-    """What the accumulators of one convolution can be, per output channel, int64 (O,).
+class Bounds:
+    """What the accumulators of one layer can be, int64 (O,).
+
+    There is one entry for each output channel of a convolution or a PRelu, one for all channels of a Scale,
+    and for all channels of an Upsample one for each new pixel F*i + j of the square that a pixel becomes.
 
     Attributes:
         lowest: Smallest reachable accumulator, bias included (eq. 9); an input reaches it.
         highest: Largest reachable accumulator, bias included (eq. 9); an input reaches it.
-        partial_sum: Bound on every partial sum in any order, sum|w| * max|x| + |b| (eq. 10).
+        partial_sum: Bound on every partial sum in any order, sum|w| * max|x| + |b| if linear (eq. 10).
     """
 
     lowest: NDArray[np.int64]
@@ -43,28 +55,50 @@ class ConvBounds:
 
     @property
     def bits(self) -> NDArray[np.int64]:
-        """Width of the two's complement register that each channel's accumulator needs, (O,)."""
+        """Width of the two's complement register that each accumulator needs, (O,)."""
         reach = np.maximum(self.highest, ~self.lowest)  # -2**(n-1) fits n bits, as 2**(n-1) - 1 does
         return np.array([int(value).bit_length() + 1 for value in reach], np.int64)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists, one entry per output channel, and the arithmetic that is exact."""
+        """Plain lists, and the arithmetic that is exact."""
         exact = ["int32", "float64", *(["float32"] if self.exact_in_float32 else [])]
         lists = {name: getattr(self, name).tolist() for name in ("lowest", "highest", "partial_sum", "bits")}
         return {**lists, "exact_in": exact}
 
 
-def conv_bounds(conv: "Conv", source: Format) -> ConvBounds:
-    """Bounds over all inputs of a format: exact reach (eq. 9) and any-order partial sums (eq. 10)."""
-    weight = conv.weight_i8.reshape(conv.weight_i8.shape[0], -1).astype(np.int64)  # (O, I*K*K)
-    bias = conv.bias_i32.astype(np.int64)
+def layer_bounds(layer: Computed, source: Format) -> Bounds:
+    """Bounds over all inputs of a format: exact reach (eq. 9) and any-order partial sums (eq. 10).
+
+    A Scale is linear with one weight, an Upsample with the products of two taps, and a PRelu on each side
+    of zero.
+    """
+    bias = np.zeros(1, np.int64)
+    if isinstance(layer, PRelu):
+        slope = layer.slope_i8.astype(np.int64)
+        below, above = slope * source.min, source.max << layer.slope_frac
+        lowest, highest = np.minimum(below, 0), np.maximum(below, above)
+        return Bounds(lowest, highest, np.maximum(highest, -lowest))
+    if isinstance(layer, Conv):
+        weight = layer.weight_i8.reshape(layer.weight_i8.shape[0], -1).astype(np.int64)  # (O, I*K*K)
+        bias = layer.bias_i32.astype(np.int64)
+    elif isinstance(layer, Scale):
+        weight = np.array([[layer.multiplier]], np.int64)
+    else:
+        weight = _products_of_taps(layer)  # (F*F, K*K)
     up = np.maximum(weight, 0).sum(axis=1)
     down = np.minimum(weight, 0).sum(axis=1)
-    return ConvBounds(
+    return Bounds(
         lowest=bias + up * source.min + down * source.max,
         highest=bias + up * source.max + down * source.min,
         partial_sum=np.abs(weight).sum(axis=1) * source.magnitude + np.abs(bias),
     )
+
+
+def _products_of_taps(layer: Upsample) -> NDArray[np.int64]:
+    """The kernel behind each new pixel of a square, (F*F, K*K)."""
+    taps, _ = upsample_taps(layer.kind, layer.factor)  # (F, K)
+    products = taps[:, None, :, None] * taps[:, None]  # (F, F, K, K)
+    return products.reshape(layer.factor**2, -1)
 
 
 def add_bound(a: Format, b: Format) -> int:
@@ -73,13 +107,14 @@ def add_bound(a: Format, b: Format) -> int:
     return (a.magnitude << (frac - a.frac)) + (b.magnitude << (frac - b.frac))
 
 
-def network_bounds(network: "Network") -> dict[str, ConvBounds]:
-    """Bounds of every convolution by name."""
-    return {conv.name: conv_bounds(conv, network.formats[conv.source]) for conv in network.convs}
+def network_bounds(network: "Network") -> dict[str, Bounds]:
+    """Bounds by name of every layer that computes, additions aside."""
+    layers = [layer for layer in network.layers if isinstance(layer, Computed)]
+    return {layer.name: layer_bounds(layer, network.formats[layer.source]) for layer in layers}
 
 
 def attack_input(
-    conv: "Conv", source: Format, channel: int | None = None, upward: bool = True
+    conv: Conv, source: Format, channel: int | None = None, upward: bool = True
 ) -> tuple[NDArray[np.integer], int, int]:
     """The K x K input whose centre accumulator reaches the extreme of a channel (eq. 9).
 
@@ -95,7 +130,7 @@ def attack_input(
     Returns:
         codes (K, K, I), the channel, and the accumulator that the centre pixel must show.
     """
-    bounds = conv_bounds(conv, source)
+    bounds = layer_bounds(conv, source)
     if channel is None:
         upward = int(bounds.highest.max()) >= -int(bounds.lowest.min())
         channel = int(bounds.highest.argmax() if upward else bounds.lowest.argmin())
@@ -105,11 +140,24 @@ def attack_input(
     return codes, channel, int((bounds.highest if upward else bounds.lowest)[channel])
 
 
-def attacked_reach(conv: "Conv", source: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The smallest and largest accumulator of each channel, (O,), found by feeding the attack inputs.
+def attacked_reach(layer: Computed, source: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The smallest and largest accumulators, (O,) as in :class:`Bounds`, found by feeding the attack inputs.
 
-    Nothing of the bounds' arithmetic is used but the choice of the input: the convolution of eq. 2 runs.
+    Nothing of the bounds' arithmetic is used but the choice of the input: the operator itself runs.
     """
+    if isinstance(layer, Conv):
+        return _attacked_conv(layer, source)
+    if isinstance(layer, Upsample):
+        return _attacked_upsample(layer, source)
+    ends = np.array([source.min, 0, source.max])[:, None]  # (3, 1): each code at the end of a straight line
+    if isinstance(layer, Scale):
+        acc = scale_accumulate(ends, layer.multiplier)
+    else:
+        acc = prelu_accumulate(ends, layer.slope_i8, layer.slope_frac)  # (3, C)
+    return acc.min(axis=0), acc.max(axis=0)
+
+
+def _attacked_conv(conv: Conv, source: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     reached = np.empty((2, len(conv.bias_i32)), np.int64)
     for channel in range(reached.shape[1]):
         one = slice(channel, channel + 1)
@@ -121,7 +169,19 @@ def attacked_reach(conv: "Conv", source: Format) -> tuple[NDArray[np.int64], NDA
     return reached[0], reached[1]
 
 
-def pair_can_saturate_int16(conv: "Conv") -> bool:
+def _attacked_upsample(layer: Upsample, source: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    factor, kernels = layer.factor, _products_of_taps(layer)
+    size = math.isqrt(kernels.shape[1])
+    reached = np.empty((2, len(kernels)), np.int64)
+    for phase, kernel in enumerate(kernels.reshape(-1, size, size, 1)):
+        y, x = (size // 2 * factor + offset for offset in divmod(phase, factor))
+        for end, pushes in enumerate((kernel < 0, kernel > 0)):
+            codes = np.where(pushes, source.max, source.min)  # (K, K, 1)
+            reached[end, phase] = upsample_accumulate(codes, layer.kind, factor)[y, x, 0]
+    return reached[0], reached[1]
+
+
+def pair_can_saturate_int16(conv: Conv) -> bool:
     """Whether two u8*s8 products of one output channel could saturate an int16 sum (eq. 14).
 
     Any two weights of the channel may be neighbours, so the order in which a runtime packs them does not

@@ -2,12 +2,18 @@
 
 import numpy as np
 
-from .bounds import INT32_LIMIT, add_bound, conv_bounds
+from .bounds import INT32_LIMIT, Computed, add_bound, layer_bounds
 from .errors import HwrtsError
 from .formats import weight_limit
-from .network import Add, Conv, DepthToSpace, Input, Layer, Network, Repeat
+from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Scale, Upsample
+from .network import Network
 from .requantize import MAX_SHIFT, MIN_SHIFT, Rounding
+from .upsample import upsample_taps
 
+_MAX_FRAC = 32
+"""Fraction bits of a constant, in either direction: as those of a format."""
+_MAX_SLOPE_FRAC = -MIN_SHIFT
+"""Fraction bits of slopes: positive codes are shifted left by them, as far as the shifter goes."""
 _MAX_ENLARGEMENT = 16
 """Largest block or repetition of a layer: more than a display needs; a wrong file can't fill the memory."""
 
@@ -64,8 +70,19 @@ def _check_alone(layer: Layer) -> None:
         _check_whole(where, "block", layer.block, 2, _MAX_ENLARGEMENT)
     elif isinstance(layer, Repeat):
         _check_whole(where, "factor", layer.factor, 2, _MAX_ENLARGEMENT)
+    elif isinstance(layer, Scale):
+        _check_whole(where, "multiplier", layer.multiplier, -weight_limit(8), weight_limit(8))
+        _check_whole(where, "frac", layer.frac, -_MAX_FRAC, _MAX_FRAC)
+    elif isinstance(layer, PRelu):
+        _check_slopes(layer)
+    elif isinstance(layer, Upsample):
+        _check_whole(where, "factor", layer.factor, 2, _MAX_ENLARGEMENT)
+        if not isinstance(layer.kind, str):
+            raise HwrtsError(f"{where}: kind {layer.kind!r} is not a string")
+        upsample_taps(layer.kind, layer.factor)
     else:
-        raise HwrtsError(f"{where}: {type(layer).__name__} is no layer; use Conv, Add, DepthToSpace, Repeat")
+        known = "Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample"
+        raise HwrtsError(f"{where}: {type(layer).__name__} is no layer; use {known}")
 
 
 def _check_weights(conv: Conv) -> None:
@@ -95,19 +112,31 @@ def _check_weights(conv: Conv) -> None:
         )
 
 
+def _check_slopes(layer: PRelu) -> None:
+    slope, where, largest = layer.slope_i8, f"layer {layer.name!r}", weight_limit(8)
+    if slope.dtype != np.int8 or slope.ndim != 1 or not len(slope):
+        raise HwrtsError(f"{where}: slopes are {slope.dtype} {slope.shape}; use int8, one for each channel")
+    if int(slope.min()) < -largest:
+        raise HwrtsError(f"{where}: a slope code is outside -{largest}..{largest}")
+    _check_whole(where, "slope_frac", layer.slope_frac, 0, _MAX_SLOPE_FRAC)
+
+
 def _check_in_place(network: Network, layer: Layer) -> None:
     """What depends on the tensors that a layer reads."""
     where, channels, formats = f"layer {layer.name!r}", network.channels, network.formats
-    if isinstance(layer, Conv):
-        source = formats[layer.source]
-        if layer.weight_i8.shape[1] != channels[layer.source]:
+    if isinstance(layer, Computed):
+        source, has = formats[layer.source], channels[layer.source]
+        if isinstance(layer, Conv) and layer.weight_i8.shape[1] != has:
             raise HwrtsError(
-                f"{where}: takes {layer.weight_i8.shape[1]} channels, "
-                f"{layer.source!r} has {channels[layer.source]}"
+                f"{where}: takes {layer.weight_i8.shape[1]} channels, {layer.source!r} has {has}"
             )
-        shift = layer.shift(source)
+        if isinstance(layer, PRelu) and len(layer.slope_i8) != has:
+            raise HwrtsError(
+                f"{where}: has {len(layer.slope_i8)} slopes, {layer.source!r} has {has} channels"
+            )
+        shift = np.atleast_1d(layer.acc_frac(source) - layer.out.frac)
         _check_shift(where, int(shift.min()), int(shift.max()))
-        _check_reach(where, int(conv_bounds(layer, source).partial_sum.max()))
+        _check_reach(where, int(layer_bounds(layer, source).partial_sum.max()))
     elif isinstance(layer, Add):
         one, two = layer.sources
         first, second = (channels[one], network.scales[one]), (channels[two], network.scales[two])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import HwrtsError
-from .network import Input
+from .layers import Input
 
 RunPath = Literal["int64", "fast"]
 """How layers are computed; both give the same codes."""

@@ -1,21 +1,19 @@
-"""Operators on rows of codes at BLAS speed: float arithmetic, used only where it is proved exact."""
+"""Convolution of rows of codes at BLAS speed: float arithmetic, used only where it is proved exact."""
 
 import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .blas import one_blas_thread
-from .bounds import FLOAT32_LIMIT, add_bound, conv_bounds
+from .bounds import FLOAT32_LIMIT, layer_bounds
 from .formats import Format
+from .layers import Conv
 from .requantize import Rounding
-
-if TYPE_CHECKING:
-    from .network import Conv
 
 # Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
 # M = K // 2, the margin.
@@ -46,11 +44,11 @@ class ConvRows:
         width: W.
     """
 
-    def __init__(self, conv: "Conv", source: Format, rounding: Rounding, width: int) -> None:
+    def __init__(self, conv: Conv, source: Format, rounding: Rounding, width: int) -> None:
         out_channels, in_channels, kernel, _ = conv.weight_i8.shape
         shift = conv.shift(source)
-        half = _half_lsb(shift, rounding)  # (O,)
-        largest = int((conv_bounds(conv, source).partial_sum + half).max())
+        half = half_lsb(shift, rounding)  # (O,)
+        largest = int((layer_bounds(conv, source).partial_sum + half).max())
         self._dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64
         raised = half if rounding is Rounding.HALF_UP else np.zeros_like(half)
         self._bias = np.ldexp(conv.bias_i32 + raised, -shift).astype(self._dtype)  # (O,)
@@ -85,7 +83,7 @@ class ConvRows:
     def take(self) -> FloatRow:
         """The codes (W, O) of the output row that the last fed row completes."""
         acc = self._sums.popleft()
-        _round_and_saturate(acc, self._out, self._rounding)
+        round_and_saturate(acc, self._out, self._rounding)
         return acc
 
     def skip(self) -> None:
@@ -105,37 +103,8 @@ def _copy_shifted(target: FloatRow, row: FloatRow, start: int) -> None:
     target[before : before + len(inside)] = inside
 
 
-class AddRows:
-    """An addition of rows (eq. 6).
-
-    Args:
-        operands: Formats of a and b.
-        out: Format of the sum.
-        rounding: The tie rule.
-    """
-
-    def __init__(self, operands: tuple[Format, Format], out: Format, rounding: Rounding) -> None:
-        shift = np.array([max(operand.frac for operand in operands) - out.frac])
-        half = _half_lsb(shift, rounding)
-        exact = add_bound(*operands) + int(half[0]) < FLOAT32_LIMIT
-        self._dtype: type[np.floating] = np.float32 if exact else np.float64
-        self._scales = [self._dtype(2.0 ** (out.frac - operand.frac)) for operand in operands]
-        raised = rounding is Rounding.HALF_UP
-        self._raise = self._dtype(np.ldexp(float(half[0]), -int(shift[0]))) if raised else None
-        self._out, self._rounding = out, rounding
-
-    def compute(self, a: FloatRow, b: FloatRow) -> FloatRow:
-        """The codes of a + b."""
-        total = np.multiply(a, self._scales[0], dtype=self._dtype)
-        total += b if self._scales[1] == 1 else np.multiply(b, self._scales[1], dtype=self._dtype)
-        if self._raise is not None:
-            total += self._raise
-        _round_and_saturate(total, self._out, self._rounding)
-        return total
-
-
 def conv_requantized(
-    x: NDArray[np.integer], conv: "Conv", source: Format, rounding: Rounding
+    x: NDArray[np.integer], conv: Conv, source: Format, rounding: Rounding
 ) -> NDArray[np.integer]:
     """The codes of ``requantize(conv_accumulate(x))`` for a whole picture, by :class:`ConvRows`.
 
@@ -149,7 +118,7 @@ def conv_requantized(
         Codes (H, W, O) of ``conv.out``.
 
     >>> from .formats import PIXEL
-    >>> from .network import Conv
+    >>> from .layers import Conv
     >>> one = np.ones(1, np.int32)  # weight 1 * 2**-1, bias 1 * 2**-9: (2 + 1) / 2 is a tie
     >>> half = Conv("c", "x", np.ones((1, 1, 1, 1), np.int8), one, one, PIXEL)
     >>> conv_requantized(np.array([[[2]]], np.uint8), half, PIXEL, Rounding.HALF_EVEN).tolist()
@@ -188,14 +157,14 @@ def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
             list(pool.map(compute, edges[:-1], edges[1:]))
 
 
-def _half_lsb(shift: NDArray[np.int64], rounding: Rounding) -> NDArray[np.int64]:
+def half_lsb(shift: NDArray[np.int64], rounding: Rounding) -> NDArray[np.int64]:
     """What the rounding may add before it drops bits: half an LSB of the result, 2**(shift-1) (eq. 5)."""
     if rounding not in (Rounding.HALF_UP, Rounding.HALF_AWAY):
         return np.zeros_like(shift)
     return np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
 
 
-def _round_and_saturate(x: FloatRow, out: Format, rounding: Rounding) -> None:
+def round_and_saturate(x: FloatRow, out: Format, rounding: Rounding) -> None:
     """Requantise scaled accumulators in place; half an LSB is in them already for half-up (eq. 5)."""
     if rounding is Rounding.HALF_EVEN:
         np.rint(x, out=x)

@@ -3,105 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import HwrtsError
 from .formats import Format
+from .layers import Conv, DepthToSpace, Input, Layer, Requantised
 from .requantize import Rounding
 from .steps import halo, scales_of, steps_of
-
-
-@dataclass(frozen=True)
-class Input:
-    """A tensor that is fed from outside: codes (H, W, channels) of a format."""
-
-    name: str
-    channels: int
-    out: Format
-
-
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """Convolution, stride 1, size kept by zero padding, then one requantisation per channel.
-
-    Attributes:
-        name: Name of the tensor it makes.
-        source: Name of the tensor it reads.
-        weight_i8: Codes (O, I, K, K) int8, symmetric.
-        weight_frac: Fraction bits of each output channel's weights, (O,) int32.
-        bias_i32: Codes (O,) int32 on the accumulator's grid, fraction bits source.frac + weight_frac (eq. 3).
-        out: Format of the result; unsigned means that a ReLU is part of it.
-        weight_bits: Width that the weight codes fit in, 2..8.
-    """
-
-    name: str
-    source: str
-    weight_i8: NDArray[np.int8]
-    weight_frac: NDArray[np.int32]
-    bias_i32: NDArray[np.int32]
-    out: Format
-    weight_bits: int = 8
-
-    def __post_init__(self) -> None:
-        # Read-only copies: an array shared with a training framework would change after its proof.
-        for field in ("weight_i8", "weight_frac", "bias_i32"):
-            owned = np.array(getattr(self, field), order="C")
-            owned.flags.writeable = False
-            object.__setattr__(self, field, owned)
-
-    def acc_frac(self, source: Format) -> NDArray[np.int64]:
-        """Fraction bits of each output channel's accumulator for a source of that format, (O,) (eq. 3)."""
-        return source.frac + self.weight_frac.astype(np.int64)
-
-    def shift(self, source: Format) -> NDArray[np.int64]:
-        """Bits that requantising each output channel drops, (O,); negative ones are added (eq. 4)."""
-        return self.acc_frac(source) - self.out.frac
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the tensors it reads."""
-        return (self.source,)
-
-
-@dataclass(frozen=True)
-class Add:
-    """Sum of two tensors of the same shape, requantised once (eq. 6)."""
-
-    name: str
-    sources: tuple[str, str]
-    out: Format
-
-
-@dataclass(frozen=True)
-class DepthToSpace:
-    """Channels to pixels by ``block``; codes and format stay (eq. 7)."""
-
-    name: str
-    source: str
-    block: int
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the tensors it reads."""
-        return (self.source,)
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """Pixel repetition by ``factor``; codes and format stay (eq. 8)."""
-
-    name: str
-    source: str
-    factor: int
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the tensors it reads."""
-        return (self.source,)
-
-
-Layer = Conv | Add | DepthToSpace | Repeat
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +28,7 @@ class Network:
     rounding: Rounding = Rounding.HALF_EVEN
 
     def __post_init__(self) -> None:
-        from .check import check_network  # the checks read this module's classes
+        from .check import check_network  # the checks read this class
 
         check_network(self)
 
@@ -136,7 +42,7 @@ class Network:
         """Format of every tensor by name."""
         formats = {tensor.name: tensor.out for tensor in self.inputs}
         for layer in self.layers:
-            if isinstance(layer, Conv | Add):
+            if isinstance(layer, Requantised):
                 formats[layer.name] = layer.out
             else:
                 formats[layer.name] = formats[layer.source]

@@ -5,14 +5,14 @@ from typing import get_args
 
 import numpy as np
 
-from .add import add, add_accumulate
 from .codes import Codes, RunPath, checked_codes
-from .conv import conv_accumulate
+from .definition import accumulate, define
 from .errors import HwrtsError
 from .fast import conv_requantized
-from .network import Add, Conv, DepthToSpace, Layer, Network
-from .rearrange import depth_to_space, repeat
-from .requantize import count_saturated, requantize
+from .fast_rows import RowLayer, fast_layer
+from .layers import Conv, Layer, Requantised
+from .network import Network
+from .requantize import count_saturated
 from .stream import run_rows
 
 
@@ -53,32 +53,20 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
     """The codes that one layer makes of the codes of its sources, which ``tensors`` holds by name."""
     if path not in get_args(RunPath):
         raise HwrtsError(f"run: path {path!r} does not exist; use one of {', '.join(get_args(RunPath))}")
-    if isinstance(layer, Conv):
-        x, source = tensors[layer.source], network.formats[layer.source]
-        if path == "fast":
-            return conv_requantized(x, layer, source, network.rounding)
-        acc = conv_accumulate(x, layer.weight_i8, layer.bias_i32)
-        return requantize(acc, layer.acc_frac(source), layer.out, network.rounding)
-    if isinstance(layer, Add):
-        a, b = layer.sources
-        formats = network.formats
-        return add(tensors[a], formats[a], tensors[b], formats[b], layer.out, network.rounding)
-    if isinstance(layer, DepthToSpace):
-        return depth_to_space(tensors[layer.source], layer.block)
-    return repeat(tensors[layer.source], layer.factor)
+    if path == "fast" and isinstance(layer, Conv):
+        source = layer.source
+        return conv_requantized(tensors[source], layer, network.formats[source], network.rounding)
+    if path == "fast" and isinstance(layer, RowLayer):
+        return fast_layer(layer, tensors, network.formats, network.rounding)
+    return define(layer, tensors, network.formats, network.rounding)
 
 
 def layer_saturation(network: Network, layer: Layer, tensors: Mapping[str, Codes]) -> tuple[int, int]:
     """How many codes one layer clamps, below and above its format (eq. 5); arguments as :func:`run_layer`."""
-    formats = network.formats
-    if isinstance(layer, Conv):
-        acc = conv_accumulate(tensors[layer.source], layer.weight_i8, layer.bias_i32)
-        return count_saturated(acc, layer.acc_frac(formats[layer.source]), layer.out, network.rounding)
-    if isinstance(layer, Add):
-        a, b = layer.sources
-        total, frac = add_accumulate(tensors[a], formats[a], tensors[b], formats[b])
-        return count_saturated(total, frac, layer.out, network.rounding)
-    return 0, 0  # moving codes clamps nothing
+    if not isinstance(layer, Requantised):
+        return 0, 0  # moving codes clamps nothing
+    acc, frac = accumulate(layer, tensors, network.formats)
+    return count_saturated(acc, frac, layer.out, network.rounding)
 
 
 def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:

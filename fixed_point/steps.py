@@ -6,6 +6,9 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
+from .layers import Conv, DepthToSpace, Repeat, Upsample
+from .upsample import upsample_taps
+
 if TYPE_CHECKING:
     from .network import Network
 
@@ -33,18 +36,17 @@ class Step:
 
 def steps_of(network: "Network") -> tuple[Step, ...]:
     """The steps of an integer network, inputs first."""
-    from .network import Conv, DepthToSpace, Repeat
-
     steps = [Step(tensor.name, (), 1, 1, tensor.channels, tensor.out.bits) for tensor in network.inputs]
     for layer in network.layers:
-        kernel = layer.weight_i8.shape[2] if isinstance(layer, Conv) else 1
-        grow = (
-            layer.block
-            if isinstance(layer, DepthToSpace)
-            else layer.factor
-            if isinstance(layer, Repeat)
-            else 1
-        )
+        kernel, grow = 1, 1
+        if isinstance(layer, Conv):
+            kernel = layer.weight_i8.shape[2]
+        elif isinstance(layer, DepthToSpace):
+            grow = layer.block
+        elif isinstance(layer, Repeat):
+            grow = layer.factor
+        elif isinstance(layer, Upsample):
+            kernel, grow = upsample_taps(layer.kind, layer.factor)[0].shape[1], layer.factor
         channels, bits = network.channels[layer.name], network.formats[layer.name].bits
         steps.append(Step(layer.name, layer.sources, kernel, grow, channels, bits))
     return tuple(steps)

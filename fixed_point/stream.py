@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .add import add
 from .codes import Codes, RunPath, checked_codes
-from .conv import conv_accumulate
+from .definition import define
 from .errors import HwrtsError
-from .fast import AddRows, ConvRows, in_parts
+from .fast import ConvRows, in_parts
+from .fast_rows import RowFunction, RowLayer, row_function
+from .layers import Layer, Upsample
 from .lines import Edge, plan_lines
-from .network import Add, Conv, DepthToSpace, Layer, Network
-from .rearrange import depth_to_space, repeat
-from .requantize import requantize
+from .network import Network
 from .steps import scales_of, steps_of
 
 Row = NDArray[Any]
@@ -57,7 +56,7 @@ class LineRun:
     """A network at work on one picture, fed row by row.
 
     Every tensor advances in step with the input, as in hardware: a row that is not there yet, above the
-    picture, or not there any more, below it, is nothing to add, as in eq. 2.
+    picture, or not there any more, below it, is nothing to add, as in eq. 2, or replicated, as in eq. 17.
 
     Args:
         network: The integer network, with one input.
@@ -83,14 +82,10 @@ class LineRun:
             self._from[wire.edge.source].append((wire, owner))
             self._into[wire.edge.reader].append(wire)
         self._convs: dict[str, ConvRows] = {}
-        formats = network.formats
-        self._adds = {
-            layer.name: AddRows(
-                (formats[layer.sources[0]], formats[layer.sources[1]]), layer.out, network.rounding
-            )
-            for layer in network.layers
-            if isinstance(layer, Add) and path == "fast"
-        }
+        self._functions: dict[str, RowFunction] = {}
+        for layer in network.layers:
+            if path == "fast" and isinstance(layer, RowLayer):
+                self._functions[layer.name] = row_function(layer, network.formats, network.rounding)
         self._width: int | None = None
         self._owed = 0
         self.peak_bits = {layer.name: 0 for layer in network.layers}
@@ -157,39 +152,37 @@ class LineRun:
         return made
 
     def _compute(self, layer: Layer, windows: list[list[Row | None]]) -> list[Row | None]:
-        network = self._network
-        if layer.name in self._convs:
-            self._convs[layer.name].feed(windows[0][-1])
-        middle = [window[len(window) // 2] for window in windows]
-        present = [row for row in middle if row is not None]
-        if len(present) < len(middle):  # above or below the picture
-            if layer.name in self._convs:
-                self._convs[layer.name].skip()
-            grow = self._scales[layer.name] // self._scales[layer.sources[0]]
+        conv, network = self._convs.get(layer.name), self._network
+        if conv is not None:
+            conv.feed(windows[0][-1])
+        grow = self._scales[layer.name] // self._scales[layer.sources[0]]
+        middle = len(windows[0]) // 2
+        if any(window[middle] is None for window in windows):  # above or below the picture
+            if conv is not None:
+                conv.skip()
             return [None] * grow
-        if isinstance(layer, Conv):
-            return [self._conv_row(layer, windows[0])]
-        if isinstance(layer, Add):
-            if self._path == "fast":
-                return [self._adds[layer.name].compute(present[0], present[1])]
-            a, b = (network.formats[source] for source in layer.sources)
-            return [add(present[0], a, present[1], b, layer.out, network.rounding)]
-        moved = (
-            depth_to_space(present[0][None], layer.block)
-            if isinstance(layer, DepthToSpace)
-            else repeat(present[0][None], layer.factor)
-        )
-        return list(moved)
+        if conv is not None:
+            return [conv.take()]
+        filled = [_filled(window, replicate=isinstance(layer, Upsample)) for window in windows]
+        if layer.name in self._functions:
+            return list(self._functions[layer.name](filled))
+        frames = {source: _frame(rows) for source, rows in zip(layer.sources, filled, strict=True)}
+        codes = define(layer, frames, network.formats, network.rounding)  # (K*grow, W', C')
+        return list(codes[middle * grow : (middle + 1) * grow])
 
-    def _conv_row(self, conv: Conv, window: list[Row | None]) -> Row:
-        if self._path == "fast":
-            return self._convs[conv.name].take()
-        middle = len(window) // 2
-        like = window[middle]
-        frame = np.stack([np.zeros_like(like) if row is None else row for row in window])  # (K, W, I)
-        acc = conv_accumulate(frame, conv.weight_i8, conv.bias_i32)[middle]
-        source = self._network.formats[conv.source]
-        return requantize(acc, conv.acc_frac(source), conv.out, self._network.rounding)
+
+def _frame(rows: list[Row]) -> Row:
+    """Rows (W, C) as a picture (K, W, C); one row is not copied."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)
+
+
+def _filled(window: list[Row | None], *, replicate: bool) -> list[Row]:
+    """A window with code 0 for the rows outside the picture, or with the picture's first and last row."""
+    inside = [row for row in window if row is not None]  # never empty: the middle row is there
+    if not replicate:
+        return [np.zeros_like(inside[0]) if row is None else row for row in window]
+    above = next(i for i, row in enumerate(window) if row is not None)
+    return [*inside[:1] * above, *inside, *inside[-1:] * (len(window) - above - len(inside))]
 
 
 def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Iterator[Row]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Rounding
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Repeat, run_graph
+from hwrts.graph import DepthToSpace, Graph, Node, Repeat, Upsample, run_graph
 from hwrts.rounding import round_by
 
 SATURATION = 2e-3
@@ -23,7 +23,7 @@ SATURATION = 2e-3
 
 def quantised_nodes(graph: Graph) -> tuple[Node, ...]:
     """The nodes whose tensor has a quantiser of its own; moving codes needs none."""
-    return tuple(node for node in graph.nodes if isinstance(node, Input | Conv | Add))
+    return tuple(node for node in graph.nodes if not isinstance(node, DepthToSpace | Repeat))
 
 
 @torch.no_grad()
@@ -33,8 +33,9 @@ def calibrate(
 ) -> dict[str, Format]:  # fmt: skip
     """Choose the format of every quantised tensor.
 
-    The power of two with the smallest squared error wins. Input and output are on the pixel grid, and no
-    signed tensor gets a finer one: they are corrections of the picture. A coarser one gives way to the next
+    The power of two with the smallest squared error wins. Input and output are on the pixel grid, and so is
+    the up-sampled input: a bicubic overshoot beyond white saturates, a coarser grid would be seen everywhere.
+    No signed tensor gets a finer grid: it is a correction of the picture. A coarser one gives way to the next
     finer grid if that saturates almost nothing: an LSB of two codes in the residual is seen in flat areas
     all over the picture, a clipped overshoot is not (docs/experiments.md).
 
@@ -47,7 +48,8 @@ def calibrate(
     output = graph.output
     while isinstance(graph.node(output), DepthToSpace | Repeat):  # its codes are made earlier
         output = graph.node(output).sources[0]
-    inner = [node.name for node in quantised_nodes(graph) if node.name not in (graph.input.name, output)]
+    on_pixels = {*_input_pictures(graph), output}
+    inner = [node.name for node in quantised_nodes(graph) if node.name not in on_pixels]
     unsigned = graph.non_negative()
     candidates = {
         name: [
@@ -72,7 +74,16 @@ def calibrate(
             and _saturated_share(graph, pictures, name, finer) < SATURATION
         ):
             chosen[name] = finer
-    return {graph.input.name: PIXEL, **chosen, output: PIXEL}
+    return {node.name: chosen.get(node.name, PIXEL) for node in quantised_nodes(graph)}
+
+
+def _input_pictures(graph: Graph) -> set[str]:
+    """The input, and what is made of it by repetition and interpolation alone."""
+    found = {graph.input.name}
+    for node in graph.nodes:
+        if isinstance(node, Repeat | Upsample) and node.sources[0] in found:
+            found.add(node.name)
+    return found
 
 
 def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:

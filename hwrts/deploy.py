@@ -7,18 +7,19 @@ anchor form only small signed corrections are quantised (docs/arithmetic.md, eq.
 from dataclasses import replace
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fold import fold_scales
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Relu, Repeat, new_names
 from hwrts.same_size import same_size_form
 
 
 def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
-    """The graph that is quantised: ReLUs fused into the operator in front, image residual anchored.
+    """The graph that is quantised: factors and ReLUs in the operator in front, image residual anchored.
 
     Args:
         graph: The network as traced.
         same_size: Fold the down-scaler in, so that the picture keeps its size.
     """
-    fused = fuse_relus(graph)
+    fused = fuse_relus(fold_scales(graph))
     return same_size_form(fused) if same_size else anchor_image_residual(fused)
 
 

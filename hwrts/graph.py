@@ -6,12 +6,14 @@ that works on the graph, so no network is ever written twice.
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hwrts.fixed_point import Step
+from hwrts.fixed_point import Step, upsample_taps
+from hwrts.networks.upsample import fixed_upsample
 
-# Letters of the shape comments: N pictures, O output channels, I input channels, K kernel size.
+# Letters of the shape comments: N pictures, C channels, O output channels, I input channels, K kernel size.
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,23 @@ class Relu:
     sources: tuple[str]
 
 
+@dataclass(frozen=True, eq=False)
+class BatchNorm:
+    """gain * x + offset in each channel, before it is folded into the convolution in front of it.
+
+    Attributes:
+        name: Name of the tensor it makes.
+        sources: The one tensor it reads.
+        gain: (C,) float64.
+        offset: (C,) float64.
+    """
+
+    name: str
+    sources: tuple[str]
+    gain: Tensor
+    offset: Tensor
+
+
 @dataclass(frozen=True)
 class Add:
     """Sum of two tensors of the same shape, with an optional ReLU behind it."""
@@ -61,6 +80,32 @@ class Add:
     name: str
     sources: tuple[str, str]
     relu: bool = False
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Multiplication by a constant."""
+
+    name: str
+    sources: tuple[str]
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class PRelu:
+    """x from zero on, slope * x below: a leaky ReLU.
+
+    Attributes:
+        name: Name of the tensor it makes.
+        sources: The one tensor it reads.
+        slope: (C,), or (1,) for all channels alike.
+        trained: Whether fine-tuning may move the slopes; that of a LeakyReLU is a constant.
+    """
+
+    name: str
+    sources: tuple[str]
+    slope: Tensor
+    trained: bool
 
 
 @dataclass(frozen=True)
@@ -81,7 +126,17 @@ class Repeat:
     factor: int
 
 
-Node = Input | Conv | Relu | Add | DepthToSpace | Repeat
+@dataclass(frozen=True)
+class Upsample:
+    """Interpolation by the fixed taps of ``hwrts.networks.FixedUpsample``."""
+
+    name: str
+    sources: tuple[str]
+    kind: str
+    factor: int
+
+
+Node = Input | Conv | Relu | BatchNorm | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +166,16 @@ class Graph:
         return tuple(node for node in self.nodes if name in node.sources)
 
     def non_negative(self) -> set[str]:
-        """Names of the tensors that cannot hold a negative value: they are stored unsigned."""
+        """Names of the tensors that are stored unsigned, because no value in them is negative.
+
+        The undershoot of a bicubic Upsample of such a tensor is: it saturates at 0, as in every scaler of
+        pictures, because a sign would cost half the codes.
+        """
         found: set[str] = set()
         for node in self.nodes:
-            from_sources = all(source in found for source in node.sources) and not isinstance(node, Conv)
+            from_sources = all(source in found for source in node.sources)
+            if isinstance(node, Conv | BatchNorm) or (isinstance(node, Scale) and node.factor < 0):
+                from_sources = False
             if from_sources or isinstance(node, Relu) or (isinstance(node, Conv | Add) and node.relu):
                 found.add(node.name)
         return found
@@ -142,10 +203,24 @@ def apply_node(node: Node, operands: list[Tensor]) -> Tensor:
         return F.relu(x) if node.relu else x
     if isinstance(node, Relu):
         return F.relu(operands[0])
+    if isinstance(node, BatchNorm):
+        x = operands[0] * node.gain.reshape(-1, 1, 1) + node.offset.reshape(-1, 1, 1)
+        return x.to(operands[0].dtype)
+    if isinstance(node, Scale):
+        return operands[0] * node.factor
+    if isinstance(node, PRelu):
+        return leaky(operands[0], node.slope)
+    if isinstance(node, Upsample):
+        return fixed_upsample(operands[0], node.kind, node.factor)
     if isinstance(node, DepthToSpace):
         return F.pixel_shuffle(operands[0], node.block)
     assert isinstance(node, Repeat)
     return F.interpolate(operands[0], scale_factor=node.factor, mode="nearest")
+
+
+def leaky(x: Tensor, slope: Tensor) -> Tensor:
+    """The leaky ReLU of x (N, C, H, W) with slopes (C,) or (1,)."""
+    return torch.where(x >= 0, x, x * slope.reshape(-1, 1, 1))
 
 
 def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
@@ -173,5 +248,7 @@ def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:
             grow = node.block
         elif isinstance(node, Repeat):
             grow = node.factor
+        elif isinstance(node, Upsample):
+            kernel, grow = upsample_taps(node.kind, node.factor)[0].shape[1], node.factor
         steps.append(Step(node.name, node.sources, kernel, grow, channels[node.name], bits))
     return tuple(steps)

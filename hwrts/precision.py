@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from hwrts.trace import ADDITIONS
+from hwrts.convert import ADDITIONS
+from hwrts.trace import Tracer
 
 
 def _picture_side(graph: fx.Graph) -> set[fx.Node]:
@@ -32,7 +33,7 @@ class MixedPrecision(fx.Interpreter):
     """
 
     def __init__(self, module: nn.Module) -> None:
-        traced = fx.symbolic_trace(module)
+        traced = fx.GraphModule(module, Tracer().trace(module))
         super().__init__(traced)
         self._exact = _picture_side(traced.graph)
 

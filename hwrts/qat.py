@@ -21,14 +21,30 @@ from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.calibrate import round_keeping_sums
-from hwrts.export.lower import lower_conv
+from hwrts.export.lower import lower_conv, lower_prelu
 from hwrts.fixed_point import Format, Layer, Network, Rounding, weight_limit
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, apply_node
-from hwrts.rounding import StraightThrough
+from hwrts.graph import (
+    Add,
+    Conv,
+    DepthToSpace,
+    Graph,
+    Node,
+    PRelu,
+    Repeat,
+    Scale,
+    Upsample,
+    apply_node,
+    graph_steps,
+)
+from hwrts.rounding import StraightThrough, dyadic
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
 would gain nothing at 8-bit outputs, and would push the bias codes out of float32's exact range (eq. 10)."""
+
+FINEST_SLOPE = 12
+"""Most fraction bits of a leaky ReLU's slopes: half an LSB then moves an 8-bit code by 0.03 at most, and
+codes shifted left by it stay far below float32's exact range (eq. 16)."""
 
 
 class QuantNetwork(nn.Module):
@@ -36,7 +52,7 @@ class QuantNetwork(nn.Module):
 
     Args:
         graph: The deploy form of a network; it gives the topology and the starting weights.
-        formats: Format of each tensor that has a quantiser: input, convolutions, additions.
+        formats: Format of each tensor that has a quantiser: all but those whose codes were only moved.
         weight_bits: Width of the weights, 2..8.
         rounding: The tie rule of every requantisation. Weights and biases are rounded to nearest, always.
     """
@@ -52,6 +68,9 @@ class QuantNetwork(nn.Module):
         self.rounding = rounding
         self.convs = nn.ModuleDict(
             {node.name: _quant_conv(node, weight_bits) for node in graph.nodes if isinstance(node, Conv)}
+        )
+        self.slopes = nn.ModuleDict(
+            {node.name: QuantSlope(node) for node in graph.nodes if isinstance(node, PRelu)}
         )
         self.quantisers = nn.ModuleDict({name: _quantiser(out, rounding) for name, out in formats.items()})
 
@@ -79,6 +98,9 @@ class QuantNetwork(nn.Module):
             if isinstance(node, Conv):
                 conv: Any = self.convs[node.name]
                 node = replace(node, weight=conv.weight.detach(), bias=conv.bias.detach())
+            elif isinstance(node, PRelu):
+                slopes: Any = self.slopes[node.name]
+                node = replace(node, slope=slopes.slope.detach())
             nodes.append(node)
         return Graph(tuple(nodes))
 
@@ -95,8 +117,27 @@ class QuantNetwork(nn.Module):
         lowered = {node.name: self.formats[self._origin(node.name)] for node in self.graph.nodes}
         first = self.graph.input
         inputs = (fixed_point.Input(first.name, first.channels, lowered[first.name]),)
-        layers = tuple(_lower_node(node, lowered, self.convs) for node in self.graph.nodes[1:])
+        layers = tuple(self._lower(node, lowered) for node in self.graph.nodes[1:])
         return Network(inputs, layers, self.rounding)
+
+    def _lower(self, node: Node, formats: dict[str, Format]) -> Layer:
+        source, out = node.sources[0], formats[node.name]
+        if isinstance(node, Conv):
+            return lower_conv(self.convs[node.name], node.name, source, formats[source], out)
+        if isinstance(node, Add):
+            return fixed_point.Add(node.name, node.sources, out)
+        if isinstance(node, Scale):
+            multiplier, frac = _constant(node)
+            return fixed_point.Scale(node.name, source, multiplier, frac, out)
+        if isinstance(node, PRelu):
+            channels = next(step.channels for step in graph_steps(self.graph) if step.name == source)
+            return lower_prelu(self.slopes[node.name], node.name, source, channels, out)
+        if isinstance(node, DepthToSpace):
+            return fixed_point.DepthToSpace(node.name, source, node.block)
+        if isinstance(node, Upsample):
+            return fixed_point.Upsample(node.name, source, node.kind, node.factor, out)
+        assert isinstance(node, Repeat)  # the deploy form has no other operators
+        return fixed_point.Repeat(node.name, source, node.factor)
 
     def _origin(self, name: str) -> str:
         """The tensor whose quantiser made the codes of ``name``: moving codes keeps their format."""
@@ -108,22 +149,48 @@ class QuantNetwork(nn.Module):
         """The QuantTensor of one node from the QuantTensors of its sources."""
         if isinstance(node, Conv):
             return self.quantisers[node.name](self.convs[node.name](operands[0]).value)
-        moved = apply_node(node, [operand.value for operand in operands])
-        if isinstance(node, Add):
-            return self.quantisers[node.name](moved)
-        return operands[0].set(value=moved)  # codes only change places
+        if isinstance(node, Scale):
+            multiplier, frac = _constant(node)
+            node = replace(node, factor=math.ldexp(multiplier, -frac))
+        elif isinstance(node, PRelu):
+            node = replace(node, slope=self.slopes[node.name]())
+        made = apply_node(node, [operand.value for operand in operands])
+        if node.name in self.quantisers:
+            return self.quantisers[node.name](made)
+        return operands[0].set(value=made)  # codes only change places
 
 
-def _lower_node(node: Node, lowered: dict[str, Format], convs: nn.ModuleDict) -> Layer:
-    if isinstance(node, Conv):
-        source = node.sources[0]
-        return lower_conv(convs[node.name], node.name, source, lowered[source], lowered[node.name])
-    if isinstance(node, Add):
-        return fixed_point.Add(node.name, node.sources, lowered[node.name])
-    if isinstance(node, DepthToSpace):
-        return fixed_point.DepthToSpace(node.name, node.sources[0], node.block)
-    assert isinstance(node, Repeat)  # the deploy form has no other operators
-    return fixed_point.Repeat(node.name, node.sources[0], node.factor)
+class QuantSlope(nn.Module):
+    """The slopes of a leaky ReLU, on a dyadic grid that stays as their starting values ask for.
+
+    Args:
+        node: Their starting values, and whether they are trained.
+    """
+
+    lsb: Tensor
+
+    def __init__(self, node: PRelu) -> None:
+        super().__init__()
+        codes, frac = dyadic(node.slope, FINEST_SLOPE)
+        self.slope = nn.Parameter(node.slope.clone(), requires_grad=node.trained)
+        self.register_buffer("lsb", torch.tensor(math.ldexp(1.0, -frac), dtype=codes.dtype))
+        self._round = StraightThrough(Rounding.HALF_EVEN)
+
+    def forward(self) -> Tensor:
+        """Values on the grid, of the shape of the parameter."""
+        return self.codes() * self.lsb
+
+    def codes(self) -> Tensor:
+        """Their codes; those that leave the range end at its limits."""
+        largest = weight_limit(8)
+        rounded: Tensor = self._round(self.slope / self.lsb)
+        return rounded.clamp(-largest, largest)
+
+
+def _constant(node: Scale) -> tuple[int, int]:
+    """Multiplier and fraction bits of a constant factor."""
+    code, frac = dyadic(torch.tensor(node.factor, dtype=torch.float64))
+    return int(code), frac
 
 
 def _quant_conv(node: Conv, bits: int) -> nn.Module:

@@ -1,8 +1,10 @@
 """The tie rules of fixed_point.Rounding on float tensors, with a straight-through gradient."""
 
+import math
+
 from torch import Tensor, nn
 
-from hwrts.fixed_point import Rounding
+from hwrts.fixed_point import Rounding, weight_limit
 
 
 def round_by(x: Tensor, rounding: Rounding) -> Tensor:
@@ -20,6 +22,29 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
     if rounding is Rounding.HALF_AWAY:
         return (x.abs() + 0.5).floor() * x.sign()
     return x.floor()
+
+
+def dyadic(numbers: Tensor, finest: int = 32) -> tuple[Tensor, int]:
+    """The nearest numbers m * 2**-k with |m| <= 127, all with the largest k that allows it (eq. 15).
+
+    Args:
+        numbers: Finite, any shape.
+        finest: k is at most this.
+
+    Returns:
+        The codes m, and k.
+
+    >>> codes, frac = dyadic(torch.tensor([0.1, -0.02]))
+    >>> codes.tolist(), frac
+    ([102.0, -20.0], 10)
+    """
+    largest, reach = weight_limit(8), float(numbers.abs().max())
+    frac = finest
+    if reach:
+        frac = min(finest, math.frexp(largest / reach)[1])
+        while round(math.ldexp(reach, frac)) > largest:
+            frac -= 1
+    return (numbers.double() * 2.0**frac).round().to(numbers.dtype), frac
 
 
 class StraightThrough(nn.Module):

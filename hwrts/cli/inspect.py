@@ -35,7 +35,9 @@ def inspect(
 
 def describe(network: Any, width: int) -> dict[str, Any]:
     """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
-    from hwrts.fixed_point import Conv, attacked_reach, network_bounds, plan_lines, steps_of
+    import numpy as np
+
+    from hwrts.fixed_point import Computed, Conv, attacked_reach, network_bounds, plan_lines, steps_of
 
     bounds = network_bounds(network)
     lines = plan_lines(steps_of(network))
@@ -49,13 +51,14 @@ def describe(network: Any, width: int) -> dict[str, Any]:
             "line_buffer_bytes": -(-memory[layer.name] // 8),
         }
         if isinstance(layer, Conv):
-            source = network.formats[layer.source]
+            entry |= {"kernel": layer.weight_i8.shape[2], "weight_bits": layer.weight_bits}
+        if isinstance(layer, Computed):
+            proof, source = bounds[layer.name], network.formats[layer.source]
             lowest, highest = attacked_reach(layer, source)
+            shift = layer.acc_frac(source) - layer.out.frac
             entry |= {
-                "kernel": layer.weight_i8.shape[2],
-                "weight_bits": layer.weight_bits,
-                "shift": layer.shift(source).tolist(),
-                "accumulator": bounds[layer.name].as_json(),
+                "shift": np.broadcast_to(shift, proof.lowest.shape).tolist(),
+                "accumulator": proof.as_json(),
                 "attacked": {"lowest": lowest.tolist(), "highest": highest.tolist()},
             }
         layers.append(entry)
@@ -83,7 +86,7 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
             interval = f"{min(proof['lowest']):,} .. {max(proof['highest']):,}"
             exact = "float32" if "float32" in proof["exact_in"] else "float64"
             shift = str(shifts[0]) if len(set(shifts)) == 1 else f"{min(shifts)}..{max(shifts)}"
-            row[2:7] = [str(entry["weight_bits"]), shift, interval, str(max(proof["bits"])), exact]
+            row[2:7] = [str(entry.get("weight_bits", "")), shift, interval, str(max(proof["bits"])), exact]
         rows.append(row)
     columns = ["layer", "format", "w bits", "shift", "accumulator", "bits", "exact in", "rows"]
     print_table(f"{title}: rounding {description['rounding']}", columns, rows)
@@ -93,7 +96,7 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
         and entry["attacked"]["highest"] == entry["accumulator"]["highest"]
         for entry in attacked
     )
-    print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} convolutions")
+    print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
     print_line(
         f"line memory at {description['width']} pixels: {description['line_buffer_bytes'] / 1024:.1f} KiB "
         f"(rows of the tensors that each layer reads), latency {description['latency_rows']} rows"
@@ -103,7 +106,7 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
 def _print_channels(description: dict[str, Any], name: str) -> None:
     from hwrts.errors import HwrtsError
 
-    known = [entry["name"] for entry in description["layers"] if "accumulator" in entry]
+    known = [entry["name"] for entry in description["layers"] if "weight_bits" in entry]
     if name not in known:
         raise HwrtsError(f"inspect: no convolution named {name!r}; there are {', '.join(known)}")
     entry = next(entry for entry in description["layers"] if entry["name"] == name)

@@ -6,7 +6,19 @@ import sys
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import FLOAT32_LIMIT, load_network
+from hwrts.fixed_point import (
+    FLOAT32_LIMIT,
+    PIXEL,
+    Conv,
+    Format,
+    Input,
+    Network,
+    PRelu,
+    Scale,
+    Upsample,
+    load_network,
+    save_network,
+)
 
 
 @pytest.fixture
@@ -44,7 +56,7 @@ def test_json_holds_the_proof_of_every_channel(hwrts, stage):
 def test_tables(hwrts, stage):
     result = hwrts("inspect", stage / "network.json", "--width", "960")
     assert result.code == 0, result.err
-    assert "worst-case inputs reach the interval's ends in 5 of 5 convolutions" in result.out
+    assert "worst-case inputs reach the interval's ends in 5 of 5 layers" in result.out
     assert "line memory at 960 pixels" in result.out
     assert max(len(line) for line in result.out.splitlines() if "│" in line) <= 100
     channels = hwrts("inspect", stage, "--layer", "conv_out")
@@ -53,6 +65,48 @@ def test_tables(hwrts, stage):
     for row in rows:
         assert row[2].strip() == row[3].strip()
         assert row[4].strip() == row[5].strip()
+
+
+@pytest.fixture
+def upscaler(tmp_path):
+    """A network of the operators that a Residual-N has not."""
+    zero = np.zeros(2, np.int32)
+    layers = (
+        Upsample("up", "x", "bicubic", 2, PIXEL),
+        Conv("c", "up", np.full((2, 3, 1, 1), 5, np.int8), zero + 5, zero, Format(True, 8, 6)),
+        PRelu("p", "c", np.array([100, -3], np.int8), 7, Format(True, 8, 6)),
+        Scale("y", "p", -5, 3, PIXEL),
+    )
+    save_network(Network((Input("x", 3, PIXEL),), layers), tmp_path)
+    return tmp_path
+
+
+def test_every_operator_that_computes_is_proved_and_attacked(hwrts, upscaler):
+    document = json.loads(hwrts("inspect", upscaler, "--json").out)
+    stored = json.loads((upscaler / "network.json").read_text())["proofs"]
+    entries = {entry["name"]: entry for entry in document["layers"]}
+    for name, entry in entries.items():
+        proof = entry["accumulator"]
+        assert proof == stored[name]
+        assert (entry["attacked"]["lowest"], entry["attacked"]["highest"]) == (
+            proof["lowest"], proof["highest"],
+        )  # fmt: skip
+        assert len(entry["shift"]) == len(proof["bits"])
+    assert (entries["up"]["shift"], entries["up"]["accumulator"]["bits"]) == ([14] * 4, [24] * 4)
+    assert (entries["p"]["shift"], entries["p"]["accumulator"]["lowest"]) == ([7, 7], [-12800, 0])
+    assert (entries["y"]["shift"], entries["y"]["accumulator"]["highest"]) == ([1], [640])
+    assert entries["up"]["line_buffer_rows"] == 4
+
+
+def test_the_table_shows_them(hwrts, upscaler):
+    result = hwrts("inspect", upscaler)
+    lines = [line.split("│") for line in result.out.splitlines() if "│" in line]
+    rows = {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines}
+    assert rows["up"] == ["u8 lsb 2^-8", "", "14", "-856,800 .. 5,034,720", "24", "float32", "4"]
+    assert rows["y"] == ["u8 lsb 2^-8", "", "1", "-635 .. 640", "11", "float32", "0"]
+    assert "reach the interval's ends in 4 of 4 layers" in result.out
+    refused = hwrts("inspect", upscaler, "--layer", "up")
+    assert refused.err == "error: inspect: no convolution named 'up'; there are c\n"
 
 
 def test_refusals(hwrts, stage, tmp_path):
@@ -70,4 +124,4 @@ def test_an_attack_that_misses_is_seen(hwrts, stage, monkeypatch):
     honest = bounds.conv_accumulate
     monkeypatch.setattr(bounds, "conv_accumulate", lambda *operands: honest(*operands) - np.int64(1))
     result = hwrts("inspect", stage)
-    assert "reach the interval's ends in 0 of 5 convolutions" in result.out
+    assert "reach the interval's ends in 0 of 5 layers" in result.out

@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 from hwrts.export.compare import Row, _where, compare
-from hwrts.fixed_point import PIXEL, Add, Conv, Format, Input, Network, Rounding, run_all
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    Format,
+    Input,
+    Network,
+    PRelu,
+    Repeat,
+    Rounding,
+    Scale,
+    Upsample,
+    run_all,
+)
 
 ROW = Row("witness", "single", "c")
 
@@ -48,10 +61,26 @@ def test_the_first_difference_is_explained(case):
     assert (later.mismatches, later.largest, later.first) == (8, 5.0, first)  # the first one stays
 
 
-def test_additions_have_no_accumulator(case):
-    network, tensors = case
-    row = compare(Row("w", "single", "s"), network, "a", tensors["s"], tensors["s"] + np.uint8(1), tensors)
-    assert (row.first.accumulator, row.first.shift, row.first.rounding) == (None, None, "half_even")
+def test_every_operator_that_computes_explains_its_first_difference():
+    source = Format(True, 8, 6)
+    layers = (
+        Add("add", ("x", "x"), Format(True, 8, 5)),
+        Scale("scale", "x", 5, 3, Format(True, 8, 5)),
+        PRelu("prelu", "x", np.array([3, 7], np.int8), 4, Format(True, 8, 5)),
+        Upsample("up", "x", "bilinear", 2, Format(True, 8, 5)),
+        Repeat("moved", "x", 2),
+    )
+    network = Network((Input("x", 2, source),), layers)
+    tensors = run_all(network, np.array([[[-4, -8]]], np.int8), "int64")
+    explained = {}
+    for layer in layers:
+        found = tensors[layer.name].copy()
+        found[0, 0, 1] += 1
+        row = compare(Row("w", "single", layer.name), network, "a", tensors[layer.name], found, tensors)
+        explained[layer.name] = (row.first.accumulator, row.first.shift)
+    assert explained == {
+        "add": (-16, 1), "scale": (-40, 4), "prelu": (-56, 5), "up": (-128, 5), "moved": (None, None)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.5, 1e-9, -1.0])

@@ -1,3 +1,5 @@
+import types
+
 import brevitas.nn as qnn
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from brevitas.quant import Int8WeightPerChannelFloat
 from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint, Int8WeightPerTensorFixedPoint
 
 import hwrts.export
-from hwrts.export.lower import lower_conv
+from hwrts.export.lower import lower_conv, lower_prelu
 from hwrts.fixed_point import PIXEL, Format, HwrtsError
 
 OUT = Format(True, 8, 8)
@@ -73,6 +75,22 @@ def test_biases_beyond_int32_are_refused(bias, fits):
     else:
         with pytest.raises(HwrtsError, match="layer 'c': a bias code of 2147483648 leaves int32"):
             lower_conv(made, "c", "x", PIXEL, OUT)
+
+
+def slopes(values, lsb) -> types.SimpleNamespace:
+    """What lower_prelu reads of a module."""
+    codes = torch.tensor(values)
+    return types.SimpleNamespace(slope=codes * lsb, lsb=torch.tensor(lsb), codes=lambda: codes)
+
+
+def test_slopes_by_hand():
+    lowered = lower_prelu(slopes([-127.0, 0.0, 64.0], 2.0**-8), "p", "x", 3, OUT)
+    assert (lowered.name, lowered.source, lowered.out, lowered.slope_frac) == ("p", "x", OUT, 8)
+    assert (lowered.slope_i8.dtype, lowered.slope_i8.tolist()) == ("int8", [-127, 0, 64])
+    shared = lower_prelu(slopes([5.0], 1.0), "p", "x", 4, OUT)
+    assert (shared.slope_i8.tolist(), shared.slope_frac) == ([5] * 4, 0)
+    with pytest.raises(HwrtsError, match="layer 'p': a slope is not finite, the training diverged"):
+        lower_prelu(slopes([float("inf")], 1.0), "p", "x", 4, OUT)
 
 
 def test_the_module_is_left_alone():

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hwrts.export import census, to_onnx
+from hwrts.export.runtime import float_islands
 from hwrts.export.witness import onnx_witnesses
-from hwrts.fixed_point import run, run_all, stream
+from hwrts.fixed_point import Network, run, run_all, stream
 
 from ..fixed_point.random_networks import random_codes, random_network  # noqa: TID252 - no package to name
 
@@ -36,6 +38,13 @@ def check(seed, height, width):
 @settings(max_examples=100, **CHECKS)
 def test_every_witness_agrees(seed, height, width):
     check(seed, height, width)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_runtime_fuses_whatever_is_connected(seed):
+    network = random_network([seed, 7])
+    network = Network(network.inputs, network.layers)  # half to even: the QDQ form
+    assert float_islands(network, census(to_onnx(network).SerializeToString())) == []
 
 
 @pytest.mark.slow

@@ -224,10 +224,12 @@ def test_a_comparison_that_sees_nothing_is_caught_by_the_controls(anchor, pictur
 
 
 def test_a_wrong_bound_is_a_problem(anchor, picture, monkeypatch):
-    honest = VERIFY.conv_bounds
-    monkeypatch.setattr(
-        VERIFY, "conv_bounds", lambda *layer: replace(honest(*layer), highest=honest(*layer).highest + 1)
-    )
+    honest = VERIFY.network_bounds
+
+    def wrong(network):
+        return {name: replace(bounds, highest=bounds.highest + 1) for name, bounds in honest(network).items()}
+
+    monkeypatch.setattr(VERIFY, "network_bounds", wrong)
     verdict = check(anchor(), picture)
     assert not verdict.passed
     assert len(verdict.problems) == 5

@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from hwrts.fixed_point import PIXEL, Add, Conv, DepthToSpace, Format, Input, Network, Repeat, Rounding
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    DepthToSpace,
+    Format,
+    Input,
+    Network,
+    PRelu,
+    Repeat,
+    Rounding,
+    Scale,
+    Upsample,
+)
 
 U8 = Format(False, 8, 6)
 S8 = Format(True, 8, 8)
@@ -59,6 +72,25 @@ def anchor_network(rounding=Rounding.HALF_EVEN, seed=1, kernel=3):
             DepthToSpace("shuffled", "d", 2),
             Repeat("up", "x", 2),
             Add("y", ("up", "shuffled"), PIXEL),
+        ),
+        rounding,
+    )
+
+
+def upsampled_network(rounding=Rounding.HALF_EVEN, seed=1):
+    """An up-scaler in front, leaky ReLUs and a scaled residual behind: what the anchor network has not."""
+    rng = np.random.default_rng(seed)
+    return Network(
+        (Input("x", 3, PIXEL),),
+        (
+            Upsample("up", "x", "bicubic", 2, PIXEL),
+            random_conv(rng, "in", "up", (4, 3), 3, S8, weight_frac=8),
+            PRelu("leaky", "in", np.array([5, -60, 0, 127], np.int8), 7, S8),
+            random_conv(rng, "r", "leaky", (3, 4), 3, S8, weight_frac=7),
+            Scale("soft", "r", 51, 9, S8),
+            Upsample("smooth", "x", "bilinear", 2, PIXEL),
+            Add("sum", ("smooth", "soft"), PIXEL),
+            Upsample("y", "sum", "bilinear", 4, PIXEL),
         ),
         rounding,
     )

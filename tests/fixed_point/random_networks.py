@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from hwrts.fixed_point import Add, Conv, DepthToSpace, Format, Input, Network, Repeat, Rounding
+from hwrts.fixed_point import (
+    Add,
+    Conv,
+    DepthToSpace,
+    Format,
+    Input,
+    Network,
+    PRelu,
+    Repeat,
+    Rounding,
+    Scale,
+    Upsample,
+    upsample_taps,
+)
 
 LARGEST_SCALE = 6
 """Pictures grow by at most this factor: the pixels of a test are few."""
@@ -44,9 +57,23 @@ def _layer(rng, name, tensors, widest):
     """A layer that is possible here, and (channels, scale, format) of what it makes."""
     source = _pick(rng, list(tensors))
     channels, scale, form = tensors[source]
-    kind = _pick(rng, ["conv", "conv", "conv", "add", "add", "depth", "repeat"])
+    kind = _pick(rng, ["conv", "conv", "conv", "add", "add", "scale", "prelu", "up", "up", "depth", "repeat"])
     if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
         return DepthToSpace(name, source, 2), (channels // 4, scale * 2, form)
+    if kind == "scale":
+        multiplier, frac = int(rng.integers(-127, 128)), int(rng.integers(-3, 11))
+        out = _format(rng, form.frac + frac - int(rng.integers(-1, 10)), widest)
+        return Scale(name, source, multiplier, frac, out), (channels, scale, out)
+    if kind == "prelu":
+        slopes, frac = rng.integers(-127, 128, channels).astype(np.int8), int(rng.integers(0, 13))
+        out = _format(rng, form.frac + frac - int(rng.integers(-1, 12)), widest)
+        return PRelu(name, source, slopes, frac, out), (channels, scale, out)
+    if kind == "up":
+        up, factor = _pick(rng, [("bilinear", 2), ("bilinear", 4), ("bicubic", 2), ("bicubic", 2)])
+        if scale * factor <= LARGEST_SCALE:
+            frac = form.frac + 2 * upsample_taps(up, factor)[1]
+            out = _format(rng, frac - int(rng.integers(-1, 18)), widest)
+            return Upsample(name, source, up, factor, out), (channels, scale * factor, out)
     if kind == "repeat":
         factor = int(rng.integers(2, 4))
         if scale * factor <= LARGEST_SCALE:

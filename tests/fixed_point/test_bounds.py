@@ -6,16 +6,20 @@ import pytest
 from hwrts.fixed_point import (
     FLOAT32_LIMIT,
     PIXEL,
-    ConvBounds,
+    Bounds,
     Format,
+    PRelu,
+    Scale,
+    Upsample,
     add_bound,
     attack_input,
     attacked_reach,
     conv_accumulate,
-    conv_bounds,
+    layer_bounds,
     network_bounds,
     pair_can_saturate_int16,
 )
+from hwrts.fixed_point.upsample import upsample_accumulate
 
 from .build import anchor_network, conv, random_conv
 
@@ -25,11 +29,11 @@ S8 = Format(True, 8, 8)
 def test_reach_by_hand():
     # channel 0: up 5 = 2 + 3, down -7; channel 1: all zero, the bias alone
     layer = conv("c", "x", [[[[2]], [[-7]], [[3]]], [[[0]], [[0]], [[0]]]], bias=[10, -6])
-    unsigned = conv_bounds(layer, PIXEL)
+    unsigned = layer_bounds(layer, PIXEL)
     assert unsigned.highest.tolist() == [5 * 255 + 10, -6]
     assert unsigned.lowest.tolist() == [-7 * 255 + 10, -6]
     assert unsigned.partial_sum.tolist() == [12 * 255 + 10, 6]
-    signed = conv_bounds(layer, S8)
+    signed = layer_bounds(layer, S8)
     assert signed.highest.tolist() == [5 * 127 + 7 * 128 + 10, -6]
     assert signed.lowest.tolist() == [5 * -128 - 7 * 127 + 10, -6]
     assert signed.partial_sum.tolist() == [12 * 128 + 10, 6]
@@ -46,7 +50,7 @@ def test_reach_is_the_extreme_over_all_inputs(source):
             int(conv_accumulate(np.array([[codes]]), layer.weight_i8, layer.bias_i32).item())
             for codes in product(range(source.min, source.max + 1), repeat=4)
         ]
-        bounds = conv_bounds(layer, source)
+        bounds = layer_bounds(layer, source)
         assert (bounds.lowest.item(), bounds.highest.item()) == (min(sums), max(sums))
         assert bounds.partial_sum.item() >= max(map(abs, sums))
 
@@ -63,7 +67,7 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
         weight = sign * rng.integers(-40, 127, (4, 3, kernel, kernel))
         layer = conv("c", "x", weight, bias=sign * rng.integers(0, 999, 4))
         codes, channel, reached = attack_input(layer, source)
-        bounds = conv_bounds(layer, source)
+        bounds = layer_bounds(layer, source)
         assert codes.shape == (kernel, kernel, 3)
         assert codes.dtype == source.dtype
         assert source.min <= codes.min() <= codes.max() <= source.max
@@ -81,14 +85,14 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
 )
 def test_bits_by_hand(lowest, highest, bits):
     ends = np.array([lowest]), np.array([highest])
-    assert ConvBounds(*ends, np.array([200])).bits.tolist() == [bits]
+    assert Bounds(*ends, np.array([200])).bits.tolist() == [bits]
 
 
 @pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 5, 3)])
 def test_every_channel_is_attacked_to_both_ends(source):
     layer = random_conv(np.random.default_rng(8), "c", "x", (6, 4), 3, PIXEL)
     lowest, highest = attacked_reach(layer, source)
-    bounds = conv_bounds(layer, source)
+    bounds = layer_bounds(layer, source)
     assert lowest.tolist() == bounds.lowest.tolist()
     assert highest.tolist() == bounds.highest.tolist()
 
@@ -96,13 +100,13 @@ def test_every_channel_is_attacked_to_both_ends(source):
 def test_float32_is_exact_up_to_the_limit_and_not_at_it():
     for bias, exact in ((FLOAT32_LIMIT - 256, True), (FLOAT32_LIMIT - 255, False), (FLOAT32_LIMIT, False)):
         layer = conv("c", "x", [[[[1]]]], bias=bias)
-        assert conv_bounds(layer, PIXEL).exact_in_float32 is exact
-        assert conv_bounds(layer, PIXEL).partial_sum.tolist() == [255 + bias]
+        assert layer_bounds(layer, PIXEL).exact_in_float32 is exact
+        assert layer_bounds(layer, PIXEL).partial_sum.tolist() == [255 + bias]
 
 
 def test_the_worst_channel_decides():
     layer = conv("c", "x", [[[[1]]], [[[1]]]], bias=[0, -FLOAT32_LIMIT])
-    assert not conv_bounds(layer, PIXEL).exact_in_float32
+    assert not layer_bounds(layer, PIXEL).exact_in_float32
 
 
 @pytest.mark.parametrize(
@@ -156,9 +160,80 @@ def test_add_bound_by_hand():
     assert add_bound(Format(True, 8, 8), Format(False, 8, 6)) == 4 * 255 + 128
 
 
+def bounds_of(layer, source):
+    bounds = layer_bounds(layer, source)
+    return [x.tolist() for x in (bounds.lowest, bounds.highest, bounds.partial_sum)]
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "source", "expected"),
+    [
+        (3, PIXEL, [[0], [765], [765]]),
+        (-3, PIXEL, [[-765], [0], [765]]),
+        (127, S8, [[-16256], [16129], [16256]]),
+        (-127, S8, [[-16129], [16256], [16256]]),
+    ],
+)
+def test_bounds_of_a_scale_by_hand(multiplier, source, expected):
+    assert bounds_of(Scale("y", "x", multiplier, 4, PIXEL), source) == expected
+
+
+@pytest.mark.parametrize(
+    ("slope", "source", "expected"),
+    [
+        (3, S8, [-384, 508, 508]),  # 3 * -128, and 127 << 2
+        (-3, S8, [0, 508, 508]),  # -3 * -128 = 384 stays below
+        (-127, S8, [0, 16256, 16256]),
+        (127, S8, [-16256, 508, 16256]),
+        (127, PIXEL, [0, 1020, 1020]),  # no code is below zero
+    ],
+)
+def test_bounds_of_a_prelu_by_hand(slope, source, expected):
+    layer = PRelu("y", "x", np.array([slope, slope], np.int8), 2, PIXEL)
+    assert bounds_of(layer, source) == [[end] * 2 for end in expected]
+
+
+def test_bounds_of_an_upsample_by_hand():
+    bilinear = Upsample("y", "x", "bilinear", 2, PIXEL)
+    assert bounds_of(bilinear, PIXEL) == [[0] * 4, [16 * 255] * 4, [16 * 255] * 4]
+    assert bounds_of(bilinear, S8) == [[16 * -128] * 4, [16 * 127] * 4, [16 * 128] * 4]
+    bicubic = Upsample("y", "x", "bicubic", 2, PIXEL)  # taps add up to 140 above and -12 below zero
+    assert bounds_of(bicubic, PIXEL) == [[-3360 * 255] * 4, [19744 * 255] * 4, [23104 * 255] * 4]
+    assert layer_bounds(bicubic, PIXEL).exact_in_float32
+    assert layer_bounds(bicubic, S8).exact_in_float32
+    assert len(bounds_of(Upsample("y", "x", "bilinear", 4, PIXEL), S8)[0]) == 16
+
+
+@pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 2, 0), Format(False, 5, 2)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(Scale("y", "x", m, 3, PIXEL) for m in (-127, -1, 0, 1, 127)),
+        *(PRelu("y", "x", np.array([-127, -1, 0, 1, 127], np.int8), k, PIXEL) for k in (0, 6, 7, 12)),
+        *(Upsample("y", "x", *kind, PIXEL) for kind in (("bilinear", 2), ("bilinear", 4), ("bicubic", 2))),
+    ],
+)
+def test_every_other_bound_is_reached(layer, source):
+    bounds = layer_bounds(layer, source)
+    lowest, highest = attacked_reach(layer, source)
+    assert (lowest.tolist(), highest.tolist()) == (bounds.lowest.tolist(), bounds.highest.tolist())
+    assert (bounds.partial_sum >= np.maximum(highest, -lowest)).all()
+
+
+def test_no_picture_leaves_the_bounds_of_an_upsample():
+    rng = np.random.default_rng(24)
+    for kind, factor in (("bilinear", 2), ("bilinear", 4), ("bicubic", 2)):
+        bounds = layer_bounds(Upsample("y", "x", kind, factor, PIXEL), S8)
+        for height, width in product(range(1, 6), repeat=2):  # at every distance from the edges
+            for _ in range(20):
+                x = np.where(rng.integers(0, 2, (height, width, 1)) == 0, S8.min, S8.max)
+                acc = upsample_accumulate(x, kind, factor)
+                assert bounds.lowest.min() <= acc.min() <= acc.max() <= bounds.highest.max()
+
+
 def test_bounds_of_a_network_by_name():
     network = anchor_network()
     bounds = network_bounds(network)
     assert list(bounds) == [layer.name for layer in network.convs]
     layer = network.layer("ext_r")
-    assert bounds["ext_r"].highest.tolist() == conv_bounds(layer, network.formats["r"]).highest.tolist()
+    assert bounds["ext_r"].highest.tolist() == layer_bounds(layer, network.formats["r"]).highest.tolist()

@@ -3,7 +3,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import PIXEL, Add, Conv, DepthToSpace, Format, HwrtsError, Input, Network, Repeat
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    DepthToSpace,
+    Format,
+    HwrtsError,
+    Input,
+    Network,
+    PRelu,
+    Repeat,
+    Scale,
+    Upsample,
+)
 
 from .build import conv
 
@@ -48,7 +61,7 @@ def test_input_channels(channels):
 
 def test_an_unknown_layer():
     layer = type("Relu", (), {"name": "r", "sources": ("x",)})()
-    refused(layer, message="Relu is no layer; use Conv, Add, DepthToSpace, Repeat")
+    refused(layer, message="Relu is no layer; use Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample")
 
 
 @pytest.mark.parametrize(
@@ -148,3 +161,87 @@ def test_a_layer_wrong_in_itself_is_named_first():
     """A layer that is wrong in itself is named before any derived fact about it can fail."""
     layer = Conv("c", "x", np.int8(1), np.zeros(1, np.int32), np.zeros(1, np.int32), PIXEL)
     refused(layer, Add("s", ("c", "x"), PIXEL), message="weight shape")
+
+
+NUMBERS = [1.0, "1", True, None, np.int64(1)]
+
+
+@pytest.mark.parametrize("multiplier", [128, -128, 1000, *NUMBERS])
+def test_multipliers_are_symmetric(multiplier):
+    refused(Scale("s", "x", multiplier, 0, PIXEL), message="multiplier .* use a whole number, -127..127")
+    for legal in (-127, 0, 127):
+        Network((X,), (Scale("s", "x", legal, 0, PIXEL),))
+
+
+@pytest.mark.parametrize("frac", [33, -33, *NUMBERS])
+def test_fraction_bits_of_a_constant(frac):
+    refused(Scale("s", "x", 1, frac, PIXEL), message="frac .* use a whole number, -32..32")
+
+
+@pytest.mark.parametrize(("frac", "legal"), [(-24, True), (31, True), (-25, False), (32, False)])
+def test_shifts_of_a_scale(frac, legal):
+    if legal:
+        Network((X,), (Scale("s", "x", 1, frac, PIXEL),))
+    else:
+        refused(Scale("s", "x", 1, frac, PIXEL), message="a requantising shift of .* bits is outside -24..31")
+
+
+def slopes(codes, frac=7, out=PIXEL):
+    return PRelu("p", "x", np.array(codes), frac, out)
+
+
+def test_slopes():
+    good = np.array([-127, 0, 127], np.int8)
+    Network((X,), (slopes(good),))
+    refused(slopes(good.astype(np.int16)), message="slopes are int16 .*; use int8, one for each channel")
+    for shape in ((), (1, 3), (3, 1, 1), (0,)):
+        refused(slopes(np.ones(shape, np.int8)), message="use int8, one for each channel")
+    refused(slopes(np.array([0, -128, 0], np.int8)), message="a slope code is outside -127..127")
+    for count in (1, 2, 4):
+        refused(slopes(np.ones(count, np.int8)), message=f"has {count} slopes, 'x' has 3 channels")
+    for frac in (-1, 25, *NUMBERS):
+        refused(slopes(good, frac), message="slope_frac .* use a whole number, 0..24")
+
+
+def test_slopes_are_owned():
+    codes = np.array([1, 2, 3], np.int8)
+    layer = slopes(codes)
+    codes[0] = 99
+    assert layer.slope_i8.tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="read-only"):
+        layer.slope_i8[0] = 5
+
+
+def test_reach_of_a_prelu():
+    good, out = np.ones(3, np.int8), Format(True, 8, 6)
+    Network((X,), (slopes(good, 23, out),))  # 255 << 23 < 2**31
+    refused(slopes(good, 24, out), message=f"an accumulator can reach {255 << 24}, int32 ends at")
+    wide = (Input("x", 3, Format(False, 16, 8)),)
+    Network(wide, (slopes(good, 15),))
+    refused(slopes(good, 16), inputs=wide, message=f"an accumulator can reach {65535 << 16}, int32 ends at")
+
+
+@pytest.mark.parametrize("factor", [1, 0, 17, 2.0, True, "2", None, np.int64(2)])
+def test_factors_of_an_upsample(factor):
+    refused(Upsample("u", "x", "bicubic", factor, PIXEL), message="factor .* use a whole number, 2..16")
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("bicubic", 4), ("bilinear", 3), ("lanczos", 2), ("", 2)])
+def test_kinds_of_an_upsample(kind, factor):
+    refused(Upsample("u", "x", kind, factor, PIXEL), message=f"'{kind}' by {factor} does not exist; use")
+
+
+@pytest.mark.parametrize("kind", [None, 2, ["bicubic"], b"bicubic"])
+def test_the_kind_of_an_upsample_is_a_string(kind):
+    refused(Upsample("u", "x", kind, 2, PIXEL), message="kind .* is not a string")
+
+
+def test_sixteen_bits_of_bicubic_stay_below_2_to_31():
+    wide = Format(False, 16, 16)
+    Network((Input("x", 3, wide),), (Upsample("u", "x", "bicubic", 2, wide),))
+
+
+def test_an_enlarged_tensor_is_added_to_its_like():
+    up = Upsample("u", "x", "bilinear", 2, PIXEL)
+    Network((X,), (up, Repeat("r", "x", 2), Add("s", ("u", "r"), PIXEL)))
+    refused(up, Add("s", ("u", "x"), PIXEL), message=r"of 'u' are \(3, 2\), of 'x' \(3, 1\)")

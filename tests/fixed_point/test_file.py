@@ -16,15 +16,18 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Network,
+    PRelu,
     Repeat,
     Rounding,
+    Scale,
+    Upsample,
     load_network,
     run,
     save_network,
 )
 from hwrts.fixed_point.file import _sealed
 
-from .build import anchor_network, conv, noise, one_conv
+from .build import anchor_network, conv, noise, one_conv, upsampled_network
 
 SAMPLES = 200
 
@@ -87,9 +90,10 @@ def arrays_of(folder):
         return {name: archive[name] for name in archive.files}
 
 
+@pytest.mark.parametrize("make", [anchor_network, upsampled_network])
 @pytest.mark.parametrize("rounding", Rounding)
-def test_round_trip(tmp_path, rounding):
-    network = anchor_network(rounding)
+def test_round_trip(tmp_path, rounding, make):
+    network = make(rounding)
     save_network(network, tmp_path)
     loaded = load_network(tmp_path)
     assert (loaded.inputs, loaded.rounding) == (network.inputs, rounding)
@@ -107,9 +111,38 @@ def test_round_trip(tmp_path, rounding):
     assert np.array_equal(run(network, codes), run(loaded, codes))
 
 
+OLD = """{
+ "schema": "hwrts.fixed_point.Network",
+ "schema_version": 2,
+ "npz_sha256": "%s",
+ "rounding": "half_up",
+ "inputs": [{"name": "x", "channels": 1, "format": {"signed": false, "bits": 8, "frac": 8}}],
+ "layers": [
+  {"op": "Conv", "name": "c", "sources": ["x"],
+   "format": {"signed": true, "bits": 8, "frac": 8}, "weight_bits": 8},
+  {"op": "Add", "name": "s", "sources": ["x", "c"], "format": {"signed": false, "bits": 8, "frac": 8}},
+  {"op": "Repeat", "name": "y", "sources": ["s"], "factor": 2}
+ ],
+ "proofs": {"c": {"lowest": [-382], "highest": [128], "partial_sum": [638], "bits": [10],
+                  "exact_in": ["int32", "float64", "float32"]}},
+"""
+
+
+def test_a_file_from_before_the_operators_of_section_8_is_read(tmp_path):
+    """Written down by hand as version 0.1 had it: new operators must not make old files unreadable."""
+    arrays = {"weight": np.int8, "weight_frac": np.int32, "bias": np.int32}
+    values = {"weight": [[[[-2]]]], "weight_frac": [1], "bias": [128]}
+    payload = npz(**{f"c.{part}": np.array(values[part], dtype) for part, dtype in arrays.items()})
+    (tmp_path / NPZ_NAME).write_bytes(payload)
+    body = (OLD % hashlib.sha256(payload).hexdigest()).encode()
+    seal = f' "json_sha256": "{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode()
+    (tmp_path / JSON_NAME).write_bytes(body + seal)
+    assert run(load_network(tmp_path), np.array([[[3]]], np.uint8)).ravel().tolist() == [64] * 4
+
+
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     first, second = tmp_path / "1", tmp_path / "2"
-    for folder, network in ((first, anchor_network()), (second, anchor_network())):
+    for folder, network in ((first, upsampled_network()), (second, upsampled_network())):
         folder.mkdir()
         save_network(network, folder)
     save_network(load_network(first), first)
@@ -280,7 +313,11 @@ def fields(value, path=()):
 def test_wrong_values_in_every_field(tmp_path):
     """With a right checksum: each is refused, unless the value is a legal one that makes a legal network."""
     first, bigger = conv("c", "x", np.ones((4, 4, 1, 1))), Repeat("u", "s", 2)
-    layers = (first, Add("s", ("x", "c"), PIXEL), bigger, DepthToSpace("d", "u", 2))
+    layers = (
+        first, Add("s", ("x", "c"), PIXEL), bigger, DepthToSpace("d", "u", 2),
+        Scale("m", "d", 100, 7, PIXEL), PRelu("p", "m", np.array([3], np.int8), 5, PIXEL),
+        Upsample("i", "p", "bilinear", 2, PIXEL),
+    )  # fmt: skip
     save_network(Network((Input("x", 4, PIXEL),), layers), tmp_path)
     original = json.loads((tmp_path / JSON_NAME).read_bytes())
     original.pop("json_sha256")
@@ -301,7 +338,10 @@ def test_wrong_values_in_every_field(tmp_path):
     assert set(accepted) <= {"signed", "frac", "name", "sources"}, accepted
 
 
-def test_missing_and_unknown_fields(saved):
+@pytest.mark.parametrize("make", [anchor_network, upsampled_network])
+def test_missing_and_unknown_fields(tmp_path, make):
+    saved = tmp_path
+    save_network(make(), saved)
     original = json.loads((saved / JSON_NAME).read_bytes())
     original.pop("json_sha256")
     for path in [(key,) for key in original] + [
@@ -348,7 +388,30 @@ def test_wrong_sources(saved, index, sources):
 @pytest.mark.parametrize("op", ["conv", "Relu", None, [], "Input", "__class__"])
 def test_unknown_operators(saved, op):
     rewrite(saved, lambda document: document["layers"][0].update(op=op))
-    refused(saved, "unknown operator .*; known are Conv, Add, DepthToSpace, Repeat")
+    refused(saved, "unknown operator .*; known are Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample")
+
+
+def test_proofs_of_every_operator_are_in_the_file(tmp_path):
+    save_network(upsampled_network(), tmp_path)
+    proofs = json.loads((tmp_path / JSON_NAME).read_bytes())["proofs"]
+    assert list(proofs) == ["up", "in", "leaky", "r", "soft", "smooth", "y"]
+    assert proofs["up"]["highest"] == [19744 * 255] * 4
+    assert proofs["soft"] == {
+        "lowest": [-6528], "highest": [6477], "partial_sum": [6528], "bits": [14],
+        "exact_in": ["int32", "float64", "float32"],
+    }  # fmt: skip
+    assert proofs["leaky"]["lowest"] == [5 * -128, 0, 0, 127 * -128]
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(4, np.int16), np.zeros((4, 1), np.int8), np.zeros(3, np.int8)])
+def test_wrong_slopes(tmp_path, wrong):
+    save_network(upsampled_network(), tmp_path)
+    arrays = arrays_of(tmp_path)
+    replace_arrays(tmp_path, npz(**arrays | {"leaky.slope": wrong}))
+    refused(tmp_path, "layer 'leaky': .*slopes")
+    del arrays["leaky.slope"]
+    replace_arrays(tmp_path, npz(**arrays))
+    refused(tmp_path, "has no array 'leaky.slope'")
 
 
 def test_an_illegal_network_is_named_with_its_file(saved):

@@ -13,11 +13,14 @@ from hwrts.fixed_point import (
     Network,
     Repeat,
     Step,
+    Upsample,
     plan_lines,
     run,
     steps_of,
     stream,
 )
+
+from .build import random_conv, upsampled_network
 
 SIGNED = Format(True, 8, 8)
 
@@ -66,7 +69,26 @@ def after_scaling():
     )
 
 
+def windows_between():
+    """Interpolation in the middle: between convolutions, beside a skip, and of one tensor by two kinds."""
+    rng = np.random.default_rng(6)
+    return Network(
+        (Input("x", 2, PIXEL),),
+        (
+            random_conv(rng, "a", "x", (2, 2), 5, SIGNED),
+            Upsample("sharp", "a", "bicubic", 2, SIGNED),
+            Upsample("soft", "a", "bilinear", 2, SIGNED),
+            random_conv(rng, "b", "sharp", (2, 2), 3, SIGNED),
+            Add("c", ("b", "soft"), SIGNED),
+            Repeat("big", "x", 2),
+            Add("d", ("c", "big"), SIGNED),
+            Upsample("y", "d", "bicubic", 2, PIXEL),
+        ),
+    )
+
+
 NETWORKS = {
+    "upsampled": upsampled_network(), "windows between": windows_between(),
     "residual 0": residual(0, 4), "residual 1": residual(1, 5), "residual 3": residual(3, 4),
     "kernel 1": residual(1, 4, kernel=1), "kernel 5": residual(1, 3, kernel=5), "scaled": after_scaling(),
 }  # fmt: skip
@@ -112,7 +134,7 @@ def test_rows_come_as_soon_as_the_plan_says(name):
     late = sum(counts)
     assert sum(1 for _ in engine.finish()) == 20 * scale - late
     # no earlier: the first output row depends on the last input row that was needed
-    assert latency == network.halo or name == "scaled"
+    assert latency == network.halo or name in ("scaled", "upsampled", "windows between")
 
 
 def drawn(blocks, channels=64):
@@ -148,6 +170,26 @@ def test_line_memory_of_the_deploy_form_by_hand():
         "h0": 2, "conv0": 2, "h1": 0, "r": 2, "ext_x": 5, "ext_r": 2, "picture": 0, "repeat": 0,
     }  # fmt: skip
     assert sum(lines.bits(1920).values()) // 8 == 1920 * (2 * 2 * 64 + 9 * 3)
+
+
+def test_line_memory_of_an_upscaler_by_hand():
+    """Bicubic reads five rows of the picture: four are kept, and two rows pass until the first is made."""
+    network = Network((Input("x", 3, PIXEL),), (Upsample("y", "x", "bicubic", 2, PIXEL),))
+    lines = plan_lines(steps_of(network))
+    assert (lines.rows("y"), lines.bits(1920)["y"], lines.latency) == (4, 4 * 1920 * 3 * 8, 2)
+    network = Network((Input("x", 3, PIXEL),), (Upsample("y", "x", "bilinear", 4, PIXEL),))
+    lines = plan_lines(steps_of(network))
+    assert (lines.rows("y"), lines.latency) == (2, 1)
+
+
+def test_line_memory_of_a_residual_around_an_upscaler_by_hand():
+    """The bilinear skip is made when it is needed, and taps the rows that bicubic keeps of the picture."""
+    lines = plan_lines(steps_of(upsampled_network()))
+    rows = {step.name: lines.rows(step.name) for step in lines.steps if step.sources}
+    # "r" is there 3 rows of the picture after "x": two for bicubic, and two new rows for two convolutions
+    assert rows == {
+        "up": 4, "in": 2, "leaky": 0, "r": 2, "soft": 0, "smooth": 2, "sum": 0, "y": 2
+    }  # fmt: skip
 
 
 def test_refusals():

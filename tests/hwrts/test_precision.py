@@ -60,3 +60,17 @@ def test_trained_weights_are_seen(network):
     with torch.no_grad():
         network.conv_ext.bias.add_(1)
     torch.testing.assert_close(mixed.run(x), before + 1, rtol=0, atol=1e-6)  # one float32 addition
+
+
+def test_operators_in_place_are_seen_by_every_name():
+    """h += x left the other name of h as it was: the network that was trained was not the one evaluated."""
+
+    class Net(nn.Module):
+        def forward(self, x):
+            h = x * 2
+            other = h
+            h += x
+            return h + other
+
+    x = torch.rand(1, 3, 4, 4)
+    assert torch.equal(MixedPrecision(Net()).run(x), Net()(x))

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from hwrts.fixed_point import Format, Rounding, requantize
-from hwrts.rounding import StraightThrough, round_by
+from hwrts.rounding import StraightThrough, dyadic, round_by
 
 TIES = {
     Rounding.HALF_EVEN: [-2, -2, 0, 0, 2, 2],
@@ -38,3 +38,27 @@ def test_the_gradient_passes(rounding):
     x = torch.tensor([0.3, -2.5], requires_grad=True)
     (StraightThrough(rounding)(x) * torch.tensor([2.0, 3.0])).sum().backward()
     assert x.grad.tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "frac"),
+    [
+        (0.1, 102, 10), (-0.1, -102, 10), (1.0, 64, 6), (2.0, 64, 5), (127.0, 127, 0), (128.0, 64, -1),
+        (0.75, 96, 7), (1 / 3, 85, 8), (127.5 / 128, 64, 6), (127.4 / 128, 127, 7), (1e-6, 67, 26),
+        (1e6, 122, -13), (1e-12, 0, 32), (0.0, 0, 32),
+    ],
+)  # fmt: skip
+def test_nearest_dyadic_numbers_by_hand(number, code, frac):
+    codes, found = dyadic(torch.tensor([number], dtype=torch.float64))
+    assert (codes.item(), found) == (code, frac)
+
+
+def test_dyadic_numbers_are_the_nearest_with_seven_bits():
+    numbers = torch.rand(500, dtype=torch.float64) * 10.0 ** torch.randint(-3, 4, (500,))
+    for number in numbers:
+        code, frac = dyadic(number)
+        value = float(code) * 2.0**-frac
+        assert 63.5 <= float(code) <= 127
+        assert abs(value - float(number)) <= float(number) * 2.0**-7
+        again, same = dyadic(torch.tensor(value, dtype=torch.float64))
+        assert float(again) * 2.0**-same == value

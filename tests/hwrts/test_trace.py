@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,8 +8,20 @@ from torch import nn
 from hwrts.deploy import deploy_form
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import halo
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Relu, Repeat, graph_steps, run_graph
-from hwrts.networks import Residual
+from hwrts.graph import (
+    Add,
+    Conv,
+    DepthToSpace,
+    Graph,
+    Input,
+    PRelu,
+    Relu,
+    Repeat,
+    Scale,
+    graph_steps,
+    run_graph,
+)
+from hwrts.networks import FixedUpsample, Residual
 from hwrts.trace import trace
 
 
@@ -96,6 +110,33 @@ IN_PLACE = [
 ]
 
 
+def _times_itself(h):
+    h *= 0.3
+    return h
+
+
+def _over_itself(h):
+    h /= 4
+    return h
+
+
+def _plus_itself(h):
+    h += h
+    return h
+
+
+IN_PLACE += [
+    (lambda self, x: _read_after(self.c(x), _plus_itself), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), _times_itself), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), _over_itself), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), lambda h: h.mul_(3)), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), lambda h: h.div_(4)), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), lambda h: F.leaky_relu(h, 0.1, True)), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), lambda h: F.leaky_relu_(h, 0.1)), {"c": conv()}),
+    (lambda self, x: _read_after(self.c(x), self.r), {"c": conv(), "r": nn.LeakyReLU(0.3, inplace=True)}),
+]
+
+
 def _read_after(h, change):
     change(h)
     return h + h
@@ -103,7 +144,7 @@ def _read_after(h, change):
 
 @pytest.mark.parametrize(("forward", "layers"), IN_PLACE)
 def test_in_place_operators_change_what_is_read_later(forward, layers):
-    """A ReLU in place whose result nobody names was left out: the graph computed something else."""
+    """A ReLU in place whose result nobody names was left out, and h += x changed one name of h only."""
     network = module(forward, **layers).eval()
     x = torch.randn(1, 3, 5, 5)
     assert torch.equal(output_of(trace(network), x), network(x))
@@ -141,27 +182,62 @@ UNSUPPORTED = {
         ["'c'", "(1, 3)"]),
     "add constant": (lambda self, x: self.c(x) + 1, {"c": conv()}, ["'add'", "no constants"]),
     "add alpha": (lambda self, x: torch.add(x, self.c(x), alpha=2), {"c": conv()}, ["'add'", "operator add"]),
-    "times 2": (lambda self, x: self.c(x) * 2, {"c": conv()}, ["'mul'", "operator mul"]),
+    "minus": (lambda self, x: x - self.c(x), {"c": conv()}, ["'sub'", "operator sub"]),
+    "product": (lambda self, x: self.c(x) * x, {"c": conv()}, ["'mul'", "times or over a number"]),
+    "number over tensor": (lambda self, x: 2 / self.c(x), {"c": conv()}, ["'truediv'", "over a number"]),
+    "times 0": (lambda self, x: self.c(x) * 0, {"c": conv()}, ["'mul'", "the number 0"]),
+    "times infinity": (lambda self, x: self.c(x) * float("inf"), {"c": conv()}, ["'mul'", "inf is not"]),
+    "rounded division": (
+        lambda self, x: torch.div(self.c(x), 2, rounding_mode="floor"), {"c": conv()}, ["operator div"]),
+    "times a parameter": (
+        lambda self, x: self.c(x) * self.c.bias.reshape(-1, 1, 1), {"c": conv()}, ["operator reshape"]),
+    "plus a parameter": (
+        lambda self, x: self.c(x) + self.c.bias, {"c": conv()}, ["'add'", "the parameter 'c.bias'"]),
+    "slopes from elsewhere": (
+        lambda self, x: F.prelu(self.c(x), torch.ones(3)), {"c": conv()}, ["'prelu'", "are no parameter"]),
+    "leaky nan": (
+        lambda self, x: F.leaky_relu(self.c(x), float("nan")), {"c": conv()}, ["'leaky_relu'", "nan is not"]),
     "two inputs": (lambda self, x, y: self.c(x) + y, {"c": conv()}, ["'y'", "one picture"]),
     "tuple": (lambda self, x: (self.c(x), x), {"c": conv()}, ["must return one tensor"]),
     "nothing": (lambda self, x: None, {"c": conv()}, ["must return one tensor"]),
     "branch": (lambda self, x: self.c(x) if x.sum() > 0 else x, {"c": conv()}, ["Made", "control flow"]),
-    "batch norm": (
-        lambda self, x: self.n(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},
-        ["BatchNorm2d", "'n'"]),
+    "batch norm of the picture": (
+        lambda self, x: self.c(self.n(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},
+        ["BatchNorm2d 'n'", "the only reader of a Conv2d"]),
+    "batch norm behind a ReLU": (
+        lambda self, x: self.n(F.relu(self.c(x))), {"c": conv(), "n": nn.BatchNorm2d(3)},
+        ["BatchNorm2d 'n'", "the only reader of a Conv2d"]),
+    "batch norm beside another reader": (
+        lambda self, x: (lambda y: self.n(y) + y)(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},
+        ["BatchNorm2d 'n'", "the only reader of a Conv2d"]),
+    "batch norm without statistics": (
+        lambda self, x: self.n(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3, track_running_stats=False)},
+        ["BatchNorm2d 'n'", "track_running_stats=True"]),
     "transposed": (
         lambda self, x: self.t(self.c(x)), {"c": conv(), "t": nn.ConvTranspose2d(3, 3, 3)},
         ["ConvTr", "'t'"]),
     "max pool": (lambda self, x: F.max_pool2d(self.c(x), 2), {"c": conv()}, ["max_pool2d"]),
-    "bilinear": (
-        lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=2, mode="bilinear")},
-        ["'u'", "Upsample"]),
+    "bicubic": (
+        lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=2, mode="bicubic")},
+        ["'u'", "'bicubic'", "hwrts.networks.FixedUpsample for bicubic"]),
+    "bicubic function": (
+        lambda self, x: F.interpolate(self.c(x), None, 2, "bicubic"), {"c": conv()},
+        ["'interpolate'", "'bicubic'", "hwrts.networks.FixedUpsample for bicubic"]),
+    "aligned corners": (
+        lambda self, x: F.interpolate(self.c(x), scale_factor=2, mode="bilinear", align_corners=True),
+        {"c": conv()}, ["'interpolate'", "'bilinear' with align_corners=True"]),
+    "bilinear by 3": (
+        lambda self, x: F.interpolate(self.c(x), scale_factor=3, mode="bilinear"), {"c": conv()},
+        ["'interpolate'", "'bilinear' by 3 does not exist; use bilinear by 2"]),
+    "bilinear by 2 and 4": (
+        lambda self, x: F.interpolate(self.c(x), scale_factor=(2, 4), mode="bilinear"), {"c": conv()},
+        ["'interpolate'", "(2, 4)"]),
     "factor 1.5": (
         lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=1.5)},
         ["'u'", "1.5"]),
     "to a size": (
         lambda self, x: F.interpolate(self.c(x), size=8), {"c": conv()},
-        ["'interpolate'", "scale factor None"]),
+        ["'interpolate'", "to a size"]),
     "no conv": (lambda self, x: self.u(x), {"u": nn.Upsample(scale_factor=2)}, ["Made", "no Conv2d"]),
 }  # fmt: skip
 
@@ -173,6 +249,44 @@ def test_unsupported_operators_are_named_with_their_place(case):
         trace(module(forward, **layers))
     assert [text for text in named if text not in str(caught.value)] == []
     assert "\n" not in str(caught.value)
+
+
+class Varied(nn.Module):
+    """Every spelling of the operators that came later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 6, 3, padding=1)
+        self.one, self.many, self.leaky = nn.PReLU(init=0.3), nn.PReLU(6), nn.LeakyReLU(0.2)
+        self.slopes = nn.Parameter(torch.rand(6) - 0.5)
+        self.soft, self.cubic = FixedUpsample("bilinear", 4), FixedUpsample("bicubic")
+        self.up = nn.Upsample(scale_factor=2.0, mode="bilinear")
+
+    def forward(self, x):
+        h = self.many(self.one(self.first(x)))
+        h = F.prelu(h, self.slopes) + torch.prelu(h, weight=self.slopes) + h.prelu(self.slopes)
+        h = F.leaky_relu(self.leaky(h)) + F.leaky_relu(h, 0.3) + F.leaky_relu(h, negative_slope=-0.5)
+        h = 0.5 * h + h * -2 + torch.mul(h, 0.1) + h.mul(3) + h.multiply(0.7) + torch.multiply(h, 1.5)
+        h = h / 3 + torch.div(h, 0.7) + h.div(2) + torch.true_divide(h, 5)
+        a = F.interpolate(self.up(h), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.soft(h) + a + self.cubic(self.cubic(h)) + F.interpolate(h, None, 4, "bilinear")
+
+
+def test_later_operators_equal_the_module():
+    """To float32's rounding: x / 3 is x * (1 / 3) here, and torch's bilinear sums in another order."""
+    network = Varied().eval()
+    x = torch.rand(1, 3, 5, 4)
+    graph = trace(network)
+    kinds = Counter(type(node).__name__ for node in graph.nodes)
+    assert kinds == {"Input": 1, "Conv": 1, "PRelu": 9, "Scale": 10, "Add": 15, "Upsample": 6}
+    torch.testing.assert_close(output_of(graph, x), network(x), rtol=1e-5, atol=1e-6)
+    assert [(n.trained, len(n.slope)) for n in graph.nodes if isinstance(n, PRelu)] == [
+        (True, 1), (True, 6), (True, 6), (True, 6), (True, 6), (False, 1), (False, 1), (False, 1), (False, 1)
+    ]  # fmt: skip
+    assert [node.factor for node in graph.nodes if isinstance(node, Scale)] == [
+        0.5, -2, 0.1, 3, 0.7, 1.5, 1 / 3, 1 / 0.7, 1 / 2, 1 / 5
+    ]  # fmt: skip
+    assert halo(graph_steps(graph)) == 1 + 3  # a convolution, and 2 + 2/2 of the two bicubic windows
 
 
 def test_unused_nodes_are_left_out():

@@ -1,0 +1,208 @@
+"""The operators of section 8 in the ONNX file: every code, rule and runtime, and what stays integer."""
+
+from itertools import product
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from hwrts.export import census, to_onnx, verify
+from hwrts.export.runtime import float_islands
+from hwrts.export.witness import onnx_witnesses
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    Format,
+    Input,
+    Network,
+    PRelu,
+    Repeat,
+    Rounding,
+    Scale,
+    Upsample,
+    run_all,
+)
+
+S8 = Format(True, 8, 8)
+KINDS = [("bilinear", 2), ("bilinear", 4), ("bicubic", 2)]
+FORMATS = [
+    (PIXEL, PIXEL), (S8, S8), (PIXEL, S8), (S8, PIXEL), (Format(True, 8, 3), Format(False, 8, 6)),
+    (PIXEL, Format(True, 5, 3)), (Format(False, 4, 0), Format(True, 8, 2)),
+]  # fmt: skip
+
+
+def reading_x(layers, channels, source, rounding=Rounding.HALF_EVEN):
+    """A network of layers that all read its input: as many tests for the price of one session."""
+    return Network((Input("x", channels, source),), tuple(layers), rounding)
+
+
+def assert_exact(network, *pictures, small=True):
+    """Fused, unfused and, for small pictures, the reference implementation return the definition's codes."""
+    expected = [run_all(network, codes, "int64") for codes in pictures]
+    for witness in onnx_witnesses(network):
+        for codes, tensors in zip(pictures, expected, strict=True):
+            if small or not witness.small_only:
+                found = witness.entire(codes)
+                for layer in network.layers:
+                    np.testing.assert_array_equal(
+                        found[layer.name], tensors[layer.name], err_msg=f"{witness.name}: {layer}"
+                    )
+
+
+def every_code(source, channels):
+    codes = np.arange(source.min, source.max + 1).reshape(-1, 1, 1)
+    return np.tile(codes, (1, 1, channels)).astype(source.dtype)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(("source", "out"), FORMATS)
+def test_a_constant_times_every_code(source, out, rounding):
+    constants = product((-127, -64, -3, 0, 1, 2, 77, 127), (-1, 2, 7, 9))
+    layers = [Scale(f"{m} / 2**{frac}", "x", m, frac, out) for m, frac in constants]
+    assert_exact(reading_x(layers, 1, source, rounding), every_code(source, 1))
+
+
+def test_every_constant_times_every_code():
+    layers = [Scale(f"times {m}", "x", m, 7, S8) for m in range(-127, 128)]
+    assert_exact(reading_x(layers, 1, S8), every_code(S8, 1))
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(("source", "out"), FORMATS)
+def test_every_slope_of_every_code(source, out, rounding):
+    slopes = np.arange(-127, 128).astype(np.int8)
+    layers = [PRelu(f"slopes / 2**{frac}", "x", slopes, frac, out) for frac in (0, 5, 7, 12)]
+    assert_exact(reading_x(layers, 255, source, rounding), every_code(source, 255))
+
+
+def hard_pictures(source, channels):
+    """Sizes at which every pixel is at an edge, odd sizes, and pictures of the extreme codes alone."""
+    rng = np.random.default_rng(61)
+    for size in [(1, 1), (1, 2), (2, 1), (1, 7), (6, 1), (2, 2), (3, 3), (5, 4), (9, 13)]:
+        yield rng.integers(source.min, source.max, (*size, channels), endpoint=True).astype(source.dtype)
+        extreme = rng.integers(0, 2, (*size, channels)) == 0
+        yield np.where(extreme, source.min, source.max).astype(source.dtype)
+
+
+def upsamples(out):
+    return [Upsample(f"{kind} by {factor}", "x", kind, factor, out) for kind, factor in KINDS]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(("source", "out"), FORMATS)
+def test_interpolation_at_edges_and_extremes(source, out, rounding):
+    assert_exact(reading_x(upsamples(out), 2, source, rounding), *hard_pictures(source, 2))
+
+
+@pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.HALF_UP])
+def test_interpolation_of_every_pair_of_codes(rounding):
+    """Each of the 65,536 pairs of neighbours, in rows and, transposed, in columns."""
+    codes = np.empty((256, 512, 1), np.uint8)
+    codes[:, 0::2, 0], codes[:, 1::2, 0] = np.arange(256)[:, None], np.arange(256)
+    network = reading_x(upsamples(PIXEL), 1, PIXEL, rounding)
+    assert_exact(network, codes, codes.transpose(1, 0, 2), small=False)
+
+
+def test_interpolation_of_a_large_picture():
+    """Runtimes divide large pictures among threads and vectorise over channels."""
+    codes = np.random.default_rng(62).integers(0, 256, (131, 259, 16), dtype=np.uint8)
+    assert_exact(reading_x(upsamples(S8), 16, PIXEL), codes, small=False)
+
+
+def conv(rng, name, source, outputs, inputs, out):
+    weight = rng.integers(-127, 128, (outputs, inputs, 3, 3)).astype(np.int8)
+    zero = np.zeros(outputs, np.int32)
+    return Conv(name, source, weight, zero + 8, zero + 100, out)
+
+
+def everything(rounding=Rounding.HALF_EVEN):
+    """Each operator once or more between convolutions and additions; one tensor is read by three kinds."""
+    rng = np.random.default_rng(63)
+    layers = (
+        Upsample("up", "x", "bicubic", 2, PIXEL),
+        conv(rng, "first", "up", 5, 3, S8),
+        PRelu("leaky", "first", np.array([20, -7, 127, 0, 64], np.int8), 7, S8),
+        conv(rng, "second", "leaky", 5, 5, S8),
+        Scale("soft", "second", 102, 10, S8),
+        Add("sum", ("leaky", "soft"), S8),
+        PRelu("again", "sum", np.full(5, 26, np.int8), 8, S8),
+        conv(rng, "third", "sum", 3, 5, S8),
+        Add("both", ("sum", "again"), S8),
+        conv(rng, "fourth", "both", 3, 5, S8),
+        Upsample("smooth", "x", "bilinear", 2, PIXEL),
+        Add("residual", ("third", "fourth"), S8),
+        Repeat("moved", "x", 2),
+        Add("half", ("smooth", "moved"), Format(False, 8, 7)),
+        Add("picture", ("half", "residual"), PIXEL),
+    )
+    return Network((Input("x", 3, PIXEL),), layers, rounding)
+
+
+def test_everything_around_stays_integer(picture):
+    network = everything()
+    counts = census(to_onnx(network).SerializeToString())
+    assert (counts["QLinearConv"], counts["QLinearAdd"], counts["QLinearMul"]) == (4, 5, 1)
+    assert (counts["PRelu"], counts["Resize"]) == (2, 3)  # the documented float operators, and one repetition
+    assert not {"Conv", "FusedConv", "Add", "Sum", "Mul"} & set(counts)
+    assert float_islands(network, counts) == []
+    assert float_islands(network, counts | {"QLinearMul": 0}) == ["QLinearMul: 0 of 1"]
+    assert_exact(network, picture(9, 12))
+
+
+def test_constants_are_stored_as_integers():
+    initializers = {t.name: numpy_helper.to_array(t) for t in to_onnx(everything()).graph.initializer}
+    assert initializers["leaky.slope"].dtype == np.int8
+    assert initializers["leaky.slope"].ravel().tolist() == [20, -7, 127, 0, 64]
+    assert initializers["soft.multiplier"].dtype == np.uint8
+    assert initializers["soft.multiplier"].item() == 128 + 102
+    for name, array in initializers.items():
+        if name.endswith(".scale"):
+            assert (np.frexp(array)[0] == 0.5).all(), name
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_everything_is_verified(picture, rounding):
+    network = everything(rounding)
+    verdict = verify(network, to_onnx(network).SerializeToString(), {"photo": picture(13, 17)})
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    assert set(verdict.facts["bounds"]) == {
+        "up", "first", "leaky", "second", "soft", "again", "third", "fourth", "smooth"
+    }  # fmt: skip
+    assert set(verdict.facts["saturation"]) == {layer.name for layer in network.layers} - {"moved"}
+
+
+def changed(model, name, change):
+    """The model with one initialiser or attribute changed."""
+    for tensor in model.graph.initializer:
+        if tensor.name == name:
+            tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor)), name))
+            return model
+    (node,) = (node for node in model.graph.node if node.name == name)
+    (attribute,) = (a for a in node.attribute if a.name == "cubic_coeff_a")
+    attribute.CopyFrom(onnx.helper.make_attribute("cubic_coeff_a", change(attribute.f)))
+    return model
+
+
+def flip(codes):
+    return codes ^ np.array(1, codes.dtype)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "name", "change"),
+    [
+        (Rounding.HALF_EVEN, "leaky.slope", flip),
+        (Rounding.HALF_EVEN, "soft.multiplier", flip),
+        (Rounding.HALF_EVEN, "up.exact.Resize", lambda a: -0.75),
+        (Rounding.FLOOR, "leaky.slope", flip),
+        (Rounding.FLOOR, "soft.acc.times", flip),
+        (Rounding.FLOOR, "up.pixels.Resize", lambda a: -0.75),
+    ],
+)
+def test_one_wrong_constant_in_the_file_is_found(picture, rounding, name, change):
+    network = everything(rounding)
+    model = to_onnx(network)
+    verdict = verify(network, changed(model, name, change).SerializeToString(), {"photo": picture(13, 17)})
+    assert not verdict.passed
+    assert verdict.rows["onnxruntime, the file", "entire", "picture"].mismatches > 0
