@@ -284,7 +284,7 @@ def stage_scores(run: RunFolder, count: int) -> list[float]:
     measures = [read_json(run.stage(n).metrics) for n in range(1, count + 1)]
     if any("mos_raw_float" not in entry for entry in measures):
         raise HwrtsError(
-            "rts.stop = score: no validation photograph can be scored, all are too elongated; use stop = change"
+            "rts.stop = score: no photograph to validate can be scored, all are too long; use stop = change"
         )
     return [float(entry["mos_raw_float"]) for entry in measures]
 
