@@ -34,7 +34,7 @@ from hwrts.graph import (
     run_graph,
 )
 from hwrts.modes import MODES, Mode, mode_named
-from hwrts.networks import Residual
+from hwrts.networks import FixedUpsample, Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
 
@@ -232,6 +232,28 @@ def test_the_papers_networks(blocks):
     assert [cost.halo for cost in (drawn, x2, same)] == [blocks + 3, blocks + 3, blocks + 4]
     assert [cost.latency_lines for cost in (drawn, x2, same)] == [blocks + 3, blocks + 3, blocks + 4]
     assert drawn.accumulator_bits == x2.accumulator_bits == same.accumulator_bits == 26
+
+
+def chain(channels, *widths_and_kernels):
+    """Bicubic x2 and convolutions at the larger size, ReLUs in between."""
+    modules, before = [FixedUpsample("bicubic", 2)], channels
+    for outputs, kernel in widths_and_kernels:
+        modules += [nn.Conv2d(before, outputs, kernel, padding=kernel // 2), nn.ReLU()]
+        before = outputs
+    return graph_cost(in_form(trace(nn.Sequential(*modules[:-1]).eval()), "x2"))
+
+
+@pytest.mark.parametrize(("channels", "srcnn", "vdsr"), [(1, 57_281, 665_921), (3, 69_251, 668_227)])
+def test_networks_that_the_paper_compares_with(channels, srcnn, vdsr):
+    """SRCNN 9-5-5 and the 20 layers of VDSR, on luma and on RGB; they work at the larger size."""
+    first = chain(channels, (64, 9), (32, 5), (channels, 5))
+    second = chain(channels, *[(64, 3)] * 19, (channels, 3))
+    assert (first.parameters, second.parameters) == (srcnn, vdsr)
+    for cost in (first, second):
+        assert cost.macs_per_input_pixel == 4 * cost.weights
+        assert cost.macs_per_output_pixel == cost.weights
+    assert first.halo == 2 + 4  # bicubic reads two pixels beyond; 8 pixels of half the size are 4
+    assert second.halo == 2 + 10
 
 
 def test_the_numbers_of_the_arithmetic_document():
