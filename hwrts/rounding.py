@@ -17,6 +17,7 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
 
     Exact for float32 codes below 2**23 in magnitude: adding a half then loses nothing.
 
+    >>> import torch
     >>> [round_by(torch.tensor([-1.5, -0.5, 0.5, 1.5]), rule).tolist() for rule in Rounding][1]
     [-1.0, 0.0, 1.0, 2.0]
     """
