@@ -15,11 +15,11 @@ from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
 from hwrts.fit import Training, fit
 from hwrts.fixed_point import load_network
-from hwrts.pipeline import open_session
 from hwrts.quantise import build_float, qat_schedule
 from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import float_upscaler, target_kind
 from hwrts.runfolder import open_run
+from hwrts.session import open_session
 
 
 def main() -> None:

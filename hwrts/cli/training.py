@@ -163,8 +163,9 @@ def quantize(
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
     if target.exists() and force:
         shutil.rmtree(target)
-    from hwrts.pipeline import open_session, quantise_variant
+    from hwrts.pipeline import quantise_variant
     from hwrts.report import write_report
+    from hwrts.session import open_session
 
     passed = quantise_variant(open_session(folder, ConsoleProgress(quiet)), number, variant, qat)
     write_report(folder)
@@ -179,8 +180,8 @@ def quantize(
 
 def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
     """A run folder with its photographs in it; on any error an older one stays and nothing new is left."""
-    from hwrts.pipeline import prepare
     from hwrts.runfolder import RunFolder, check_replaceable, create_run
+    from hwrts.session import prepare
 
     check_replaceable(root, force=force)
     temporary = root.with_name(f".{root.name}.new")
@@ -197,9 +198,10 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
 
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
-    from hwrts.pipeline import open_session, run_stages
+    from hwrts.pipeline import run_stages
     from hwrts.report import write_report
     from hwrts.runfolder import read_json
+    from hwrts.session import open_session
 
     run_stages(open_session(folder, progress))
     write_report(folder)

@@ -14,10 +14,11 @@ from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, parse_config
 from hwrts.errors import DataError, RunFolderError
 from hwrts.fixed_point import load_network, run
-from hwrts.pipeline import open_session, quantise_variant, run_stages, stage_changes
+from hwrts.pipeline import quantise_variant, run_stages, stage_changes
 from hwrts.progress import Silent
 from hwrts.quantise import file_hashes, load_verify_inputs, verify_stage
 from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run, read_json
+from hwrts.session import open_session
 
 TINY = {
     "device": "cpu", "precision": "float32",
