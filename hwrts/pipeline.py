@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from hwrts.checkpoint import load_training, load_weights, preserve_layout, save_training, save_weights
 from hwrts.config import QatConfig
+from hwrts.deploy import fused_form
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import HwrtsError
 from hwrts.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
-from hwrts.networks import Residual
+from hwrts.networks.build import build_network
 from hwrts.precision import MixedPrecision
 from hwrts.quantise import (
-    build_float,
     calibration_inputs,
     export_stage,
     load_quantised,
@@ -43,7 +43,10 @@ from hwrts.rts import (
     update_targets,
 )
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write_json
+from hwrts.same_size import has_same_size_form
 from hwrts.session import Session
+from hwrts.trace import trace
+from hwrts.training_aids import TrainingAids, training_aids
 
 CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
@@ -77,15 +80,29 @@ def run_stages(session: Session) -> int:
     return best
 
 
+def _say_what_is_left_out(session: Session, network: nn.Module, *, same_size: bool) -> None:
+    """What the settings ask for and the network has no form of."""
+    title = session.config.network.title
+    if session.config.qat.same_size and not same_size:
+        session.progress.say(
+            f"{title}: no image residual with a linear tail, so no same-size networks; enhance takes D(S(x))"
+        )
+    if session.device.bf16 and not MixedPrecision(network).mixed:
+        session.progress.say(f"{title}: no image residual, every layer carries the picture: all in float32")
+
+
 def run_stage(session: Session, number: int) -> None:
     """Phase A, phase B, quantisation, export, verification and measures of one stage."""
     stage = session.run.stage(number)
-    wanted = [stage, *([session.run.stage(f"{number}-same")] if session.config.qat.same_size else [])]
+    model = preserve_layout(build_network(session.config.network)).to(session.device.name)
+    same_size = session.config.qat.same_size and has_same_size_form(fused_form(trace(model)))
+    if number == 1:
+        _say_what_is_left_out(session, model, same_size=same_size)
+    wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
     if all(each.finished for each in wanted):
         session.progress.say(f"stage {number}: finished already")
         return
     clock = _Clock(stage)
-    model = preserve_layout(build_float(session.config)).to(session.device.name)
     with clock("train"):
         train_float(session, stage, model)
     forward = _forward(session, model)
@@ -121,9 +138,7 @@ def quantise_stage(
                 _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
             save_quantised(stage, quantised)
     with clock("export"):
-        network = export_stage(
-            stage, load_quantised(stage, session.config), f"{run.root.name} stage {stage.name}"
-        )
+        network = export_stage(stage, load_quantised(stage), f"{run.root.name} stage {stage.name}")
     with (
         clock("measure"),
         progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
@@ -170,13 +185,13 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     """
     stage = session.run.stage(name)
     weights = load_weights(session.run.stage(number).float_weights)[0]
-    model = preserve_layout(build_float(session.config)).to(session.device.name)
+    model = preserve_layout(build_network(session.config.network)).to(session.device.name)
     model.load_state_dict(weights)
     quantise_stage(session, stage, model, qat, _Clock(stage))
     return bool(read_json(stage.verify)["passed"])
 
 
-def train_float(session: Session, stage: StageFolder, model: Residual) -> None:
+def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     """Phase A: train on from the stage before, or load the finished weights."""
     number = stage.number
     if stage.float_weights.is_file():
@@ -188,12 +203,9 @@ def train_float(session: Session, stage: StageFolder, model: Residual) -> None:
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)
     training = Training.start(model)
-    if not session.config.rts.small_residual:
-        _train(session, stage, "float", training, forward, batches, schedule)
-    else:
-        with RangePenalty({model.conv_out: CORRECTION}) as penalty:
-            constrain = model.keep_flat_areas
-            _train(session, stage, "float", training, forward, batches, schedule, constrain, penalty)
+    aids = training_aids(model) if session.config.rts.small_residual else TrainingAids()
+    with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
+        _train(session, stage, "float", training, forward, batches, schedule, aids.constrain, penalty)
     save_weights(stage.float_weights, model, {"stage": number})
 
 

@@ -57,7 +57,7 @@ def enhance(
         from hwrts.witness import exact_dtype
 
         dtype = exact_dtype(load_network(chosen.root))
-        quantised = load_quantised(chosen, folder.config).to(dtype)
+        quantised = load_quantised(chosen).to(dtype)
         return float_upscaler(quantised, lambda x: quantised(x.to(dtype)), "cpu")
 
     upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]

@@ -45,8 +45,16 @@ def run(
     strict: Annotated[
         bool | None, typer.Option("--strict", help="Refuse a folder with a broken image.")
     ] = None,
-    blocks: Annotated[int | None, _option("N of Residual-N [1].")] = None,
-    channels: Annotated[int | None, _option("Width of the hidden tensors [32].")] = None,
+    network: Annotated[
+        str | None,
+        _option("residual, srcnn, vdsr, srresnet, edsr, abpn or quicksrnet [residual].", "--network"),
+    ] = None,
+    blocks: Annotated[
+        int | None, _option("N of Residual-N [1]; blocks of other networks [as in their papers].")
+    ] = None,
+    channels: Annotated[
+        int | None, _option("Width of the hidden tensors [32; others as in their papers].")
+    ] = None,
     stages: Annotated[str | None, _option("Number of RTS stages, or auto [3].")] = None,
     first_steps: Annotated[int | None, _option("Training steps of stage 1 [1000].")] = None,
     steps: Annotated[int | None, _option("Training steps of later stages [400].")] = None,
@@ -88,7 +96,7 @@ def run(
         "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
         "data.strict": strict,
         "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
-        "network.blocks": blocks, "network.channels": channels,
+        "network.name": network, "network.blocks": blocks, "network.channels": channels,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": _weight_bits(weight_bits, reduce_range),
@@ -275,6 +283,8 @@ def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":
         shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
         path = Path(config)
         document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
+    if "network.name" in flags:  # the file's blocks and channels are those of another network
+        document = {key: value for key, value in document.items() if key != "network"}
     for key, value in flags.items():
         *tables, last = key.split(".")
         table = document
@@ -290,7 +300,7 @@ def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":
 
 def _default_name(config: "RunConfig") -> str:
     source = Path(config.data.train).resolve().name if config.data.train else "embedded"
-    return f"{source}-residual{config.network.blocks}x{config.network.channels}"
+    return f"{source}-{config.network.slug}"
 
 
 def _notes(config: "RunConfig") -> dict[str, Any]:
