@@ -4,8 +4,9 @@
 
 First the share of sgemm's throughput that one 64->64 3x3 layer reaches at 960x540, then Residual-3 with 64
 channels on a frame: hwrts.fixed_point, Brevitas' fake-quantised module, torch's float32 network, and ONNX
-Runtime on the int8 file. Rounds alternate, so that a slow moment of a shared machine hits all alike;
-medians and their ratios are printed. NumPy and ONNX Runtime return the same codes, which is checked.
+Runtime on the int8 file; and the last two with rounding half up, which ONNX says in integer operators. Rounds
+alternate, so that a slow moment of a shared machine hits all alike; medians and their ratios are printed.
+NumPy and ONNX Runtime return the same codes, which is checked.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -22,9 +24,9 @@ import torch
 
 from hwrts.calibrate import calibrate
 from hwrts.deploy import deploy_form
-from hwrts.device import cpu_flags, cpu_name, has_vnni
 from hwrts.export import open_session, to_onnx
-from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, run
+from hwrts.export.cpu import cpu_flags, cpu_name, has_vnni
+from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, run
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -76,16 +78,20 @@ def whole_network(height: int, width: int, repeats: int) -> dict[str, float]:
     )
     model = model.to(memory_format=torch.channels_last)
     session = open_session(to_onnx(network).SerializeToString())
+    half_up = replace(network, rounding=Rounding.HALF_UP)
+    half_up_session = open_session(to_onnx(half_up).SerializeToString())
     stored = np.ascontiguousarray(frame.transpose(2, 0, 1))[None]
     contestants = {
         "numpy": lambda: run(network, frame),
         "brevitas fake-quantised": lambda: quantised(x),
         "torch float32": lambda: model(x),
         "onnxruntime int8": lambda: session.run(None, {"x": stored})[0],
+        "numpy, half up": lambda: run(half_up, frame),
+        "onnxruntime, half up": lambda: half_up_session.run(None, {"x": stored})[0],
     }
     with torch.inference_mode():
-        codes = contestants["onnxruntime int8"]()[0].transpose(1, 2, 0)
-        assert np.array_equal(run(network, frame), codes)
+        for name, numbers in (("onnxruntime int8", network), ("onnxruntime, half up", half_up)):
+            assert np.array_equal(run(numbers, frame), contestants[name]()[0].transpose(1, 2, 0))
         return alternate(contestants, repeats)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
+from hwrts.export.cpu import cpu_flags, has_vnni
 from hwrts.export.onnx_writer import is_qdq
 from hwrts.fixed_point import Add, HwrtsError, Network, Scale
 
@@ -23,7 +24,8 @@ def open_session(
         model: Serialised ONNX.
         fused: Let ONNX Runtime fuse QDQ into integer operators; False computes between Q and DQ in float.
         exact: On x86 without VNNI, the default int8 kernel saturates pairs of products at int16 (eq. 14);
-            this asks for the kernel that does not. Without effect on other CPUs.
+            this asks for the kernel that does not. Where the CPU has VNNI nothing is asked for: its kernel
+            is exact, and almost twice as fast.
         threads: Threads of one operator; None takes all cores.
     """
     options = _options(fused=fused, exact=exact)
@@ -88,6 +90,6 @@ def _options(*, fused: bool, exact: bool) -> onnxruntime.SessionOptions:
     options.log_severity_level = 3  # warnings about fusions would go to the user's terminal
     if not fused:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
-    if exact:
+    if exact and not has_vnni(cpu_flags()):
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options

@@ -1,7 +1,6 @@
 """Convolution of rows of codes at BLAS speed: float arithmetic, used only where it is proved exact."""
 
 import os
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blas import one_blas_thread
+from .blas import Product, accumulating_product, one_blas_thread
 from .bounds import FLOAT32_LIMIT, layer_bounds
 from .formats import Format
 from .layers import Conv
@@ -28,11 +27,12 @@ _SMALLEST_PART = 16
 
 
 class ConvRows:
-    """A convolution fed row by row, as one matrix product for each row (eq. 2 and 5).
+    """A convolution fed row by row, as one matrix product for each column of its kernel (eq. 2 and 5).
 
-    A row, K times shifted, lies side by side as (W, K * I); multiplied with (K * I, K * O) it gives its share
-    in each of the K output rows that see it, and an output row is complete when the last of its K rows has
-    been added. Weights and bias are scaled by 2**-shift beforehand, which is exact. Every partial sum is
+    A row (W, I), shifted by kx and multiplied with (I, K * O), gives its share in each of the K output rows
+    that see it; BLAS adds it to the sums that are there. An output row is complete when the last of
+    its K rows has been added; its place in the ring of K sums is then used again, so the weights exist in K
+    rotations. Weights and bias are scaled by 2**-shift beforehand, which is exact. Every partial sum is
     then an integer below 2**24 times that power of two (eq. 10), which float32 holds in any order of
     summation; a layer that could exceed it is computed in float64, exact for every int32. So the one
     rounding is the only step that loses anything.
@@ -49,58 +49,52 @@ class ConvRows:
         shift = conv.shift(source)
         half = half_lsb(shift, rounding)  # (O,)
         largest = int((layer_bounds(conv, source).partial_sum + half).max())
-        self._dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64
+        dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64
         raised = half if rounding is Rounding.HALF_UP else np.zeros_like(half)
-        self._bias = np.ldexp(conv.bias_i32 + raised, -shift).astype(self._dtype)  # (O,)
+        self._bias = np.ldexp(conv.bias_i32 + raised, -shift).astype(dtype)  # (O,)
         # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
         scaled = np.ldexp(conv.weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
-        self._weight = scaled.astype(self._dtype).reshape(kernel * in_channels, kernel * out_channels)
-        self._width, columns = width, min(width, _COLUMNS)
-        self._shifted = np.empty((columns, kernel, in_channels), self._dtype)
-        self._shares = np.empty((columns, kernel, out_channels), self._dtype)
-        self._sums = deque(np.tile(self._bias, (width, 1)) for _ in range(kernel))  # (W, O), oldest first
+        self._row = np.zeros((width + kernel - 1, in_channels), dtype)  # with the padding, code 0
+        self._inside = self._row[kernel // 2 : kernel // 2 + width]  # (W, I)
+        self._sums = np.empty((width, kernel, out_channels), dtype)
+        self._sums[...] = self._bias
+        self._oldest = 0
+        self._products = [
+            self._plan(np.roll(scaled[:, :, ::-1], oldest, axis=2).reshape(kernel, in_channels, -1))
+            for oldest in range(kernel)
+        ]
         self._out, self._rounding = conv.out, rounding
+
+    def _plan(self, weights: NDArray[np.floating]) -> list[Product]:
+        """The products of one row with weights (K, I, K*O), part by part, for one position of the ring."""
+        width = len(self._sums)
+        weights = np.ascontiguousarray(weights, self._sums.dtype)
+        sums = self._sums.reshape(width, -1)  # (W, K*O)
+        return [
+            accumulating_product(self._row[left + kx : right + kx], weight, sums[left:right])
+            for left in range(0, width, _COLUMNS)
+            for right in [min(left + _COLUMNS, width)]
+            for kx, weight in enumerate(weights)
+        ]
 
     def feed(self, row: NDArray[Any] | None) -> None:
         """Add the next row (W, I) of codes to the output rows that see it; None lies outside the picture."""
-        kernel, width = self._shifted.shape[1], self._width
-        if len(self._sums) < kernel:
-            self._sums.append(np.empty((width, len(self._bias)), self._dtype))
-            self._sums[-1][...] = self._bias
-        if row is None:
-            return
-        row = row.astype(self._dtype, copy=False)
-        for left in range(0, width, _COLUMNS):
-            part = slice(left, min(left + _COLUMNS, width))
-            count = part.stop - left
-            for kx in range(kernel):
-                _copy_shifted(self._shifted[:count, kx], row, left + kx - kernel // 2)
-            shares = self._shares[:count].reshape(count, -1)
-            np.matmul(self._shifted[:count].reshape(count, -1), self._weight, out=shares)
-            for ky in range(kernel):
-                self._sums[kernel - 1 - ky][part] += self._shares[:count, ky]
+        if row is not None:
+            self._inside[...] = row
+            for product in self._products[self._oldest]:
+                product()
 
     def take(self) -> FloatRow:
         """The codes (W, O) of the output row that the last fed row completes."""
-        acc = self._sums.popleft()
-        round_and_saturate(acc, self._out, self._rounding)
-        return acc
+        codes = np.empty((len(self._sums), len(self._bias)), self._sums.dtype)
+        round_and_saturate(self._sums[:, self._oldest], codes, self._out, self._rounding)
+        self.skip()
+        return codes
 
     def skip(self) -> None:
         """Drop the output row that the last fed row completes: it lies outside the picture."""
-        self._sums.popleft()
-
-
-def _copy_shifted(target: FloatRow, row: FloatRow, start: int) -> None:
-    """Columns of a row from ``start`` on; those before and behind the picture are code 0."""
-    stop = start + len(target)
-    if start >= 0 and stop <= len(row):
-        target[...] = row[start:stop]
-        return
-    target[...] = 0
-    inside = row[max(start, 0) : max(stop, 0)]
-    before = max(-start, 0)
-    target[before : before + len(inside)] = inside
+        self._sums[:, self._oldest] = self._bias
+        self._oldest = (self._oldest + 1) % self._sums.shape[1]
 
 
 def conv_requantized(
@@ -164,16 +158,16 @@ def half_lsb(shift: NDArray[np.int64], rounding: Rounding) -> NDArray[np.int64]:
     return np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
 
 
-def round_and_saturate(x: FloatRow, out: Format, rounding: Rounding) -> None:
-    """Requantise scaled accumulators in place; half an LSB is in them already for half-up (eq. 5)."""
+def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Rounding) -> None:
+    """Requantise scaled accumulators into ``codes``; half an LSB is in them already for half-up (eq. 5)."""
     if rounding is Rounding.HALF_EVEN:
-        np.rint(x, out=x)
+        np.rint(x, out=codes)
     elif rounding is Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
-        x += np.copysign(x.dtype.type(0.5), x)
-        np.trunc(x, out=x)
+        np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
+        np.trunc(codes, out=codes)
     else:
-        np.floor(x, out=x)
-    np.clip(x, out.min, out.max, out=x)
+        np.floor(x, out=codes)
+    np.clip(codes, out.min, out.max, out=codes)
 
 
 def _cores() -> int:

@@ -49,7 +49,10 @@ def row_function(layer: RowLayer, formats: Mapping[str, Format], rounding: Round
     def requantised(acc: FloatRow) -> FloatRow:
         if rounding is Rounding.HALF_UP:
             acc += dtype(half * unit)
-        round_and_saturate(acc, layer.out, rounding)
+        if shift > 0:
+            round_and_saturate(acc, acc, layer.out, rounding)
+        else:  # whole numbers already
+            np.clip(acc, layer.out.min, layer.out.max, out=acc)
         return acc
 
     if isinstance(layer, Add):
@@ -57,9 +60,11 @@ def row_function(layer: RowLayer, formats: Mapping[str, Format], rounding: Round
 
         def add(windows: Sequence[Window]) -> list[FloatRow]:
             (a,), (b,) = windows
-            total = np.multiply(a, factors[0], dtype=dtype)
-            total += b if factors[1] == 1 else np.multiply(b, factors[1], dtype=dtype)
-            return [requantised(total)]
+            scaled = (
+                x if factor == 1 else np.multiply(x, factor, dtype=dtype)
+                for x, factor in zip((a, b), factors, strict=True)
+            )
+            return [requantised(np.add(*scaled, dtype=dtype))]
 
         return add
     if isinstance(layer, Scale):

@@ -164,9 +164,12 @@ class RtsConfig(_Section):
     def _check_stages(self) -> "RtsConfig":
         if isinstance(self.stages, int) and self.stages < 1:
             raise ValueError(f"stages {self.stages}: use 1 or more, or auto")
-        if self.stop == "score" and not self.score:
-            raise ValueError("stop 'score' needs score = true")
         return self
+
+    @property
+    def scored(self) -> bool:
+        """Whether the score is measured: asked for, or needed to stop by."""
+        return self.score or self.stop == "score"
 
 
 class QatConfig(_Section):

@@ -146,12 +146,17 @@ def quantise_stage(
         int8 = onnx_upscaler(read_bytes(stage.onnx), network)
         if stage.same_size:
             measures = evaluate_same_size(
-                session.val, number, int8, network.halo, lambda i, n: advance(i, ""), session.config.rts.score
+                session.val,
+                number,
+                int8,
+                network.halo,
+                lambda i, n: advance(i, ""),
+                session.config.rts.scored,
             )
         else:
             measures = evaluate_stage(
                 session.val, number, float_upscaler(model, model, session.device.name), int8, network.halo,
-                lambda i, n: advance(i, ""), session.config.rts.score,
+                lambda i, n: advance(i, ""), session.config.rts.scored,
             )  # fmt: skip
     with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)

@@ -20,9 +20,9 @@ from hwrts.calibrate import calibrate
 from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig
 from hwrts.deploy import deploy_form
-from hwrts.device import FLAGS, cpu_flags, cpu_name, has_vnni
 from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
+from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
 from hwrts.fit import Batches, Schedule
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, Rounding, load_network, save_network
 from hwrts.graph_note import note_graph, noted_graph

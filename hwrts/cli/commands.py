@@ -169,7 +169,8 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
 
     import torch
 
-    from hwrts.device import FLAGS, choose_device, cpu_flags, cpu_name, has_vnni
+    from hwrts.device import choose_device
+    from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
 
     flags = cpu_flags()
     device = choose_device()

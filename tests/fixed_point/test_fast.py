@@ -80,7 +80,7 @@ def test_numpys_blas_is_left_as_it_was():
     functions = blas._openblas()
     if functions is None:
         pytest.skip("this NumPy brings no OpenBLAS")
-    _, get_threads = functions
+    get_threads = functions.get_threads
     before = get_threads()
     with one_blas_thread() as outer:
         with one_blas_thread() as inner:

@@ -105,7 +105,7 @@ def test_every_field_survives_with_another_value_than_its_default():
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
-            "schedule": "constant", "score": True, "stop": "score",
+            "schedule": "constant", "score": False, "stop": "score",
         },
         "qat": {
             "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor",

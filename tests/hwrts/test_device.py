@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from hwrts.device import choose_device, cpu_flags, cpu_name, make_deterministic
+from hwrts.device import choose_device, make_deterministic
 from hwrts.errors import ConfigError
+from hwrts.export.cpu import cpu_flags, cpu_name
 
 
 def test_auto_choice_says_why():

@@ -12,9 +12,11 @@ from PIL import Image
 
 from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, parse_config
+from hwrts.data import open_store
 from hwrts.errors import DataError, RunFolderError
 from hwrts.fixed_point import load_network, run
-from hwrts.pipeline import quantise_variant, run_stages, stage_changes
+from hwrts.metrics.viqet import score
+from hwrts.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
 from hwrts.progress import Silent
 from hwrts.quantise import file_hashes, load_verify_inputs, verify_stage
 from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run, read_json
@@ -311,6 +313,24 @@ def test_automatic_runs_stop_by_the_rule(finished, tmp_path):
         assert any(f"stopping, stage {best} is kept" in line for line in lines.said)
     else:
         assert best == count == 3
+
+
+@pytest.mark.usefixtures("few_stimuli")
+def test_automatic_runs_can_stop_by_the_score(finished, tmp_path):
+    """Every stage's score is VIQET's of the targets on disk, and the run keeps the stage before it falls."""
+    auto = {**TINY["rts"], "stages": "auto", "max_stages": 2, "stop": "score", "steps": 1}
+    plain = {"steps": 0, "same_size": False}
+    lines = Lines()
+    made = start(tmp_path / "auto", finished[0].root.parent / "photos", lines, rts=auto, qat=plain)
+    scores = stage_scores(made, 2)
+    store = open_store(made.root / "data" / "val")
+    for number, found in enumerate(scores, 1):
+        assert found == pytest.approx(score(np.array(store.array(0, f"target{number}"))).mos_raw, abs=1e-9)
+    measures = read_json(made.stage(1).metrics)
+    assert measures["mos_raw_hr0"] == pytest.approx(score(np.array(store.array(0, "hr"))).mos_raw, abs=1e-9)
+    fell = scores[1] <= scores[0]
+    assert made.notes()["best_stage"] == (1 if fell else 2)
+    assert any("the score fell after stage 1" in line for line in lines.said) == fell
 
 
 def test_photographs_too_small_are_an_error(tmp_path):
