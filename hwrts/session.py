@@ -1,10 +1,13 @@
 """What every step of a run needs: settings, device, photographs read once, and batches of their crops."""
 
 import dataclasses
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwrts.atomic import atomic_file
 from hwrts.config import RunConfig
@@ -62,7 +65,8 @@ def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, Pho
     device = choose_device(config.device, config.precision)
     train, val = _photographs(run, config, progress)
     if not run.inputs.is_file():
-        _save_verify_inputs(run, val)
+        originals = ((name, val.array(i, "hr")) for i, name in enumerate(val.names))
+        save_verify_inputs(run, originals)
     return device, train, val
 
 
@@ -108,16 +112,16 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
     return stores[0], stores[1]
 
 
-def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
+def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
     """Centre crops: large enough to meet every code path, small enough for the int64 definition."""
     crops: dict[str, Any] = {}
-    for i in range(min(VERIFY_PHOTOGRAPHS, len(val.names))):
-        picture = val.array(i, "hr")
-        top, left = (
-            max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False)
-        )
-        crops[f"photo {val.names[i]}"] = np.array(
-            picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]]
-        )
+    for name, picture in itertools.islice(pictures, VERIFY_PHOTOGRAPHS):
+        crops[f"photo {name}"] = np.array(centre_crop(picture, VERIFY_CROP))
     with atomic_file(run.inputs) as file:
         np.savez(file, **crops)
+
+
+def centre_crop(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The middle of a picture (H, W, C), at most so many rows and columns."""
+    top, left = (max(0, (have - want) // 2) for have, want in zip(picture.shape, size, strict=False))
+    return picture[top : top + size[0], left : left + size[1]]

@@ -44,6 +44,7 @@ def main() -> None:
         commands,
         inspect,
         pictures,
+        quantize,
         score,
         training,
     )
