@@ -119,7 +119,7 @@ class NetworkConfig(_Section):
         written = _NETWORKS[self.name][0]
         if self.name == "residual":
             return f"{written}-{self.blocks}, {self.channels} channels"
-        blocks = "" if self.blocks is None else f"{self.blocks} blocks, "
+        blocks = "" if self.blocks is None else f"{self.blocks} block{'s' * (self.blocks != 1)}, "
         return f"{written}, {blocks}{self.channels} channels"
 
     @property

@@ -136,6 +136,24 @@ def census_of(network) -> dict[str, int]:
     return {op: count for op, count in found.items() if count}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
+def test_networks_of_the_papers_size(name, picture):
+    """9 x 9 taps of 64 channels and 36 layers in a row, on small pictures."""
+    graph = deploy_form(trace(build_network(config(name)).eval()))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(1, 3, 16, 16)])).eval()
+    network = quantised.lower()
+    verdict = verify(
+        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
+        [TorchWitness(quantised, network)], stimuli=["photo", "one pixel", "one row"],
+    )  # fmt: skip
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    assert all(entry["exact_in_float32"] for entry in verdict.facts["bounds"].values())
+    found = {op: count for op, count in verdict.facts["census"].items() if op in COUNTED}
+    assert found == census_of(network)
+    print(name, verdict.compared, verdict.facts["census"])
+
+
 @pytest.mark.parametrize("name", ["vdsr", "abpn"])
 def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     """Anchored: no layer between the enlarged input and the output can harm the picture."""
@@ -174,6 +192,7 @@ def test_a_noted_graph_is_the_graph(name):
     again = noted_graph(note_graph(graph))
     assert [type(node) for node in again.nodes] == [type(node) for node in graph.nodes]
     assert note_graph(again) == note_graph(graph)
+    assert all(isinstance(node.sources, tuple) for node in again.nodes)
     x = torch.rand(1, 3, 6, 6)
     assert run_graph(again, x)[again.output].shape == run_graph(graph, x)[graph.output].shape
 
