@@ -15,11 +15,13 @@ from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
 from hwrts.fit import Training, fit
 from hwrts.fixed_point import load_network
-from hwrts.pipeline import open_session
-from hwrts.quantise import build_float, qat_schedule
+from hwrts.networks.build import build_network
+from hwrts.quantise import qat_schedule
 from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import float_upscaler, target_kind
 from hwrts.runfolder import open_run
+from hwrts.session import open_session
+from hwrts.training_aids import training_aids
 
 
 def main() -> None:
@@ -31,12 +33,13 @@ def main() -> None:
     progress = ConsoleProgress()
     session = open_session(run, progress)
     stage = run.stage(arguments.stage)
-    model = preserve_layout(build_float(session.config))
+    model = preserve_layout(build_network(session.config.network))
     model.load_state_dict(load_weights(stage.float_weights)[0])
+    aids = training_aids(model)
     schedule = qat_schedule(session.config.qat)
     batches = session.batches(arguments.stage, target_kind(arguments.stage - 1))
     with (
-        RangePenalty({model.conv_out: CORRECTION}) as penalty,
+        RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty,
         progress.task("training the float network on", schedule.steps) as advance,
     ):
         fit(
@@ -45,7 +48,7 @@ def main() -> None:
             batches,
             schedule,
             lambda done, loss: advance(done, ""),
-            model.keep_flat_areas,
+            aids.constrain,
             penalty,
         )
     network = load_network(stage.root)

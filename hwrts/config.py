@@ -66,13 +66,66 @@ class DegradationConfig(_Section):
         return self.jpeg if isinstance(self.jpeg, tuple) else (self.jpeg, self.jpeg)
 
 
-class NetworkConfig(_Section):
-    """The float network: Residual-N of the paper."""
+NetworkName = Literal["residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet"]
 
-    blocks: int = Field(
-        1, ge=0, le=64, description="N, the number of residual convolutions; the paper's base model has 3"
-    )
-    channels: int = Field(32, ge=1, le=1024, description="width of the hidden tensors; the paper's is 64")
+_NETWORKS: dict[str, tuple[str, int | None, int]] = {
+    "residual": ("Residual", 1, 32),  # the paper's base model has 3 and 64: `hwrts run paper`
+    "srcnn": ("SRCNN", None, 64),
+    "vdsr": ("VDSR", 18, 64),
+    "srresnet": ("SRResNet", 16, 64),
+    "edsr": ("EDSR", 16, 64),
+    "abpn": ("ABPN", 4, 28),
+    "quicksrnet": ("QuickSRNet", 2, 32),
+}
+"""How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
+
+
+class NetworkConfig(_Section):
+    """The float network."""
+
+    name: NetworkName = Field("residual", description="Residual-N of the paper, or one to compare it with")
+    blocks: int | None = Field(
+        None, ge=0, le=64,
+        description="N of Residual-N; residual blocks of srresnet and edsr, hidden convolutions of vdsr, "
+        "abpn and quicksrnet; srcnn has none",
+    )  # fmt: skip
+    channels: int = Field(
+        32, ge=1, le=1024,
+        description="width of the hidden tensors; of srcnn's first layer, even: its second has half of it",
+    )  # fmt: skip
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve(cls, values: Any) -> Any:
+        """Fill in what depends on the name, so that written settings are complete."""
+        name = values.get("name", "residual") if isinstance(values, dict) else None
+        if name not in list(_NETWORKS):  # a list, for what cannot be a key; the error is pydantic's
+            return values
+        _, blocks, channels = _NETWORKS[name]
+        filled = {"blocks": blocks, "channels": channels}
+        return filled | {key: value for key, value in values.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _check_shape(self) -> "NetworkConfig":
+        if self.name == "srcnn" and self.blocks is not None:
+            raise ValueError("srcnn has three layers and no blocks; leave blocks out")
+        if self.name == "srcnn" and self.channels % 2:
+            raise ValueError(f"srcnn's second layer has half of {self.channels} channels; use an even number")
+        return self
+
+    @property
+    def title(self) -> str:
+        """What a report calls it."""
+        written = _NETWORKS[self.name][0]
+        if self.name == "residual":
+            return f"{written}-{self.blocks}, {self.channels} channels"
+        blocks = "" if self.blocks is None else f"{self.blocks} block{'s' * (self.blocks != 1)}, "
+        return f"{written}, {blocks}{self.channels} channels"
+
+    @property
+    def slug(self) -> str:
+        """What the name of a run's folder calls it."""
+        return f"{self.name}{'' if self.blocks is None else f'{self.blocks}x'}{self.channels}"
 
 
 class RtsConfig(_Section):

@@ -19,8 +19,13 @@ def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
         graph: The network as traced.
         same_size: Fold the down-scaler in, so that the picture keeps its size.
     """
-    fused = fuse_relus(fold_scales(graph))
+    fused = fused_form(graph)
     return same_size_form(fused) if same_size else anchor_image_residual(fused)
+
+
+def fused_form(graph: Graph) -> Graph:
+    """The graph without the factors and ReLUs that the operator in front of them takes."""
+    return fuse_relus(fold_scales(graph))
 
 
 def fuse_relus(graph: Graph) -> Graph:

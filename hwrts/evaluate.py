@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.errors import DataError
@@ -12,6 +13,8 @@ from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.metrics.viqet import available_cores, score
 from hwrts.rts import target_kind
 from hwrts.tiles import Picture, Upscaler, enhance, upscale
+
+LARGEST = "int8_against_float_largest"
 
 LARGEST_DB = 99.0
 """Stands for the infinite PSNR of equal pictures, which no mean and no JSON can hold."""
@@ -41,7 +44,6 @@ def evaluate_stage(
         lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
         target = store.array(i, target_kind(stage - 1))
         x2_float, x2_int8 = upscale(float_network, lr, halo), upscale(int8_network, lr, halo)
-        apart = np.abs(x2_float.astype(np.int16) - x2_int8)
         rows.append(
             {
                 "psnr_bicubic_db": psnr_db(to_codes(upscale_by_2(lr)), original),
@@ -49,9 +51,7 @@ def evaluate_stage(
                 "psnr_int8_db": psnr_db(x2_int8, original),
                 "psnr_target_float_db": psnr_db(x2_float, target),
                 "psnr_target_int8_db": psnr_db(x2_int8, target),
-                "int8_against_float_db": min(psnr_db(x2_float, x2_int8), LARGEST_DB),
-                "int8_against_float_largest": float(apart.max()),
-                "int8_against_float_over_1_percent": 100 * float(np.mean(apart > 1)),
+                **int8_against_float(x2_float, x2_int8),
                 **_enhancement(store, i, stage, enhanced := enhance(int8_network, original, halo)),
             }
         )
@@ -59,10 +59,7 @@ def evaluate_stage(
             pictures = {"hr0": original, "float": np.array(store.array(i, target_kind(stage)))}
             rows[-1] |= _scores({**pictures, "int8": enhanced})
         progress(i + 1, len(store.names))
-    return {
-        **_means(rows),
-        "int8_against_float_largest": max(row["int8_against_float_largest"] for row in rows),
-    }
+    return means(rows)
 
 
 def evaluate_same_size(
@@ -81,7 +78,7 @@ def evaluate_same_size(
         enhanced = enhance(int8_network, original, halo, scale=1)
         rows.append(_enhancement(store, i, stage, enhanced) | (_scores({"int8": enhanced}) if scored else {}))
         progress(i + 1, len(store.names))
-    return _means(rows)
+    return means(rows)
 
 
 def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) -> dict[str, float]:
@@ -111,7 +108,20 @@ def _scores(pictures: dict[str, Picture]) -> dict[str, float]:
             return {}
 
 
-def _means(rows: list[dict[str, float]]) -> dict[str, Any]:
+def int8_against_float(float_picture: NDArray[Any], int8_picture: Picture) -> dict[str, float]:
+    """What the int8 network makes of a picture against what the float network makes of it."""
+    rounded = to_codes(float_picture)
+    apart = np.abs(rounded.astype(np.int16) - int8_picture)
+    return {
+        "int8_against_float_db": min(psnr_db(rounded, int8_picture), LARGEST_DB),
+        LARGEST: float(apart.max()),
+        "int8_against_float_over_1_percent": 100 * float(np.mean(apart > 1)),
+    }
+
+
+def means(rows: list[dict[str, float]]) -> dict[str, Any]:
+    """The mean of each number over the pictures; of the largest difference the largest."""
     names = dict.fromkeys(name for row in rows for name in row)
-    means = {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
-    return {"images": len(rows), **means}
+    values = {name: [row[name] for row in rows if name in row] for name in names}
+    found = {name: max(each) if name == LARGEST else float(np.mean(each)) for name, each in values.items()}
+    return {"images": len(rows), **found}

@@ -9,27 +9,22 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from hwrts.atomic import atomic_file
 from hwrts.checkpoint import load_training, load_weights, preserve_layout, save_training, save_weights
-from hwrts.config import QatConfig, RunConfig
-from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
-from hwrts.device import Device, choose_device, make_deterministic
+from hwrts.config import QatConfig
+from hwrts.deploy import fused_form
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import HwrtsError
 from hwrts.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
-from hwrts.networks import Residual
+from hwrts.networks.build import build_network
 from hwrts.precision import MixedPrecision
-from hwrts.progress import Progress
 from hwrts.quantise import (
-    build_float,
     calibration_inputs,
     export_stage,
     load_quantised,
@@ -42,81 +37,19 @@ from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import (
     best_scored_stage,
     best_stage,
-    crop_batches,
     float_upscaler,
     stage_schedule,
     target_kind,
     update_targets,
 )
 from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write_json
+from hwrts.same_size import has_same_size_form
+from hwrts.session import Session
+from hwrts.trace import trace
+from hwrts.training_aids import TrainingAids, training_aids
 
 CHECKPOINT_SECONDS = 10.0
 """A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
-
-VERIFY_CROP = (127, 129)
-"""Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
-
-VERIFY_PHOTOGRAPHS = 8
-"""At most so many photographs are verified on: the int64 definition is slow on purpose."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Session:
-    """What every step of a run needs."""
-
-    run: RunFolder
-    config: RunConfig
-    device: Device
-    train: PhotoStore
-    val: PhotoStore
-    plan: CropPlan
-    progress: Progress
-
-    def batches(self, stage: int, target: str) -> Batches:
-        """Training batches of a stage; the order differs from stage to stage."""
-        data, rts = self.config.data, self.config.rts
-        seed = self.config.seed * 1000 + stage
-        patch = data.patch // 2
-        return crop_batches(
-            self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name
-        )
-
-    def same_size_batches(self, stage: int) -> Batches:
-        """Originals, and what a stage's float network makes of them; as many pixels as in :meth:`batches`."""
-        data, rts = self.config.data, self.config.rts
-        return crop_batches(
-            self.train, self.plan, target_kind(stage), batch=max(1, rts.batch // 4), patch=data.patch // 2,
-            seed=self.config.seed * 1000 + stage, device=self.device.name, same_size=True,
-        )  # fmt: skip
-
-
-def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
-    """Everything that can be wrong with a run before it starts: the device, and the photographs (read once).
-
-    Raises:
-        HwrtsError: Photographs that are missing, broken or too small, or a device that is not there.
-    """
-    config = run.config
-    device = choose_device(config.device, config.precision)
-    train, val = _photographs(run, config, progress)
-    if not run.inputs.is_file():
-        _save_verify_inputs(run, val)
-    return device, train, val
-
-
-def open_session(run: RunFolder, progress: Progress) -> Session:
-    """Prepare what is not prepared, say what was resolved, plan the crops; raises as :func:`prepare`."""
-    config = run.config
-    device, train, val = prepare(run, progress)
-    make_deterministic(config.seed)
-    hidden = "bf16 hidden layers, float32 picture path" if device.bf16 else "float32"
-    progress.say(f"device {device.name}, {hidden}: {device.reason}; channels last: faster on every device")
-    shapes = [(height // 2, width // 2) for height, width in train.shapes]
-    plan = plan_crops(shapes, config.data.crops_per_image, config.data.patch // 2, config.seed, train.names)
-    progress.say(
-        f"{len(train.names)} photographs to train on ({len(plan.crops)} crops), {len(val.names)} to validate"
-    )
-    return Session(run, config, device, train, val, plan, progress)
 
 
 def run_stages(session: Session) -> int:
@@ -147,15 +80,29 @@ def run_stages(session: Session) -> int:
     return best
 
 
+def _say_what_is_left_out(session: Session, network: nn.Module, *, same_size: bool) -> None:
+    """What the settings ask for and the network has no form of."""
+    title = session.config.network.title
+    if session.config.qat.same_size and not same_size:
+        session.progress.say(
+            f"{title}: no image residual with a linear tail, so no same-size networks; enhance takes D(S(x))"
+        )
+    if session.device.bf16 and not MixedPrecision(network).mixed:
+        session.progress.say(f"{title}: no image residual, every layer carries the picture: all in float32")
+
+
 def run_stage(session: Session, number: int) -> None:
     """Phase A, phase B, quantisation, export, verification and measures of one stage."""
     stage = session.run.stage(number)
-    wanted = [stage, *([session.run.stage(f"{number}-same")] if session.config.qat.same_size else [])]
+    model = preserve_layout(build_network(session.config.network)).to(session.device.name)
+    same_size = session.config.qat.same_size and has_same_size_form(fused_form(trace(model)))
+    if number == 1:
+        _say_what_is_left_out(session, model, same_size=same_size)
+    wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
     if all(each.finished for each in wanted):
         session.progress.say(f"stage {number}: finished already")
         return
     clock = _Clock(stage)
-    model = preserve_layout(build_float(session.config)).to(session.device.name)
     with clock("train"):
         train_float(session, stage, model)
     forward = _forward(session, model)
@@ -191,9 +138,7 @@ def quantise_stage(
                 _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
             save_quantised(stage, quantised)
     with clock("export"):
-        network = export_stage(
-            stage, load_quantised(stage, session.config), f"{run.root.name} stage {stage.name}"
-        )
+        network = export_stage(stage, load_quantised(stage), f"{run.root.name} stage {stage.name}")
     with (
         clock("measure"),
         progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
@@ -245,13 +190,13 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     """
     stage = session.run.stage(name)
     weights = load_weights(session.run.stage(number).float_weights)[0]
-    model = preserve_layout(build_float(session.config)).to(session.device.name)
+    model = preserve_layout(build_network(session.config.network)).to(session.device.name)
     model.load_state_dict(weights)
     quantise_stage(session, stage, model, qat, _Clock(stage))
     return bool(read_json(stage.verify)["passed"])
 
 
-def train_float(session: Session, stage: StageFolder, model: Residual) -> None:
+def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     """Phase A: train on from the stage before, or load the finished weights."""
     number = stage.number
     if stage.float_weights.is_file():
@@ -263,12 +208,9 @@ def train_float(session: Session, stage: StageFolder, model: Residual) -> None:
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)
     training = Training.start(model)
-    if not session.config.rts.small_residual:
-        _train(session, stage, "float", training, forward, batches, schedule)
-    else:
-        with RangePenalty({model.conv_out: CORRECTION}) as penalty:
-            constrain = model.keep_flat_areas
-            _train(session, stage, "float", training, forward, batches, schedule, constrain, penalty)
+    aids = training_aids(model) if session.config.rts.small_residual else TrainingAids()
+    with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
+        _train(session, stage, "float", training, forward, batches, schedule, aids.constrain, penalty)
     save_weights(stage.float_weights, model, {"stage": number})
 
 
@@ -330,48 +272,6 @@ def _train(
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:
     return MixedPrecision(model).run if session.device.bf16 else model
-
-
-def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:
-    stores = []
-    parts = ("train", "val")
-    if all((run.root / "data" / part / "index.json").is_file() for part in parts):
-        train, val = (open_store(run.root / "data" / part) for part in parts)
-        return train, val
-    data, degradation = config.data, config.degradation
-    split = find_photos(
-        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
-        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
-    )  # fmt: skip
-    skipped = [reason for _, reason in split.skipped]
-    for part, photos in (("train", split.train), ("val", split.val)):
-        with progress.task(f"reading {part} photographs", len(photos)) as advance:
-            store, broken = build_store(
-                photos, run.root / "data" / part, jpeg=degradation.jpeg_range, kernel=degradation.kernel,
-                seed=config.seed, strict=data.strict, min_size=data.patch, targets=config.stage_limit,
-                progress=lambda i, n: advance(i, ""),
-            )  # fmt: skip
-        skipped += [reason for _, reason in broken]
-        stores.append(store)
-    if skipped:
-        progress.say(f"{len(skipped)} images left out (see skipped in run.json): {skipped[0]}")
-    run.update_notes(skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names})
-    return stores[0], stores[1]
-
-
-def _save_verify_inputs(run: RunFolder, val: PhotoStore) -> None:
-    """Centre crops: large enough to meet every code path, small enough for the int64 definition."""
-    crops: dict[str, Any] = {}
-    for i in range(min(VERIFY_PHOTOGRAPHS, len(val.names))):
-        picture = val.array(i, "hr")
-        top, left = (
-            max(0, (size - crop) // 2) for size, crop in zip(picture.shape, VERIFY_CROP, strict=False)
-        )
-        crops[f"photo {val.names[i]}"] = np.array(
-            picture[top : top + VERIFY_CROP[0], left : left + VERIFY_CROP[1]]
-        )
-    with atomic_file(run.inputs) as file:
-        np.savez(file, **crops)
 
 
 class _Clock:

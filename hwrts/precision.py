@@ -3,39 +3,56 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from hwrts.convert import ADDITIONS
+from hwrts.networks import FixedUpsample
 from hwrts.trace import Tracer
 
+UPSAMPLINGS: tuple[Any, ...] = (F.interpolate, FixedUpsample, nn.Upsample)
+"""What makes a larger picture of a picture."""
 
-def _picture_side(graph: fx.Graph) -> set[fx.Node]:
-    """The nodes that depend on an addition with the input picture: what they carry is a picture."""
-    pictures = {node for node in graph.nodes if node.op == "placeholder"}
+
+def _picture_side(traced: fx.GraphModule) -> set[fx.Node]:
+    """The nodes that must be exact: enlargements of the input, and all that depends on a sum with a picture.
+
+    Empty if no sum has the input or an enlargement of it as an operand: the network has no image residual.
+    """
+    modules = dict(traced.named_modules())
+    pictures = {node for node in traced.graph.nodes if node.op == "placeholder"}
     side: set[fx.Node] = set()
-    for node in graph.nodes:
+    for node in traced.graph.nodes:
         reads = set(node.all_input_nodes)
-        adds_picture = node.target in ADDITIONS and bool(reads & pictures)
-        if adds_picture or reads & side:
+        operator = type(modules[node.target]) if node.op == "call_module" else node.target
+        if operator in UPSAMPLINGS and reads <= pictures:
+            pictures.add(node)
+        elif (node.target in ADDITIONS and reads & pictures) or reads & side:
             side.add(node)
-    return side
+    return side | {node for node in pictures if node.op != "placeholder"} if side else side
 
 
 class MixedPrecision(fx.Interpreter):
     """Runs a module's hidden layers under bf16 autocast and everything that carries pixels in float32.
 
     bfloat16 has 8 significant bits: a pixel through it is already rounded to the code grid. So every node
-    that depends on an addition with the input picture (skip connection, conv_ext, PixelShuffle) runs in
-    float32 on float32 operands. Nothing else of the module changes.
+    that depends on an addition with the input picture or an enlargement of it (skip connection, conv_ext,
+    PixelShuffle) runs in float32 on float32 operands. Without such an addition the hidden layers carry the
+    picture, and everything runs in float32. Nothing else of the module changes.
 
     Args:
         module: A traceable network with one picture input.
+
+    Attributes:
+        mixed: Whether anything runs in bf16.
     """
 
     def __init__(self, module: nn.Module) -> None:
         traced = fx.GraphModule(module, Tracer().trace(module))
         super().__init__(traced)
-        self._exact = _picture_side(traced.graph)
+        side = _picture_side(traced)
+        self.mixed = bool(side)
+        self._exact = side or set(traced.graph.nodes)
 
     def run_node(self, n: fx.Node) -> Any:
         """One node of the network, in the precision of its side."""

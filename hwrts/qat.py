@@ -1,7 +1,8 @@
 """Quantisation-aware training modules, derived from the graph with Brevitas layers.
 
 Scales are powers of two everywhere: weights one per output channel (from the largest weight, so they follow
-the training), activations one per tensor (fixed by calibration), biases int32 on the accumulator's grid.
+the training, and coarser where float32 would not be exact), activations one per tensor (fixed by
+calibration), biases int32 on the accumulator's grid.
 """
 
 import math
@@ -37,10 +38,7 @@ from hwrts.graph import (
     graph_steps,
 )
 from hwrts.rounding import StraightThrough, dyadic_factor, dyadic_slopes
-
-SMALLEST_WEIGHT_RANGE = 2.0**-7
-"""Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
-would gain nothing at 8-bit outputs, and would push the bias codes out of float32's exact range (eq. 10)."""
+from hwrts.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
 
 
 class QuantNetwork(nn.Module):
@@ -63,7 +61,11 @@ class QuantNetwork(nn.Module):
         self.weight_bits = weight_bits
         self.rounding = rounding
         self.convs = nn.ModuleDict(
-            {node.name: _quant_conv(node, weight_bits) for node in graph.nodes if isinstance(node, Conv)}
+            {
+                node.name: _quant_conv(node, weight_bits, formats[self._origin(node.sources[0])])
+                for node in graph.nodes
+                if isinstance(node, Conv)
+            }
         )
         self.slopes = nn.ModuleDict(
             {node.name: QuantSlope(node) for node in graph.nodes if isinstance(node, PRelu)}
@@ -183,9 +185,12 @@ class QuantSlope(nn.Module):
         return rounded.clamp(-largest, largest)
 
 
-def _quant_conv(node: Conv, bits: int) -> nn.Module:
+def _quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
+    ranges = WeightRange(bits, source)
+
     class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
         bit_width = bits
+        scaling_stats_impl = ranges
         scaling_min_val = SMALLEST_WEIGHT_RANGE
 
     out_channels, in_channels, kernel, _ = node.weight.shape
@@ -196,6 +201,7 @@ def _quant_conv(node: Conv, bits: int) -> nn.Module:
     with torch.no_grad():
         conv.weight.copy_(node.weight)
         conv.bias.copy_(node.bias)
+        ranges.watch(conv)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits)))
     return conv  # type: ignore[no-any-return]

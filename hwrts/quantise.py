@@ -17,14 +17,14 @@ from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.calibrate import calibrate
 from hwrts.checkpoint import load_weights, save_weights
-from hwrts.config import QatConfig, RunConfig
+from hwrts.config import QatConfig
 from hwrts.deploy import deploy_form
 from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
 from hwrts.fit import Batches, Schedule
 from hwrts.fixed_point import Format, Network, Rounding, load_network, save_network
-from hwrts.networks import Residual
+from hwrts.graph_note import note_graph, noted_graph
 from hwrts.qat import QuantNetwork
 from hwrts.runfolder import RunFolder, StageFolder, file_hashes, read_bytes, write_json
 from hwrts.sqnr import layer_sqnr_db
@@ -33,11 +33,6 @@ from hwrts.witness import TorchWitness
 
 CALIBRATION_BATCHES = 8
 """Batches that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
-
-
-def build_float(config: RunConfig) -> Residual:
-    """The float network of a run, initialised."""
-    return Residual(config.network.blocks, config.network.channels)
 
 
 def start_qat(
@@ -74,29 +69,31 @@ def calibration_inputs(lr: Batches, originals: Batches) -> Callable[[int], Tenso
 
 def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
     """Write ``qat.safetensors``; its note holds what is needed to build the module again."""
-    formats = {name: asdict(out) for name, out in quantised.formats.items()}
-    notes = {"weight_bits": quantised.weight_bits, "rounding": quantised.rounding.value}
-    save_weights(stage.qat_weights, quantised, {"formats": formats, **notes})
+    notes = {
+        "graph": note_graph(quantised.graph),
+        "formats": {name: asdict(out) for name, out in quantised.formats.items()},
+        "weight_bits": quantised.weight_bits,
+        "rounding": quantised.rounding.value,
+    }
+    save_weights(stage.qat_weights, quantised, notes)
 
 
-def load_quantised(stage: StageFolder, config: RunConfig) -> QuantNetwork:
+def load_quantised(stage: StageFolder) -> QuantNetwork:
     """The module that :func:`save_quantised` wrote.
 
     Raises:
-        RunFolderError: A missing or damaged file, or one of another network.
+        RunFolderError: A missing or damaged file.
     """
     tensors, notes = load_weights(stage.qat_weights)
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
-        graph, rounding = (
-            deploy_form(trace(build_float(config)), same_size=stage.same_size),
-            Rounding(notes.get("rounding", "half_even")),
-        )
+        graph, rounding = noted_graph(notes["graph"]), Rounding(notes["rounding"])
         quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding)
         quantised.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunFolderError(
-            f"{stage.qat_weights}: does not belong to the network of config.toml ({error!r})"
+            f"{stage.qat_weights}: its note and its tensors make no network ({error!r}); "
+            "delete its stage folder and use hwrts run --resume"
         ) from error
     return quantised
 
@@ -119,7 +116,7 @@ def verify_stage(
         HwrtsError: A file is missing or damaged.
     """
     network = load_network(stage.root)
-    quantised = load_quantised(stage, run.config)
+    quantised = load_quantised(stage)
     photographs = load_verify_inputs(run)
     sqnr = layer_sqnr_db(quantised, photographs.values())
     verdict = verify(

@@ -118,8 +118,22 @@ class RunFolder:
         return same.get(f"{number}-same{f'_{widths}' if widths else ''}", chosen)
 
     @property
+    def trained(self) -> bool:
+        """Whether hwrts run made it; hwrts quantize makes one of a user's own module, without settings."""
+        return (self.root / "config.toml").is_file()
+
+    @property
     def config(self) -> RunConfig:
-        """The resolved settings."""
+        """The resolved settings.
+
+        Raises:
+            RunFolderError: There are none.
+        """
+        if not self.trained:
+            raise RunFolderError(
+                f"{self.root}: has no config.toml, it was not trained by hwrts run; "
+                "quantize a module again with hwrts quantize my_file.py:build"
+            )
         return load_config(self.root / "config.toml")
 
     @property
@@ -234,10 +248,8 @@ def open_run(root: Path) -> RunFolder:
     Raises:
         RunFolderError: It is missing or not a run folder.
     """
-    if not (root / "run.json").is_file() or not (root / "config.toml").is_file():
-        raise RunFolderError(
-            f"{root}: is not a run folder (no run.json and config.toml); hwrts run makes one"
-        )
+    if not (root / "run.json").is_file():
+        raise RunFolderError(f"{root}: is not a run folder (no run.json); hwrts run makes one")
     return RunFolder(root)
 
 

@@ -65,6 +65,15 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     )
 
 
+def has_same_size_form(graph: Graph) -> bool:
+    """Whether :func:`same_size_form` has one: not without an image residual and a linear tail behind it."""
+    try:
+        _linear_tail(graph)
+    except UnsupportedOperatorError:
+        return False
+    return True
+
+
 def _linear_tail(graph: Graph) -> tuple[Node, ...]:
     """The nodes behind the image residual, in order."""
     tail: list[Node] = []

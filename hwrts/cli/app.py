@@ -45,6 +45,7 @@ def main() -> None:
         cost,
         inspect,
         pictures,
+        quantize,
         score,
         training,
     )

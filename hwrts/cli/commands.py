@@ -49,7 +49,7 @@ def verify(
         for i, each in enumerate(stages):
             verdicts[each.name] = verify_stage(folder, each, layers=layer or None, stimuli=stimulus or None)
             advance(i + 1, f"stage {each.name}")
-    if layer is None and stimulus is None:
+    if layer is None and stimulus is None and folder.trained:
         write_report(folder)
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:

@@ -82,7 +82,7 @@ def _cost_of(network: str, form: str | None, given: dict[str, Any]) -> tuple["Co
 
 def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
     from hwrts.cost import FORMS, graph_cost, in_form
-    from hwrts.quantise import build_float
+    from hwrts.networks.build import build_network
     from hwrts.trace import trace
 
     wanted = form or "x2"
@@ -94,7 +94,7 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
     else:
         _check_settings(network)
         config = resolve_config(network, given)
-    graph = in_form(trace(build_float(config).eval()), wanted)
+    graph = in_form(trace(build_network(config.network).eval()), wanted)
     widths = {"weight_bits": config.qat.weight_bits, "activation_bits": config.qat.activation_bits}
     return graph_cost(graph, **widths), {"form": wanted, **widths}
 

@@ -57,10 +57,16 @@ def enhance(
         from hwrts.witness import exact_dtype
 
         dtype = exact_dtype(load_network(chosen.root))
-        quantised = load_quantised(chosen, folder.config).to(dtype)
+        quantised = load_quantised(chosen).to(dtype)
         return float_upscaler(quantised, lambda x: quantised(x.to(dtype)), "cpu")
 
     upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
+    scale = network.scales[network.output]
+    if scale not in ((1, 2) if same_size else (2,)):
+        raise ConfigError(
+            f"{run}: its network {'keeps the size' if scale == 1 else f'enlarges by {scale}'}; "
+            + ("leave --x2 out" if scale == 1 else "run its ONNX file or hwrts.fixed_point")
+        )
     jobs = _plan(pictures, output)
     taken = [target for _, target in jobs if target.exists()]
     if taken and not force:
@@ -72,7 +78,6 @@ def enhance(
             pixels = read_image(source)
             start = time.perf_counter()
             if same_size:
-                scale = network.scales[network.output]
                 result = tiles.enhance(upscaler, pixels, network.halo, scale)
             else:
                 result = tiles.upscale(upscaler, pixels, network.halo)

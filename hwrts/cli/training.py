@@ -1,4 +1,4 @@
-"""hwrts run and hwrts quantize: the commands that train."""
+"""hwrts run: train, quantise, export and verify, and write a report."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ import typer
 from hwrts import __version__
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.errors import ConfigError, RunFolderError
+from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
 
 
-def _option(help_text: str, *names: str) -> Any:
+def option(help_text: str, *names: str) -> Any:
+    """An option whose default stands in the help text."""
     # typer takes what stands in brackets, here the default, for markup
     return typer.Option(*names, help=help_text.replace("[", r"\["), show_default=False)
 
@@ -37,45 +38,51 @@ def run(
     config: Annotated[
         str | None, typer.Argument(help="TOML file of settings, or 'paper' for the paper's set-up.")
     ] = None,
-    data: Annotated[Path | None, _option("Folder of photographs (default: the embedded ones).")] = None,
-    val: Annotated[Path | None, _option("Folder of validation photographs.")] = None,
-    val_fraction: Annotated[
-        float | None, _option("Share kept for validation without a folder [0.1].")
-    ] = None,
+    data: Annotated[Path | None, option("Folder of photographs (default: the embedded ones).")] = None,
+    val: Annotated[Path | None, option("Folder of validation photographs.")] = None,
+    val_fraction: Annotated[float | None, option("Share kept for validation without a folder [0.1].")] = None,
     strict: Annotated[
         bool | None, typer.Option("--strict", help="Refuse a folder with a broken image.")
     ] = None,
-    blocks: Annotated[int | None, _option("N of Residual-N [1].")] = None,
-    channels: Annotated[int | None, _option("Width of the hidden tensors [32].")] = None,
-    stages: Annotated[str | None, _option("Number of RTS stages, or auto [3].")] = None,
-    first_steps: Annotated[int | None, _option("Training steps of stage 1 [1000].")] = None,
-    steps: Annotated[int | None, _option("Training steps of later stages [400].")] = None,
-    epochs: Annotated[int | None, _option("Passes over all crops, in place of steps.")] = None,
-    stop: Annotated[str | None, _option("Stop --stages auto by change or by score [change].")] = None,
+    network: Annotated[
+        str | None,
+        option("residual, srcnn, vdsr, srresnet, edsr, abpn or quicksrnet [residual].", "--network"),
+    ] = None,
+    blocks: Annotated[
+        int | None, option("N of Residual-N [1]; blocks of other networks [as in their papers].")
+    ] = None,
+    channels: Annotated[
+        int | None, option("Width of the hidden tensors [32; others as in their papers].")
+    ] = None,
+    stages: Annotated[str | None, option("Number of RTS stages, or auto [3].")] = None,
+    first_steps: Annotated[int | None, option("Training steps of stage 1 [1000].")] = None,
+    steps: Annotated[int | None, option("Training steps of later stages [400].")] = None,
+    epochs: Annotated[int | None, option("Passes over all crops, in place of steps.")] = None,
+    stop: Annotated[str | None, option("Stop --stages auto by change or by score [change].")] = None,
     score: Annotated[
         bool | None,
         typer.Option("--score/--no-score", help=r"Measure VIQET's score \[yes].", show_default=False),
     ] = None,
-    batch: Annotated[int | None, _option("Crops per step [16].")] = None,
-    patch: Annotated[int | None, _option("Side of a crop in original pixels [128].")] = None,
-    jpeg: Annotated[str | None, _option("JPEG quality, a range such as 70-90, or none [80].")] = None,
-    kernel: Annotated[str | None, _option("Down-scaling kernel [bilinear].")] = None,
-    qat_steps: Annotated[int | None, _option("Fine-tuning steps per stage [300].")] = None,
-    weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [8].")] = None,
-    activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [8].")] = None,
+    batch: Annotated[int | None, option("Crops per step [16].")] = None,
+    patch: Annotated[int | None, option("Side of a crop in original pixels [128].")] = None,
+    jpeg: Annotated[str | None, option("JPEG quality, a range such as 70-90, or none [80].")] = None,
+    kernel: Annotated[str | None, option("Down-scaling kernel [bilinear].")] = None,
+    qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].")] = None,
+    weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].")] = None,
+    activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [8].")] = None,
     reduce_range: ReduceRange = False,
-    rounding: Annotated[str | None, _option("half_even, half_up, half_away or floor [half_even].")] = None,
+    rounding: Annotated[str | None, option("half_even, half_up, half_away or floor [half_even].")] = None,
     same_size: Annotated[
         bool | None,
         typer.Option(
             "--same-size/--no-same-size", help=r"Make the same-size networks too \[yes].", show_default=False
         ),
     ] = None,
-    seed: Annotated[int | None, _option("Makes everything repeatable [0].")] = None,
-    device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
-    precision: Annotated[str | None, _option("auto, float32 or bf16 [auto].")] = None,
-    name: Annotated[str | None, _option("Name of the run; its folder is runs/NAME.")] = None,
-    resume: Annotated[Path | None, _option("Continue the run in this folder.")] = None,
+    seed: Annotated[int | None, option("Makes everything repeatable [0].")] = None,
+    device: Annotated[str | None, option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
+    precision: Annotated[str | None, option("auto, float32 or bf16 [auto].")] = None,
+    name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.")] = None,
+    resume: Annotated[Path | None, option("Continue the run in this folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a run of the same name.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -88,10 +95,10 @@ def run(
         "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
         "data.strict": strict,
         "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
-        "network.blocks": blocks, "network.channels": channels,
+        "network.name": network, "network.blocks": blocks, "network.channels": channels,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
-        "qat.steps": qat_steps, "qat.weight_bits": _weight_bits(weight_bits, reduce_range),
+        "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),
         "qat.activation_bits": activation_bits, "qat.rounding": rounding, "qat.same_size": same_size,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
@@ -117,76 +124,16 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command()
-def quantize(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    stage: Annotated[
-        int | None,
-        typer.Option(help=r"A finished float stage \[the one the run kept].", min=1, show_default=False),
-    ] = None,
-    weight_bits: Annotated[int | None, _option("Width of the weights, 2..8 [as the run].")] = None,
-    activation_bits: Annotated[int | None, _option("Width of inner tensors, 2..8 [as the run].")] = None,
-    reduce_range: ReduceRange = False,
-    rounding: Annotated[str | None, _option("half_even, half_up, half_away or floor [as the run].")] = None,
-    qat_steps: Annotated[int | None, _option("Fine-tuning steps; 0 calibrates only [as the run].")] = None,
-    same_size: Annotated[
-        bool, typer.Option("--same-size", help="The same-size network, with the down-scaler folded in.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-) -> None:
-    """Make another int8 network of a finished float stage, without training the float network again."""
-    from hwrts.config import parse_config
-    from hwrts.runfolder import StageFolder, open_run, read_json
-
-    folder = open_run(run)
-    config = folder.config
-    changed = {
-        "weight_bits": _weight_bits(weight_bits, reduce_range), "activation_bits": activation_bits,
-        "same_size_steps" if same_size else "steps": qat_steps, "rounding": rounding,
-    }  # fmt: skip
-    given = {key: value for key, value in changed.items() if value is not None}
-    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line").qat
-    number = stage or folder.finished_stage(None).number
-    if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
-        raise RunFolderError(
-            f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
-        )
-    variant = f"{number}-{'same_' if same_size else ''}w{qat.weight_bits}a{qat.activation_bits}"
-    variant += f"s{qat_steps}" if qat_steps is not None else ""
-    variant += f"_{qat.rounding}" if qat.rounding != config.qat.rounding else ""
-    target = folder.root / f"stage{variant}"
-    if StageFolder(target).finished and not force:
-        raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
-    if target.exists() and force:
-        shutil.rmtree(target)
-    from hwrts.pipeline import open_session, quantise_variant
-    from hwrts.report import write_report
-
-    passed = quantise_variant(open_session(folder, ConsoleProgress(quiet)), number, variant, qat)
-    write_report(folder)
-    if json:
-        print_json(read_json(folder.stage(variant).metrics))
-    else:
-        _print_stages(folder)
-        print_line(f"next: hwrts export {run} --stage {variant} -o DIR")
-    if not passed:
-        raise typer.Exit(1)
-
-
 def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
     """A run folder with its photographs in it; on any error an older one stays and nothing new is left."""
-    from hwrts.pipeline import prepare
     from hwrts.runfolder import RunFolder, check_replaceable, create_run
+    from hwrts.session import prepare
 
     check_replaceable(root, force=force)
     temporary = root.with_name(f".{root.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
     try:
-        prepare(create_run(temporary, config, _notes(config), force=False), progress)
+        prepare(create_run(temporary, config, run_notes(config.seed), force=False), progress)
         if root.is_dir():
             shutil.rmtree(root)
         temporary.rename(root)
@@ -197,9 +144,10 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
 
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
-    from hwrts.pipeline import open_session, run_stages
+    from hwrts.pipeline import run_stages
     from hwrts.report import write_report
     from hwrts.runfolder import read_json
+    from hwrts.session import open_session
 
     run_stages(open_session(folder, progress))
     write_report(folder)
@@ -222,7 +170,7 @@ def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
             {"run": str(folder.root), "best_stage": best.name, "report": str(folder.report), "stages": stages}
         )
         return
-    _print_stages(folder)
+    print_stages(folder)
     print_line(f"report: {folder.report}")
     print_line(f"next:   hwrts enhance PHOTO.jpg -o OUT.png --run {folder.root}")
     print_line(f"        hwrts export {folder.root} --stage {best.name} -o handover")
@@ -231,7 +179,8 @@ def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
         print_line(f"        hwrts export {folder.root} --stage {same.name} -o handover_same_size")
 
 
-def _print_stages(folder: "RunFolder") -> None:
+def print_stages(folder: "RunFolder") -> None:
+    """The table of a run's stages."""
     from hwrts.runfolder import read_json
 
     rows = []
@@ -282,6 +231,8 @@ def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
         shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
         path = Path(config)
         document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
+    if "network.name" in flags:  # the file's blocks and channels are those of another network
+        document = {key: value for key, value in document.items() if key != "network"}
     for key, value in flags.items():
         *tables, last = key.split(".")
         table = document
@@ -297,16 +248,17 @@ def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
 
 def _default_name(config: "RunConfig") -> str:
     source = Path(config.data.train).resolve().name if config.data.train else "embedded"
-    return f"{source}-residual{config.network.blocks}x{config.network.channels}"
+    return f"{source}-{config.network.slug}"
 
 
-def _notes(config: "RunConfig") -> dict[str, Any]:
+def run_notes(seed: int) -> dict[str, Any]:
+    """What run.json starts with."""
     return {
         "command": " ".join(["hwrts", *sys.argv[1:]]),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": {"hwrts": __version__, **{library: metadata.version(library) for library in LIBRARIES}},
         "commit": _commit(),
-        "seed": config.seed,
+        "seed": seed,
         "status": "created",
     }
 
@@ -342,7 +294,8 @@ def _jpeg(text: str | None) -> int | str | tuple[int, int] | None:
     return _number(text)
 
 
-def _weight_bits(bits: int | None, reduce_range: bool) -> int | None:
+def weight_bits_of(bits: int | None, reduce_range: bool) -> int | None:
+    """What --weight-bits and --reduce-range ask for together."""
     if reduce_range and bits not in (None, 7):
         raise ConfigError(f"--weight-bits {bits}: --reduce-range means 7 bits; give one of the two")
     return 7 if reduce_range else bits

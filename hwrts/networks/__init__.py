@@ -1,6 +1,12 @@
-"""The networks that hwrts trains, each an ordinary ``nn.Module`` as short as the paper's figure."""
+"""The networks that hwrts trains, each an ordinary ``nn.Module`` as short as its paper's figure."""
 
+from hwrts.networks.abpn import ABPN
+from hwrts.networks.edsr import EDSR
+from hwrts.networks.quicksrnet import QuickSRNet
 from hwrts.networks.residual import Residual
+from hwrts.networks.srcnn import SRCNN
+from hwrts.networks.srresnet import SRResNet
 from hwrts.networks.upsample import FixedUpsample
+from hwrts.networks.vdsr import VDSR
 
-__all__ = ["FixedUpsample", "Residual"]
+__all__ = ["ABPN", "EDSR", "SRCNN", "VDSR", "FixedUpsample", "QuickSRNet", "Residual", "SRResNet"]

@@ -79,7 +79,7 @@ def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _network(config: RunConfig, kept: StageResult) -> str:
-    text = f"Residual-{config.network.blocks}, {config.network.channels} channels"
+    text = config.network.title
     trained = _float_weights(kept)
     if trained is not None:
         text += f": {whole(trained)} weights (biases not counted)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from hwrts.cli import commands, pictures, training  # noqa: F401 - they register their commands
+from hwrts.cli import commands, pictures, quantize, training  # noqa: F401 - they register their commands
 from hwrts.cli.app import app
 
 ROOT = Path(__file__).parents[2]

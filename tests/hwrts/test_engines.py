@@ -1,16 +1,14 @@
 import numpy as np
 import pytest
 
-from hwrts.checkpoint import save_weights
-from hwrts.config import RunConfig
+from hwrts.checkpoint import load_weights, save_weights
 from hwrts.engines import ENGINES, make_engine
 from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.graph_note import note_graph
 from hwrts.quantise import export_stage, load_quantised, save_quantised
 from hwrts.rts import float_upscaler
 from hwrts.runfolder import StageFolder
 from hwrts.tiles import enhance, upscale
-
-CONFIG = RunConfig.model_validate({"network": {"blocks": 1, "channels": 4}})
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def stage(quantise, tmp_path) -> StageFolder:
 
 def test_all_engines_return_the_same_bytes(stage, picture):
     def torch_upscaler():
-        module = load_quantised(stage, CONFIG).eval()
+        module = load_quantised(stage).eval()
         return float_upscaler(module, module, "cpu")
 
     pixels = picture(15, 22)
@@ -58,17 +56,19 @@ def test_unknown_engines_and_missing_files_are_refused(stage):
 def test_quantised_module_comes_back_with_its_formats(stage, quantise, picture):
     quantised, network = quantise(1, 4, weight_bits=5, activation_bits=6)
     save_quantised(stage, quantised)
-    again = load_quantised(stage, CONFIG)
+    again = load_quantised(stage)
     assert (again.formats, again.weight_bits) == (quantised.formats, 5)
     for ours, theirs in zip(network.convs, again.eval().lower().convs, strict=True):
         np.testing.assert_array_equal(ours.weight_i8, theirs.weight_i8)
         np.testing.assert_array_equal(ours.bias_i32, theirs.bias_i32)
 
 
-def test_quantised_module_of_another_network_is_refused(stage):
-    other = RunConfig.model_validate({"network": {"blocks": 2, "channels": 4}})
-    with pytest.raises(RunFolderError, match=r"does not belong to the network of config\.toml"):
-        load_quantised(stage, other)
-    save_weights(stage.qat_weights, load_quantised(stage, CONFIG), {})
-    with pytest.raises(RunFolderError, match="does not belong to the network"):
-        load_quantised(stage, CONFIG)
+def test_a_note_that_does_not_belong_to_its_tensors_is_refused(stage, quantise):
+    quantised, other = load_quantised(stage), quantise(2, 4)[0]
+    broken = [{}, {"graph": note_graph(other.graph)}, {"graph": [{"op": "Softmax"}]}, {"rounding": "up"}]
+    for changes in broken:
+        save_quantised(stage, quantised)
+        notes = {**load_weights(stage.qat_weights)[1], **changes} if changes else {}
+        save_weights(stage.qat_weights, quantised, notes)
+        with pytest.raises(RunFolderError, match="its note and its tensors make no network"):
+            load_quantised(stage)

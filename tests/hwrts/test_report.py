@@ -20,7 +20,7 @@ from hwrts.data import open_store, to_codes, upscale_by_2
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import RunFolderError
 from hwrts.fixed_point import load_network
-from hwrts.pipeline import open_session, quantise_variant, run_stages
+from hwrts.pipeline import quantise_variant, run_stages
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
@@ -28,6 +28,7 @@ from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
 from hwrts.runfolder import RunFolder, create_run, read_json, write_json
+from hwrts.session import open_session
 from hwrts.tiles import enhance, upscale
 
 SIDE = 160

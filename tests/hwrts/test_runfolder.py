@@ -97,7 +97,11 @@ def test_folders_that_are_no_run_are_refused(tmp_path, run):
         with pytest.raises(RunFolderError, match="is not a run folder"):
             open_run(path)
     (run.root / "config.toml").unlink()
-    with pytest.raises(RunFolderError, match=r"no run\.json and config\.toml"):
+    assert not open_run(run.root).trained  # a module of the user's own; without settings
+    with pytest.raises(RunFolderError, match=r"has no config\.toml, it was not trained by hwrts run"):
+        _ = open_run(run.root).config
+    (run.root / "run.json").unlink()
+    with pytest.raises(RunFolderError, match=r"is not a run folder \(no run\.json\)"):
         open_run(run.root)
 
 

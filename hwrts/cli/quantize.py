@@ -1,0 +1,166 @@
+"""hwrts quantize: int8 networks of a run's float stage, or of a user's own module."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hwrts.cli.app import app
+from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.training import ReduceRange, option, print_stages, run_notes, weight_bits_of
+from hwrts.errors import ConfigError, RunFolderError
+
+
+@app.command()
+def quantize(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Run folder, or a module of your own: my_file.py:build.", metavar="RUN|FILE.py:FUNCTION"
+        ),
+    ],
+    stage: Annotated[
+        int | None,
+        typer.Option(help=r"A finished float stage \[the one the run kept].", min=1, show_default=False),
+    ] = None,
+    weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [as the run; 8].")] = None,
+    activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [as the run; 8].")] = None,
+    reduce_range: ReduceRange = False,
+    rounding: Annotated[
+        str | None, option("half_even, half_up, half_away or floor [as the run; half_even].")
+    ] = None,
+    qat_steps: Annotated[int | None, option("Fine-tuning steps; 0 calibrates only [as the run; 0].")] = None,
+    same_size: Annotated[
+        bool, typer.Option("--same-size", help="The same-size network, with the down-scaler folded in.")
+    ] = False,
+    weights: Annotated[Path | None, option("Own module: safetensors file of its state_dict.")] = None,
+    data: Annotated[
+        Path | None, option("Own module: photographs like those that it will see [the embedded ones].")
+    ] = None,
+    output: Annotated[
+        Path | None, option("Own module: folder to make [runs/FILE-FUNCTION].", "--output", "-o")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Make another int8 network of a finished float stage, or one of your own module."""
+    widths = {
+        "weight_bits": weight_bits_of(weight_bits, reduce_range), "activation_bits": activation_bits,
+        "rounding": rounding,
+    }  # fmt: skip
+    given = {key: value for key, value in widths.items() if value is not None}
+    own = {"--weights": weights, "--data": data, "--output": output}
+    if ":" in source and not Path(source).is_dir():
+        if stage is not None or same_size:
+            raise ConfigError("--stage and --same-size: are of runs; a module of your own is taken as it is")
+        passed = _quantize_own(
+            source, weights, data, output, {"steps": qat_steps or 0, **given}, force, ConsoleProgress(quiet),
+            as_json=json,
+        )  # fmt: skip
+    else:
+        if source.endswith(".py"):
+            raise ConfigError(f"{source}: name the function that makes the module, as {source}:build")
+        for flag, value in own.items():
+            if value is not None:
+                raise ConfigError(f"{flag}: is of a module of your own; give one as my_file.py:build")
+        steps = {} if qat_steps is None else {"same_size_steps" if same_size else "steps": qat_steps}
+        passed = _quantize_run(
+            Path(source), stage, {**given, **steps}, same_size, force, ConsoleProgress(quiet), as_json=json
+        )
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _quantize_run(
+    run: Path, stage: int | None, given: dict[str, Any], same_size: bool, force: bool,
+    progress: ConsoleProgress, *, as_json: bool,
+) -> bool:  # fmt: skip
+    from hwrts.config import parse_config
+    from hwrts.runfolder import StageFolder, open_run, read_json
+
+    folder = open_run(run)
+    config = folder.config
+    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line").qat
+    number = stage or folder.finished_stage(None).number
+    if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
+        raise RunFolderError(
+            f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
+        )
+    variant = f"{number}-{'same_' if same_size else ''}w{qat.weight_bits}a{qat.activation_bits}"
+    steps = given.get("same_size_steps" if same_size else "steps")
+    variant += f"s{steps}" if steps is not None else ""
+    variant += f"_{qat.rounding}" if qat.rounding != config.qat.rounding else ""
+    target = folder.root / f"stage{variant}"
+    if StageFolder(target).finished and not force:
+        raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
+    if target.exists() and force:
+        shutil.rmtree(target)
+    from hwrts.pipeline import quantise_variant
+    from hwrts.report import write_report
+    from hwrts.session import open_session
+
+    passed = quantise_variant(open_session(folder, progress), number, variant, qat)
+    write_report(folder)
+    if as_json:
+        print_json(read_json(folder.stage(variant).metrics))
+    else:
+        print_stages(folder)
+        print_line(f"next: hwrts export {run} --stage {variant} -o DIR")
+    return passed
+
+
+def _quantize_own(
+    reference: str, weights: Path | None, data: Path | None, output: Path | None, settings: dict[str, Any],
+    force: bool, progress: ConsoleProgress, *, as_json: bool,
+) -> bool:  # fmt: skip
+    from hwrts.config import parse_config
+    from hwrts.own_module import load_own_module
+    from hwrts.quantise_own import quantise_own
+    from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
+
+    qat = parse_config({"qat": settings}, "command line").qat
+    path, _, function = reference.rpartition(":")
+    root = output or Path("runs") / f"{Path(path).stem}-{function}"
+    if root.name in ("", ".."):
+        raise ConfigError(f"--output {root}: give the name of a folder to make")
+    check_replaceable(root, force=force)
+    module = load_own_module(reference, weights)
+    notes = {
+        **run_notes(seed=0), "module": reference, "weights": None if weights is None else str(weights),
+        "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
+    }  # fmt: skip
+    temporary = root.with_name(f".{root.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
+    try:
+        temporary.mkdir(parents=True)
+        write_json(temporary / "run.json", notes)
+        verdict = quantise_own(RunFolder(temporary), module, data, qat, progress)
+        if root.is_dir():
+            shutil.rmtree(root)
+        temporary.rename(root)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    stage = RunFolder(root).stage(1)
+    summary = {
+        "run": str(root), "passed": verdict.passed, "compared": verdict.compared,
+        "mismatches": verdict.mismatches, **read_json(stage.metrics),
+    }  # fmt: skip
+    if as_json:
+        print_json(summary)
+        return verdict.passed
+    print_line(
+        f"int8 against float: {summary['int8_against_float_db']:.2f} dB, at most "
+        f"{summary['int8_against_float_largest']:.0f} codes apart, "
+        f"{summary['int8_against_float_over_1_percent']:.2f} % of codes by more than 1"
+    )
+    word = "PASSED" if verdict.passed else "FAILED"
+    print_line(f"{word}: {verdict.mismatches:,} of {verdict.compared:,} codes differ")
+    print_line(f"files: {stage.root}")
+    print_line(f"next:  hwrts inspect {stage.root}")
+    print_line(f"       hwrts export {root} -o handover")
+    return verdict.passed

@@ -1,0 +1,25 @@
+"""The one place where the name of a network in the settings becomes a module."""
+
+from torch import nn
+
+from hwrts.config import NetworkConfig
+from hwrts.networks.abpn import ABPN
+from hwrts.networks.edsr import EDSR
+from hwrts.networks.quicksrnet import QuickSRNet
+from hwrts.networks.residual import Residual
+from hwrts.networks.srcnn import SRCNN
+from hwrts.networks.srresnet import SRResNet
+from hwrts.networks.vdsr import VDSR
+
+
+def build_network(network: NetworkConfig) -> nn.Module:
+    """The float x2 network of a run, initialised."""
+    channels = network.channels
+    if network.blocks is None:  # the settings allow this for one network only
+        return SRCNN(channels)
+    kinds: dict[str, type[nn.Module]] = {
+        "residual": Residual, "vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN,
+        "quicksrnet": QuickSRNet,
+    }  # fmt: skip
+    made: nn.Module = kinds[network.name](network.blocks, channels)
+    return made

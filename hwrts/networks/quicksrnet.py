@@ -1,0 +1,40 @@
+"""QuickSRNet (Berger et al.: QuickSRNet: Plain Single-Image Super-Resolution on Mobile Platforms, 2023)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwrts.networks.start import interpolate_picture, pass_picture_on
+
+# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+
+
+class QuickSRNet(nn.Module):
+    """Plain convolutions and PixelShuffle, no addition at all; the Small of its family.
+
+    The picture goes through the hidden layers, so 8 bits of them hold it together with everything else.
+    With 2 hidden convolutions of 32 maps it has 22,860 parameters for x2 and 33,264 for x4 (the family's 22K
+    and 33K); Medium has 5 of them.
+
+    Args:
+        blocks: Hidden convolutions of equal width.
+        channels: Their width.
+        scale: Up-scaling factor.
+    """
+
+    def __init__(self, blocks: int = 2, channels: int = 32, scale: int = 2) -> None:
+        super().__init__()
+        self.conv_in = nn.Conv2d(3, channels, 3, padding=1)
+        self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
+        self.conv_out = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale)
+        for conv in (self.conv_in, *self.conv):
+            pass_picture_on(conv)
+        interpolate_picture(self.conv_out, scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        h = F.relu(self.conv_in(x))  # (N, C, H, W)
+        for conv in self.conv:
+            h = F.relu(conv(h))
+        y: Tensor = self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        return y

@@ -1,0 +1,88 @@
+"""A user's own module, from ``my_file.py:build`` and a file of weights."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from hwrts.errors import ConfigError
+
+
+def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
+    """Call the function of a Python file, and put weights into the module that it returns.
+
+    Args:
+        reference: "my_file.py:build"; build is called without arguments.
+        weights: safetensors file of the module's state_dict; None keeps what build made.
+
+    Raises:
+        ConfigError: No such file or function, code that fails, no ``nn.Module``, or weights that do not fit.
+    """
+    path_text, _, name = reference.rpartition(":")
+    path = Path(path_text)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; give a Python file and its function, as my_file.py:build")
+    code = _executed(path)
+    build = getattr(code, name, None)
+    if not callable(build):
+        own = [key for key, value in vars(code).items() if getattr(value, "__module__", "") == code.__name__]
+        raise ConfigError(f"{path}: has no function {name!r}; it has {', '.join(own) or 'none'}")
+    try:
+        module = build()
+    except Exception as error:
+        raise ConfigError(
+            f"{reference}: {name}() fails ({type(error).__name__}: {error}); it is called without arguments"
+        ) from error
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise ConfigError(f"{reference}: {name}() returns a {kind}; it must return a torch.nn.Module")
+    if weights is not None:
+        _put_weights(module, weights)
+    return module.float().cpu().eval()
+
+
+def _executed(path: Path) -> ModuleType:
+    """The file's code, run as Python runs a script: its own folder is where imports look first."""
+    spec = importlib.util.spec_from_file_location(f"hwrts_own_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path}: not a Python file; its name must end in .py")
+    code = importlib.util.module_from_spec(spec)
+    sys.modules[code.__name__] = code  # where dataclasses of the file look themselves up
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(code)
+    except Exception as error:
+        raise ConfigError(
+            f"{path}: its code fails ({type(error).__name__}: {error}); it must run on its own"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    return code
+
+
+def _put_weights(module: nn.Module, path: Path) -> None:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read as safetensors ({error}); write it with "
+            "safetensors.torch.save_file(module.state_dict(), ...)"
+        ) from error
+    wanted = module.state_dict()
+    problems = [f"{name} is missing" for name in wanted if name not in tensors]
+    problems += [f"{name} is in no layer" for name in tensors if name not in wanted]
+    problems += [
+        f"{name} is {list(tensors[name].shape)}, the module has {list(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    if problems:
+        raise ConfigError(
+            f"{path}: does not fit the module: {'; '.join(problems[:3])}"
+            + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+        )
+    module.load_state_dict(tensors)

@@ -1,0 +1,216 @@
+"""A user's own module to verified integers, without recurrent training.
+
+The module's own float output is the target of the fine-tuning, so photographs are all that is needed.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwrts.checkpoint import save_weights
+from hwrts.config import QatConfig
+from hwrts.data import Photo, find_photos, load_photo
+from hwrts.deploy import deploy_form
+from hwrts.device import choose_device, make_deterministic
+from hwrts.engines import onnx_upscaler
+from hwrts.errors import DataError, UnsupportedOperatorError
+from hwrts.evaluate import int8_against_float, means
+from hwrts.export import Verdict
+from hwrts.fit import Training, fit
+from hwrts.fixed_point import PIXEL, Network, scales_of
+from hwrts.graph import Graph, graph_steps, run_graph
+from hwrts.metrics import loss_psnr_db
+from hwrts.progress import Progress
+from hwrts.quantise import (
+    CALIBRATION_BATCHES,
+    export_stage,
+    load_quantised,
+    qat_schedule,
+    save_quantised,
+    start_qat,
+    verify_stage,
+)
+from hwrts.range_penalty import RangePenalty
+from hwrts.rts import float_upscaler, to_values
+from hwrts.runfolder import RunFolder, read_bytes, write_json
+from hwrts.session import centre_crop, save_verify_inputs
+from hwrts.trace import trace
+
+PATCH, BATCH = 64, 16
+"""Side of a crop, and crops of a step: as in a run."""
+
+PHOTOGRAPHS = 64
+"""At most so many are kept in memory to calibrate and fine-tune on: 2K photographs are 6 MB each."""
+
+MEASURED = 8, (512, 512)
+"""Photographs, and centre of each, on which int8 is measured against float."""
+
+SEED = 0
+"""Of the crops and their order: equal commands give equal files."""
+
+VAL_FRACTION = 0.1
+"""Share of the photographs that is kept to verify and measure on, if there is no folder val."""
+
+
+def quantise_own(
+    run: RunFolder, module: nn.Module, data: Path | None, qat: QatConfig, progress: Progress
+) -> Verdict:
+    """Calibrate, fine-tune, lower, export, measure and verify; the files are those of a stage of a run.
+
+    Args:
+        run: Folder that holds run.json, with where the module is from.
+        module: From 3 channels to 3, of pixels code * 2**-8, at the same or a larger size.
+        data: Folder of photographs like those that the module will see; None: the embedded ones.
+        qat: Widths, rounding, and steps of fine-tuning; 0 calibrates only.
+        progress: Where to say what happens.
+
+    Raises:
+        UnsupportedOperatorError: The module has an operator outside the closed list, or is none for pictures.
+        DataError: No usable photographs.
+    """
+    device = choose_device()
+    make_deterministic(SEED)
+    module = module.to(device.name).eval()
+    scale = check_own_module(module, device.name)
+    progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
+    train, val = _photographs(data, progress)
+    stage, seconds = run.stage(1), _Seconds()
+    save_weights(stage.float_weights, module, {"stage": 1})
+    inputs = _crops(list(train.values()), device.name)
+    quantised = start_qat(module, qat, inputs).to(device.name)
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        x = inputs(CALIBRATION_BATCHES + step)
+        with torch.no_grad():
+            return x, module(x).clamp(0, PIXEL.max * 2.0**-PIXEL.frac)
+
+    with (
+        RangePenalty(quantised.signed_convs()) as penalty,
+        progress.task("fine-tuning toward the float network", qat.steps) as advance,
+    ):
+        fit(
+            Training.start(quantised), quantised, batches, qat_schedule(qat),
+            lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"), penalty=penalty,
+        )  # fmt: skip
+    save_quantised(stage, quantised)
+    network = export_stage(stage, load_quantised(stage), str(run.notes().get("module")))
+    save_verify_inputs(run, val.items())
+    seconds.note("qat")
+    with progress.task("measuring int8 against float", len(val)) as advance:
+        measures = _measures(module, device.name, read_bytes(stage.onnx), network, val, advance)
+    seconds.note("measure")
+    with progress.task("comparing bits", 1) as advance:
+        verdict = verify_stage(run, stage)
+        advance(1, "")
+    seconds.note("verify")
+    write_json(stage.metrics, {"stage": stage.name, "scale": scale, **measures, "seconds": seconds.taken})
+    run.update_notes(status="finished", best_stage=1, photographs={"train": [*train], "val": [*val]})
+    return verdict
+
+
+@torch.no_grad()
+def check_own_module(module: nn.Module, device: str = "cpu") -> int:
+    """By how much a module enlarges; raises UnsupportedOperatorError as :func:`quantise_own`."""
+    graph = trace(module.eval())
+    kind, steps = type(module).__name__, graph_steps(graph)
+    if graph.input.channels != 3:
+        raise UnsupportedOperatorError(f"{kind}: takes {graph.input.channels} channels; pictures have 3")
+    x = torch.rand(1, 3, 16, 18, device=device, generator=torch.Generator(device).manual_seed(SEED))
+    try:
+        expected = module(x)
+    except RuntimeError as error:
+        raise UnsupportedOperatorError(f"{kind}: fails on a picture of 18x16 pixels ({error})") from error
+    scale = scales_of(steps)[graph.output]
+    if expected.shape != (1, 3, 16 * scale, 18 * scale):
+        raise UnsupportedOperatorError(
+            f"{kind}: makes {list(expected.shape)} of [1, 3, 16, 18]; a picture of 3 channels is supported"
+        )
+    _check_traced(kind, graph, x, expected)
+    deploy_form(graph)
+    return scale
+
+
+def _check_traced(kind: str, graph: Graph, x: Tensor, expected: Tensor) -> None:
+    """Tracing sees neither hooks nor what depends on values: the graph must compute what the module does."""
+    apart = float((run_graph(graph, x)[graph.output] - expected).abs().max())
+    if not apart <= 1e-3 * max(1.0, float(expected.abs().max())):  # float32 sums in another order
+        raise UnsupportedOperatorError(
+            f"{kind}: computes something else than its traced graph, by {apart:.3g}; "
+            "leave out hooks and value-dependent code"
+        )
+
+
+def _photographs(
+    data: Path | None, progress: Progress
+) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]]]:
+    """Pixels by name: what to calibrate and fine-tune on, and what to measure and verify on."""
+    split = find_photos(
+        data, val=None, val_fraction=VAL_FRACTION, seed=SEED, strict=False, min_size=PATCH
+    )  # fmt: skip
+    skipped = [reason for _, reason in split.skipped]
+    train, val = (
+        _loaded(photos[:limit], skipped)
+        for photos, limit in ((split.train, PHOTOGRAPHS), (split.val, MEASURED[0]))
+    )
+    if skipped:
+        progress.say(f"{len(skipped)} images left out: {skipped[0]}")
+    progress.say(f"{len(train)} photographs to calibrate on, {len(val)} to measure and verify on")
+    return train, val
+
+
+def _loaded(photos: Sequence[Photo], skipped: list[str]) -> dict[str, NDArray[np.uint8]]:
+    loaded: dict[str, NDArray[np.uint8]] = {}
+    for photo in photos:
+        try:
+            loaded[photo.name] = load_photo(photo)
+        except DataError as error:
+            skipped.append(str(error))
+    if not loaded:
+        raise DataError(f"no photograph can be read; the first: {skipped[0]}")
+    return loaded
+
+
+def _crops(pictures: Sequence[NDArray[np.uint8]], device: str) -> Callable[[int], Tensor]:
+    """Step number to random crops (B, 3, P, P)."""
+
+    def inputs(step: int) -> Tensor:
+        rng = np.random.default_rng([SEED, step])
+        crops = np.empty((BATCH, PATCH, PATCH, 3), np.uint8)
+        for crop in crops:
+            picture = pictures[int(rng.integers(len(pictures)))]
+            top, left = (int(rng.integers(size - PATCH + 1)) for size in picture.shape[:2])
+            crop[:] = picture[top : top + PATCH, left : left + PATCH]
+        return to_values(crops, device)
+
+    return inputs
+
+
+def _measures(
+    module: nn.Module, device: str, onnx: bytes, network: Network, pictures: dict[str, NDArray[np.uint8]],
+    advance: Callable[[int, str], None],
+) -> dict[str, Any]:  # fmt: skip
+    exact, int8 = float_upscaler(module, module, device), onnx_upscaler(onnx, network)
+    rows = []
+    for i, pixels in enumerate(pictures.values()):
+        crop = centre_crop(pixels, MEASURED[1])
+        rows.append(int8_against_float(exact(crop), int8(crop)))
+        advance(i + 1, "")
+    return means(rows)
+
+
+class _Seconds:
+    """Time since the note before."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    def note(self, name: str) -> None:
+        now = time.perf_counter()
+        self.taken[name], self._start = round(now - self._start, 2), now

@@ -1,0 +1,127 @@
+"""What every step of a run needs: settings, device, photographs read once, and batches of their crops."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.atomic import atomic_file
+from hwrts.config import RunConfig
+from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
+from hwrts.device import Device, choose_device, make_deterministic
+from hwrts.fit import Batches
+from hwrts.progress import Progress
+from hwrts.rts import crop_batches, target_kind
+from hwrts.runfolder import RunFolder
+
+VERIFY_CROP = (127, 129)
+"""Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
+
+VERIFY_PHOTOGRAPHS = 8
+"""At most so many photographs are verified on: the int64 definition is slow on purpose."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What every step of a run needs."""
+
+    run: RunFolder
+    config: RunConfig
+    device: Device
+    train: PhotoStore
+    val: PhotoStore
+    plan: CropPlan
+    progress: Progress
+
+    def batches(self, stage: int, target: str) -> Batches:
+        """Training batches of a stage; the order differs from stage to stage."""
+        data, rts = self.config.data, self.config.rts
+        seed = self.config.seed * 1000 + stage
+        patch = data.patch // 2
+        return crop_batches(
+            self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name
+        )
+
+    def same_size_batches(self, stage: int) -> Batches:
+        """Originals, and what a stage's float network makes of them; as many pixels as in :meth:`batches`."""
+        data, rts = self.config.data, self.config.rts
+        return crop_batches(
+            self.train, self.plan, target_kind(stage), batch=max(1, rts.batch // 4), patch=data.patch // 2,
+            seed=self.config.seed * 1000 + stage, device=self.device.name, same_size=True,
+        )  # fmt: skip
+
+
+def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
+    """Everything that can be wrong with a run before it starts: the device, and the photographs (read once).
+
+    Raises:
+        HwrtsError: Photographs that are missing, broken or too small, or a device that is not there.
+    """
+    config = run.config
+    device = choose_device(config.device, config.precision)
+    train, val = _photographs(run, config, progress)
+    if not run.inputs.is_file():
+        originals = ((name, val.array(i, "hr")) for i, name in enumerate(val.names))
+        save_verify_inputs(run, originals)
+    return device, train, val
+
+
+def open_session(run: RunFolder, progress: Progress) -> Session:
+    """Prepare what is not prepared, say what was resolved, plan the crops; raises as :func:`prepare`."""
+    config = run.config
+    device, train, val = prepare(run, progress)
+    make_deterministic(config.seed)
+    hidden = "bf16 hidden layers, float32 picture path" if device.bf16 else "float32"
+    progress.say(f"device {device.name}, {hidden}: {device.reason}; channels last: faster on every device")
+    shapes = [(height // 2, width // 2) for height, width in train.shapes]
+    plan = plan_crops(shapes, config.data.crops_per_image, config.data.patch // 2, config.seed, train.names)
+    progress.say(
+        f"{len(train.names)} photographs to train on ({len(plan.crops)} crops), {len(val.names)} to validate"
+    )
+    return Session(run, config, device, train, val, plan, progress)
+
+
+def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:
+    stores = []
+    parts = ("train", "val")
+    if all((run.root / "data" / part / "index.json").is_file() for part in parts):
+        train, val = (open_store(run.root / "data" / part) for part in parts)
+        return train, val
+    data, degradation = config.data, config.degradation
+    split = find_photos(
+        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
+        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+    )  # fmt: skip
+    skipped = [reason for _, reason in split.skipped]
+    for part, photos in (("train", split.train), ("val", split.val)):
+        with progress.task(f"reading {part} photographs", len(photos)) as advance:
+            store, broken = build_store(
+                photos, run.root / "data" / part, jpeg=degradation.jpeg_range, kernel=degradation.kernel,
+                seed=config.seed, strict=data.strict, min_size=data.patch, targets=config.stage_limit,
+                progress=lambda i, n: advance(i, ""),
+            )  # fmt: skip
+        skipped += [reason for _, reason in broken]
+        stores.append(store)
+    if skipped:
+        progress.say(f"{len(skipped)} images left out (see skipped in run.json): {skipped[0]}")
+    run.update_notes(skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names})
+    return stores[0], stores[1]
+
+
+def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
+    """Centre crops: large enough to meet every code path, small enough for the int64 definition."""
+    crops: dict[str, Any] = {}
+    for name, picture in itertools.islice(pictures, VERIFY_PHOTOGRAPHS):
+        crops[f"photo {name}"] = np.array(centre_crop(picture, VERIFY_CROP))
+    with atomic_file(run.inputs) as file:
+        np.savez(file, **crops)
+
+
+def centre_crop(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The middle of a picture (H, W, C), at most so many rows and columns."""
+    top, left = (max(0, (have - want) // 2) for have, want in zip(picture.shape, size, strict=False))
+    return picture[top : top + size[0], left : left + size[1]]

@@ -1,0 +1,66 @@
+"""The range that a convolution's weights are quantised for, channel by channel."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hwrts.fixed_point import FLOAT32_LIMIT, Format, weight_limit
+
+SMALLEST_WEIGHT_RANGE = 2.0**-7
+"""Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
+would gain nothing at 8-bit outputs, and would push the bias codes out of float32's exact range (eq. 10)."""
+
+COARSEST = 16
+"""At most so many bits are given up: 65,536 weights of a channel at their limits need 7, the rest is for
+biases. Beyond it the training has diverged, and lowering says so."""
+
+# Letters of the shape comments: O output channels, I input channels, K kernel size.
+
+
+class WeightRange(nn.Module):
+    """Largest weight of each output channel, doubled until every partial sum is exact in float32.
+
+    A finer grid makes larger codes, and P = sum|w| * max|x| + |b| of eq. 10 grows with them. Channels of many
+    inputs (64 x 5 x 5) can pass 2**24 that way; they get a grid coarser by one bit, or as many as it
+    takes, so that the proof of exactness holds for any weights, by construction.
+
+    Args:
+        bits: Width of the weights.
+        source: Format of the tensor that the convolution reads.
+    """
+
+    def __init__(self, bits: int, source: Format) -> None:
+        super().__init__()
+        self._bits, self._source = bits, source
+        self._conv: list[Any] = []  # in a list, or the convolution would be a part of its own quantiser
+
+    def watch(self, conv: nn.Module) -> None:
+        """Say whose bias belongs to the weights."""
+        self._conv = [conv]
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Weights (O, I*K*K) to ranges (O,); a power of two above the range is the quantiser's scale."""
+        largest = weight.abs().amax(1)
+        if not self._conv:
+            return largest
+        with torch.no_grad():
+            start = largest.clamp(min=SMALLEST_WEIGHT_RANGE)
+            wide = start
+            for _ in range(COARSEST):
+                over = self._partial_sum(weight, wide) >= FLOAT32_LIMIT
+                if not bool(over.any()):
+                    break
+                wide = torch.where(over, wide * 2, wide)
+        return torch.where(wide > start, largest.clamp(min=SMALLEST_WEIGHT_RANGE) * (wide / start), largest)
+
+    def _partial_sum(self, weight: Tensor, wide: Tensor) -> Tensor:
+        """P of eq. 10 for each channel, (O,) float64, if it is quantised for such a range."""
+        lsb = wide.log2().ceil().exp2() * 2.0 ** (1 - self._bits)  # (O,), as Brevitas has it
+        limit = weight_limit(self._bits)
+        codes = (weight / lsb[:, None]).round().clamp(-limit, limit).abs().double().sum(1)
+        bias_lsb = lsb.double() * math.ldexp(1.0, -self._source.frac)
+        bias = (self._conv[0].bias.double() / bias_lsb).round().abs()
+        bound: Tensor = codes * self._source.magnitude + bias
+        return bound

@@ -1,0 +1,268 @@
+"""The networks of Table 3 and two made for hardware: counts, start, and the way to verified integers."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hwrts.calibrate import calibrate
+from hwrts.config import NetworkConfig, dump_toml, load_config, parse_config
+from hwrts.deploy import deploy_form, fused_form
+from hwrts.errors import ConfigError, UnsupportedOperatorError
+from hwrts.export import to_onnx, verify
+from hwrts.fit import Schedule, Training, fit
+from hwrts.fixed_point import PIXEL, Add, PRelu, Rounding, Upsample, load_network, run, save_network
+from hwrts.graph import run_graph
+from hwrts.graph_note import note_graph, noted_graph
+from hwrts.networks import ABPN, EDSR, SRCNN, VDSR, QuickSRNet, Residual, SRResNet
+from hwrts.networks.build import build_network
+from hwrts.precision import MixedPrecision
+from hwrts.qat import QuantNetwork
+from hwrts.same_size import has_same_size_form
+from hwrts.trace import trace
+from hwrts.training_aids import training_aids
+from hwrts.witness import TorchWitness
+
+TINY = {
+    "residual": {"blocks": 1, "channels": 4}, "srcnn": {"channels": 8}, "vdsr": {"blocks": 2, "channels": 6},
+    "srresnet": {"blocks": 1, "channels": 6}, "edsr": {"blocks": 1, "channels": 6},
+    "abpn": {"blocks": 1, "channels": 6}, "quicksrnet": {"blocks": 1, "channels": 6},
+}  # fmt: skip
+
+
+def config(name, **changes) -> NetworkConfig:
+    return parse_config({"network": {"name": name, **changes}}, "test").network
+
+
+def tiny(name) -> nn.Module:
+    return build_network(config(name, **TINY[name]))
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("srcnn", 69_251), ("vdsr", 668_227), ("srresnet", 1_401_749), ("edsr", 1_369_859), ("abpn", 33_464),
+        ("quicksrnet", 22_860),
+    ],
+)  # fmt: skip
+def test_parameters_of_the_default_networks(name, expected):
+    assert parameters(build_network(config(name))) == expected
+
+
+def test_parameters_of_table_3():
+    """The paper writes thousands: 41K 114K 225K 57K 666K 1.5M 1.7M. What differs is explained by a number."""
+    weights = [
+        sum(each.numel() for each in Residual(blocks, 64).parameters() if each.ndim == 4)
+        for blocks in (1, 3, 6)
+    ]
+    assert [round(count, -3) for count in weights] == [41_000, 114_000, 225_000]
+    luma_srcnn = parameters(SRCNN()) - 2 * 81 * 64 - 2 * (25 * 32 + 1)
+    luma_vdsr = parameters(VDSR()) - 2 * 9 * 64 - 2 * (9 * 64 + 1)
+    assert (luma_srcnn, luma_vdsr) == (57_281, 665_921)
+    step = 64 * 9 * 256 + 256  # a step of up-sampling: 64 to 256 maps
+    assert parameters(SRResNet(scale=4)) == parameters(SRResNet()) + step + 1 == 1_549_462  # 1.5M, x4
+    assert parameters(EDSR(scale=4)) == parameters(EDSR()) + step == 1_517_571
+    assert parameters(EDSR(scale=8)) == parameters(EDSR(blocks=20)) == 1_665_283  # 1.7M; not x2 64x16
+
+
+def test_parameters_of_the_networks_made_for_hardware():
+    assert parameters(ABPN(scale=3)) == 42_539  # 42.54K in its paper
+    assert parameters(QuickSRNet(scale=4)) == 33_264
+
+
+def test_vdsr_has_20_layers_and_srcnn_its_kernels():
+    assert sum(isinstance(each, nn.Conv2d) for each in VDSR().modules()) == 20
+    assert [each.kernel_size[0] for each in SRCNN().modules() if isinstance(each, nn.Conv2d)] == [9, 5, 5]
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_training_starts_as_an_upscaler(name, picture):
+    """Within 4 codes of interpolation on average; torch's own start is about 100 away."""
+    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 40, 40), 5, stride=1) * 0.8
+    with torch.inference_mode():
+        apart = (tiny(name).eval()(smooth) - F.interpolate(smooth, scale_factor=2, mode="bilinear")).abs()
+    assert apart.shape == (1, 3, 72, 72)
+    assert float(apart.mean()) * 256 < 4
+
+
+@pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.HALF_UP])
+@pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
+def test_from_the_network_to_verified_integers(name, rounding, picture, tmp_path):
+    model = tiny(name)
+    x, target = torch.rand(4, 3, 12, 12), torch.rand(4, 3, 24, 24)
+    fit(Training.start(model), model, lambda n: (x, target), Schedule(1e-3, 3), lambda n, v: None)
+    graph = deploy_form(trace(model.eval()))
+    quantised = QuantNetwork(graph, calibrate(graph, [x], 8, rounding), 8, rounding)
+    fit(Training.start(quantised), quantised, lambda n: (x, target), Schedule(1e-3, 3), lambda n, v: None)
+    save_network(quantised.eval().lower(), tmp_path)
+    network = load_network(tmp_path)
+    assert network.formats[network.output] == PIXEL
+    verdict = verify(
+        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
+        [TorchWitness(quantised, network)], stimuli=["photo", "one pixel", "impulse"],
+    )  # fmt: skip
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    assert all(entry["exact_in_float32"] for entry in verdict.facts["bounds"].values())
+    if rounding is Rounding.HALF_EVEN:
+        assert census_of(network) == {
+            op: count for op, count in verdict.facts["census"].items() if op in COUNTED
+        }
+
+
+COUNTED = (
+    "QLinearConv",
+    "QLinearAdd",
+    "Conv",
+    "FusedConv",
+    "Add",
+    "Sum",
+    "PRelu",
+    "LeakyRelu",
+    "Relu",
+    "Mul",
+)
+
+
+def census_of(network) -> dict[str, int]:
+    """DESIGN: every convolution and addition in integers; PRelu is the exception that the docs explain."""
+    adds = sum(isinstance(layer, Add) for layer in network.layers)
+    leaky = sum(isinstance(layer, PRelu) for layer in network.layers)
+    found = {"PRelu": leaky, "QLinearAdd": adds, "QLinearConv": len(network.convs)}
+    return {op: count for op, count in found.items() if count}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
+def test_networks_of_the_papers_size(name, picture):
+    """9 x 9 taps of 64 channels and 36 layers in a row, on small pictures."""
+    graph = deploy_form(trace(build_network(config(name)).eval()))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(1, 3, 16, 16)])).eval()
+    network = quantised.lower()
+    verdict = verify(
+        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
+        [TorchWitness(quantised, network)], stimuli=["photo", "one pixel", "one row"],
+    )  # fmt: skip
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    assert all(entry["exact_in_float32"] for entry in verdict.facts["bounds"].values())
+    found = {op: count for op, count in verdict.facts["census"].items() if op in COUNTED}
+    assert found == census_of(network)
+    print(name, verdict.compared, verdict.facts["census"])
+
+
+@pytest.mark.parametrize("name", ["vdsr", "abpn"])
+def test_a_zero_residual_is_the_enlarged_picture(name, picture):
+    """Anchored: no layer between the enlarged input and the output can harm the picture."""
+    model = tiny(name).eval()
+    for parameter in model.image_residual.parameters():
+        nn.init.zeros_(parameter)
+    graph = deploy_form(trace(model))
+    network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 16, 16)])).eval().lower()
+    assert network.formats[network.output] == PIXEL
+    codes = picture(9, 8)
+    if name == "abpn":
+        expected = codes.repeat(2, axis=0).repeat(2, axis=1)
+    else:
+        up = next(layer for layer in network.layers if isinstance(layer, Upsample))
+        assert network.formats[up.name] == PIXEL
+        expected = run(type(network)(network.inputs, (up,), network.rounding), codes)
+    np.testing.assert_array_equal(run(network, codes), expected)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
+    network = tiny(name)
+    graph = trace(network.eval())
+    assert has_same_size_form(fused_form(graph)) == (name == "residual")
+    if name != "residual":
+        with pytest.raises(UnsupportedOperatorError, match="no same-size form"):
+            deploy_form(graph, same_size=True)
+    aids = training_aids(network)
+    assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn"))
+    assert (aids.constrain is None) == (name != "residual")
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_noted_graph_is_the_graph(name):
+    graph = deploy_form(trace(tiny(name).eval()))
+    again = noted_graph(note_graph(graph))
+    assert [type(node) for node in again.nodes] == [type(node) for node in graph.nodes]
+    assert note_graph(again) == note_graph(graph)
+    assert all(isinstance(node.sources, tuple) for node in again.nodes)
+    x = torch.rand(1, 3, 6, 6)
+    assert run_graph(again, x)[again.output].shape == run_graph(graph, x)[graph.output].shape
+
+
+@pytest.mark.parametrize("name", ["vdsr", "abpn", "edsr", "srresnet", "srcnn"])
+def test_bf16_never_rounds_the_picture(name):
+    """With the residual at zero, bf16 training sees the enlarged input itself, not its 8-bit rounding."""
+    network = tiny(name).eval()
+    mixed = MixedPrecision(network)
+    aids = training_aids(network)
+    assert mixed.mixed == bool(aids.residuals)
+    x = torch.rand(1, 3, 8, 8)  # not on the code grid
+    with torch.inference_mode():
+        if mixed.mixed:
+            apart = (mixed.run(x) - network(x)).abs().max()
+            assert 0 < float(apart) < 0.02  # the residual is of bf16 layers
+        for residual in aids.residuals:
+            for parameter in residual.parameters():
+                nn.init.zeros_(parameter)
+        assert torch.equal(mixed.run(x), network(x))
+
+
+def test_hidden_layers_of_vdsr_run_in_bf16():
+    network, seen = tiny("vdsr").eval(), {}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda m, given, out, name=name: seen.__setitem__(name, out.dtype))
+    MixedPrecision(network).run(torch.rand(1, 3, 8, 8))
+    assert seen == dict.fromkeys(("conv_in", "conv.0", "conv.1", "conv_out"), torch.bfloat16)
+
+
+def test_defaults_are_those_of_the_papers():
+    classes = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN, "quicksrnet": QuickSRNet}
+    for name, kind in classes.items():
+        made = build_network(config(name))
+        assert type(made) is kind
+        assert parameters(made) == parameters(kind())
+    assert parameters(build_network(config("srcnn"))) == parameters(SRCNN())
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_settings_are_written_complete_and_read_back(name, tmp_path):
+    for network in ({"name": name}, {"name": name, **TINY[name]}):
+        made = parse_config({"network": network}, "test")
+        (tmp_path / "config.toml").write_text(dump_toml(made))
+        assert load_config(tmp_path / "config.toml") == made
+        assert (made.network.blocks is None) == (name == "srcnn")
+
+
+def test_titles_and_folder_names():
+    names = [config(name) for name in TINY]
+    assert [each.slug for each in names] == [
+        "residual1x32", "srcnn64", "vdsr18x64", "srresnet16x64", "edsr16x64", "abpn4x28", "quicksrnet2x32",
+    ]  # fmt: skip
+    assert [each.title for each in names[:3]] == [
+        "Residual-1, 32 channels", "SRCNN, 64 channels", "VDSR, 18 blocks, 64 channels"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"name": "srcnn", "blocks": 3}, "srcnn has three layers and no blocks; leave blocks out"),
+        ({"name": "srcnn", "channels": 7}, "second layer has half of 7 channels; use an even number"),
+        ({"name": "espcn"}, "'residual', 'srcnn', 'vdsr'"),
+        ({"name": ["vdsr"]}, "network.name"),
+        ({"name": "vdsr", "depth": 20}, "unknown key 'network.depth'"),
+    ],
+)
+def test_settings_that_a_network_does_not_have(network, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"network": network}, "test")
+    assert message in str(caught.value)

@@ -1,0 +1,52 @@
+"""Other networks than Residual-N through recurrent training and the command line's folders."""
+
+import sys
+
+import pytest
+
+from hwrts.config import parse_config
+from hwrts.fixed_point import load_network
+from hwrts.pipeline import run_stages
+from hwrts.report import write_report
+from hwrts.runfolder import open_run, read_json
+from hwrts.session import open_session
+
+from .test_networks import TINY as NETWORKS
+from .test_pipeline import TINY, Lines, photographs, start
+
+
+@pytest.fixture(autouse=True)
+def _few_stimuli(monkeypatch) -> None:
+    verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
+    few = dict(list(verify.synthetic_pictures().items())[:2])
+    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
+
+
+@pytest.mark.parametrize("name", ["vdsr", "srresnet", "abpn"])
+def test_recurrent_training_of_other_networks(name, tmp_path):
+    """Two stages: batch norm's statistics and the slopes go on to the second, nothing same-size is made."""
+    lines = Lines()
+    two = {**TINY["rts"], "first_steps": 3, "steps": 3}
+    network = {"name": name, **NETWORKS[name]}
+    made = start(tmp_path / "run", photographs(tmp_path / "photos"), lines, network=network, rts=two)
+    assert [stage.name for stage in made.stages()] == ["1", "2"]
+    assert sum("no same-size networks; enhance takes D(S(x))" in line for line in lines.said) == 1
+    assert made.enhancing_stage(None).name == "2"
+    for stage in made.stages():
+        verdict, measures = read_json(stage.verify), read_json(stage.metrics)
+        assert (verdict["passed"], verdict["mismatches"]) == (True, 0)
+        assert measures["psnr_int8_db"] > 20  # an up-scaler from the start
+        assert load_network(stage.root).scales[load_network(stage.root).output] == 2
+    write_report(made)
+    page = made.report.read_text("utf-8")
+    assert parse_config({"network": network}, "test").network.title in page
+    assert run_stages(open_session(open_run(made.root), lines)) == 2  # finished already, from its config.toml
+
+
+def test_without_an_image_residual_bf16_is_not_used_and_that_is_said(tmp_path):
+    lines = Lines()
+    one = {**TINY["rts"], "stages": 1, "first_steps": 1}
+    network = {"name": "quicksrnet", **NETWORKS["quicksrnet"]}
+    data = photographs(tmp_path / "photos")
+    start(tmp_path / "run", data, lines, network=network, rts=one, precision="bf16", qat={"steps": 0})
+    assert sum("every layer carries the picture: all in float32" in line for line in lines.said) == 1
