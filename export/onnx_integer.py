@@ -1,20 +1,18 @@
 """The integer-operator flavour: every step of the arithmetic is a node, so any rounding rule can be said."""
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import TensorProto
 
 from hwrts.export.onnx_nodes import Writer, conv_shape, zero_point
 from hwrts.fixed_point import (
-    FLOAT32_LIMIT,
     Add,
     Conv,
     DepthToSpace,
     PRelu,
+    Requantised,
     Rounding,
     Scale,
     Upsample,
-    add_bound,
     layer_bounds,
     upsample_taps,
 )
@@ -29,31 +27,29 @@ class IntegerWriter(Writer):
 
     def conv(self, conv: Conv) -> None:
         """Append a convolution with its requantisation."""
-        source = self.network.formats[conv.source]
         weight = self.constant(f"{conv.name}.weight", conv.weight_i8)
         zeros = [self.stored_zero(conv.source), self.constant(f"{conv.name}.no_offset", np.array(0, np.int8))]
         inputs = [conv.source, weight, *zeros]
         products = self.node("ConvInteger", inputs, f"{conv.name}.products", **conv_shape(conv))
         bias = self.constant(f"{conv.name}.bias", conv.bias_i32.reshape(1, -1, 1, 1))
-        acc = self.node("Add", [products, bias], f"{conv.name}.acc")
-        bound = int(layer_bounds(conv, source).partial_sum.max())
-        self._requantize(acc, conv.name, conv.shift(source).reshape(1, -1, 1, 1), bound)
+        self.node("Add", [products, bias], f"{conv.name}.acc")
+        self._requantize(conv)
 
     def add(self, layer: Add) -> None:
         """Append an addition with its requantisation (eq. 6)."""
-        formats = [self.network.formats[source] for source in layer.sources]
-        finer = max(tensor.frac for tensor in formats)
+        formats = self.network.formats_of(layer.sources)
+        finer = layer.acc_frac(*formats)
         aligned = []
         for i, (source, tensor) in enumerate(zip(layer.sources, formats, strict=True)):
             step = f"{layer.name}.operand{i}"
             aligned.append(self._times(self._codes(source, step), 1 << (finer - tensor.frac), step))
-        acc = self.node("Add", aligned, f"{layer.name}.acc")
-        self._requantize(acc, layer.name, np.array(finer - layer.out.frac), add_bound(*formats))
+        self.node("Add", aligned, f"{layer.name}.acc")
+        self._requantize(layer)
 
     def scale(self, layer: Scale) -> None:
         """Append a multiplication by a constant with its requantisation (eq. 15)."""
         self._times(self._codes(layer.source, layer.name), layer.multiplier, f"{layer.name}.acc")
-        self._requantize_layer(layer)
+        self._requantize(layer)
 
     def prelu(self, layer: PRelu) -> None:
         """Append a leaky ReLU with its requantisation (eq. 16)."""
@@ -65,7 +61,7 @@ class IntegerWriter(Writer):
         slope = self.constant(f"{name}.slope", layer.slope_i8.astype(np.int32).reshape(-1, 1, 1))  # (C, 1, 1)
         below = self.node("Mul", [self.node("Min", [codes, zero], f"{name}.below"), slope], f"{name}.leak")
         self.node("Add", [above, below], f"{name}.acc")
-        self._requantize_layer(layer)
+        self._requantize(layer)
 
     def depth_to_space(self, layer: DepthToSpace) -> None:
         """Append a move of the codes themselves."""
@@ -80,7 +76,7 @@ class IntegerWriter(Writer):
         units = self.constant(f"{name}.units", np.array(1 << taps_frac, np.float32))
         units = self.node("Mul", [pixels, units], f"{name}.sums")
         self.node("Cast", [units], f"{name}.acc", to=TensorProto.INT32)
-        self._requantize_layer(layer)
+        self._requantize(layer)
 
     def _codes(self, source: str, step: str) -> str:
         """A tensor's codes as int32, without the zero point."""
@@ -93,17 +89,14 @@ class IntegerWriter(Writer):
     def _times(self, codes: str, factor: int, output: str) -> str:
         return self.node("Mul", [codes, self.constant(f"{output}.times", np.array(factor, np.int32))], output)
 
-    def _requantize_layer(self, layer: Scale | PRelu | Upsample) -> None:
-        source = self.network.formats[layer.source]
-        bound = int(layer_bounds(layer, source).partial_sum.max())
-        shift = np.array(layer.acc_frac(source) - layer.out.frac)
-        self._requantize(f"{layer.name}.acc", layer.name, shift, bound)
-
-    def _requantize(self, acc: str, name: str, shift: NDArray[np.int64], bound: int) -> None:
+    def _requantize(self, layer: Requantised) -> None:
         """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11)."""
-        out, rounding = self.network.formats[name], self.network.rounding
-        half = int((1 << np.maximum(shift, 0)).max())  # more than half an LSB, in accumulator units
-        exact32 = bound + half < FLOAT32_LIMIT
+        name, acc, out, rounding = layer.name, f"{layer.name}.acc", layer.out, self.network.rounding
+        sources = self.network.formats_of(layer.sources)
+        shift = np.asarray(layer.acc_frac(*sources) - out.frac, np.int64)
+        if shift.ndim:
+            shift = shift.reshape(1, -1, 1, 1)  # (1, O, 1, 1)
+        exact32 = layer_bounds(layer, sources, rounding).exact_in_float32
         kind, dtype = (TensorProto.FLOAT, np.float32) if exact32 else (TensorProto.DOUBLE, np.float64)
         scale = self.constant(f"{name}.factor", np.ldexp(1.0, -shift).astype(dtype))
         x = self.node("Cast", [acc], f"{name}.real", to=kind)

@@ -14,7 +14,6 @@ from hwrts.export.runtime import census, check_model, float_islands, open_sessio
 from hwrts.export.stimuli import noise_codes, synthetic_pictures
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
 from hwrts.fixed_point import (
-    Computed,
     HwrtsError,
     Network,
     Requantised,
@@ -220,8 +219,8 @@ def _check_attacks(verdict: Verdict, network: Network) -> None:
     """Every channel's proven bounds are reached exactly: neither too small nor too careful."""
     for name, bounds in network_bounds(network).items():
         layer = network.layer(name)
-        assert isinstance(layer, Computed)
-        lowest, highest = attacked_reach(layer, network.formats[layer.source])
+        assert isinstance(layer, Requantised)
+        lowest, highest = attacked_reach(layer, network.formats_of(layer.sources))
         for kind, proved, reached in (
             ("lowest", bounds.lowest, lowest), ("highest", bounds.highest, highest),
         ):  # fmt: skip

@@ -1,16 +1,19 @@
 """Proofs about accumulators: what they can reach, and when float32 computes them exactly."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .add import add_accumulate
 from .conv import conv_accumulate
 from .formats import Format
-from .layers import Conv, PRelu, Scale, Upsample
+from .layers import Add, Conv, PRelu, Requantised, Scale, Upsample
 from .prelu import prelu_accumulate
+from .requantize import Rounding, half_lsb
 from .scale import scale_accumulate
 from .upsample import upsample_accumulate, upsample_taps
 
@@ -27,21 +30,19 @@ INT16_PAIR_LIMIT = (1 << 15) - 1
 """x86 without VNNI adds two u8*s8 products into int16, which saturates above this (eq. 14)."""
 
 
-Computed = Conv | Scale | PRelu | Upsample
-"""Layers with a proof of their own; an addition has :func:`add_bounds`."""
-
-
 @dataclass(frozen=True, eq=False)
 class Bounds:
     """What the accumulators of one layer can be, int64 (O,).
 
-    There is one entry for each output channel of a convolution or a PRelu, one for all channels of a Scale,
-    and for all channels of an Upsample one for each new pixel F*i + j of the square that a pixel becomes.
+    There is one entry for each output channel of a convolution or a PRelu, one for all channels of an Add or
+    a Scale, and for all channels of an Upsample one for each new pixel F*i + j of the square that a pixel
+    becomes.
 
     Attributes:
         lowest: Smallest reachable accumulator, bias included (eq. 9); an input reaches it.
         highest: Largest reachable accumulator, bias included (eq. 9); an input reaches it.
-        partial_sum: Bound on every partial sum in any order, sum|w| * max|x| + |b| if linear (eq. 10).
+        partial_sum: Bound on every partial sum in any order, sum|w| * max|x| + |b| if linear, with the half
+            LSB that the rounding rule may add (eq. 10).
     """
 
     lowest: NDArray[np.int64]
@@ -66,31 +67,43 @@ class Bounds:
         return {**lists, "exact_in": exact}
 
 
-def layer_bounds(layer: Computed, source: Format) -> Bounds:
-    """Bounds over all inputs of a format: exact reach (eq. 9) and any-order partial sums (eq. 10).
+def layer_bounds(layer: Requantised, sources: Sequence[Format], rounding: Rounding) -> Bounds:
+    """Bounds over all inputs of given formats: exact reach (eq. 9) and any-order partial sums (eq. 10).
 
-    A Scale is linear with one weight, an Upsample with the products of two taps, and a PRelu on each side
-    of zero.
+    A Scale is linear with one weight, an Add with two, an Upsample with the products of two taps, and a PRelu
+    on each side of zero.
+
+    Args:
+        layer: The layer.
+        sources: Formats of the tensors it reads, in its order.
+        rounding: The tie rule.
     """
-    bias = np.zeros(1, np.int64)
+    half = half_lsb(layer.acc_frac(*sources) - layer.out.frac, rounding)
     if isinstance(layer, PRelu):
         slope = layer.slope_i8.astype(np.int64)
-        below, above = slope * source.min, source.max << layer.slope_frac
+        below, above = slope * sources[0].min, sources[0].max << layer.slope_frac
         lowest, highest = np.minimum(below, 0), np.maximum(below, above)
-        return Bounds(lowest, highest, np.maximum(highest, -lowest))
+        return Bounds(lowest, highest, np.maximum(highest, -lowest) + half)
+    bias = np.zeros(1, np.int64)
     if isinstance(layer, Conv):
         weight = layer.weight_i8.reshape(layer.weight_i8.shape[0], -1).astype(np.int64)  # (O, I*K*K)
         bias = layer.bias_i32.astype(np.int64)
     elif isinstance(layer, Scale):
         weight = np.array([[layer.multiplier]], np.int64)
-    else:
+    elif isinstance(layer, Upsample):
         weight = _products_of_taps(layer)  # (F*F, K*K)
-    up = np.maximum(weight, 0).sum(axis=1)
-    down = np.minimum(weight, 0).sum(axis=1)
+    else:
+        weight = np.array(
+            [[1 << (layer.acc_frac(*sources) - each.frac) for each in sources]], np.int64
+        )  # (1, 2)
+    # What each weight meets: of an addition, its own operand's codes; of all others, those of the one source.
+    low, high = (np.array([getattr(each, end) for each in sources], np.int64) for end in ("min", "max"))
+    up, down = np.maximum(weight, 0), np.minimum(weight, 0)
+    largest = np.array([each.magnitude for each in sources], np.int64)
     return Bounds(
-        lowest=bias + up * source.min + down * source.max,
-        highest=bias + up * source.max + down * source.min,
-        partial_sum=np.abs(weight).sum(axis=1) * source.magnitude + np.abs(bias),
+        lowest=bias + (up * low + down * high).sum(axis=1),
+        highest=bias + (up * high + down * low).sum(axis=1),
+        partial_sum=(np.abs(weight) * largest).sum(axis=1) + np.abs(bias) + half,
     )
 
 
@@ -101,27 +114,13 @@ def _products_of_taps(layer: Upsample) -> NDArray[np.int64]:
     return products.reshape(layer.factor**2, -1)
 
 
-def add_bound(a: Format, b: Format) -> int:
-    """Largest magnitude of the sum of two tensors on the finer of their grids (eq. 6)."""
-    frac = max(a.frac, b.frac)
-    return (a.magnitude << (frac - a.frac)) + (b.magnitude << (frac - b.frac))
-
-
-def add_bounds(a: Format, b: Format) -> Bounds:
-    """Reach of the sum of two tensors on the finer of their grids (eq. 6), one entry for all channels."""
-    frac = max(a.frac, b.frac)
-    shift_a, shift_b = frac - a.frac, frac - b.frac
-    return Bounds(
-        lowest=np.array([(a.min << shift_a) + (b.min << shift_b)], np.int64),
-        highest=np.array([(a.max << shift_a) + (b.max << shift_b)], np.int64),
-        partial_sum=np.array([add_bound(a, b)], np.int64),
-    )
-
-
 def network_bounds(network: "Network") -> dict[str, Bounds]:
-    """Bounds by name of every layer that computes, additions aside."""
-    layers = [layer for layer in network.layers if isinstance(layer, Computed)]
-    return {layer.name: layer_bounds(layer, network.formats[layer.source]) for layer in layers}
+    """Bounds by name of every layer that computes."""
+    layers = [layer for layer in network.layers if isinstance(layer, Requantised)]
+    return {
+        layer.name: layer_bounds(layer, network.formats_of(layer.sources), network.rounding)
+        for layer in layers
+    }
 
 
 def attack_input(
@@ -141,7 +140,7 @@ def attack_input(
     Returns:
         codes (K, K, I), the channel, and the accumulator that the centre pixel must show.
     """
-    bounds = layer_bounds(conv, source)
+    bounds = layer_bounds(conv, [source], Rounding.FLOOR)  # the rule does not move the reach
     if channel is None:
         upward = int(bounds.highest.max()) >= -int(bounds.lowest.min())
         channel = int(bounds.highest.argmax() if upward else bounds.lowest.argmin())
@@ -151,11 +150,22 @@ def attack_input(
     return codes, channel, int((bounds.highest if upward else bounds.lowest)[channel])
 
 
-def attacked_reach(layer: Computed, source: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def attacked_reach(
+    layer: Requantised, sources: Sequence[Format]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The smallest and largest accumulators, (O,) as in :class:`Bounds`, found by feeding the attack inputs.
 
     Nothing of the bounds' arithmetic is used but the choice of the input: the operator itself runs.
+
+    Args:
+        layer: The layer.
+        sources: Formats of the tensors it reads, in its order.
     """
+    source = sources[0]
+    if isinstance(layer, Add):
+        a, b = (np.array([each.min, each.max]) for each in sources)
+        total, _ = add_accumulate(a, sources[0], b, sources[1])
+        return total[:1], total[1:]
     if isinstance(layer, Conv):
         return _attacked_conv(layer, source)
     if isinstance(layer, Upsample):

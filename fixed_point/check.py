@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .bounds import INT32_LIMIT, Computed, add_bound, layer_bounds
+from .bounds import INT32_LIMIT, layer_bounds
 from .errors import HwrtsError
 from .formats import weight_limit
-from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Scale, Upsample
+from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Requantised, Scale, Upsample
 from .network import Network
 from .requantize import MAX_SHIFT, MIN_SHIFT, Rounding
 from .upsample import upsample_taps
@@ -123,9 +123,9 @@ def _check_slopes(layer: PRelu) -> None:
 
 def _check_in_place(network: Network, layer: Layer) -> None:
     """What depends on the tensors that a layer reads."""
-    where, channels, formats = f"layer {layer.name!r}", network.channels, network.formats
-    if isinstance(layer, Computed):
-        source, has = formats[layer.source], channels[layer.source]
+    where, channels = f"layer {layer.name!r}", network.channels
+    if isinstance(layer, Conv | PRelu):
+        has = channels[layer.source]
         if isinstance(layer, Conv) and layer.weight_i8.shape[1] != has:
             raise HwrtsError(
                 f"{where}: takes {layer.weight_i8.shape[1]} channels, {layer.source!r} has {has}"
@@ -134,10 +134,7 @@ def _check_in_place(network: Network, layer: Layer) -> None:
             raise HwrtsError(
                 f"{where}: has {len(layer.slope_i8)} slopes, {layer.source!r} has {has} channels"
             )
-        shift = np.atleast_1d(layer.acc_frac(source) - layer.out.frac)
-        _check_shift(where, int(shift.min()), int(shift.max()))
-        _check_reach(where, int(layer_bounds(layer, source).partial_sum.max()))
-    elif isinstance(layer, Add):
+    if isinstance(layer, Add):
         one, two = layer.sources
         first, second = (channels[one], network.scales[one]), (channels[two], network.scales[two])
         if first != second:
@@ -145,11 +142,12 @@ def _check_in_place(network: Network, layer: Layer) -> None:
                 f"{where}: (channels, enlargement) of {one!r} are {first}, of {two!r} {second}; "
                 "both operands need the same"
             )
-        a, b = (formats[name] for name in layer.sources)
-        shift_bits = max(a.frac, b.frac) - layer.out.frac
-        _check_shift(where, shift_bits, shift_bits)
-        _check_reach(where, add_bound(a, b))
-    elif isinstance(layer, DepthToSpace) and channels[layer.source] % layer.block**2:
+    if isinstance(layer, Requantised):
+        sources = network.formats_of(layer.sources)
+        shift = np.atleast_1d(layer.acc_frac(*sources) - layer.out.frac)
+        _check_shift(where, int(shift.min()), int(shift.max()))
+        _check_reach(where, int(layer_bounds(layer, sources, network.rounding).partial_sum.max()))
+    if isinstance(layer, DepthToSpace) and channels[layer.source] % layer.block**2:
         raise HwrtsError(
             f"{where}: {channels[layer.source]} channels do not split by block {layer.block} squared; "
             f"use a multiple of {layer.block**2}"

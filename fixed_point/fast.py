@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blas import Product, accumulating_product, one_blas_thread
-from .bounds import FLOAT32_LIMIT, layer_bounds
+from .bounds import layer_bounds
 from .formats import Format
 from .layers import Conv
-from .requantize import Rounding
+from .requantize import Rounding, half_lsb
 
 # Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
 # M = K // 2, the margin.
@@ -47,10 +47,9 @@ class ConvRows:
     def __init__(self, conv: Conv, source: Format, rounding: Rounding, width: int) -> None:
         out_channels, in_channels, kernel, _ = conv.weight_i8.shape
         shift = conv.shift(source)
-        half = half_lsb(shift, rounding)  # (O,)
-        largest = int((layer_bounds(conv, source).partial_sum + half).max())
-        dtype: type[np.floating] = np.float32 if largest < FLOAT32_LIMIT else np.float64
-        raised = half if rounding is Rounding.HALF_UP else np.zeros_like(half)
+        exact = layer_bounds(conv, [source], rounding).exact_in_float32
+        dtype: type[np.floating] = np.float32 if exact else np.float64
+        raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
         self._bias = np.ldexp(conv.bias_i32 + raised, -shift).astype(dtype)  # (O,)
         # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
         scaled = np.ldexp(conv.weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
@@ -149,13 +148,6 @@ def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
             return
         with ThreadPoolExecutor(count) as pool:
             list(pool.map(compute, edges[:-1], edges[1:]))
-
-
-def half_lsb(shift: NDArray[np.int64], rounding: Rounding) -> NDArray[np.int64]:
-    """What the rounding may add before it drops bits: half an LSB of the result, 2**(shift-1) (eq. 5)."""
-    if rounding not in (Rounding.HALF_UP, Rounding.HALF_AWAY):
-        return np.zeros_like(shift)
-    return np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
 
 
 def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Rounding) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bounds import FLOAT32_LIMIT, add_bound, layer_bounds
+from .bounds import layer_bounds
 from .codes import Codes
-from .fast import FloatRow, half_lsb, round_and_saturate
+from .fast import FloatRow, round_and_saturate
 from .formats import Format
 from .layers import Add, PRelu, Scale, Upsample
-from .requantize import Rounding
+from .requantize import Rounding, half_lsb
 from .upsample import upsample_taps
 
 # Letters of the shape comments: W columns of a row; C channels; F factor; K rows of a window.
@@ -35,15 +35,12 @@ def row_function(layer: RowLayer, formats: Mapping[str, Format], rounding: Round
         formats: Formats of its sources by name.
         rounding: The tie rule.
     """
-    if isinstance(layer, Add):
-        operands = [formats[source] for source in layer.sources]
-        acc_frac, bound = max(operand.frac for operand in operands), add_bound(*operands)
-    else:
-        acc_frac = layer.acc_frac(formats[layer.source])
-        bound = int(layer_bounds(layer, formats[layer.source]).partial_sum.max())
+    operands = [formats[source] for source in layer.sources]
+    acc_frac = layer.acc_frac(*operands)
     shift = acc_frac - layer.out.frac
-    half = int(half_lsb(np.array(shift), rounding))
-    dtype: type[np.floating] = np.float32 if bound + half < FLOAT32_LIMIT else np.float64
+    half = int(half_lsb(shift, rounding))
+    exact = layer_bounds(layer, operands, rounding).exact_in_float32
+    dtype: type[np.floating] = np.float32 if exact else np.float64
     unit = np.ldexp(1.0, -shift)  # what 1 in the accumulator is worth in output codes
 
     def requantised(acc: FloatRow) -> FloatRow:

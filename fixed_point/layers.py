@@ -75,11 +75,21 @@ class Conv(_OneSource):
 
 @dataclass(frozen=True)
 class Add:
-    """Sum of two tensors of the same shape, requantised once (eq. 6)."""
+    """Sum of two tensors of the same shape, requantised once (eq. 6).
+
+    Attributes:
+        name: Name of the tensor it makes.
+        sources: Names of the tensors it reads.
+        out: Format of the result.
+    """
 
     name: str
     sources: tuple[str, str]
     out: Format
+
+    def acc_frac(self, a: Format, b: Format) -> int:
+        """Fraction bits of the sum: the finer of the operands' grids (eq. 6)."""
+        return max(a.frac, b.frac)
 
 
 @dataclass(frozen=True)
@@ -125,14 +135,14 @@ class PRelu(_OneSource):
 
 @dataclass(frozen=True)
 class DepthToSpace(_OneSource):
-    """Channels to pixels by ``block``; codes and format stay (eq. 7)."""
+    """Channels to pixels by ``block``, 2..16; codes and format stay (eq. 7)."""
 
     block: int
 
 
 @dataclass(frozen=True)
 class Repeat(_OneSource):
-    """Pixel repetition by ``factor``; codes and format stay (eq. 8)."""
+    """Pixel repetition by ``factor``, 2..16; codes and format stay (eq. 8)."""
 
     factor: int
 

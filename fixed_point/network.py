@@ -1,5 +1,6 @@
 """The integer network: the single source of truth that every emitter and witness reads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,10 @@ class Network:
             else:
                 formats[layer.name] = formats[layer.source]
         return formats
+
+    def formats_of(self, names: Iterable[str]) -> list[Format]:
+        """Formats of some tensors, in that order."""
+        return [self.formats[name] for name in names]
 
     @cached_property
     def channels(self) -> dict[str, int]:

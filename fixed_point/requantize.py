@@ -73,6 +73,22 @@ def shift_right(
     return floor + above.astype(np.int64)
 
 
+def half_lsb(shift: int | NDArray[np.int64], rounding: Rounding) -> NDArray[np.int64]:
+    """What a rule may add to an accumulator before it drops bits: half an LSB of the result, 2**(shift-1).
+
+    Args:
+        shift: Bits to drop, a number or one per channel.
+        rounding: The tie rule; half to even and floor add nothing.
+
+    >>> half_lsb(np.array([-1, 0, 1, 4]), Rounding.HALF_UP).tolist()
+    [0, 0, 1, 8]
+    """
+    shift = np.asarray(shift, np.int64)
+    if rounding not in (Rounding.HALF_UP, Rounding.HALF_AWAY):
+        return np.zeros_like(shift)
+    return np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
+
+
 def saturate(codes: NDArray[np.int64], out: Format) -> NDArray[np.integer]:
     """Clamp to the codes of a format and store them in its dtype (eq. 5); unsigned, this is a ReLU.
 

@@ -17,13 +17,13 @@ from hwrts.errors import HwrtsError
 from hwrts.extremes import SLOPE_BITS, extreme_layers, untrained_formats
 from hwrts.fixed_point import (
     Bounds,
-    Computed,
     Format,
     Layer,
     Lines,
     Network,
+    Requantised,
+    Rounding,
     Step,
-    add_bounds,
     halo,
     layer_bounds,
     plan_lines,
@@ -327,10 +327,8 @@ def _layer_cost(
 
 
 def _bounds(layer: Layer, formats: Mapping[str, Format]) -> Bounds | None:
-    if isinstance(layer, Computed):
-        return layer_bounds(layer, formats[layer.source])
-    if isinstance(layer, fixed_point.Add):
-        return add_bounds(*(formats[source] for source in layer.sources))
+    if isinstance(layer, Requantised):
+        return layer_bounds(layer, [formats[source] for source in layer.sources], Rounding.HALF_EVEN)
     return None
 
 

@@ -13,7 +13,8 @@ from hwrts.cli.console import print_json, print_line, print_table
 def inspect(
     network: Annotated[Path, typer.Argument(help="Folder with network.json and network.npz (a stage).")],
     layer: Annotated[
-        str | None, typer.Option(help="Show each output channel of this convolution.", show_default=False)
+        str | None,
+        typer.Option(help="Show each accumulator of this layer, channel by channel.", show_default=False),
     ] = None,
     width: Annotated[int, typer.Option(help="Width of a picture row for the line memory.", min=1)] = 1920,
     json: Annotated[
@@ -31,13 +32,15 @@ def inspect(
         _print_channels(description, layer)
     else:
         _print_layers(str(folder), description)
+    if not all(_reached(entry) for entry in description["layers"]):
+        raise typer.Exit(1)  # a proof that no input attains, or that one passes
 
 
 def describe(network: Any, width: int) -> dict[str, Any]:
     """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
     import numpy as np
 
-    from hwrts.fixed_point import Computed, Conv, attacked_reach, network_bounds, plan_lines, steps_of
+    from hwrts.fixed_point import Conv, Requantised, attacked_reach, network_bounds, plan_lines, steps_of
 
     bounds = network_bounds(network)
     lines = plan_lines(steps_of(network))
@@ -52,10 +55,10 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         }
         if isinstance(layer, Conv):
             entry |= {"kernel": layer.weight_i8.shape[2], "weight_bits": layer.weight_bits}
-        if isinstance(layer, Computed):
-            proof, source = bounds[layer.name], network.formats[layer.source]
-            lowest, highest = attacked_reach(layer, source)
-            shift = layer.acc_frac(source) - layer.out.frac
+        if isinstance(layer, Requantised):
+            proof, sources = bounds[layer.name], network.formats_of(layer.sources)
+            lowest, highest = attacked_reach(layer, sources)
+            shift = layer.acc_frac(*sources) - layer.out.frac
             entry |= {
                 "shift": np.broadcast_to(shift, proof.lowest.shape).tolist(),
                 "accumulator": proof.as_json(),
@@ -77,10 +80,17 @@ def describe(network: Any, width: int) -> dict[str, Any]:
     }
 
 
+def _reached(entry: dict[str, Any]) -> bool:
+    """Whether the attack found exactly the proved interval; a layer that only moves codes has none."""
+    proof, attacked = entry.get("accumulator", {}), entry.get("attacked", {})
+    return all(proof.get(end) == attacked.get(end) for end in ("lowest", "highest"))
+
+
 def _print_layers(title: str, description: dict[str, Any]) -> None:
     rows = []
     for entry in description["layers"]:
-        row = [entry["name"], entry["format"], "", "", "", "", "", str(entry["line_buffer_rows"])]
+        row = [entry["name"], entry["format"], "", "", "", "", ""]
+        row += [str(entry["line_buffer_rows"]), f"{entry['line_buffer_bytes'] / 1024:.1f}"]
         if "accumulator" in entry:
             proof, shifts = entry["accumulator"], entry["shift"]
             interval = f"{min(proof['lowest']):,} .. {max(proof['highest']):,}"
@@ -88,14 +98,10 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
             shift = str(shifts[0]) if len(set(shifts)) == 1 else f"{min(shifts)}..{max(shifts)}"
             row[2:7] = [str(entry.get("weight_bits", "")), shift, interval, str(max(proof["bits"])), exact]
         rows.append(row)
-    columns = ["layer", "format", "w bits", "shift", "accumulator", "bits", "exact in", "rows"]
+    columns = ["layer", "format", "w bits", "shift", "accumulator", "bits", "exact in", "rows", "KiB"]
     print_table(f"{title}: rounding {description['rounding']}", columns, rows)
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
-    reached = sum(
-        entry["attacked"]["lowest"] == entry["accumulator"]["lowest"]
-        and entry["attacked"]["highest"] == entry["accumulator"]["highest"]
-        for entry in attacked
-    )
+    reached = sum(_reached(entry) for entry in attacked)
     print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
     print_line(
         f"line memory at {description['width']} pixels: {description['line_buffer_bytes'] / 1024:.1f} KiB "
@@ -106,9 +112,9 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
 def _print_channels(description: dict[str, Any], name: str) -> None:
     from hwrts.errors import HwrtsError
 
-    known = [entry["name"] for entry in description["layers"] if "weight_bits" in entry]
+    known = [entry["name"] for entry in description["layers"] if "accumulator" in entry]
     if name not in known:
-        raise HwrtsError(f"inspect: no convolution named {name!r}; there are {', '.join(known)}")
+        raise HwrtsError(f"inspect: no layer with accumulators named {name!r}; there are {', '.join(known)}")
     entry = next(entry for entry in description["layers"] if entry["name"] == name)
     proof, attacked = entry["accumulator"], entry["attacked"]
     rows = [
@@ -117,7 +123,7 @@ def _print_channels(description: dict[str, Any], name: str) -> None:
             f"{proof['highest'][o]:,}", f"{attacked['highest'][o]:,}", str(proof["bits"][o]),
             f"{proof['partial_sum'][o]:,}",
         ]
-        for o in range(entry["channels"])
+        for o in range(len(proof["bits"]))
     ]  # fmt: skip
     columns = ["channel", "shift", "lowest", "attacked", "highest", "attacked", "bits", "any partial sum <="]
     print_table(f"{name}: {entry['format']}, exact in {', '.join(proof['exact_in'])}", columns, rows)

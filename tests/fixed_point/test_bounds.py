@@ -6,13 +6,14 @@ import pytest
 from hwrts.fixed_point import (
     FLOAT32_LIMIT,
     PIXEL,
+    Add,
     Bounds,
+    Conv,
     Format,
     PRelu,
+    Rounding,
     Scale,
     Upsample,
-    add_bound,
-    add_bounds,
     attack_input,
     attacked_reach,
     conv_accumulate,
@@ -27,14 +28,22 @@ from .build import anchor_network, conv, random_conv
 S8 = Format(True, 8, 8)
 
 
+def sum_bounds(a: Format, b: Format) -> Bounds:
+    return layer_bounds(Add("y", ("a", "b"), PIXEL), [a, b], Rounding.HALF_EVEN)
+
+
+def sum_bound(a: Format, b: Format) -> int:
+    return int(sum_bounds(a, b).partial_sum.max())
+
+
 def test_reach_by_hand():
     # channel 0: up 5 = 2 + 3, down -7; channel 1: all zero, the bias alone
     layer = conv("c", "x", [[[[2]], [[-7]], [[3]]], [[[0]], [[0]], [[0]]]], bias=[10, -6])
-    unsigned = layer_bounds(layer, PIXEL)
+    unsigned = layer_bounds(layer, [PIXEL], Rounding.HALF_EVEN)
     assert unsigned.highest.tolist() == [5 * 255 + 10, -6]
     assert unsigned.lowest.tolist() == [-7 * 255 + 10, -6]
     assert unsigned.partial_sum.tolist() == [12 * 255 + 10, 6]
-    signed = layer_bounds(layer, S8)
+    signed = layer_bounds(layer, [S8], Rounding.HALF_EVEN)
     assert signed.highest.tolist() == [5 * 127 + 7 * 128 + 10, -6]
     assert signed.lowest.tolist() == [5 * -128 - 7 * 127 + 10, -6]
     assert signed.partial_sum.tolist() == [12 * 128 + 10, 6]
@@ -51,7 +60,7 @@ def test_reach_is_the_extreme_over_all_inputs(source):
             int(conv_accumulate(np.array([[codes]]), layer.weight_i8, layer.bias_i32).item())
             for codes in product(range(source.min, source.max + 1), repeat=4)
         ]
-        bounds = layer_bounds(layer, source)
+        bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
         assert (bounds.lowest.item(), bounds.highest.item()) == (min(sums), max(sums))
         assert bounds.partial_sum.item() >= max(map(abs, sums))
 
@@ -68,7 +77,7 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
         weight = sign * rng.integers(-40, 127, (4, 3, kernel, kernel))
         layer = conv("c", "x", weight, bias=sign * rng.integers(0, 999, 4))
         codes, channel, reached = attack_input(layer, source)
-        bounds = layer_bounds(layer, source)
+        bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
         assert codes.shape == (kernel, kernel, 3)
         assert codes.dtype == source.dtype
         assert source.min <= codes.min() <= codes.max() <= source.max
@@ -93,10 +102,10 @@ def test_the_reach_of_a_sum_is_the_extreme_over_all_codes(a, b):
         (x << (frac - a.frac)) + (y << (frac - b.frac))
         for x, y in product(range(a.min, a.max + 1), range(b.min, b.max + 1))
     ]
-    bounds = add_bounds(a, b)
+    bounds = sum_bounds(a, b)
     assert (bounds.lowest.tolist(), bounds.highest.tolist()) == ([min(sums)], [max(sums)])
-    assert bounds.partial_sum.tolist() == [add_bound(a, b)]
-    assert add_bound(a, b) >= max(map(abs, sums))
+    assert bounds.partial_sum.tolist() == [sum_bound(a, b)]
+    assert sum_bound(a, b) >= max(map(abs, sums))
 
 
 @pytest.mark.parametrize(
@@ -111,8 +120,8 @@ def test_bits_by_hand(lowest, highest, bits):
 @pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 5, 3)])
 def test_every_channel_is_attacked_to_both_ends(source):
     layer = random_conv(np.random.default_rng(8), "c", "x", (6, 4), 3, PIXEL)
-    lowest, highest = attacked_reach(layer, source)
-    bounds = layer_bounds(layer, source)
+    lowest, highest = attacked_reach(layer, [source])
+    bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
     assert lowest.tolist() == bounds.lowest.tolist()
     assert highest.tolist() == bounds.highest.tolist()
 
@@ -120,13 +129,13 @@ def test_every_channel_is_attacked_to_both_ends(source):
 def test_float32_is_exact_up_to_the_limit_and_not_at_it():
     for bias, exact in ((FLOAT32_LIMIT - 256, True), (FLOAT32_LIMIT - 255, False), (FLOAT32_LIMIT, False)):
         layer = conv("c", "x", [[[[1]]]], bias=bias)
-        assert layer_bounds(layer, PIXEL).exact_in_float32 is exact
-        assert layer_bounds(layer, PIXEL).partial_sum.tolist() == [255 + bias]
+        assert layer_bounds(layer, [PIXEL], Rounding.HALF_EVEN).exact_in_float32 is exact
+        assert layer_bounds(layer, [PIXEL], Rounding.HALF_EVEN).partial_sum.tolist() == [255 + bias]
 
 
 def test_the_worst_channel_decides():
     layer = conv("c", "x", [[[[1]]], [[[1]]]], bias=[0, -FLOAT32_LIMIT])
-    assert not layer_bounds(layer, PIXEL).exact_in_float32
+    assert not layer_bounds(layer, [PIXEL], Rounding.HALF_EVEN).exact_in_float32
 
 
 @pytest.mark.parametrize(
@@ -175,13 +184,13 @@ def test_pair_criterion_against_all_pairs():
 
 
 def test_add_bound_by_hand():
-    assert add_bound(PIXEL, S8) == 255 + 128
-    assert add_bound(Format(False, 8, 6), Format(True, 8, 8)) == 4 * 255 + 128
-    assert add_bound(Format(True, 8, 8), Format(False, 8, 6)) == 4 * 255 + 128
+    assert sum_bound(PIXEL, S8) == 255 + 128
+    assert sum_bound(Format(False, 8, 6), Format(True, 8, 8)) == 4 * 255 + 128
+    assert sum_bound(Format(True, 8, 8), Format(False, 8, 6)) == 4 * 255 + 128
 
 
 def bounds_of(layer, source):
-    bounds = layer_bounds(layer, source)
+    bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
     return [x.tolist() for x in (bounds.lowest, bounds.highest, bounds.partial_sum)]
 
 
@@ -219,8 +228,8 @@ def test_bounds_of_an_upsample_by_hand():
     assert bounds_of(bilinear, S8) == [[16 * -128] * 4, [16 * 127] * 4, [16 * 128] * 4]
     bicubic = Upsample("y", "x", "bicubic", 2, PIXEL)  # taps add up to 140 above and -12 below zero
     assert bounds_of(bicubic, PIXEL) == [[-3360 * 255] * 4, [19744 * 255] * 4, [23104 * 255] * 4]
-    assert layer_bounds(bicubic, PIXEL).exact_in_float32
-    assert layer_bounds(bicubic, S8).exact_in_float32
+    assert layer_bounds(bicubic, [PIXEL], Rounding.HALF_EVEN).exact_in_float32
+    assert layer_bounds(bicubic, [S8], Rounding.HALF_EVEN).exact_in_float32
     assert len(bounds_of(Upsample("y", "x", "bilinear", 4, PIXEL), S8)[0]) == 16
 
 
@@ -234,8 +243,8 @@ def test_bounds_of_an_upsample_by_hand():
     ],
 )
 def test_every_other_bound_is_reached(layer, source):
-    bounds = layer_bounds(layer, source)
-    lowest, highest = attacked_reach(layer, source)
+    bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
+    lowest, highest = attacked_reach(layer, [source])
     assert (lowest.tolist(), highest.tolist()) == (bounds.lowest.tolist(), bounds.highest.tolist())
     assert (bounds.partial_sum >= np.maximum(highest, -lowest)).all()
 
@@ -243,7 +252,7 @@ def test_every_other_bound_is_reached(layer, source):
 def test_no_picture_leaves_the_bounds_of_an_upsample():
     rng = np.random.default_rng(24)
     for kind, factor in (("bilinear", 2), ("bilinear", 4), ("bicubic", 2)):
-        bounds = layer_bounds(Upsample("y", "x", kind, factor, PIXEL), S8)
+        bounds = layer_bounds(Upsample("y", "x", kind, factor, PIXEL), [S8], Rounding.HALF_EVEN)
         for height, width in product(range(1, 6), repeat=2):  # at every distance from the edges
             for _ in range(20):
                 x = np.where(rng.integers(0, 2, (height, width, 1)) == 0, S8.min, S8.max)
@@ -254,6 +263,9 @@ def test_no_picture_leaves_the_bounds_of_an_upsample():
 def test_bounds_of_a_network_by_name():
     network = anchor_network()
     bounds = network_bounds(network)
-    assert list(bounds) == [layer.name for layer in network.convs]
+    assert list(bounds) == [layer.name for layer in network.layers if isinstance(layer, Conv | Add)]
     layer = network.layer("ext_r")
-    assert bounds["ext_r"].highest.tolist() == layer_bounds(layer, network.formats["r"]).highest.tolist()
+    assert (
+        bounds["ext_r"].highest.tolist()
+        == layer_bounds(layer, [network.formats["r"]], Rounding.HALF_EVEN).highest.tolist()
+    )

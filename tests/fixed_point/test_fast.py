@@ -8,6 +8,7 @@ from hwrts.fixed_point import (
     Rounding,
     attack_input,
     blas,
+    bounds,
     conv_accumulate,
     fast,
     layer_bounds,
@@ -125,7 +126,7 @@ def near_the_limit(excess):
 def test_layers_around_the_float32_limit(excess, rounding):
     layer = near_the_limit(excess)
     source = Format(False, 8, 0)
-    assert int(layer_bounds(layer, source).partial_sum.max()) == FLOAT32_LIMIT + excess
+    assert int(layer_bounds(layer, [source], Rounding.HALF_EVEN).partial_sum.max()) == FLOAT32_LIMIT + excess
     rng = np.random.default_rng(33)
     x = np.concatenate(
         [
@@ -145,9 +146,9 @@ def test_the_switch_to_float64_is_needed(rounding, monkeypatch):
     layer = conv("c", "x", np.full((1, 1048, 1, 1), -126), bias=2**25 + 1, out=WIDE, weight_frac=0)
     x = np.full((2, 3, 1048), 254, np.uint8)
     assert definition(x, layer, source, rounding)[0, 0, 0] == 2**25 + 1 - 1048 * 126 * 254 == 14241
-    assert not layer_bounds(layer, source).exact_in_float32
+    assert not layer_bounds(layer, [source], Rounding.HALF_EVEN).exact_in_float32
     assert_same(x, layer, source, rounding)
-    monkeypatch.setattr(fast, "FLOAT32_LIMIT", 1 << 62)
+    monkeypatch.setattr(bounds, "FLOAT32_LIMIT", 1 << 62)
     assert conv_requantized(x, layer, source, rounding)[0, 0, 0] == 14240, "float32 should lose the last bit"
 
 
@@ -155,7 +156,8 @@ def test_half_up_counts_its_half_lsb_in_the_limit():
     """Bound below 2**24, above it with half an LSB: float32 would round the sum before the shift."""
     source, out = Format(False, 8, 0), Format(True, 16, -9)
     layer = conv("c", "x", [[[[1]]]], bias=FLOAT32_LIMIT - 256, out=out, weight_frac=16)
-    assert layer_bounds(layer, source).exact_in_float32
+    assert layer_bounds(layer, [source], Rounding.HALF_EVEN).exact_in_float32
+    assert not layer_bounds(layer, [source], Rounding.HALF_UP).exact_in_float32
     x = np.arange(256).reshape(1, 256, 1).astype(np.uint8)
     for rounding in Rounding:
         assert_same(x, layer, source, rounding)
@@ -165,7 +167,7 @@ def test_large_accumulators_below_2_to_31():
     source = Format(False, 16, 0)
     layer = conv("c", "x", np.full((2, 250, 1, 1), 127), bias=[2**20, -(2**20)], out=WIDE, weight_frac=14)
     x = np.random.default_rng(34).integers(0, 65536, (3, 5, 250)).astype(np.uint16)
-    assert layer_bounds(layer, source).partial_sum.max() > 2**30
+    assert layer_bounds(layer, [source], Rounding.HALF_EVEN).partial_sum.max() > 2**30
     for rounding in Rounding:
         assert_same(x, layer, source, rounding)
 

@@ -123,7 +123,9 @@ OLD = """{
   {"op": "Add", "name": "s", "sources": ["x", "c"], "format": {"signed": false, "bits": 8, "frac": 8}},
   {"op": "Repeat", "name": "y", "sources": ["s"], "factor": 2}
  ],
- "proofs": {"c": {"lowest": [-382], "highest": [128], "partial_sum": [638], "bits": [10],
+ "proofs": {"c": {"lowest": [-382], "highest": [128], "partial_sum": [639], "bits": [10],
+                  "exact_in": ["int32", "float64", "float32"]},
+            "s": {"lowest": [-128], "highest": [382], "partial_sum": [383], "bits": [10],
                   "exact_in": ["int32", "float64", "float32"]}},
 """
 
@@ -394,7 +396,7 @@ def test_unknown_operators(saved, op):
 def test_proofs_of_every_operator_are_in_the_file(tmp_path):
     save_network(upsampled_network(), tmp_path)
     proofs = json.loads((tmp_path / JSON_NAME).read_bytes())["proofs"]
-    assert list(proofs) == ["up", "in", "leaky", "r", "soft", "smooth", "y"]
+    assert list(proofs) == [layer.name for layer in upsampled_network().layers]
     assert proofs["up"]["highest"] == [19744 * 255] * 4
     assert proofs["soft"] == {
         "lowest": [-6528], "highest": [6477], "partial_sum": [6528], "bits": [14],

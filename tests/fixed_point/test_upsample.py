@@ -13,7 +13,7 @@ from hwrts.fixed_point import (
     Network,
     Rounding,
     Upsample,
-    fast_rows,
+    bounds,
     run,
     run_all,
     stream,
@@ -185,7 +185,7 @@ def test_sixteen_bits_need_float64(monkeypatch):
     network = one_upsample("bicubic", 2, wide, wide, Rounding.HALF_UP)
     x = np.random.default_rng(3).integers(0, 65536, (20, 30, 1))
     expected = codes_of(network, x)
-    monkeypatch.setattr(fast_rows, "FLOAT32_LIMIT", 1 << 62)
+    monkeypatch.setattr(bounds, "FLOAT32_LIMIT", 1 << 62)
     assert not np.array_equal(run(network, x), expected)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, layer_bounds
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, Rounding, layer_bounds
 from hwrts.graph import Conv, Graph, Input
 from hwrts.qat import QuantNetwork
 from hwrts.weight_range import WeightRange
@@ -46,7 +46,7 @@ def wide(channels: int, kernel: int, bits: int = 8, fill: float | None = None) -
 def test_wide_channels_give_up_as_many_bits_as_they_need(channels, kernel, fill, given_up):
     conv = wide(channels, kernel, fill=fill).lower().layer("b")
     source = Format(False, 8, 8)
-    found = layer_bounds(conv, source).partial_sum
+    found = layer_bounds(conv, [source], Rounding.HALF_EVEN).partial_sum
     assert (found < FLOAT32_LIMIT).all()
     assert conv.weight_frac.tolist() == [7 - given_up] * 3
     finer = 2 * np.abs(conv.weight_i8.astype(np.int64)).reshape(3, -1).sum(1) * source.magnitude
@@ -77,7 +77,7 @@ def test_the_bound_follows_the_training(picture):
         quantised.convs["b"].bias.fill_(200.0)
     assert_integers_equal_values(quantised, picture(5, 6))
     conv = quantised.lower().layer("b")
-    assert (layer_bounds(conv, Format(False, 8, 8)).partial_sum < FLOAT32_LIMIT).all()
+    assert (layer_bounds(conv, [Format(False, 8, 8)], Rounding.HALF_EVEN).partial_sum < FLOAT32_LIMIT).all()
     assert conv.weight_frac.tolist() == [3, 3, 3]
     assert other.lower().layer("b").weight_frac.tolist() == [6, 6, 6]  # a copy watches its own bias
 
