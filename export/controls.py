@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
-from hwrts.export.witness import NumpyWitness
+from hwrts.export.onnx_writer import to_onnx
+from hwrts.export.witness import NumpyWitness, onnx_witnesses
 from hwrts.fixed_point import Conv, Layer, Network, Rounding, run_layer, weight_limit
 
 
@@ -50,12 +51,52 @@ def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> 
     return controls
 
 
+def witness_controls(
+    network: Network, picture: NDArray[np.uint8], tensors: Mapping[str, NDArray[Any]]
+) -> list[dict[str, Any]]:
+    """One flipped weight bit, computed by each kind of witness: each must return other codes.
+
+    A witness that repeated the definition, whatever it is given, would pass every comparison but this.
+
+    Args:
+        network: The network that is verified.
+        picture: A small picture (H, W, 3), for the slow witness is among them.
+        tensors: The definition's codes of it, every tensor by name.
+
+    Returns:
+        As :func:`negative_controls`; nothing if no flip changes a code of this picture.
+    """
+    for conv in network.convs:
+        broken = _replace_layer(network, _flip_bit(conv, tensors)[0])
+        name, wrong = conv.name, run_layer(broken, broken.layer(conv.name), tensors, "int64")
+        if not np.array_equal(wrong, tensors[name]):
+            break
+    else:
+        return []
+    controls = []
+    for witness in (
+        NumpyWitness(broken, "fast"),
+        *onnx_witnesses(broken, to_onnx(broken).SerializeToString()),
+    ):
+        title = f"flipped weight bit in {name}, computed by {witness.name}"
+        row = compare(
+            Row("control", "entire", name), network, title, tensors[name],
+            witness.entire(picture).get(name), tensors,
+        )  # fmt: skip
+        controls.append(_entry(title, row))
+    return controls
+
+
 def _control(
     name: str, network: Network, broken: Network, layer: Conv, tensors: Mapping[str, NDArray[Any]]
 ) -> dict[str, Any]:
     expected = run_layer(network, layer, tensors, "int64")
     found = NumpyWitness(broken, "int64").single(layer.name, tensors)
     row = compare(Row("control", "single", layer.name), network, name, expected, found, tensors)
+    return _entry(name, row)
+
+
+def _entry(name: str, row: Row) -> dict[str, Any]:
     return {
         "name": name,
         "compared": row.compared,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
-from hwrts.export.controls import negative_controls
+from hwrts.export.controls import negative_controls, witness_controls
 from hwrts.export.runtime import census, check_model, float_islands, open_session
 from hwrts.export.stimuli import noise_codes, synthetic_pictures
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
@@ -25,6 +25,9 @@ from hwrts.fixed_point import (
     run_all,
     run_layer,
 )
+
+CONTROL_PICTURE = "noise"
+"""What each witness computes with a flipped weight bit: small, and every weight matters in it."""
 
 SMALL_PIXELS = 2500
 """onnx.reference computes in slow Python: it is shown pictures of at most this many pixels."""
@@ -113,6 +116,8 @@ def verify(
     _check_attacks(verdict, network)
     if definition:
         verdict.controls = negative_controls(network, next(iter(definition.values())))
+    if CONTROL_PICTURE in definition:
+        verdict.controls += witness_controls(network, pictures[CONTROL_PICTURE], definition[CONTROL_PICTURE])
     counts = census(model)
     verdict.problems += [
         f"ONNX Runtime keeps a float island: {island}" for island in float_islands(network, counts)

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwrts.export.controls import negative_controls
+from hwrts.export import NumpyWitness
+from hwrts.export.controls import negative_controls, witness_controls
 from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, run_all
 
 
@@ -48,3 +49,24 @@ def test_flipped_weights_stay_symmetric():
         network = Network((Input("x", 1, PIXEL),), (conv,))
         tensors = run_all(network, np.arange(25, dtype=np.uint8).reshape(5, 5, 1) * 10, "int64")
         assert all(control["caught"] for control in negative_controls(network, tensors))
+
+
+def test_each_kind_of_witness_sees_a_flipped_bit(anchor, picture):
+    network = anchor()
+    pixels = picture(21, 23)
+    found = witness_controls(network, pixels, run_all(network, pixels, "int64"))
+    assert [entry["name"].partition("computed by ")[2] for entry in found] == [
+        "numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference",
+    ]  # fmt: skip
+    assert all(entry["caught"] and entry["mismatches"] > 0 for entry in found)
+
+
+def test_a_witness_that_repeats_the_definition_is_found_out(anchor, picture, monkeypatch):
+    network = anchor()
+    pixels = picture(21, 23)
+    tensors = run_all(network, pixels, "int64")
+    monkeypatch.setattr(NumpyWitness, "entire", lambda self, picture: tensors)
+    found = witness_controls(network, pixels, tensors)
+    caught = {entry["name"].partition("computed by ")[2]: entry["caught"] for entry in found}
+    assert not caught["numpy fast"]
+    assert caught["onnxruntime fused"]
