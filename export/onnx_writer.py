@@ -5,7 +5,7 @@ weights are int8 initialisers: about one byte a weight, no float copy. Opset 19 
 onnx.reference, one of the witnesses, can run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import onnx
 from onnx import TensorProto, helper
@@ -25,9 +25,7 @@ def is_qdq(network: Network) -> bool:
     return network.rounding is Rounding.HALF_EVEN
 
 
-def to_onnx(
-    network: Network, *, metadata: Mapping[str, str] | None = None, expose: Iterable[str] = ()
-) -> onnx.ModelProto:
+def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
     """An ONNX model of quantised codes: uint8 (N, C, H, W) in and out, any N, H and W.
 
     With rounding half to even it is in QDQ form, which runtimes fuse to integer operators; with another
@@ -36,7 +34,6 @@ def to_onnx(
     Args:
         network: The integer network.
         metadata: Entries added to the model's metadata beside formats, rounding and flavour.
-        expose: Names of inner tensors whose stored uint8 codes become outputs too, for comparison.
 
     Raises:
         HwrtsError: A width that an int8 file cannot hold.
@@ -45,13 +42,11 @@ def to_onnx(
     writer: Writer = QdqWriter(network) if qdq else IntegerWriter(network)
     for layer in network.layers:
         writer.layer(layer)
-    outputs = [network.output, *(name for name in expose if name != network.output)]
-    symbols = {name: _value_info(network, name) for name in [t.name for t in network.inputs] + outputs}
     graph = helper.make_graph(
         writer.nodes,
         "hwrts",
-        [symbols[tensor.name] for tensor in network.inputs],
-        [symbols[name] for name in outputs],
+        [_value_info(network, tensor.name) for tensor in network.inputs],
+        [_value_info(network, network.output)],
         writer.initializers,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwrts")
@@ -61,6 +56,23 @@ def to_onnx(
     helper.set_model_props(model, {**own, **formats, **(metadata or {})})
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
+    """A copy of a model whose outputs are the stored uint8 codes of every layer that it holds by name.
+
+    Args:
+        model: What :func:`to_onnx` made of the network.
+        network: The integer network.
+    """
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
+    made = {output for node in model.graph.node for output in node.output}
+    shown = {output.name for output in model.graph.output}
+    for layer in network.layers:
+        if layer.name in made - shown:
+            exposed.graph.output.append(_value_info(network, layer.name))
+    return exposed
 
 
 def _value_info(network: Network, name: str) -> onnx.ValueInfoProto:

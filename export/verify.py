@@ -94,7 +94,7 @@ def verify(
     start = time.perf_counter()
     check_model(model)
     verdict = Verdict()
-    everyone: list[Witness] = [NumpyWitness(network, "fast"), *onnx_witnesses(network), *witnesses]
+    everyone: list[Witness] = [NumpyWitness(network, "fast"), *onnx_witnesses(network, model), *witnesses]
     wanted = _chosen("layer", [layer.name for layer in network.layers], layers)
     pictures = {**photographs, **synthetic_pictures()}
     pictures = {name: pictures[name] for name in _chosen("stimulus", list(pictures), stimuli)}
@@ -185,7 +185,7 @@ def _compare_file(
     verdict: Verdict, network: Network, model: bytes, pictures: Mapping[str, NDArray[np.uint8]],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> None:  # fmt: skip
-    """The very bytes that are handed over, with nothing exposed: fusions may differ from the exposed copy."""
+    """The file with nothing exposed: its fusions may differ from those of the copy that shows every layer."""
     row = Row("onnxruntime, the file", "entire", network.output)
     for stimulus, found in _run_file(model, network, pictures, exact=True).items():
         expected = definition[stimulus]

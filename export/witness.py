@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from hwrts.export.onnx_nodes import zero_point
-from hwrts.export.onnx_writer import to_onnx
+from hwrts.export.onnx_writer import expose_layers, to_onnx
 from hwrts.export.runtime import open_session
-from hwrts.fixed_point import Format, Network, RunPath, run_all, run_layer
+from hwrts.fixed_point import Format, Network, RunPath, run, run_all, run_layer
 
 Tensors = Mapping[str, NDArray[Any]]
 """Codes (H, W, C) by tensor name."""
@@ -41,7 +41,10 @@ class NumpyWitness:
 
     def entire(self, picture: NDArray[np.uint8]) -> Tensors:
         """Every tensor."""
-        return run_all(self._network, picture, self._path)
+        tensors = run_all(self._network, picture, self._path)
+        if self._path == "fast":  # by rows through all layers, as it is used
+            tensors[self._network.output] = run(self._network, picture, self._path)
+        return tensors
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
         """One layer."""
@@ -57,6 +60,7 @@ class OnnxWitness:
     Args:
         name: What to call it.
         network: The integer network.
+        model: The file, serialised; single layers are written anew.
         start: Makes a runner of a model; the runner maps stored inputs (1, C, H, W) to stored outputs.
         small_only: Too slow for anything but small pictures.
     """
@@ -65,17 +69,19 @@ class OnnxWitness:
         self,
         name: str,
         network: Network,
+        model: bytes,
         start: Callable[[onnx.ModelProto], Runner],
         small_only: bool = False,
     ) -> None:
         self.name, self.small_only = name, small_only
         self._network, self._start = network, start
-        self._names = [network.output, *(layer.name for layer in network.layers[:-1])]
-        self._entire = start(to_onnx(network, expose=self._names))
+        exposed = expose_layers(onnx.load_from_string(model), network)
+        self._names = [output.name for output in exposed.graph.output]
+        self._entire = start(exposed)
         self._single: dict[str, Runner] = {}
 
     def entire(self, picture: NDArray[np.uint8]) -> Tensors:
-        """Every tensor."""
+        """Every tensor that the file holds by its name."""
         source = self._network.inputs[0]
         stored = self._entire({source.name: to_stored(picture, source.out)})
         return {
@@ -92,8 +98,13 @@ class OnnxWitness:
         return from_stored(self._single[layer](feed)[0], network.formats[layer])
 
 
-def onnx_witnesses(network: Network) -> list[Witness]:
-    """ONNX Runtime with and without its integer fusions, and the reference implementation of the standard."""
+def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:
+    """ONNX Runtime with and without its integer fusions, and the reference implementation of the standard.
+
+    Args:
+        network: The integer network, with one input.
+        model: The file that is handed over, serialised.
+    """
 
     def runtime(fused: bool) -> Callable[[onnx.ModelProto], Runner]:
         def start(model: onnx.ModelProto) -> Runner:
@@ -107,9 +118,9 @@ def onnx_witnesses(network: Network) -> list[Witness]:
         return lambda feed: list(evaluator.run(None, dict(feed)))
 
     return [
-        OnnxWitness("onnxruntime fused", network, runtime(True)),
-        OnnxWitness("onnxruntime unfused", network, runtime(False)),
-        OnnxWitness("onnx.reference", network, reference, small_only=True),
+        OnnxWitness("onnxruntime fused", network, model, runtime(True)),
+        OnnxWitness("onnxruntime unfused", network, model, runtime(False)),
+        OnnxWitness("onnx.reference", network, model, reference, small_only=True),
     ]
 
 

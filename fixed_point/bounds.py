@@ -28,7 +28,7 @@ INT16_PAIR_LIMIT = (1 << 15) - 1
 
 
 Computed = Conv | Scale | PRelu | Upsample
-"""Layers with a proof of their own; an addition has :func:`add_bound`."""
+"""Layers with a proof of their own; an addition has :func:`add_bounds`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +105,17 @@ def add_bound(a: Format, b: Format) -> int:
     """Largest magnitude of the sum of two tensors on the finer of their grids (eq. 6)."""
     frac = max(a.frac, b.frac)
     return (a.magnitude << (frac - a.frac)) + (b.magnitude << (frac - b.frac))
+
+
+def add_bounds(a: Format, b: Format) -> Bounds:
+    """Reach of the sum of two tensors on the finer of their grids (eq. 6), one entry for all channels."""
+    frac = max(a.frac, b.frac)
+    shift_a, shift_b = frac - a.frac, frac - b.frac
+    return Bounds(
+        lowest=np.array([(a.min << shift_a) + (b.min << shift_b)], np.int64),
+        highest=np.array([(a.max << shift_a) + (b.max << shift_b)], np.int64),
+        partial_sum=np.array([add_bound(a, b)], np.int64),
+    )
 
 
 def network_bounds(network: "Network") -> dict[str, Bounds]:

@@ -26,6 +26,14 @@ def quantised_nodes(graph: Graph) -> tuple[Node, ...]:
     return tuple(node for node in graph.nodes if not isinstance(node, DepthToSpace | Repeat))
 
 
+def pixel_tensors(graph: Graph) -> set[str]:
+    """Names of the quantised tensors on the pixel grid: the input, what is up-sampled of it, the output."""
+    output = graph.output
+    while isinstance(graph.node(output), DepthToSpace | Repeat):  # its codes are made earlier
+        output = graph.node(output).sources[0]
+    return {*_input_pictures(graph), output}
+
+
 @torch.no_grad()
 def calibrate(
     graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8,
@@ -45,10 +53,7 @@ def calibrate(
         activation_bits: Width of the activations, 2..8.
         rounding: The tie rule that the network will use.
     """
-    output = graph.output
-    while isinstance(graph.node(output), DepthToSpace | Repeat):  # its codes are made earlier
-        output = graph.node(output).sources[0]
-    on_pixels = {*_input_pictures(graph), output}
+    on_pixels = pixel_tensors(graph)
     inner = [node.name for node in quantised_nodes(graph) if node.name not in on_pixels]
     unsigned = graph.non_negative()
     candidates = {

@@ -5,10 +5,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from hwrts.errors import HwrtsError
+from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session
 from hwrts.fixed_point import Network, load_network, run
-from hwrts.runfolder import StageFolder, read_bytes
+from hwrts.runfolder import StageFolder, changed_files, read_bytes
 from hwrts.tiles import Picture, Upscaler
 
 Engine = Literal["onnxruntime", "numpy", "torch"]
@@ -27,9 +27,15 @@ def make_engine(
             without importing it.
 
     Raises:
-        HwrtsError: An unknown name, or a damaged file.
+        HwrtsError: An unknown name, or a file that is damaged or not the one that was verified.
     """
     network = load_network(stage.root)
+    changed = changed_files(stage)
+    if changed:
+        raise RunFolderError(
+            f"{stage.root / changed[0]}: not the file that was verified; restore it, or prove it again with "
+            f"hwrts verify {stage.root.parent}"
+        )
     if name == "numpy":
         return (lambda pixels: run(network, pixels)), network
     if name == "onnxruntime":

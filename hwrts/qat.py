@@ -37,12 +37,8 @@ from hwrts.graph import (
     apply_node,
     graph_steps,
 )
-from hwrts.rounding import StraightThrough, dyadic
+from hwrts.rounding import StraightThrough, dyadic_factor, dyadic_slopes
 from hwrts.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
-
-FINEST_SLOPE = 12
-"""Most fraction bits of a leaky ReLU's slopes: half an LSB then moves an 8-bit code by 0.03 at most, and
-codes shifted left by it stay far below float32's exact range (eq. 16)."""
 
 
 class QuantNetwork(nn.Module):
@@ -129,7 +125,7 @@ class QuantNetwork(nn.Module):
         if isinstance(node, Add):
             return fixed_point.Add(node.name, node.sources, out)
         if isinstance(node, Scale):
-            multiplier, frac = _constant(node)
+            multiplier, frac = dyadic_factor(node.factor)
             return fixed_point.Scale(node.name, source, multiplier, frac, out)
         if isinstance(node, PRelu):
             channels = next(step.channels for step in graph_steps(self.graph) if step.name == source)
@@ -152,7 +148,7 @@ class QuantNetwork(nn.Module):
         if isinstance(node, Conv):
             return self.quantisers[node.name](self.convs[node.name](operands[0]).value)
         if isinstance(node, Scale):
-            multiplier, frac = _constant(node)
+            multiplier, frac = dyadic_factor(node.factor)
             node = replace(node, factor=math.ldexp(multiplier, -frac))
         elif isinstance(node, PRelu):
             node = replace(node, slope=self.slopes[node.name]())
@@ -173,7 +169,7 @@ class QuantSlope(nn.Module):
 
     def __init__(self, node: PRelu) -> None:
         super().__init__()
-        codes, frac = dyadic(node.slope, FINEST_SLOPE)
+        codes, frac = dyadic_slopes(node.slope)
         self.slope = nn.Parameter(node.slope.clone(), requires_grad=node.trained)
         self.register_buffer("lsb", torch.tensor(math.ldexp(1.0, -frac), dtype=codes.dtype))
         self._round = StraightThrough(Rounding.HALF_EVEN)
@@ -187,12 +183,6 @@ class QuantSlope(nn.Module):
         largest = weight_limit(8)
         rounded: Tensor = self._round(self.slope / self.lsb)
         return rounded.clamp(-largest, largest)
-
-
-def _constant(node: Scale) -> tuple[int, int]:
-    """Multiplier and fraction bits of a constant factor."""
-    code, frac = dyadic(torch.tensor(node.factor, dtype=torch.float64))
-    return int(code), frac
 
 
 def _quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:

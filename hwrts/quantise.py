@@ -1,6 +1,5 @@
 """From a float stage to its int8 network: rewrite, calibrate, fine-tune, lower, export, verify, measure."""
 
-import hashlib
 import platform
 import time
 import zipfile
@@ -24,10 +23,10 @@ from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
 from hwrts.fit import Batches, Schedule
-from hwrts.fixed_point import JSON_NAME, NPZ_NAME, Format, Network, Rounding, load_network, save_network
+from hwrts.fixed_point import Format, Network, Rounding, load_network, save_network
 from hwrts.graph_note import note_graph, noted_graph
 from hwrts.qat import QuantNetwork
-from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
+from hwrts.runfolder import RunFolder, StageFolder, file_hashes, read_bytes, write_json
 from hwrts.sqnr import layer_sqnr_db
 from hwrts.trace import trace
 from hwrts.witness import TorchWitness
@@ -139,12 +138,6 @@ def verify_stage(
     if layers is None and stimuli is None:
         write_json(stage.verify, verdict.as_json())
     return verdict
-
-
-def file_hashes(stage: StageFolder) -> dict[str, str]:
-    """sha256 of the files that are handed over, by name."""
-    paths = [stage.onnx, stage.root / JSON_NAME, stage.root / NPZ_NAME]
-    return {path.name: hashlib.sha256(read_bytes(path)).hexdigest() for path in paths}
 
 
 def load_verify_inputs(run: RunFolder) -> dict[str, Any]:

@@ -2,9 +2,14 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from hwrts.fixed_point import Rounding, weight_limit
+
+FINEST_SLOPE = 12
+"""Most fraction bits of a leaky ReLU's slopes: half an LSB then moves an 8-bit code by 0.03 at most, and
+codes shifted left by it stay far below float32's exact range (eq. 16)."""
 
 
 def round_by(x: Tensor, rounding: Rounding) -> Tensor:
@@ -12,6 +17,7 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
 
     Exact for float32 codes below 2**23 in magnitude: adding a half then loses nothing.
 
+    >>> import torch
     >>> [round_by(torch.tensor([-1.5, -0.5, 0.5, 1.5]), rule).tolist() for rule in Rounding][1]
     [-1.0, 0.0, 1.0, 2.0]
     """
@@ -45,6 +51,17 @@ def dyadic(numbers: Tensor, finest: int = 32) -> tuple[Tensor, int]:
         while round(math.ldexp(reach, frac)) > largest:
             frac -= 1
     return (numbers.double() * 2.0**frac).round().to(numbers.dtype), frac
+
+
+def dyadic_factor(factor: float) -> tuple[int, int]:
+    """Multiplier and fraction bits of a constant factor (eq. 15)."""
+    code, frac = dyadic(torch.tensor(factor, dtype=torch.float64))
+    return int(code), frac
+
+
+def dyadic_slopes(slopes: Tensor) -> tuple[Tensor, int]:
+    """Codes and fraction bits of a leaky ReLU's slopes (eq. 16)."""
+    return dyadic(slopes, FINEST_SLOPE)
 
 
 class StraightThrough(nn.Module):

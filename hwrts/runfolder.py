@@ -1,5 +1,6 @@
 """The folder of one run: names that others rely on, created once, never overwritten by accident."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 from hwrts.atomic import write_atomic
 from hwrts.config import RunConfig, dump_toml, load_config
 from hwrts.errors import RunFolderError
+from hwrts.fixed_point import JSON_NAME, NPZ_NAME
 
 _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 
@@ -177,6 +179,29 @@ class RunFolder:
             except (ValueError, KeyError, TypeError):
                 continue  # a line that a kill cut short
         yield from latest.values()
+
+
+def file_hashes(stage: StageFolder) -> dict[str, str]:
+    """sha256 by name of the files that a verdict is about.
+
+    Raises:
+        RunFolderError: One cannot be read.
+    """
+    paths = [stage.onnx, stage.root / JSON_NAME, stage.root / NPZ_NAME, stage.qat_weights]
+    return {path.name: hashlib.sha256(read_bytes(path)).hexdigest() for path in paths}
+
+
+def changed_files(stage: StageFolder) -> tuple[str, ...]:
+    """Names of the files that are missing or not the ones that verify.json is about."""
+    recorded: dict[str, str] = read_json(stage.verify).get("sha256", {})
+
+    def found(name: str) -> str | None:
+        try:
+            return hashlib.sha256((stage.root / name).read_bytes()).hexdigest()
+        except OSError:
+            return None
+
+    return tuple(name for name, sha256 in recorded.items() if found(name) != sha256)
 
 
 def check_replaceable(root: Path, *, force: bool) -> None:

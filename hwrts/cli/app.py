@@ -42,6 +42,7 @@ def main() -> None:
     """Run the command line: exit 0 passed, 1 the check failed, 2 wrong use."""
     from hwrts.cli import (  # noqa: F401 - they register their commands
         commands,
+        cost,
         inspect,
         pictures,
         quantize,

@@ -108,7 +108,7 @@ def run(
             raise ConfigError("--resume: takes no other settings, the run keeps its own; leave them out")
         folder = open_run(resume)
     else:
-        resolved = _resolve(config, given)
+        resolved = resolve_config(config, given)
         root = Path("runs") / (name or _default_name(resolved))
         if len(root.parts) != 2 or root.name == "..":
             raise ConfigError(f"--name {name!r}: use a plain name, without slashes; its folder is runs/NAME")
@@ -214,7 +214,16 @@ def _db(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"  # a same-size network has no x2 picture
 
 
-def _resolve(config: str | None, flags: dict[str, Any]) -> "RunConfig":
+def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
+    """The settings of a TOML file, or of a shipped one by its name, with those given as flags in their place.
+
+    Args:
+        config: File or name; None takes the defaults.
+        flags: Values by dotted key, such as "network.blocks".
+
+    Raises:
+        ConfigError: A file that cannot be read, or a setting that is not allowed.
+    """
     from hwrts.config import parse_config, read_toml
 
     document: dict[str, Any] = {}

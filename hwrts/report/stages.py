@@ -1,13 +1,12 @@
 """One finished stage or variant as its files tell it."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from hwrts.errors import RunFolderError
-from hwrts.runfolder import RunFolder, StageFolder, read_json
+from hwrts.runfolder import RunFolder, StageFolder, changed_files, read_json
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,4 @@ def kept_stage(stages: Iterable[StageResult], best: object) -> StageResult:
 def _read(folder: StageFolder) -> StageResult:
     verify = read_json(folder.verify)
     measures = read_json(folder.metrics) if folder.metrics.is_file() else {}
-    hashes: dict[str, str] = verify.get("sha256", {})
-    changed = tuple(name for name, sha256 in hashes.items() if _sha256(folder, name) != sha256)
-    return StageResult(folder, verify, measures, changed)
-
-
-def _sha256(folder: StageFolder, name: str) -> str | None:
-    try:
-        return hashlib.sha256((folder.root / name).read_bytes()).hexdigest()
-    except OSError:
-        return None
+    return StageResult(folder, verify, measures, changed_files(folder))

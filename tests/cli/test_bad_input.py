@@ -146,9 +146,13 @@ def test_damaged_network_files(workspace, hwrts, name, damage):
         path.write_bytes(content[: len(content) // 2])
     else:
         path.unlink()
+    enhance = ("enhance", "photos/photo0.png", "-o", "out.png", "--run", "runs/tiny", "--x2")
+    for engine in ("onnxruntime", "numpy", "torch"):  # no picture from files that nobody proved
+        assert_one_clear_line(hwrts(*enhance, "--engine", engine), name)
+    assert not (workspace / "out.png").exists()
     result = hwrts("verify", "runs/tiny", "--stage", "2")
     if damage == "changed byte" and name in ("qat.safetensors", "model.int8.onnx"):
-        # Without a checksum of their own: such a byte may change a code (1), the structure (2), or nothing
+        # It proves the files as they are: such a byte may change a code (1), the structure (2), or nothing
         # that is computed, such as the last bits of a latent weight (0).
         assert result.code in (0, 1, 2)
         assert "Traceback" not in result.err

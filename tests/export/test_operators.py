@@ -41,7 +41,7 @@ def reading_x(layers, channels, source, rounding=Rounding.HALF_EVEN):
 def assert_exact(network, *pictures, small=True):
     """Fused, unfused and, for small pictures, the reference implementation return the definition's codes."""
     expected = [run_all(network, codes, "int64") for codes in pictures]
-    for witness in onnx_witnesses(network):
+    for witness in onnx_witnesses(network, to_onnx(network).SerializeToString()):
         for codes, tensors in zip(pictures, expected, strict=True):
             if small or not witness.small_only:
                 found = witness.entire(codes)

@@ -25,7 +25,7 @@ def check(seed, height, width):
     output = expected[network.output]
     np.testing.assert_array_equal(run(network, codes, "fast"), output)
     np.testing.assert_array_equal(np.stack(list(stream(network, codes))), output)
-    for witness in onnx_witnesses(network):
+    for witness in onnx_witnesses(network, to_onnx(network).SerializeToString()):
         found = witness.entire(codes)
         assert set(found) == {layer.name for layer in network.layers}
         for name, tensor in found.items():

@@ -129,6 +129,9 @@ def test_a_wrong_layer_alone_is_found(anchor, picture):
     assert {(row.mode, row.layer) for row in verdict.rows.values() if row.mismatches} == {("single", "first")}
 
 
+FILE_WITNESSES = {"onnxruntime fused", "onnxruntime unfused", "onnx.reference", "onnxruntime, the file"}
+
+
 @pytest.mark.parametrize("conv", ["first", "residual", "ext_x"])
 def test_a_changed_byte_of_the_file_is_found(anchor, picture, conv):
     """The witnesses are honest; only the bytes that would be handed over are not."""
@@ -139,9 +142,12 @@ def test_a_changed_byte_of_the_file_is_found(anchor, picture, conv):
     weight[:, 0, 0, 0] ^= 16
     tensor.CopyFrom(numpy_helper.from_array(weight, tensor.name))
     onnx.checker.check_model(model)
-    verdict = check(network, picture, model=model.SerializeToString())
+    verdict = check(network, picture, model=model.SerializeToString(), layers=[conv])
     assert not verdict.passed
-    assert [row.witness for row in verdict.rows.values() if row.mismatches] == ["onnxruntime, the file"]
+    wrong = [row for row in verdict.rows.values() if row.mismatches]
+    assert {row.witness for row in wrong} == FILE_WITNESSES
+    assert {row.mode for row in wrong} == {"entire"}  # single layers are written anew from the integers
+    assert conv in {row.layer for row in wrong}
 
 
 def test_another_networks_file_is_found(anchor, picture):
@@ -154,7 +160,7 @@ def test_another_rounding_is_found(anchor, picture):
     even, up = anchor(), anchor(rounding=Rounding.HALF_UP)
     swapped = check(up, picture, model=to_onnx(even).SerializeToString())
     wrong = {row.witness for row in swapped.rows.values() if row.mismatches}
-    assert wrong == {"onnxruntime, the file"}
+    assert wrong == FILE_WITNESSES
     assert not swapped.passed
     witness = NumpyWitness(up, "int64")
     witness.name = "half up"
@@ -282,3 +288,32 @@ def test_verdict_types_are_plain(anchor, picture):
     verdict = check(anchor(), picture)
     assert isinstance(verdict, Verdict)
     assert isinstance(VERIFY, types.ModuleType)
+
+
+def test_the_file_is_compared_at_every_layer(anchor, picture):
+    """A weight of an inner layer changed in the file alone is found there, whatever comes behind it."""
+    network = anchor()
+    model = to_onnx(network)
+    weight = next(t for t in model.graph.initializer if t.name == "first.weight")
+    codes = numpy_helper.to_array(weight).copy()
+    codes[0, 0, 1, 1] += 20 if codes[0, 0, 1, 1] < 0 else -20
+    weight.CopyFrom(numpy_helper.from_array(codes, weight.name))
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(31, 33)})
+    for witness in ("onnxruntime fused", "onnxruntime unfused", "onnx.reference"):
+        assert verdict.rows[witness, "entire", "first"].mismatches > 0
+        assert verdict.rows[witness, "single", "first"].mismatches == 0  # written anew from the integers
+    assert verdict.rows["numpy fast", "entire", "first"].mismatches == 0
+    assert not verdict.passed
+
+
+def test_a_layer_that_the_file_does_not_show_is_all_different(anchor, picture):
+    network = anchor()
+    model = to_onnx(network)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                if name == "first":
+                    names[i] = "renamed"
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(9, 9)})
+    row = verdict.rows["onnxruntime fused", "entire", "first"]
+    assert row.mismatches == row.compared > 0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hwrts.export import NumpyWitness
+from hwrts.export import NumpyWitness, to_onnx
 from hwrts.export.witness import onnx_witnesses
 from hwrts.fixed_point import run_all
 
@@ -9,7 +9,9 @@ from hwrts.fixed_point import run_all
 @pytest.mark.parametrize("number", range(4))
 def test_witnesses_agree_with_the_definition(anchor, picture, number):
     network = anchor(seed=3, activation_bits=6)
-    witness = [NumpyWitness(network, "fast"), *onnx_witnesses(network)][number]
+    witness = [NumpyWitness(network, "fast"), *onnx_witnesses(network, to_onnx(network).SerializeToString())][
+        number
+    ]
     expected = run_all(network, picture(9, 10), "int64")
     found = witness.entire(picture(9, 10))
     for layer in network.layers:
@@ -20,7 +22,8 @@ def test_witnesses_agree_with_the_definition(anchor, picture, number):
 
 
 def test_witnesses_have_names_of_their_own(anchor):
-    witnesses = onnx_witnesses(anchor())
+    network = anchor()
+    witnesses = onnx_witnesses(network, to_onnx(network).SerializeToString())
     assert [(witness.name, witness.small_only) for witness in witnesses] == [
         ("onnxruntime fused", False), ("onnxruntime unfused", False), ("onnx.reference", True),
     ]  # fmt: skip

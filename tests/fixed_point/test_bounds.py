@@ -12,6 +12,7 @@ from hwrts.fixed_point import (
     Scale,
     Upsample,
     add_bound,
+    add_bounds,
     attack_input,
     attacked_reach,
     conv_accumulate,
@@ -77,6 +78,25 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
         assert abs(reached) == max(bounds.highest.max(), -bounds.lowest.min())
         if source.signed is False:
             assert (reached > 0) == (sign > 0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (PIXEL, PIXEL), (S8, S8), (PIXEL, S8), (Format(True, 3, 2), Format(False, 2, 5)),
+        (Format(False, 4, 0), Format(True, 2, -3)),
+    ],
+)  # fmt: skip
+def test_the_reach_of_a_sum_is_the_extreme_over_all_codes(a, b):
+    frac = max(a.frac, b.frac)
+    sums = [
+        (x << (frac - a.frac)) + (y << (frac - b.frac))
+        for x, y in product(range(a.min, a.max + 1), range(b.min, b.max + 1))
+    ]
+    bounds = add_bounds(a, b)
+    assert (bounds.lowest.tolist(), bounds.highest.tolist()) == ([min(sums)], [max(sums)])
+    assert bounds.partial_sum.tolist() == [add_bound(a, b)]
+    assert add_bound(a, b) >= max(map(abs, sums))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hwrts.calibrate import calibrate, quantised_nodes, round_keeping_sums
+from hwrts.calibrate import calibrate, pixel_tensors, quantised_nodes, round_keeping_sums
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph import Conv, DepthToSpace, Graph, Input, Repeat
 
@@ -43,6 +43,7 @@ def test_a_picture_whose_codes_only_move_is_made_on_the_pixel_grid(tail):
     graph = Graph((Input("x", 3), Conv("y", ("x",), torch.rand(12, 3, 1, 1) * 9, torch.zeros(12)), tail))
     assert calibrate(graph, [torch.rand(1, 3, 8, 8)]) == {"x": PIXEL, "y": PIXEL}
     assert [node.name for node in quantised_nodes(graph)] == ["x", "y"]
+    assert pixel_tensors(graph) == {"x", "y"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from hwrts.fixed_point import Format, Rounding, requantize
-from hwrts.rounding import StraightThrough, dyadic, round_by
+from hwrts.rounding import FINEST_SLOPE, StraightThrough, dyadic, dyadic_factor, dyadic_slopes, round_by
 
 TIES = {
     Rounding.HALF_EVEN: [-2, -2, 0, 0, 2, 2],
@@ -51,6 +51,10 @@ def test_the_gradient_passes(rounding):
 def test_nearest_dyadic_numbers_by_hand(number, code, frac):
     codes, found = dyadic(torch.tensor([number], dtype=torch.float64))
     assert (codes.item(), found) == (code, frac)
+    assert dyadic_factor(number) == (code, frac)
+    if frac <= FINEST_SLOPE:
+        slopes, found = dyadic_slopes(torch.tensor([number], dtype=torch.float64))
+        assert (slopes.tolist(), found) == ([code], frac)
 
 
 def test_dyadic_numbers_are_the_nearest_with_seven_bits():

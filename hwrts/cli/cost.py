@@ -1,0 +1,235 @@
+"""hwrts cost: parameters, MACs, line memory, traffic and accumulators of a network, trained or not."""
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from hwrts.cli.app import app
+from hwrts.cli.console import print_json, print_line, print_table
+from hwrts.cli.training import resolve_config
+from hwrts.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from hwrts.cost import Cost
+    from hwrts.modes import Load, Mode
+
+
+def _setting(help_text: str) -> Any:
+    return typer.Option(help=help_text.replace("[", r"\["), show_default=False)
+
+
+@app.command()
+def cost(
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="A network such as residual, a TOML file of settings or 'paper', or a stage folder.",
+            metavar="NETWORK|CONFIG|STAGE",
+        ),
+    ],
+    blocks: Annotated[int | None, _setting("N of Residual-N [1].")] = None,
+    channels: Annotated[int | None, _setting("Width of the hidden tensors [32].")] = None,
+    form: Annotated[
+        str | None,
+        _setting("drawn, x2 (as deployed) or same-size (with the down-scaler folded in) [x2]."),
+    ] = None,
+    weight_bits: Annotated[int | None, _setting("Width of the weights, 2..8 [8].")] = None,
+    activation_bits: Annotated[int | None, _setting("Width of inner tensors, 2..8 [8].")] = None,
+    mode: Annotated[str, typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120 or 4320p60.")] = "2160p60",
+    json: Annotated[bool, typer.Option("--json", help="Print everything, layer by layer, as JSON.")] = False,
+) -> None:
+    """Count what a network costs in silicon: MACs, line memory, traffic, accumulators (docs/cost.md)."""
+    from hwrts.modes import mode_named
+
+    video = mode_named(mode)
+    flags = {
+        "network.blocks": blocks, "network.channels": channels,
+        "qat.weight_bits": weight_bits, "qat.activation_bits": activation_bits,
+    }  # fmt: skip
+    given = {key: value for key, value in flags.items() if value is not None}
+    found, facts = _cost_of(network, form, given)
+    loads = [found.at(video, "input"), found.at(video, "output")]
+    if json:
+        print_json(_document(network, facts, found, video, loads))
+        return
+    _print_layers(_title(network, facts), found, video, loads[1])
+    _print_sums(found)
+    _print_loads(video, loads)
+
+
+def _cost_of(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
+    """The cost, and how the network was found."""
+    from hwrts.fixed_point import JSON_NAME, load_network
+
+    path = Path(network)
+    is_stage = path.is_dir() or path.name == JSON_NAME
+    if network in _networks() or not is_stage:
+        return _cost_of_settings(network, form, given)
+    if given or form is not None:
+        raise ConfigError(
+            f"{network}: an integer network has its own form and widths; leave out --form and the settings"
+        )
+    from hwrts.cost import network_cost
+
+    found = network_cost(load_network(path.parent if path.name == JSON_NAME else path))
+    return found, {"form": "integer", "weight_bits": None, "activation_bits": None}  # each layer has its own
+
+
+def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
+    from hwrts.cost import FORMS, graph_cost, in_form
+    from hwrts.networks.build import build_network
+    from hwrts.trace import trace
+
+    wanted = form or "x2"
+    if wanted not in FORMS:
+        raise ConfigError(f"--form {wanted!r} is not allowed: use {', '.join(FORMS)}")
+    if network in _networks():
+        named = {"network.name": network} if len(_networks()) > 1 else {}
+        config = resolve_config(None, {**named, **given})
+    else:
+        _check_settings(network)
+        config = resolve_config(network, given)
+    graph = in_form(trace(build_network(config.network).eval()), wanted)
+    widths = {"weight_bits": config.qat.weight_bits, "activation_bits": config.qat.activation_bits}
+    return graph_cost(graph, **widths), {"form": wanted, **widths}
+
+
+def _networks() -> tuple[str, ...]:
+    from hwrts.config import NetworkConfig
+
+    return network_names(NetworkConfig)
+
+
+def network_names(section: "type[BaseModel]") -> tuple[str, ...]:
+    """The networks that the settings know; without a choice of names there is Residual-N alone."""
+    field = section.model_fields.get("name")
+    return get_args(field.annotation) if field is not None else ("residual",)
+
+
+def _check_settings(network: str) -> None:
+    """Refuse what is neither a file nor the name of shipped settings."""
+    path = Path(network)
+    entries = (resources.files("hwrts") / "configs").iterdir()
+    shipped = sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+    if path.exists() or path.suffix == ".toml" or network in shipped:
+        return
+    known = [*_networks(), *shipped]
+    near = difflib.get_close_matches(network, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ConfigError(
+        f"{network!r}: no such network; {hint}use {', '.join(known)}, a TOML file or a stage folder"
+    )
+
+
+def _document(
+    network: str, facts: dict[str, Any], found: "Cost", video: "Mode", loads: "list[Load]"
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "schema": "hwrts.cost",
+        "schema_version": 1,
+        "network": network,
+        **facts,
+        **found.as_json(),
+        "mode": asdict(video),
+        "as_input": loads[0].as_json(),
+        "as_output": loads[1].as_json(),
+    }
+
+
+def _title(network: str, facts: dict[str, Any]) -> str:
+    if facts["form"] == "integer":
+        return f"{network}: the integers of a stage"
+    widths = f"{facts['weight_bits']}-bit weights, {facts['activation_bits']}-bit activations"
+    return f"{network}: {facts['form']} form, {widths}"
+
+
+def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> None:
+    columns, rows = load.input_size
+    table = []
+    for layer in found.layers:
+        register = layer.accumulator
+        kind = {"Conv": f"Conv {layer.kernel}x{layer.kernel}"}.get(layer.operator, layer.operator)
+        traffic = (layer.read_bits + layer.written_bits) * columns * rows
+        table.append(
+            [
+                layer.name, kind, str(layer.channels), f"{layer.weights:,}" if layer.weights else "",
+                f"{layer.macs:,}" if layer.macs else "", str(register.bits) if register else "",
+                str(layer.line_rows), f"{layer.line_bits_per_column * columns / 8192:.1f}",
+                f"{traffic / 8e6:.1f}",
+            ]
+        )  # fmt: skip
+    headers = ["layer", "operator", "ch", "weights", "MAC/in px", "acc bits", "rows", "KiB", "MB/frame"]
+    print_table(title, headers, table)
+    print_line(
+        f"KiB of line memory and MB of traffic for {video.name} at the output, {columns}x{rows} at the input"
+    )
+
+
+def _print_sums(found: "Cost") -> None:
+    from hwrts.cost import BIAS_BITS
+    from hwrts.extremes import SLOPE_BITS
+
+    widths = {layer.weight_bits for layer in found.layers if layer.weight_bits}
+    stored = {"weights": _span(widths), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
+    memory = [
+        f"{bits / 8192:,.2f} KiB of {name} ({stored[name]} bits)"
+        for name, bits in found.memory_bits.items() if bits
+    ]  # fmt: skip
+    per_output = float(found.macs_per_output_pixel)
+    side, factors = found.receptive_field, found.multiplications_per_input_pixel
+    texts = {
+        "parameters": f"{found.parameters:,}: {found.weights:,} weights, {found.biases:,} biases, "
+        f"{found.slopes:,} slopes",
+        "their memory": ", ".join(memory),
+        "MAC": f"{found.macs_per_input_pixel:,} per input pixel, "
+        f"{per_output:,.{0 if per_output.is_integer() else 2}f} per output pixel",
+        "multiplications": f"{factors:,} per input pixel by constants and slopes",
+        "receptive field": f"{side}x{side} input pixels",
+        "latency": f"{found.latency_lines} input lines",
+        "accumulator": f"{found.accumulator_bits} bits at most, "
+        + ("proved" if found.proved else "whatever the weights; biases not counted"),
+    }
+    print_line("")
+    for name, text in texts.items():
+        if name != "multiplications" or factors:
+            print_line(f"{name:16} {text}")
+    print_line("")
+
+
+def _span(widths: set[int]) -> str:
+    if not widths:
+        return "no"
+    return str(min(widths)) if len(widths) == 1 else f"{min(widths)}..{max(widths)}"
+
+
+def _print_loads(video: "Mode", loads: "list[Load]") -> None:
+    rows = [
+        [
+            load.place, "x".join(map(str, load.input_size)), "x".join(map(str, load.output_size)),
+            f"{load.macs_per_second / 1e9:,.1f}", f"{load.line_bits / 8192:,.1f}",
+            f"{load.traffic_bits / 8e6:,.1f}", f"{load.traffic_bits * load.frames_per_second / 8e9:,.2f}",
+            f"{load.streamed_bits * load.frames_per_second / 8e9:,.2f}",
+        ]
+        for load in loads
+    ]  # fmt: skip
+    columns = [
+        f"{video.name} is",
+        "input",
+        "output",
+        "GMAC/s",
+        "line KiB",
+        "MB/frame",
+        "GB/s",
+        "streamed GB/s",
+    ]
+    print_table("", columns, rows)
+    print_line(
+        "MB/frame, GB/s: each layer reads and writes memory; streamed: line memory holds all in between"
+    )

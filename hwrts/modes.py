@@ -1,0 +1,71 @@
+"""Video modes by name, and what a network does when it works on one."""
+
+import difflib
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from hwrts.errors import ConfigError
+
+Place = Literal["input", "output"]
+"""Which of the network's two pictures a video mode names."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A progressive video mode. Active pixels only: a network has nothing to compute in the blanking."""
+
+    name: str
+    width: int
+    height: int
+    frames_per_second: int
+
+
+MODES = (
+    Mode("1080p60", 1920, 1080, 60),
+    Mode("2160p60", 3840, 2160, 60),
+    Mode("2160p120", 3840, 2160, 120),
+    Mode("4320p60", 7680, 4320, 60),
+)
+
+
+def mode_named(name: str) -> Mode:
+    """The mode of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    modes = {mode.name: mode for mode in MODES}
+    if name not in modes:
+        near = difflib.get_close_matches(name, modes, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"mode {name!r}: there is no such video mode; {hint}use {', '.join(modes)}")
+    return modes[name]
+
+
+@dataclass(frozen=True)
+class Load:
+    """A network at work on a video mode.
+
+    Attributes:
+        place: Whether the mode's picture is the network's input or its output.
+        input_size: Columns and rows of the input picture.
+        output_size: Columns and rows of the output picture.
+        macs_per_second: (C6).
+        line_bits: Line memory of all layers (C8).
+        traffic_bits: Activations read and written for one frame, layer by layer (C10).
+        streamed_bits: Input read and output written for one frame, no more (C11).
+        frames_per_second: Of the mode.
+    """
+
+    place: Place
+    input_size: tuple[int, int]
+    output_size: tuple[int, int]
+    macs_per_second: int
+    line_bits: int
+    traffic_bits: int
+    streamed_bits: int
+    frames_per_second: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"gmac_per_second": self.macs_per_second / 1e9}

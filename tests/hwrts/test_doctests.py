@@ -1,0 +1,27 @@
+"""Every example in a docstring of the package says what really happens."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import hwrts
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(hwrts.__path__, "hwrts.")
+    if not module.name.startswith("hwrts.fixed_point") and module.name != "hwrts.__main__"
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    assert doctest.testmod(importlib.import_module(name), raise_on_error=False).failed == 0
+
+
+def test_there_are_examples():
+    attempted = {name: doctest.testmod(importlib.import_module(name)).attempted for name in MODULES}
+    assert {"hwrts.rounding", "hwrts.rts", "hwrts.metrics.fidelity"} <= {
+        name for name, n in attempted.items() if n
+    }
