@@ -1,5 +1,8 @@
 """The networks of Table 3 and two made for hardware: counts, start, and the way to verified integers."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +55,20 @@ def parameters(network: nn.Module) -> int:
 )  # fmt: skip
 def test_parameters_of_the_default_networks(name, expected):
     assert parameters(build_network(config(name))) == expected
+
+
+def test_the_document_has_these_numbers():
+    document = (Path(__file__).parents[2] / "docs" / "networks.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\w+) (?:\| [^|]+ ){3}\| ([\d,]+) \| [^|]*\|$", document, re.MULTILINE)
+    assert {name: int(count.replace(",", "")) for name, count in rows} == {
+        name: parameters(build_network(config(name))) for name in TINY
+    }
+    census = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \| (?:none|Resize|PRelu)", document, re.MULTILINE)
+    for name, convs, adds in census:
+        graph = deploy_form(trace(build_network(config(name)).eval()))
+        kinds = [type(node).__name__ for node in graph.nodes]
+        assert (kinds.count("Conv"), kinds.count("Add")) == (int(convs), int(adds)), name
+    assert len(census) == 6
 
 
 def test_parameters_of_table_3():
