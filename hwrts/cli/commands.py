@@ -67,30 +67,35 @@ def verify(
 
 
 def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
-    totals: dict[tuple[str, str], list[int]] = {}
+    from hwrts.explain import first_difference, layer_order, losses
+
+    totals: dict[str, list[int]] = {}
+    layers: dict[str, dict[str, int]] = {}
     for row in verdict["rows"]:
-        total = totals.setdefault((row["witness"], row["mode"]), [0, 0, 0])
-        total[0] += 1
-        total[1] += row["compared"]
-        total[2] += row["mismatches"]
-    ordered = sorted(totals.items(), key=lambda item: -item[1][2])
-    rows = [
-        [witness, mode, str(n), f"{compared:,}", f"{differ:,}"]
-        for (witness, mode), (n, compared, differ) in ordered
-    ]
-    print_table(f"stage {stage}", ["witness", "mode", "layers", "codes compared", "differ"], rows)
-    for row in verdict["rows"]:
-        first = row["first"]
-        if first:
-            print_line(
-                f"  first difference: {row['witness']} ({row['mode']}), layer {row['layer']}, "
-                f"{first['stimulus']!r}, row/column/channel {first['index']}: "
-                f"expected {first['expected']}, found {first['found']}; "
-                f"accumulator {first['accumulator']}, shift {first['shift']}, rounding {first['rounding']}\n"
-                f"  reproduce: hwrts verify {run} --stage {stage} --layer {row['layer']} "
-                + (f"--stimulus {first['stimulus']!r}" if first["stimulus"] in verdict["stimuli"] else "")
-            )
-            break
+        total = totals.setdefault(row["witness"], [0, 0])
+        total[0] += row["compared"]
+        total[1] += row["mismatches"]
+        layer = layers.setdefault(row["layer"], {"single": 0, "entire": 0, "compared": 0})
+        layer[row["mode"]] += row["mismatches"]
+        layer["compared"] += row["compared"]
+    rows = []
+    for name in layer_order(verdict):
+        (sqnr_db, clamped), layer = losses(verdict, name), layers[name]
+        numbers = [f"{layer[key]:,}" for key in ("compared", "single", "entire")]
+        measures = [
+            "-" if value is None else text % value for text, value in (("%.1f", sqnr_db), ("%.3f", clamped))
+        ]
+        rows.append([name, verdict["formats"][name], *numbers, *measures])
+    columns = ["layer", "format", "codes compared", "differ single", "entire", "SQNR dB", "clamped %"]
+    print_table(f"stage {stage}, all witnesses", columns, rows)
+    ordered = sorted(totals.items(), key=lambda item: -item[1][1])
+    print_table(
+        "", ["witness", "codes compared", "differ"], [[name, f"{n:,}", f"{d:,}"] for name, (n, d) in ordered]
+    )
+    first = first_difference(verdict, stage, run)
+    if first is not None:
+        print_line(f"  first difference: {first.text}\n  reproduce: {first.command}")
+        print_line(f"  where in the picture: {run / 'report.html'}")
     for problem in verdict["problems"]:
         print_line(f"  problem: {problem}")
     caught = sum(control["caught"] for control in verdict["controls"])

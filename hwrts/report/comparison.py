@@ -1,6 +1,5 @@
 """The bit comparison of a stage as a table: layers down, witnesses across."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.explain import Explanation, first_difference, layer_order, losses
 from hwrts.report.crops import png_uri
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, compact, fixed, whole
@@ -67,7 +67,7 @@ def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
         run: The run's folder, for the command that reproduces a difference.
         kept: Whether the run kept this stage.
     """
-    verify = stage.verify
+    verify, first = stage.verify, first_difference(stage.verify, stage.name, run)
     stimuli = verify.get("stimuli", {})
     sizes = (f"{name} ({shape[1]}\u00d7{shape[0]})" for name, shape in stimuli.items())
     return Comparison(
@@ -79,7 +79,7 @@ def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
         ", ".join(f"{op} {n}" for op, n in verify.get("census", {}).items()),
         ", ".join(sizes),
         tuple(verify.get("sha256", {}).items()),
-        _first_difference(stage, run),
+        None if first is None else (first.text, first.command, _map(first)),
         _default_session(stage),
     )  # fmt: skip
 
@@ -97,34 +97,19 @@ def _mode_order(mode: str) -> int:
     return _MODES.index(mode) if mode in _MODES else len(_MODES)
 
 
-def _layer_order(stage: StageResult) -> list[str]:
-    """Names in the order of computation; a layer that formats does not list goes last."""
-    present = dict.fromkeys(row["layer"] for row in stage.rows)
-    known = [name for name in stage.verify.get("formats", {}) if name in present]
-    return known + [name for name in present if name not in known]
-
-
 def _layers(stage: StageResult) -> tuple[LayerRow, ...]:
     columns = [(name, mode) for name, modes in _witnesses(stage) for mode in modes]
     found = {(row["witness"], row["mode"], row["layer"]): row for row in stage.rows}
     formats, bounds = stage.verify.get("formats", {}), stage.verify.get("bounds", {})
     layers, worst = [], {}
-    for name in _layer_order(stage):
+    for name in layer_order(stage.verify):
         cells = tuple(_cell(found.get((witness, mode, name))) for witness, mode in columns)
         worst[name] = sum(row["mismatches"] for row in stage.rows if row["layer"] == name)
         failed = any(cell is not None and cell.failed for cell in cells)
-        losses = _losses(stage.verify, name)
-        layers.append(
-            LayerRow(name, formats.get(name, NONE), losses, cells, _bounds(bounds.get(name)), failed)
-        )
+        sqnr_db, clamped = losses(stage.verify, name)
+        lost = fixed(sqnr_db, 1), fixed(clamped, 3)
+        layers.append(LayerRow(name, formats.get(name, NONE), lost, cells, _bounds(bounds.get(name)), failed))
     return tuple(sorted(layers, key=lambda layer: (-worst[layer.name], not layer.failed)))
-
-
-def _losses(verify: dict[str, Any], name: str) -> tuple[str, str]:
-    """SQNR in dB, and the share of codes that are clamped in percent, each "-" where there is none."""
-    ratio, clamped = verify.get("sqnr_db", {}).get(name), verify.get("saturation", {}).get(name)
-    share = NONE if clamped is None else fixed(clamped["below_percent"] + clamped["above_percent"], 3)
-    return (NONE if ratio is None else fixed(ratio, 1)), share
 
 
 def _cell(row: dict[str, Any] | None) -> Cell | None:
@@ -144,40 +129,8 @@ def _bounds(entry: dict[str, Any] | None) -> tuple[str, ...]:
     return (whole(entry["lowest"]), whole(entry["highest"]), whole(entry["partial_sum"]), exact)
 
 
-def _first_difference(stage: StageResult, run: Path) -> tuple[str, str, str | None] | None:
-    """The earliest layer that differs, fed by itself if it then differs too: that layer is at fault."""
-    order = {name: i for i, name in enumerate(_layer_order(stage))}
-    failed = [row for row in stage.rows if row.get("first")]
-    if not failed:
-        return None
-    row = min(failed, key=lambda row: (order[row["layer"]], row["mode"] != "single"))
-    first, layer = row["first"], row["layer"]
-    y, x, channel = first["index"]
-    fed = {
-        "single": "fed the definition\u2019s own codes",
-        "entire": "fed by its own predecessors",
-    }.get(row["mode"], row["mode"])
-    found = "not a number" if first["found"] is None else f"{first['found']:g}"
-    text = (
-        f"Witness {row['witness']}, {fed}, layer {layer} "
-        f"({stage.verify.get('formats', {}).get(layer, 'no format recorded')}), "
-        f"stimulus {first['stimulus']}, row {y}, column {x}, channel {channel}: "
-        f"expected code {first['expected']}, found {found}."
-    )
-    accumulator, shift = first.get("accumulator"), first.get("shift")
-    if accumulator is not None and shift is not None:
-        text += (
-            f" The accumulator is {whole(accumulator)}, the shift {shift}: "
-            f"{whole(accumulator)} / 2^{shift} = "
-            f"{fixed(accumulator / 2.0**shift, 4)}, rounded by {first['rounding']}, then saturated."
-        )
-    else:
-        text += f" Requantised by {first['rounding']}."
-    words = ["hwrts", "verify", str(run), "--stage", stage.name, "--layer", layer]
-    if first["stimulus"] in stage.verify.get("stimuli", {}):  # codes fed to one layer alone are always made
-        words += ["--stimulus", first["stimulus"]]
-    where = row.get("where")
-    return text, shlex.join(words), None if where is None else _heat_map(np.array(where))
+def _map(first: Explanation) -> str | None:
+    return None if first.where is None else _heat_map(np.array(first.where))
 
 
 def _heat_map(counts: NDArray[np.int64]) -> str:
