@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from hwrts.cli.training import _resolve
+from hwrts.cli.training import resolve_config
 from hwrts.errors import ConfigError
 
 from .conftest import make_photographs
@@ -33,12 +33,12 @@ def test_another_network_by_name(tmp_path, hwrts, monkeypatch):
 
 
 def test_blocks_and_channels_of_a_file_are_those_of_its_own_network():
-    other = _resolve("paper", {"network.name": "srcnn"})
+    other = resolve_config("paper", {"network.name": "srcnn"})
     assert (other.network.blocks, other.network.channels, other.rts.epochs) == (None, 64, 20)
-    assert _resolve("paper", {"network.blocks": 6}).network.channels == 64
-    assert _resolve("paper", {"network.name": "vdsr", "network.blocks": 8}).network.slug == "vdsr8x64"
+    assert resolve_config("paper", {"network.blocks": 6}).network.channels == 64
+    assert resolve_config("paper", {"network.name": "vdsr", "network.blocks": 8}).network.slug == "vdsr8x64"
     with pytest.raises(ConfigError, match="srcnn has three layers and no blocks"):
-        _resolve("paper", {"network.name": "srcnn", "network.blocks": 3})
+        resolve_config("paper", {"network.name": "srcnn", "network.blocks": 3})
 
 
 def test_unknown_networks_are_refused_with_those_there_are(tmp_path, hwrts, monkeypatch):
