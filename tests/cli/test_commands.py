@@ -90,8 +90,9 @@ def test_verify_fails_with_the_first_difference_when_the_onnx_file_was_changed(w
     result = hwrts("verify", "runs/tiny")
     assert result.code == 1
     assert "FAILED" in result.out
-    assert "first difference: onnxruntime, the file" in result.out
-    assert "reproduce: hwrts verify runs/tiny --stage 2" in result.out
+    assert "first difference: Witness onnx" in result.out
+    assert "layer conv_ext_x" in result.out
+    assert "reproduce: hwrts verify runs/tiny --stage 2 --layer conv_ext_x" in result.out
     assert json.loads((workspace / "runs/tiny/stage2/verify.json").read_text())["passed"] is False
     refused = hwrts("export", "runs/tiny", "--stage", "2", "-o", "out")
     assert refused.code == 2
