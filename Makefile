@@ -1,4 +1,4 @@
-# make run   environment, then the main job on the embedded photographs (about five minutes on two cores)
+# make run   environment, then the main job on the embedded photographs (five to ten minutes on two cores)
 # make test  environment, then every check and test
 # Both work from a fresh clone with nothing installed but Python 3.11 or newer, git and make.
 
@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 RUN = first
 
-.PHONY: run test lint clean
+.PHONY: run test slow lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -17,6 +17,10 @@ run: $(VENV)/.ready
 test: lint
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --nbmake notebooks
+
+# What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
+slow: $(VENV)/.ready
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
