@@ -86,7 +86,7 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
                 [_shown(cell, decimals) for cell, decimals in zip(row, entry["decimals"], strict=True)]
                 for row in entry["rows"]
             ],
-            "svgs": [plot.svg for plot in result_plots(name, entry).values()],
+            "plots": list(result_plots(name, entry).values()),
             "pngs": [png_uri(read_image(root / file)) for file in entry["files"] if file.endswith(".png")],
         }
         for name, entry in document["results"].items()

@@ -128,7 +128,7 @@ def _table2(work: Work) -> Made:
         *measure.lr_pictures(work.stages.val), work.originals, *work.enhanced(), *work.enhanced_int8(),
     ]  # fmt: skip
     columns, rows = tables.quality_rows({each.name: work.quality(each) for each in shown})
-    title = _title("Table 2: VIQET (Outdoor Day), means over the validation photographs", work)
+    title = _title("Table 2: VIQET (Outdoor Day), means of the validation photographs, LR by bicubic", work)
     return Table("table2", title, columns, rows, _quality_findings(work)), None
 
 
