@@ -94,7 +94,7 @@ def _say_what_is_left_out(session: Session, network: nn.Module, *, same_size: bo
 def run_stage(session: Session, number: int) -> None:
     """Phase A, phase B, quantisation, export, verification and measures of one stage."""
     stage = session.run.stage(number)
-    model = preserve_layout(build_network(session.config.network)).to(session.device.name)
+    model = _new_model(session)
     same_size = session.config.qat.same_size and has_same_size_form(fused_form(trace(model)))
     if number == 1:
         _say_what_is_left_out(session, model, same_size=same_size)
@@ -102,9 +102,25 @@ def run_stage(session: Session, number: int) -> None:
     if all(each.finished for each in wanted):
         session.progress.say(f"stage {number}: finished already")
         return
-    clock = _Clock(stage)
+    train_stage(session, number, model)
+    for each in wanted:
+        if not each.finished:
+            quantise_stage(session, each, model, session.config.qat, _Clock(each))
+
+
+def train_stages(session: Session) -> None:
+    """Phases A and B of every stage and no int8 network; :func:`run_stages` completes such a run later."""
+    session.run.update_notes(status="training", device=dataclasses.asdict(session.device))
+    for number in range(1, session.config.stage_limit + 1):
+        train_stage(session, number, _new_model(session))
+    session.run.update_notes(status="trained, not quantised")
+
+
+def train_stage(session: Session, number: int, model: nn.Module) -> None:
+    """Phases A and B of one stage: what is on disk already is loaded; ``model`` holds the trained weights."""
+    clock = _Clock(session.run.stage(number))
     with clock("train"):
-        train_float(session, stage, model)
+        train_float(session, session.run.stage(number), model)
     forward = _forward(session, model)
     with clock("targets"):
         for store, what in ((session.train, "training"), (session.val, "validation")):
@@ -113,9 +129,10 @@ def run_stage(session: Session, number: int) -> None:
                     f"stage {number}: {what} targets D(S(HR0))", len(store.names)
                 ) as advance:
                     update_targets(model, forward, session.device, store, number, lambda i, n: advance(i, ""))
-    for each in wanted:
-        if not each.finished:
-            quantise_stage(session, each, model, session.config.qat, clock if each is stage else _Clock(each))
+
+
+def _new_model(session: Session) -> nn.Module:
+    return preserve_layout(build_network(session.config.network)).to(session.device.name)
 
 
 def quantise_stage(
@@ -190,7 +207,7 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     """
     stage = session.run.stage(name)
     weights = load_weights(session.run.stage(number).float_weights)[0]
-    model = preserve_layout(build_network(session.config.network)).to(session.device.name)
+    model = _new_model(session)
     model.load_state_dict(weights)
     quantise_stage(session, stage, model, qat, _Clock(stage))
     return bool(read_json(stage.verify)["passed"])

@@ -46,6 +46,7 @@ def main() -> None:
         inspect,
         pictures,
         quantize,
+        reproduce,
         score,
         training,
     )

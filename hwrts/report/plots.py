@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from hwrts.metrics import loss_psnr_db
 from hwrts.report.stages import StageResult
-from hwrts.report.tables import PAPER_DIFFERENCE_PERCENT, change, paper_change
+from hwrts.report.tables import change, paper_change
+from hwrts.reproduce.paper import DIFFERENCE_PERCENT
 
 # Colours that exist nowhere else in a plot; the page's variables take their place in the SVG.
 _INK, _FAINT = "#010203", "#040506"
@@ -69,8 +70,8 @@ def difference_plots(stages: Sequence[StageResult]) -> list[Plot]:
     """Image difference from HR0, and its change per stage, beside the paper's Table 1."""
     mains = {stage.folder.number: stage for stage in stages if not stage.is_variant}
     count = max(mains, default=0)
-    numbers = range(1, len(PAPER_DIFFERENCE_PERCENT) + 1)
-    levels = {"paper (Residual-3)": list(zip(numbers, PAPER_DIFFERENCE_PERCENT, strict=True))}
+    numbers = range(1, len(DIFFERENCE_PERCENT) + 1)
+    levels = {"paper (Residual-3)": list(zip(numbers, DIFFERENCE_PERCENT, strict=True))}
     changes = {"paper (Residual-3)": [(n, paper_change(n)) for n in numbers]}
     for label, name in (("float", "difference_float_percent"), ("int8", "difference_int8_percent")):
         levels[label] = [(n, value) for n, s in mains.items() if (value := s.measure(name)) is not None]
@@ -101,10 +102,43 @@ def _difference_plot(name: str, curves: dict[str, Any], count: int, title: str) 
                 x, y, color=colour, marker=marker, markersize=size, markerfacecolor=hollow, linestyle=line,
                 label=label,
             )  # fmt: skip
-    axes.set_xlim(0.7, max(count, len(PAPER_DIFFERENCE_PERCENT)) + 0.3)
+    axes.set_xlim(0.7, max(count, len(DIFFERENCE_PERCENT)) + 0.3)
     axes.axhline(0, color=_FAINT, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     return Plot(title, _svg(figure, axes, name))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a line plot; the paper's are drawn in grey with a broken line."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+    paper: bool = False
+
+
+def line_plot(name: str, title: str, x_label: str, y_label: str, curves: Sequence[Curve]) -> Plot:
+    """Measured curves, each in a colour of its own, beside the paper's. ``name`` is unique in its page."""
+    figure, axes = _axes(x_label, y_label)
+    measured = 0
+    for i, curve in enumerate(curves):
+        x, y = zip(*curve.points, strict=True)
+        colour = _COLOURS[-1] if curve.paper else _COLOURS[measured % (len(_COLOURS) - 1)]
+        measured += not curve.paper
+        marker = "Dv*P"[i % 4] if curve.paper else "os^X"[i % 4]
+        line = "--" if curve.paper else "-"
+        axes.plot(x, y, color=colour, marker=marker, markersize=4, linestyle=line, label=curve.label)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
+    return Plot(title, _svg(figure, axes, name))
+
+
+def standalone_svg(plot: Plot) -> str:
+    """The plot as a file of its own: dark ink on white."""
+    svg = plot.svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg" style="background:#fff"', 1)
+    colours = {_VARIABLES[_INK]: "#1d2228", _VARIABLES[_FAINT]: "#d9dee3"}
+    for variable, colour in colours.items():
+        svg = svg.replace(variable, colour)
+    return svg.replace("font-family: inherit", "font-family: sans-serif")
 
 
 def _stage_order(item: tuple[str, Any]) -> tuple[int, str]:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, fixed, whole
-
-PAPER_DIFFERENCE_PERCENT = (0.95, 1.35, 1.47, 1.48, 1.51, 1.55, 1.62, 1.76)
-"""Table 1 of the paper: difference of HR_n from HR0 for n = 1..8 (Residual-3, 64 channels, DIV2K)."""
+from hwrts.reproduce.paper import DIFFERENCE_PERCENT
 
 PHASES = ("train", "targets", "qat", "export", "measure", "verify")
 """Parts of a stage that are timed, in the order of the work."""
@@ -39,8 +37,8 @@ def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRo
 
 def paper_difference(number: int) -> float | None:
     """The paper's difference of HR_number from HR0 in percent, if it has one."""
-    known = 0 < number <= len(PAPER_DIFFERENCE_PERCENT)
-    return PAPER_DIFFERENCE_PERCENT[number - 1] if known else None
+    known = 0 < number <= len(DIFFERENCE_PERCENT)
+    return DIFFERENCE_PERCENT[number - 1] if known else None
 
 
 def change(stage: StageResult, before: StageResult | None, name: str) -> float | None:

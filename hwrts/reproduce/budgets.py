@@ -1,0 +1,173 @@
+"""What ``--budget small`` and ``--budget paper`` train, each number with its reason."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hwrts.config import RunConfig, parse_config, read_toml
+from hwrts.errors import ConfigError
+
+VAL_FRACTION = 0.2
+"""Of a folder without validation photographs: of some dozens, enough that one picture does not decide."""
+
+_PAPER_STAGES = 8  # Tables 1 and 2
+
+TABLE3_STAGES = 3
+"""Stages that Table 3 shows; a training of it may have more."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of the photographs is used: so many, spread evenly over their names, and their centres.
+
+    Attributes:
+        train: At most so many photographs to train on.
+        val: At most so many to validate on.
+        train_crop: Rows and columns of the centre that is used; None takes all.
+        val_crop: The same of the validation photographs.
+    """
+
+    train: int
+    val: int
+    train_crop: tuple[int, int] | None = None
+    val_crop: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One recurrent training.
+
+    Attributes:
+        name: Its run folder is ``runs/NAME``.
+        label: As Table 3 calls the network.
+        settings: Of the run, without photographs, seed and device.
+        selection: Part of the photographs; None takes all.
+    """
+
+    name: str
+    label: str
+    settings: dict[str, Any]
+    selection: Selection | None
+
+    def config(self, train: Path, val: Path | None, seed: int, device: str) -> RunConfig:
+        """The complete settings on these photographs."""
+        data = {**self.settings.get("data", {}), "train": str(train), "val_fraction": VAL_FRACTION}
+        if val is not None:
+            data["val"] = str(val)
+        document = {**self.settings, "data": data, "seed": seed, "device": device}
+        return parse_config(document, f"experiment {self.name}")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is trained, and in which way it is less than the paper's.
+
+    Attributes:
+        name: As on the command line.
+        notes: What is reduced, or why not, in sentences for the page.
+        stages: The training behind Tables 1 and 2 and Figs. 4 to 6.
+        networks: The trainings of Table 3, in its order.
+    """
+
+    name: str
+    notes: tuple[str, ...]
+    stages: Experiment
+    networks: tuple[Experiment, ...]
+
+
+def budget(name: str) -> Budget:
+    """A budget by its name.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    known = {"small": _small, "paper": _paper}
+    if name not in known:
+        raise ConfigError(f"--budget {name!r} is not allowed; use small (CPU, hours) or paper (GPU, days)")
+    return known[name]()
+
+
+_NETWORKS: dict[str, dict[str, Any]] = {
+    "Residual1": {"name": "residual", "blocks": 1, "channels": 64},
+    "Residual3": {"name": "residual", "blocks": 3, "channels": 64},
+    "Residual6": {"name": "residual", "blocks": 6, "channels": 64},
+    "SRCNN": {"name": "srcnn"},
+    "VDSR": {"name": "vdsr"},
+    "SRResNet": {"name": "srresnet"},
+    "EDSR": {"name": "edsr"},
+}
+"""Table 3 in its order; the widths that are not written are those of each network's own paper."""
+
+
+def _small() -> Budget:
+    """Sized for two CPU cores; the reasons count with 115 GFLOP/s, measured in training on two of them."""
+    stages = Experiment(
+        "small-stages", "Residual3",
+        {
+            "data": {"patch": 128},  # a quarter of the paper's pixels: more steps in the time
+            "network": _NETWORKS["Residual3"],  # full width: a step takes 0.2 s
+            "rts": {
+                "stages": _PAPER_STAGES,
+                "batch": 8,  # the paper's
+                "first_steps": 2000,  # 6.5 minutes; reaches 32.8 dB, a tenth below twice as many
+                "steps": 600,  # 2 minutes; a later stage starts from the one before and changes little
+                "score": False,  # pictures are scored once, and kept, by this command
+            },
+            "qat": {"steps": 150},  # half the default: 0.8 minutes a stage, and the loss is level by then
+        },
+        # D(S(HR0)) of all of them takes 2.6 minutes a stage; more photographs would cost more than training.
+        Selection(train=26, val=8),
+    )  # fmt: skip
+    table3 = {
+        "data": {"patch": 64},  # EDSR and VDSR take 0.6 to 2 s for a step of these
+        "rts": {
+            "stages": TABLE3_STAGES,
+            "batch": 8,  # the paper's
+            # 800 steps of all seven networks see 6.6 megapixels of LR each: about 75 minutes together.
+            "first_steps": 400,
+            "steps": 200,
+            "score": False,
+        },
+        "qat": {"steps": 50, "same_size_steps": 50},  # VDSR's takes as long as its float training
+    }
+    # 256 x 256 to train on and eight tiles of 256 x 256 to validate on: D(S(HR0)) costs all networks
+    # together about 110 s a megapixel and stage, half an hour in all.
+    selection = Selection(train=24, val=8, train_crop=(256, 256), val_crop=(512, 1024))
+    networks = tuple(
+        Experiment(f"small-{label.lower()}", label, {**table3, "network": network}, selection)
+        for label, network in _NETWORKS.items()
+    )
+    notes = (
+        "Tables 1 and 2, Figs. 4 to 6: Residual-3 at full width (64 channels), but 2,000 steps of batch 8 "
+        "for stage 1 and 600 for each later one, on crops of 128x128 (the paper: 200,000 steps a stage on "
+        "256x256), and at most 26 photographs to train on and 8 to validate on (800 and 100).",
+        "Table 3: every network at full size sees the same pixels: 400 steps of batch 8 for stage 1 and 200 "
+        "for each later one, on crops of 64x64 out of the centres (256x256) of at most 24 photographs; "
+        "validated on the centres (1024x512) of at most 8, so that a tile has 256x256 pixels. The deep "
+        "networks are far from trained after so few steps.",
+        "Adam with a one-cycle rate (peak 2e-3 in stage 1, then 1e-3) in place of a constant 1e-3, and the "
+        "residual is kept small for 8 bits.",
+    )
+    return Budget("small", notes, stages, networks)
+
+
+def _paper() -> Budget:
+    """The paper's set-up: configs/paper.toml with the stages and networks of each table."""
+    base = read_toml(Path(str(resources.files("hwrts") / "configs" / "paper.toml")))
+    rts = {**base["rts"], "score": False}  # pictures are scored once, and kept, by this command
+    stages = Experiment("paper-stages", "Residual3", {**base, "rts": {**rts, "stages": _PAPER_STAGES}}, None)
+    networks = tuple(
+        stages  # its first three stages are those of Table 3: nothing is trained twice
+        if label == stages.label
+        else Experiment(
+            f"paper-{label.lower()}", label,
+            {**base, "network": network, "rts": {**rts, "stages": TABLE3_STAGES}}, None,
+        )
+        for label, network in _NETWORKS.items()
+    )  # fmt: skip
+    notes = (
+        "The paper's set-up (800 + 100 photographs of DIV2K if --data and --val name them), nothing reduced; "
+        "JPEG quality 80 and the bilinear kernel, which the paper does not name, are our choice.",
+    )
+    return Budget("paper", notes, stages, networks)

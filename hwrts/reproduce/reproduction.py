@@ -1,0 +1,92 @@
+"""The paper's tables and figures, one after the other: train what is missing, measure, write."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hwrts.data import find_photos
+from hwrts.device import choose_device
+from hwrts.errors import RunFolderError
+from hwrts.metrics.viqet import Score, score
+from hwrts.progress import Progress
+from hwrts.reproduce.budgets import VAL_FRACTION, Budget
+from hwrts.reproduce.page import read_results, write_page, write_result
+from hwrts.reproduce.results import MAKERS, TARGETS, Target, Work
+from hwrts.reproduce.runs import Source
+from hwrts.reproduce.scores import ScoreCache
+from hwrts.runfolder import read_json, write_json
+from hwrts.tiles import Picture
+
+
+def reproduce(
+    root: Path, targets: Sequence[Target], budget: Budget, source: Source, notes: dict[str, Any],
+    progress: Progress, *, int8: bool = False, measure_score: Callable[[Picture], Score] = score,
+) -> dict[str, Any]:  # fmt: skip
+    """Make results in a folder; earlier ones of the same settings stay and are shown beside them.
+
+    Args:
+        root: Made if it is not there; one folder holds one budget on one set of photographs.
+        targets: What to make.
+        budget: What is trained.
+        source: Photographs, seed and device.
+        notes: What run.json of a new run starts with.
+        progress: Told what happens.
+        int8: Add the rows of the int8 networks.
+        measure_score: Scores a picture.
+
+    Returns:
+        The content of results.json.
+
+    Raises:
+        HwrtsError: Photographs or a device that are not there, or a folder of other settings.
+    """
+    split = find_photos(
+        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=2
+    )
+    choose_device(source.device, budget.stages.config(source.data, source.val, 0, source.device).precision)
+    _claim(root, budget, source)
+    document = read_results(root)
+    work = Work(root, budget, source, notes, progress, int8, ScoreCache(root / "scores.json", measure_score))
+    document |= {
+        "budget": budget.name, "seed": source.seed, "notes": list(budget.notes),
+        "photographs": {"train": len(split.train), "val": len(split.val)},
+    }  # fmt: skip
+    for target in targets:
+        start = time.monotonic()
+        table, picture = MAKERS[target](work)
+        made = {**document["results"], target: write_result(root, table, picture)}
+        document["results"] = {name: made[name] for name in TARGETS if name in made}
+        write_page(root, document)
+        progress.say(f"{target}: done in {time.monotonic() - start:.0f} s")
+    return document
+
+
+def _claim(root: Path, budget: Budget, source: Source) -> None:
+    """Make the folder for these settings, or see that it was made for them."""
+    settings = {
+        "budget": budget.name, "data": str(source.data.resolve()),
+        "val": str(source.val.resolve()) if source.val else None,
+        "seed": source.seed, "device": source.device,
+    }  # fmt: skip
+    path = root / "settings.json"
+    if path.is_file():
+        before = read_json(path)
+        changed = [key for key, value in settings.items() if before.get(key) != value]
+        if changed:
+            key = changed[0]
+            raise RunFolderError(
+                f"{root}: was made with {key} {before.get(key)}, not {settings[key]}; "
+                "use the same settings, or another folder with -o"
+            )
+        return
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise RunFolderError(f"{root}: is not a folder of hwrts reproduce; choose another one with -o")
+    try:
+        for folder in ("runs", "photographs"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"{root}: cannot be made ({error.strerror}); choose another one with -o"
+        ) from error
+    write_json(path, settings)

@@ -1,0 +1,219 @@
+"""How each table and figure is made of trainings and measurements."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from hwrts.errors import ConfigError
+from hwrts.progress import Progress
+from hwrts.reproduce import measure, sentences, tables
+from hwrts.reproduce.baselines import repeated_usm
+from hwrts.reproduce.budgets import TABLE3_STAGES, Budget, Experiment
+from hwrts.reproduce.runs import Source, Trained, train
+from hwrts.reproduce.scores import ScoreCache
+from hwrts.reproduce.sheet import sheet
+from hwrts.reproduce.tables import Table
+from hwrts.runfolder import read_json
+from hwrts.tiles import Picture
+
+Target = Literal["table1", "table2", "table3", "fig4", "fig5", "fig6"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+
+def chosen_targets(name: str) -> tuple[Target, ...]:
+    """The results that a name on the command line stands for.
+
+    Raises:
+        ConfigError: An unknown name.
+
+    >>> chosen_targets("fig4"), chosen_targets("all") == TARGETS
+    (('fig4',), True)
+    """
+    found = TARGETS if name == "all" else tuple(target for target in TARGETS if target == name)
+    if not found:
+        raise ConfigError(f"{name!r} can't be reproduced; use {', '.join(TARGETS)} or all")
+    return found
+
+
+@dataclass
+class Work:
+    """What the results share, each piece made when it is first needed."""
+
+    root: Path
+    budget: Budget
+    source: Source
+    notes: dict[str, Any]
+    progress: Progress
+    int8: bool
+    cache: ScoreCache
+    _qualities: dict[str, tables.Quality] = field(default_factory=dict)
+
+    def train(self, experiment: Experiment) -> Trained:
+        """The finished run of an experiment."""
+        return train(self.root, experiment, self.source, self.notes, int8=self.int8, progress=self.progress)
+
+    @cached_property
+    def stages(self) -> Trained:
+        """The training behind everything but Table 3."""
+        return self.train(self.budget.stages)
+
+    @cached_property
+    def originals(self) -> measure.Pictures:
+        """HR0."""
+        return measure.float_pictures(self.stages.val, 0)
+
+    def enhanced(self) -> list[measure.Pictures]:
+        """HR1, HR2, ... of the float networks."""
+        return [measure.float_pictures(self.stages.val, n) for n in self._numbers]
+
+    def enhanced_int8(self) -> list[measure.Pictures]:
+        """HR1, HR2, ... of the int8 networks; none without --int8."""
+        return [measure.int8_pictures(self.stages, n) for n in self._numbers] if self.int8 else []
+
+    @property
+    def _numbers(self) -> range:
+        return range(1, self.stages.stages + 1)
+
+    @cached_property
+    def levels(self) -> list[tuple[float, float]]:
+        """Differences of HR1, HR2, ... from HR0."""
+        return [measure.differences(self.originals, each) for each in self.enhanced()]
+
+    def quality(self, pictures: measure.Pictures) -> tables.Quality:
+        """Mean scores of pictures, by their name."""
+        if pictures.name not in self._qualities:
+            with self.progress.task(f"scoring {pictures.name}", pictures.count) as advance:
+                scores = self.cache.of(pictures, lambda done: advance(done, ""))
+            self._qualities[pictures.name] = measure.quality(scores)
+        return self._qualities[pictures.name]
+
+    def mos(self, pictures: Sequence[measure.Pictures]) -> list[float]:
+        """Mean unclipped MOS of each set of pictures."""
+        return [self.quality(each).mos_raw for each in pictures]
+
+
+Made = tuple[Table, Picture | None]
+"""Rows and findings, and the picture of a figure that is one."""
+
+
+def _table1(work: Work) -> Made:
+    int8 = [measure.differences(work.originals, each) for each in work.enhanced_int8()]
+    columns, rows = tables.difference_rows(work.levels, int8)
+    findings = [sentences.differences_converge([full for full, _ in work.levels])]
+    if int8:
+        findings.append(_proof([work.stages], work.stages.stages))
+    return Table(
+        "table1", _title("Table 1: difference of HRn from HR0", work), columns, rows, tuple(findings)
+    ), None
+
+
+def _fig4(work: Work) -> Made:
+    levels = [full for full, _ in work.levels]
+    usm = measure.usm_differences(work.originals, len(levels))
+    columns, rows = tables.usm_rows(levels, usm)
+    findings = (
+        sentences.differences_converge(levels), sentences.usm_is_linear(usm, levels),
+        sentences.usm_does_not_settle(usm, levels),
+    )  # fmt: skip
+    return Table(
+        "fig4", _title("Fig. 4: recurrent training and repeated USM", work), columns, rows, findings
+    ), None
+
+
+def _table2(work: Work) -> Made:
+    shown = [
+        *measure.lr_pictures(work.stages.val), work.originals, *work.enhanced(), *work.enhanced_int8(),
+    ]  # fmt: skip
+    columns, rows = tables.quality_rows({each.name: work.quality(each) for each in shown})
+    title = _title("Table 2: VIQET (Outdoor Day), means of the validation photographs, LR by bicubic", work)
+    return Table("table2", title, columns, rows, _quality_findings(work)), None
+
+
+def _fig6(work: Work) -> Made:
+    shown = [work.originals, *work.enhanced(), *work.enhanced_int8()]
+    columns, rows = tables.quality_rows({each.name: work.quality(each) for each in shown})
+    title = _title("Fig. 6: MOS and measures against the stage", work)
+    return Table("fig6", title, columns, rows, _quality_findings(work)), None
+
+
+def _quality_findings(work: Work) -> tuple[sentences.Finding, ...]:
+    mos = work.mos([work.originals, *work.enhanced()])
+    findings = [sentences.mos_rises_and_peaks(mos)]
+    if work.int8:
+        findings.append(sentences.int8_keeps_gain(mos, work.mos(work.enhanced_int8())))
+        findings.append(_proof([work.stages], work.stages.stages))
+    return tuple(findings)
+
+
+def _fig5(work: Work) -> Made:
+    enhanced = work.enhanced()
+
+    def masked(times: int) -> measure.Pictures:
+        make = work.originals.make
+        return measure.Pictures(
+            f"USM x{times}", work.originals.count, lambda i: repeated_usm(make(i), times)[-1]
+        )
+
+    columns = [work.originals, *enhanced, *work.enhanced_int8()[-1:]]
+    columns += [masked(times) for times in dict.fromkeys((1, len(enhanced)))]
+    title = _title("Fig. 5: pieces at 1:1 of HR0, every stage, and unsharp masks", work)
+    return Table("fig5", title, (), ()), sheet(work.originals, columns)
+
+
+def _table3(work: Work) -> Made:
+    trainings = [work.train(experiment) for experiment in work.budget.networks]
+    results = [_network(work, trained) for trained in trainings]
+    columns, rows = tables.network_rows(results)
+    mos = {result.label: result.mos for result in results}
+    findings = [sentences.repetition_beats_size(mos), sentences.stages_help_every_network(mos)]
+    if work.int8:
+        findings.append(_proof(trainings, TABLE3_STAGES))
+    title = f"Table 3: mean MOS (raw) of 4x2 tiles of each validation photograph, budget {work.budget.name}"
+    return Table("table3", title, columns, rows, tuple(findings)), None
+
+
+def _network(work: Work, trained: Trained) -> tables.NetworkResult:
+    stages = min(TABLE3_STAGES, trained.stages)
+    numbers = range(1, stages + 1)
+    shown = [measure.float_pictures(trained.val, n) for n in (0, *numbers)]
+    shown += [measure.int8_pictures(trained, n) for n in numbers] if work.int8 else []
+    mos = [_tile_mos(work, trained, pictures) for pictures in shown]
+    seconds = trained.seconds(stages)
+    targets, training = seconds.pop("targets", 0.0), seconds.pop("train", 0.0)
+    return tables.NetworkResult(
+        trained.label, trained.parameters, tuple(mos[: stages + 1]), tuple(mos[stages + 1 :]),
+        training, targets, sum(seconds.values()),
+    )  # fmt: skip
+
+
+def _tile_mos(work: Work, trained: Trained, pictures: measure.Pictures) -> float:
+    count = pictures.count * math.prod(measure.TILES)
+    with work.progress.task(f"{trained.label}: scoring tiles of {pictures.name}", count) as advance:
+        return measure.tile_mos(work.cache, pictures, lambda done: advance(done, ""))
+
+
+def _proof(trainings: Sequence[Trained], stages: int) -> sentences.Finding:
+    """The verdicts of all int8 networks of the first stages."""
+    verdicts = [
+        read_json(stage.verify)
+        for trained in trainings
+        for stage in trained.run.stages()
+        if stage.number <= stages
+    ]
+    return sentences.int8_is_proved(
+        sum(bool(verdict["passed"]) for verdict in verdicts), len(verdicts),
+        sum(int(verdict["compared"]) for verdict in verdicts),
+        sum(int(verdict["mismatches"]) for verdict in verdicts),
+    )  # fmt: skip
+
+
+def _title(text: str, work: Work) -> str:
+    return f"{text} ({work.stages.run.config.network.title}, budget {work.budget.name})"
+
+
+MAKERS: dict[Target, Callable[[Work], Made]] = {
+    "table1": _table1, "table2": _table2, "table3": _table3, "fig4": _fig4, "fig5": _fig5, "fig6": _fig6,
+}  # fmt: skip

@@ -1,0 +1,163 @@
+"""The runs behind the tables: ordinary run folders, trained once, continued where they were killed."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwrts.data import Photo, PhotoStore, find_photos, load_photo, open_store, write_image
+from hwrts.errors import DataError, RunFolderError
+from hwrts.networks.build import build_network
+from hwrts.pipeline import run_stages, train_stages
+from hwrts.progress import Progress
+from hwrts.reproduce.budgets import VAL_FRACTION, Experiment, Selection
+from hwrts.rts import target_kind
+from hwrts.runfolder import RunFolder, create_run, open_run, read_json
+from hwrts.session import centre_crop, open_session
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the photographs are, and what makes a training repeatable."""
+
+    data: Path
+    val: Path | None
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A finished training, to be measured."""
+
+    run: RunFolder
+    label: str
+    stages: int
+
+    @property
+    def val(self) -> PhotoStore:
+        """The validation photographs with HR_1 ... of the float networks."""
+        return open_store(self.run.root / "data" / "val")
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the float network."""
+        return sum(tensor.numel() for tensor in build_network(self.run.config.network).parameters())
+
+    def seconds(self, stages: int) -> dict[str, float]:
+        """Seconds of each piece of the work, summed over the first stages and their variants."""
+        sums: dict[str, float] = {}
+        for path in sorted(self.run.root.glob("stage*/seconds.json")):
+            if int(path.parent.name.removeprefix("stage").split("-")[0]) <= stages:
+                for piece, value in read_json(path).items():
+                    sums[piece] = sums.get(piece, 0.0) + float(value)
+        return sums
+
+
+def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, Any], *, int8: bool,
+          progress: Progress) -> Trained:  # fmt: skip
+    """The run of an experiment with all its stages; what exists is reused, what is missing is made.
+
+    Args:
+        root: Folder of the reproduction.
+        experiment: What to train.
+        source: Photographs, seed and device.
+        notes: What run.json of a new run starts with.
+        int8: Quantise, export and verify every stage too.
+        progress: Told what happens.
+
+    Raises:
+        HwrtsError: Photographs or a device that are not there, or a run of other settings under this name.
+    """
+    train_folder, val_folder = source.data.resolve(), source.val.resolve() if source.val else None
+    if experiment.selection is not None:
+        folder = _select(root, experiment, experiment.selection, source, progress)
+        train_folder, val_folder = folder / "train", folder / "val"
+    config = experiment.config(train_folder, val_folder, source.seed, source.device)
+    place = root / "runs" / experiment.name
+    if (place / "run.json").is_file():
+        run = open_run(place)
+        if run.config != config:
+            raise RunFolderError(
+                f"{place}: was trained with other settings; delete it to train it again, or choose another "
+                "folder with -o"
+            )
+    else:
+        temporary = place.with_name(f".{place.name}.new")
+        shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
+        create_run(temporary, config, notes, force=False)
+        temporary.rename(place)
+        run = RunFolder(place)
+    stages = config.stage_limit
+    if _is_complete(run, stages, int8=int8):
+        progress.say(f"{experiment.name}: trained already, {place}")
+    else:
+        progress.say(f"{experiment.name}: {config.network.title}, {stages} stages, {place}")
+        session = open_session(run, progress)
+        if int8:
+            run_stages(session)
+        else:
+            train_stages(session)
+    return Trained(run, experiment.label, stages)
+
+
+def _is_complete(run: RunFolder, stages: int, *, int8: bool) -> bool:
+    if int8:
+        return run.notes().get("status") == "finished"
+    if not all((run.root / "data" / part / "index.json").is_file() for part in ("train", "val")):
+        return False
+    stores = [open_store(run.root / "data" / part) for part in ("train", "val")]
+    return all(
+        run.stage(n).float_weights.is_file() and all(store.has(target_kind(n)) for store in stores)
+        for n in range(1, stages + 1)
+    )
+
+
+def _select(
+    root: Path, experiment: Experiment, selection: Selection, source: Source, progress: Progress
+) -> Path:
+    """Folder with train/ and val/ of the selected photographs, made once, without damaged ones.
+
+    The folder is named by the selection, so that all networks of a table share it.
+    """
+    crops = [selection.train_crop, selection.val_crop]
+    name = "-".join(
+        f"{count}" + (f"of{crop[1]}x{crop[0]}" if crop else "")
+        for count, crop in zip((selection.train, selection.val), crops, strict=True)
+    )
+    folder = root / "photographs" / name
+    if folder.is_dir():
+        return folder
+    temporary = folder.with_name(f".{name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    patch = experiment.config(source.data, source.val, source.seed, source.device).data.patch
+    split = find_photos(
+        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=patch
+    )
+    parts = {"train": split.train, "val": split.val}
+    for (part, photos), count, crop in zip(
+        parts.items(), (selection.train, selection.val), crops, strict=True
+    ):
+        (temporary / part).mkdir(parents=True)
+        chosen = _spread(photos, count)
+        with progress.task(f"selecting {part} photographs", len(chosen)) as advance:
+            for done, photo in enumerate(chosen, 1):
+                try:
+                    pixels = load_photo(photo)
+                except DataError as error:
+                    progress.say(f"left out: {error}")
+                    continue
+                kept = pixels if crop is None else centre_crop(pixels, crop)
+                write_image(temporary / part / f"{photo.name}.png", np.ascontiguousarray(kept))
+                advance(done, photo.name)
+    temporary.rename(folder)
+    return folder
+
+
+def _spread(photos: tuple[Photo, ...], count: int) -> tuple[Photo, ...]:
+    """At most so many, evenly spread over the order of their names."""
+    if len(photos) <= count:
+        return photos
+    return tuple(photos[i * len(photos) // count] for i in range(count))

@@ -1,0 +1,88 @@
+"""VIQET's scores of pictures, kept on disk by the pixels: a picture is scored once, whatever asks for it."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hwrts import __version__
+from hwrts.errors import RunFolderError
+from hwrts.metrics.viqet import Score, available_cores, score
+from hwrts.runfolder import write_json
+from hwrts.tiles import Picture
+
+SCHEMA = "hwrts viqet scores"
+SCHEMA_VERSION = 1
+
+
+class ScoreCache:
+    """Scores by the sha256 of shape and pixels, in a JSON file that is written as they are found.
+
+    Scores of another version of hwrts are not used: what it measures may have changed.
+
+    Args:
+        path: The file; made if it is not there.
+        measure: Scores one picture.
+    """
+
+    def __init__(self, path: Path, measure: Callable[[Picture], Score] = score) -> None:
+        self._path = path
+        self._measure = measure
+        self._scores = _read(path)
+
+    def of(self, pictures: Iterable[Picture], done: Callable[[int], None] = lambda n: None) -> list[Score]:
+        """The score of each picture, in order; ``done`` is told how many are.
+
+        Raises:
+            DataError: A picture that is too elongated to be scored.
+        """
+        found: list[Score] = []
+        remaining = iter(pictures)
+        cores = available_cores()
+        with ThreadPoolExecutor(cores) as pool:
+            # A pool's map would take every picture at once; two thousand of 2K are 16 GB.
+            while several := list(itertools.islice(remaining, cores)):
+                keys = [picture_key(picture) for picture in several]
+                new = {
+                    key: picture
+                    for key, picture in zip(keys, several, strict=True)
+                    if key not in self._scores
+                }
+                for key, result in zip(new, pool.map(self._measure, new.values()), strict=True):
+                    self._scores[key] = result
+                if new:
+                    self._write()
+                found += [self._scores[key] for key in keys]
+                done(len(found))
+        return found
+
+    def _write(self) -> None:
+        scores = {
+            key: {"mos_raw": s.mos_raw, "mos_raw_night": s.mos_raw_night, "features": s.features}
+            for key, s in self._scores.items()
+        }
+        head = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "hwrts": __version__}
+        write_json(self._path, {**head, "scores": scores})
+
+
+def picture_key(pixels: Picture) -> str:
+    """The sha256 of shape and pixels, as hexadecimal digits."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Score]:
+    if not path.is_file():
+        return {}
+    try:
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        head = (document["schema"], document["schema_version"], document["hwrts"])
+        if head != (SCHEMA, SCHEMA_VERSION, __version__):
+            return {}
+        return {key: Score(**entry) for key, entry in document["scores"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunFolderError(f"{path}: damaged ({error}); delete it to score the pictures again") from error

@@ -1,0 +1,181 @@
+"""What agrees with the paper, said from the numbers, whichever way they turn out."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hwrts.reproduce import paper
+
+KEPT_SHARE = 0.9
+"""An int8 network keeps the gain if it has at least nine tenths of it: the rest is less than the step from
+the paper's HR2 to HR3, the smallest one that it counts as progress (0.029 of 0.232)."""
+
+LINEAR_RATIO = 2.0
+"""Steps of one line are equal; USM's count as such while the largest is not over twice the smallest. Those of
+HR_n differ by 95 to 1 in the paper."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim of the paper against the measurement."""
+
+    claim: str
+    agrees: bool
+    text: str
+
+
+def differences_converge(levels: Sequence[float]) -> Finding:
+    """Table 1: the change from stage to stage becomes small, then grows again.
+
+    Args:
+        levels: Difference of HR_n from HR0 in %, for n = 1, 2, ...
+    """
+    steps, known = changes(levels), changes(paper.DIFFERENCE_PERCENT)
+    smallest, known_smallest = _smallest(steps), _smallest(known)
+    share = abs(steps[smallest]) / abs(steps[0]) if steps[0] else 1.0
+    agrees = len(steps) > 1 and share < 0.5  # a step of half the first is not settled
+    return Finding(
+        "differences converge", agrees,
+        f"The differences {'converge' if agrees else 'do not converge'}: the change is smallest at stage "
+        f"{smallest + 1}, {_percent(steps[smallest])} after {_percent(steps[0])} at stage 1; the paper's at "
+        f"stage {known_smallest + 1}, {_percent(known[known_smallest])} after {_percent(known[0])}. "
+        f"HR{len(levels)} differs from HR0 by {_percent(levels[-1])}"
+        + (
+            f", the paper's by {_percent(paper.DIFFERENCE_PERCENT[len(levels) - 1])}."
+            if len(levels) <= len(paper.DIFFERENCE_PERCENT)
+            else "."
+        ),
+    )  # fmt: skip
+
+
+def usm_is_linear(usm: Sequence[float], levels: Sequence[float]) -> Finding:
+    """Fig. 4: repeated USM departs from the original in equal steps, recurrent training in shrinking ones.
+
+    Args:
+        usm: Difference after 1, 2, ... masks in %.
+        levels: Difference of HR_n in %.
+    """
+    steps = changes(usm)
+    ratio = max(steps) / min(steps) if min(steps) > 0 else float("inf")
+    agrees = ratio <= LINEAR_RATIO
+    how = "in a line" if agrees else "faster than a line" if steps[-1] > steps[0] else "slower than a line"
+    last = changes(levels)[-1]
+    return Finding(
+        "USM grows linearly", agrees,
+        f"Repeated USM grows {how}: its largest step is {ratio:.1f} times its smallest, "
+        f"and the last one adds {_percent(steps[-1])} where stage {len(levels)} adds {_percent(last)}; the "
+        "paper draws a straight line up.",
+    )  # fmt: skip
+
+
+def usm_does_not_settle(usm: Sequence[float], levels: Sequence[float]) -> Finding:
+    """Fig. 4: what matters of it, that USM does not settle where recurrent training does."""
+    steps, grown = changes(usm), changes(levels)
+    agrees = steps[-1] >= steps[0] > 0 and abs(grown[-1]) < abs(grown[0])
+    return Finding(
+        "USM grows without bound", agrees,
+        f"From the first to the last step, USM's go from {_percent(steps[0])} to {_percent(steps[-1])} and "
+        f"those of HRn from {_percent(grown[0])} to {_percent(grown[-1])}: "
+        f"{'only' if agrees else 'not only'} recurrent training settles; the paper says it alone does.",
+    )  # fmt: skip
+
+
+def mos_rises_and_peaks(mos: Sequence[float]) -> Finding:
+    """Table 2, Fig. 6: the MOS of HR0, HR1, ... rises and has its best value before the last stage.
+
+    Args:
+        mos: Mean MOS of HR0, HR1, ...
+    """
+    known = [paper.QUALITY[f"HR{n}"].mos for n in range(len(paper.DIFFERENCE_PERCENT) + 1)]
+    peak, known_peak = _largest(mos), _largest(known)
+    rises = peak > 0 and all(a < b for a, b in itertools.pairwise(mos[: peak + 1]))
+    agrees = rises and peak < len(mos) - 1
+    if peak == 0:
+        course = "it does not rise"
+    elif peak == len(mos) - 1:
+        course = "still rising at the last stage"
+    else:
+        course = "rising up to there" if rises else "not rising at every stage before"
+    return Finding(
+        "MOS rises with the stage and peaks", agrees,
+        f"MOS is best at stage {peak} ({course}), the paper's at {known_peak}: {mos[peak]:.3f} is "
+        f"{mos[peak] - mos[0]:+.3f} over HR0, the paper's {known[known_peak]:.3f} "
+        f"{known[known_peak] - known[0]:+.3f}.",
+    )  # fmt: skip
+
+
+def int8_keeps_gain(mos: Sequence[float], mos_int8: Sequence[float]) -> Finding:
+    """Whether the deployed network keeps what the float one gained over HR0.
+
+    Args:
+        mos: Mean MOS of HR0, HR1, ... of the float networks.
+        mos_int8: Mean MOS of HR1, ... of the int8 ones.
+    """
+    best = max(1, _largest(mos))
+    gain, gain_int8 = mos[best] - mos[0], mos_int8[best - 1] - mos[0]
+    agrees = gain > 0 and gain_int8 >= KEPT_SHARE * gain
+    share = f"{100 * gain_int8 / gain:.0f} % of it" if gain > 0 else "so there is no gain to keep"
+    verb = "keeps" if agrees else "does not keep"
+    return Finding(
+        "int8 keeps the gain", agrees,
+        f"At stage {best} int8 {verb} the gain: the float network's MOS is {gain:+.3f} over HR0, the int8 "
+        f"one's {gain_int8:+.3f}, {share}; the paper has no int8.",
+    )  # fmt: skip
+
+
+def repetition_beats_size(mos: Mapping[str, Sequence[float]]) -> Finding:
+    """Table 3: the smallest network after stage 3 is above the largest one after stage 1.
+
+    Args:
+        mos: Mean MOS of HR0, HR1, ... of each network; Residual1 and EDSR among them.
+    """
+    small, large = mos["Residual1"], mos["EDSR"]
+    known = paper.NETWORKS["Residual1"].mos[3], paper.NETWORKS["EDSR"].mos[1]
+    after = len(small) - 1
+    agrees = small[after] > large[1]
+    below = [name for name, scores in mos.items() if scores[1] < small[after]]
+    return Finding(
+        "repetition beats size", agrees,
+        f"Residual1 after stage {after} is {'above' if agrees else 'not above'} EDSR after stage 1: "
+        f"{small[after]:.3f} against {large[1]:.3f}, in the paper {known[0]:.3f} against {known[1]:.3f}. "
+        f"It is above {len(below)} of the {len(mos)} networks after stage 1, in the paper above all.",
+    )  # fmt: skip
+
+
+def stages_help_every_network(mos: Mapping[str, Sequence[float]]) -> Finding:
+    """Table 3: every network's best stage is above its first."""
+    helped = [name for name, scores in mos.items() if max(scores[1:]) > max(scores[0], scores[1])]
+    agrees = len(helped) == len(mos)
+    return Finding(
+        "recurrent training helps every network", agrees,
+        f"A stage after the first is better than HR0 and HR1 with {len(helped)} of {len(mos)} networks"
+        f"{'' if agrees else ', not with ' + ', '.join(name for name in mos if name not in helped)}; in the "
+        "paper with all.",
+    )  # fmt: skip
+
+
+def int8_is_proved(passed: int, networks: int, compared: int, mismatches: int) -> Finding:
+    """The bit comparison of the int8 networks that the rows are of."""
+    agrees = passed == networks and mismatches == 0 and compared > 0
+    return Finding(
+        "int8 is exact", agrees,
+        f"{passed} of {networks} int8 networks passed the bit comparison: {mismatches:,} of {compared:,} "
+        "codes differ.",
+    )  # fmt: skip
+
+
+def changes(levels: Sequence[float]) -> list[float]:
+    """How much each level grew over the one before; the first one over 0."""
+    return [now - before for before, now in zip([0.0, *levels], levels, strict=False)]
+
+
+def _smallest(steps: Sequence[float]) -> int:
+    return min(range(len(steps)), key=lambda i: abs(steps[i]))
+
+
+def _largest(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=lambda i: values[i])
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f} %"

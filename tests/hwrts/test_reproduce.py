@@ -1,0 +1,272 @@
+"""Baselines, the paper's numbers, and rows and sentences from made-up measurements."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hwrts import __version__
+from hwrts.config import RunConfig
+from hwrts.data import upscale_by_2
+from hwrts.errors import ConfigError, DataError, RunFolderError
+from hwrts.metrics import image_difference_percent
+from hwrts.metrics.viqet import UNITS, Score
+from hwrts.report.plots import Curve, line_plot, standalone_svg
+from hwrts.reproduce import paper, sentences, tables
+from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm, usm
+from hwrts.reproduce.budgets import budget
+from hwrts.reproduce.measure import quality, tiles
+from hwrts.reproduce.results import TARGETS, chosen_targets
+from hwrts.reproduce.scores import ScoreCache, picture_key
+
+
+def grey(rows: list[list[int]]) -> np.ndarray:
+    return np.repeat(np.array(rows, np.uint8)[:, :, None], 3, axis=2)
+
+
+def test_usm_of_an_impulse_by_hand():
+    # blur of +80: 20 in the middle, 10 beside, 5 at the corners; out = x + k * (x - blur)
+    x = grey([[100] * 5, [100] * 5, [100, 100, 180, 100, 100], [100] * 5, [100] * 5])
+    quarter = [
+        [100, 100, 100, 100, 100],
+        [100, 99, 98, 99, 100],  # 98.75, and 97.5: a tie, to even
+        [100, 98, 195, 98, 100],
+        [100, 99, 98, 99, 100],
+        [100, 100, 100, 100, 100],
+    ]
+    assert np.array_equal(usm(x, 0.25), grey(quarter))
+    full = [[100] * 5, [100, 95, 90, 95, 100], [100, 90, 240, 90, 100], [100, 95, 90, 95, 100], [100] * 5]
+    assert np.array_equal(usm(x, 1.0), grey(full))
+    assert np.array_equal(usm(x), usm(x, 0.25))
+
+
+def test_usm_saturates_and_keeps_flat_areas_and_colours_apart():
+    assert usm(grey([[0, 0, 0], [0, 200, 0], [0, 0, 0]]), 1.0)[:, :, 0].tolist() == [
+        [0, 0, 0], [0, 255, 0], [0, 0, 0],
+    ]  # fmt: skip
+    for level in (0, 1, 128, 255):
+        flat = np.full((4, 6, 3), level, np.uint8)
+        assert np.array_equal(usm(flat, 1.0), flat)  # also at the border, which is repeated
+    red = np.zeros((3, 3, 3), np.uint8)
+    red[1, 1, 0] = 100
+    assert usm(red)[:, :, 1:].max() == 0
+
+
+def test_repeated_usm_grows(picture):
+    x = picture(24, 24) // 2 + 64
+    masked = repeated_usm(x, 4)
+    assert np.array_equal(masked[1], usm(usm(x)))
+    levels = [image_difference_percent(each, x)[0] for each in masked]
+    steps = sentences.changes(levels)
+    assert len(masked) == 4
+    assert min(steps) > 0
+    assert steps[-1] > steps[0] / 2  # no sign of settling
+    for times, amount in ((0, 0.25), (2, 0.0), (2, float("nan"))):
+        with pytest.raises(DataError, match="give 1 or more times, and more than 0"):
+            repeated_usm(x, times, amount)
+
+
+@pytest.mark.parametrize(("scale", "kernel"), [(bicubic, "bicubic"), (lanczos, "lanczos")])
+def test_up_scalers_are_the_named_kernels(scale, kernel, picture):
+    lr = picture(6, 8)
+    found = scale(lr)
+    assert found.shape == (12, 16, 3)
+    assert np.array_equal(found, np.rint(np.clip(upscale_by_2(lr, kernel), 0, 255)))
+    assert np.array_equal(scale(np.full((4, 4, 3), 77, np.uint8)), np.full((8, 8, 3), 77))
+
+
+def test_bicubic_weights_by_hand():
+    # Keys, a = -1/2, at 1/4 and 3/4 of a step: (-9, 111, 29, -3) / 128 around an edge of 0 to 128
+    row = grey([[0, 0, 0, 128, 128, 128]] * 2)
+    assert bicubic(row)[0, :, 0].tolist() == [0, 0, 0, 0, 0, 26, 102, 137, 131, 128, 128, 128]
+    # (128 * (29 - 3) / 128 = 26; 111 - 9 = 102; undershoots of -3 and -9 are clipped to 0)
+
+
+def test_numbers_of_the_paper():
+    assert paper.DIFFERENCE_PERCENT[3] == 1.48
+    changes = [round(change, 2) for change in sentences.changes(paper.DIFFERENCE_PERCENT)]
+    assert changes == [0.95, 0.40, 0.12, 0.01, 0.03, 0.04, 0.07, 0.14]
+    assert list(paper.QUALITY) == ["LR", *(f"HR{n}" for n in range(9))]
+    assert {len(row.features) for row in paper.QUALITY.values()} == {len(UNITS)}
+    at = {name: i for i, name in enumerate(UNITS)}
+    assert paper.QUALITY["HR3"].mos == 4.057
+    assert paper.QUALITY["LR"].features[at["Multi-scale Texture Acutance"]] == 96.3
+    assert paper.QUALITY["HR8"].features[at["Noise Signature Index"]] == 331.1
+    assert paper.QUALITY["HR2"].features[at["Over Exposed"]] == 0.0
+    assert paper.NETWORKS["Residual1"] == ("41K", (2.384, 2.639, 2.701, 2.712))
+    assert paper.NETWORKS["SRResNet"].mos[3] == 2.703
+    assert len(paper.NETWORKS) == 7
+
+
+def test_the_paper_agrees_with_itself():
+    mos = [paper.QUALITY[f"HR{n}"].mos for n in range(9)]
+    line = [0.5 * n for n in range(1, 9)]
+    networks = {name: row.mos for name, row in paper.NETWORKS.items()}
+    findings = [
+        sentences.differences_converge(paper.DIFFERENCE_PERCENT),
+        sentences.usm_is_linear(line, paper.DIFFERENCE_PERCENT),
+        sentences.usm_does_not_settle(line, paper.DIFFERENCE_PERCENT),
+        sentences.mos_rises_and_peaks(mos), sentences.int8_keeps_gain(mos, mos[1:]),
+        sentences.repetition_beats_size(networks), sentences.stages_help_every_network(networks),
+        sentences.int8_is_proved(4, 4, 1_000, 0),
+    ]  # fmt: skip
+    assert [finding.agrees for finding in findings] == [True] * 8
+    assert "smallest at stage 4, 0.01 % after 0.95 %" in findings[0].text
+    assert "in a line: its largest step is 1.0 times its smallest" in findings[1].text
+    assert findings[3].text.startswith("MOS is best at stage 3 (rising up to there), the paper's at 3: 4.057")
+    assert "100 % of it" in findings[4].text
+    assert "2.712 against 2.632, in the paper 2.712 against 2.632. It is above 7 of the 7" in findings[5].text
+    assert "0 of 1,000 codes" in findings[7].text
+
+
+def test_what_differs_is_said():
+    networks = {"Residual1": [2.0, 2.1, 2.2, 2.3], "EDSR": [2.0, 2.4, 2.3, 2.2]}
+    cases = [
+        (sentences.differences_converge([1.0, 2.0, 3.0]), "do not converge"),
+        (sentences.differences_converge([0.0, 0.0]), "do not converge"),
+        (sentences.usm_is_linear([0.1, 0.3, 0.7], [1.0, 1.5]), "faster than a line: its largest step is 4"),
+        (sentences.usm_is_linear([0.4, 0.6, 0.7], [1.0, 1.4, 1.5]), "slower than a line"),
+        (sentences.usm_is_linear([0.0, 0.0], [1.0, 1.4]), "its largest step is inf times"),
+        (sentences.usm_does_not_settle([0.5, 0.7], [1.0, 1.4]), "not only recurrent training settles"),
+        (sentences.mos_rises_and_peaks([3.0, 2.9, 2.8]), "stage 0 (it does not rise)"),
+        (sentences.mos_rises_and_peaks([3.0, 3.1, 3.2]), "stage 2 (still rising at the last stage)"),
+        (sentences.mos_rises_and_peaks([3.0, 2.9, 3.2, 3.1]), "stage 2 (not rising at every stage before)"),
+        (sentences.int8_keeps_gain([3.0, 3.2, 3.1], [3.1, 3.1]), "does not keep the gain: the float"),
+        (sentences.int8_keeps_gain([3.0, 2.9], [3.1]), "so there is no gain to keep"),
+        (sentences.repetition_beats_size(networks), "not above EDSR after stage 1: 2.300 against 2.400"),
+        (sentences.stages_help_every_network(networks), "with 1 of 2 networks, not with EDSR"),
+        (sentences.int8_is_proved(3, 4, 1_000, 2), "3 of 4 int8 networks passed the bit comparison: 2 of"),
+        (sentences.int8_is_proved(0, 0, 0, 0), "0 of 0"),
+    ]  # fmt: skip
+    for finding, words in cases:
+        assert not finding.agrees, finding
+        assert words in finding.text, finding.text
+
+
+def test_rows_of_differences():
+    columns, rows = tables.difference_rows([(0.6, 2.0), (0.9, 2.8)], [(0.7, 2.2), (0.95, 3.0)])
+    assert [column.title for column in columns][:3] == [
+        "stage", "paper: difference from HR0, %", "difference, % of full scale",
+    ]  # fmt: skip
+    assert rows[1] == ("HR2", 1.35, 0.9, 0.4, pytest.approx(0.3), 2.8, 0.95, pytest.approx(0.25))
+    columns, rows = tables.difference_rows([(0.6, 2.0)] * 9, [])
+    assert len(columns) == 6
+    assert rows[8] == ("HR9", None, 0.6, None, 0.0, 2.0)  # the paper has eight stages
+
+
+def test_rows_of_usm():
+    columns, rows = tables.usm_rows([0.6, 0.9], [0.2, 0.5])
+    assert len(columns) == len(rows[0])
+    assert rows == (
+        (1, 0.95, 0.6, 0.6, 0.2, 0.2),
+        (2, 1.35, 0.9, pytest.approx(0.3), 0.5, pytest.approx(0.3)),
+    )
+
+
+def test_rows_of_quality():
+    features = tuple(float(i) for i in range(10))
+    measured = {name: tables.Quality(4.6, 4.5, features) for name in ("LR", "HR3", "HR3 int8")}
+    columns, rows = tables.quality_rows(measured)
+    assert {len(row) for row in rows} == {len(columns)} == {24}
+    assert rows[0][:6] == ("LR", 3.645, 4.6, 4.5, 2.8, 0.0)
+    assert rows[1][6:8] == (94.3, 1.0)
+    assert rows[2][:6] == ("HR3 int8", None, 4.6, 4.5, None, 0.0)
+    assert columns[6].title == "paper: Multi-scale Edge Acutance"
+
+
+def test_rows_of_networks():
+    one = tables.NetworkResult("Residual1", 40_787, (2.4, 2.6, 2.7, 2.8), (2.5, 2.6, 2.7), 10.0, 5.0, 7.0)
+    columns, rows = tables.network_rows([one])
+    assert len(columns) == len(rows[0])
+    assert rows[0] == (
+        "Residual1", "41K", 40_787, 2.384, 2.4, 2.639, 2.6, 2.701, 2.7, 2.712, 2.8, 10.0, 5.0,
+        2.5, 2.6, 2.7, 7.0,
+    )  # fmt: skip
+    float_only = tables.NetworkResult("other", 9, (2.4, 2.6), (), 10.0, 5.0, 0.0)
+    columns, rows = tables.network_rows([float_only])
+    assert rows == (("other", None, 9, None, 2.4, None, 2.6, 10.0, 5.0),)
+    assert len(columns) == 9
+
+
+def test_tiles_are_four_along_the_longer_side(picture):
+    wide, high = picture(10, 21), picture(21, 10)
+    assert [tile.shape for tile in tiles(wide)] == [(5, 5, 3)] * 8
+    assert [tile.shape for tile in tiles(high)] == [(5, 5, 3)] * 8
+    assert np.array_equal(tiles(wide)[5], wide[5:10, 5:10])
+    assert np.array_equal(tiles(high)[3], high[5:10, 5:10])
+
+
+def made_up(pixels: np.ndarray) -> Score:
+    return Score(float(pixels.mean()), 0.0, dict.fromkeys(UNITS, float(pixels.max())))
+
+
+def test_scores_are_kept_by_the_pixels(tmp_path, picture):
+    asked = []
+
+    def measure(pixels):
+        asked.append(pixels)
+        return made_up(pixels)
+
+    path, pictures = tmp_path / "scores.json", [picture(4, 6, seed) for seed in range(3)]
+    done = []
+    found = ScoreCache(path, measure).of(iter([*pictures, pictures[0]]), done.append)
+    assert found == [made_up(each) for each in (*pictures, pictures[0])]
+    assert done[-1] == 4
+    assert len(asked) == 3
+    assert ScoreCache(path, measure).of(pictures) == found[:3]
+    assert len(asked) == 3  # read back
+    document = json.loads(path.read_text())
+    assert (document["schema"], document["schema_version"]) == ("hwrts viqet scores", 1)
+    assert set(document["scores"]) == {picture_key(each) for each in pictures}
+    assert picture_key(pictures[0]) != picture_key(pictures[0].reshape(6, 4, 3))
+
+    path.write_text(json.dumps({**document, "hwrts": __version__ + "+"}))
+    ScoreCache(path, measure).of(pictures[:1])
+    assert len(asked) == 4  # another version may measure something else
+    path.write_text("{")
+    with pytest.raises(RunFolderError, match=r"scores\.json: damaged .* delete it"):
+        ScoreCache(path, measure)
+
+
+def test_quality_is_the_mean():
+    features = dict.fromkeys(UNITS, 2.0)
+    found = quality([Score(4.7, 0.0, features), Score(3.5, 0.0, dict.fromkeys(UNITS, 4.0))])
+    assert found == tables.Quality(pytest.approx(4.1), 4.0, (3.0,) * 10)  # 4.7 is shown as 4.5
+
+
+def test_budgets_are_valid_settings(tmp_path):
+    for name in ("small", "paper"):
+        found = budget(name)
+        assert [each.label for each in found.networks] == list(paper.NETWORKS)
+        configs = [each.config(tmp_path, None, 3, "cpu") for each in (found.stages, *found.networks)]
+        assert all(isinstance(config, RunConfig) and config.seed == 3 for config in configs)
+        assert configs[0].stage_limit == 8
+        assert configs[0].network.title == "Residual-3, 64 channels"
+        assert len({(config.rts.batch, config.data.patch, config.rts.first_steps, config.rts.steps,
+                     config.rts.epochs) for config in configs[1:]}) == 1  # the same pixels  # fmt: skip
+        assert len({each.name for each in found.networks}) == 7
+    assert (
+        budget("paper").networks[1] is budget("paper").stages
+        or budget("paper").networks[1].name == "paper-stages"
+    )
+    config = budget("paper").networks[4].config(tmp_path, tmp_path / "val", 0, "auto")
+    assert (config.network.name, config.rts.epochs, config.rts.stages) == ("vdsr", 20, 3)
+    assert config.data.val == str(tmp_path / "val")
+    with pytest.raises(ConfigError, match="'huge' is not allowed; use small"):
+        budget("huge")
+
+
+def test_targets():
+    assert chosen_targets("all") == TARGETS
+    with pytest.raises(ConfigError, match="'table4' can't be reproduced; use table1"):
+        chosen_targets("table4")
+
+
+def test_plot_of_curves_stands_alone_too():
+    curves = [Curve("paper", [(1, 1.0), (2, 1.5)], paper=True), Curve("float", [(1, 0.6), (2, 0.9)])]
+    plot = line_plot("fig", "title", "n", "%", curves)
+    assert "var(--ink)" in plot.svg
+    assert {"paper", "float"} <= {text.split("<")[0] for text in plot.svg.split(">")}
+    alone = standalone_svg(plot)
+    assert alone.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+    assert "var(" not in alone

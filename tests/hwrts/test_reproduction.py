@@ -1,0 +1,186 @@
+"""The whole reproduction on tiny pictures with a made-up score: what is done, and how often."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hwrts.errors import RunFolderError
+from hwrts.metrics.viqet import UNITS, Score
+from hwrts.progress import Silent
+from hwrts.reproduce.budgets import Budget, Experiment, Selection
+from hwrts.reproduce.reproduction import reproduce
+from hwrts.reproduce.results import TARGETS
+from hwrts.reproduce.runs import Source
+from hwrts.reproduce.scores import picture_key
+
+from .test_pipeline import Lines, photographs
+
+SETTINGS = {
+    "precision": "float32", "data": {"patch": 32, "crops_per_image": 4},
+    "rts": {"stages": 2, "first_steps": 4, "steps": 3, "batch": 2, "score": False},
+    "qat": {"steps": 2, "same_size_steps": 2},
+}  # fmt: skip
+RESIDUAL = {"name": "residual", "blocks": 1, "channels": 4}
+TABLE3 = {
+    **SETTINGS, "rts": {**SETTINGS["rts"], "stages": 1}, "qat": {"steps": 2, "same_size": False},
+}  # fmt: skip
+TILED = Selection(train=2, val=1, train_crop=(64, 64), val_crop=(48, 96))
+TINY = Budget(
+    "small", ("Nearly everything is reduced.",),
+    Experiment("stages", "Residual3", {**SETTINGS, "network": RESIDUAL}, Selection(train=2, val=1)),
+    (
+        Experiment("residual1", "Residual1", {**TABLE3, "network": RESIDUAL}, TILED),
+        Experiment("edsr", "EDSR", {**TABLE3, "network": {**RESIDUAL, "name": "edsr"}}, TILED),
+    ),
+)  # fmt: skip
+
+
+class Measure:
+    """A made-up score that remembers which pictures it was asked about."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, pixels):
+        self.asked.append(picture_key(pixels))
+        return Score(3 + float(pixels.std()) / 100, 0.0, dict.fromkeys(UNITS, float(pixels.mean())))
+
+
+def trained_files(folder: Path) -> dict[Path, int]:
+    """Every file of weights and targets, with its time."""
+    return {
+        path.relative_to(folder): path.stat().st_mtime_ns
+        for path in folder.glob("runs/**/*")
+        if path.suffix in {".safetensors", ".npy", ".onnx"}
+    }
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Source:
+    root = tmp_path_factory.mktemp("reproduction")
+    return Source(photographs(root / "photos", count=4), None, 0, "cpu")
+
+
+def make(root, targets, source, progress=None, *, budget=TINY, int8=False, measure=None):
+    measure = measure or Measure()
+    return reproduce(
+        root, targets, budget, source, {}, progress or Silent(), int8=int8, measure_score=measure
+    )
+
+
+def test_everything_is_made_and_nothing_twice(source):
+    root, measure, lines = source.data.parent / "all", Measure(), Lines()
+    first = make(root, ["table2"], source, measure=measure)
+    assert [row[0] for row in first["results"]["table2"]["rows"]] == [
+        "LR",
+        "LR, Lanczos",
+        "HR0",
+        "HR1",
+        "HR2",
+    ]
+    assert not list(root.rglob("*.onnx"))  # nothing is quantised that nobody asked for
+    floats = trained_files(root)
+    assert {path.parts[1] for path in floats} == {"stages"}
+
+    # --int8 completes the float run; the other results reuse it
+    document = make(root, TARGETS, source, int8=True, measure=measure)
+    assert list(document["results"]) == list(TARGETS)
+    assert json.loads((root / "results.json").read_text()) == document
+    after = trained_files(root)
+    assert {
+        path: after[path] for path in floats if path.name != "state.safetensors"
+    }.items() <= floats.items()
+    assert {path.parts[1] for path in after} == {"stages", "residual1", "edsr"}
+    assert {each.name for each in (root / "photographs").iterdir()} == {"2-1", "2of64x64-1of96x48"}
+    assert len(measure.asked) == len(set(measure.asked))  # each picture once, in both calls
+
+    repeated, again = make(root, TARGETS, source, lines, int8=True, measure=Measure()), trained_files(root)
+    assert again == after
+    assert repeated == document
+    assert sum("trained already" in text for text in lines.said) == 3
+
+    rows = {name: entry["rows"] for name, entry in document["results"].items()}
+    assert [row[0] for row in rows["table2"]][-2:] == ["HR1 int8", "HR2 int8"]
+    assert rows["table1"][1][2] == pytest.approx(rows["fig4"][1][2])
+    assert [row[0] for row in rows["table3"]] == ["Residual1", "EDSR"]
+    titles = document["results"]["table3"]["columns"]
+    seconds = dict(zip(titles, rows["table3"][1], strict=True))
+    assert min(seconds["training, s"], seconds["int8, s"]) > 0
+    claims = {each["claim"] for entry in document["results"].values() for each in entry["findings"]}
+    assert {"int8 keeps the gain", "repetition beats size", "int8 is exact"} <= claims
+    exact = [
+        each
+        for entry in document["results"].values()
+        for each in entry["findings"]
+        if each["claim"] == "int8 is exact"
+    ]
+    assert all(each["agrees"] for each in exact)
+    assert exact[0]["text"].startswith("4 of 4 int8 networks")  # two stages, each with its same-size network
+
+    html = (root / "index.html").read_text()
+    for number in ("0.95", "4.028", "2.639", f"{rows['table1'][1][2]:.2f}", f"{rows['table2'][3][2]:.3f}"):
+        assert f">{number}</td>" in html, number
+    assert html.count("<svg") == html.count("<figcaption>") == 2 + 5
+    assert html.count("data:image/png") == 1
+    assert not re.search(r'(src|href)="(?!data:|#)', html)  # self-contained
+    for entry in document["results"].values():
+        for finding in entry["findings"]:
+            assert finding["text"] in html.replace("&#39;", "'")
+        for file in entry["files"]:
+            assert (root / file).stat().st_size > 100
+
+
+def test_what_a_kill_left_out_is_made_and_the_rest_reused(source):
+    root = source.data.parent / "killed"
+
+    class Killed(Silent):
+        def say(self, text):
+            if "photographs to train on" in text:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(root, ["table1"], source, Killed())
+    assert not (root / "results.json").exists()
+    document = make(root, ["table1"], source)
+    stages = root / "runs" / "stages"
+    weights = [(stages / f"stage{n}" / "float.safetensors").read_bytes() for n in (1, 2)]
+    before = trained_files(root)
+    (stages / "stage2" / "float.safetensors").unlink()
+    assert make(root, ["table1"], source) == document
+    assert [(stages / f"stage{n}" / "float.safetensors").read_bytes() for n in (1, 2)] == weights
+    changed = {path for path, time in trained_files(root).items() if before[path] != time}
+    assert Path("runs/stages/stage2/float.safetensors") in changed
+    assert not [path for path in changed if path.parts[2] == "stage1" or path.suffix == ".npy"]
+
+
+def test_a_folder_of_other_settings_is_refused(source, tmp_path):
+    root = tmp_path / "made"
+    make(root, ["fig5"], source)
+    other = Source(source.data, None, 1, "cpu")
+    with pytest.raises(
+        RunFolderError, match="was made with seed 0, not 1; use the same settings, or another"
+    ):
+        make(root, ["fig5"], other)
+    longer = {**TINY.stages.settings, "rts": {**SETTINGS["rts"], "steps": 4}}
+    changed = Budget(
+        "small", (), Experiment("stages", "Residual3", longer, TINY.stages.selection), TINY.networks
+    )
+    with pytest.raises(RunFolderError, match="was trained with other settings; delete it to train it again"):
+        make(root, ["fig5"], source, budget=changed)
+    (root / "results.json").write_text('{"schema": "hwrts reproduction", "schema_version": 99}')
+    with pytest.raises(RunFolderError, match="not a hwrts reproduction of version 1"):
+        make(root, ["fig5"], source)
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="not a folder of hwrts reproduce"):
+        make(tmp_path, ["fig5"], source)
+
+
+def test_without_a_selection_the_folders_are_used_as_they_are(source, tmp_path):
+    whole = Budget("paper", (), Experiment("stages", "Residual3", TINY.stages.settings, None), TINY.networks)
+    document = make(tmp_path / "made", ["fig4"], source, budget=whole)
+    assert document["photographs"] == {"train": 3, "val": 1}  # a fifth of four
+    assert not list((tmp_path / "made" / "photographs").iterdir())
+    usm = [row[4] for row in document["results"]["fig4"]["rows"]]
+    assert 0 < usm[0] < usm[1]
