@@ -19,7 +19,8 @@ HEIGHT, WIDTH = 4320, 7680
 def peak_mib(run: Path, picture: Path, engine: str, size: str) -> float:
     """Peak resident size of one call, measured in a process that has no other child."""
     code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
+        "import resource, subprocess, sys;"
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     command = [
