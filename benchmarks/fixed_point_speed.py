@@ -31,9 +31,8 @@ from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
 
-REST = (
-    0.5  # seconds: BLAS threads wait for more work by spinning for a while, which slows down who comes next
-)
+REST = 0.5
+"""Seconds: BLAS threads wait for more work by spinning for a while, which slows down who comes next."""
 
 
 def alternate(contestants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:

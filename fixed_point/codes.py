@@ -20,11 +20,8 @@ def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
         raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
     if not np.issubdtype(x.dtype, np.integer):
         raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
-    every_code = x.dtype == tensor.out.dtype and tensor.out.bits in (
-        8,
-        16,
-    )  # of the type is one of the format
-    if not every_code and (x.min() < tensor.out.min or x.max() > tensor.out.max):
+    full = tensor.out.bits in (8, 16)  # then every number of the narrowest type is a code
+    if not (full and x.dtype == tensor.out.dtype) and (x.min() < tensor.out.min or x.max() > tensor.out.max):
         limits = f"{tensor.out.min}..{tensor.out.max} of {tensor.out}"
         raise HwrtsError(f"{where}: codes {x.min()}..{x.max()} leave {limits}")
     return x.astype(tensor.out.dtype)

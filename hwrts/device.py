@@ -57,14 +57,12 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
 
 def make_deterministic(seed: int) -> None:
     """Equal seeds give equal weights: seed torch and forbid algorithms whose result varies."""
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # cuBLAS is deterministic only with a fixed workspace
+    # cuBLAS is deterministic only with a fixed workspace.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
     # It would fill new tensors with NaN, to find operators that read what nobody wrote. Ours are all torch's
     # own, and filling took 11 % of the time of quantisation-aware training (torch.profiler).
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.allow_tf32 = (
-        False  # "float32" must be that: TF32 keeps 10 bits, fewer than a pixel needs
-    )
+    # "float32" must be that: TF32 keeps 10 bits, fewer than a pixel needs.
+    torch.backends.cudnn.allow_tf32 = False

@@ -38,9 +38,9 @@ def _common(
     _debug = debug
 
 
-def main() -> None:
-    """Run the command line: exit 0 passed, 1 the check failed, 2 wrong use."""
-    from hwrts.cli import (  # noqa: F401 - they register their commands
+def register_commands() -> None:
+    """Import the modules of all commands; each adds its own to the application."""
+    from hwrts.cli import (  # noqa: F401 - for what their import does
         commands,
         cost,
         inspect,
@@ -51,6 +51,10 @@ def main() -> None:
         training,
     )
 
+
+def main() -> None:
+    """Run the command line: exit 0 passed, 1 the check failed, 2 wrong use."""
+    register_commands()
     try:
         app()
     except (HwrtsError, OSError) as error:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from hwrts.cli import commands, pictures, quantize, training  # noqa: F401 - they register their commands
-from hwrts.cli.app import app
+from hwrts.cli.app import app, register_commands
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -22,6 +21,7 @@ def test_the_readme_has_commands():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_parse(command):
     words = shlex.split(command)[1:]
+    register_commands()
     group = typer.main.get_command(app)
     context = group.make_context("hwrts", list(words), resilient_parsing=True)
     name, verb, rest = group.resolve_command(context, words)
@@ -31,7 +31,7 @@ def test_commands_parse(command):
 
 @pytest.mark.parametrize("verb", ["verify", "quantize", "enhance", "export"])
 def test_commands_without_float_training_run(workspace, hwrts, verb):
-    command = next(command for command in COMMANDS if command.split()[1] == verb)
+    command = next(each for each in COMMANDS if each.split()[1] == verb and "my_file" not in each)
     filled = command.replace("NAME", "tiny").replace("IN.png", "photos/photo0.png")
     result = hwrts(*shlex.split(filled)[1:])
     assert result.code == 0, result.err
