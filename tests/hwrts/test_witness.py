@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hwrts import weight_range
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, network_bounds, run_all
 from hwrts.graph import Conv, Graph, Input
@@ -25,6 +26,13 @@ def _heavy(channels: int) -> QuantNetwork:
     return QuantNetwork(graph, formats).eval()
 
 
+@pytest.fixture
+def no_coarser_grids(monkeypatch):
+    """Without the rule that keeps every layer within float32: such integers can still come from elsewhere."""
+    monkeypatch.setattr(weight_range, "COARSEST", 0)
+
+
+@pytest.mark.usefixtures("no_coarser_grids")
 @pytest.mark.parametrize(("channels", "dtype"), [(16, "float32"), (64, "float64"), (80, "float64")])
 def test_layers_beyond_the_float32_proof_run_in_float64(channels, dtype, picture):
     quantised = _heavy(channels)
@@ -42,6 +50,7 @@ def test_layers_beyond_the_float32_proof_run_in_float64(channels, dtype, picture
             np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
+@pytest.mark.usefixtures("no_coarser_grids")
 def test_float64_is_needed_and_enough():
     """Sums of 2**26 that the bias brings back to a few units, on an output grid as fine as the accumulator's.
 
@@ -64,6 +73,7 @@ def test_float64_is_needed_and_enough():
     assert (witness.entire(white)["heavy"][2, 2] != expected[2, 2]).any()
 
 
+@pytest.mark.usefixtures("no_coarser_grids")
 def test_heavy_layer_is_verified(picture):
     quantised = _heavy(64)
     network = quantised.lower()
