@@ -21,10 +21,11 @@ TOP, LEFT, HEIGHT, WIDTH = 60, 150, 300, 400
 
 def main() -> None:
     run, target = open_run(Path(sys.argv[1])), Path(sys.argv[2])
-    stage = run.finished_stage(None)
+    stage = run.enhancing_stage(None)
     network = load_network(stage.root)
     original = load_photo(Photo("coffee", None))
-    enhanced = enhance(onnx_upscaler(stage.onnx.read_bytes(), network), original, network.halo)
+    int8, scale = onnx_upscaler(stage.onnx.read_bytes(), network), network.scales[network.output]
+    enhanced = enhance(int8, original, network.halo, scale)
     halves = [picture[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH] for picture in (original, enhanced)]
     picture = Image.fromarray(np.concatenate(halves, axis=1))
     draw = ImageDraw.Draw(picture)
