@@ -1,4 +1,4 @@
-# make run   environment, then the main job on the embedded photographs (five to ten minutes on two cores)
+# make run   environment, then the main job on the embedded photographs (five to eight minutes on two cores)
 # make test  environment, then every check and test
 # Both work from a fresh clone with nothing installed but Python 3.11 or newer, git and make.
 
