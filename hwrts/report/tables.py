@@ -25,11 +25,18 @@ class StageRow:
 
 def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRow]:
     """One row per stage and variant, in order."""
-    mains = {stage.folder.number: stage for stage in stages if not stage.is_variant}
+    named = {stage.name: stage for stage in stages}
+
+    def before(stage: StageResult) -> StageResult | None:
+        """The same kind of network one stage earlier, or else that stage itself."""
+        number, dash, kind = stage.name.partition("-")
+        earlier = str(int(number) - 1)
+        return named.get(f"{earlier}{dash}{kind}", named.get(earlier))
+
     return [
         StageRow(
             stage.name, stage.passed, stage is kept, stage.is_variant,
-            _quality(stage, mains.get(stage.folder.number - 1)), _work(stage),
+            _quality(stage, before(stage)), _work(stage),
         )
         for stage in stages
     ]  # fmt: skip
