@@ -141,7 +141,7 @@ def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
     NumPy releases the interpreter lock in products and in whole-array operations.
     """
     with one_blas_thread() as alone:
-        count = max(1, min(_cores(), height // _SMALLEST_PART)) if alone else 1
+        count = max(1, min(available_cores(), height // _SMALLEST_PART)) if alone else 1
         edges = [height * k // count for k in range(count + 1)]
         if count == 1:
             compute(0, height)
@@ -162,7 +162,7 @@ def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Roun
     np.clip(codes, out.min, out.max, out=codes)
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use; not every system can say, then all of them."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

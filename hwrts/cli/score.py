@@ -40,7 +40,8 @@ def score(
     clipped: compare pictures by the raw MOS. docs/viqet.md says what is measured.
     """
     from hwrts.data.images import image_size
-    from hwrts.metrics.viqet import available_cores, score_files
+    from hwrts.fixed_point.fast import available_cores
+    from hwrts.metrics.viqet import score_files
 
     files = picture_files(images)
     for file in files:

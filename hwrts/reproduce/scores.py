@@ -10,7 +10,8 @@ from typing import Any
 
 from hwrts import __version__
 from hwrts.errors import RunFolderError
-from hwrts.metrics.viqet import Score, available_cores, score
+from hwrts.fixed_point.fast import available_cores
+from hwrts.metrics.viqet import Score, score
 from hwrts.runfolder import write_json
 from hwrts.tiles import Picture
 

@@ -73,7 +73,7 @@ def test_parts_of_every_size_equal_the_definition(rounding, kernel, monkeypatch)
         for smallest in (1, 3, 6):
             monkeypatch.setattr(fast, "_SMALLEST_PART", smallest)
             for cores in (1, 2, 3, 50):
-                monkeypatch.setattr(fast, "_cores", lambda cores=cores: cores)
+                monkeypatch.setattr(fast, "available_cores", lambda cores=cores: cores)
                 assert_same(x, layer, PIXEL, rounding)
 
 

@@ -4,14 +4,13 @@ docs/viqet.md has the formulae. Needs NumPy and SciPy alone, and Pillow to read 
 """
 
 from hwrts.metrics.viqet.features import RawFeatures, raw_features
-from hwrts.metrics.viqet.files import available_cores, score_file, score_files
+from hwrts.metrics.viqet.files import score_file, score_files
 from hwrts.metrics.viqet.model import UNITS, Score, displayed, model_vector, score
 
 __all__ = [
     "UNITS",
     "RawFeatures",
     "Score",
-    "available_cores",
     "displayed",
     "model_vector",
     "raw_features",

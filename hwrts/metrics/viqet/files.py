@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hwrts.data import read_image
 from hwrts.errors import DataError, HwrtsError
+from hwrts.fixed_point.fast import available_cores
 from hwrts.metrics.viqet.model import Score, score
 from hwrts.progress import Advance
 
@@ -72,12 +73,6 @@ def score_file(path: Path) -> Score:
         return score(pixels)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def available_cores() -> int:
-    """CPU cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 @contextmanager
