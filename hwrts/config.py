@@ -43,6 +43,11 @@ class DegradationConfig(_Section):
         80, description="JPEG quality 1..95, a range, or none"
     )
     kernel: Kernel = Field("bilinear", description="down-scaling kernel, antialiased")
+    blur: float = Field(
+        0.0, ge=0, le=4,
+        description="deviation in original pixels of a Gaussian before down-scaling; more makes the network "
+        "sharpen more",
+    )  # fmt: skip
 
     @model_validator(mode="before")
     @classmethod

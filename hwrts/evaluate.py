@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.errors import DataError
 from hwrts.fixed_point.fast import available_cores
-from hwrts.metrics import image_difference_percent, psnr_db
+from hwrts.metrics import artefacts, image_difference_percent, psnr_db
 from hwrts.metrics.viqet import score
 from hwrts.rts import target_kind
 from hwrts.tiles import Picture, Upscaler, enhance, upscale
@@ -37,8 +37,8 @@ def evaluate_stage(
     (phase B wrote it).
 
     Returns:
-        Numbers by name: psnr_* in dB, difference_* in percent, int8_* against float; with ``scored``,
-        mos_raw_* of HR0 and HR_n by VIQET, unclipped.
+        Numbers by name: psnr_* in dB, difference_* in percent, int8_* against float, mean_shift_* and
+        overshoot_* in codes, noise_gain_*; with ``scored``, mos_raw_* of HR0 and HR_n by VIQET, unclipped.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
@@ -87,14 +87,29 @@ def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) 
     original, enhanced = store.array(i, "hr"), store.array(i, target_kind(stage))
     difference = image_difference_percent(enhanced, original)
     difference_int8 = image_difference_percent(enhanced_int8, original)
+    mean = original.mean(dtype=np.float64)
     return {
         "difference_float_percent": difference[0],
         "difference_int8_percent": difference_int8[0],
         "difference_float_of_brightness_percent": difference[1],
         "difference_int8_of_brightness_percent": difference_int8[1],
         "int8_against_float_enhanced_db": min(psnr_db(enhanced, enhanced_int8), LARGEST_DB),
-        "mean_shift_codes": float(enhanced.mean(dtype=np.float64) - original.mean(dtype=np.float64)),
+        "mean_shift_float_codes": float(enhanced.mean(dtype=np.float64) - mean),
+        "mean_shift_int8_codes": float(enhanced_int8.mean(dtype=np.float64) - mean),
+        **_artefacts("float", enhanced, original),
+        **_artefacts("int8", enhanced_int8, original),
     }
+
+
+def _artefacts(name: str, enhanced: Picture, original: Picture) -> dict[str, float]:
+    """Halos and noise under the name of a network; what the original has no place for is left out."""
+    found = artefacts(enhanced, original)
+    values = {
+        f"overshoot_{name}_codes": found.overshoot,
+        f"overshoot_99_{name}_codes": found.overshoot_99,
+        f"noise_gain_{name}": found.noise_gain,
+    }
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _scores(pictures: dict[str, Picture]) -> dict[str, float]:

@@ -101,8 +101,8 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
         with progress.task(f"reading {part} photographs", len(photos)) as advance:
             store, broken = build_store(
                 photos, run.root / "data" / part, jpeg=degradation.jpeg_range, kernel=degradation.kernel,
-                seed=config.seed, strict=data.strict, min_size=data.patch, targets=config.stage_limit,
-                progress=lambda i, n: advance(i, ""),
+                blur=degradation.blur, seed=config.seed, strict=data.strict, min_size=data.patch,
+                targets=config.stage_limit, progress=lambda i, n: advance(i, ""),
             )  # fmt: skip
         skipped += [reason for _, reason in broken]
         stores.append(store)

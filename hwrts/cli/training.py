@@ -67,6 +67,9 @@ def run(
     patch: Annotated[int | None, option("Side of a crop in original pixels [128].")] = None,
     jpeg: Annotated[str | None, option("JPEG quality, a range such as 70-90, or none [80].")] = None,
     kernel: Annotated[str | None, option("Down-scaling kernel [bilinear].")] = None,
+    blur: Annotated[
+        float | None, option("Blur before down-scaling, sigma in pixels; more sharpens more [0].")
+    ] = None,
     qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].")] = None,
     weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].")] = None,
     activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [8].")] = None,
@@ -95,6 +98,7 @@ def run(
         "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
         "data.strict": strict,
         "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
+        "degradation.blur": blur,
         "network.name": network, "network.blocks": blocks, "network.channels": channels,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,

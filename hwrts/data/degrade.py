@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
+from scipy.ndimage import gaussian_filter
 
 from hwrts.errors import DataError
 
@@ -102,9 +103,10 @@ def to_codes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def degrade(
-    pixels: NDArray[np.uint8], *, jpeg: int | tuple[int, int] | None, kernel: Kernel, seed: int
-) -> NDArray[np.uint8]:
-    """The LR picture of an original: JPEG compression at full size, then halved, then rounded to codes.
+    pixels: NDArray[np.uint8], *, jpeg: int | tuple[int, int] | None, kernel: Kernel, seed: int,
+    blur: float = 0.0,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """The LR picture of an original: JPEG compression at full size, blurred, halved, then rounded to codes.
 
     The JPEG has Pillow's default chroma subsampling 4:2:0 (colour at half size), as cameras and broadcast
     material do.
@@ -115,6 +117,8 @@ def degrade(
             drawn uniformly, both ends included; None leaves JPEG out.
         kernel: Of `downscale_by_2`.
         seed: Decides the quality within a range; without a range it has no effect.
+        blur: Standard deviation in pixels of a Gaussian before the down-scaling; 0 leaves it out. A network
+            trained to undo a wider kernel sharpens more.
 
     Returns:
         (H/2, W/2, 3) uint8.
@@ -128,7 +132,11 @@ def degrade(
     quality = _draw_quality(jpeg, seed)
     if quality is not None:
         pixels = _through_jpeg(pixels, quality)
-    return to_codes(downscale_by_2(pixels, kernel))  # (H/2, W/2, 3)
+    blurred: NDArray[np.uint8] | NDArray[np.float32] = pixels
+    if blur:
+        # Cut at four deviations; pixels beyond the border repeat the last one.
+        blurred = gaussian_filter(pixels.astype(np.float32), (blur, blur, 0), mode="nearest")
+    return to_codes(downscale_by_2(blurred, kernel))  # (H/2, W/2, 3)
 
 
 def _resize(

@@ -127,6 +127,7 @@ def build_store(
     *,
     jpeg: int | tuple[int, int] | None,
     kernel: Kernel,
+    blur: float = 0.0,
     seed: int,
     strict: bool,
     min_size: int,
@@ -143,6 +144,7 @@ def build_store(
         jpeg: As in `degrade`. The seed of photograph k of ``photos`` is seed + k, counting skipped ones too:
             a file that breaks does not change the degradation of the others.
         kernel: As in `degrade`.
+        blur: As in `degrade`.
         seed: See ``jpeg``.
         strict: Raise on the first unusable photograph instead of skipping it.
         min_size: Least width and height after cropping to even sizes (2 if less is given).
@@ -174,7 +176,8 @@ def build_store(
         else:
             file = f"{len(names):05d}.npy"
             _write_array(folder / "hr" / file, hr)
-            _write_array(folder / "lr" / file, degrade(hr, jpeg=jpeg, kernel=kernel, seed=seed + k))
+            lr = degrade(hr, jpeg=jpeg, kernel=kernel, blur=blur, seed=seed + k)
+            _write_array(folder / "lr" / file, lr)
             names.append(photo.name)
             shapes.append((hr.shape[0], hr.shape[1]))
         if progress is not None:
@@ -182,7 +185,8 @@ def build_store(
     if not names:
         raise DataError(f"none of {len(photos)} photographs is usable; the first: {skipped[0][1]}")
 
-    made = {"jpeg": jpeg, "kernel": kernel, "seed": seed, "skipped": skipped}  # for the reader of the file
+    # for the reader of the file
+    made = {"jpeg": jpeg, "kernel": kernel, "blur": blur, "seed": seed, "skipped": skipped}
     index = {"version": _VERSION, "names": names, "shapes": shapes, **made}
     with atomic_file(folder / _INDEX) as out:
         out.write(json.dumps(index, indent=1).encode())

@@ -33,7 +33,7 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma:
     >>> round(psnr_db(np.zeros((2, 2, 3), np.uint8), np.ones((2, 2, 3), np.uint8)), 2)
     48.13
     """
-    a, b = _compared(a, b, shave, smallest=1)
+    a, b = compared(a, b, shave, smallest=1)
     if luma:
         squared = float(np.mean(np.square(luma_y(a) - luma_y(b))))
     else:
@@ -58,7 +58,7 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bo
     """
     from skimage.metrics import structural_similarity  # here: PSNR alone must not wait for scikit-image
 
-    a, b = _compared(a, b, shave, smallest=_SSIM_WINDOW)
+    a, b = compared(a, b, shave, smallest=_SSIM_WINDOW)
     x, y = (luma_y(a), luma_y(b)) if luma else (a.astype(np.float64), b.astype(np.float64))
     value = structural_similarity(
         x, y, data_range=_PEAK, channel_axis=None if luma else 2,
@@ -105,13 +105,13 @@ def image_difference_percent(picture: NDArray[np.uint8], original: NDArray[np.ui
     >>> image_difference_percent(np.full((1, 1, 3), 105, np.uint8), np.full((1, 1, 3), 100, np.uint8))[1]
     5.0
     """
-    picture, original = _compared(picture, original, 0, smallest=1)
+    picture, original = compared(picture, original, 0, smallest=1)
     absolute = float(np.mean(np.abs(picture.astype(np.int16) - original)))
     brightness = float(np.mean(original))
     return 100 * absolute / 255, 100 * absolute / max(brightness, 1 / 255)
 
 
-def _compared(
+def compared(
     a: NDArray[np.uint8], b: NDArray[np.uint8], shave: int, smallest: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Both pictures without their border; broadcasting must never compare a row with a picture."""

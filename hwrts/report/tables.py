@@ -1,4 +1,4 @@
-"""The tables with one row per stage: picture quality, and what the comparison and the time were."""
+"""The tables with one row per stage: picture quality, artefacts, the comparison and the time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ PHASES = ("train", "targets", "qat", "export", "measure", "verify")
 
 @dataclass(frozen=True)
 class StageRow:
-    """Cells of a stage in both tables, and how they are marked."""
+    """Cells of a stage in each table, and how they are marked."""
 
     name: str
     passed: bool
     kept: bool
     variant: bool
     quality: tuple[str, ...]
+    artefacts: tuple[str, ...]
     work: tuple[str, ...]
 
 
@@ -36,7 +37,7 @@ def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRo
     return [
         StageRow(
             stage.name, stage.passed, stage is kept, stage.is_variant,
-            _quality(stage, before(stage)), _work(stage),
+            _quality(stage, before(stage)), _artefacts(stage), _work(stage),
         )
         for stage in stages
     ]  # fmt: skip
@@ -79,10 +80,18 @@ def _quality(stage: StageResult, before: StageResult | None) -> tuple[str, ...]:
         fixed(paper_change(number), 2, sign=True),
         fixed(stage.measure("difference_float_of_brightness_percent"), 2),
         fixed(stage.measure("difference_int8_of_brightness_percent"), 2),
-        fixed(stage.measure("mean_shift_codes"), 2, sign=True),
         fixed(stage.measure("mos_raw_hr0"), 3),
         fixed(stage.measure("mos_raw_float"), 3),
         fixed(stage.measure("mos_raw_int8"), 3),
+    )
+
+
+def _artefacts(stage: StageResult) -> tuple[str, ...]:
+    return (
+        *(fixed(stage.measure(f"mean_shift_{name}_codes"), 2, sign=True) for name in ("float", "int8")),
+        *(fixed(stage.measure(f"overshoot_{name}_codes"), 2) for name in ("float", "int8")),
+        *(fixed(stage.measure(f"overshoot_99_{name}_codes"), 1) for name in ("float", "int8")),
+        *(fixed(stage.measure(f"noise_gain_{name}"), 2) for name in ("float", "int8")),
     )
 
 

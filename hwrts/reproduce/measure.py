@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwrts.data import PhotoStore
-from hwrts.metrics import image_difference_percent
+from hwrts.errors import DataError
+from hwrts.metrics import Artefacts, Spread, artefacts, contraction, image_difference_percent, spread
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.report.crops import Shown
 from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm
@@ -73,6 +74,35 @@ def differences(originals: Pictures, changed: Pictures) -> tuple[float, float]:
     rows = [image_difference_percent(b, a) for a, b in zip(originals, changed, strict=True)]
     full, brightness = np.mean(rows, axis=0)
     return float(full), float(brightness)
+
+
+def contractions(originals: Pictures, changed: Pictures) -> Spread:
+    """The contraction a over the photographs that have detail to lose.
+
+    Raises:
+        DataError: None has.
+    """
+    found = []
+    for original, picture in zip(originals, changed, strict=True):
+        try:
+            found.append(contraction(picture, original))
+        except DataError:
+            continue  # a test card or a black frame among the photographs
+    return spread(found)
+
+
+def side_effects(originals: Pictures, changed: Pictures) -> Artefacts:
+    """Means of halos and noise over the photographs that have edges and flat areas; None if none has."""
+    rows = [artefacts(b, a) for a, b in zip(originals, changed, strict=True)]
+
+    def mean(values: Sequence[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else None
+
+    return Artefacts(
+        mean([row.overshoot for row in rows]), mean([row.overshoot_99 for row in rows]),
+        mean([row.noise_gain for row in rows]),
+    )  # fmt: skip
 
 
 def usm_differences(originals: Pictures, times: int) -> list[float]:

@@ -102,7 +102,10 @@ Made = tuple[Table, Picture | None]
 def _table1(work: Work) -> Made:
     int8 = [measure.differences(work.originals, each) for each in work.enhanced_int8()]
     columns, rows = tables.difference_rows(work.levels, int8)
-    findings = [sentences.differences_converge([full for full, _ in work.levels])]
+    findings = [
+        sentences.differences_converge([full for full, _ in work.levels]),
+        sentences.contracts(measure.contractions(work.originals, work.enhanced()[0])),
+    ]
     if int8:
         findings.append(_proof([work.stages], work.stages.stages))
     return Table(
@@ -157,10 +160,19 @@ def _fig5(work: Work) -> Made:
             f"USM x{times}", work.originals.count, lambda i: repeated_usm(make(i), times)[-1]
         )
 
-    columns = [work.originals, *enhanced, *work.enhanced_int8()[-1:]]
-    columns += [masked(times) for times in dict.fromkeys((1, len(enhanced)))]
+    shown = [work.originals, *enhanced, *work.enhanced_int8()[-1:]]
+    masks = [masked(times) for times in range(1, len(enhanced) + 1)]
+    measured = {
+        each.name: (work.quality(each).mos_raw, measure.side_effects(work.originals, each))
+        for each in [*shown, *masks]
+    }
+    columns, rows = tables.artefact_rows(measured)
+    finding = sentences.cleaner_than_usm(
+        {each.name: measured[each.name] for each in enhanced}, [measured[mask.name] for mask in masks]
+    )
     title = _title("Fig. 5: pieces at 1:1 of HR0, every stage, and unsharp masks", work)
-    return Table("fig5", title, (), ()), sheet(work.originals, columns)
+    pieces = sheet(work.originals, [*shown, *(masks[i] for i in sorted({0, len(masks) - 1}))])
+    return Table("fig5", title, columns, rows, (finding,)), pieces
 
 
 def _table3(work: Work) -> Made:
@@ -170,6 +182,8 @@ def _table3(work: Work) -> Made:
     mos = {result.label: result.mos for result in results}
     findings = [sentences.repetition_beats_size(mos), sentences.stages_help_every_network(mos)]
     if work.int8:
+        mos_int8 = {result.label: result.mos_int8 for result in results}
+        findings.append(sentences.int8_keeps_every_gain(mos, mos_int8))
         findings.append(_proof(trainings, TABLE3_STAGES))
     title = f"Table 3: mean MOS (raw) of 4x2 tiles of each validation photograph, budget {work.budget.name}"
     return Table("table3", title, columns, rows, tuple(findings)), None

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hwrts.metrics import Artefacts, Spread
 from hwrts.reproduce import paper
 
 KEPT_SHARE = 0.9
@@ -45,6 +46,47 @@ def differences_converge(levels: Sequence[float]) -> Finding:
             if len(levels) <= len(paper.DIFFERENCE_PERCENT)
             else "."
         ),
+    )  # fmt: skip
+
+
+def contracts(measured: Spread) -> Finding:
+    """The reason for convergence: a stage adds a share a < 1 of what down-scaling loses.
+
+    Args:
+        measured: a of stage 1 over the photographs.
+    """
+    agrees = 0 < measured.mean < 1
+    return Finding(
+        "a stage contracts", agrees,
+        f"The contraction a of stage 1 is {measured} over {measured.count} photographs, "
+        f"{'below 1, so targets converge' if agrees else 'not between 0 and 1'}; the paper, which does not "
+        f"say how it measures a, has {paper.CONTRACTION}.",
+    )  # fmt: skip
+
+
+def cleaner_than_usm(
+    stages: Mapping[str, tuple[float, Artefacts]], masks: Sequence[tuple[float, Artefacts]]
+) -> Finding:
+    """Whether the best stage's MOS comes with smaller halos and less noise than USM's of the same MOS.
+
+    Args:
+        stages: By name, raw MOS and artefacts of HR1, HR2, ...
+        masks: The same after 1, 2, ... unsharp masks.
+    """
+    claim = "a better score without ringing"
+    name, (mos, ours) = max(stages.items(), key=lambda item: item[1][0])
+    reached = [(n, score, found) for n, (score, found) in enumerate(masks, 1) if score >= mos]
+    if not reached:
+        text = f"{name} has a MOS of {mos:.3f}, which {len(masks)} unsharp masks do not reach."
+        return Finding(claim, True, text)
+    times, score, usm = reached[0]
+    if ours.overshoot is None or usm.overshoot is None or ours.noise_gain is None or usm.noise_gain is None:
+        return Finding(claim, False, "The photographs have no edges or no flat areas to measure on.")
+    return Finding(
+        claim, ours.overshoot <= usm.overshoot and ours.noise_gain <= usm.noise_gain,
+        f"{name} (MOS {mos:.3f}) overshoots edges by {ours.overshoot:.2f} codes and multiplies noise by "
+        f"{ours.noise_gain:.2f}; USM {times} times, the fewest of at least this MOS ({score:.3f}), by "
+        f"{usm.overshoot:.2f} codes and {usm.noise_gain:.2f}.",
     )  # fmt: skip
 
 
@@ -120,6 +162,29 @@ def int8_keeps_gain(mos: Sequence[float], mos_int8: Sequence[float]) -> Finding:
         "int8 keeps the gain", agrees,
         f"At stage {best} int8 {verb} the gain: the float network's MOS is {gain:+.3f} over HR0, the int8 "
         f"one's {gain_int8:+.3f}, {share}; the paper has no int8.",
+    )  # fmt: skip
+
+
+def int8_keeps_every_gain(
+    mos: Mapping[str, Sequence[float]], mos_int8: Mapping[str, Sequence[float]]
+) -> Finding:
+    """Table 3: whether the gain of each network survives quantisation, each at its own best stage.
+
+    Args:
+        mos: Mean MOS of HR0, HR1, ... of each float network.
+        mos_int8: Mean MOS of HR1, ... of its int8 networks.
+    """
+    shares = {}
+    for name, scores in mos.items():
+        best = max(1, _largest(scores))
+        gain = scores[best] - scores[0]
+        shares[name] = (mos_int8[name][best - 1] - scores[0]) / gain if gain > 0 else 0.0
+    kept = sum(share >= KEPT_SHARE for share in shares.values())
+    least = min(shares, key=lambda name: shares[name])
+    return Finding(
+        "int8 keeps every network's gain", kept == len(shares),
+        f"int8 keeps at least {100 * KEPT_SHARE:.0f} % of the gain with {kept} of {len(shares)} networks; "
+        f"the least is {100 * shares[least]:.0f} % ({least}).",
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hwrts.metrics import Artefacts
 from hwrts.metrics.viqet import UNITS
 from hwrts.reproduce import paper
 from hwrts.reproduce.sentences import Finding, changes
@@ -118,6 +119,21 @@ def quality_rows(
             row += [known.features[i] if known else None, value]
         rows.append(tuple(row))
     return tuple(columns), tuple(rows)
+
+
+def artefact_rows(
+    measured: Mapping[str, tuple[float, Artefacts]],
+) -> tuple[tuple[Column, ...], tuple[tuple[Cell, ...], ...]]:
+    """Columns and rows beside Fig. 5: the raw MOS of pictures by name, and what it was bought with."""
+    columns = (
+        Column("pictures"), Column("MOS, raw", 3), Column("overshoot at edges, mean, codes", 2),
+        Column("overshoot at edges, 99 %, codes", 1), Column("noise gain in flat areas", 2),
+    )  # fmt: skip
+    rows = tuple(
+        (name, mos, found.overshoot, found.overshoot_99, found.noise_gain)
+        for name, (mos, found) in measured.items()
+    )
+    return columns, rows
 
 
 def network_rows(

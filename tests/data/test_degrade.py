@@ -212,6 +212,34 @@ def test_degrade_compresses_before_it_halves(photos):
     assert np.array_equal(degrade(pixels, jpeg=30, kernel="box", seed=2), expected)  # one quality: no chance
 
 
+def gaussian(deviation):
+    """Taps of a Gaussian cut at four deviations, summing to 1."""
+    reach = int(4 * deviation + 0.5)
+    taps = [math.exp(-0.5 * (i / deviation) ** 2) for i in range(-reach, reach + 1)]
+    return np.array(taps) / sum(taps)
+
+
+def test_degrade_blurs_before_it_halves():
+    pixels = np.zeros((24, 24, 3), np.uint8)
+    pixels[9, 13] = 250, 200, 0
+    taps = gaussian(0.8)
+    spread = np.zeros((24, 24, 3))
+    spread[6:13, 10:17] = taps[:, None, None] * taps[None, :, None] * pixels[9, 13].astype(float)
+    expected = to_codes(downscale_by_2(spread.astype(np.float32), "box"))
+    assert np.array_equal(degrade(pixels, jpeg=None, kernel="box", seed=0, blur=0.8), expected)
+    assert not np.array_equal(degrade(pixels, jpeg=None, kernel="box", seed=0), expected)
+
+
+def test_blur_keeps_the_mean(photos):
+    shifts = []
+    for pixels in photos:
+        lr = degrade(pixels, jpeg=None, kernel="box", seed=0, blur=0.8)
+        # Blurring repeats border pixels, which moves the mean; 8 pixels inside it moves only what it should.
+        inside = lr[4:-4, 4:-4].mean(dtype=np.float64) - pixels[8:-8, 8:-8].mean(dtype=np.float64)
+        shifts.append(inside)
+    assert abs(np.mean(shifts)) < 0.02, shifts  # the blur carries light over that line, both ways
+
+
 def test_degrade_draws_the_quality_by_seed():
     pixels = np.random.default_rng(10).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     by_quality = {degrade(pixels, jpeg=q, kernel="box", seed=0).tobytes(): q for q in (50, 51, 52)}

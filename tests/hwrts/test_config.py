@@ -100,7 +100,7 @@ def test_every_field_survives_with_another_value_than_its_default():
         "seed": 3, "device": "cpu", "precision": "float32",
         "data": {"train": "a", "val": "b", "val_fraction": 0.2, "strict": True, "patch": 64,
                  "crops_per_image": 2},
-        "degradation": {"jpeg": (50, 60), "kernel": "box"},
+        "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5},
         "network": {"name": "vdsr", "blocks": 2, "channels": 5},
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,

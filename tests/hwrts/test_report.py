@@ -161,6 +161,18 @@ def test_measures_and_settings_are_in_it(finished: RunFolder, html: str) -> None
     text, measures = Page(html).text, read_json(finished.stage(1).metrics)
     for name in ("psnr_bicubic_db", "psnr_float_db", "psnr_int8_db", "difference_int8_percent"):
         assert fixed(measures[name], 2) in text
+    start = html.index("noise gain</th>")
+    cells = re.findall("<td[^>]*>([^<]*)</td>", html[start : html.index("</table>", start)])[1:]
+    measured = [
+        fixed(measures.get(f"{name}_{kind}{unit}"), decimals, sign="shift" in name)
+        for name, unit, decimals in (
+            ("mean_shift", "_codes", 2), ("overshoot", "_codes", 2), ("overshoot_99", "_codes", 1),
+            ("noise_gain", "", 2),
+        )
+        for kind in ("float", "int8")
+    ]  # fmt: skip
+    assert cells == measured
+    assert any(cell != NONE for cell in cells)
     assert (finished.root / "config.toml").read_text() in text
     # 3*4 + 4*4 + 4*3 + 3*12 kernels of nine; the deployed form has conv_ext twice.
     assert "Residual-1, 4 channels: 684 weights (biases not counted); 1,008 weights of 8 bits" in text
@@ -379,7 +391,7 @@ def test_variants_have_their_rows(run: RunFolder) -> None:
     compared = 2 * read_json(run.stage(1).verify)["compared"]
     assert f"0 of {compared:,} codes differ: 1 stage and 1 variant" in text
     assert "the run keeps stage 1." in text
-    assert html.count('<th scope="row">1-w4a8</th>') == 2
+    assert html.count('<th scope="row">1-w4a8</th>') == 3
     assert "Stage 1-w4a8" in text
     change_verdict(run, fail)
     assert "Failed: stage 1." in Page(report(run)).text
@@ -389,7 +401,7 @@ def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
     session = open_session(run, Silent())
     assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
     html = report(run)
-    assert html.count('<th scope="row">1-same</th>') == 2
+    assert html.count('<th scope="row">1-same</th>') == 3
     row = html[html.index('<th scope="row">1-same</th>') :][:900]
     assert NONE in row  # no x2 picture, so no PSNR of it
     network = load_network(run.stage("1-same").root)

@@ -9,7 +9,7 @@ from hwrts import __version__
 from hwrts.config import RunConfig
 from hwrts.data import upscale_by_2
 from hwrts.errors import ConfigError, DataError, RunFolderError
-from hwrts.metrics import image_difference_percent
+from hwrts.metrics import Artefacts, image_difference_percent, spread
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.report.plots import Curve, line_plot, standalone_svg
 from hwrts.reproduce import paper, sentences, tables
@@ -109,14 +109,21 @@ def test_the_paper_agrees_with_itself():
         sentences.mos_rises_and_peaks(mos), sentences.int8_keeps_gain(mos, mos[1:]),
         sentences.repetition_beats_size(networks), sentences.stages_help_every_network(networks),
         sentences.int8_is_proved(4, 4, 1_000, 0),
+        sentences.contracts(spread([0.681, 0.877])),
+        sentences.int8_keeps_every_gain(networks, {name: scores[1:] for name, scores in networks.items()}),
     ]  # fmt: skip
-    assert [finding.agrees for finding in findings] == [True] * 8
+    assert [finding.agrees for finding in findings] == [True] * 10
     assert "smallest at stage 4, 0.01 % after 0.95 %" in findings[0].text
     assert "in a line: its largest step is 1.0 times its smallest" in findings[1].text
     assert findings[3].text.startswith("MOS is best at stage 3 (rising up to there), the paper's at 3: 4.057")
     assert "100 % of it" in findings[4].text
     assert "2.712 against 2.632, in the paper 2.712 against 2.632. It is above 7 of the 7" in findings[5].text
     assert "0 of 1,000 codes" in findings[7].text
+    assert findings[8].text.startswith(
+        "The contraction a of stage 1 is 0.779 +- 0.098 over 2 photographs, below"
+    )
+    assert findings[8].text.endswith(f"has {paper.CONTRACTION}.")
+    assert "of the gain with 7 of 7 networks; the least is 100 %" in findings[9].text
 
 
 def test_what_differs_is_said():
@@ -135,12 +142,38 @@ def test_what_differs_is_said():
         (sentences.int8_keeps_gain([3.0, 2.9], [3.1]), "so there is no gain to keep"),
         (sentences.repetition_beats_size(networks), "not above EDSR after stage 1: 2.300 against 2.400"),
         (sentences.stages_help_every_network(networks), "with 1 of 2 networks, not with EDSR"),
+        (sentences.contracts(spread([1.1])), "is 1.100 +- 0.000 over 1 photographs, not between 0 and 1"),
+        (sentences.int8_keeps_every_gain({"A": [2.0, 2.4, 2.3], "B": [2.0, 2.2, 2.3]},
+                                         {"A": [2.4, 2.0], "B": [2.3, 2.25]}),
+         "with 1 of 2 networks; the least is 83 % (B)"),
+        (sentences.int8_keeps_every_gain({"A": [2.0, 1.9]}, {"A": [2.0]}), "with 0 of 1 networks"),
         (sentences.int8_is_proved(3, 4, 1_000, 2), "3 of 4 int8 networks passed the bit comparison: 2 of"),
         (sentences.int8_is_proved(0, 0, 0, 0), "0 of 0"),
     ]  # fmt: skip
     for finding, words in cases:
         assert not finding.agrees, finding
         assert words in finding.text, finding.text
+
+
+def test_ringing_is_compared_at_equal_score():
+    stages = {"HR1": (2.9, Artefacts(0.5, 9.0, 1.1)), "HR2": (3.0, Artefacts(0.9, 12.0, 1.2))}
+    masks = [
+        (2.8, Artefacts(0.1, 2.0, 1.0)),
+        (3.0, Artefacts(1.0, 14.0, 1.3)),
+        (3.2, Artefacts(2.0, 20.0, 2.0)),
+    ]
+    found = sentences.cleaner_than_usm(stages, masks)
+    assert found.agrees
+    assert (
+        "HR2 (MOS 3.000) overshoots edges by 0.90 codes and multiplies noise by 1.20; USM 2 times"
+        in found.text
+    )
+    assert "(3.000), by 1.00 codes and 1.30." in found.text
+    halo, noise = (3.0, Artefacts(0.8, 14.0, 1.3)), (3.0, Artefacts(1.0, 14.0, 1.1))
+    assert not sentences.cleaner_than_usm(stages, [masks[0], halo]).agrees
+    assert not sentences.cleaner_than_usm(stages, [masks[0], noise]).agrees
+    assert not sentences.cleaner_than_usm(stages, [(3.1, Artefacts(None, None, 1.1))]).agrees
+    assert "1 unsharp masks do not reach" in sentences.cleaner_than_usm(stages, masks[:1]).text
 
 
 def test_rows_of_differences():
