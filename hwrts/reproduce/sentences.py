@@ -11,6 +11,10 @@ KEPT_SHARE = 0.9
 """An int8 network keeps the gain if it has at least nine tenths of it: the rest is less than the step from
 the paper's HR2 to HR3, the smallest one that it counts as progress (0.029 of 0.232)."""
 
+FLAT_SHARE = 0.1
+"""Stages after the peak make a plateau if they pass it by less than a tenth of the gain up to it; the paper's
+step from HR2 to HR3, the smallest that it counts as progress, is an eighth (0.029 of 0.232)."""
+
 LINEAR_RATIO = 2.0
 """Steps of one line are equal; USM's count as such while the largest is not over twice the smallest. Those of
 HR_n differ by 95 to 1 in the paper."""
@@ -123,26 +127,32 @@ def usm_does_not_settle(usm: Sequence[float], levels: Sequence[float]) -> Findin
 
 
 def mos_rises_and_peaks(mos: Sequence[float]) -> Finding:
-    """Table 2, Fig. 6: the MOS of HR0, HR1, ... rises and has its best value before the last stage.
+    """Table 2, Fig. 6: the MOS of HR0, HR1, ... rises up to a stage and then no more.
+
+    The peak is where the paper's rule (section 3.4) stops: the stage after which the score first falls.
+    Later stages may pass it by less than FLAT_SHARE of the gain: that is a plateau.
 
     Args:
         mos: Mean MOS of HR0, HR1, ...
     """
+    claim = "MOS rises with the stage and peaks"
     known = [paper.QUALITY[f"HR{n}"].mos for n in range(len(paper.DIFFERENCE_PERCENT) + 1)]
-    peak, known_peak = _largest(mos), _largest(known)
-    rises = peak > 0 and all(a < b for a, b in itertools.pairwise(mos[: peak + 1]))
-    agrees = rises and peak < len(mos) - 1
+    known_peak = _largest(known)
+    peak = next((n for n, (a, b) in enumerate(itertools.pairwise(mos)) if b <= a), len(mos) - 1)
+    gain, later = mos[peak] - mos[0], max(mos[peak:])
+    flat = later - mos[peak] < FLAT_SHARE * gain
     if peak == 0:
-        course = "it does not rise"
-    elif peak == len(mos) - 1:
-        course = "still rising at the last stage"
-    else:
-        course = "rising up to there" if rises else "not rising at every stage before"
+        return Finding(claim, False, f"MOS does not rise: HR1 has {mos[1]:.3f}, HR0 {mos[0]:.3f}.")
+    last = peak == len(mos) - 1
+    later_is_better = (
+        f"; stage {_largest(mos)} is better by {later - mos[peak]:.3f}" if later > mos[peak] else ""
+    )
     return Finding(
-        "MOS rises with the stage and peaks", agrees,
-        f"MOS is best at stage {peak} ({course}), the paper's at {known_peak}: {mos[peak]:.3f} is "
-        f"{mos[peak] - mos[0]:+.3f} over HR0, the paper's {known[known_peak]:.3f} "
-        f"{known[known_peak] - known[0]:+.3f}.",
+        claim, flat and not last,
+        f"MOS rises up to stage {peak}{', the last' if last else ' and falls after it'}, the paper's up to "
+        f"{known_peak}: {mos[peak]:.3f} is {gain:+.3f} over HR0, the paper's {known[known_peak]:.3f} "
+        f"{known[known_peak] - known[0]:+.3f}{later_is_better}"
+        f"{', a plateau' if flat and later_is_better else ''}.",
     )  # fmt: skip
 
 
