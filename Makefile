@@ -15,7 +15,7 @@ run: $(VENV)/.ready
 	else $(BIN)/hwrts run --name $(RUN); fi
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 	$(BIN)/python -m pytest --nbmake notebooks
 
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.

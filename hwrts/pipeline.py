@@ -219,8 +219,9 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     if stage.float_weights.is_file():
         model.load_state_dict(load_weights(stage.float_weights)[0])
         return
-    if number > 1:
-        model.load_state_dict(load_weights(session.run.stage(number - 1).float_weights)[0])
+    before = session.run.stage(number - 1).float_weights if number > 1 else session.run.start
+    if number > 1 or before.is_file():
+        model.load_state_dict(load_weights(before)[0])
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)

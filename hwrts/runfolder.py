@@ -142,6 +142,11 @@ class RunFolder:
         return self.root / "state.safetensors"
 
     @property
+    def start(self) -> Path:
+        """Weights that stage 1 starts from; without them it starts from an up-scaler."""
+        return self.root / "start.safetensors"
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"

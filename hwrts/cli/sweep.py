@@ -1,0 +1,152 @@
+"""hwrts sweep: the best network that fits the chip."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hwrts.cli.app import app
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hwrts.sweep.spec import SweepSpec
+    from hwrts.sweep.workers import Workers
+
+
+@app.command()
+def sweep(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="TOML file of the sweep; none: Residual-N by size.", show_default=False),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Most that a network may cost, such as params=30k,line_kib=256.", show_default=False
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of training photographs.", show_default=False)
+    ] = None,
+    val: Annotated[
+        Path | None, typer.Option("--val", help="Folder of validation photographs.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the sweep; made or continued.")
+    ] = Path("sweep"),
+    workers: Annotated[int, typer.Option(help="Processes of this machine.", min=1)] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Address of a dask scheduler, such as tcp://host:8786.", show_default=False),
+    ] = None,
+    status: Annotated[bool, typer.Option("--status", help="Show how far the sweep in -o is.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Find the networks that give the best picture for their cost, within a budget.
+
+    What costs more than the budget is never trained. The same command continues a sweep that was interrupted.
+    """
+    from hwrts.sweep.results import read_rows
+    from hwrts.sweep.results import status as read_status
+
+    if status:
+        found = read_status(output)
+        print_json(found) if json else _print_status(found)
+        return
+    from hwrts.sweep.page import write_page
+    from hwrts.sweep.results import best, write_tables
+    from hwrts.sweep.runner import Sweep
+
+    made = Sweep(output, _spec(file, budget, data, val))
+    progress = ConsoleProgress(quiet)
+    progress.say(f"sweep in {output}: {made.study.wanted} configurations by {made.study.method}")
+    try:
+        with _workers(workers, cluster) as chosen:
+            made.run(chosen, progress)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command continues\n")
+        raise typer.Exit(130) from None
+    finally:
+        rows = read_rows(output)
+        files = [*write_tables(output, rows), write_page(output, rows)]
+    top = best(rows)
+    if json:
+        print_json({"best": top, "rows": rows, "status": read_status(output), "failed": made.failed})
+    else:
+        _print_results(made.spec, rows, top)
+        for path in files:
+            print_line(f"file: {path}")
+        if top is not None:
+            print_line(f"next: hwrts export {top['run']} -o handover")
+    if top is None:
+        raise typer.Exit(1)
+
+
+def _spec(file: Path | None, budget: str | None, data: Path | None, val: Path | None) -> "SweepSpec":
+    """The sweep of a file with what the command line says in its place."""
+    from hwrts.config import read_toml
+    from hwrts.sweep.spec import parse_budget, parse_spec
+
+    if file is None and budget is None:
+        raise ConfigError("sweep: give a TOML file, or --budget such as params=30k,line_kib=256")
+    document: dict[str, Any] = {} if file is None else read_toml(file)
+    if budget is not None:
+        document.setdefault("budget", {})["at_most"] = parse_budget(budget)
+    base = document.setdefault("base", {})
+    for key, path in (("train", data), ("val", val)):
+        table = base.setdefault("data", {})
+        if path is not None:
+            table[key] = str(path)
+        if table.get(key):  # a worker may start elsewhere
+            table[key] = str(Path(table[key]).resolve())
+    return parse_spec(document, str(file or "command line"))
+
+
+@contextmanager
+def _workers(count: int, cluster: str | None) -> "Iterator[Workers]":
+    from hwrts.sweep.workers import cluster_workers, local_workers
+
+    if cluster is not None and count != 1:
+        raise ConfigError("--workers: a cluster has its own workers; give --workers or --cluster")
+    with local_workers(count) if cluster is None else cluster_workers(cluster) as workers:
+        yield workers
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    rows = [
+        [f"rung {each['rung']}", f"{each['chosen']:,}", f"{each['finished']:,}"] for each in found["rungs"]
+    ]
+    print_table(
+        f"{found['folder']}: {found['in_budget']} configurations in the budget so far",
+        ["", "chosen", "finished"],
+        rows,
+    )
+    print_line(
+        f"{found['results']} results, {found['failed_comparison']} failed the bit comparison, "
+        f"{found['seconds']:,.0f} s of work"
+    )
+
+
+def _print_results(spec: "SweepSpec", rows: list[dict[str, Any]], top: dict[str, Any] | None) -> None:
+    from hwrts.sweep.page import QUALITY, columns, shown
+    from hwrts.sweep.results import front
+
+    best_of = front(rows, spec.cost, "quality_int8")
+    wanted = [column for column in columns(spec) if column[0] not in ("gmacs", "rung", "seconds")]
+    print_table(
+        f"front: {QUALITY[spec.quality]} against {spec.cost}",
+        [title for _, title in wanted],
+        [[shown(row, name) for name, _ in wanted] for row in best_of],
+    )
+    if top is None:
+        print_line("no result: no configuration in the budget was trained to the end and proved")
+    else:
+        print_line(
+            f"best in the budget: int8 {top['quality_int8']:.3f}, {top['params']:,.0f} parameters, "
+            f"{top['run']}"
+        )

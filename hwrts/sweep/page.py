@@ -1,0 +1,96 @@
+"""The results as one HTML file with interactive plots, complete in itself."""
+
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from hwrts import __version__
+from hwrts.atomic import write_atomic
+from hwrts.report.text import NONE
+from hwrts.sweep.results import FRONT_COSTS, Row, best, front, results_of, status
+from hwrts.sweep.runner import open_sweep
+from hwrts.sweep.spec import COSTS, SweepSpec
+
+_COLOURS = {"int8": "#3b7dd8", "float": "#d9772b"}
+
+QUALITY = {"psnr": "x2 PSNR against the original, dB", "score": "raw VIQET score of HRn"}
+
+
+def write_page(root: Path, rows: list[Row]) -> Path:
+    """Write index.html: fronts, the best network, every configuration; returns its path."""
+    spec, _ = open_sweep(root)
+    top = best(rows)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = resources.files("hwrts.sweep").joinpath("page.html.j2").read_text("utf-8")
+    html = environment.from_string(template).render(
+        name=root.resolve().name, version=__version__, quality=QUALITY[spec.quality], status=status(root),
+        budget=[(COSTS[unit], f"{most:g}") for unit, most in spec.budget.at_most.items()],
+        mode=f"{spec.budget.mode}, {spec.budget.at} picture", best=top, axes=list(spec.axes),
+        plots=_plots(spec, rows), columns=columns(spec),
+        cells=[[shown(row, name) for name, _ in columns(spec)] for row in rows],
+        marks=["best" if row is top else "final" if row in results_of(rows) else "" for row in rows],
+    )  # fmt: skip
+    write_atomic(root / "index.html", html.encode("utf-8"))
+    return root / "index.html"
+
+
+def columns(spec: SweepSpec) -> list[tuple[str, str]]:
+    """Keys of a row and headings, as a table shows them."""
+    return [
+        *((axis, axis.rpartition(".")[2].replace("_", " ")) for axis in spec.axes),
+        ("params", "parameters"), ("weight_kib", "weights, KiB"), ("macs", "MAC per output pixel"),
+        ("gmacs", "GMAC/s"), ("line_kib", "line memory, KiB"), ("rung", "rung"),
+        ("quality_float", "float"), ("quality_int8", "int8"), ("mismatches", "codes that differ"),
+        ("seconds", "s"),
+    ]  # fmt: skip
+
+
+def shown(row: Row, name: str) -> str:
+    """A cell: counts whole, costs with a decimal, quality with three."""
+    value = row[name]
+    if value is None or (name == "rung" and value < 0):
+        return NONE
+    if name.startswith("quality"):
+        return f"{value:.3f}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value == int(value) or name == "seconds" else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _plots(spec: SweepSpec, rows: list[Row]) -> list[str]:
+    """A plot of quality against each cost; the first one carries plotly's script."""
+    from plotly import graph_objects as go
+
+    found = results_of(rows)
+    plots: list[str] = []
+    for cost in FRONT_COSTS if found else ():
+        figure = go.Figure()
+        for kind, colour in _COLOURS.items():
+            quality = f"quality_{kind}"
+            line = front(rows, cost, quality)
+            figure.add_scatter(
+                x=[row[cost] for row in found], y=[row[quality] for row in found], mode="markers", name=kind,
+                text=[_describe(spec, row) for row in found], hovertemplate="%{text}<br>%{y:.3f} at %{x:,}",
+                marker={"color": colour, "opacity": 0.45}, legendgroup=kind,
+            )  # fmt: skip
+            figure.add_scatter(
+                x=[row[cost] for row in line], y=[row[quality] for row in line], mode="lines+markers",
+                name=f"{kind}, front", text=[_describe(spec, row) for row in line],
+                hovertemplate="%{text}<br>%{y:.3f} at %{x:,}", line={"color": colour, "shape": "hv"},
+                legendgroup=kind,
+            )  # fmt: skip
+        figure.update_layout(
+            xaxis_title=COSTS[cost], yaxis_title=QUALITY[spec.quality], height=420, template="plotly_white",
+            margin={"l": 60, "r": 20, "t": 20, "b": 50}, legend={"orientation": "h", "y": 1.08},
+        )  # fmt: skip
+        html = figure.to_html(full_html=False, include_plotlyjs=not plots, div_id=f"plot-{cost}")
+        plots.append(str(html))
+    return plots
+
+
+def _describe(spec: SweepSpec, row: Row) -> str:
+    axes = ", ".join(f"{axis.rpartition('.')[2]} {row[axis]}" for axis in spec.axes)
+    return f"{axes}<br>{row['params']:,.0f} parameters, {row['line_kib']:,.0f} KiB lines"

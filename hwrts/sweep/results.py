@@ -1,0 +1,117 @@
+"""What a sweep found: one row per configuration, the fronts, the best network, as tables and files."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from hwrts.atomic import write_atomic
+from hwrts.runfolder import write_json
+from hwrts.sweep.front import pareto_front
+from hwrts.sweep.runner import entries, finished, open_sweep
+from hwrts.sweep.spec import COSTS
+from hwrts.sweep.trial import trial_folder
+
+FRONT_COSTS = ("params", "macs", "line_kib", "weight_kib")
+"""Costs that quality is plotted against."""
+
+Row = dict[str, Any]
+
+
+def read_rows(root: Path) -> list[Row]:
+    """Every configuration within the budget, at the furthest rung that it finished; cheapest first.
+
+    A row has the axes, the costs, and: ``key``; ``rung``, -1 if nothing is finished; ``final``, whether it
+    was trained to the end; ``quality_float``, ``quality_int8``; ``passed``, ``compared``, ``mismatches``;
+    ``seconds`` of all rungs; ``run``, the run folder.
+    """
+    spec, _ = open_sweep(root)
+    rows = []
+    for entry in entries(root):
+        done = [found for rung in range(spec.halving.rungs) if (found := finished(root, entry["key"], rung))]
+        row: Row = {**{axis: _cell(value) for axis, value in entry["values"].items()}, **entry["costs"]}
+        row |= {"key": entry["key"], "rung": len(done) - 1, "final": len(done) == spec.halving.rungs}
+        row["seconds"] = round(sum(each["seconds"] for each in done), 2)
+        for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches"):
+            row[name] = done[-1][name] if done else None
+        row["run"] = str(trial_folder(root, entry["key"], len(done) - 1)) if done else None
+        rows.append(row)
+    return sorted(rows, key=lambda row: (row["params"], row["key"]))
+
+
+def results_of(rows: list[Row]) -> list[Row]:
+    """The rows that count: trained to the end and proved."""
+    return [row for row in rows if row["final"] and row["passed"]]
+
+
+def front(rows: list[Row], cost: str, quality: str) -> list[Row]:
+    """Of the results, those that no other one beats at its cost, cheapest first."""
+    found = results_of(rows)
+    return [found[i] for i in pareto_front([(row[cost], row[quality]) for row in found])]
+
+
+def best(rows: list[Row]) -> Row | None:
+    """The result of best int8 quality; of equal ones the cheaper in parameters."""
+    return max(results_of(rows), key=lambda row: (row["quality_int8"], -row["params"]), default=None)
+
+
+def status(root: Path) -> dict[str, Any]:
+    """How far a sweep is."""
+    spec, document = open_sweep(root)
+    rows = read_rows(root)
+    reached = [row["rung"] for row in rows]
+    chosen = document.get("promoted", {})
+    return {
+        "folder": str(root),
+        "in_budget": len(rows),
+        "rungs": [
+            {
+                "rung": rung,
+                "chosen": len(rows) if rung == 0 else len(chosen.get(str(rung), ())),
+                "finished": sum(each >= rung for each in reached),
+            }
+            for rung in range(spec.halving.rungs)
+        ],
+        "results": len(results_of(rows)),
+        "failed_comparison": sum(row["passed"] is False for row in rows),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+    }
+
+
+def write_tables(root: Path, rows: list[Row]) -> list[Path]:
+    """results.json, results.csv and results.parquet; returns their paths."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    spec, _ = open_sweep(root)
+    fronts = {
+        cost: {
+            kind: [row["key"] for row in front(rows, cost, f"quality_{kind}")] for kind in ("float", "int8")
+        }
+        for cost in FRONT_COSTS
+    }
+    top = best(rows)
+    document = {
+        "schema": "hwrts sweep results", "schema_version": 1, "quality": spec.quality,
+        "best": top["key"] if top else None, "fronts": fronts, "rows": rows,
+    }  # fmt: skip
+    write_json(root / "results.json", document)
+    if not rows:
+        return [root / "results.json"]
+    table = pa.Table.from_pylist(rows)
+    for name, write in (("csv", pyarrow.csv.write_csv), ("parquet", pyarrow.parquet.write_table)):
+        stream = io.BytesIO()
+        write(table, stream)
+        write_atomic(root / f"results.{name}", stream.getvalue())
+    return [root / f"results.{name}" for name in ("json", "csv", "parquet")]
+
+
+def unit(cost: str) -> str:
+    """What a cost is counted in."""
+    return COSTS[cost]
+
+
+def _cell(value: Any) -> Any:
+    """A value of an axis as a table holds it: tables and lists as JSON."""
+    return value if isinstance(value, int | float | str) else json.dumps(value)

@@ -1,0 +1,259 @@
+"""The course of a sweep: ask, train on the workers, tell, let the promising go on; resumable anywhere."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+from hwrts.data import Photo, find_photos
+from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.progress import Progress
+from hwrts.runfolder import read_json, write_json
+from hwrts.sweep.front import promoted
+from hwrts.sweep.space import Candidate, candidate, cost_numbers, cost_of, over_budget
+from hwrts.sweep.spec import SweepSpec, parse_spec
+from hwrts.sweep.study import SweepStudy
+from hwrts.sweep.trial import RESULT, Task, trial_folder
+from hwrts.sweep.workers import Workers
+
+SWEEP = "sweep.json"
+SCHEMA = "hwrts sweep"
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """A configuration that fits the budget.
+
+    Attributes:
+        candidate: Its settings.
+        key: Of its trial.
+        costs: What it costs, by unit.
+    """
+
+    candidate: Candidate
+    key: str
+    costs: dict[str, float]
+
+
+class Sweep:
+    """A sweep in a folder.
+
+    Args:
+        root: The folder; made, or continued if it holds the same sweep.
+        spec: What to search.
+
+    Raises:
+        HwrtsError: Photographs that are missing; or the folder holds another sweep or something else.
+    """
+
+    def __init__(self, root: Path, spec: SweepSpec) -> None:
+        self.root, self.spec = root.resolve(), spec
+        self.photographs = _fingerprint(spec)
+        _claim(self.root, spec, self.photographs)
+        self.study = SweepStudy(self.root, spec)
+        self.known: dict[str, Known] = {}
+        self.over = 0
+        self.failed: dict[str, str] = {}
+
+    def run(self, workers: Workers, progress: Progress) -> None:
+        """Train every rung; what is finished already is only read.
+
+        A configuration that cannot be trained is reported and left out; the others go on.
+        """
+        with progress.task("rung 0: configurations", self.study.wanted) as advance:
+            measured = self._search(workers, progress, lambda n: advance(n, f"{len(self.known)} in budget"))
+        for rung in range(1, self.spec.halving.rungs):
+            points = [(self.known[key].costs[self.spec.cost], quality) for key, quality in measured.items()]
+            count = -(-len(points) // self.spec.halving.factor)
+            chosen = [list(measured)[i] for i in promoted(points, count)]
+            self._save(rung, chosen)
+            with progress.task(f"rung {rung}: the promising ones", len(chosen)) as advance:
+                measured = self._rung(workers, progress, rung, chosen, lambda n: advance(n, ""))
+
+    def _search(self, workers: Workers, progress: Progress, done: Callable[[int], None]) -> dict[str, float]:
+        """The first rung: quality by key, in the order in which configurations were asked for."""
+        running: dict[Future[dict[str, Any]], tuple[int, Known]] = {}
+        found: dict[int, tuple[str, float]] = {}
+        interrupted = self.study.interrupted()
+        told = self._told(found)
+        while True:
+            while len(running) < workers.count and (interrupted or self.study.asked < self.study.wanted):
+                number, point = interrupted.pop(0) if interrupted else self.study.ask()
+                known = self._consider(number, point)
+                if known is None:
+                    self.study.tell_over_budget(number)
+                    self.over += 1
+                    told += 1
+                else:
+                    running[self._start(workers, known, 0)] = number, known
+            done(told)
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number, known = running.pop(future)
+                quality = self._result(future, known, progress)
+                if quality is None:
+                    self.study.tell_failed(number)
+                else:
+                    self.study.tell(number, quality, known.costs[self.spec.cost])
+                    found[number] = known.key, quality
+                told += 1
+        return dict(found[number] for number in sorted(found))
+
+    def _told(self, found: dict[int, tuple[str, float]]) -> int:
+        """Take over what an earlier run of this sweep has told; returns how many configurations that were."""
+        told = 0
+        for number, values, quality in self.study.told():
+            point = candidate(self.spec, values)
+            known = self._consider(number, point, constrain=False)
+            told += 1
+            if known is None:
+                self.over += 1
+            elif quality is None:
+                self.failed[known.key] = "failed in an earlier session"
+            else:
+                found[number] = known.key, quality
+        return told
+
+    def _rung(
+        self, workers: Workers, progress: Progress, rung: int, keys: list[str], done: Callable[[int], None]
+    ) -> dict[str, float]:
+        """A later rung: quality by key."""
+        running = {self._start(workers, self.known[key], rung): self.known[key] for key in keys}
+        found: dict[str, float] = {}
+        count = 0
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                known = running.pop(future)
+                quality = self._result(future, known, progress)
+                if quality is not None:
+                    found[known.key] = quality
+                count += 1
+                done(count)
+        return {key: found[key] for key in keys if key in found}
+
+    def _consider(self, number: int, point: Candidate, *, constrain: bool = True) -> Known | None:
+        """A configuration with its cost, or None if that is over budget."""
+        costs = cost_numbers(cost_of(point), self.spec.budget)
+        excess = over_budget(costs, self.spec.budget)
+        if constrain:
+            self.study.constrain(number, excess)
+        if any(share > 0 for share in excess.values()):
+            return None
+        known = Known(point, point.key(self.photographs), costs)
+        self.known[known.key] = known
+        write_json(_entry(self.root, known.key), {"key": known.key, "values": point.values, "costs": costs})
+        return known
+
+    def _start(self, workers: Workers, known: Known, rung: int) -> "Future[dict[str, Any]]":
+        """A trial on a worker, unless it is finished: in an earlier session, or asked for a second time."""
+        document = finished(self.root, known.key, rung)
+        if document is not None:
+            done: Future[dict[str, Any]] = Future()
+            done.set_result(document)
+            return done
+        point = known.candidate
+        return workers.submit(
+            Task(
+                str(self.root), known.key, point.float_key(self.photographs), point.config.model_dump(),
+                point.head, self.spec.quality, rung, self.spec.halving.model_dump(),
+            )
+        )  # fmt: skip
+
+    def _result(self, future: "Future[dict[str, Any]]", known: Known, progress: Progress) -> float | None:
+        shown = ", ".join(f"{axis} = {value}" for axis, value in known.candidate.values.items())
+        try:
+            document = future.result()
+        except (HwrtsError, OSError) as error:
+            self.failed[known.key] = str(error)
+            progress.say(f"{shown}: failed, {error}")
+            return None
+        verdict = "" if document["passed"] else ", FAILED the bit comparison"
+        progress.say(
+            f"{shown}: rung {document['rung']}, int8 {document['quality_int8']:.3f}, "
+            f"float {document['quality_float']:.3f}, {document['seconds']:.0f} s{verdict}"
+        )
+        return float(document["quality_int8"]) if document["passed"] else None
+
+    def _save(self, rung: int, keys: list[str]) -> None:
+        document = read_json(self.root / SWEEP)
+        document["promoted"] = {**document.get("promoted", {}), str(rung): keys}
+        write_json(self.root / SWEEP, document)
+
+
+def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
+    """The settings of a sweep's folder, and sweep.json.
+
+    Raises:
+        RunFolderError: There is none.
+    """
+    if not (root / SWEEP).is_file():
+        raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
+    document = read_json(root / SWEEP)
+    return parse_spec(document["spec"], str(root / SWEEP)), document
+
+
+def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:
+    """What a trial gave at a rung, if it is finished."""
+    path = trial_folder(root, key, rung) / RESULT
+    return read_json(path) if path.is_file() else None
+
+
+def entries(root: Path) -> list[dict[str, Any]]:
+    """Every configuration within the budget that was looked at: key, values and costs."""
+    return [read_json(path) for path in sorted((root / "configurations").glob("*.json"))]
+
+
+def _entry(root: Path, key: str) -> Path:
+    (root / "configurations").mkdir(exist_ok=True)
+    return root / "configurations" / f"{key}.json"
+
+
+def _claim(root: Path, spec: SweepSpec, photographs: str) -> None:
+    """Make the folder for this sweep, or see that it was made for it."""
+    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
+    path = root / SWEEP
+    if path.is_file():
+        before = read_json(path)
+        for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
+            if before.get(key) != settings[key]:
+                raise RunFolderError(
+                    f"{root}: was made with another {what}; use the same, or another folder with -o"
+                )
+        return
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"{root}: cannot be made ({error.strerror}); choose another one with -o"
+        ) from error
+    write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
+
+
+def _fingerprint(spec: SweepSpec) -> str:
+    """Hash of the photographs' names and bytes, training and validation apart."""
+    config = candidate(spec, {axis: values[0] for axis, values in spec.axes.items()}).config
+    data = config.data
+    split = find_photos(
+        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
+        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+    )  # fmt: skip
+    digest = hashlib.sha256()
+    for part in (split.train, split.val):
+        for photo in part:
+            digest.update(f"{photo.name}\0{_bytes_hash(photo)}\0".encode())
+        digest.update(b"\1")
+    return digest.hexdigest()
+
+
+def _bytes_hash(photo: Photo) -> str:
+    """Of a file's content; the embedded photographs are told by their names."""
+    if photo.path is None:
+        return ""
+    with photo.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

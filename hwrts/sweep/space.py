@@ -1,0 +1,144 @@
+"""The configurations of a sweep: settings, what each costs before anything is trained, and its key."""
+
+import copy
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hwrts.config import RunConfig, parse_config
+from hwrts.cost import Cost, graph_cost, in_form
+from hwrts.errors import ConfigError
+from hwrts.modes import mode_named
+from hwrts.networks.build import build_network
+from hwrts.sweep.spec import HEAD, Limits, SweepSpec
+from hwrts.trace import trace
+
+KEY_DIGITS = 12
+"""Hexadecimal digits of a key: 48 bits, enough for any sweep."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One point of the space.
+
+    Attributes:
+        values: Its values by axis.
+        config: Settings of a training to the end.
+        head: The network that is deployed and counted: "x2" or "same-size".
+    """
+
+    values: dict[str, Any]
+    config: RunConfig
+    head: str
+
+    def key(self, photographs: str) -> str:
+        """Hash of the settings and the photographs: equal keys are the same trial."""
+        return _hash(photographs, self.head, self._settings())
+
+    def float_key(self, photographs: str) -> str:
+        """Hash of what the float training depends on; quantisations of one float network share it."""
+        return _hash(photographs, {k: v for k, v in self._settings().items() if k != "qat"})
+
+    def _settings(self) -> dict[str, Any]:
+        settings = self.config.model_dump(mode="json")
+        return {key: value for key, value in settings.items() if key not in ("data", "device")} | {
+            "crops": [settings["data"]["patch"], settings["data"]["crops_per_image"]]
+        }
+
+
+def size_of(spec: SweepSpec) -> int:
+    """How many points the space has."""
+    return math.prod(len(values) for values in spec.axes.values())
+
+
+def candidates(spec: SweepSpec) -> Iterator[Candidate]:
+    """Every point of the space, the last axis fastest; errors as :func:`candidate`."""
+    for values in itertools.product(*spec.axes.values()):
+        yield candidate(spec, dict(zip(spec.axes, values, strict=True)))
+
+
+def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
+    """A point of the space as settings.
+
+    Raises:
+        ConfigError: An axis that is no setting, a value that is not allowed, or a network without the form.
+    """
+    document = copy.deepcopy(spec.base)
+    head = str(values.get(HEAD, "x2"))
+    for name, value in values.items():
+        if name != HEAD:
+            _set(document, name, value)
+    _set(document, "qat.same_size", head == "same-size")
+    _set(document, "rts.score", spec.quality == "score")
+    shown = ", ".join(f"{name} = {value}" for name, value in values.items())
+    config = parse_config(document, f"sweep ({shown})")
+    if config.rts.stages == "auto":
+        raise ConfigError(
+            'sweep: rts.stages = "auto" trains networks differently; give a number, or several as an axis'
+        )
+    if spec.quality == "psnr" and head == "same-size":
+        raise ConfigError(
+            'sweep: a same-size network has no x2 PSNR; use quality = "score", or head = ["x2"]'
+        )
+    return Candidate(values, config, head)
+
+
+def cost_of(candidate: Candidate) -> Cost:
+    """What the deployed network costs, from its graph.
+
+    Raises:
+        HwrtsError: The network has no such form.
+    """
+    qat = candidate.config.qat
+    graph = in_form(
+        trace(build_network(candidate.config.network).eval()), "same-size" if candidate.head != "x2" else "x2"
+    )
+    return graph_cost(graph, qat.weight_bits, qat.activation_bits)
+
+
+def cost_numbers(cost: Cost, limits: Limits) -> dict[str, float]:
+    """A cost in the units of COSTS.
+
+    Raises:
+        ConfigError: An unknown video mode.
+    """
+    load = cost.at(mode_named(limits.mode), limits.at)
+    return {
+        "params": float(cost.parameters),
+        "weight_kib": cost.memory_bits["weights"] / 8192,
+        "macs": float(cost.macs_per_output_pixel),
+        "gmacs": load.macs_per_second / 1e9,
+        "line_kib": load.line_bits / 8192,
+        "traffic_gbs": load.traffic_bits * load.frames_per_second / 8e9,
+        "latency_lines": float(cost.latency_lines),
+        "receptive_field": float(cost.receptive_field),
+        "accumulator_bits": float(cost.accumulator_bits),
+    }
+
+
+def over_budget(numbers: dict[str, float], limits: Limits) -> dict[str, float]:
+    """By how much of the budget each limited unit is off, positive above it.
+
+    >>> over_budget({"params": 45000.0}, Limits(at_most={"params": 30000}))
+    {'params': 0.5}
+    """
+    return {unit: numbers[unit] / most - 1 for unit, most in limits.at_most.items()}
+
+
+def _set(document: dict[str, Any], name: str, value: Any) -> None:
+    *tables, last = name.split(".")
+    table = document
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"sweep: base.{part} = {table!r} is not a table; write [base.{part}]")
+    table[last] = value
+
+
+def _hash(*parts: Any) -> str:
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]

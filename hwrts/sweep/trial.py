@@ -1,0 +1,209 @@
+"""One trial: a configuration trained so far, quantised, verified and measured, in run folders of its own.
+
+Layout below the sweep's folder; a folder that exists is reused, a training that was killed continues:
+
+    photographs/DEGRADATION/       the decoded photographs, once for all trials that degrade them equally
+    floats/FLOAT_KEY/rungR/        run folder of the float training, shared by all quantisations
+    trials/KEY/rungR/              run folder of the trial, with trial.json when it is finished
+"""
+
+import dataclasses
+import hashlib
+import math
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from hwrts.config import QatConfig, RtsConfig, RunConfig
+from hwrts.errors import HwrtsError
+from hwrts.pipeline import run_stages, train_stages
+from hwrts.progress import Progress
+from hwrts.report import write_report
+from hwrts.runfolder import RunFolder, create_run, open_run, read_json, write_json
+from hwrts.session import open_session, prepare
+from hwrts.sweep.spec import Halving
+
+RESULT = "trial.json"
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a worker needs to run a trial; plain values, so that it travels to other machines.
+
+    Attributes:
+        root: The sweep's folder, the same path on every machine.
+        key: Of the trial.
+        float_key: Of its float training.
+        settings: Settings of a training to the end.
+        head: The network that is deployed: "x2" or "same-size".
+        quality: "psnr" or "score".
+        rung: How far to train, 0 the shortest.
+        halving: Number and ratio of the rungs.
+    """
+
+    root: str
+    key: str
+    float_key: str
+    settings: dict[str, Any]
+    head: str
+    quality: str
+    rung: int
+    halving: dict[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """Of the trial at this rung."""
+        return trial_folder(Path(self.root), self.key, self.rung)
+
+
+def trial_folder(root: Path, key: str, rung: int) -> Path:
+    """Run folder of a trial at a rung."""
+    return root / "trials" / key / f"rung{rung}"
+
+
+def rung_config(config: RunConfig, halving: Halving, rung: int) -> RunConfig:
+    """The settings of one rung: its share of the steps, less what the rungs before have trained in stage 1.
+
+    >>> config = RunConfig(rts=RtsConfig(first_steps=900, steps=90))
+    >>> [rung_config(config, Halving(rungs=3, factor=3), r).rts.first_steps for r in range(3)]
+    [100, 200, 600]
+    """
+
+    def steps(whole: int, at: int) -> int:
+        shorter = math.pow(halving.factor, halving.rungs - 1 - at)
+        return max(1, round(whole / shorter))
+
+    rts, qat = config.rts, config.qat
+    first = steps(rts.first_steps, rung) - (steps(rts.first_steps, rung - 1) if rung else 0)
+    trained: dict[str, Any] = {"first_steps": max(1, first), "steps": steps(rts.steps, rung)}
+    tuned = {name: getattr(qat, name) for name in ("steps", "same_size_steps")}
+    tuned = {name: steps(whole, rung) if whole else 0 for name, whole in tuned.items()}
+    return config.model_copy(
+        update={
+            "rts": RtsConfig.model_validate(rts.model_dump() | trained),
+            "qat": QatConfig.model_validate(qat.model_dump() | tuned),
+        }
+    )
+
+
+def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
+    """Run a trial at a rung, or read what it gave; returns the content of trial.json.
+
+    Raises:
+        HwrtsError: Photographs, device, or a training that diverged.
+    """
+    result = task.folder / RESULT
+    if result.is_file():
+        return read_json(result)
+    start = time.monotonic()
+    config = rung_config(RunConfig.model_validate(task.settings), Halving(**task.halving), task.rung)
+    lock = Path(task.root) / "locks" / f"{task.key}-{task.rung}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):  # a worker that is thought dead may still be alive on another machine
+        if result.is_file():
+            return read_json(result)
+        trained = _train(task, config, progress)
+        run = _run_folder(task.folder, config)
+        _share(trained.root, run.root, _float_files(trained))
+        best = run_stages(open_session(run, progress))
+        write_report(run)
+        document = _document(task, run, best, time.monotonic() - start)
+        write_json(result, document)
+    return document
+
+
+def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
+    """The float training of a trial, once for all trials that share it."""
+    root = Path(task.root)
+    folder = root / "floats" / task.float_key / f"rung{task.rung}"
+    with FileLock(_lock(root, f"{task.float_key}-{task.rung}")):
+        photographs = _photographs(root, config, progress)
+        run = _run_folder(folder, config)
+        _share(photographs.root, run.root, _photograph_files(photographs))
+        if task.rung:
+            before = RunFolder(folder.with_name(f"rung{task.rung - 1}")).stage(1).float_weights
+            _link(before, run.start)
+        if run.notes().get("status") != "trained, not quantised":
+            train_stages(open_session(run, progress))
+        return run
+
+
+def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder:
+    """A run folder that only has photographs, decoded and degraded."""
+    what = config.model_dump_json(include={"data", "degradation", "seed"})
+    name = hashlib.sha256(what.encode()).hexdigest()[:12]
+    with FileLock(_lock(root, name)):
+        run = _run_folder(root / "photographs" / name, config)
+        prepare(run, progress)
+    return run
+
+
+def _run_folder(folder: Path, config: RunConfig) -> RunFolder:
+    if (folder / "run.json").is_file():
+        return open_run(folder)
+    temporary = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
+    create_run(temporary, config, {"command": "hwrts sweep", "status": "created"}, force=False)
+    temporary.rename(folder)
+    return RunFolder(folder)
+
+
+def _photograph_files(run: RunFolder) -> list[Path]:
+    return [run.inputs, *(path for path in (run.root / "data").rglob("*") if path.is_file())]
+
+
+def _float_files(run: RunFolder) -> list[Path]:
+    weights = run.root.glob("stage*/float.safetensors")
+    return [*_photograph_files(run), *weights, *run.root.glob("stage*/seconds.json")]
+
+
+def _share(source: Path, target: Path, files: list[Path]) -> None:
+    """Give a folder files of another one; files that it has stay. The index of a store comes last."""
+    for path in sorted(files, key=lambda path: path.name == "index.json"):
+        _link(path, target / path.relative_to(source))
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name, without a copy where the file system can.
+
+    Every writer replaces files whole, so neither name ever changes what the other one reads.
+    """
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)
+
+
+def _lock(root: Path, name: str) -> Path:
+    (root / "locks").mkdir(parents=True, exist_ok=True)
+    return root / "locks" / f"{name}.lock"
+
+
+def _document(task: Task, run: RunFolder, best: int, seconds: float) -> dict[str, Any]:
+    """What a finished trial is worth; quality is None where it could not be measured."""
+    stage = run.stage(best if task.head == "x2" else f"{best}-same")
+    verdict, plain = read_json(stage.verify), read_json(run.stage(best).metrics)
+    measures = read_json(stage.metrics)
+    names = ("psnr_float_db", "psnr_int8_db") if task.quality == "psnr" else ("mos_raw_float", "mos_raw_int8")
+    if names[1] not in measures:
+        raise HwrtsError(
+            f"{stage.root}: no {names[1]} was measured; photographs that are too long have no score, "
+            'use quality = "psnr"'
+        )
+    return {
+        "schema": "hwrts trial", "schema_version": SCHEMA_VERSION,
+        "key": task.key, "rung": task.rung, "stage": stage.name, "quality": task.quality,
+        "quality_float": plain[names[0]], "quality_int8": measures[names[1]],
+        "passed": verdict["passed"], "compared": verdict["compared"], "mismatches": verdict["mismatches"],
+        "measures": measures, "seconds": round(seconds, 2),
+    }  # fmt: skip

@@ -1,0 +1,122 @@
+import pytest
+
+from hwrts.errors import ConfigError
+from hwrts.sweep.space import candidate, candidates, cost_numbers, cost_of, over_budget, size_of
+from hwrts.sweep.spec import COSTS, Limits, load_spec, parse_budget, parse_spec
+
+
+def spec(**document):
+    return parse_spec(document, "test")
+
+
+def test_the_grid_has_every_point_once():
+    found = list(candidates(spec(axes={"network.blocks": [0, 2], "qat.weight_bits": [4, 8]})))
+    assert [each.values for each in found] == [
+        {"network.blocks": b, "qat.weight_bits": w} for b in (0, 2) for w in (4, 8)
+    ]
+    assert [(each.config.network.blocks, each.config.qat.weight_bits) for each in found] == [
+        (0, 4), (0, 8), (2, 4), (2, 8),
+    ]  # fmt: skip
+    assert size_of(spec()) == 5 * 4 * 3
+
+
+def test_costs_are_those_of_the_cost_model():
+    # Residual-3 with 64 channels: 114,372 weights (paper), 271 biases in the deployed form's float count.
+    point = candidate(spec(), {"network.blocks": 3, "network.channels": 64, "qat.weight_bits": 4})
+    cost = cost_of(point)
+    numbers = cost_numbers(cost, Limits(mode="1080p60", at="input"))
+    assert set(numbers) == set(COSTS)
+    assert numbers["params"] == cost.parameters
+    assert numbers["weight_kib"] == cost.weights * 4 / 8 / 1024
+    assert numbers["macs"] == cost.macs_per_input_pixel / 4
+    assert numbers["gmacs"] == cost.macs_per_input_pixel * 1920 * 1080 * 60 / 1e9
+    assert numbers["line_kib"] == cost.line_bits(1920) / 8 / 1024
+    assert numbers["receptive_field"] == cost.receptive_field
+    halved = cost_numbers(cost, Limits(mode="1080p60", at="output"))
+    assert halved["line_kib"] == numbers["line_kib"] / 2
+    assert halved["gmacs"] == numbers["gmacs"] / 4
+
+
+def test_the_head_decides_what_is_counted():
+    both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
+    x2, same = (cost_of(each) for each in candidates(both))
+    assert (x2.scale, same.scale) == (2, 1)
+    assert [each.config.qat.same_size for each in candidates(both)] == [False, True]
+
+
+def test_over_budget_is_relative():
+    numbers = dict.fromkeys(COSTS, 100.0)
+    assert over_budget(numbers, Limits(at_most={"params": 80, "line_kib": 200})) == {
+        "params": 0.25, "line_kib": -0.5,
+    }  # fmt: skip
+
+
+def test_keys_tell_what_matters():
+    def keys(photographs="p", base=None, **values):
+        point = candidate(spec(base=base or {}), {"network.blocks": 1, "qat.weight_bits": 8, **values})
+        return point.key(photographs), point.float_key(photographs)
+
+    key, float_key = keys()
+    assert keys(base={"device": "cpu", "data": {"train": "elsewhere"}}) == (key, float_key)
+    assert keys(**{"qat.weight_bits": 4})[0] != key
+    assert keys(**{"qat.weight_bits": 4})[1] == float_key
+    for other in (
+        keys("q"),
+        keys(**{"network.blocks": 2}),
+        keys(base={"seed": 1}),
+        keys(base={"data": {"patch": 64}}),
+    ):
+        assert other[0] != key
+        assert other[1] != float_key
+    assert len(key) == len(float_key) == 12
+
+
+@pytest.mark.parametrize(("document", "message"), [
+    ({"axis": {}}, "unknown key 'axis'; known keys here: axes"),
+    ({"budget": {"params": 3}}, "unknown key 'budget.params'; known keys here: mode, at, at_most"),
+    ({"budget": {"at_most": {"parms": 3}}}, "'parms' is no unit of cost; use params"),
+    ({"budget": {"at_most": {"params": "many"}}}, "'many' is no amount"),
+    ({"budget": {"at_most": {"params": 0}}}, "0 is no amount"),
+    ({"axes": {}}, "give at least one axis"),
+    ({"axes": {"seed": []}}, "give at least one axis"),
+    ({"axes": {"seed": [1, 1]}}, "seed has a value twice"),
+    ({"axes": {"head": ["x4"]}}, "head 'x4': use x2 or same-size"),
+    ({"cost": "euros"}, "'euros' is no unit of cost"),
+    ({"search": {"method": "random"}}, "search.method"),
+    ({"halving": {"factor": 1}}, "halving.factor"),
+])  # fmt: skip
+def test_bad_sweeps(document, message):
+    with pytest.raises(ConfigError, match="test: ") as caught:
+        parse_spec(document, "test")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("document", "values", "message"), [
+    ({}, {"network.block": 1}, "did you mean 'blocks'"),
+    ({}, {"qat.weight_bits": 9}, "qat.weight_bits = 9 is not allowed"),
+    ({"base": {"rts": {"stages": "auto"}}}, {}, "give a number"),
+    ({"base": {"network": 3}}, {"network.blocks": 1}, "base.network = 3 is not a table"),
+    ({}, {"head": "same-size"}, "a same-size network has no x2 PSNR"),
+])  # fmt: skip
+def test_bad_points(document, values, message):
+    with pytest.raises(ConfigError) as caught:
+        candidate(spec(**document), values)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("params", "write unit=number"), ("parms=3", "units: params, weight_kib"), ("params=x", "no amount"),
+    ("params=-1", "no amount"), ("params=inf", "no amount"), ("", "write unit=number"),
+])  # fmt: skip
+def test_bad_budgets(text, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_budget(text)
+    assert message in str(caught.value)
+
+
+def test_a_file_is_read(tmp_path):
+    (tmp_path / "s.toml").write_text(
+        'cost = "macs"\n[budget.at_most]\nparams = "30k"\n[axes]\nseed = [1, 2]\n'
+    )
+    found = load_spec(tmp_path / "s.toml")
+    assert (found.cost, found.budget.at_most, found.axes) == ("macs", {"params": 30_000.0}, {"seed": [1, 2]})

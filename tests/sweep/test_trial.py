@@ -1,0 +1,115 @@
+"""Real trials on tiny photographs: what they share, how rungs follow each other, what is proved."""
+
+import doctest
+import json
+
+import pytest
+import torch
+
+import hwrts.sweep.trial
+from hwrts.checkpoint import load_weights
+from hwrts.config import RunConfig
+from hwrts.errors import HwrtsError
+from hwrts.progress import Silent
+from hwrts.runfolder import open_run
+from hwrts.sweep.spec import Halving
+from hwrts.sweep.trial import RESULT, run_trial, rung_config
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def test_quantisations_share_a_float_network_and_rungs_go_on(tmp_path, tiny, tasks):
+    root, spec = tmp_path / "s", tiny()
+    narrow, wide = tasks(root, spec)
+    assert narrow.float_key == wide.float_key
+    documents = [run_trial(task, Silent()) for task in (narrow, wide)]
+    for document, task in zip(documents, (narrow, wide), strict=True):
+        assert document["passed"]
+        assert document["mismatches"] == 0 < document["compared"]
+        assert document["quality_int8"] == document["measures"]["psnr_int8_db"]
+        assert json.loads((task.folder / RESULT).read_text()) == document
+        assert (task.folder / "report.html").is_file()
+    assert documents[0]["quality_float"] == documents[1]["quality_float"]
+    assert documents[0]["quality_int8"] != documents[1]["quality_int8"]
+    weights = [task.folder / "stage1" / "float.safetensors" for task in (narrow, wide)]
+    shared = root / "floats" / wide.float_key / "rung0" / "stage1" / "float.safetensors"
+    assert {path.stat().st_ino for path in weights} == {shared.stat().st_ino}
+    assert len(list((root / "photographs").iterdir())) == 1
+
+    again = (wide.folder / RESULT).stat().st_mtime_ns
+    assert run_trial(wide, Silent()) == documents[1]
+    assert (wide.folder / RESULT).stat().st_mtime_ns == again
+
+    further = tasks(root, spec, rung=1)[1]
+    assert run_trial(further, Silent())["passed"]
+    run = open_run(further.folder)
+    assert run.config.rts.first_steps == 6  # 9 less the 3 of the first rung
+    float_run = open_run(root / "floats" / wide.float_key / "rung1")
+    assert float_run.start.read_bytes() == shared.read_bytes()
+    assert not run.start.exists()  # its float weights are there already
+
+
+def test_a_training_starts_from_given_weights(tmp_path, tiny, tasks):
+    """With a rate of nearly nothing, rung 1 ends where rung 0 did; a new network would be elsewhere."""
+    spec = tiny()
+    base = json.loads(json.dumps(spec.base))
+    base["rts"] |= {"first_learning_rate": 1e-12, "small_residual": False}
+    base["seed"] = 1
+    spec = tiny(base=base, axes={"network.channels": [4], "network.blocks": [1]})
+    root = tmp_path / "s"
+    (first,) = tasks(root, spec)
+    run_trial(first, Silent())
+    start = load_weights(first.folder / "stage1" / "float.safetensors")[0]
+    changed = {name: tensor + 0.01 for name, tensor in start.items()}
+    from safetensors.torch import save_file
+
+    path = root / "floats" / first.float_key / "rung0" / "stage1" / "float.safetensors"
+    notes = load_weights(path)[1]
+    path.unlink()
+    save_file(changed, path, {"hwrts": json.dumps(notes)})
+    (second,) = tasks(root, spec, rung=1)
+    run_trial(second, Silent())
+    after = load_weights(second.folder / "stage1" / "float.safetensors")[0]
+    for name, tensor in changed.items():
+        assert torch.allclose(after[name], tensor, atol=1e-6), name
+
+
+def test_the_same_size_head_is_measured_by_its_own_network(tmp_path, tiny, tasks):
+    spec = tiny(axes={"network.channels": [4], "head": ["same-size"]}, quality="score")
+    (task,) = tasks(tmp_path / "s", spec)
+    document = run_trial(task, Silent())
+    assert document["stage"] == "1-same"
+    assert document["quality_int8"] == document["measures"]["mos_raw_int8"]
+    assert document["passed"]
+
+
+def test_rungs_add_up():
+    config = RunConfig.model_validate({"rts": {"first_steps": 900, "steps": 90}, "qat": {"steps": 300}})
+    for rungs, factor in ((1, 3), (2, 4), (3, 3), (5, 2)):
+        halving = Halving(rungs=rungs, factor=factor)
+        found = [rung_config(config, halving, rung) for rung in range(rungs)]
+        assert sum(each.rts.first_steps for each in found) == 900
+        assert found[-1].rts.steps == 90
+        assert found[-1].qat == config.qat
+    assert rung_config(config, Halving(rungs=2, factor=3), 0).qat.steps == 100
+    nothing = RunConfig.model_validate({"qat": {"steps": 0}})
+    assert rung_config(nothing, Halving(), 0).qat.steps == 0
+
+
+def test_no_score_is_said(tmp_path, tiny, tasks, monkeypatch):
+    monkeypatch.setattr("hwrts.evaluate._scores", lambda pictures: {})
+    (task,) = tasks(tmp_path / "s", tiny(axes={"network.channels": [4]}, quality="score"))
+    with pytest.raises(HwrtsError, match="no mos_raw_int8 was measured"):
+        run_trial(task, Silent())
+
+
+def test_examples():
+    for module in (hwrts.sweep.trial, hwrts.sweep.spec, hwrts.sweep.space, hwrts.sweep.front):
+        assert doctest.testmod(module).failed == 0
