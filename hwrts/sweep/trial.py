@@ -94,6 +94,9 @@ def rung_config(config: RunConfig, halving: Halving, rung: int) -> RunConfig:
 def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
     """Run a trial at a rung, or read what it gave; returns the content of trial.json.
 
+    Its ``seconds`` are those of this trial, ``trained`` those of the float training within, nearly none where
+    another trial had trained it.
+
     Raises:
         HwrtsError: Photographs, device, or a training that diverged.
     """
@@ -108,11 +111,13 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
         if result.is_file():
             return read_json(result)
         trained = _train(task, config, progress)
+        training = time.monotonic() - start
         run = _run_folder(task.folder, config)
         _share(trained.root, run.root, _float_files(trained))
         best = run_stages(open_session(run, progress))
         write_report(run)
-        document = _document(task, run, best, time.monotonic() - start)
+        document = _document(task, run, best)
+        document |= {"trained": round(training, 2), "seconds": round(time.monotonic() - start, 2)}
         write_json(result, document)
     return document
 
@@ -189,7 +194,7 @@ def _lock(root: Path, name: str) -> Path:
     return root / "locks" / f"{name}.lock"
 
 
-def _document(task: Task, run: RunFolder, best: int, seconds: float) -> dict[str, Any]:
+def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:
     """What a finished trial is worth; quality is None where it could not be measured."""
     stage = run.stage(best if task.head == "x2" else f"{best}-same")
     verdict, plain = read_json(stage.verify), read_json(run.stage(best).metrics)
@@ -205,5 +210,5 @@ def _document(task: Task, run: RunFolder, best: int, seconds: float) -> dict[str
         "key": task.key, "rung": task.rung, "stage": stage.name, "quality": task.quality,
         "quality_float": plain[names[0]], "quality_int8": measures[names[1]],
         "passed": verdict["passed"], "compared": verdict["compared"], "mismatches": verdict["mismatches"],
-        "measures": measures, "seconds": round(seconds, 2),
+        "measures": measures,
     }  # fmt: skip
