@@ -11,6 +11,7 @@ full size.
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from hwrts.pipeline import train_stage
 from hwrts.precision import MixedPrecision
 from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import float_upscaler, stage_schedule, target_kind
-from hwrts.runfolder import create_run, open_run, read_json
+from hwrts.runfolder import StageFolder, create_run, open_run, read_json, write_json
 from hwrts.session import Session, open_session
 from hwrts.tiles import upscale
 from hwrts.trace import trace
@@ -88,19 +89,25 @@ def measure(folder: Path, data: Path, val: Path, settings: str) -> list[dict[str
         if cold and number > 1 and not run.stage(number).float_weights.is_file():
             _train_cold(session, number, model)
         train_stage(session, number, model)
-        seconds = read_json(run.stage(number).root / "seconds.json")
-        row = {"stage": number, "seconds": sum(seconds.values()), "x2_db": _x2(session, model)}
+        row = {"stage": number, "seconds": _seconds(run.stage(number)), "x2_db": _x2(session, model)}
         rows.append(row | _quality(session.val, number))
     return rows
 
 
 def _train_cold(session: Session, number: int, model: nn.Module) -> None:
+    start = time.perf_counter()
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = MixedPrecision(model).run if session.device.bf16 else model
     aids, batches = training_aids(model), session.batches(number, target_kind(number - 1))
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
         fit(Training.start(model), forward, batches, schedule, lambda *_: None, aids.constrain, penalty)
     save_weights(session.run.stage(number).float_weights, model, {"stage": number})
+    write_json(session.run.stage(number).root / "cold.json", {"train": time.perf_counter() - start})
+
+
+def _seconds(stage: StageFolder) -> float:
+    paths = [stage.root / name for name in ("seconds.json", "cold.json")]
+    return float(sum(sum(read_json(path).values()) for path in paths if path.is_file()))
 
 
 def _x2(session: Session, model: nn.Module) -> float:
