@@ -1,0 +1,100 @@
+"""hwrts sweep: the command itself on tiny photographs, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import make_photographs
+from .test_bad_input import assert_one_clear_line
+
+FILE = """
+[axes]
+"network.channels" = [4, 64]
+"qat.weight_bits" = [6, 8]
+[base]
+precision = "float32"
+[base.data]
+val_fraction = 0.4
+patch = 32
+crops_per_image = 4
+[base.network]
+blocks = 0
+[base.rts]
+stages = 1
+first_steps = 4
+batch = 2
+[base.qat]
+steps = 2
+[budget.at_most]
+params = "2k"
+[halving]
+rungs = 1
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_photographs(tmp_path / "photos")
+    (tmp_path / "sweep.toml").write_text(FILE)
+    return tmp_path / "sweep.toml"
+
+
+def test_a_sweep_from_a_file_and_again(file, hwrts):
+    result = hwrts("sweep", file, "--data", "photos", "-o", "out")
+    assert result.code == 0, result.err
+    assert "4 configurations by grid" in result.err
+    assert "best in the budget: int8" in result.out
+    for name in ("results.json", "results.csv", "results.parquet", "index.html", "optuna.journal"):
+        assert (Path("out") / name).is_file()
+    trials = list(Path("out/trials").glob("*/rung0/trial.json"))
+    assert len(trials) == 2  # 64 channels are over budget
+    times = {path: path.stat().st_mtime_ns for path in trials}
+
+    again = hwrts("sweep", file, "--data", "photos", "-o", "out", "--json", "-q")
+    document = json.loads(again.out)
+    assert (again.code, again.err) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in trials} == times
+    assert len(document["rows"]) == 2
+    assert all(row["passed"] and row["mismatches"] == 0 for row in document["rows"])
+    assert document["best"]["network.channels"] == 4
+    assert max(row["params"] for row in document["rows"]) <= 2000
+    assert document["failed"] == {}
+
+    status = hwrts("sweep", "--status", "-o", "out")
+    assert status.code == 0
+    assert "2 results, 0 failed the bit comparison" in status.out
+    assert json.loads(hwrts("sweep", "--status", "-o", "out", "--json").out)["in_budget"] == 2
+
+    verified = hwrts("verify", document["best"]["run"])
+    assert verified.code == 0, verified.err
+
+
+def test_nothing_in_the_budget(file, hwrts):
+    result = hwrts("sweep", file, "--data", "photos", "--budget", "params=10", "-o", "out")
+    assert result.code == 1
+    assert "no configuration in the budget" in result.out
+    assert not Path("out/trials").exists()
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    ((), "give a TOML file, or --budget"),
+    (("nowhere.toml",), "nowhere.toml: cannot be read"),
+    (("sweep.toml", "--data", "nowhere"), "nowhere"),
+    (("--budget", "parms=3"), "units: params"),
+    (("sweep.toml", "--budget", "params=x"), "is no amount"),
+    (("--status", "-o", "photos"), "is not a sweep's folder"),
+    (("sweep.toml", "--data", "photos", "-o", "photos"), "is not a sweep's folder"),
+    (("sweep.toml", "--data", "photos", "--cluster", "tcp://127.0.0.1:9", "--workers", "2"),
+     "give --workers or"),
+])  # fmt: skip
+def test_bad_input(file, hwrts, arguments, words):
+    result = hwrts("sweep", *arguments)
+    assert_one_clear_line(result)
+    assert words in result.err
+    assert sorted(path.name for path in Path("photos").iterdir()) == [
+        "photo0.png",
+        "photo1.png",
+        "photo2.png",
+    ]
