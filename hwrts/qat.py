@@ -204,7 +204,27 @@ def _quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
         ranges.watch(conv)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits)))
+        _hold_range(conv, scale)
     return conv  # type: ignore[no-any-return]
+
+
+def _hold_range(conv: Any, lsb: Tensor) -> None:
+    """Make the quantiser compute with the weights as they were rounded.
+
+    The range follows the largest weight. Where rounding left that on a power of two, the grid would become
+    finer by a bit and end one LSB below it: 2 bits could never hold a code but 0 at full size. A quarter of
+    an LSB more keeps the range, and rounds to the same code.
+
+    Args:
+        conv: QuantConv2d whose weights (O, I, K, K) have just been rounded.
+        lsb: What they were rounded to, (O,).
+    """
+    lost = (conv.quant_weight().value != conv.weight).flatten(1).any(1)  # (O,)
+    flat = conv.weight.flatten(1)  # (O, I*K*K), the same memory
+    place = flat.abs().argmax(1, keepdim=True)  # (O, 1)
+    largest = flat.gather(1, place)
+    outward = largest + largest.sign() * lsb[:, None] / 4
+    flat.scatter_(1, place, torch.where(lost[:, None], outward, largest))
 
 
 def _quantiser(out: Format, rounding: Rounding) -> nn.Module:

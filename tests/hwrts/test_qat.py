@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate
+from hwrts.calibrate import calibrate, round_keeping_sums
 from hwrts.deploy import deploy_form
 from hwrts.export import to_onnx, verify
 from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run_all
+from hwrts.graph import Conv, Graph, Input
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -51,6 +52,21 @@ def test_integers_equal_fake_quantised_values(
         assert conv.out.bits == (activation_bits if conv.name != network.output else 8)
     if weight_bits <= 4:  # the grid is used to its end, or a bit is wasted
         assert max(np.abs(conv.weight_i8).max() for conv in network.convs) == 2 ** (weight_bits - 1) - 1
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_calibrated_weights_are_computed_with_as_they_were_rounded(bits):
+    """Rounding may leave the largest weight on a power of two; 2 bits then computed with half of each."""
+    torch.manual_seed(0)
+    weight = torch.randn(16, 4, 3, 3) * 0.1
+    graph = Graph((Input("x", 4), Conv("y", ("x",), weight, torch.zeros(16))))
+    network = QuantNetwork(graph, {"x": PIXEL, "y": PIXEL}, bits).lower()
+    range_log2 = weight.abs().amax((1, 2, 3)).log2().ceil()
+    lsb = (range_log2 + 1 - bits).exp2()
+    expected = round_keeping_sums(weight, lsb, 2 ** (bits - 1) - 1).numpy()
+    (conv,) = network.convs
+    found = conv.weight_i8 * 2.0 ** -conv.weight_frac[:, None, None, None].astype(float)
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.FLOOR])
