@@ -90,10 +90,10 @@ def test_widths_that_are_no_reduction_are_left_out(quantise, crops):
 
 @pytest.mark.parametrize(("number", "kinds"), [("1", ["original"]), ("3", ["original", "target"])])
 def test_crops_of_an_x2_stage_lie_in_the_middle_and_on_each_other(tmp_path, number, kinds):
-    store = Store((301, 260), (SIDE, 300), (31, 20))  # odd, so that half of hr's margin is no place of LR
+    store = Store((303, 260), (SIDE, 300), (31, 20))  # a margin of 47 rows: half of hr's is no place of LR
     crops = load_crops(store, StageFolder(tmp_path / f"stage{number}"))
     assert [x.shape for x in crops.inputs] == [(SIDE, SIDE, 3), (SIDE, SIDE, 3), (31, 20, 3)]
-    np.testing.assert_array_equal(crops.inputs[0], store.array(0, "lr")[22 : 22 + SIDE, 2 : 2 + SIDE])
+    np.testing.assert_array_equal(crops.inputs[0], store.array(0, "lr")[23 : 23 + SIDE, 2 : 2 + SIDE])
     assert list(crops.references) == kinds
     for name, added in zip(
         kinds, (0, 2), strict=False
