@@ -1,14 +1,24 @@
 """hwrts sensitivity, and quantize with widths of single layers or a budget for them."""
 
 import json
+import re
+import shlex
 import shutil
+import tomllib
+from pathlib import Path
 
 import pytest
+import typer
 
+from hwrts.cli.app import app, register_commands
 from hwrts.cli.widths import parse_layer_widths, parse_widths
+from hwrts.config import parse_config
 from hwrts.errors import ConfigError
 
 from .test_bad_input import assert_one_clear_line
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "sensitivity.md").read_text("utf-8")
+COMMANDS = re.findall(r"^    (hwrts .+)$", DOCUMENT, re.MULTILINE)
 
 LAYERS = {"conv_in": 108, "conv_0": 144, "conv_out": 108, "conv_ext_x": 324, "conv_ext_r": 324}
 WEIGHTS = sum(LAYERS.values())
@@ -38,6 +48,22 @@ def test_layer_widths_that_are_none(text):
     assert parse_layer_widths("a=4, b.c=15") == {"a": 4, "b.c": 15}  # whether 15 is allowed the settings say
     with pytest.raises(ConfigError, match=r"--layer-weight-bits '.*give each layer once with its width"):
         parse_layer_widths(text)
+
+
+def test_the_document_says_what_can_be_said():
+    """Its commands parse (each is run below with other numbers), and its settings are allowed."""
+    register_commands()
+    group = typer.main.get_command(app)
+    assert [command.split()[1] for command in COMMANDS] == [*["sensitivity"] * 2, *["quantize"] * 3]
+    for command in COMMANDS:
+        words = shlex.split(command)[1:]
+        context = group.make_context("hwrts", list(words), resilient_parsing=True)
+        name, verb, rest = group.resolve_command(context, words)
+        with verb.make_context(name, rest):
+            pass
+    settings = re.search(r"^    \[qat\]\n(?:    .+\n)+", DOCUMENT, re.MULTILINE)
+    qat = parse_config(tomllib.loads(settings[0].replace("    ", "")), "test").qat
+    assert qat.layer_weight_bits == {"conv_in": 8, "conv_out": 8, "fold_x": 8}
 
 
 def test_a_table_a_file_and_a_plot(workspace, hwrts):
