@@ -4,7 +4,7 @@ import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -177,6 +177,10 @@ class RtsConfig(_Section):
         return self.score or self.stop == "score"
 
 
+WeightBits = Annotated[int, Field(ge=2, le=8)]
+"""Width of weights: 1 bit has no zero, more than 8 no integer operator takes."""
+
+
 class QatConfig(_Section):
     """Quantisation-aware training of each stage."""
 
@@ -190,8 +194,13 @@ class QatConfig(_Section):
     same_size_steps: int = Field(
         100, ge=0, description="its fine-tuning steps; it starts from the trained network and only adapts"
     )
-    weight_bits: int = Field(
-        8, ge=2, le=8, description="width of the weights; 7 never saturates on x86 without VNNI"
+    weight_bits: WeightBits = Field(
+        8, description="width of the weights; 7 never saturates on x86 without VNNI"
+    )
+    layer_weight_bits: dict[str, WeightBits] = Field(
+        {},
+        description="width of the weights of single layers, by the names that hwrts inspect shows, in place "
+        "of weight_bits; hwrts quantize --weight-kib chooses them",
     )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
     rounding: Literal["half_even", "half_up", "half_away", "floor"] = Field(
@@ -274,6 +283,8 @@ def dump_toml(config: RunConfig) -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + "}"
     # JSON scalars and lists are TOML, but for pairs of escapes beyond 16 bits, and DEL, which TOML escapes.
     text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")

@@ -34,6 +34,7 @@ from hwrts.fixed_point import (
 from hwrts.fold import fold_scales
 from hwrts.graph import Graph, graph_steps
 from hwrts.modes import Load, Mode, Place
+from hwrts.weight_bits import NO_OWN_WIDTHS, conv_names, layer_widths
 
 Form = Literal["drawn", "x2", "same-size"]
 """A network as its figure draws it; rewritten for 8 bits (arithmetic.md, eq. 13); D folded in (eq. 13b)."""
@@ -254,23 +255,30 @@ def in_form(graph: Graph, form: Form) -> Graph:
     return deploy_form(graph, same_size=form == "same-size")
 
 
-def graph_cost(graph: Graph, weight_bits: int = 8, activation_bits: int = 8) -> Cost:
+def graph_cost(
+    graph: Graph, weight_bits: int = 8, activation_bits: int = 8,
+    layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
+) -> Cost:  # fmt: skip
     """The cost of a graph whose ReLUs are fused, such as :func:`in_form` makes.
 
     Args:
         graph: The network. Only the shapes of its weights are read.
         weight_bits: Width of the weights, 2..8.
         activation_bits: Width of the tensors between input and output, 2..8; those on the pixel grid have 8.
+        layer_weight_bits: Width of the weights of single layers, by name, in place of ``weight_bits``; names
+            of no layer are left out.
 
     Raises:
         HwrtsError: A width that is not supported, or a graph that is not fused.
     """
-    for name, bits in (("weight", weight_bits), ("activation", activation_bits)):
+    widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
+    given = [("weight", bits) for bits in (weight_bits, *widths.values())]
+    for name, bits in (*given, ("activation", activation_bits)):
         if not 2 <= bits <= 8:
             raise HwrtsError(f"cost: {bits} {name} bits are not supported; use 2..8")
     formats = untrained_formats(graph, activation_bits)
     steps = [replace(step, bits=formats[step.name].bits) for step in graph_steps(graph)]
-    return _cost(extreme_layers(graph, formats, weight_bits), steps, formats, proved=False)
+    return _cost(extreme_layers(graph, formats, widths), steps, formats, proved=False)
 
 
 def network_cost(network: Network) -> Cost:

@@ -50,7 +50,7 @@ def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
 
 
 def extreme_layers(
-    graph: Graph, formats: Mapping[str, Format], weight_bits: int = 8
+    graph: Graph, formats: Mapping[str, Format], weight_bits: Mapping[str, int]
 ) -> list[tuple[Layer, Layer]]:
     """Each layer twice, with all that is trained at the upper and at the lower end of its range, no bias.
 
@@ -59,7 +59,7 @@ def extreme_layers(
     Args:
         graph: The network. Of its trained numbers only the shapes are read, of a PReLU the grid as well.
         formats: Of every tensor.
-        weight_bits: Width of the weights, 2..8.
+        weight_bits: Width of the weights of each convolution, 2..8.
 
     Raises:
         UnsupportedOperatorError: A ReLU or batch norm that is not fused.
@@ -67,20 +67,23 @@ def extreme_layers(
     channels = {step.name: step.channels for step in graph_steps(graph)}
     return [
         (
-            _layer(node, formats, channels[node.name], weight_bits, 1),
-            _layer(node, formats, channels[node.name], weight_bits, -1),
+            _layer(node, formats, channels[node.name], weight_bits.get(node.name), 1),
+            _layer(node, formats, channels[node.name], weight_bits.get(node.name), -1),
         )
         for node in graph.nodes[1:]
     ]
 
 
-def _layer(node: Node, formats: Mapping[str, Format], channels: int, weight_bits: int, end: int) -> Layer:
+def _layer(
+    node: Node, formats: Mapping[str, Format], channels: int, weight_bits: int | None, end: int
+) -> Layer:  # fmt: skip
     if isinstance(node, Relu | BatchNorm | Input):
         raise UnsupportedOperatorError(
             f"cost: {type(node).__name__} {node.name!r} stands alone; fuse it first (hwrts.cost.in_form)"
         )
     out = formats[node.name]
     if isinstance(node, Conv):
+        assert weight_bits is not None  # every convolution has a width
         count = node.weight.shape[0]
         weight = np.full(tuple(node.weight.shape), end * weight_limit(weight_bits), np.int8)
         zeros = np.zeros(count, np.int32)

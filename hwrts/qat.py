@@ -6,6 +6,7 @@ calibration), biases int32 on the accumulator's grid.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +39,7 @@ from hwrts.graph import (
     graph_steps,
 )
 from hwrts.rounding import StraightThrough, dyadic_factor, dyadic_slopes
+from hwrts.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
 from hwrts.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
 
 
@@ -49,20 +51,28 @@ class QuantNetwork(nn.Module):
         formats: Format of each tensor that has a quantiser: all but those whose codes were only moved.
         weight_bits: Width of the weights, 2..8.
         rounding: The tie rule of every requantisation. Weights and biases are rounded to nearest, always.
+        layer_weight_bits: Width of the weights of single convolutions, 2..8, by name; the others have
+            ``weight_bits``.
+
+    Raises:
+        ConfigError: A width of a layer that is no convolution of the graph.
     """
 
     def __init__(
         self, graph: Graph, formats: dict[str, Format], weight_bits: int = 8,
-        rounding: Rounding = Rounding.HALF_EVEN,
+        rounding: Rounding = Rounding.HALF_EVEN, layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
     ) -> None:  # fmt: skip
         super().__init__()
+        check_layers(layer_weight_bits, conv_names(graph))
         self.graph = graph
         self.formats = formats
         self.weight_bits = weight_bits
+        self.layer_weight_bits = dict(layer_weight_bits)
         self.rounding = rounding
+        widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
         self.convs = nn.ModuleDict(
             {
-                node.name: _quant_conv(node, weight_bits, formats[self._origin(node.sources[0])])
+                node.name: _quant_conv(node, widths[node.name], formats[self._origin(node.sources[0])])
                 for node in graph.nodes
                 if isinstance(node, Conv)
             }
@@ -117,6 +127,24 @@ class QuantNetwork(nn.Module):
         inputs = (fixed_point.Input(first.name, first.channels, lowered[first.name]),)
         layers = tuple(self._lower(node, lowered) for node in self.graph.nodes[1:])
         return Network(inputs, layers, self.rounding)
+
+    def narrowed(self, name: str, weight_bits: int) -> fixed_point.Conv:
+        """The integers of one convolution if its weights are rounded once more, to fewer bits, sums kept.
+
+        This is what calibration does, but it starts from the weights as the network computes with them:
+        fine-tuning has settled their sums, not those of the float weights behind them. Nothing is changed.
+
+        Raises:
+            ConfigError: No convolution has that name.
+        """
+        check_layers([name], conv_names(self.graph))
+        node = self.graph.node(name)
+        conv: Any = self.convs[name]
+        assert isinstance(node, Conv)
+        with torch.no_grad():
+            node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
+        source, out = self.formats[self._origin(node.sources[0])], self.formats[name]
+        return lower_conv(_quant_conv(node, weight_bits, source), name, node.sources[0], source, out)
 
     def _lower(self, node: Node, formats: dict[str, Format]) -> Layer:
         source, out = node.sources[0], formats[node.name]
@@ -204,7 +232,27 @@ def _quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
         ranges.watch(conv)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits)))
+        _hold_range(conv, scale)
     return conv  # type: ignore[no-any-return]
+
+
+def _hold_range(conv: Any, lsb: Tensor) -> None:
+    """Make the quantiser compute with the weights as they were rounded.
+
+    The range follows the largest weight. Where rounding left that on a power of two, the grid would become
+    finer by a bit and end one LSB below it: 2 bits could never hold a code but 0 at full size. A quarter of
+    an LSB more keeps the range, and rounds to the same code.
+
+    Args:
+        conv: QuantConv2d whose weights (O, I, K, K) have just been rounded.
+        lsb: What they were rounded to, (O,).
+    """
+    lost = (conv.quant_weight().value != conv.weight).flatten(1).any(1)  # (O,)
+    flat = conv.weight.flatten(1)  # (O, I*K*K), the same memory
+    place = flat.abs().argmax(1, keepdim=True)  # (O, 1)
+    largest = flat.gather(1, place)
+    outward = largest + largest.sign() * lsb[:, None] / 4
+    flat.scatter_(1, place, torch.where(lost[:, None], outward, largest))
 
 
 def _quantiser(out: Format, rounding: Rounding) -> nn.Module:

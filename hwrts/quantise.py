@@ -29,6 +29,7 @@ from hwrts.qat import QuantNetwork
 from hwrts.runfolder import RunFolder, StageFolder, file_hashes, read_bytes, write_json
 from hwrts.sqnr import layer_sqnr_db
 from hwrts.trace import trace
+from hwrts.weight_bits import check_layers, conv_names, layer_names
 from hwrts.witness import TorchWitness
 
 CALIBRATION_BATCHES = 8
@@ -45,12 +46,19 @@ def start_qat(
         qat: Widths.
         inputs: Step number to pictures (B, 3, H, W) of the kinds that the network will see.
         same_size: Its same-size form.
+
+    Raises:
+        ConfigError: A width of a layer that is in neither form of the network; one of the other form is left
+            out, for a run has one setting for both.
     """
-    graph = deploy_form(trace(model.eval()), same_size=same_size)
+    traced = trace(model.eval())
+    check_layers(qat.layer_weight_bits, layer_names(traced))
+    graph = deploy_form(traced, same_size=same_size)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rounding = Rounding(qat.rounding)
     formats = calibrate(graph, batches, qat.activation_bits, rounding)
-    return QuantNetwork(graph, formats, qat.weight_bits, rounding)
+    own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
+    return QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
 
 
 def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:
@@ -73,6 +81,7 @@ def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
         "graph": note_graph(quantised.graph),
         "formats": {name: asdict(out) for name, out in quantised.formats.items()},
         "weight_bits": quantised.weight_bits,
+        "layer_weight_bits": quantised.layer_weight_bits,
         "rounding": quantised.rounding.value,
     }
     save_weights(stage.qat_weights, quantised, notes)
@@ -88,7 +97,8 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
         graph, rounding = noted_graph(notes["graph"]), Rounding(notes["rounding"])
-        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding)
+        own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
+        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding, own)
         quantised.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunFolderError(

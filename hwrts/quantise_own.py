@@ -41,6 +41,7 @@ from hwrts.rts import float_upscaler, to_values
 from hwrts.runfolder import RunFolder, read_bytes, write_json
 from hwrts.session import centre_crop, save_verify_inputs
 from hwrts.trace import trace
+from hwrts.weight_bits import check_layers, conv_names
 
 PATCH, BATCH = 64, 16
 """Side of a crop, and crops of a step: as in a run."""
@@ -73,11 +74,13 @@ def quantise_own(
     Raises:
         UnsupportedOperatorError: The module has an operator outside the closed list, or is none for pictures.
         DataError: No usable photographs.
+        ConfigError: A width of a layer that the module has not.
     """
     device = choose_device()
     make_deterministic(SEED)
     module = module.to(device.name).eval()
     scale = check_own_module(module, device.name)
+    check_layers(qat.layer_weight_bits, conv_names(deploy_form(trace(module))))
     progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
     train, val = _photographs(data, progress)
     stage, seconds = run.stage(1), _Seconds()

@@ -17,6 +17,7 @@ from hwrts.fit import Batches
 from hwrts.progress import Progress
 from hwrts.rts import crop_batches, target_kind
 from hwrts.runfolder import RunFolder
+from hwrts.weight_bits import check_settings
 
 VERIFY_CROP = (127, 129)
 """Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
@@ -56,12 +57,14 @@ class Session:
 
 
 def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
-    """Everything that can be wrong with a run before it starts: the device, and the photographs (read once).
+    """Everything that can be wrong with a run before it starts: widths, device, photographs (read once).
 
     Raises:
-        HwrtsError: Photographs that are missing, broken or too small, or a device that is not there.
+        HwrtsError: Photographs that are missing, broken or too small, a device that is not there, or a width
+            of a layer that is not there.
     """
     config = run.config
+    check_settings(config.network, config.qat.layer_weight_bits)
     device = choose_device(config.device, config.precision)
     train, val = _photographs(run, config, progress)
     if not run.inputs.is_file():

@@ -48,6 +48,7 @@ def register_commands() -> None:
         quantize,
         reproduce,
         score,
+        sensitivity,
         sweep,
         training,
     )

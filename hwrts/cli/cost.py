@@ -57,7 +57,7 @@ def cost(
     if json:
         print_json(_document(network, facts, found, video, loads))
         return
-    _print_layers(_title(network, facts), found, video, loads[1])
+    _print_layers(_title(network, facts, found), found, video, loads[1])
     _print_sums(found)
     _print_loads(video, loads)
 
@@ -77,13 +77,15 @@ def _cost_of(network: str, form: str | None, given: dict[str, Any]) -> tuple["Co
     from hwrts.cost import network_cost
 
     found = network_cost(load_network(path.parent if path.name == JSON_NAME else path))
-    return found, {"form": "integer", "weight_bits": None, "activation_bits": None}  # each layer has its own
+    # each layer has its own widths
+    return found, {"form": "integer", "weight_bits": None, "activation_bits": None, "layer_weight_bits": None}
 
 
 def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
     from hwrts.cost import FORMS, graph_cost, in_form
     from hwrts.networks.build import build_network
     from hwrts.trace import trace
+    from hwrts.weight_bits import check_settings, conv_names
 
     wanted = form or "x2"
     if wanted not in FORMS:
@@ -95,8 +97,11 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
         _check_settings(network)
         config = resolve_config(network, given)
     graph = in_form(trace(build_network(config.network).eval()), wanted)
+    check_settings(config.network, config.qat.layer_weight_bits)
+    own = {name: bits for name, bits in config.qat.layer_weight_bits.items() if name in conv_names(graph)}
     widths = {"weight_bits": config.qat.weight_bits, "activation_bits": config.qat.activation_bits}
-    return graph_cost(graph, **widths), {"form": wanted, **widths}
+    found = graph_cost(graph, **widths, layer_weight_bits=own)
+    return found, {"form": wanted, **widths, "layer_weight_bits": own}
 
 
 def _networks() -> tuple[str, ...]:
@@ -143,10 +148,10 @@ def _document(
     }
 
 
-def _title(network: str, facts: dict[str, Any]) -> str:
+def _title(network: str, facts: dict[str, Any], found: "Cost") -> str:
     if facts["form"] == "integer":
         return f"{network}: the integers of a stage"
-    widths = f"{facts['weight_bits']}-bit weights, {facts['activation_bits']}-bit activations"
+    widths = f"{_weight_span(found)}-bit weights, {facts['activation_bits']}-bit activations"
     return f"{network}: {facts['form']} form, {widths}"
 
 
@@ -176,8 +181,7 @@ def _print_sums(found: "Cost") -> None:
     from hwrts.cost import BIAS_BITS
     from hwrts.extremes import SLOPE_BITS
 
-    widths = {layer.weight_bits for layer in found.layers if layer.weight_bits}
-    stored = {"weights": _span(widths), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
+    stored = {"weights": _weight_span(found), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
     memory = [
         f"{bits / 8192:,.2f} KiB of {name} ({stored[name]} bits)"
         for name, bits in found.memory_bits.items() if bits
@@ -203,7 +207,8 @@ def _print_sums(found: "Cost") -> None:
     print_line("")
 
 
-def _span(widths: set[int]) -> str:
+def _weight_span(found: "Cost") -> str:
+    widths = {layer.weight_bits for layer in found.layers if layer.weight_bits}
     if not widths:
         return "no"
     return str(min(widths)) if len(widths) == 1 else f"{min(widths)}..{max(widths)}"

@@ -1,15 +1,21 @@
 """hwrts quantize: int8 networks of a run's float stage, or of a user's own module."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.sensitivity import choose, print_choice
 from hwrts.cli.training import ReduceRange, option, print_stages, run_notes, weight_bits_of
+from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
 from hwrts.errors import ConfigError, RunFolderError
+
+if TYPE_CHECKING:
+    from hwrts.config import NetworkConfig, QatConfig
 
 
 @app.command()
@@ -27,6 +33,15 @@ def quantize(
     weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [as the run; 8].")] = None,
     activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [as the run; 8].")] = None,
     reduce_range: ReduceRange = False,
+    layer_weight_bits: Annotated[
+        str | None, option("Widths of single layers, such as conv_in=6,conv_out=8 [as the run; none].")
+    ] = None,
+    weight_kib: Annotated[
+        float | None, option("Choose the widths by sensitivity, so that all weights fit into so many KiB.")
+    ] = None,
+    widths: Annotated[
+        str | None, option("With --weight-kib: widths to choose from, such as 4,8 [2-8].")
+    ] = None,
     rounding: Annotated[
         str | None, option("half_even, half_up, half_away or floor [as the run; half_even].")
     ] = None,
@@ -48,15 +63,25 @@ def quantize(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Make another int8 network of a finished float stage, or one of your own module."""
-    widths = {
+    flags = {
         "weight_bits": weight_bits_of(weight_bits, reduce_range), "activation_bits": activation_bits,
         "rounding": rounding,
     }  # fmt: skip
-    given = {key: value for key, value in widths.items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
+    if layer_weight_bits is not None:
+        given["layer_weight_bits"] = parse_layer_widths(layer_weight_bits)
+    elif "weight_bits" in given:
+        given["layer_weight_bits"] = {}  # one width for all layers, whatever the run has for some
+    budget = parse_budget(weight_kib, widths, given)
     own = {"--weights": weights, "--data": data, "--output": output}
     if ":" in source and not Path(source).is_dir():
         if stage is not None or same_size:
             raise ConfigError("--stage and --same-size: are of runs; a module of your own is taken as it is")
+        if budget is not None:
+            raise ConfigError(
+                "--weight-kib: needs the sensitivity of a run's stage; give a module of your own "
+                "--layer-weight-bits"
+            )
         passed = _quantize_own(
             source, weights, data, output, {"steps": qat_steps or 0, **given}, force, ConsoleProgress(quiet),
             as_json=json,
@@ -69,14 +94,15 @@ def quantize(
                 raise ConfigError(f"{flag}: is of a module of your own; give one as my_file.py:build")
         steps = {} if qat_steps is None else {"same_size_steps" if same_size else "steps": qat_steps}
         passed = _quantize_run(
-            Path(source), stage, {**given, **steps}, same_size, force, ConsoleProgress(quiet), as_json=json
-        )
+            Path(source), stage, {**given, **steps}, budget, same_size, force, ConsoleProgress(quiet),
+            as_json=json,
+        )  # fmt: skip
     if not passed:
         raise typer.Exit(1)
 
 
 def _quantize_run(
-    run: Path, stage: int | None, given: dict[str, Any], same_size: bool, force: bool,
+    run: Path, stage: int | None, given: dict[str, Any], budget: Budget | None, same_size: bool, force: bool,
     progress: ConsoleProgress, *, as_json: bool,
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
@@ -90,7 +116,18 @@ def _quantize_run(
         raise RunFolderError(
             f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
         )
-    variant = f"{number}-{'same_' if same_size else ''}w{qat.weight_bits}a{qat.activation_bits}"
+    prefix = "same_" if same_size else ""
+    chosen: dict[str, Any] = {}
+    if budget is not None:
+        measured = folder.finished_stage(f"{number}-same" if same_size else str(number))
+        choice, found = choose(folder, measured, budget, progress)
+        if not as_json:
+            title = f"{run}: widths chosen by the sensitivity of stage {measured.name}"
+            print_choice(title, choice, found, budget)
+        chosen = {"choice": asdict(choice)}
+        qat = qat.model_copy(update={"layer_weight_bits": choice.widths})
+    variant = f"{number}-{prefix}{_widths_name(config.network, qat, given, same_size=same_size)}"
+    variant += f"a{qat.activation_bits}"
     steps = given.get("same_size_steps" if same_size else "steps")
     variant += f"s{steps}" if steps is not None else ""
     variant += f"_{qat.rounding}" if qat.rounding != config.qat.rounding else ""
@@ -106,11 +143,27 @@ def _quantize_run(
     passed = quantise_variant(open_session(folder, progress), number, variant, qat)
     write_report(folder)
     if as_json:
-        print_json(read_json(folder.stage(variant).metrics))
+        print_json({**read_json(folder.stage(variant).metrics), **chosen})
     else:
         print_stages(folder)
         print_line(f"next: hwrts export {run} --stage {variant} -o DIR")
     return passed
+
+
+def _widths_name(
+    network: "NetworkConfig", qat: "QatConfig", given: dict[str, Any], *, same_size: bool
+) -> str:  # fmt: skip
+    """The part of a variant's name that says how wide its weights are."""
+    if not qat.layer_weight_bits:
+        return f"w{qat.weight_bits}"
+    from hwrts.deploy import deploy_form
+    from hwrts.networks.build import build_network
+    from hwrts.trace import trace
+    from hwrts.weight_bits import check_layers, conv_names, layer_widths, widths_name
+
+    names = conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
+    check_layers(given.get("layer_weight_bits", {}), names)  # the run's own may be of its other form
+    return widths_name(layer_widths(names, qat.weight_bits, qat.layer_weight_bits))
 
 
 def _quantize_own(

@@ -88,7 +88,8 @@ def _network(config: RunConfig, kept: StageResult) -> str:
     except HwrtsError:
         return text  # a damaged file is reported where it is compared
     deployed = sum(conv.weight_i8.size for conv in convs)
-    bits = max(conv.weight_bits for conv in convs)
+    widths = {conv.weight_bits for conv in convs}
+    bits = str(min(widths)) if len(widths) == 1 else f"{min(widths)} to {max(widths)}"
     return (
         f"{text}; {whole(deployed)} weights of {bits} bits in {plural(len(convs), 'convolution')} as deployed"
     )

@@ -246,7 +246,7 @@ def test_help_is_light_and_names_every_command():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     print(f"{time.perf_counter() - start:.2f} s")
     assert done.returncode == 0, done.stderr
-    for command in ("run", "quantize", "verify", "export", "enhance", "view", "info"):
+    for command in ("run", "quantize", "sensitivity", "verify", "export", "enhance", "view", "info"):
         assert re.search(rf"\b{command}\b", done.stdout), command
 
 

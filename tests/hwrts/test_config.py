@@ -39,7 +39,9 @@ def test_unknown_keys_get_a_suggestion(document, message):
         ("rts", "learning_rate", float("inf")),
         ("rts", "first_learning_rate", float("nan")), ("qat", "weight_bits", 1), ("qat", "weight_bits", 9),
         ("qat", "activation_bits", 1), ("qat", "activation_bits", 9), ("qat", "steps", -1),
-        ("qat", "learning_rate", 0), ("network", "blocks", -1), ("network", "blocks", 65),
+        ("qat", "learning_rate", 0), ("qat", "layer_weight_bits", 4), ("qat", "layer_weight_bits", {"a": 1}),
+        ("qat", "layer_weight_bits", {"a": 9}), ("qat", "layer_weight_bits", {"a": "4"}),
+        ("network", "blocks", -1), ("network", "blocks", 65),
         ("network", "channels", 0), ("network", "channels", 1025),
         ("data", "patch", 15), ("data", "patch", 17),
         ("data", "crops_per_image", 0), ("data", "val_fraction", 0.0), ("data", "val_fraction", 1.0),
@@ -83,6 +85,7 @@ ROUND_TRIPS = [
         }
     },
     {"network": {"blocks": 0, "channels": 1024}, "qat": {"steps": 0, "weight_bits": 2, "activation_bits": 3}},
+    {"qat": {"layer_weight_bits": {"conv_in": 8, "conv.0": 2, "Ä\t": 3}}},
 ]
 
 
@@ -109,7 +112,7 @@ def test_every_field_survives_with_another_value_than_its_default():
         },
         "qat": {
             "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor",
-            "same_size": False, "same_size_steps": 9,
+            "same_size": False, "same_size_steps": 9, "layer_weight_bits": {"conv_in": 2, 'a "b"': 5},
         },
     }  # fmt: skip
     default, config = RunConfig().model_dump(), parse_config(changed, "test")

@@ -447,6 +447,17 @@ def test_fewer_bits_cost_less_in_the_places_where_they_are():
     assert found["conv_0"].accumulator.highest == 72 * 3 * 15
 
 
+def test_layers_with_widths_of_their_own():
+    cost = graph_cost(skip_graph(), 8, 5, {"b": 3, "not_here": 2})
+    found = layers(cost)
+    assert [found[name].weight_bits for name in "abcy"] == [8, 3, None, 8]
+    assert cost.memory_bits["weights"] == (27 * 4 + 12) * 8 + 25 * 16 * 3
+    assert found["b"].accumulator.highest == 100 * 3 * 31
+    assert found["y"].accumulator.highest == 4 * 127 * 16
+    with pytest.raises(HwrtsError, match="cost: 9 weight bits are not supported"):
+        graph_cost(skip_graph(), layer_weight_bits={"y": 9})
+
+
 def test_any_module_goes_through_the_same_door():
     class Own(nn.Module):
         def __init__(self):

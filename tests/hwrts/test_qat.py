@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate
+from hwrts.calibrate import calibrate, round_keeping_sums
 from hwrts.deploy import deploy_form
+from hwrts.errors import ConfigError
 from hwrts.export import to_onnx, verify
 from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run_all
+from hwrts.graph import Conv, Graph, Input
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -51,6 +53,75 @@ def test_integers_equal_fake_quantised_values(
         assert conv.out.bits == (activation_bits if conv.name != network.output else 8)
     if weight_bits <= 4:  # the grid is used to its end, or a bit is wasted
         assert max(np.abs(conv.weight_i8).max() for conv in network.convs) == 2 ** (weight_bits - 1) - 1
+
+
+def test_a_layer_has_weights_of_its_own_width(quantise, picture):
+    uniform, _ = quantise(1, 8, seed=2)
+    own = {"conv_0": 3, "conv_ext_r": 5}
+    mixed = QuantNetwork(uniform.unquantised(), uniform.formats, 6, layer_weight_bits=own).eval()
+    assert_integers_equal_values(mixed, picture(11, 13))
+    lowered = mixed.lower()
+    found = {conv.name: conv.weight_bits for conv in lowered.convs}
+    assert found == {"conv_in": 6, "conv_0": 3, "conv_out": 6, "conv_ext_x": 6, "conv_ext_r": 5}
+    for conv in lowered.convs:  # the grid is used, and not left
+        largest = np.abs(conv.weight_i8).max()
+        assert 2 ** (conv.weight_bits - 2) <= largest <= 2 ** (conv.weight_bits - 1) - 1, conv.name
+    verdict = verify(
+        lowered, to_onnx(lowered).SerializeToString(), {"photo": picture(15, 14)},
+        [TorchWitness(mixed, lowered)],
+    )  # fmt: skip
+    assert verdict.passed, verdict.problems
+
+
+def test_widths_of_unknown_layers_are_refused(quantise):
+    uniform, _ = quantise()
+    message = (
+        "qat.layer_weight_bits: the network has no layer 'conv_1' with weights; "
+        "it has conv_in, conv_0, conv_out, conv_ext_x, conv_ext_r"
+    )
+    with pytest.raises(ConfigError, match=message):
+        QuantNetwork(uniform.graph, uniform.formats, 8, layer_weight_bits={"conv_0": 4, "conv_1": 4})
+    with pytest.raises(ConfigError, match="no layer 'picture'"):  # an addition has no weights
+        uniform.narrowed("picture", 4)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_calibrated_weights_are_computed_with_as_they_were_rounded(bits):
+    """Rounding may leave the largest weight on a power of two; 2 bits then computed with half of each."""
+    torch.manual_seed(0)
+    weight = torch.randn(16, 4, 3, 3) * 0.1
+    graph = Graph((Input("x", 4), Conv("y", ("x",), weight, torch.zeros(16))))
+    network = QuantNetwork(graph, {"x": PIXEL, "y": PIXEL}, bits).lower()
+    range_log2 = weight.abs().amax((1, 2, 3)).log2().ceil()
+    lsb = (range_log2 + 1 - bits).exp2()
+    expected = round_keeping_sums(weight, lsb, 2 ** (bits - 1) - 1).numpy()
+    (conv,) = network.convs
+    found = conv.weight_i8 * 2.0 ** -conv.weight_frac[:, None, None, None].astype(float)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 7])
+def test_a_narrowed_layer_is_calibrated_from_what_the_network_computes_with(quantise, bits):
+    quantised, _ = quantise(1, 8, seed=5)
+    with torch.no_grad():
+        for parameter in quantised.parameters():  # trained on: the weights have left their grid
+            parameter.add_(torch.randn(parameter.shape) * 0.01)
+    network = quantised.lower()
+    found, before = quantised.narrowed("conv_0", bits), network.layer("conv_0")
+    assert (found.name, found.source, found.out) == (before.name, before.source, before.out)
+    assert found.weight_bits == bits
+    assert np.abs(found.weight_i8).max() <= 2 ** (bits - 1) - 1
+    value, old = (
+        conv.weight_i8 * 2.0 ** -conv.weight_frac[:, None, None, None].astype(float)
+        for conv in (found, before)
+    )
+    lsb = torch.from_numpy(2.0 ** -found.weight_frac.astype(float))
+    expected = round_keeping_sums(torch.from_numpy(old), lsb, 2 ** (bits - 1) - 1)
+    np.testing.assert_array_equal(value, expected.numpy())
+    trained = quantised.convs["conv_0"].bias.detach().double().numpy()
+    assert (np.abs(found.bias_i32 - trained / lsb.numpy() * 2**8) <= 0.5).all()
+    again = quantised.lower().layer("conv_0")
+    np.testing.assert_array_equal(again.weight_i8, before.weight_i8)  # the network itself stays
 
 
 @pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.FLOOR])

@@ -1,0 +1,125 @@
+"""hwrts sensitivity: what each layer's weights are worth, and the widths that follow for a budget."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hwrts.cli.app import app
+from hwrts.cli.commands import RunArgument, StageOption
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.widths import Budget, parse_widths
+from hwrts.errors import RunFolderError
+
+if TYPE_CHECKING:
+    from hwrts.mixed import Choice
+    from hwrts.runfolder import RunFolder, StageFolder
+    from hwrts.sensitivity import Sensitivity
+
+
+@app.command()
+def sensitivity(
+    run: RunArgument,
+    stage: StageOption = None,
+    bits: Annotated[str, typer.Option(help="Widths to try: a range such as 2-7, or a list such as 4,6.")] = (
+        "2-7"
+    ),
+    json: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Set one layer's weights at a time to fewer bits and measure what the picture loses."""
+    from hwrts.runfolder import open_run, read_json
+
+    widths = parse_widths("--bits", bits, largest=7)
+    folder = open_run(run)
+    if not folder.trained:
+        raise RunFolderError(
+            f"{run}: is of a module of your own, whose photographs are not kept; "
+            "sensitivity measures stages of hwrts run"
+        )
+    chosen = folder.finished_stage(stage)
+    found = _measured(folder, chosen, widths, ConsoleProgress(quiet))
+    path = chosen.root / "sensitivity.json"
+    if json:
+        print_json(read_json(path))
+        return
+    print_sensitivity(f"{run}: stage {chosen.name}", found)
+    print_line(f"files: {path} and {path.with_suffix('.svg').name}")
+    same = " --same-size" if chosen.same_size else ""
+    print_line(f"next:  hwrts quantize {run} --stage {chosen.number}{same} --weight-kib KIB")
+
+
+def choose(
+    folder: "RunFolder", stage: "StageFolder", budget: Budget, progress: ConsoleProgress
+) -> "tuple[Choice, Sensitivity]":
+    """The widths for a budget, and the stage's sensitivity behind it: the known one, or measured now."""
+    from hwrts.mixed import choose_widths
+    from hwrts.sensitivity import NARROWER
+    from hwrts.sensitivity_file import known_sensitivity
+
+    known = known_sensitivity(stage, [bits for bits in NARROWER if bits in budget.widths])
+    found = known or _measured(folder, stage, NARROWER, progress)
+    return choose_widths(found, budget.kib, budget.widths), found
+
+
+def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Budget) -> None:
+    """The chosen width of each layer, and what it is predicted to cost."""
+    from hwrts.mixed import KIB_BITS
+    from hwrts.sensitivity import mse_psnr_db
+
+    rows = []
+    for layer in found.layers:
+        bits = choice.widths[layer.name]
+        rows.append(
+            [
+                layer.name, f"{layer.weights:,}", str(layer.weight_bits), str(bits),
+                f"{layer.weights * bits / KIB_BITS:.3f}", f"{layer.errors[bits]:.3f}",
+            ]
+        )  # fmt: skip
+    print_table(title, ["layer", "weights", "bits", "chosen", "KiB", "MSE, codes^2"], rows)
+    print_line(
+        f"weights {choice.weight_bits / KIB_BITS:.3f} of {budget.kib:g} KiB; predicted against int8, before "
+        f"fine-tuning: MSE {choice.mse:.3f} codes^2, {mse_psnr_db(choice.mse):.2f} dB"
+    )
+
+
+def print_sensitivity(title: str, found: "Sensitivity") -> None:
+    """A table of PSNR against the int8 output, and one of the loss against each reference."""
+    from hwrts.mixed import KIB_BITS
+    from hwrts.sensitivity import mse_psnr_db
+
+    widths = sorted({each.weight_bits for layer in found.layers for each in layer.reduced}, reverse=True)
+    tried = [f"{bits} bits" for bits in widths]
+
+    def cells(layer_text: dict[int, str]) -> list[str]:
+        return [layer_text.get(bits, "") for bits in widths]
+
+    rows = []
+    for layer in found.layers:
+        psnr = {each.weight_bits: f"{mse_psnr_db(each.mse_int8):.2f}" for each in layer.reduced}
+        saved = f"{layer.weights / KIB_BITS:.3f}"
+        rows.append([layer.name, f"{layer.weights:,}", str(layer.weight_bits), saved, *cells(psnr)])
+    columns = ["layer", "weights", "bits", "KiB a bit", *tried]
+    print_table(f"{title}: PSNR against its int8 output with one layer on fewer bits, dB", columns, rows)
+    for reference, psnr_db in found.psnr_db.items():
+        rows = []
+        for layer in found.layers:
+            lost = {each.weight_bits: f"{found.loss_db(each, reference):.3f}" for each in layer.reduced}
+            rows.append([layer.name, *cells(lost)])
+        print_line("")
+        text = f"loss against the {reference}, dB; int8 has {psnr_db:.2f}"
+        print_table(text, ["layer", *tried], rows)
+
+
+def _measured(
+    folder: "RunFolder", stage: "StageFolder", widths: Collection[int], progress: ConsoleProgress
+) -> "Sensitivity":
+    from hwrts.atomic import write_atomic
+    from hwrts.data import open_store
+    from hwrts.report.plots import standalone_svg
+    from hwrts.report.sensitivity import sensitivity_plot
+    from hwrts.sensitivity_file import stage_sensitivity
+
+    found = stage_sensitivity(stage, open_store(folder.root / "data" / "val"), widths, progress)
+    write_atomic(stage.root / "sensitivity.svg", standalone_svg(sensitivity_plot(found)).encode())
+    return found

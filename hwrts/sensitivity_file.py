@@ -1,0 +1,105 @@
+"""A stage's sensitivity on disk: measured once, read again while the stage is the same."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hwrts.data import PhotoStore
+from hwrts.errors import RunFolderError
+from hwrts.progress import Progress
+from hwrts.quantise import load_quantised
+from hwrts.runfolder import StageFolder, read_bytes, read_json, write_json
+from hwrts.sensitivity import (
+    SIDE,
+    LayerSensitivity,
+    Reduced,
+    Sensitivity,
+    load_crops,
+    measure_sensitivity,
+    mse_psnr_db,
+)
+
+
+def stage_sensitivity(
+    stage: StageFolder, store: PhotoStore, widths: Collection[int], progress: Progress
+) -> Sensitivity:
+    """Measure a finished stage, and write sensitivity.json into its folder.
+
+    Raises:
+        HwrtsError: A file of the stage or of its photographs is missing or damaged; or as
+            :func:`measure_sensitivity`.
+    """
+    crops = load_crops(store, stage)
+    found = measure_sensitivity(load_quantised(stage), crops, widths, progress)
+    write_json(_path(stage), as_json(found, stage, store.names[: len(crops.inputs)]))
+    return found
+
+
+def known_sensitivity(stage: StageFolder, widths: Collection[int]) -> Sensitivity | None:
+    """What was measured before; None if it was of another network, or not of all these widths.
+
+    Raises:
+        RunFolderError: A damaged file.
+    """
+    path = _path(stage)
+    if not path.is_file():
+        return None
+    document = read_json(path)
+    try:
+        if document["qat_sha256"] != _sha256(stage):
+            return None
+        layers = tuple(_layer(entry) for entry in document["layers"])
+        found = Sensitivity(layers, dict(document["psnr_db"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(f"{path}: damaged ({error!r}); measure again: hwrts sensitivity") from error
+    complete = all(bits in layer.errors for layer in layers for bits in widths if bits < layer.weight_bits)
+    return found if complete else None
+
+
+def as_json(found: Sensitivity, stage: StageFolder, photographs: Sequence[str]) -> dict[str, Any]:
+    """Plain values: what was measured, and the decibels and bits that follow from it."""
+
+    def reduced_json(layer: LayerSensitivity, each: Reduced) -> dict[str, Any]:
+        return {
+            "weight_bits": each.weight_bits,
+            "saved_bits": layer.weights * (layer.weight_bits - each.weight_bits),
+            "mse_int8": each.mse_int8,
+            "psnr_int8_db": mse_psnr_db(each.mse_int8),
+            "psnr_db": each.psnr_db,
+            "loss_db": {name: found.loss_db(each, name) for name in each.psnr_db},
+        }
+
+    return {
+        "schema": "hwrts.sensitivity",
+        "schema_version": 1,
+        "stage": stage.name,
+        "qat_sha256": _sha256(stage),
+        "photographs": list(photographs),
+        "crop": SIDE,
+        "psnr_db": found.psnr_db,
+        "layers": [
+            {
+                "name": layer.name,
+                "weights": layer.weights,
+                "weight_bits": layer.weight_bits,
+                "reduced": [reduced_json(layer, each) for each in layer.reduced],
+            }
+            for layer in found.layers
+        ],
+    }
+
+
+def _layer(entry: Mapping[str, Any]) -> LayerSensitivity:
+    reduced = tuple(
+        Reduced(each["weight_bits"], each["mse_int8"], dict(each["psnr_db"])) for each in entry["reduced"]
+    )
+    return LayerSensitivity(entry["name"], entry["weights"], entry["weight_bits"], reduced)
+
+
+def _path(stage: StageFolder) -> Path:
+    return stage.root / "sensitivity.json"
+
+
+def _sha256(stage: StageFolder) -> str:
+    return hashlib.sha256(read_bytes(stage.qat_weights)).hexdigest()
