@@ -20,6 +20,11 @@ def conv_names(graph: Graph) -> tuple[str, ...]:
     return tuple(node.name for node in graph.nodes if isinstance(node, Conv))
 
 
+def own_widths(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
+    """Of the widths in the settings, which name the layers of both forms, those of one form's layers."""
+    return {name: bits for name, bits in given.items() if name in conv_names(graph)}
+
+
 def layer_names(traced: Graph) -> tuple[str, ...]:
     """The layers with weights in both forms that a network can be quantised in; most are in both.
 

@@ -85,7 +85,7 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
     from hwrts.cost import FORMS, graph_cost, in_form
     from hwrts.networks.build import build_network
     from hwrts.trace import trace
-    from hwrts.weight_bits import check_settings, conv_names
+    from hwrts.weight_bits import check_settings, own_widths
 
     wanted = form or "x2"
     if wanted not in FORMS:
@@ -98,7 +98,7 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
         config = resolve_config(network, given)
     graph = in_form(trace(build_network(config.network).eval()), wanted)
     check_settings(config.network, config.qat.layer_weight_bits)
-    own = {name: bits for name, bits in config.qat.layer_weight_bits.items() if name in conv_names(graph)}
+    own = own_widths(graph, config.qat.layer_weight_bits)
     widths = {"weight_bits": config.qat.weight_bits, "activation_bits": config.qat.activation_bits}
     found = graph_cost(graph, **widths, layer_weight_bits=own)
     return found, {"form": wanted, **widths, "layer_weight_bits": own}

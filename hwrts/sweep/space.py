@@ -16,6 +16,7 @@ from hwrts.modes import mode_named
 from hwrts.networks.build import build_network
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
 from hwrts.trace import trace
+from hwrts.weight_bits import check_settings, own_widths
 
 KEY_DIGITS = 12
 """Hexadecimal digits of a key: 48 bits, enough for any sweep."""
@@ -97,7 +98,8 @@ def cost_of(candidate: Candidate) -> Cost:
     graph = in_form(
         trace(build_network(candidate.config.network).eval()), "same-size" if candidate.head != "x2" else "x2"
     )
-    return graph_cost(graph, qat.weight_bits, qat.activation_bits)
+    check_settings(candidate.config.network, qat.layer_weight_bits)
+    return graph_cost(graph, qat.weight_bits, qat.activation_bits, own_widths(graph, qat.layer_weight_bits))
 
 
 def cost_numbers(cost: Cost, limits: Limits) -> dict[str, float]:

@@ -37,6 +37,17 @@ def test_costs_are_those_of_the_cost_model():
     assert halved["gmacs"] == numbers["gmacs"] / 4
 
 
+def test_layers_with_widths_of_their_own_are_counted():
+    base = {"qat": {"layer_weight_bits": {"conv_0": 3}}, "network": {"blocks": 1, "channels": 8}}
+    mixed, plain = (
+        cost_numbers(cost_of(candidate(spec(base=each), {"seed": 0})), Limits())
+        for each in (base, {"network": base["network"]})
+    )
+    assert plain["weight_kib"] - mixed["weight_kib"] == 8 * 8 * 9 * 5 / 8192
+    with pytest.raises(ConfigError, match="the network has no layer 'conv_7'"):
+        cost_of(candidate(spec(base={"qat": {"layer_weight_bits": {"conv_7": 3}}}), {"seed": 0}))
+
+
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     x2, same = (cost_of(each) for each in candidates(both))
