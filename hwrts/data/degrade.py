@@ -15,7 +15,6 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
-from scipy.ndimage import gaussian_filter
 
 from hwrts.errors import DataError
 
@@ -134,6 +133,8 @@ def degrade(
         pixels = _through_jpeg(pixels, quality)
     blurred: NDArray[np.uint8] | NDArray[np.float32] = pixels
     if blur:
+        from scipy.ndimage import gaussian_filter  # here: reading pictures must not wait for SciPy
+
         # Cut at four deviations; pixels beyond the border repeat the last one.
         blurred = gaussian_filter(pixels.astype(np.float32), (blur, blur, 0), mode="nearest")
     return to_codes(downscale_by_2(blurred, kernel))  # (H/2, W/2, 3)

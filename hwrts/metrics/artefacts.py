@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from hwrts.metrics.fidelity import compared, luma_y
 
@@ -62,6 +61,8 @@ def artefacts(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> Artefa
     >>> artefacts(step, step).overshoot, round(artefacts(halo, step).overshoot_99, 2)
     (0.0, 8.59)
     """
+    from scipy.ndimage import maximum_filter, minimum_filter  # here: PSNR alone must not wait for SciPy
+
     picture, original = compared(picture, original, 0, smallest=1)
     y, before = luma_y(picture), luma_y(original)  # (H, W)
     near = 2 * REACH + 1
