@@ -82,11 +82,15 @@ def _plots(spec: SweepSpec, rows: list[Row]) -> list[str]:
                 hovertemplate="%{text}<br>%{y:.3f} at %{x:,}", line={"color": colour, "shape": "hv"},
                 legendgroup=kind,
             )  # fmt: skip
+        figure.update_traces(cliponaxis=False)  # the best network is at the very top
         figure.update_layout(
             xaxis_title=COSTS[cost], yaxis_title=QUALITY[spec.quality], height=420, template="plotly_white",
-            margin={"l": 60, "r": 20, "t": 20, "b": 50}, legend={"orientation": "h", "y": 1.08},
+            margin={"l": 60, "r": 20, "t": 60, "b": 50},
+            legend={"orientation": "h", "yanchor": "bottom", "y": 1.0},
         )  # fmt: skip
-        html = figure.to_html(full_html=False, include_plotlyjs=not plots, div_id=f"plot-{cost}")
+        html = figure.to_html(
+            full_html=False, include_plotlyjs=not plots, div_id=f"plot-{cost}", config={"responsive": True}
+        )
         plots.append(str(html))
     return plots
 
