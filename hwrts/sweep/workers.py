@@ -149,7 +149,10 @@ def share_cores(count: int) -> list[tuple[int, ...]]:
 
 
 def _take_cores(groups: Any) -> None:
-    """In a new worker, before torch is imported: keep to one group of cores."""
+    """In a new worker: keep to one group of cores, with a thread of torch for each."""
+    import torch
+
     cores = groups.get()
     if cores:
         os.sched_setaffinity(0, cores)
+        torch.set_num_threads(len(cores))  # it counted all cores when it was imported, a moment ago

@@ -12,7 +12,7 @@ from hwrts.errors import ConfigError, HwrtsError
 from hwrts.progress import Silent
 from hwrts.sweep import results
 from hwrts.sweep.runner import Sweep
-from hwrts.sweep.workers import cluster_workers, local_workers, share_cores
+from hwrts.sweep.workers import _Pool, cluster_workers, local_workers, share_cores
 
 MEASURED = ("key", "rung", "quality_float", "quality_int8", "passed", "compared", "mismatches")
 
@@ -35,6 +35,18 @@ def kill_one_that_trains(root, found):
         time.sleep(0.05)
 
 
+@pytest.fixture
+def two_cores():
+    """Two cores, so that each of two workers has one: another number of threads adds up in another order."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    if affinity is None or len(affinity(0)) < 2:
+        pytest.skip("needs two cores that can be chosen")
+    before = affinity(0)
+    os.sched_setaffinity(0, sorted(before)[:2])
+    yield
+    os.sched_setaffinity(0, before)
+
+
 @pytest.mark.parametrize(("count", "cores"), [(1, 2), (2, 2), (2, 5), (4, 2)])
 def test_cores_are_dealt_out(count, cores, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
@@ -43,6 +55,21 @@ def test_cores_are_dealt_out(count, cores, monkeypatch):
     assert set().union(*groups) == set(range(cores))
     if count <= cores:
         assert sum(len(group) for group in groups) == cores  # none twice
+
+
+def test_a_worker_has_a_thread_for_each_of_its_cores(two_cores):
+    pool = _Pool(2)
+    executor = pool._new()
+    found = [executor.submit(threads_and_cores, 2.0) for _ in range(2)]
+    assert [future.result() for future in found] == [(1, 1), (1, 1)]
+    executor.shutdown()
+
+
+def threads_and_cores(seconds):
+    import torch
+
+    time.sleep(seconds)  # so that each worker has one of the two
+    return torch.get_num_threads(), len(os.sched_getaffinity(0))
 
 
 def test_no_workers():
@@ -59,9 +86,9 @@ def test_no_scheduler():
 
 
 @pytest.mark.slow
-def test_a_killed_process_costs_a_retry_and_nothing_else(tmp_path, tiny):
+def test_a_killed_process_costs_a_retry_and_nothing_else(tmp_path, tiny, two_cores):
     spec = tiny(first_steps=1500, halving={"rungs": 1})
-    with local_workers(1) as workers:
+    with local_workers(2) as workers:
         Sweep(tmp_path / "undisturbed", spec).run(workers, Silent())
     root, killed = tmp_path / "killed", []
     watcher = threading.Thread(target=kill_one_that_trains, args=(root, killed))
@@ -75,10 +102,10 @@ def test_a_killed_process_costs_a_retry_and_nothing_else(tmp_path, tiny):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of dask, about ports and sockets while a worker is killed
-def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny):
+def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
     distributed = pytest.importorskip("distributed")
     spec = tiny(first_steps=1500, halving={"rungs": 1})
-    with local_workers(1) as workers:
+    with local_workers(2) as workers:
         Sweep(tmp_path / "local", spec).run(workers, Silent())
     root, killed = tmp_path / "cluster", []
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
