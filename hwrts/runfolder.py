@@ -209,13 +209,30 @@ def changed_files(stage: StageFolder) -> tuple[str, ...]:
     return tuple(name for name, sha256 in recorded.items() if found(name) != sha256)
 
 
+def is_occupied(root: Path) -> bool:
+    """Whether something is there already: a file, or a folder that is not empty."""
+    return root.exists() and (not root.is_dir() or any(root.iterdir()))
+
+
+def make_folder(root: Path, advice: str) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        RunFolderError: It cannot be made; ends with the advice.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"{root}: cannot be made ({error.strerror}); {advice}") from error
+
+
 def check_replaceable(root: Path, *, force: bool) -> None:
     """Refuse to make a run where something is already.
 
     Raises:
         RunFolderError: The folder exists and is not empty, unless ``force`` and it is a run folder.
     """
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if is_occupied(root):
         if not force:
             raise RunFolderError(
                 f"{root}: exists already; choose another --name, continue it with --resume {root}, "
@@ -236,14 +253,19 @@ def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: b
     check_replaceable(root, force=force)
     if root.is_dir():
         shutil.rmtree(root)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(
-            f"{root}: cannot be made ({error.strerror}); choose a folder that can be written"
-        ) from error
+    make_folder(root, "choose a folder that can be written")
     write_atomic(root / "config.toml", dump_toml(config).encode())
     write_json(root / "run.json", notes)
+    return RunFolder(root)
+
+
+def open_or_create_run(root: Path, config: RunConfig, notes: dict[str, Any]) -> RunFolder:
+    """The run folder of that name, or a new one, which appears complete or not at all."""
+    if not (root / "run.json").is_file():
+        temporary = root.with_name(f".{root.name}.new")
+        shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
+        create_run(temporary, config, notes, force=False)
+        temporary.rename(root)
     return RunFolder(root)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwrts.atomic import atomic_file
 from hwrts.config import RunConfig
-from hwrts.data import CropPlan, PhotoStore, build_store, find_photos, open_store, plan_crops
+from hwrts.data import CropPlan, PhotoStore, Split, build_store, find_photos, open_store, plan_crops
 from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.fit import Batches
 from hwrts.progress import Progress
@@ -95,10 +95,7 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
         train, val = (open_store(run.root / "data" / part) for part in parts)
         return train, val
     data, degradation = config.data, config.degradation
-    split = find_photos(
-        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
-        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
-    )  # fmt: skip
+    split = find_split(config)
     skipped = [reason for _, reason in split.skipped]
     for part, photos in (("train", split.train), ("val", split.val)):
         with progress.task(f"reading {part} photographs", len(photos)) as advance:
@@ -113,6 +110,15 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
         progress.say(f"{len(skipped)} images left out (see skipped in run.json): {skipped[0]}")
     run.update_notes(skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names})
     return stores[0], stores[1]
+
+
+def find_split(config: RunConfig) -> Split:
+    """The photographs that the settings name; raises as :func:`hwrts.data.find_photos`."""
+    data = config.data
+    return find_photos(
+        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
+        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+    )  # fmt: skip
 
 
 def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:

@@ -15,7 +15,7 @@ from hwrts.reproduce.page import read_results, write_page, write_result
 from hwrts.reproduce.results import MAKERS, TARGETS, Target, Work
 from hwrts.reproduce.runs import Source
 from hwrts.reproduce.scores import ScoreCache
-from hwrts.runfolder import read_json, write_json
+from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
 from hwrts.tiles import Picture
 
 
@@ -80,13 +80,9 @@ def _claim(root: Path, budget: Budget, source: Source) -> None:
                 "use the same settings, or another folder with -o"
             )
         return
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if is_occupied(root):
         raise RunFolderError(f"{root}: is not a folder of hwrts reproduce; choose another one with -o")
-    try:
-        for folder in ("runs", "photographs"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(
-            f"{root}: cannot be made ({error.strerror}); choose another one with -o"
-        ) from error
+    make_folder(root, "choose another one with -o")
+    for folder in ("runs", "photographs"):
+        make_folder(root / folder, "choose another one with -o")
     write_json(path, settings)

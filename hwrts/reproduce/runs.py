@@ -14,7 +14,7 @@ from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Experiment, Selection
 from hwrts.rts import target_kind
-from hwrts.runfolder import RunFolder, create_run, open_run, read_json
+from hwrts.runfolder import RunFolder, open_or_create_run, read_json
 from hwrts.session import centre_crop, open_session
 
 
@@ -77,19 +77,12 @@ def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, A
         train_folder, val_folder = folder / "train", folder / "val"
     config = experiment.config(train_folder, val_folder, source.seed, source.device)
     place = root / "runs" / experiment.name
-    if (place / "run.json").is_file():
-        run = open_run(place)
-        if run.config != config:
-            raise RunFolderError(
-                f"{place}: was trained with other settings; delete it to train it again, or choose another "
-                "folder with -o"
-            )
-    else:
-        temporary = place.with_name(f".{place.name}.new")
-        shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
-        create_run(temporary, config, notes, force=False)
-        temporary.rename(place)
-        run = RunFolder(place)
+    run = open_or_create_run(place, config, notes)
+    if run.config != config:
+        raise RunFolderError(
+            f"{place}: was trained with other settings; delete it to train it again, or choose another "
+            "folder with -o"
+        )
     stages = config.stage_limit
     if _is_complete(run, stages, int8=int8):
         progress.say(f"{experiment.name}: trained already, {place}")

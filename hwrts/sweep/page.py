@@ -20,7 +20,7 @@ QUALITY = {"psnr": "x2 PSNR against the original, dB", "score": "raw VIQET score
 def write_page(root: Path, rows: list[Row]) -> Path:
     """Write index.html: fronts, the best network, every configuration; returns its path."""
     spec, _ = open_sweep(root)
-    top = best(rows)
+    top, found = best(rows), results_of(rows)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -31,7 +31,7 @@ def write_page(root: Path, rows: list[Row]) -> Path:
         mode=f"{spec.budget.mode}, {spec.budget.at} picture", best=top, axes=list(spec.axes),
         plots=_plots(spec, rows), columns=columns(spec),
         cells=[[shown(row, name) for name, _ in columns(spec)] for row in rows],
-        marks=["best" if row is top else "final" if row in results_of(rows) else "" for row in rows],
+        marks=["best" if row is top else "final" if row in found else "" for row in rows],
     )  # fmt: skip
     write_atomic(root / "index.html", html.encode("utf-8"))
     return root / "index.html"

@@ -9,7 +9,6 @@ from hwrts.atomic import write_atomic
 from hwrts.runfolder import write_json
 from hwrts.sweep.front import pareto_front
 from hwrts.sweep.runner import entries, finished, open_sweep
-from hwrts.sweep.spec import COSTS
 from hwrts.sweep.trial import trial_folder
 
 FRONT_COSTS = ("params", "macs", "line_kib", "weight_kib")
@@ -105,11 +104,6 @@ def write_tables(root: Path, rows: list[Row]) -> list[Path]:
         write(table, stream)
         write_atomic(root / f"results.{name}", stream.getvalue())
     return [root / f"results.{name}" for name in ("json", "csv", "parquet")]
-
-
-def unit(cost: str) -> str:
-    """What a cost is counted in."""
-    return COSTS[cost]
 
 
 def _cell(value: Any) -> Any:

@@ -7,10 +7,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
-from hwrts.data import Photo, find_photos
+from hwrts.data import Photo
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.progress import Progress
-from hwrts.runfolder import read_json, write_json
+from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
+from hwrts.session import find_split
 from hwrts.sweep.front import promoted
 from hwrts.sweep.space import Candidate, candidate, cost_numbers, cost_of, over_budget
 from hwrts.sweep.spec import SweepSpec, parse_spec
@@ -224,25 +225,15 @@ def _claim(root: Path, spec: SweepSpec, photographs: str) -> None:
                     f"{root}: was made with another {what}; use the same, or another folder with -o"
                 )
         return
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if is_occupied(root):
         raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(
-            f"{root}: cannot be made ({error.strerror}); choose another one with -o"
-        ) from error
+    make_folder(root, "choose another one with -o")
     write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
 
 
 def _fingerprint(spec: SweepSpec) -> str:
     """Hash of the photographs' names and bytes, training and validation apart."""
-    config = candidate(spec, {axis: values[0] for axis, values in spec.axes.items()}).config
-    data = config.data
-    split = find_photos(
-        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
-        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
-    )  # fmt: skip
+    split = find_split(candidate(spec, {axis: values[0] for axis, values in spec.axes.items()}).config)
     digest = hashlib.sha256()
     for part in (split.train, split.val):
         for photo in part:

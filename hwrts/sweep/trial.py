@@ -23,7 +23,7 @@ from hwrts.errors import HwrtsError
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.report import write_report
-from hwrts.runfolder import RunFolder, create_run, open_run, read_json, write_json
+from hwrts.runfolder import RunFolder, open_or_create_run, read_json, write_json
 from hwrts.session import open_session, prepare
 from hwrts.sweep.spec import Halving
 
@@ -105,9 +105,8 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
         return read_json(result)
     start = time.monotonic()
     config = rung_config(RunConfig.model_validate(task.settings), Halving(**task.halving), task.rung)
-    lock = Path(task.root) / "locks" / f"{task.key}-{task.rung}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):  # a worker that is thought dead may still be alive on another machine
+    # A worker that is thought dead may still be alive on another machine.
+    with FileLock(_lock(Path(task.root), f"{task.key}-{task.rung}")):
         if result.is_file():
             return read_json(result)
         trained = _train(task, config, progress)
@@ -149,13 +148,7 @@ def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder
 
 
 def _run_folder(folder: Path, config: RunConfig) -> RunFolder:
-    if (folder / "run.json").is_file():
-        return open_run(folder)
-    temporary = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
-    create_run(temporary, config, {"command": "hwrts sweep", "status": "created"}, force=False)
-    temporary.rename(folder)
-    return RunFolder(folder)
+    return open_or_create_run(folder, config, {"command": "hwrts sweep", "status": "created"})
 
 
 def _photograph_files(run: RunFolder) -> list[Path]:
