@@ -1,12 +1,10 @@
 """What a sweep varies, what it may cost and how it is searched: sweep.toml, as strict as a run's settings."""
 
 import math
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from hwrts.config import read_toml
 from hwrts.errors import ConfigError
 from hwrts.modes import Place
 
@@ -114,17 +112,12 @@ class SweepSpec(_Section):
         return name
 
 
-def load_spec(path: Path) -> SweepSpec:
-    """A sweep's TOML file.
+def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
+    """Check a nested dictionary, such as sweep.toml holds.
 
     Raises:
-        ConfigError: It cannot be read, or an entry is unknown or not allowed.
+        ConfigError: An entry is unknown or not allowed.
     """
-    return parse_spec(read_toml(path), str(path))
-
-
-def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
-    """Check a nested dictionary; errors as :func:`load_spec`."""
     try:
         return SweepSpec.model_validate(document)
     except ValidationError as error:

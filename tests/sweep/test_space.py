@@ -1,8 +1,9 @@
 import pytest
 
+from hwrts.config import read_toml
 from hwrts.errors import ConfigError
 from hwrts.sweep.space import candidate, candidates, cost_numbers, cost_of, over_budget, size_of
-from hwrts.sweep.spec import COSTS, Limits, load_spec, parse_budget, parse_spec
+from hwrts.sweep.spec import COSTS, Limits, parse_budget, parse_spec
 
 
 def spec(**document):
@@ -129,5 +130,5 @@ def test_a_file_is_read(tmp_path):
     (tmp_path / "s.toml").write_text(
         'cost = "macs"\n[budget.at_most]\nparams = "30k"\n[axes]\nseed = [1, 2]\n'
     )
-    found = load_spec(tmp_path / "s.toml")
+    found = parse_spec(read_toml(tmp_path / "s.toml"), "s.toml")
     assert (found.cost, found.budget.at_most, found.axes) == ("macs", {"params": 30_000.0}, {"seed": [1, 2]})
