@@ -34,6 +34,7 @@ from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import float_upscaler, stage_schedule, target_kind
 from hwrts.runfolder import StageFolder, create_run, open_run, read_json, write_json
 from hwrts.session import Session, open_session
+from hwrts.settings_file import set_entry
 from hwrts.tiles import upscale
 from hwrts.trace import trace
 from hwrts.training_aids import training_aids
@@ -76,8 +77,7 @@ def measure(folder: Path, data: Path, val: Path, settings: str) -> list[dict[str
     given = dict(pair.split("=", 1) for pair in settings.split(",") if pair)
     cold = given.pop("start", "warm") == "cold"
     for key, value in {**given, "data.train": str(data.resolve()), "data.val": str(val.resolve())}.items():
-        section, _, entry = key.partition(".")
-        document.setdefault(section, {})[entry] = _value(value)
+        set_entry(document, key, _value(value), "settings")
     config = parse_config(document, "settings")
     run = open_run(folder) if (folder / "run.json").is_file() else create_run(folder, config, {}, force=False)
     if run.config != config:

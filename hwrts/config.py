@@ -1,9 +1,6 @@
 """Settings of a run: strict, complete, written back resolved so that any run can be repeated."""
 
 import difflib
-import json
-import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -249,45 +246,6 @@ def parse_config(document: dict[str, Any], where: str) -> RunConfig:
             raise ConfigError(f"{where}: unknown key {key!r}; {_suggest(first['loc'])}") from error
         reason = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{where}: {key} = {first['input']!r} is not allowed: {reason}") from error
-
-
-def load_config(path: Path) -> RunConfig:
-    """Read a TOML file of settings; errors as in :func:`parse_config`."""
-    return parse_config(read_toml(path), str(path))
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
-
-    Raises:
-        ConfigError: The file cannot be read or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); give a TOML file of settings"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from error
-
-
-def dump_toml(config: RunConfig) -> str:
-    """The complete settings as TOML that :func:`load_config` reads back to an equal value."""
-    tables = config.model_dump(exclude_none=True)
-    lines = [f"{key} = {_toml(value)}" for key, value in tables.items() if not isinstance(value, dict)]
-    for name, table in tables.items():
-        if isinstance(table, dict):
-            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + "}"
-    # JSON scalars and lists are TOML, but for pairs of escapes beyond 16 bits, and DEL, which TOML escapes.
-    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-    return text.replace("\x7f", "\\u007f")
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.atomic import write_atomic
-from hwrts.config import RunConfig, dump_toml, load_config
+from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME
+from hwrts.settings_file import dump_toml, load_config
 
 _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 

@@ -89,7 +89,7 @@ def sweep(
 
 def _spec(file: Path | None, budget: str | None, data: Path | None, val: Path | None) -> "SweepSpec":
     """The sweep of a file with what the command line says in its place."""
-    from hwrts.config import read_toml
+    from hwrts.settings_file import read_toml
     from hwrts.sweep.spec import parse_budget, parse_spec
 
     if file is None and budget is None:

@@ -228,7 +228,8 @@ def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
     Raises:
         ConfigError: A file that cannot be read, or a setting that is not allowed.
     """
-    from hwrts.config import parse_config, read_toml
+    from hwrts.config import parse_config
+    from hwrts.settings_file import read_toml, set_entry
 
     document: dict[str, Any] = {}
     if config is not None:
@@ -238,15 +239,7 @@ def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
     if "network.name" in flags:  # the file's blocks and channels are those of another network
         document = {key: value for key, value in document.items() if key != "network"}
     for key, value in flags.items():
-        *tables, last = key.split(".")
-        table = document
-        for part in tables:
-            table = table.setdefault(part, {})
-            if not isinstance(table, dict):
-                raise ConfigError(
-                    f"{config}: {part} = {table!r} is not allowed: write it as a table, [{part}]"
-                )
-        table[last] = value
+        set_entry(document, key, value, str(config))
     return parse_config(document, config or "command line")
 
 

@@ -14,6 +14,7 @@ from hwrts.cost import Cost, graph_cost, in_form
 from hwrts.errors import ConfigError
 from hwrts.modes import mode_named
 from hwrts.networks.build import build_network
+from hwrts.settings_file import set_entry
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
 from hwrts.trace import trace
 from hwrts.weight_bits import check_settings, own_widths
@@ -72,9 +73,9 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
     head = str(values.get(HEAD, "x2"))
     for name, value in values.items():
         if name != HEAD:
-            _set(document, name, value)
-    _set(document, "qat.same_size", head == "same-size")
-    _set(document, "rts.score", spec.quality == "score")
+            set_entry(document, name, value, "sweep: base")
+    set_entry(document, "qat.same_size", head == "same-size", "sweep: base")
+    set_entry(document, "rts.score", spec.quality == "score", "sweep: base")
     shown = ", ".join(f"{name} = {value}" for name, value in values.items())
     config = parse_config(document, f"sweep ({shown})")
     if config.rts.stages == "auto":
@@ -129,16 +130,6 @@ def over_budget(numbers: dict[str, float], limits: Limits) -> dict[str, float]:
     {'params': 0.5}
     """
     return {unit: numbers[unit] / most - 1 for unit, most in limits.at_most.items()}
-
-
-def _set(document: dict[str, Any], name: str, value: Any) -> None:
-    *tables, last = name.split(".")
-    table = document
-    for part in tables:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise ConfigError(f"sweep: base.{part} = {table!r} is not a table; write [base.{part}]")
-    table[last] = value
 
 
 def _hash(*parts: Any) -> str:

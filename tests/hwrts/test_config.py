@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 import hwrts
-from hwrts.config import RunConfig, dump_toml, load_config, parse_config, read_toml
+from hwrts.config import RunConfig, parse_config
 from hwrts.errors import ConfigError
+from hwrts.settings_file import dump_toml, load_config, read_toml
 
 SHIPPED = sorted((Path(hwrts.__file__).parent / "configs").glob("*.toml"))
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hwrts.calibrate import calibrate
-from hwrts.config import NetworkConfig, dump_toml, load_config, parse_config
+from hwrts.config import NetworkConfig, parse_config
 from hwrts.deploy import deploy_form, fused_form
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
@@ -23,6 +23,7 @@ from hwrts.networks.build import build_network
 from hwrts.precision import MixedPrecision
 from hwrts.qat import QuantNetwork
 from hwrts.same_size import has_same_size_form
+from hwrts.settings_file import dump_toml, load_config
 from hwrts.trace import trace
 from hwrts.training_aids import training_aids
 from hwrts.witness import TorchWitness

@@ -1,7 +1,7 @@
 import pytest
 
-from hwrts.config import read_toml
 from hwrts.errors import ConfigError
+from hwrts.settings_file import read_toml
 from hwrts.sweep.space import candidate, candidates, cost_numbers, cost_of, over_budget, size_of
 from hwrts.sweep.spec import COSTS, Limits, parse_budget, parse_spec
 
@@ -107,7 +107,7 @@ def test_bad_sweeps(document, message):
     ({}, {"network.block": 1}, "did you mean 'blocks'"),
     ({}, {"qat.weight_bits": 9}, "qat.weight_bits = 9 is not allowed"),
     ({"base": {"rts": {"stages": "auto"}}}, {}, "give a number"),
-    ({"base": {"network": 3}}, {"network.blocks": 1}, "base.network = 3 is not a table"),
+    ({"base": {"network": 3}}, {"network.blocks": 1}, "base: network = 3 is not allowed: write it"),
     ({}, {"head": "same-size"}, "a same-size network has no x2 PSNR"),
 ])  # fmt: skip
 def test_bad_points(document, values, message):

@@ -1,0 +1,63 @@
+"""Settings as files: TOML read and written, and single entries set by their dotted names."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hwrts.config import RunConfig, parse_config
+from hwrts.errors import ConfigError
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a TOML file of settings; errors as in :func:`parse_config`."""
+    return parse_config(read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: The file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give a TOML file of settings"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from error
+
+
+def dump_toml(config: RunConfig) -> str:
+    """The complete settings as TOML that :func:`load_config` reads back to an equal value."""
+    tables = config.model_dump(exclude_none=True)
+    lines = [f"{key} = {_toml(value)}" for key, value in tables.items() if not isinstance(value, dict)]
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def set_entry(document: dict[str, Any], name: str, value: Any, where: str) -> None:
+    """Set one entry of nested tables by its dotted name, such as "network.blocks".
+
+    Raises:
+        ConfigError: A part of the name is no table in the document.
+    """
+    *tables, last = name.split(".")
+    table = document
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{where}: {part} = {table!r} is not allowed: write it as a table, [{part}]")
+    table[last] = value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + "}"
+    # JSON scalars and lists are TOML, but for pairs of escapes beyond 16 bits, and DEL, which TOML escapes.
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
