@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from hwrts.checkpoint import load_training, load_weights, preserve_layout, save_training, save_weights
 from hwrts.config import QatConfig
+from hwrts.data import PhotoStore
 from hwrts.deploy import fused_form
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import HwrtsError
@@ -121,14 +122,20 @@ def train_stage(session: Session, number: int, model: nn.Module) -> None:
     clock = _Clock(session.run.stage(number))
     with clock("train"):
         train_float(session, session.run.stage(number), model)
-    forward = _forward(session, model)
     with clock("targets"):
-        for store, what in ((session.train, "training"), (session.val, "validation")):
-            if not store.has(target_kind(number)):
-                with session.progress.task(
-                    f"stage {number}: {what} targets D(S(HR0))", len(store.names)
-                ) as advance:
-                    update_targets(model, forward, session.device, store, number, lambda i, n: advance(i, ""))
+        _write_targets(session, number, model, session.val, "validation")
+        # What nobody trains towards is not made: it takes as long as a third of a small network's training.
+        if number < session.config.stage_limit or session.config.qat.same_size:
+            _write_targets(session, number, model, session.train, "training")
+
+
+def _write_targets(session: Session, number: int, model: nn.Module, store: PhotoStore, what: str) -> None:
+    """Phase B of one store, unless it was done."""
+    if not store.has(target_kind(number)):
+        title = f"stage {number}: {what} targets D(S(HR0))"
+        with session.progress.task(title, len(store.names)) as advance:
+            forward, device = _forward(session, model), session.device
+            update_targets(model, forward, device, store, number, lambda i, n: advance(i, ""))
 
 
 def _new_model(session: Session) -> nn.Module:
@@ -143,6 +150,7 @@ def quantise_stage(
     with clock("qat"):
         if not stage.qat_weights.is_file():
             if stage.same_size:
+                _write_targets(session, number, model, session.train, "training")
                 batches = session.same_size_batches(number)
                 inputs: Callable[[int], Tensor] = lambda step: batches(step)[0]  # noqa: E731
             else:

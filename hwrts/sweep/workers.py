@@ -130,7 +130,7 @@ class _Pool:
         for group in share_cores(self._count):
             groups.put(group)
         return ProcessPoolExecutor(
-            self._count, mp_context=context, initializer=_take_cores, initargs=(groups,)
+            self._count, mp_context=context, initializer=_start_worker, initargs=(groups,)
         )
 
 
@@ -148,11 +148,20 @@ def share_cores(count: int) -> list[tuple[int, ...]]:
     return [tuple(cores[i::count]) for i in range(count)]
 
 
-def _take_cores(groups: Any) -> None:
-    """In a new worker: keep to one group of cores, with a thread of torch for each."""
+def _start_worker(groups: Any) -> None:
+    """In a new worker: keep to one group of cores, with a thread of torch for each; end with the parent."""
     import torch
 
+    threading.Thread(target=_follow_parent, daemon=True).start()
     cores = groups.get()
     if cores:
         os.sched_setaffinity(0, cores)
         torch.set_num_threads(len(cores))  # it counted all cores when it was imported, a moment ago
+
+
+def _follow_parent() -> None:
+    """A parent that was killed cannot stop its workers, and they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # files that exist are complete at any moment

@@ -156,11 +156,16 @@ def test_which_network_enhances(finished, tmp_path):
 
 @pytest.mark.usefixtures("few_stimuli")
 def test_a_run_without_same_size_networks(finished, tmp_path):
-    one = {**TINY["rts"], "stages": 1}
     plain = {"steps": 1, "same_size": False}
-    made = start(tmp_path / "plain", finished[0].root.parent / "photos", rts=one, qat=plain)
-    assert [stage.name for stage in made.stages()] == ["1"]
-    assert made.enhancing_stage(None).name == "1"
+    made = start(tmp_path / "plain", finished[0].root.parent / "photos", qat=plain)
+    assert [stage.name for stage in made.stages()] == ["1", "2"]
+    assert made.enhancing_stage(None).name == "2"
+    session = open_session(made, Silent())
+    assert session.val.has("target2")
+    assert session.train.has("target1")  # stage 2 trains towards them
+    assert not session.train.has("target2")  # and nobody towards these, before a same-size network is wanted
+    assert quantise_variant(session, 2, "2-same", QatConfig(same_size_steps=1))
+    assert session.train.has("target2")
 
 
 def test_run_notes_and_loss_lines(finished):

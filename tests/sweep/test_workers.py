@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -70,6 +72,23 @@ def threads_and_cores(seconds):
 
     time.sleep(seconds)  # so that each worker has one of the two
     return torch.get_num_threads(), len(os.sched_getaffinity(0))
+
+
+def test_workers_end_with_a_parent_that_is_killed():
+    """A sweep that is killed for good must not leave processes with its memory and its locks."""
+    program = (
+        "from hwrts.sweep.workers import _Pool; import os, time\n"
+        "if __name__ == '__main__':\n"
+        "    executor = _Pool(1)._new()\n"
+        "    print(executor.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    gone, _ = psutil.wait_procs([worker], timeout=30)
+    assert gone
 
 
 def test_no_workers():
