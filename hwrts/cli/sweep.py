@@ -81,6 +81,8 @@ def sweep(
         _print_results(made.spec, rows, top)
         for path in files:
             print_line(f"file: {path}")
+        if made.failed:
+            print_line(f"{len(made.failed)} configurations failed; the same command tries them again")
         if top is not None:
             print_line(f"next: hwrts export {top['run']} -o handover")
     if top is None:
@@ -121,11 +123,8 @@ def _print_status(found: dict[str, Any]) -> None:
     rows = [
         [f"rung {each['rung']}", f"{each['chosen']:,}", f"{each['finished']:,}"] for each in found["rungs"]
     ]
-    print_table(
-        f"{found['folder']}: {found['in_budget']} configurations in the budget so far",
-        ["", "chosen", "finished"],
-        rows,
-    )
+    print_line(f"{found['folder']}: {found['in_budget']} configurations in the budget so far")
+    print_table("", ["", "chosen", "finished"], rows)
     print_line(
         f"{found['results']} results, {found['failed_comparison']} failed the bit comparison, "
         f"{found['seconds']:,.0f} s of work"

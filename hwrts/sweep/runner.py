@@ -2,13 +2,14 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
 from hwrts.data import Photo
-from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Progress
 from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
 from hwrts.session import find_split
@@ -57,15 +58,24 @@ class Sweep:
         self.study = SweepStudy(self.root, spec)
         self.known: dict[str, Known] = {}
         self.over = 0
+        self._nearest = (math.inf, "")  # excess of what is over budget, and in words
         self.failed: dict[str, str] = {}
 
     def run(self, workers: Workers, progress: Progress) -> None:
         """Train every rung; what is finished already is only read.
 
         A configuration that cannot be trained is reported and left out; the others go on.
+
+        Raises:
+            HwrtsError: No configuration is within the budget, photographs are broken, or the disk is full.
         """
         with progress.task("rung 0: configurations", self.study.wanted) as advance:
             measured = self._search(workers, progress, lambda n: advance(n, f"{len(self.known)} in budget"))
+        if not self.known:
+            raise ConfigError(
+                f"sweep: nothing is within the budget, the nearest has {self._nearest[1]}; "
+                "give more, or smaller networks as axes, and another folder"
+            )
         for rung in range(1, self.spec.halving.rungs):
             points = [(self.known[key].costs[self.spec.cost], quality) for key, quality in measured.items()]
             count = -(-len(points) // self.spec.halving.factor)
@@ -96,9 +106,7 @@ class Sweep:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 number, known = running.pop(future)
                 quality = self._result(future, known, progress)
-                if quality is None:
-                    self.study.tell_failed(number)
-                else:
+                if quality is not None:  # what failed stays open: the same command tries it again
                     self.study.tell(number, quality, known.costs[self.spec.cost])
                     found[number] = known.key, quality
                 told += 1
@@ -113,9 +121,7 @@ class Sweep:
             told += 1
             if known is None:
                 self.over += 1
-            elif quality is None:
-                self.failed[known.key] = "failed in an earlier session"
-            else:
+            elif quality is not None:
                 found[number] = known.key, quality
         return told
 
@@ -143,6 +149,8 @@ class Sweep:
         if constrain:
             self.study.constrain(number, excess)
         if any(share > 0 for share in excess.values()):
+            words = ", ".join(f"{unit} {costs[unit]:,.5g}" for unit in excess if excess[unit] > 0)
+            self._nearest = min(self._nearest, (max(excess.values()), words))
             return None
         known = Known(point, point.key(self.photographs), costs)
         self.known[known.key] = known
@@ -168,7 +176,9 @@ class Sweep:
         shown = ", ".join(f"{axis} = {value}" for axis, value in known.candidate.values.items())
         try:
             document = future.result()
-        except (HwrtsError, OSError) as error:
+        except (DataError, RunFolderError, OSError):
+            raise  # photographs or disk: the next trial would meet the same
+        except HwrtsError as error:
             self.failed[known.key] = str(error)
             progress.say(f"{shown}: failed, {error}")
             return None

@@ -126,7 +126,8 @@ def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
         if first["type"] == "extra_forbidden":
             known = ", ".join(SweepSpec.model_fields if len(first["loc"]) == 1 else _fields(first["loc"][0]))
             raise ConfigError(f"{where}: unknown key {key!r}; known keys here: {known}") from error
-        raise ConfigError(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{where}: {key} = {first['input']!r} is not allowed: {reason}") from error
 
 
 def parse_budget(text: str) -> dict[str, float]:

@@ -56,15 +56,13 @@ class SweepStudy:
         return sum(t.state not in waiting for t in self._study.get_trials(deepcopy=False))
 
     def interrupted(self) -> list[tuple[int, Candidate]]:
-        """Numbers and configurations of trials that were asked for and never told: of a killed sweep."""
+        """Numbers and configurations of trials that were asked for and never told: killed, or failed."""
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         return [(trial.number, candidate(self._spec, _values(trial))) for trial in running]
 
     def told(self) -> list[tuple[int, dict[str, Any], float | None]]:
-        """Number, values and quality of what was told before; None for what failed or was over budget."""
-        trials = self._study.get_trials(
-            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        )
+        """Number, values and quality of what was told before; None for what was over budget."""
+        trials = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         return [
             (t.number, _values(t), t.values[0] if t.state == TrialState.COMPLETE else None) for t in trials
         ]
@@ -92,10 +90,6 @@ class SweepStudy:
     def tell_over_budget(self, number: int) -> None:
         """A configuration costs too much and was not trained."""
         self._study.tell(number, state=TrialState.PRUNED)
-
-    def tell_failed(self, number: int) -> None:
-        """A configuration could not be trained."""
-        self._study.tell(number, state=TrialState.FAIL)
 
     def _trial_id(self, number: int) -> int:
         return next(t._trial_id for t in self._study.get_trials(deepcopy=False) if t.number == number)

@@ -38,6 +38,7 @@ def file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_photographs(tmp_path / "photos")
     (tmp_path / "sweep.toml").write_text(FILE)
+    (tmp_path / "wrong.toml").write_text("axes = 3")
     return tmp_path / "sweep.toml"
 
 
@@ -73,8 +74,8 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
 
 def test_nothing_in_the_budget(file, hwrts):
     result = hwrts("sweep", file, "--data", "photos", "--budget", "params=10", "-o", "out")
-    assert result.code == 1
-    assert "no configuration in the budget" in result.out
+    assert_one_clear_line(result)
+    assert "nothing is within the budget, the nearest has params " in result.err
     assert not Path("out/trials").exists()
 
 
@@ -82,6 +83,7 @@ def test_nothing_in_the_budget(file, hwrts):
     ((), "give a TOML file, or --budget"),
     (("nowhere.toml",), "nowhere.toml: cannot be read"),
     (("sweep.toml", "--data", "nowhere"), "nowhere"),
+    (("wrong.toml",), "wrong.toml: axes = 3 is not allowed"),
     (("--budget", "parms=3"), "units: params"),
     (("sweep.toml", "--budget", "params=x"), "is no amount"),
     (("--status", "-o", "photos"), "is not a sweep's folder"),

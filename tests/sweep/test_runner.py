@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Silent
 from hwrts.runfolder import write_json
 from hwrts.sweep import results
@@ -15,14 +15,17 @@ from hwrts.sweep.spec import parse_spec
 from hwrts.sweep.trial import RESULT
 from hwrts.sweep.workers import Workers
 
+NAN = HwrtsError("training: the loss is nan")
+
 AXES = {"network.blocks": [0, 1, 2], "network.channels": [4, 8]}
 
 
 class Trainer:
     """Runs trials at once: the quality is made up of the settings, and trial.json is written as a trial's."""
 
-    def __init__(self, *, stop_after=None, broken=(), failing=()):
-        self.done, self.stop_after, self.broken, self.failing = [], stop_after, broken, failing
+    def __init__(self, *, stop_after=None, broken=(), failing=(), error=NAN):
+        self.done, self.stop_after, self.error = [], stop_after, error
+        self.broken, self.failing = broken, failing
 
     def submit(self, task):
         network = task.settings["network"]
@@ -30,7 +33,7 @@ class Trainer:
             raise KeyboardInterrupt
         future = Future()
         if (network["blocks"], network["channels"]) in self.broken:
-            future.set_exception(HwrtsError("training: the loss is nan"))
+            future.set_exception(self.error)
             return future
         self.done.append((task.key, task.rung))
         document = {
@@ -120,6 +123,22 @@ def test_a_trial_that_fails_costs_itself_alone(tmp_path):
     rows = results.read_rows(tmp_path / "s")
     assert [row["rung"] for row in rows].count(-1) == 1
     assert len(results.results_of(rows)) == 2
+    mended = Trainer()
+    assert not mended.run(tmp_path / "s").failed  # the same sweep tries it again, and nothing else
+    assert mended.done[0] == (next(row["key"] for row in rows if row["rung"] == -1), 0)
+
+
+@pytest.mark.parametrize("error", [DataError("disk full"), RunFolderError("disk full"), OSError("disk full")])
+def test_what_every_trial_would_meet_ends_the_sweep(tmp_path, error):
+    trainer = Trainer(broken={(0, 4)}, error=error)
+    with pytest.raises(type(error), match="disk full"):
+        trainer.run(tmp_path / "s")
+    assert not Trainer().run(tmp_path / "s").failed
+
+
+def test_a_budget_that_nothing_meets(tmp_path):
+    with pytest.raises(ConfigError, match="nothing is within the budget, the nearest has params 895;"):
+        Trainer().run(tmp_path / "s", {"budget": {"at_most": {"params": 30, "line_kib": 1e6}}})
 
 
 def test_what_fails_the_comparison_is_no_result(tmp_path):
@@ -186,7 +205,7 @@ def test_tables_and_page(tmp_path):
 
 def test_a_page_without_results(tmp_path):
     root = tmp_path / "s"
-    Trainer().run(root, {"budget": {"at_most": {"params": 10}}})
+    Sweep(root, parse_spec({"axes": AXES}, "test"))
     rows = results.read_rows(root)
     assert rows == []
     assert results.write_tables(root, rows) == [root / "results.json"]
