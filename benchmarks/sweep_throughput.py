@@ -16,8 +16,9 @@ from typing import Any
 
 from hwrts.progress import Silent
 from hwrts.runfolder import read_json
+from hwrts.sweep.folder import finished
 from hwrts.sweep.results import read_rows
-from hwrts.sweep.runner import Sweep, finished
+from hwrts.sweep.runner import Sweep
 from hwrts.sweep.spec import parse_spec
 from hwrts.sweep.workers import local_workers
 

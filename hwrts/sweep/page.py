@@ -8,8 +8,8 @@ from jinja2 import Environment, StrictUndefined
 from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.report.text import NONE
+from hwrts.sweep.folder import open_sweep
 from hwrts.sweep.results import FRONT_COSTS, Row, best, front, results_of, status
-from hwrts.sweep.runner import open_sweep
 from hwrts.sweep.spec import COSTS, SweepSpec
 
 _COLOURS = {"int8": "#3b7dd8", "float": "#d9772b"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from hwrts.atomic import write_atomic
 from hwrts.runfolder import write_json
+from hwrts.sweep.folder import entries, finished, open_sweep
 from hwrts.sweep.front import pareto_front
-from hwrts.sweep.runner import entries, finished, open_sweep
 from hwrts.sweep.trial import trial_folder
 
 FRONT_COSTS = ("params", "macs", "line_kib", "weight_kib")

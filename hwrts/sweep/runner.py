@@ -11,18 +11,14 @@ from typing import Any
 from hwrts.data import Photo
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Progress
-from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
 from hwrts.session import find_split
+from hwrts.sweep.folder import claim, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
 from hwrts.sweep.space import Candidate, candidate, cost_numbers, cost_of, over_budget
-from hwrts.sweep.spec import SweepSpec, parse_spec
+from hwrts.sweep.spec import SweepSpec
 from hwrts.sweep.study import SweepStudy
-from hwrts.sweep.trial import RESULT, Task, trial_folder
+from hwrts.sweep.trial import Task
 from hwrts.sweep.workers import Workers
-
-SWEEP = "sweep.json"
-SCHEMA = "hwrts sweep"
-SCHEMA_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Sweep:
     def __init__(self, root: Path, spec: SweepSpec) -> None:
         self.root, self.spec = root.resolve(), spec
         self.photographs = _fingerprint(spec)
-        _claim(self.root, spec, self.photographs)
+        claim(self.root, spec, self.photographs)
         self.study = SweepStudy(self.root, spec)
         self.known: dict[str, Known] = {}
         self.over = 0
@@ -80,7 +76,7 @@ class Sweep:
             points = [(self.known[key].costs[self.spec.cost], quality) for key, quality in measured.items()]
             count = -(-len(points) // self.spec.halving.factor)
             chosen = [list(measured)[i] for i in promoted(points, count)]
-            self._save(rung, chosen)
+            save_promoted(self.root, rung, chosen)
             with progress.task(f"rung {rung}: the promising ones", len(chosen)) as advance:
                 measured = self._rung(workers, progress, rung, chosen, lambda n: advance(n, ""))
 
@@ -154,7 +150,7 @@ class Sweep:
             return None
         known = Known(point, point.key(self.photographs), costs)
         self.known[known.key] = known
-        write_json(_entry(self.root, known.key), {"key": known.key, "values": point.values, "costs": costs})
+        save_entry(self.root, {"key": known.key, "values": point.values, "costs": costs})
         return known
 
     def _start(self, workers: Workers, known: Known, rung: int) -> "Future[dict[str, Any]]":
@@ -188,57 +184,6 @@ class Sweep:
             f"float {document['quality_float']:.3f}, {document['seconds']:.0f} s{verdict}"
         )
         return float(document["quality_int8"]) if document["passed"] else None
-
-    def _save(self, rung: int, keys: list[str]) -> None:
-        document = read_json(self.root / SWEEP)
-        document["promoted"] = {**document.get("promoted", {}), str(rung): keys}
-        write_json(self.root / SWEEP, document)
-
-
-def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
-    """The settings of a sweep's folder, and sweep.json.
-
-    Raises:
-        RunFolderError: There is none.
-    """
-    if not (root / SWEEP).is_file():
-        raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
-    document = read_json(root / SWEEP)
-    return parse_spec(document["spec"], str(root / SWEEP)), document
-
-
-def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:
-    """What a trial gave at a rung, if it is finished."""
-    path = trial_folder(root, key, rung) / RESULT
-    return read_json(path) if path.is_file() else None
-
-
-def entries(root: Path) -> list[dict[str, Any]]:
-    """Every configuration within the budget that was looked at: key, values and costs."""
-    return [read_json(path) for path in sorted((root / "configurations").glob("*.json"))]
-
-
-def _entry(root: Path, key: str) -> Path:
-    (root / "configurations").mkdir(exist_ok=True)
-    return root / "configurations" / f"{key}.json"
-
-
-def _claim(root: Path, spec: SweepSpec, photographs: str) -> None:
-    """Make the folder for this sweep, or see that it was made for it."""
-    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
-    path = root / SWEEP
-    if path.is_file():
-        before = read_json(path)
-        for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
-            if before.get(key) != settings[key]:
-                raise RunFolderError(
-                    f"{root}: was made with another {what}; use the same, or another folder with -o"
-                )
-        return
-    if is_occupied(root):
-        raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
-    make_folder(root, "choose another one with -o")
-    write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
 
 
 def _fingerprint(spec: SweepSpec) -> str:

@@ -9,8 +9,9 @@ from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Silent
 from hwrts.runfolder import write_json
 from hwrts.sweep import results
+from hwrts.sweep.folder import finished
 from hwrts.sweep.page import write_page
-from hwrts.sweep.runner import Sweep, finished
+from hwrts.sweep.runner import Sweep
 from hwrts.sweep.spec import parse_spec
 from hwrts.sweep.trial import RESULT
 from hwrts.sweep.workers import Workers

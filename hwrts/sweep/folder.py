@@ -1,0 +1,77 @@
+"""The folder of a sweep: what it is for, the configurations that fit, and what is finished."""
+
+from pathlib import Path
+from typing import Any
+
+from hwrts.errors import RunFolderError
+from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
+from hwrts.sweep.spec import SweepSpec, parse_spec
+from hwrts.sweep.trial import RESULT, trial_folder
+
+SWEEP = "sweep.json"
+SCHEMA = "hwrts sweep"
+SCHEMA_VERSION = 1
+
+
+def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
+    """Make the folder for this sweep, or see that it was made for it.
+
+    Args:
+        root: The folder.
+        spec: The sweep.
+        photographs: Hash of the photographs.
+
+    Raises:
+        RunFolderError: It holds another sweep, or something else.
+    """
+    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
+    path = root / SWEEP
+    if path.is_file():
+        before = read_json(path)
+        for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
+            if before.get(key) != settings[key]:
+                raise RunFolderError(
+                    f"{root}: was made with another {what}; use the same, or another folder with -o"
+                )
+        return
+    if is_occupied(root):
+        raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
+    make_folder(root, "choose another one with -o")
+    write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
+
+
+def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
+    """The settings of a sweep's folder, and sweep.json.
+
+    Raises:
+        RunFolderError: There is none.
+    """
+    if not (root / SWEEP).is_file():
+        raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
+    document = read_json(root / SWEEP)
+    return parse_spec(document["spec"], str(root / SWEEP)), document
+
+
+def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:
+    """What a trial gave at a rung, if it is finished."""
+    path = trial_folder(root, key, rung) / RESULT
+    return read_json(path) if path.is_file() else None
+
+
+def entries(root: Path) -> list[dict[str, Any]]:
+    """Every configuration within the budget that was looked at: key, values and costs."""
+    return [read_json(path) for path in sorted((root / "configurations").glob("*.json"))]
+
+
+def save_entry(root: Path, entry: dict[str, Any]) -> None:
+    """Keep a configuration that is within the budget: key, values and costs."""
+    folder = root / "configurations"
+    folder.mkdir(exist_ok=True)
+    write_json(folder / f"{entry['key']}.json", entry)
+
+
+def save_promoted(root: Path, rung: int, keys: list[str]) -> None:
+    """Keep which trials were chosen for a rung."""
+    document = read_json(root / SWEEP)
+    document["promoted"] = {**document.get("promoted", {}), str(rung): keys}
+    write_json(root / SWEEP, document)
