@@ -19,10 +19,9 @@ from hwrts.fixed_point import (
     Requantised,
     attack_input,
     attacked_reach,
-    layer_saturation,
     network_bounds,
     pair_can_saturate_int16,
-    run_all,
+    run_counted,
     run_layer,
 )
 
@@ -100,7 +99,8 @@ def verify(
     wanted = _chosen("layer", [layer.name for layer in network.layers], layers)
     pictures = {**photographs, **synthetic_pictures()}
     pictures = {name: pictures[name] for name in _chosen("stimulus", list(pictures), stimuli)}
-    definition = {name: run_all(network, picture, "int64") for name, picture in pictures.items()}
+    counted = {name: run_counted(network, picture) for name, picture in pictures.items()}
+    definition = {name: tensors for name, (tensors, _) in counted.items()}
     for witness in everyone:
         for mode in ("entire", "single"):
             for layer in wanted:
@@ -128,7 +128,7 @@ def verify(
         "bounds": _bounds(network),
         "int16_pairs_can_saturate": [conv.name for conv in network.convs if pair_can_saturate_int16(conv)],
         "rounding": network.rounding.value,
-        "saturation": _saturation(network, [definition[name] for name in photographs if name in definition]),
+        "saturation": _saturation([counted[name] for name in photographs if name in counted]),
         "formats": {name: str(out) for name, out in network.formats.items()},
         "default_session_mismatches": _default_session(model, network, pictures, definition),
         "seconds": round(time.perf_counter() - start, 2),
@@ -237,16 +237,14 @@ def _check_attacks(verdict: Verdict, network: Network) -> None:
 
 
 def _saturation(
-    network: Network, photographs: Sequence[Mapping[str, NDArray[Any]]]
+    photographs: Sequence[tuple[Mapping[str, NDArray[Any]], Mapping[str, tuple[int, int]]]],
 ) -> dict[str, dict[str, float]]:
-    """Share of each layer's codes that photographs clamp, in percent."""
+    """Share of each layer's codes that photographs clamp, in percent, of codes and counts by layer."""
     shares: dict[str, dict[str, float]] = {}
-    for layer in network.layers:
-        if isinstance(layer, Requantised) and photographs:
-            counts = np.array([layer_saturation(network, layer, tensors) for tensors in photographs])
-            total = sum(tensors[layer.name].size for tensors in photographs)
-            below, above = 100 * counts.sum(axis=0) / total
-            shares[layer.name] = {"below_percent": float(below), "above_percent": float(above)}
+    for name in photographs[0][1] if photographs else ():
+        total = sum(tensors[name].size for tensors, _ in photographs)
+        below, above = (100 * sum(counts[name][end] for _, counts in photographs) / total for end in (0, 1))
+        shares[name] = {"below_percent": below, "above_percent": above}
     return shares
 
 

@@ -23,7 +23,7 @@ from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Requan
 from .lines import Edge, Lines, plan_lines
 from .network import Network
 from .requantize import Rounding, requantize
-from .run import layer_saturation, run, run_all, run_layer
+from .run import run, run_all, run_counted, run_layer
 from .steps import Step, halo, scales_of, steps_of
 from .stream import LineRun, stream
 from .upsample import upsample_taps
@@ -59,7 +59,6 @@ __all__ = [
     "conv_accumulate",
     "halo",
     "layer_bounds",
-    "layer_saturation",
     "load_network",
     "network_bounds",
     "pair_can_saturate_int16",
@@ -67,6 +66,7 @@ __all__ = [
     "requantize",
     "run",
     "run_all",
+    "run_counted",
     "run_layer",
     "save_network",
     "scales_of",

@@ -12,7 +12,7 @@ from .fast import conv_requantized
 from .fast_rows import RowLayer, fast_layer
 from .layers import Conv, Layer, Requantised
 from .network import Network
-from .requantize import count_saturated
+from .requantize import count_saturated, requantize
 from .stream import run_rows
 
 
@@ -49,6 +49,27 @@ def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath 
     return tensors
 
 
+def run_counted(
+    network: Network, codes: Codes | Mapping[str, Codes]
+) -> tuple[dict[str, Codes], dict[str, tuple[int, int]]]:
+    """The definition of every tensor, and how many codes layers clamp; arguments as in :func:`run`.
+
+    Returns:
+        As :func:`run_all` in int64; and for each layer that requantises, by name, how many of its codes are
+        clamped below and above its format (eq. 5).
+    """
+    tensors = _checked_inputs(network, codes)
+    clamped: dict[str, tuple[int, int]] = {}
+    for layer in network.layers:
+        if isinstance(layer, Requantised):  # the sums once for both: they are what takes the time
+            acc, frac = accumulate(layer, tensors, network.formats)
+            tensors[layer.name] = requantize(acc, frac, layer.out, network.rounding)
+            clamped[layer.name] = count_saturated(acc, frac, layer.out, network.rounding)
+        else:
+            tensors[layer.name] = run_layer(network, layer, tensors, "int64")
+    return tensors, clamped
+
+
 def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path: RunPath) -> Codes:
     """The codes that one layer makes of the codes of its sources, which ``tensors`` holds by name."""
     if path not in get_args(RunPath):
@@ -59,14 +80,6 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
     if path == "fast" and isinstance(layer, RowLayer):
         return fast_layer(layer, tensors, network.formats, network.rounding)
     return define(layer, tensors, network.formats, network.rounding)
-
-
-def layer_saturation(network: Network, layer: Layer, tensors: Mapping[str, Codes]) -> tuple[int, int]:
-    """How many codes one layer clamps, below and above its format (eq. 5); arguments as :func:`run_layer`."""
-    if not isinstance(layer, Requantised):
-        return 0, 0  # moving codes clamps nothing
-    acc, frac = accumulate(layer, tensors, network.formats)
-    return count_saturated(acc, frac, layer.out, network.rounding)
 
 
 def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:
