@@ -16,7 +16,7 @@ run: $(VENV)/.ready
 
 test: lint
 	$(BIN)/python -m pytest -n auto --dist loadscope
-	$(BIN)/python -m pytest --nbmake notebooks
+	$(BIN)/python -m pytest -n auto --nbmake notebooks
 
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
 slow: $(VENV)/.ready
