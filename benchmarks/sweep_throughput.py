@@ -3,8 +3,9 @@
     python benchmarks/sweep_throughput.py [--data DIR --val DIR] [--first-steps 300] [--repeats 3]
 
 The same eight networks (no halving) are swept with one worker on all cores and with two on half of them
-each, by turns; medians. Overhead of a trial is what its seconds hold beside training, quantisation, export,
-measurement and verification, and its share of the time in which the sweep's workers had nothing to do.
+each, by turns; medians. Overhead in a trial is what its seconds hold beside training, quantisation, export,
+measurement and verification: photographs decoded, libraries loaded, reports, waiting for a float network that
+another worker trains. Idle time is its share of the time in which workers had nothing to do.
 """
 
 import argparse
@@ -52,10 +53,9 @@ def main() -> None:
                     Sweep(root, parse_spec(document, "benchmark")).run(workers, Silent())
                 wall[count].append(time.perf_counter() - start)
                 trials = [finished(root, row["key"], 0) or {} for row in read_rows(root)]
-                work = [_work(root, trial) for trial in trials]
-                seconds = [trial["seconds"] for trial in trials]
-                inside[count].append(statistics.mean(a - b for a, b in zip(seconds, work, strict=True)))
-                outside[count].append((count * wall[count][-1] - sum(seconds)) / len(trials))
+                seconds = sum(trial["seconds"] for trial in trials)
+                inside[count].append((seconds - work_seconds(root)) / len(trials))
+                outside[count].append((count * wall[count][-1] - seconds) / len(trials))
                 print(f"{count} workers, repeat {repeat}: {wall[count][-1]:.1f} s", flush=True)
     print("workers  wall s  overhead in a trial, s  idle time a trial, s")
     for count in (1, 2):
@@ -64,12 +64,13 @@ def main() -> None:
     print(f"two workers over one: {statistics.median(wall[1]) / statistics.median(wall[2]):.2f} x")
 
 
-def _work(root: Path, trial: dict[str, Any]) -> float:
-    """Seconds of a trial that any run would take; a shared float training counts for who trained it."""
-    run = root / "trials" / trial["key"] / "rung0" / "stage1"
-    pieces = read_json(run / "seconds.json")
-    return (
-        sum(value for piece, value in pieces.items() if piece not in ("train", "targets")) + trial["trained"]
+def work_seconds(root: Path) -> float:
+    """What any run would take: each float training once, and every trial's quantisation to verification."""
+    shared = {"train", "targets"}
+    own = [read_json(path) for path in root.glob("trials/*/rung0/stage1/seconds.json")]
+    floats = [read_json(path) for path in root.glob("floats/*/rung0/stage1/seconds.json")]
+    return sum(value for pieces in own for name, value in pieces.items() if name not in shared) + sum(
+        value for pieces in floats for name, value in pieces.items() if name in shared
     )
 
 

@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -32,8 +34,9 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
         own = [key for key, value in vars(code).items() if getattr(value, "__module__", "") == code.__name__]
         raise ConfigError(f"{path}: has no function {name!r}; it has {', '.join(own) or 'none'}")
     try:
-        module = build()
-    except Exception as error:
+        with _first_to_import_from(path):
+            module = build()
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{reference}: {name}() fails ({type(error).__name__}: {error}); it is called without arguments"
         ) from error
@@ -52,16 +55,26 @@ def _executed(path: Path) -> ModuleType:
         raise ConfigError(f"{path}: not a Python file; its name must end in .py")
     code = importlib.util.module_from_spec(spec)
     sys.modules[code.__name__] = code  # where dataclasses of the file look themselves up
-    sys.path.insert(0, str(path.resolve().parent))
     try:
-        spec.loader.exec_module(code)
-    except Exception as error:
+        with _first_to_import_from(path):
+            spec.loader.exec_module(code)
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{path}: its code fails ({type(error).__name__}: {error}); it must run on its own"
         ) from error
-    finally:
-        sys.path.pop(0)
     return code
+
+
+@contextmanager
+def _first_to_import_from(path: Path) -> Iterator[None]:
+    """What the file imports, now or when its function is called, is looked for beside it first."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # the file took it away itself
+            sys.path.remove(folder)
 
 
 def _put_weights(module: nn.Module, path: Path) -> None:

@@ -96,7 +96,7 @@ def run_stage(session: Session, number: int) -> None:
     """Phase A, phase B, quantisation, export, verification and measures of one stage."""
     stage = session.run.stage(number)
     model = _new_model(session)
-    same_size = session.config.qat.same_size and has_same_size_form(fused_form(trace(model)))
+    same_size = _same_size_wanted(session, model)
     if number == 1:
         _say_what_is_left_out(session, model, same_size=same_size)
     wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
@@ -125,8 +125,12 @@ def train_stage(session: Session, number: int, model: nn.Module) -> None:
     with clock("targets"):
         _write_targets(session, number, model, session.val, "validation")
         # What nobody trains towards is not made: it takes as long as a third of a small network's training.
-        if number < session.config.stage_limit or session.config.qat.same_size:
+        if number < session.config.stage_limit or _same_size_wanted(session, model):
             _write_targets(session, number, model, session.train, "training")
+
+
+def _same_size_wanted(session: Session, model: nn.Module) -> bool:
+    return session.config.qat.same_size and has_same_size_form(fused_form(trace(model)))
 
 
 def _write_targets(session: Session, number: int, model: nn.Module, store: PhotoStore, what: str) -> None:

@@ -227,21 +227,18 @@ def make_folder(root: Path, advice: str) -> None:
         raise RunFolderError(f"{root}: cannot be made ({error.strerror}); {advice}") from error
 
 
-def check_replaceable(root: Path, *, force: bool) -> None:
-    """Refuse to make a run where something is already.
+def check_replaceable(root: Path, *, force: bool, advice: str) -> None:
+    """Refuse to make a run where something is already; ``advice`` says what else can be done.
 
     Raises:
         RunFolderError: The folder exists and is not empty, unless ``force`` and it is a run folder.
     """
     if is_occupied(root):
         if not force:
-            raise RunFolderError(
-                f"{root}: exists already; choose another --name, continue it with --resume {root}, "
-                "or replace it with --force"
-            )
+            raise RunFolderError(f"{root}: exists already; {advice}, or replace it with --force")
         if not (root / "run.json").is_file():
             raise RunFolderError(
-                f"{root}: is not a run folder, so --force does not replace it; choose another --name"
+                f"{root}: is not a run folder, so --force does not replace it; choose another name"
             )
 
 
@@ -251,7 +248,7 @@ def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: b
     Raises:
         RunFolderError: See :func:`check_replaceable`; or the folder cannot be made.
     """
-    check_replaceable(root, force=force)
+    check_replaceable(root, force=force, advice="choose another name")
     if root.is_dir():
         shutil.rmtree(root)
     make_folder(root, "choose a folder that can be written")
@@ -296,11 +293,11 @@ def read_json(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(
-            f"{path}: missing or damaged ({error}); delete its stage folder and use hwrts run --resume"
+            f"{path}: missing or damaged ({error}); delete it (of a stage: its folder) and continue"
         ) from error
     if not isinstance(document, dict):
         raise RunFolderError(
-            f"{path}: damaged, it holds no JSON object; delete its stage folder and use hwrts run --resume"
+            f"{path}: damaged, it holds no JSON object; delete it (of a stage: its folder) and continue"
         )
     return document
 

@@ -76,7 +76,9 @@ def quantize(
     own = {"--weights": weights, "--data": data, "--output": output}
     if ":" in source and not Path(source).is_dir():
         if stage is not None or same_size:
-            raise ConfigError("--stage and --same-size: are of runs; a module of your own is taken as it is")
+            raise ConfigError(
+                "--stage and --same-size: are for run folders, a module of your own is taken as it is"
+            )
         if budget is not None:
             raise ConfigError(
                 "--weight-kib: needs the sensitivity of a run's stage; give a module of your own "
@@ -91,7 +93,7 @@ def quantize(
             raise ConfigError(f"{source}: name the function that makes the module, as {source}:build")
         for flag, value in own.items():
             if value is not None:
-                raise ConfigError(f"{flag}: is of a module of your own; give one as my_file.py:build")
+                raise ConfigError(f"{flag}: is for a module of your own, given as my_file.py:build")
         steps = {} if qat_steps is None else {"same_size_steps" if same_size else "steps": qat_steps}
         passed = _quantize_run(
             Path(source), stage, {**given, **steps}, budget, same_size, force, ConsoleProgress(quiet),
@@ -180,7 +182,7 @@ def _quantize_own(
     root = output or Path("runs") / f"{Path(path).stem}-{function}"
     if root.name in ("", ".."):
         raise ConfigError(f"--output {root}: give the name of a folder to make")
-    check_replaceable(root, force=force)
+    check_replaceable(root, force=force, advice="choose another folder with --output")
     module = load_own_module(reference, weights)
     notes = {
         **run_notes(seed=0), "module": reference, "weights": None if weights is None else str(weights),

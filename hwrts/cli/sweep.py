@@ -13,6 +13,7 @@ from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_tab
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hwrts.sweep.runner import Sweep
     from hwrts.sweep.spec import SweepSpec
     from hwrts.sweep.workers import Workers
 
@@ -64,7 +65,7 @@ def sweep(
 
     made = Sweep(output, _spec(file, budget, data, val))
     progress = ConsoleProgress(quiet)
-    progress.say(f"sweep in {output}: {made.study.wanted} configurations by {made.study.method}")
+    progress.say(f"sweep in {output}: {made.wanted} configurations by {made.study.method}")
     try:
         with _workers(workers, cluster) as chosen:
             made.run(chosen, progress)
@@ -78,35 +79,37 @@ def sweep(
     if json:
         print_json({"best": top, "rows": rows, "status": read_status(output), "failed": made.failed})
     else:
-        _print_results(made.spec, rows, top)
+        _print_results(made, rows, top)
         for path in files:
             print_line(f"file: {path}")
-        if made.failed:
-            print_line(f"{len(made.failed)} configurations failed; the same command tries them again")
+        _print_failures(made.failed, rows)
         if top is not None:
-            print_line(f"next: hwrts export {top['run']} -o handover")
+            print_line(f"next: hwrts export {made.root / top['run']} -o handover")
     if top is None:
         raise typer.Exit(1)
 
 
 def _spec(file: Path | None, budget: str | None, data: Path | None, val: Path | None) -> "SweepSpec":
     """The sweep of a file with what the command line says in its place."""
-    from hwrts.settings_file import read_toml
+    from hwrts.settings_file import read_toml, set_entry
     from hwrts.sweep.spec import parse_budget, parse_spec
 
     if file is None and budget is None:
         raise ConfigError("sweep: give a TOML file, or --budget such as params=30k,line_kib=256")
     document: dict[str, Any] = {} if file is None else read_toml(file)
+    where = str(file or "command line")
     if budget is not None:
-        document.setdefault("budget", {})["at_most"] = parse_budget(budget)
-    base = document.setdefault("base", {})
+        set_entry(document, "budget.at_most", parse_budget(budget), where)
     for key, path in (("train", data), ("val", val)):
-        table = base.setdefault("data", {})
         if path is not None:
-            table[key] = str(path)
-        if table.get(key):  # a worker may start elsewhere
-            table[key] = str(Path(table[key]).resolve())
-    return parse_spec(document, str(file or "command line"))
+            set_entry(document, f"base.data.{key}", str(path), where)
+    spec = parse_spec(document, where)
+    table = spec.base.get("data")
+    if isinstance(table, dict):
+        for key in ("train", "val"):
+            if isinstance(table.get(key), str):  # a worker may start elsewhere
+                table[key] = str(Path(table[key]).resolve())
+    return spec
 
 
 @contextmanager
@@ -123,7 +126,10 @@ def _print_status(found: dict[str, Any]) -> None:
     rows = [
         [f"rung {each['rung']}", f"{each['chosen']:,}", f"{each['finished']:,}"] for each in found["rungs"]
     ]
-    print_line(f"{found['folder']}: {found['in_budget']} configurations in the budget so far")
+    print_line(
+        f"{found['folder']}: {found['configurations']} configurations to look at; so far "
+        f"{found['in_budget']} are in the budget"
+    )
     print_table("", ["", "chosen", "finished"], rows)
     print_line(
         f"{found['results']} results, {found['failed_comparison']} failed the bit comparison, "
@@ -131,14 +137,24 @@ def _print_status(found: dict[str, Any]) -> None:
     )
 
 
-def _print_results(spec: "SweepSpec", rows: list[dict[str, Any]], top: dict[str, Any] | None) -> None:
+def _print_failures(failed: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["key"] in failed:
+            print_line(f"failed: {row['key']}: {failed[row['key']]}")
+        elif row["passed"] is False:
+            print_line(f"FAILED the bit comparison: {row['run']}, see its verify.json")
+    if failed:
+        print_line("the same command tries again what failed")
+
+
+def _print_results(made: "Sweep", rows: list[dict[str, Any]], top: dict[str, Any] | None) -> None:
     from hwrts.sweep.page import QUALITY, columns, shown
     from hwrts.sweep.results import front
 
-    best_of = front(rows, spec.cost, "quality_int8")
-    wanted = [column for column in columns(spec) if column[0] not in ("gmacs", "rung", "seconds")]
+    best_of = front(rows, made.spec.cost, "quality_int8")
+    wanted = [column for column in columns(made.spec) if column[0] not in ("gmacs", "rung", "seconds")]
     print_table(
-        f"front: {QUALITY[spec.quality]} against {spec.cost}",
+        f"front: {QUALITY[made.spec.quality]} against {made.spec.cost}",
         [title for _, title in wanted],
         [[shown(row, name) for name, _ in wanted] for row in best_of],
     )
@@ -147,5 +163,5 @@ def _print_results(spec: "SweepSpec", rows: list[dict[str, Any]], top: dict[str,
     else:
         print_line(
             f"best in the budget: int8 {top['quality_int8']:.3f}, {top['params']:,.0f} parameters, "
-            f"{top['run']}"
+            f"{made.root / top['run']}"
         )

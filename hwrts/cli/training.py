@@ -133,7 +133,8 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
     from hwrts.runfolder import RunFolder, check_replaceable, create_run
     from hwrts.session import prepare
 
-    check_replaceable(root, force=force)
+    advice = f"choose another --name, continue it with --resume {root}"
+    check_replaceable(root, force=force, advice=advice)
     temporary = root.with_name(f".{root.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
     try:

@@ -11,6 +11,9 @@ from hwrts.networks.start import interpolate_picture, pass_picture_on
 class QuickSRNet(nn.Module):
     """Plain convolutions and PixelShuffle, no addition at all; the Small of its family.
 
+    ReLU stands where the published code clips to 0..1 (Hardtanh) after every layer: at the output saturation
+    clips anyway, and hidden tensors get formats of their own.
+
     The picture goes through the hidden layers, so 8 bits of them hold it together with everything else.
     With 2 hidden convolutions of 32 maps it has 22,860 parameters for x2 and 33,264 for x4 (the family's 22K
     and 33K); Medium has 5 of them.

@@ -11,8 +11,8 @@ from hwrts.data import to_codes, upscale_by_2
 from hwrts.errors import DataError
 
 AMOUNT = 0.25
-"""k of the mask. The paper names none. On photographs of 2K, eight masks with 1/4 differ from the original by
-1.8 %, as much as its HR8; with 1 the first one is as strong as HR1, but the eighth one is off by 30 %."""
+"""k of the mask. The paper names none. On photographs of 2K, three masks with 1/4 differ from the original by
+as much as HR3; with 1 the first one is as strong as HR1, but the eighth one is off by 30 %."""
 
 _BINOMIAL = (0.25, 0.5, 0.25)  # the smallest low-pass that is 0 at half the sampling rate, nearly a Gaussian
 

@@ -171,7 +171,9 @@ def _fig5(work: Work) -> Made:
         {each.name: measured[each.name] for each in enhanced}, [measured[mask.name] for mask in masks]
     )
     title = _title("Fig. 5: pieces at 1:1 of HR0, every stage, and unsharp masks", work)
-    pieces = sheet(work.originals, [*shown, *(masks[i] for i in sorted({0, len(masks) - 1}))])
+    best = max(measured[each.name][0] for each in enhanced)
+    equal = next((i for i, mask in enumerate(masks) if measured[mask.name][0] >= best), len(masks) - 1)
+    pieces = sheet(work.originals, [*shown, *(masks[i] for i in sorted({0, equal, len(masks) - 1}))])
     return Table("fig5", title, columns, rows, (finding,)), pieces
 
 

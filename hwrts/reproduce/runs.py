@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hwrts.config import RunConfig
 from hwrts.data import Photo, PhotoStore, find_photos, load_photo, open_store, write_image
 from hwrts.errors import DataError, RunFolderError
 from hwrts.networks.build import build_network
@@ -78,10 +79,11 @@ def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, A
     config = experiment.config(train_folder, val_folder, source.seed, source.device)
     place = root / "runs" / experiment.name
     run = open_or_create_run(place, config, notes)
-    if run.config != config:
+    changed = _changed(run.config, config)
+    if changed:
         raise RunFolderError(
-            f"{place}: was trained with other settings; delete it to train it again, or choose another "
-            "folder with -o"
+            f"{place}: was trained with other settings ({changed}); delete it to train it again, or choose "
+            "another folder with -o"
         )
     stages = config.stage_limit
     if _is_complete(run, stages, int8=int8):
@@ -96,15 +98,24 @@ def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, A
     return Trained(run, experiment.label, stages)
 
 
+def _changed(before: RunConfig, now: RunConfig) -> str:
+    """The first setting that differs, or ""; not where the photographs are, for a folder may be moved."""
+    old, new = (config.model_dump(exclude={"data": {"train", "val"}}) for config in (before, now))
+    for section, values in new.items():
+        for key, value in values.items() if isinstance(values, dict) else [("", values)]:
+            if value != (old[section][key] if key else old[section]):
+                return f"{section}.{key}" if key else section
+    return ""
+
+
 def _is_complete(run: RunFolder, stages: int, *, int8: bool) -> bool:
     if int8:
         return run.notes().get("status") == "finished"
     if not all((run.root / "data" / part / "index.json").is_file() for part in ("train", "val")):
         return False
-    stores = [open_store(run.root / "data" / part) for part in ("train", "val")]
+    store = open_store(run.root / "data" / "val")
     return all(
-        run.stage(n).float_weights.is_file() and all(store.has(target_kind(n)) for store in stores)
-        for n in range(1, stages + 1)
+        run.stage(n).float_weights.is_file() and store.has(target_kind(n)) for n in range(1, stages + 1)
     )
 
 
@@ -129,6 +140,8 @@ def _select(
     split = find_photos(
         source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=patch
     )
+    for _, reason in split.skipped:
+        progress.say(f"left out: {reason}")
     parts = {"train": split.train, "val": split.val}
     for (part, photos), count, crop in zip(
         parts.items(), (selection.train, selection.val), crops, strict=True

@@ -15,6 +15,10 @@ FLAT_SHARE = 0.1
 """Stages after the peak make a plateau if they pass it by less than a tenth of the gain up to it; the paper's
 step from HR2 to HR3, the smallest that it counts as progress, is an eighth (0.029 of 0.232)."""
 
+SETTLED_SHARE = 0.5, 0.25
+"""Differences converge if the smallest step is below the one share of the first step, and the last step below
+the other: the paper's last step is a seventh (0.14 of 0.95)."""
+
 LINEAR_RATIO = 2.0
 """Steps of one line are equal; USM's count as such while the largest is not over twice the smallest. Those of
 HR_n differ by 95 to 1 in the paper."""
@@ -37,14 +41,14 @@ def differences_converge(levels: Sequence[float]) -> Finding:
     """
     steps, known = changes(levels), changes(paper.DIFFERENCE_PERCENT)
     smallest, known_smallest = _smallest(steps), _smallest(known)
-    share = abs(steps[smallest]) / abs(steps[0]) if steps[0] else 1.0
-    agrees = len(steps) > 1 and share < 0.5  # a step of half the first is not settled
+    shares = [abs(step / steps[0]) if steps[0] else 1.0 for step in (steps[smallest], steps[-1])]
+    agrees = len(steps) > 1 and all(a < b for a, b in zip(shares, SETTLED_SHARE, strict=True))
     return Finding(
         "differences converge", agrees,
         f"The differences {'converge' if agrees else 'do not converge'}: the change is smallest at stage "
         f"{smallest + 1}, {_percent(steps[smallest])} after {_percent(steps[0])} at stage 1; the paper's at "
         f"stage {known_smallest + 1}, {_percent(known[known_smallest])} after {_percent(known[0])}. "
-        f"HR{len(levels)} differs from HR0 by {_percent(levels[-1])}"
+        f"The last step is {_percent(steps[-1])}, HR{len(levels)} differs from HR0 by {_percent(levels[-1])}"
         + (
             f", the paper's by {_percent(paper.DIFFERENCE_PERCENT[len(levels) - 1])}."
             if len(levels) <= len(paper.DIFFERENCE_PERCENT)
@@ -144,15 +148,13 @@ def mos_rises_and_peaks(mos: Sequence[float]) -> Finding:
     if peak == 0:
         return Finding(claim, False, f"MOS does not rise: HR1 has {mos[1]:.3f}, HR0 {mos[0]:.3f}.")
     last = peak == len(mos) - 1
-    later_is_better = (
-        f"; stage {_largest(mos)} is better by {later - mos[peak]:.3f}" if later > mos[peak] else ""
-    )
+    level = f" and is level after it (within {max(abs(m - mos[peak]) for m in mos[peak:]):.3f})"
+    past = f" and falls after it; stage {_largest(mos)} is better by {later - mos[peak]:.3f}"
+    after = ", the last" if last else " and falls after it" if later <= mos[peak] else level if flat else past
     return Finding(
         claim, flat and not last,
-        f"MOS rises up to stage {peak}{', the last' if last else ' and falls after it'}, the paper's up to "
-        f"{known_peak}: {mos[peak]:.3f} is {gain:+.3f} over HR0, the paper's {known[known_peak]:.3f} "
-        f"{known[known_peak] - known[0]:+.3f}{later_is_better}"
-        f"{', a plateau' if flat and later_is_better else ''}.",
+        f"MOS rises up to stage {peak}{after}, the paper's up to {known_peak}: {mos[peak]:.3f} is "
+        f"{gain:+.3f} over HR0, the paper's {known[known_peak]:.3f} {known[known_peak] - known[0]:+.3f}.",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hwrts.atomic import write_atomic
 from hwrts.runfolder import write_json
 from hwrts.sweep.folder import entries, finished, open_sweep
 from hwrts.sweep.front import pareto_front
+from hwrts.sweep.space import wanted
 from hwrts.sweep.trial import trial_folder
 
 FRONT_COSTS = ("params", "macs", "line_kib", "weight_kib")
@@ -22,7 +24,7 @@ def read_rows(root: Path) -> list[Row]:
 
     A row has the axes, the costs, and: ``key``; ``rung``, -1 if nothing is finished; ``final``, whether it
     was trained to the end; ``quality_float``, ``quality_int8``; ``passed``, ``compared``, ``mismatches``;
-    ``seconds`` of all rungs; ``run``, the run folder.
+    ``seconds`` of all rungs; ``run``, the run folder below the sweep's.
     """
     spec, _ = open_sweep(root)
     rows = []
@@ -33,7 +35,8 @@ def read_rows(root: Path) -> list[Row]:
         row["seconds"] = round(sum(each["seconds"] for each in done), 2)
         for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches"):
             row[name] = done[-1][name] if done else None
-        row["run"] = str(trial_folder(root, entry["key"], len(done) - 1)) if done else None
+        run = trial_folder(Path(), entry["key"], len(done) - 1)
+        row["run"] = run.as_posix() if done else None
         rows.append(row)
     return sorted(rows, key=lambda row: (row["params"], row["key"]))
 
@@ -49,9 +52,16 @@ def front(rows: list[Row], cost: str, quality: str) -> list[Row]:
     return [found[i] for i in pareto_front([(row[cost], row[quality]) for row in found])]
 
 
-def best(rows: list[Row]) -> Row | None:
-    """The result of best int8 quality; of equal ones the cheaper in parameters."""
-    return max(results_of(rows), key=lambda row: (row["quality_int8"], -row["params"]), default=None)
+def best(rows: list[Row], at_most: Mapping[str, float] | None = None) -> Row | None:
+    """The result of best int8 quality; of equal ones the cheaper in parameters.
+
+    Args:
+        rows: As :func:`read_rows` gives them.
+        at_most: A tighter budget, by unit of cost: a result that fits is proved already.
+    """
+    limits = dict(at_most or {})
+    fitting = [row for row in results_of(rows) if all(row[unit] <= most for unit, most in limits.items())]
+    return max(fitting, key=lambda row: (row["quality_int8"], -row["params"]), default=None)
 
 
 def status(root: Path) -> dict[str, Any]:
@@ -62,6 +72,7 @@ def status(root: Path) -> dict[str, Any]:
     chosen = document.get("promoted", {})
     return {
         "folder": str(root),
+        "configurations": wanted(spec),
         "in_budget": len(rows),
         "rungs": [
             {
@@ -98,7 +109,10 @@ def write_tables(root: Path, rows: list[Row]) -> list[Path]:
     write_json(root / "results.json", document)
     if not rows:
         return [root / "results.json"]
-    table = pa.Table.from_pylist(rows)
+    mixed = {axis for axis in spec.axes if len({type(row[axis]) for row in rows}) > 1}  # such as 80, "none"
+    table = pa.Table.from_pylist(
+        [{key: str(value) if key in mixed else value for key, value in row.items()} for row in rows]
+    )
     for name, write in (("csv", pyarrow.csv.write_csv), ("parquet", pyarrow.parquet.write_table)):
         stream = io.BytesIO()
         write(table, stream)

@@ -4,17 +4,20 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from hwrts.config import RunConfig
 from hwrts.data import Photo
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Progress
 from hwrts.session import find_split
 from hwrts.sweep.folder import claim, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
-from hwrts.sweep.space import Candidate, candidate, cost_numbers, cost_of, over_budget
+from hwrts.sweep.space import Candidate, candidate, cost_numbers, cost_of, over_budget, points, wanted
 from hwrts.sweep.spec import SweepSpec
 from hwrts.sweep.study import SweepStudy
 from hwrts.sweep.trial import Task
@@ -52,6 +55,7 @@ class Sweep:
         self.photographs = _fingerprint(spec)
         claim(self.root, spec, self.photographs)
         self.study = SweepStudy(self.root, spec)
+        self.wanted = wanted(spec)
         self.known: dict[str, Known] = {}
         self.over = 0
         self._nearest = (math.inf, "")  # excess of what is over budget, and in words
@@ -65,7 +69,16 @@ class Sweep:
         Raises:
             HwrtsError: No configuration is within the budget, photographs are broken, or the disk is full.
         """
-        with progress.task("rung 0: configurations", self.study.wanted) as advance:
+        try:
+            with FileLock(self.root / "sweep.lock", timeout=0):
+                self._run(workers, progress)
+        except Timeout as error:
+            raise RunFolderError(
+                f"{self.root}: another hwrts sweep works in this folder; wait for it"
+            ) from error
+
+    def _run(self, workers: Workers, progress: Progress) -> None:
+        with progress.task("rung 0: configurations", self.wanted) as advance:
             measured = self._search(workers, progress, lambda n: advance(n, f"{len(self.known)} in budget"))
         if not self.known:
             raise ConfigError(
@@ -73,9 +86,9 @@ class Sweep:
                 "give more, or smaller networks as axes, and another folder"
             )
         for rung in range(1, self.spec.halving.rungs):
-            points = [(self.known[key].costs[self.spec.cost], quality) for key, quality in measured.items()]
-            count = -(-len(points) // self.spec.halving.factor)
-            chosen = [list(measured)[i] for i in promoted(points, count)]
+            found = [(self.known[key].costs[self.spec.cost], quality) for key, quality in measured.items()]
+            count = -(-len(found) // self.spec.halving.factor)
+            chosen = [list(measured)[i] for i in promoted(found, count)]
             save_promoted(self.root, rung, chosen)
             with progress.task(f"rung {rung}: the promising ones", len(chosen)) as advance:
                 measured = self._rung(workers, progress, rung, chosen, lambda n: advance(n, ""))
@@ -87,11 +100,10 @@ class Sweep:
         interrupted = self.study.interrupted()
         told = self._told(found)
         while True:
-            while len(running) < workers.count and (interrupted or self.study.asked < self.study.wanted):
-                number, point = interrupted.pop(0) if interrupted else self.study.ask()
-                known = self._consider(number, point)
+            while len(running) < workers.count and (interrupted or self.study.asked < self.wanted):
+                number, values = interrupted.pop(0) if interrupted else self.study.ask()
+                known = self._consider(number, values, progress)
                 if known is None:
-                    self.study.tell_over_budget(number)
                     self.over += 1
                     told += 1
                 else:
@@ -112,12 +124,11 @@ class Sweep:
         """Take over what an earlier run of this sweep has told; returns how many configurations that were."""
         told = 0
         for number, values, quality in self.study.told():
-            point = candidate(self.spec, values)
-            known = self._consider(number, point, constrain=False)
             told += 1
-            if known is None:
+            known = self._consider(None, values)
+            if known is None or quality is None:
                 self.over += 1
-            elif quality is not None:
+            else:
                 found[number] = known.key, quality
         return told
 
@@ -138,15 +149,27 @@ class Sweep:
                 done(count)
         return {key: found[key] for key in keys if key in found}
 
-    def _consider(self, number: int, point: Candidate, *, constrain: bool = True) -> Known | None:
-        """A configuration with its cost, or None if that is over budget."""
-        costs = cost_numbers(cost_of(point), self.spec.budget)
+    def _consider(
+        self, number: int | None, values: dict[str, Any], progress: Progress | None = None
+    ) -> Known | None:
+        """A configuration with its cost; None, and Optuna is told, if it is over budget or no network."""
+        try:
+            point = candidate(self.spec, values)
+            costs = cost_numbers(cost_of(point), self.spec.budget)
+        except HwrtsError as error:
+            if number is not None and progress is not None:
+                self.study.constrain(number, {"no such network": 1.0})
+                self.study.tell_infeasible(number, 0.0)
+                progress.say(f"left out: {error}")
+            return None
         excess = over_budget(costs, self.spec.budget)
-        if constrain:
+        if number is not None:
             self.study.constrain(number, excess)
         if any(share > 0 for share in excess.values()):
             words = ", ".join(f"{unit} {costs[unit]:,.5g}" for unit in excess if excess[unit] > 0)
             self._nearest = min(self._nearest, (max(excess.values()), words))
+            if number is not None:
+                self.study.tell_infeasible(number, costs[self.spec.cost])
             return None
         known = Known(point, point.key(self.photographs), costs)
         self.known[known.key] = known
@@ -174,9 +197,11 @@ class Sweep:
             document = future.result()
         except (DataError, RunFolderError, OSError):
             raise  # photographs or disk: the next trial would meet the same
-        except HwrtsError as error:
-            self.failed[known.key] = str(error)
-            progress.say(f"{shown}: failed, {error}")
+        except CancelledError as error:
+            raise HwrtsError("the workers are gone; start them again, the same command continues") from error
+        except Exception as error:  # of torch, too little memory, or a cluster that gave a trial up
+            self.failed[known.key] = str(error) or type(error).__name__
+            progress.say(f"{shown}: failed, {self.failed[known.key]}")
             return None
         verdict = "" if document["passed"] else ", FAILED the bit comparison"
         progress.say(
@@ -188,13 +213,24 @@ class Sweep:
 
 def _fingerprint(spec: SweepSpec) -> str:
     """Hash of the photographs' names and bytes, training and validation apart."""
-    split = find_split(candidate(spec, {axis: values[0] for axis, values in spec.axes.items()}).config)
+    split = find_split(_any_config(spec))
     digest = hashlib.sha256()
     for part in (split.train, split.val):
         for photo in part:
             digest.update(f"{photo.name}\0{_bytes_hash(photo)}\0".encode())
         digest.update(b"\1")
     return digest.hexdigest()
+
+
+def _any_config(spec: SweepSpec) -> RunConfig:
+    """The settings of the first configuration that is one; photographs are the same for all."""
+    first: HwrtsError | None = None
+    for values in points(spec):
+        try:
+            return candidate(spec, values).config
+        except HwrtsError as error:
+            first = first or error
+    raise first or ConfigError("sweep: has no configuration at all")
 
 
 def _bytes_hash(photo: Photo) -> str:

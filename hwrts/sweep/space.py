@@ -19,6 +19,9 @@ from hwrts.sweep.spec import HEAD, Limits, SweepSpec
 from hwrts.trace import trace
 from hwrts.weight_bits import check_settings, own_widths
 
+GRID_LIMIT = 100
+"""Largest space that ``method = "auto"`` tries whole."""
+
 KEY_DIGITS = 12
 """Hexadecimal digits of a key: 48 bits, enough for any sweep."""
 
@@ -57,10 +60,28 @@ def size_of(spec: SweepSpec) -> int:
     return math.prod(len(values) for values in spec.axes.values())
 
 
-def candidates(spec: SweepSpec) -> Iterator[Candidate]:
-    """Every point of the space, the last axis fastest; errors as :func:`candidate`."""
-    for values in itertools.product(*spec.axes.values()):
-        yield candidate(spec, dict(zip(spec.axes, values, strict=True)))
+def method_of(spec: SweepSpec) -> str:
+    """How the space is searched: "grid", "nsga2" or "tpe"."""
+    if spec.search.method != "auto":
+        return spec.search.method
+    return "grid" if size_of(spec) <= GRID_LIMIT else "nsga2"
+
+
+def wanted(spec: SweepSpec) -> int:
+    """How many configurations are looked at in all."""
+    return size_of(spec) if method_of(spec) == "grid" else spec.search.trials
+
+
+def points(spec: SweepSpec) -> Iterator[dict[str, Any]]:
+    """Values by axis of every point of the space.
+
+    The axes of quantisation vary slowest: neighbours differ in their float networks, so that workers do not
+    wait for each other's.
+    """
+    names = sorted(spec.axes, key=lambda name: not (name == HEAD or name.startswith("qat.")))
+    for values in itertools.product(*(spec.axes[name] for name in names)):
+        found = dict(zip(names, values, strict=True))
+        yield {name: found[name] for name in spec.axes}
 
 
 def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
@@ -76,11 +97,17 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
             set_entry(document, name, value, "sweep: base")
     set_entry(document, "qat.same_size", head == "same-size", "sweep: base")
     set_entry(document, "rts.score", spec.quality == "score", "sweep: base")
+    if spec.quality == "psnr" and "stages" not in document["rts"]:
+        document["rts"]["stages"] = 1  # later stages move away from the original by design
     shown = ", ".join(f"{name} = {value}" for name, value in values.items())
     config = parse_config(document, f"sweep ({shown})")
     if config.rts.stages == "auto":
         raise ConfigError(
             'sweep: rts.stages = "auto" trains networks differently; give a number, or several as an axis'
+        )
+    if config.rts.epochs is not None and spec.halving.rungs > 1:
+        raise ConfigError(
+            "sweep: rts.epochs cannot be divided into rungs; give rts.first_steps and rts.steps"
         )
     if spec.quality == "psnr" and head == "same-size":
         raise ConfigError(

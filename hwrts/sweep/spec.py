@@ -32,6 +32,12 @@ DEFAULT_AXES: dict[str, list[Any]] = {
 """What ``hwrts sweep --budget`` varies without a file: Residual-N, its depth, width and weight bits."""
 
 
+FIXED = (
+    "data.train", "data.val", "data.val_fraction", "data.strict", "device", "qat.same_size", "rts.score",
+)  # fmt: skip
+"""Settings that are no axes: the photographs are the sweep's, the rest follows from head and quality."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -99,6 +105,9 @@ class SweepSpec(_Section):
         for name, values in axes.items():
             if len({repr(value) for value in values}) != len(values):
                 raise ValueError(f"{name} has a value twice")
+        fixed = [name for name in axes if name in FIXED]
+        if fixed:
+            raise ValueError(f"{fixed[0]} cannot vary within a sweep; set it in base, or make two sweeps")
         wrong = [value for value in axes.get(HEAD, []) if value not in ("x2", "same-size")]
         if wrong:
             raise ValueError(f"head {wrong[0]!r}: use x2 or same-size")

@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from hwrts.errors import ConfigError, HwrtsError
@@ -16,6 +19,8 @@ from hwrts.sweep.trial import Task, run_trial
 
 RETRIES = 2
 """A trial whose worker died is started so many times again; it continues from its checkpoint."""
+
+Run = Callable[[Task], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -37,24 +42,43 @@ def run_quietly(task: Task) -> dict[str, Any]:
 
 
 @contextmanager
-def local_workers(count: int) -> Iterator[Workers]:
+def local_workers(count: int, run: Run = run_quietly) -> Iterator[Workers]:
     """Processes of this machine, each on cores of its own, so that their threads don't fight.
+
+    What still runs when the block ends is killed: files that exist are complete, and the same sweep goes on
+    from them.
 
     Raises:
         ConfigError: No worker at all.
     """
     if count < 1:
         raise ConfigError(f"--workers {count}: give 1 or more")
-    pool = _Pool(count)
+    tasks: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+    share = max(1, (os.cpu_count() or 1) // count)  # where a system cannot say which cores are ours
+    threads = [_Worker(tasks, cores, len(cores) or share, run) for cores in share_cores(count)]
+    for thread in threads:
+        thread.start()
+
+    def submit(task: Task) -> "Future[dict[str, Any]]":
+        result: Future[dict[str, Any]] = Future()
+        tasks.put((task, result))
+        return result
+
     try:
-        yield Workers(count, pool.submit)
+        yield Workers(count, submit)
     finally:
-        pool.close()
+        for thread in threads:
+            thread.stop()
+            tasks.put(None)
+        for thread in threads:
+            thread.join()
 
 
 @contextmanager
 def cluster_workers(address: str, timeout: str = "10s") -> Iterator[Workers]:
     """The workers of a dask cluster by the address of its scheduler, which is waited for no longer than that.
+
+    The scheduler gives the trial of a worker that died to another one.
 
     Raises:
         HwrtsError: dask is not installed, or no scheduler answers.
@@ -75,67 +99,108 @@ def cluster_workers(address: str, timeout: str = "10s") -> Iterator[Workers]:
         count = len(client.scheduler_info()["workers"])
         if not count:
             raise HwrtsError(
-                f"--cluster {address}: the scheduler has no workers; start some with: dask worker {address}"
+                f"--cluster {address}: the scheduler has no workers; start some with: "
+                f"dask worker {address} --nthreads 1"
             )
-        executor = client.get_executor(pure=False, retries=RETRIES)
+        executor = client.get_executor(pure=False)
         yield Workers(count, lambda task: executor.submit(run_quietly, task))
 
 
-class _Pool:
-    """A pool of processes that is made again when one of them dies."""
+_Item = tuple[Task, "Future[dict[str, Any]]"]
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._lock = threading.RLock()  # futures end in threads of their own
-        self._executor: ProcessPoolExecutor | None = None
 
-    def submit(self, task: Task) -> "Future[dict[str, Any]]":
-        result: Future[dict[str, Any]] = Future()
-        self._start(task, result, RETRIES)
-        return result
+class _Worker(threading.Thread):
+    """Sends one trial after another to a process of its own, and starts another one when that dies.
 
-    def close(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+    Not an executor of processes: where one of those dies, every trial that any of them has is lost.
+    """
 
-    def _start(self, task: Task, result: "Future[dict[str, Any]]", retries: int) -> None:
-        def finish(future: "Future[dict[str, Any]]") -> None:
-            if future.cancelled():
+    def __init__(
+        self, tasks: "queue.SimpleQueue[_Item | None]", cores: tuple[int, ...], threads: int, run: Run
+    ) -> None:
+        super().__init__(daemon=True)
+        self._tasks, self._cores, self._threads, self._run_task = tasks, cores, threads, run
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._stopped = False
+
+    def run(self) -> None:
+        if self._cores:
+            os.sched_setaffinity(0, self._cores)  # of this thread, and of the processes that it starts
+        while (item := self._tasks.get()) is not None:
+            task, result = item
+            if self._stopped:
                 result.cancel()
-                return
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool) and retries:
-                self._start(task, result, retries - 1)
-            elif isinstance(error, BrokenProcessPool):
-                result.set_exception(
-                    HwrtsError(f"its worker died {RETRIES + 1} times, perhaps of too little memory")
-                )
-            elif error is not None:
-                result.set_exception(error)
-            else:
-                result.set_result(future.result())
+            elif result.set_running_or_notify_cancel():
+                self._answer(task, result)
 
-        with self._lock:
+    def stop(self) -> None:
+        """Kill what runs; what is waiting is not started."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+
+    def _answer(self, task: Task, result: "Future[dict[str, Any]]") -> None:
+        for _ in range(1 + RETRIES):
+            if self._stopped:
+                break
+            connection = self._connection or self._start()
             try:
-                self._executor = self._executor or self._new()
-                future = self._executor.submit(run_quietly, task)
-            except BrokenProcessPool:  # a worker has died, its trial's or another one's
-                self._executor = self._new()
-                future = self._executor.submit(run_quietly, task)
-        future.add_done_callback(finish)
+                connection.send(task)
+                document, error = connection.recv()
+            except (EOFError, OSError):  # the process died, by itself or by stop
+                self._connection = None
+                continue
+            if error is None:
+                result.set_result(document)
+            else:
+                result.set_exception(error)
+            return
+        result.set_exception(HwrtsError(f"its worker died {1 + RETRIES} times, perhaps of too little memory"))
 
-    def _new(self) -> ProcessPoolExecutor:
+    def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads' locks
-        groups = context.Queue()
-        for group in share_cores(self._count):
-            groups.put(group)
-        return ProcessPoolExecutor(
-            self._count, mp_context=context, initializer=_start_worker, initargs=(groups,)
-        )
+        self._connection, end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(end, self._threads, self._run_task))
+        self._process.start()
+        end.close()  # or the death of the process would not end the pipe
+        if self._stopped:  # in between
+            self._process.kill()
+        return self._connection
+
+
+def _serve(connection: Connection, threads: int, run: Run) -> None:
+    """A worker's process: trials come, their documents or errors go, until the parent ends."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent answers it
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[dict[str, Any] | None, Exception | None] = run(task), None
+        except (HwrtsError, OSError) as error:
+            answer = None, error
+        except Exception as error:  # may be of a kind that does not travel
+            answer = None, RuntimeError(f"{type(error).__name__}: {error}")
+        connection.send(answer)
+
+
+def _follow_parent() -> None:
+    """A parent that was killed cannot stop its workers, which would end a trial that nobody waits for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # files that exist are complete at any moment
 
 
 def share_cores(count: int) -> list[tuple[int, ...]]:
-    """The cores that this process may use, dealt out to so many workers; all to all if they are too few.
+    """The cores that this process may use, dealt out to so many workers; one each where they are too few.
 
     Empty groups where a system cannot say.
     """
@@ -143,25 +208,4 @@ def share_cores(count: int) -> list[tuple[int, ...]]:
     if affinity is None:
         return [()] * count
     cores = sorted(affinity(0))
-    if count > len(cores):
-        return [tuple(cores)] * count
-    return [tuple(cores[i::count]) for i in range(count)]
-
-
-def _start_worker(groups: Any) -> None:
-    """In a new worker: keep to one group of cores, with a thread of torch for each; end with the parent."""
-    import torch
-
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    cores = groups.get()
-    if cores:
-        os.sched_setaffinity(0, cores)
-        torch.set_num_threads(len(cores))  # it counted all cores when it was imported, a moment ago
-
-
-def _follow_parent() -> None:
-    """A parent that was killed cannot stop its workers, and they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # files that exist are complete at any moment
+    return [tuple(cores[i % len(cores) :: count]) for i in range(count)]

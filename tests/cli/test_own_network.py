@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,19 @@ def test_the_document_works(folder, hwrts, monkeypatch):
     assert not {"Conv", "FusedConv", "Add"} & set(counts)
     with Image.open(folder / "enhanced/photo0.png") as picture:
         assert picture.size == (160, 132)
+
+
+def test_what_the_function_imports_is_looked_for_beside_the_file(tmp_path):
+    """Also when the file moves its own folder about."""
+    (tmp_path / "my_own_layers.py").write_text("from torch import nn\nlayer = nn.ReLU")
+    (tmp_path / "late.py").write_text(
+        "import sys\nsys.path.insert(0, '/somewhere/else')\n"
+        "def build():\n    from my_own_layers import layer\n    return layer()"
+    )
+    before = list(sys.path)
+    assert isinstance(load_own_module(f"{tmp_path / 'late.py'}:build"), nn.ReLU)
+    assert [path for path in sys.path if path != "/somewhere/else"] == before
+    sys.path[:] = before
 
 
 def test_fine_tuning_goes_toward_the_float_module(folder, hwrts):
@@ -200,5 +214,5 @@ def test_flags_of_the_other_kind_are_refused(workspace, hwrts):
     for flag in ("--weights", "--data", "--output"):
         assert_one_clear_line(hwrts("quantize", "runs/tiny", flag, "x"), flag, "my_file.py:build")
     (workspace / "plain.py").write_text(PLAIN)
-    assert_one_clear_line(hwrts("quantize", "plain.py:build", "--stage", "1"), "--stage", "of runs")
+    assert_one_clear_line(hwrts("quantize", "plain.py:build", "--stage", "1"), "--stage", "for run folders")
     assert_one_clear_line(hwrts("quantize", "plain.py:build", "--data", "nowhere"), "nowhere")

@@ -172,7 +172,11 @@ def test_a_folder_of_other_settings_is_refused(source, tmp_path):
     changed = Budget(
         "small", (), Experiment("stages", "Residual3", longer, TINY.stages.selection), TINY.networks
     )
-    with pytest.raises(RunFolderError, match="was trained with other settings; delete it to train it again"):
+    moved = tmp_path / "moved"
+    root.rename(moved)
+    make(moved, ["fig5"], source)  # where the folder is does not matter
+    moved.rename(root)
+    with pytest.raises(RunFolderError, match=r"was trained with other settings \(rts.steps\); delete it"):
         make(root, ["fig5"], source, budget=changed)
     (root / "results.json").write_text('{"schema": "hwrts reproduction", "schema_version": 99}')
     with pytest.raises(RunFolderError, match="not a hwrts reproduction of version 1"):

@@ -56,7 +56,7 @@ def test_an_empty_folder_is_used(tmp_path):
 
 def test_an_existing_run_is_not_overwritten(run):
     (run.root / "precious").write_text("x")
-    with pytest.raises(RunFolderError, match=r"exists already; choose another --name, .*--resume .*--force"):
+    with pytest.raises(RunFolderError, match=r"exists already; choose another name, .*--force"):
         create_run(run.root, RunConfig(), {}, force=False)
     assert (run.root / "precious").read_text() == "x"
     create_run(run.root, RunConfig(), {"again": True}, force=True)
@@ -156,7 +156,7 @@ def test_damaged_json_is_refused(tmp_path, content):
     path = tmp_path / "x.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(RunFolderError, match=r"x\.json: .*damaged.*delete its stage folder"):
+    with pytest.raises(RunFolderError, match=r"x\.json: .*damaged.*delete it \(of a stage: its folder\)"):
         read_json(path)
 
 

@@ -52,7 +52,7 @@ def tasks():
     """Makes the tasks of a rung of every configuration of a sweep."""
 
     def make(root: Path, spec: SweepSpec, rung: int = 0) -> list[Task]:
-        from hwrts.sweep.space import candidates
+        from hwrts.sweep.space import candidate, points
 
         sweep = Sweep(root, spec)
         return [
@@ -60,7 +60,7 @@ def tasks():
                 str(sweep.root), point.key(sweep.photographs), point.float_key(sweep.photographs),
                 point.config.model_dump(), point.head, spec.quality, rung, spec.halving.model_dump(),
             )
-            for point in candidates(spec)
+            for point in (candidate(spec, values) for values in points(spec))
         ]  # fmt: skip
 
     return make

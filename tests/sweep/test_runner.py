@@ -1,8 +1,9 @@
 """The course of a sweep with made-up trials: what is asked for, told, promoted, and never done twice."""
 
 import json
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 
+import optuna
 import pytest
 
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
@@ -12,6 +13,7 @@ from hwrts.sweep import results
 from hwrts.sweep.folder import finished
 from hwrts.sweep.page import write_page
 from hwrts.sweep.runner import Sweep
+from hwrts.sweep.space import candidate, cost_of
 from hwrts.sweep.spec import parse_spec
 from hwrts.sweep.trial import RESULT
 from hwrts.sweep.workers import Workers
@@ -135,6 +137,114 @@ def test_what_every_trial_would_meet_ends_the_sweep(tmp_path, error):
     with pytest.raises(type(error), match="disk full"):
         trainer.run(tmp_path / "s")
     assert not Trainer().run(tmp_path / "s").failed
+
+
+def test_what_is_no_network_is_left_out(tmp_path):
+    """SRCNN has no blocks: its points are told as infeasible, in every session once."""
+    axes = {"network.blocks": [0, 1], "network.name": ["srcnn", "residual"], "network.channels": [4]}
+    trainer = Trainer()
+    sweep = trainer.run(tmp_path / "s", {"axes": axes})
+    assert sweep.over == 2
+    assert [row["network.name"] for row in results.read_rows(tmp_path / "s")] == ["residual"] * 2
+    again = Trainer()
+    assert again.run(tmp_path / "s", {"axes": axes}).over == 2
+    assert again.done == []
+    with pytest.raises(ConfigError, match="blocks"):
+        Trainer().run(tmp_path / "t", {"axes": {**axes, "network.name": ["srcnn"]}})
+
+
+def test_one_sweep_at_a_time_in_a_folder(tmp_path):
+    class Second(Trainer):
+        def submit(self, task):
+            with pytest.raises(RunFolderError, match="another hwrts sweep works in this folder"):
+                Trainer().run(tmp_path / "s")
+            return super().submit(task)
+
+    Second().run(tmp_path / "s")
+    assert len(results.results_of(results.read_rows(tmp_path / "s"))) == 2
+
+
+def test_a_kill_while_the_grid_is_written_down(tmp_path, monkeypatch):
+    enqueue, left = optuna.study.Study.enqueue_trial, [4]
+
+    def enqueue_four(self, params):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        enqueue(self, params)
+
+    monkeypatch.setattr(optuna.study.Study, "enqueue_trial", enqueue_four)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer().run(tmp_path / "s")
+    left[0] = 99
+    trainer = Trainer()
+    trainer.run(tmp_path / "s")
+    assert [rung for _, rung in trainer.done] == [0] * 6 + [1] * 2
+
+
+@pytest.mark.parametrize("method", ["grid", "nsga2"])
+def test_a_kill_between_two_suggestions(tmp_path, monkeypatch, method):
+    suggest, left = optuna.trial.Trial.suggest_categorical, [3]
+
+    def suggest_three(self, name, choices):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return suggest(self, name, choices)
+
+    document = {"search": {"method": method, "trials": 6}}
+    monkeypatch.setattr(optuna.trial.Trial, "suggest_categorical", suggest_three)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer().run(tmp_path / "s", document)
+    left[0] = 999
+    assert Trainer().run(tmp_path / "s", document).study.asked == 6
+    assert all(set(AXES) <= set(row) for row in results.read_rows(tmp_path / "s"))
+
+
+def test_nsga2_learns_from_what_is_over_budget(tmp_path):
+    """Of 60 configurations in a space that is nearly all over budget, later ones are within more often."""
+    axes = {"network.blocks": [0, 1, 2, 3, 4, 5, 6, 7], "network.channels": [4 * n for n in range(1, 17)]}
+    document = {
+        "axes": axes, "search": {"method": "nsga2", "trials": 60}, "budget": {"at_most": {"params": 3000}},
+    }  # fmt: skip
+    over = []
+    for seed in range(3):
+        document["search"]["seed"] = seed
+        over.append(Trainer().run(tmp_path / str(seed), document).over)
+    within = sum(
+        candidate_fits(blocks, channels, 3000)
+        for blocks in axes["network.blocks"]
+        for channels in axes["network.channels"]
+    ) / (8 * 16)
+    assert 60 - sum(over) / 3 > 1.3 * within * 60
+
+
+def candidate_fits(blocks, channels, most):
+    spec = parse_spec({}, "test")
+    cost = cost_of(candidate(spec, {"network.blocks": blocks, "network.channels": channels}))
+    return cost.parameters <= most
+
+
+def test_values_of_two_kinds_in_a_table(tmp_path):
+    axes = {"degradation.jpeg": [80, "none"], "network.channels": [4]}
+    trainer = Trainer()
+    trainer.run(tmp_path / "s", {"axes": axes})
+    results.write_tables(tmp_path / "s", results.read_rows(tmp_path / "s"))
+    assert '"none"' in (tmp_path / "s" / "results.csv").read_text()
+
+
+def test_the_best_within_a_tighter_budget(tmp_path):
+    Trainer().run(tmp_path / "s", {"halving": {"rungs": 1}})
+    rows = results.read_rows(tmp_path / "s")
+    assert results.best(rows)["network.blocks"] == 2
+    assert results.best(rows, {"params": 1000})["network.blocks"] == 0
+    assert results.best(rows, {"params": 10}) is None
+    assert results.best(rows)["run"] == f"trials/{results.best(rows)['key']}/rung0"
+
+
+def test_a_cluster_that_is_gone(tmp_path):
+    with pytest.raises(HwrtsError, match="the workers are gone; start them again"):
+        Trainer(broken={(0, 4)}, error=CancelledError()).run(tmp_path / "s")
 
 
 def test_a_budget_that_nothing_meets(tmp_path):

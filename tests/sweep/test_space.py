@@ -2,7 +2,7 @@ import pytest
 
 from hwrts.errors import ConfigError
 from hwrts.settings_file import read_toml
-from hwrts.sweep.space import candidate, candidates, cost_numbers, cost_of, over_budget, size_of
+from hwrts.sweep.space import candidate, cost_numbers, cost_of, over_budget, points, size_of
 from hwrts.sweep.spec import COSTS, Limits, parse_budget, parse_spec
 
 
@@ -11,13 +11,20 @@ def spec(**document):
 
 
 def test_the_grid_has_every_point_once():
-    found = list(candidates(spec(axes={"network.blocks": [0, 2], "qat.weight_bits": [4, 8]})))
-    assert [each.values for each in found] == [
-        {"network.blocks": b, "qat.weight_bits": w} for b in (0, 2) for w in (4, 8)
+    made = spec(axes={"qat.weight_bits": [4, 8], "network.blocks": [0, 2]})
+    found = list(points(made))
+    # Neighbours differ in their float networks: workers need not wait for each other's.
+    assert found == [{"qat.weight_bits": w, "network.blocks": b} for w in (4, 8) for b in (0, 2)]
+    other = spec(axes={"network.blocks": [0, 2], "qat.weight_bits": [4, 8]})
+    assert list(points(other)) == found
+    assert [list(each) for each in points(other)] == [["network.blocks", "qat.weight_bits"]] * 4
+    configs = [candidate(made, values).config for values in found]
+    assert [(each.network.blocks, each.qat.weight_bits) for each in configs] == [
+        (0, 4),
+        (2, 4),
+        (0, 8),
+        (2, 8),
     ]
-    assert [(each.config.network.blocks, each.config.qat.weight_bits) for each in found] == [
-        (0, 4), (0, 8), (2, 4), (2, 8),
-    ]  # fmt: skip
     assert size_of(spec()) == 5 * 4 * 3
 
 
@@ -51,9 +58,19 @@ def test_layers_with_widths_of_their_own_are_counted():
 
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
-    x2, same = (cost_of(each) for each in candidates(both))
-    assert (x2.scale, same.scale) == (2, 1)
-    assert [each.config.qat.same_size for each in candidates(both)] == [False, True]
+    found = [candidate(both, values) for values in points(both)]
+    assert [cost_of(each).scale for each in found] == [2, 1]
+    assert [each.config.qat.same_size for each in found] == [False, True]
+
+
+def test_psnr_is_of_one_stage_unless_stages_are_given():
+    """Later stages move away from the original by design, so its PSNR would choose the weakest."""
+
+    def stages(values=None, **document):
+        return candidate(spec(**document), values or {}).config.rts.stages
+
+    assert (stages(), stages(quality="score")) == (1, 3)
+    assert (stages(base={"rts": {"stages": 2}}), stages({"rts.stages": 4})) == (2, 4)
 
 
 def test_over_budget_is_relative():
@@ -96,6 +113,8 @@ def test_keys_tell_what_matters():
     ({"cost": "euros"}, "'euros' is no unit of cost"),
     ({"search": {"method": "random"}}, "search.method"),
     ({"halving": {"factor": 1}}, "halving.factor"),
+    ({"axes": {"data.val_fraction": [0.1, 0.5]}}, "data.val_fraction cannot vary within a sweep"),
+    ({"axes": {"device": ["cpu"]}}, "device cannot vary"),
 ])  # fmt: skip
 def test_bad_sweeps(document, message):
     with pytest.raises(ConfigError, match="test: ") as caught:
@@ -109,6 +128,7 @@ def test_bad_sweeps(document, message):
     ({"base": {"rts": {"stages": "auto"}}}, {}, "give a number"),
     ({"base": {"network": 3}}, {"network.blocks": 1}, "base: network = 3 is not allowed: write it"),
     ({}, {"head": "same-size"}, "a same-size network has no x2 PSNR"),
+    ({"base": {"rts": {"epochs": 2}}}, {}, "rts.epochs cannot be divided into rungs"),
 ])  # fmt: skip
 def test_bad_points(document, values, message):
     with pytest.raises(ConfigError) as caught:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,7 +15,7 @@ from hwrts.errors import ConfigError, HwrtsError
 from hwrts.progress import Silent
 from hwrts.sweep import results
 from hwrts.sweep.runner import Sweep
-from hwrts.sweep.workers import _Pool, cluster_workers, local_workers, share_cores
+from hwrts.sweep.workers import RETRIES, cluster_workers, local_workers, share_cores
 
 MEASURED = ("key", "rung", "quality_float", "quality_int8", "passed", "compared", "mismatches")
 
@@ -27,7 +28,7 @@ def kill_one_that_trains(root, found):
     """Wait until a checkpoint of a training is there, then kill the process that wrote it."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if any(root.glob("floats/*/rung0/metrics.jsonl")):
+        if any(root.glob("floats/*/rung0/state.safetensors")):
             for child in psutil.Process().children(recursive=True):
                 names = " ".join(child.cmdline())
                 if ("spawn_main" in names and "resource_tracker" not in names) and child.cpu_times().user > 1:
@@ -60,28 +61,71 @@ def test_cores_are_dealt_out(count, cores, monkeypatch):
 
 
 def test_a_worker_has_a_thread_for_each_of_its_cores(two_cores):
-    pool = _Pool(2)
-    executor = pool._new()
-    found = [executor.submit(threads_and_cores, 2.0) for _ in range(2)]
-    assert [future.result() for future in found] == [(1, 1), (1, 1)]
-    executor.shutdown()
+    with local_workers(2, threads_and_cores) as workers:
+        found = [workers.submit(None).result for _ in range(2)]
+        assert [result() for result in found] == [(1, 1), (1, 1)]
 
 
-def threads_and_cores(seconds):
+def threads_and_cores(task):
     import torch
 
-    time.sleep(seconds)  # so that each worker has one of the two
+    time.sleep(2)  # so that each worker has one of the two
     return torch.get_num_threads(), len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_task_that_kills_its_worker_costs_itself_alone(tmp_path, count):
+    """Ten others go on, whether they wait or run; the deadly one is tried again and given up."""
+    with local_workers(count, die_or_answer) as workers:
+        results = [workers.submit(path) for path in (tmp_path / "deadly", *map(Path, "abcdefghij"))]
+        assert [result.result() for result in results[1:]] == [{"name": name} for name in "abcdefghij"]
+        with pytest.raises(HwrtsError, match=f"its worker died {1 + RETRIES} times"):
+            results[0].result()
+    assert (tmp_path / "deadly").read_text() == "x" * (1 + RETRIES)
+
+
+def die_or_answer(task):
+    if task.name == "deadly":
+        with task.open("a") as file:
+            file.write("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task.name == "broken":
+        raise ConfigError("no such thing")
+    if task.name == "full":
+        raise OSError(28, "No space left on device")
+    if task.name == "odd":
+        raise ZeroDivisionError("odd")
+    if task.name == "slow":
+        time.sleep(600)
+    return {"name": task.name}
+
+
+def test_errors_travel(tmp_path):
+    with local_workers(1, die_or_answer) as workers:
+        for name, kind in (("broken", ConfigError), ("full", OSError), ("odd", RuntimeError)):
+            with pytest.raises(kind, match=r"no such thing|No space left|ZeroDivisionError: odd"):
+                workers.submit(Path(name)).result()
+        assert workers.submit(Path("a")).result() == {"name": "a"}
+
+
+def test_what_still_runs_is_stopped_with_the_workers():
+    start = time.monotonic()
+    with local_workers(1, die_or_answer) as workers:
+        running, waiting = workers.submit(Path("slow")), workers.submit(Path("b"))
+        while not running.running():
+            time.sleep(0.05)
+    assert time.monotonic() - start < 60
+    assert waiting.cancelled()
 
 
 def test_workers_end_with_a_parent_that_is_killed():
     """A sweep that is killed for good must not leave processes with its memory and its locks."""
     program = (
-        "from hwrts.sweep.workers import _Pool; import os, time\n"
+        "from hwrts.sweep.workers import local_workers; import operator, os, time\n"
         "if __name__ == '__main__':\n"
-        "    executor = _Pool(1)._new()\n"
-        "    print(executor.submit(os.getpid).result(), flush=True)\n"
-        "    time.sleep(600)\n"
+        "    with local_workers(1, operator.call) as workers:\n"
+        "        print(workers.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
@@ -104,9 +148,22 @@ def test_no_scheduler():
         pass
 
 
+def two_trainings(tiny):
+    """Two float networks, each trained some seconds longer than a checkpoint takes."""
+    return tiny(
+        first_steps=3000, halving={"rungs": 1}, axes={"network.channels": [4, 6], "network.blocks": [1]}
+    )
+
+
+def continued_once(root):
+    """Whether no training began anew: each wrote its first line of metrics once."""
+    logs = list(root.glob("floats/*/rung0/metrics.jsonl"))
+    return len(logs) == 2 and all(log.read_text().count('"step": 20,') == 1 for log in logs)
+
+
 @pytest.mark.slow
-def test_a_killed_process_costs_a_retry_and_nothing_else(tmp_path, tiny, two_cores):
-    spec = tiny(first_steps=1500, halving={"rungs": 1})
+def test_a_killed_process_costs_a_retry_from_its_checkpoint(tmp_path, tiny, two_cores):
+    spec = two_trainings(tiny)
     with local_workers(2) as workers:
         Sweep(tmp_path / "undisturbed", spec).run(workers, Silent())
     root, killed = tmp_path / "killed", []
@@ -116,6 +173,7 @@ def test_a_killed_process_costs_a_retry_and_nothing_else(tmp_path, tiny, two_cor
         Sweep(root, spec).run(workers, Silent())
         watcher.join()
     assert killed
+    assert continued_once(root)
     assert measured(root) == measured(tmp_path / "undisturbed")
 
 
@@ -123,7 +181,7 @@ def test_a_killed_process_costs_a_retry_and_nothing_else(tmp_path, tiny, two_cor
 @pytest.mark.filterwarnings("ignore")  # of dask, about ports and sockets while a worker is killed
 def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
     distributed = pytest.importorskip("distributed")
-    spec = tiny(first_steps=1500, halving={"rungs": 1})
+    spec = two_trainings(tiny)
     with local_workers(2) as workers:
         Sweep(tmp_path / "local", spec).run(workers, Silent())
     root, killed = tmp_path / "cluster", []
@@ -136,4 +194,5 @@ def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
             Sweep(root, spec).run(workers, Silent())
             watcher.join()
     assert killed
+    assert continued_once(root)
     assert measured(root) == measured(tmp_path / "local")
