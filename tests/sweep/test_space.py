@@ -1,9 +1,13 @@
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from hwrts.errors import ConfigError
 from hwrts.settings_file import read_toml
 from hwrts.sweep.space import candidate, cost_numbers, cost_of, over_budget, points, size_of
-from hwrts.sweep.spec import COSTS, Limits, parse_budget, parse_spec
+from hwrts.sweep.spec import COSTS, DEFAULT_AXES, Limits, parse_budget, parse_spec
 
 
 def spec(**document):
@@ -152,3 +156,18 @@ def test_a_file_is_read(tmp_path):
     )
     found = parse_spec(read_toml(tmp_path / "s.toml"), "s.toml")
     assert (found.cost, found.budget.at_most, found.axes) == ("macs", {"params": 30_000.0}, {"seed": [1, 2]})
+
+
+def test_the_document_s_file_is_one():
+    """docs/sweep.md: its sweep.toml is what a sweep does without [axes], on photographs of one's own."""
+    text = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text("utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    found = parse_spec(tomllib.loads(block), "docs/sweep.md")
+    assert found.axes == DEFAULT_AXES
+    assert found.budget.at_most == {"params": 30_000.0, "line_kib": 256.0}
+    assert found.base["data"] == {"train": "photos/train", "val": "photos/val"}
+    default = spec()
+    for section in ("search", "halving", "quality", "cost"):
+        assert getattr(found, section) == getattr(default, section)
+    units = re.findall(r"`(\w+)`", re.search(r"Units of a budget: (.*?)\. ", text, re.DOTALL)[1])
+    assert set(units) == set(COSTS)
