@@ -27,9 +27,14 @@ _OVER: tuple[Any, ...] = (
 _LEAKY: tuple[Any, ...] = (F.leaky_relu, F.leaky_relu_)
 _PRELU: tuple[Any, ...] = (torch.prelu, "prelu")
 _SHUFFLE: tuple[Any, ...] = (F.pixel_shuffle, torch.pixel_shuffle)
+_CLIP: tuple[Any, ...] = (
+    torch.clamp, torch.clamp_, torch.clip, torch.clip_, F.hardtanh, F.hardtanh_,
+    "clamp", "clamp_", "clip", "clip_",
+)  # fmt: skip
 _ALLOWED = (
     "Conv2d (stride 1, zero padding that keeps the size), BatchNorm2d behind it, ReLU, LeakyReLU, PReLU, "
-    "add, multiplication by a number, PixelShuffle, nearest and bilinear up-sampling, FixedUpsample"
+    "add, multiplication by a number, PixelShuffle, nearest and bilinear up-sampling, FixedUpsample, "
+    "a clamp to 0..1 at the output"
 )
 
 
@@ -67,7 +72,24 @@ def convert(
         return DepthToSpace(node.name, _sources(node, alias, 1), int(block))  # type: ignore[arg-type]
     if isinstance(module, nn.Upsample) or (module is None and target is F.interpolate):
         return _convert_upsample(node, module, _sources(node, alias, 1))
+    if isinstance(module, nn.Hardtanh) or (module is None and target in _CLIP):
+        return _pass_clip(node, module, alias)
     raise _unsupported(node, module)
+
+
+def _pass_clip(node: fx.Node, module: nn.Module | None, alias: dict[str, str]) -> str:
+    """A clip of the output to 0..1, which saturation to pixels does anyway."""
+    named = (node.kwargs[name] for name in ("min", "min_val", "max", "max_val") if name in node.kwargs)
+    limits: Any = (*node.args[1:], *named)
+    if isinstance(module, nn.Hardtanh):
+        limits = module.min_val, module.max_val
+    if limits != (0, 1) or any(user.op != "output" for user in node.users):
+        raise UnsupportedOperatorError(
+            f"{_where(node)}: a clamp to {limits}; only one to 0..1 at the output is supported; inside, use "
+            "ReLU: hidden tensors saturate at the range that calibration finds"
+        )
+    passed_on: str = _sources(node, alias, 1)[0]
+    return passed_on
 
 
 def _convert_conv(node: fx.Node, conv: nn.Conv2d, sources: Any) -> Conv:

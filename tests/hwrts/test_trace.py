@@ -22,6 +22,7 @@ from hwrts.graph import (
     run_graph,
 )
 from hwrts.networks import FixedUpsample, Residual
+from hwrts.quantise_own import check_own_module
 from hwrts.trace import trace
 
 
@@ -292,3 +293,35 @@ def test_later_operators_equal_the_module():
 def test_unused_nodes_are_left_out():
     graph = trace(module(lambda self, x: [self.b(x), self.a(x)][1], a=conv(), b=conv()))
     assert [node.name for node in graph.nodes] == ["x", "a"]
+
+
+class Clipped(nn.Module):
+    """A convolution whose output is clipped by what is given."""
+
+    def __init__(self, clip) -> None:
+        super().__init__()
+        self.conv, self.clip = nn.Conv2d(3, 3, 3, padding=1), clip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.clip(self.conv(x))
+
+
+@pytest.mark.parametrize("clip", [
+    nn.Hardtanh(0, 1), lambda x: x.clamp(0, 1), lambda x: torch.clip(x, min=0.0, max=1.0),
+    lambda x: F.hardtanh(x, 0, max_val=1), lambda x: x.clamp_(0, max=1),
+])  # fmt: skip
+def test_a_clip_to_pixels_at_the_output_is_saturation(clip):
+    module = Clipped(clip)
+    graph = trace(module)
+    assert [type(node) for node in graph.nodes] == [Input, Conv]
+    assert check_own_module(module) == 1
+    x = 4 * torch.rand(1, 3, 8, 8)
+    assert torch.equal(output_of(graph, x).clamp(0, 1), module(x))
+
+
+@pytest.mark.parametrize("clip", [
+    nn.Hardtanh(), nn.ReLU6(), lambda x: x.clamp(0, 2), lambda x: x.clamp(max=1), lambda x: 2 * x.clamp(0, 1),
+])  # fmt: skip
+def test_other_clips_are_refused(clip):
+    with pytest.raises(UnsupportedOperatorError, match=r"only one to 0\.\.1 at the output is supported"):
+        trace(Clipped(clip))
