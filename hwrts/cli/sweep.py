@@ -65,7 +65,8 @@ def sweep(
 
     made = Sweep(output, _spec(file, budget, data, val))
     progress = ConsoleProgress(quiet)
-    progress.say(f"sweep in {output}: {made.wanted} configurations by {made.study.method}")
+    for line in _described(made):
+        progress.say(line)
     try:
         with _workers(workers, cluster) as chosen:
             made.run(chosen, progress)
@@ -87,6 +88,21 @@ def sweep(
             print_line(f"next: hwrts export {made.root / top['run']} -o handover")
     if top is None:
         raise typer.Exit(1)
+
+
+def _described(made: "Sweep") -> list[str]:
+    """What is searched, for whom, and on what."""
+    spec, limits = made.spec, made.spec.budget
+    axes = "; ".join(f"{axis} {', '.join(map(str, values))}" for axis, values in spec.axes.items())
+    most = ", ".join(f"{unit} {amount:,g}" for unit, amount in limits.at_most.items())
+    return [
+        f"sweep in {made.root}: {made.wanted} configurations by {made.study.method}, "
+        f"{spec.halving.rungs} rung(s)",
+        f"axes: {axes}",
+        f"budget: {f'at most {most}' if most else 'none'} ({limits.mode} {limits.at}); "
+        f"quality: {spec.quality}, against {spec.cost}",
+        f"photographs: {spec.base.get('data', {}).get('train') or 'the embedded ones'}",
+    ]
 
 
 def _spec(file: Path | None, budget: str | None, data: Path | None, val: Path | None) -> "SweepSpec":

@@ -45,7 +45,9 @@ def file(tmp_path, monkeypatch):
 def test_a_sweep_from_a_file_and_again(file, hwrts):
     result = hwrts("sweep", file, "--data", "photos", "-o", "out")
     assert result.code == 0, result.err
-    assert "4 configurations by grid" in result.err
+    assert "4 configurations by grid, 1 rung(s)" in result.err
+    assert "axes: network.channels 4, 64; qat.weight_bits 6, 8" in result.err
+    assert "budget: at most params 2,000 (2160p60 output); quality: psnr, against params" in result.err
     assert "best in the budget: int8" in result.out
     for name in ("results.json", "results.csv", "results.parquet", "index.html", "optuna.journal"):
         assert (Path("out") / name).is_file()
@@ -68,7 +70,7 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
     assert "2 results, 0 failed the bit comparison" in status.out
     assert json.loads(hwrts("sweep", "--status", "-o", "out", "--json").out)["in_budget"] == 2
 
-    verified = hwrts("verify", document["best"]["run"])
+    verified = hwrts("verify", Path("out") / document["best"]["run"])
     assert verified.code == 0, verified.err
 
 
