@@ -3,7 +3,7 @@
     python benchmarks/sweep_evidence.py SWEEP_FOLDER -o docs/sweep.png
 
 What a bit buys is told by the first rung, where every float network has all its widths; what a parameter or a
-line of memory buys, by what was trained to the end.
+line of memory buys, by what was trained to the end, or by the first rung while there is no such network.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from hwrts.sweep.folder import entries, finished
 from hwrts.sweep.front import pareto_front
-from hwrts.sweep.results import FRONT_COSTS, front, read_rows, results_of
+from hwrts.sweep.results import FRONT_COSTS, read_rows, results_of
 from hwrts.sweep.spec import COSTS
 
 BLOCKS, CHANNELS, BITS = "network.blocks", "network.channels", "qat.weight_bits"
@@ -32,13 +32,16 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("sweep.png"))
     arguments = parser.parse_args()
     first, rows = first_rung(arguments.sweep), read_rows(arguments.sweep)
+    if not first:
+        raise SystemExit(f"{arguments.sweep}: no configuration was measured yet")
     print_quality(first)
     print_bits(first)
+    final = results_of(rows)
     for cost in FRONT_COSTS:
-        print_front(cost, front(rows, cost, "quality_int8"))
-    plot(first, results_of(rows), arguments.output)
+        print_front(cost, cheapest_first(final or first, cost))
+    plot(first, final, arguments.output)
     seconds = sum(row["seconds"] for row in rows)
-    print(f"\n{len(first)} + {len(results_of(rows))} trials, {seconds:,.0f} s of work; {arguments.output}")
+    print(f"\n{len(first)} + {len(final)} trials, {seconds:,.0f} s of work; {arguments.output}")
 
 
 def first_rung(root: Path) -> list[Row]:
@@ -75,8 +78,13 @@ def print_bits(rows: list[Row]) -> None:
         print(f"| {bits} | {len(values)} | " + " | ".join(f"{value:.3f}" for value in numbers) + " |")
 
 
-def print_front(cost: str, rows: list[Row]) -> None:
+def cheapest_first(rows: list[Row], cost: str) -> list[Row]:
     """The Pareto front of int8 quality against one cost."""
+    return [rows[i] for i in pareto_front([(row[cost], row["quality_int8"]) for row in rows])]
+
+
+def print_front(cost: str, rows: list[Row]) -> None:
+    """As Markdown."""
     print(f"\n| {cost} | blocks | channels | bits | int8 dB |\n|---|---|---|---|---|")
     for row in rows:
         settings = f"{row[BLOCKS]} | {row[CHANNELS]} | {row[BITS]}"
@@ -97,10 +105,10 @@ def _panel(axes: Axes, cost: str, first: list[Row], final: list[Row]) -> None:
         for rows, alpha, label in ((first, 0.25, None), (final, 1.0, f"{bits}-bit weights")):
             chosen = [row for row in rows if row[BITS] == bits]
             x, y = [row[cost] for row in chosen], [row["quality_int8"] for row in chosen]
-            axes.scatter(x, y, color=COLOURS.get(bits), alpha=alpha, s=22, label=label)
-    points = [(float(row[cost]), float(row["quality_int8"])) for row in final]
-    line = [points[i] for i in pareto_front(points)]
-    axes.step(*zip(*line, strict=True), where="post", color="#7f8790", linewidth=1, zorder=0)
+            axes.scatter(x, y, color=COLOURS.get(bits), alpha=alpha if final else 0.9, s=22, label=label)
+    line = cheapest_first(final or first, cost)
+    x, y = [row[cost] for row in line], [row["quality_int8"] for row in line]
+    axes.step(x, y, where="post", color="#7f8790", linewidth=1, zorder=0)
     axes.set_xscale("log")
     axes.set_xlabel(COSTS[cost])
     axes.set_ylabel("x2 PSNR, int8, dB")
