@@ -3,6 +3,7 @@
 Letters: H rows, W columns.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from hwrts.reproduce.runs import Trained
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.tables import Quality
 from hwrts.rts import target_kind
+from hwrts.runfolder import StageFolder
 from hwrts.tiles import Picture, enhance
 
 TILES = (2, 4)
@@ -49,12 +51,18 @@ def float_pictures(store: PhotoStore, stage: int) -> Pictures:
     return Pictures(f"HR{stage}", len(store.names), lambda i: np.array(store.array(i, kind)))
 
 
+@functools.lru_cache(maxsize=1)
+def _opened(stage: StageFolder) -> Shown:
+    """One int8 network at a time: ONNX Runtime holds gigabytes for a deep one at full size."""
+    return Shown.open(stage)
+
+
 def int8_pictures(trained: Trained, stage: int) -> Pictures:
     """HR_n of the int8 network that is deployed: the same-size one where the network has one."""
-    store = trained.val
-    network = Shown.open(trained.run.enhancing_stage(str(stage)))
+    store, folder = trained.val, trained.run.enhancing_stage(str(stage))
 
     def make(i: int) -> Picture:
+        network = _opened(folder)
         return enhance(network.int8, np.array(store.array(i, "hr")), network.halo, network.scale)
 
     return Pictures(f"HR{stage} int8", len(store.names), make)
