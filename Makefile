@@ -16,7 +16,8 @@ run: $(VENV)/.ready
 
 test: lint
 	$(BIN)/python -m pytest -n auto --dist loadscope
-	$(BIN)/python -m pytest -n auto --nbmake notebooks
+	# One after the other: each takes every core, and two at once fight for them.
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks
 
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
 slow: $(VENV)/.ready
