@@ -59,6 +59,7 @@ class Sweep:
         self.known: dict[str, Known] = {}
         self.over = 0
         self._nearest = (math.inf, "")  # excess of what is over budget, and in words
+        self._no_network = ""  # why the last one that is no network is none
         self.failed: dict[str, str] = {}
 
     def run(self, workers: Workers, progress: Progress) -> None:
@@ -80,6 +81,8 @@ class Sweep:
     def _run(self, workers: Workers, progress: Progress) -> None:
         with progress.task("rung 0: configurations", self.wanted) as advance:
             measured = self._search(workers, progress, lambda n: advance(n, f"{len(self.known)} in budget"))
+        if not self.known and not self._nearest[1]:
+            raise ConfigError(f"sweep: no configuration is a network; {self._no_network}")
         if not self.known:
             raise ConfigError(
                 f"sweep: nothing is within the budget, the nearest has {self._nearest[1]}; "
@@ -98,7 +101,7 @@ class Sweep:
         running: dict[Future[dict[str, Any]], tuple[int, Known]] = {}
         found: dict[int, tuple[str, float]] = {}
         interrupted = self.study.interrupted()
-        told = self._told(found)
+        told = self._told(found, progress)
         while True:
             while len(running) < workers.count and (interrupted or self.study.asked < self.wanted):
                 number, values = interrupted.pop(0) if interrupted else self.study.ask()
@@ -120,12 +123,12 @@ class Sweep:
                 told += 1
         return dict(found[number] for number in sorted(found))
 
-    def _told(self, found: dict[int, tuple[str, float]]) -> int:
+    def _told(self, found: dict[int, tuple[str, float]], progress: Progress) -> int:
         """Take over what an earlier run of this sweep has told; returns how many configurations that were."""
         told = 0
         for number, values, quality in self.study.told():
             told += 1
-            known = self._consider(None, values)
+            known = self._consider(None, values, progress)
             if known is None or quality is None:
                 self.over += 1
             else:
@@ -149,15 +152,17 @@ class Sweep:
                 done(count)
         return {key: found[key] for key in keys if key in found}
 
-    def _consider(
-        self, number: int | None, values: dict[str, Any], progress: Progress | None = None
-    ) -> Known | None:
-        """A configuration with its cost; None, and Optuna is told, if it is over budget or no network."""
+    def _consider(self, number: int | None, values: dict[str, Any], progress: Progress) -> Known | None:
+        """A configuration with its cost; None if it is over budget or no network, and Optuna is told.
+
+        Without a number Optuna knows it from an earlier run of this sweep.
+        """
         try:
             point = candidate(self.spec, values)
             costs = cost_numbers(cost_of(point), self.spec.budget)
         except HwrtsError as error:
-            if number is not None and progress is not None:
+            self._no_network = str(error)
+            if number is not None:
                 self.study.constrain(number, {"no such network": 1.0})
                 self.study.tell_infeasible(number, 0.0)
                 progress.say(f"left out: {error}")
