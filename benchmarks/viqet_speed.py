@@ -22,7 +22,8 @@ import numpy as np
 from skimage import data
 
 from hwrts.data import write_image
-from hwrts.metrics.viqet import available_cores, score, score_files
+from hwrts.fixed_point.fast import available_cores
+from hwrts.metrics.viqet import score, score_files
 
 
 def mosaic(height: int, width: int) -> np.ndarray:

@@ -40,8 +40,9 @@ def score(
     clipped: compare pictures by the raw MOS. docs/viqet.md says what is measured.
     """
     from hwrts.data.images import image_size
+    from hwrts.errors import DataError
     from hwrts.fixed_point.fast import available_cores
-    from hwrts.metrics.viqet import score_files
+    from hwrts.metrics.viqet import Score, score_files
 
     files = picture_files(images)
     for file in files:
@@ -49,17 +50,24 @@ def score(
     processes = min(workers or available_cores(), len(files))
     shown = f"{processes} processes" if processes > 1 else "1 process"
     with ConsoleProgress(quiet).task(f"scoring in {shown}, pictures", len(files)) as advance:
-        scores = score_files(files, processes, advance)
-    if json:
-        entries = [
-            {"image": str(file), **result.as_json()} for file, result in zip(files, scores, strict=True)
-        ]
+        results = list(zip(files, score_files(files, processes, advance), strict=True))
+    scored = [(file, result) for file, result in results if isinstance(result, Score)]
+    errors = [result for _, result in results if isinstance(result, DataError)]
+    if json and scored:
+        entries = [{"image": str(file), **result.as_json()} for file, result in scored]
         print_json({"schema_version": 1, "images": entries})
-        return
-    if len(files) == 1:
-        _print_one(files[0], scores[0])
+    elif scored:
+        _print(scored)
+    if errors:
+        others = f" ({len(errors) - 1} more have no score either)" if len(errors) > 1 else ""
+        raise DataError(f"{errors[0]}{others}")
+
+
+def _print(scored: "list[tuple[Path, Score]]") -> None:
+    if len(scored) == 1:
+        _print_one(*scored[0])
     else:
-        _print_several(files, scores)
+        _print_several([file for file, _ in scored], [result for _, result in scored])
     for note in _NOTES:
         print_line(note)
 

@@ -133,6 +133,21 @@ def test_wrong_pictures(photos, hwrts, tmp_path):
     assert hwrts("score").code == 2
 
 
+def test_a_broken_picture_costs_the_others_nothing(photos, hwrts, tmp_path):
+    whole = sorted(photos.iterdir())
+    (photos / "cut.png").write_bytes(whole[0].read_bytes()[:2000])
+    Image.fromarray(np.zeros((2, 900, 3), np.uint8)).save(photos / "strip.png")
+    for workers in ("1", "2"):
+        result = hwrts("score", photos, "--json", "--workers", workers)
+        assert [entry["image"] for entry in json.loads(result.out)["images"]] == [str(p) for p in whole]
+        assert result.code == 2
+        assert result.err.strip().splitlines()[-1].startswith(f"error: {photos / 'cut.png'}")
+        assert result.err.strip().endswith("(1 more have no score either)")
+    shown = hwrts("score", "photos", "--quiet")
+    assert shown.out.count("photos/photo0.png") == 2
+    assert_one_clear_line(shown, "cut.png", "damaged", "1 more")
+
+
 def test_a_process_that_dies_is_reported(photos):
     import multiprocessing
 

@@ -152,7 +152,7 @@ def test_what_is_no_network_is_left_out(tmp_path):
     with pytest.raises(ConfigError, match="blocks"):
         Trainer().run(tmp_path / "t", {"axes": {**axes, "network.name": ["srcnn"]}})
     wrong = {"qat": {"layer_weight_bits": {"conv_9": 4}}}  # seen when the network is built, not before
-    with pytest.raises(ConfigError, match="no configuration is a network; .*no layer 'conv_9'"):
+    with pytest.raises(ConfigError, match=r"no configuration is a network; .*no layer 'conv_9'"):
         Trainer().run(tmp_path / "u", {"base": wrong})
 
 
