@@ -11,22 +11,24 @@ NumPy and ONNX Runtime return the same codes, which is checked.
 
 import argparse
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
 
 from hwrts.calibrate import calibrate
+from hwrts.checkpoint import preserve_layout
 from hwrts.deploy import deploy_form
 from hwrts.export import open_session, to_onnx
 from hwrts.export.cpu import cpu_flags, cpu_name, has_vnni
 from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, run
+from hwrts.fixed_point.fast import available_cores
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace
@@ -75,12 +77,12 @@ def whole_network(height: int, width: int, repeats: int) -> dict[str, float]:
     x = (torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 256).contiguous(
         memory_format=torch.channels_last
     )
-    model = model.to(memory_format=torch.channels_last)
+    model = preserve_layout(model)
     session = open_session(to_onnx(network).SerializeToString())
     half_up = replace(network, rounding=Rounding.HALF_UP)
     half_up_session = open_session(to_onnx(half_up).SerializeToString())
     stored = np.ascontiguousarray(frame.transpose(2, 0, 1))[None]
-    contestants = {
+    contestants: dict[str, Callable[[], Any]] = {
         "numpy": lambda: run(network, frame),
         "brevitas fake-quantised": lambda: quantised(x),
         "torch float32": lambda: model(x),
@@ -101,9 +103,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    torch.set_num_threads(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    )
+    torch.set_num_threads(available_cores())
     rates = one_layer(options.repeats)
     print(f"{cpu_name() or platform.processor()}, {torch.get_num_threads()} threads")
     share = rates["layer"] / rates["sgemm"]

@@ -69,9 +69,9 @@ def work_seconds(root: Path) -> float:
     shared = {"train", "targets"}
     own = [read_json(path) for path in root.glob("trials/*/rung0/stage1/seconds.json")]
     floats = [read_json(path) for path in root.glob("floats/*/rung0/stage1/seconds.json")]
-    return sum(value for pieces in own for name, value in pieces.items() if name not in shared) + sum(
-        value for pieces in floats for name, value in pieces.items() if name in shared
-    )
+    seconds: list[float] = [s for pieces in own for name, s in pieces.items() if name not in shared]
+    seconds += [s for pieces in floats for name, s in pieces.items() if name in shared]
+    return sum(seconds)
 
 
 if __name__ == "__main__":
