@@ -29,7 +29,12 @@ def reproduce(
         str, typer.Option(help="small: two CPU cores, hours; paper: the paper's set-up, a GPU, days.")
     ] = "small",
     int8: Annotated[
-        bool, typer.Option("--int8", help="Add the int8 networks' rows: quantised, exported and verified.")
+        bool,
+        typer.Option(
+            "--int8",
+            help="Add the int8 networks' rows: quantised, exported and verified. A result that has them "
+            "keeps them.",
+        ),
     ] = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the runs and results; made or continued.")

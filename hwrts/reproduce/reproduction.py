@@ -32,7 +32,7 @@ def reproduce(
         source: Photographs, seed and device.
         notes: What run.json of a new run starts with.
         progress: Told what happens.
-        int8: Add the rows of the int8 networks.
+        int8: Add the rows of the int8 networks. A result that has them keeps them.
         measure_score: Scores a picture.
 
     Returns:
@@ -54,8 +54,9 @@ def reproduce(
     }  # fmt: skip
     for target in targets:
         start = time.monotonic()
+        work.int8 = int8 or document["results"].get(target, {}).get("int8", False)
         table, picture = MAKERS[target](work)
-        made = {**document["results"], target: write_result(root, table, picture)}
+        made = {**document["results"], target: {**write_result(root, table, picture), "int8": work.int8}}
         document["results"] = {name: made[name] for name in TARGETS if name in made}
         write_page(root, document)
         progress.say(f"{target}: done in {time.monotonic() - start:.0f} s")
