@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from hwrts.config import QatConfig, RtsConfig, RunConfig
+from hwrts.config import RtsConfig, RunConfig
 from hwrts.errors import HwrtsError
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
@@ -69,6 +69,9 @@ def trial_folder(root: Path, key: str, rung: int) -> Path:
 def rung_config(config: RunConfig, halving: Halving, rung: int) -> RunConfig:
     """The settings of one rung: its share of the steps, less what the rungs before have trained in stage 1.
 
+    Fine-tuning is never shortened: how well a width does depends on its steps more than on the network, and
+    few of them let four bits look better than six (docs/experiments.md).
+
     >>> config = RunConfig(rts=RtsConfig(first_steps=900, steps=90))
     >>> [rung_config(config, Halving(rungs=3, factor=3), r).rts.first_steps for r in range(3)]
     [100, 200, 600]
@@ -78,17 +81,10 @@ def rung_config(config: RunConfig, halving: Halving, rung: int) -> RunConfig:
         shorter = math.pow(halving.factor, halving.rungs - 1 - at)
         return max(1, round(whole / shorter))
 
-    rts, qat = config.rts, config.qat
+    rts = config.rts
     first = steps(rts.first_steps, rung) - (steps(rts.first_steps, rung - 1) if rung else 0)
     trained: dict[str, Any] = {"first_steps": max(1, first), "steps": steps(rts.steps, rung)}
-    tuned = {name: getattr(qat, name) for name in ("steps", "same_size_steps")}
-    tuned = {name: steps(whole, rung) if whole else 0 for name, whole in tuned.items()}
-    return config.model_copy(
-        update={
-            "rts": RtsConfig.model_validate(rts.model_dump() | trained),
-            "qat": QatConfig.model_validate(qat.model_dump() | tuned),
-        }
-    )
+    return config.model_copy(update={"rts": RtsConfig.model_validate(rts.model_dump() | trained)})
 
 
 def run_trial(task: Task, progress: Progress) -> dict[str, Any]:

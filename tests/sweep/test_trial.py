@@ -98,10 +98,7 @@ def test_rungs_add_up():
         found = [rung_config(config, halving, rung) for rung in range(rungs)]
         assert sum(each.rts.first_steps for each in found) == 900
         assert found[-1].rts.steps == 90
-        assert found[-1].qat == config.qat
-    assert rung_config(config, Halving(rungs=2, factor=3), 0).qat.steps == 100
-    nothing = RunConfig.model_validate({"qat": {"steps": 0}})
-    assert rung_config(nothing, Halving(), 0).qat.steps == 0
+        assert all(each.qat == config.qat for each in found)  # widths are compared fairly at every rung
 
 
 def test_no_score_is_said(tmp_path, tiny, tasks, monkeypatch):
