@@ -15,7 +15,8 @@ run: $(VENV)/.ready
 	else $(BIN)/hwrts run --name $(RUN); fi
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	# A worker a core, so one thread each: more would wait for one another by spinning.
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 	# One after the other: each takes every core, and two at once fight for them.
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks
 
