@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.data import find_photos
-from hwrts.data.images import image_size
 from hwrts.device import choose_device
-from hwrts.errors import DataError, RunFolderError
-from hwrts.metrics.viqet import Score, check_size, score
+from hwrts.errors import RunFolderError
+from hwrts.metrics.viqet import Score, score
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Budget
 from hwrts.reproduce.page import read_results, write_page, write_result
@@ -45,9 +44,6 @@ def reproduce(
     split = find_photos(
         source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=2
     )
-    for photo in split.val:  # seen now, not after the training
-        if photo.path is not None:
-            _check_size(photo.path)
     choose_device(source.device, budget.stages.config(source.data, source.val, 0, source.device).precision)
     _claim(root, budget, source)
     document = read_results(root)
@@ -65,13 +61,6 @@ def reproduce(
         write_page(root, document)
         progress.say(f"{target}: done in {time.monotonic() - start:.0f} s")
     return document
-
-
-def _check_size(path: Path) -> None:
-    try:  # of the file as it is stored: photographs that are turned by EXIF are not that long
-        check_size(*image_size(path))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
 
 
 def _claim(root: Path, budget: Budget, source: Source) -> None:

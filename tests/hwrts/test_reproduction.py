@@ -2,15 +2,11 @@
 
 import json
 import re
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from hwrts.errors import DataError, RunFolderError
+from hwrts.errors import RunFolderError
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.progress import Silent
 from hwrts.reproduce.budgets import Budget, Experiment, Selection
@@ -163,15 +159,6 @@ def test_what_a_kill_left_out_is_made_and_the_rest_reused(source):
     changed = {path for path, time in trained_files(root).items() if before[path] != time}
     assert Path("runs/stages/stage2/float.safetensors") in changed
     assert not [path for path in changed if path.parts[2] == "stage1" or path.suffix == ".npy"]
-
-
-def test_what_has_no_score_is_refused_before_anything_is_trained(source, tmp_path):
-    val = tmp_path / "val"
-    shutil.copytree(source.data, val)
-    Image.fromarray(np.zeros((40, 900, 3), np.uint8)).save(val / "panorama.png")
-    with pytest.raises(DataError, match=r"panorama\.png: a picture of 900x40 is too elongated to score"):
-        make(tmp_path / "r", ["table2"], replace(source, val=val))
-    assert not (tmp_path / "r").exists()
 
 
 def test_a_folder_of_other_settings_is_refused(source, tmp_path):

@@ -3,7 +3,7 @@
 docs/viqet.md has the formulae. Needs NumPy and SciPy alone, and Pillow to read files.
 """
 
-from hwrts.metrics.viqet.features import RawFeatures, check_size, raw_features
+from hwrts.metrics.viqet.features import RawFeatures, raw_features
 from hwrts.metrics.viqet.files import score_file, score_files
 from hwrts.metrics.viqet.model import UNITS, Score, displayed, model_vector, score
 
@@ -11,7 +11,6 @@ __all__ = [
     "UNITS",
     "RawFeatures",
     "Score",
-    "check_size",
     "displayed",
     "model_vector",
     "raw_features",

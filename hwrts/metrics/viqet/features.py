@@ -53,20 +53,6 @@ class RawFeatures:
     """Roughness of the calmest blocks (0..1.8), and their high-frequency DCT magnitude, in codes."""
 
 
-def check_size(h: int, w: int) -> None:
-    """Refuse a size of picture that can't be scored.
-
-    Raises:
-        DataError: It is so elongated that no block of it can be measured.
-    """
-    height, width = working_size(h, w)
-    if int(noise.SHRINK * min(height, width)) < noise.BLOCK:
-        raise DataError(
-            f"a picture of {w}x{h} is too elongated to score: scaled to {width}x{height} it has no whole "
-            f"block of {noise.BLOCK}x{noise.BLOCK} pixels at three quarters of the size; cut it into pieces"
-        )
-
-
 def raw_features(pixels: NDArray[np.uint8]) -> RawFeatures:
     """Measure a picture.
 
@@ -79,8 +65,12 @@ def raw_features(pixels: NDArray[np.uint8]) -> RawFeatures:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise DataError(f"a picture to score is {pixels.dtype} {pixels.shape}; give uint8 (height, width, 3)")
     h, w = pixels.shape[:2]
-    check_size(h, w)
     height, width = working_size(h, w)
+    if int(noise.SHRINK * min(height, width)) < noise.BLOCK:
+        raise DataError(
+            f"a picture of {w}x{h} is too elongated to score: scaled to {width}x{height} it has no whole "
+            f"block of {noise.BLOCK}x{noise.BLOCK} pixels at three quarters of the size; cut it into pieces"
+        )
     planes = resize(np.ascontiguousarray(pixels.transpose(2, 0, 1)), height, width)  # (3, H, W)
     g = grey(planes)  # (H, W)
     contrast, exposure = contrast_and_exposure(g)
