@@ -14,10 +14,10 @@ run: $(VENV)/.ready
 	@if [ -f runs/$(RUN)/run.json ]; then $(BIN)/hwrts run --resume runs/$(RUN); \
 	else $(BIN)/hwrts run --name $(RUN); fi
 
+# A test worker has one core, so one thread: more would wait for one another by spinning. Notebooks come one after the
+# other: each takes every core.
 test: lint
-	# A worker a core, so one thread each: more would wait for one another by spinning.
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
-	# One after the other: each takes every core, and two at once fight for them.
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks
 
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.

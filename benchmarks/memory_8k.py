@@ -3,6 +3,7 @@
 python benchmarks/memory_8k.py runs/NAME
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,9 @@ def peak_mib(run: Path, picture: Path, engine: str, size: str) -> float:
 
 
 def main() -> None:
-    run = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path)
+    run: Path = parser.parse_args().run
     coffee = load_photo(Photo("coffee", None))
     times = (-(-HEIGHT // coffee.shape[0]), -(-WIDTH // coffee.shape[1]), 1)
     with tempfile.TemporaryDirectory() as folder:

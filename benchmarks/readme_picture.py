@@ -3,7 +3,7 @@
 python benchmarks/readme_picture.py runs/first docs/enhanced.png
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,11 @@ TOP, LEFT, HEIGHT, WIDTH = 60, 150, 300, 400
 
 
 def main() -> None:
-    run, target = open_run(Path(sys.argv[1])), Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    run = open_run(arguments.run)
     stage = run.enhancing_stage(None)
     network = load_network(stage.root)
     original = load_photo(Photo("coffee", None))
@@ -32,7 +36,7 @@ def main() -> None:
     draw.line([(WIDTH, 0), (WIDTH, HEIGHT)], fill="white", width=2)
     for x, text in ((8, "original"), (WIDTH + 8, f"int8, RTS stage {stage.name}")):
         draw.text((x, HEIGHT - 18), text, fill="white", stroke_width=2, stroke_fill="black")
-    picture.save(target, optimize=True)
+    picture.save(arguments.output, optimize=True)
 
 
 if __name__ == "__main__":

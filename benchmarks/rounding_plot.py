@@ -3,7 +3,7 @@
 python benchmarks/rounding_plot.py docs/rounding.png
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,9 @@ LABELS = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("output", type=Path)
+    output: Path = parser.parse_args().output
     acc = np.arange(-40, 41)
     exact = acc / 2**SHIFT
     tie = np.abs(exact % 1 - 0.5) == 0
@@ -36,7 +39,7 @@ def main() -> None:
         axes.grid(linewidth=0.3)
         if rule is Rounding.HALF_EVEN:
             axes.set_ylabel("code - acc / 2^s", fontsize=8)
-    figure.savefig(Path(sys.argv[1]), dpi=110)
+    figure.savefig(output, dpi=110)
 
 
 if __name__ == "__main__":

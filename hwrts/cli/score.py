@@ -38,6 +38,8 @@ def score(
 
     The MOS that VIQET shows is clipped to 1..4.5. That hides how small pictures differ, as most of them are
     clipped: compare pictures by the raw MOS. docs/viqet.md says what is measured.
+
+    A picture that is damaged or too elongated is named at the end, with exit code 2; the others have scores.
     """
     from hwrts.data.images import image_size
     from hwrts.errors import DataError
@@ -58,9 +60,10 @@ def score(
         print_json({"schema_version": 1, "images": entries})
     elif scored:
         _print(scored)
+    for error in errors[:-1]:
+        typer.echo(f"error: {error}", err=True)
     if errors:
-        others = f" ({len(errors) - 1} more have no score either)" if len(errors) > 1 else ""
-        raise DataError(f"{errors[0]}{others}")
+        raise errors[-1]
 
 
 def _print(scored: "list[tuple[Path, Score]]") -> None:

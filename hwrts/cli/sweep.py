@@ -44,7 +44,12 @@ def sweep(
         str | None,
         typer.Option(help="Address of a dask scheduler, such as tcp://host:8786.", show_default=False),
     ] = None,
-    status: Annotated[bool, typer.Option("--status", help="Show how far the sweep in -o is.")] = False,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status", help="Show how far the sweep in -o is, and its best network so far within --budget."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -52,15 +57,16 @@ def sweep(
 
     What costs more than the budget is never trained. The same command continues a sweep that was interrupted.
     """
-    from hwrts.sweep.results import read_rows
+    from hwrts.sweep.results import best, export_command, read_rows, write_tables
     from hwrts.sweep.results import status as read_status
+    from hwrts.sweep.spec import parse_budget
 
     if status:
-        found = read_status(output)
-        print_json(found) if json else _print_status(found)
+        top = best(read_rows(output), None if budget is None else parse_budget(budget))
+        found = read_status(output) | {"best": top}
+        print_json(found) if json else _print_status(found, output)
         return
     from hwrts.sweep.page import write_page
-    from hwrts.sweep.results import best, write_tables
     from hwrts.sweep.runner import Sweep
 
     made = Sweep(output, _spec(file, budget, data, val))
@@ -85,7 +91,7 @@ def sweep(
             print_line(f"file: {path}")
         _print_failures(made.failed, rows)
         if top is not None:
-            print_line(f"next: hwrts export {made.root / top['run']} -o handover")
+            print_line(f"next: {export_command(made.root, top)}")
     if top is None:
         raise typer.Exit(1)
 
@@ -138,7 +144,9 @@ def _workers(count: int, cluster: str | None) -> "Iterator[Workers]":
         yield workers
 
 
-def _print_status(found: dict[str, Any]) -> None:
+def _print_status(found: dict[str, Any], root: Path) -> None:
+    from hwrts.sweep.results import export_command
+
     rows = [
         [f"rung {each['rung']}", f"{each['chosen']:,}", f"{each['finished']:,}"] for each in found["rungs"]
     ]
@@ -151,6 +159,12 @@ def _print_status(found: dict[str, Any]) -> None:
         f"{found['results']} results, {found['failed_comparison']} failed the bit comparison, "
         f"{found['seconds']:,.0f} s of work"
     )
+    top = found["best"]
+    if top is None:
+        print_line("no result in the budget yet")
+    else:
+        print_line(f"best in the budget: int8 {top['quality_int8']:.3f}, {top['params']:,.0f} parameters")
+        print_line(f"next: {export_command(root, top)}")
 
 
 def _print_failures(failed: dict[str, str], rows: list[dict[str, Any]]) -> None:

@@ -10,7 +10,8 @@ from hwrts.sweep.trial import RESULT, trial_folder
 
 SWEEP = "sweep.json"
 SCHEMA = "hwrts sweep"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 shortened fine-tuning at early rungs."""
 
 
 def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
@@ -27,7 +28,7 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
     settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
     path = root / SWEEP
     if path.is_file():
-        before = read_json(path)
+        before = _read(path)
         for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
             if before.get(key) != settings[key]:
                 raise RunFolderError(
@@ -48,8 +49,18 @@ def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
     """
     if not (root / SWEEP).is_file():
         raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
-    document = read_json(root / SWEEP)
+    document = _read(root / SWEEP)
     return parse_spec(document["spec"], str(root / SWEEP)), document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    document = read_json(path)
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{path}: is of version {version}, this hwrts makes {SCHEMA_VERSION}; use another folder with -o"
+        )
+    return document
 
 
 def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:

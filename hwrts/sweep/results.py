@@ -24,7 +24,7 @@ def read_rows(root: Path) -> list[Row]:
 
     A row has the axes, the costs, and: ``key``; ``rung``, -1 if nothing is finished; ``final``, whether it
     was trained to the end; ``quality_float``, ``quality_int8``; ``passed``, ``compared``, ``mismatches``;
-    ``seconds`` of all rungs; ``run``, the run folder below the sweep's.
+    ``seconds`` of all rungs; ``run``, the run folder below the sweep's, and ``stage``, the network in it.
     """
     spec, _ = open_sweep(root)
     rows = []
@@ -33,7 +33,7 @@ def read_rows(root: Path) -> list[Row]:
         row: Row = {**{axis: _cell(value) for axis, value in entry["values"].items()}, **entry["costs"]}
         row |= {"key": entry["key"], "rung": len(done) - 1, "final": len(done) == spec.halving.rungs}
         row["seconds"] = round(sum(each["seconds"] for each in done), 2)
-        for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches"):
+        for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches", "stage"):
             row[name] = done[-1][name] if done else None
         run = trial_folder(Path(), entry["key"], len(done) - 1)
         row["run"] = run.as_posix() if done else None
@@ -50,6 +50,11 @@ def front(rows: list[Row], cost: str, quality: str) -> list[Row]:
     """Of the results, those that no other one beats at its cost, cheapest first."""
     found = results_of(rows)
     return [found[i] for i in pareto_front([(row[cost], row[quality]) for row in found])]
+
+
+def export_command(root: Path, row: Row) -> str:
+    """What hands the network of a result over."""
+    return f"hwrts export {root / row['run']} --stage {row['stage']} -o handover"
 
 
 def best(rows: list[Row], at_most: Mapping[str, float] | None = None) -> Row | None:

@@ -73,12 +73,14 @@ class Search(_Section):
 class Halving(_Section):
     """Successive halving: every configuration is trained shortly, the promising ones go on.
 
+    Fine-tuning is not shortened.
+
     Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization, 2016.
     """
 
     rungs: int = Field(2, ge=1, le=5, description="how often it is measured; 1 trains everything to the end")
     factor: int = Field(
-        3, ge=2, le=10, description="each rung keeps one in so many, and trains so many times as long"
+        3, ge=2, le=10, description="each rung keeps one in so many, with so many times the float steps"
     )
 
 

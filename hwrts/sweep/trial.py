@@ -69,8 +69,7 @@ def trial_folder(root: Path, key: str, rung: int) -> Path:
 def rung_config(config: RunConfig, halving: Halving, rung: int) -> RunConfig:
     """The settings of one rung: its share of the steps, less what the rungs before have trained in stage 1.
 
-    Fine-tuning is never shortened: how well a width does depends on its steps more than on the network, and
-    few of them let four bits look better than six (docs/experiments.md).
+    Fine-tuning is never shortened: with few steps of it four bits looked better than six (docs/sweep.md).
 
     >>> config = RunConfig(rts=RtsConfig(first_steps=900, steps=90))
     >>> [rung_config(config, Halving(rungs=3, factor=3), r).rts.first_steps for r in range(3)]

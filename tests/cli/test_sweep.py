@@ -1,6 +1,8 @@
 """hwrts sweep: the command itself on tiny photographs, and what is refused."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,36 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
 
     verified = hwrts("verify", Path("out") / document["best"]["run"])
     assert verified.code == 0, verified.err
+    (command,) = re.findall("next: hwrts (.*)", result.out)
+    handed = hwrts(*shlex.split(command))
+    assert handed.code == 0, handed.err
+    assert json.loads(Path("handover/manifest.json").read_text())["source"]["stage"] == "1"
+
+    cheap = min(document["rows"], key=lambda row: row["weight_kib"])
+    budget = ("--budget", f"weight_kib={cheap['weight_kib']}")
+    tight = hwrts("sweep", "--status", *budget, "-o", "out")
+    assert f"best in the budget: int8 {cheap['quality_int8']:.3f}" in tight.out
+    assert cheap["key"] in tight.out
+    tight = hwrts("sweep", "--status", "--budget", "params=5", "-o", "out", "--json")
+    assert json.loads(tight.out)["best"] is None
+
+    made = json.loads(Path("out/sweep.json").read_text())
+    Path("out/sweep.json").write_text(json.dumps(made | {"schema_version": 1}))
+    assert_one_clear_line(
+        hwrts("sweep", file, "--data", "photos", "-o", "out"), "version 1", "another folder"
+    )
+
+
+def test_the_same_size_network_is_handed_over(file, hwrts):
+    text = FILE.replace("[4, 64]", "[4]").replace('"qat.weight_bits" = [6, 8]', 'head = ["same-size"]')
+    file.write_text('quality = "score"\n' + text)
+    result = hwrts("sweep", file, "--data", "photos", "-o", "out")
+    assert result.code == 0, result.err
+    (command,) = re.findall("next: hwrts (.*)", result.out)
+    handed = hwrts(*shlex.split(command))
+    assert handed.code == 0, handed.err
+    assert json.loads(Path("handover/manifest.json").read_text())["source"]["stage"] == "1-same"
+    assert "stage 1-same" in Path("out/index.html").read_text()
 
 
 def test_nothing_in_the_budget(file, hwrts):

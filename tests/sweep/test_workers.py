@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import distributed
 import psutil
 import pytest
 
@@ -60,10 +61,11 @@ def test_cores_are_dealt_out(count, cores, monkeypatch):
         assert sum(len(group) for group in groups) == cores  # none twice
 
 
-def test_a_worker_has_a_thread_for_each_of_its_cores(two_cores):
-    with local_workers(2, threads_and_cores) as workers:
-        found = [workers.submit(None).result for _ in range(2)]
-        assert [result() for result in found] == [(1, 1), (1, 1)]
+@pytest.mark.parametrize(("count", "each"), [(2, (1, 1)), (1, (2, 2))])
+def test_a_worker_has_a_thread_for_each_of_its_cores(two_cores, count, each):
+    with local_workers(count, threads_and_cores) as workers:
+        found = [workers.submit(None) for _ in range(count)]
+        assert [result.result() for result in found] == [each] * count
 
 
 def threads_and_cores(task):
@@ -180,7 +182,6 @@ def test_a_killed_process_costs_a_retry_from_its_checkpoint(tmp_path, tiny, two_
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of dask, about ports and sockets while a worker is killed
 def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
-    distributed = pytest.importorskip("distributed")
     spec = two_trainings(tiny)
     with local_workers(2) as workers:
         Sweep(tmp_path / "local", spec).run(workers, Silent())
