@@ -68,7 +68,8 @@ class Sweep:
         A configuration that cannot be trained is reported and left out; the others go on.
 
         Raises:
-            HwrtsError: No configuration is a network within the budget, photographs are broken, or the disk is full.
+            HwrtsError: No configuration is a network within the budget, photographs are broken, the disk is
+                full.
         """
         try:
             with FileLock(self.root / "sweep.lock", timeout=0):

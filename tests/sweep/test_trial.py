@@ -57,6 +57,24 @@ def test_quantisations_share_a_float_network_and_rungs_go_on(tmp_path, tiny, tas
     assert not run.start.exists()  # its float weights are there already
 
 
+@pytest.mark.parametrize(("axes", "stage"), [
+    ({"rts.stages": [2], "qat.activation_bits": [6], "network.channels": [4]}, "2"),
+    ({"network.name": ["srcnn"]}, "1"),
+])  # fmt: skip
+def test_every_axis_is_trained_and_proved(tmp_path, tiny, tasks, axes, stage):
+    """Through both rungs: stages, widths of activations, other networks."""
+    root, spec = tmp_path / "s", tiny(axes=axes)
+    for rung in (0, 1):
+        (task,) = tasks(root, spec, rung=rung)
+        document = run_trial(task, Silent())
+        assert document["passed"]
+        assert document["mismatches"] == 0 < document["compared"]
+    run = open_run(task.folder)
+    assert [each.name for each in run.stages()][-1] == stage
+    assert run.config.network.name == axes.get("network.name", ["residual"])[0]
+    assert run.config.qat.activation_bits == axes.get("qat.activation_bits", [8])[0]
+
+
 def test_a_training_starts_from_given_weights(tmp_path, tiny, tasks):
     """With a rate of nearly nothing, rung 1 ends where rung 0 did; a new network would be elsewhere."""
     spec = tiny()

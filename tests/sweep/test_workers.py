@@ -21,6 +21,25 @@ from hwrts.sweep.workers import RETRIES, cluster_workers, local_workers, share_c
 MEASURED = ("key", "rung", "quality_float", "quality_int8", "passed", "compared", "mismatches")
 
 
+SWEEP = """
+[axes]
+"network.channels" = [4, 6, 8]
+"qat.weight_bits" = [4, 8]
+[base.data]
+train = "{photos}/train"
+val = "{photos}/val"
+patch = 32
+crops_per_image = 4
+[base.network]
+blocks = 1
+[base.rts]
+first_steps = 9
+batch = 2
+[base.qat]
+steps = 3
+"""
+
+
 def measured(root):
     return [tuple(row[name] for name in MEASURED) for row in results.read_rows(root)]
 
@@ -177,6 +196,25 @@ def test_a_killed_process_costs_a_retry_from_its_checkpoint(tmp_path, tiny, two_
     assert killed
     assert continued_once(root)
     assert measured(root) == measured(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on(tmp_path, photos):
+    """SIGKILL after the first finished trial: the same command ends the sweep and does nothing twice."""
+    root = tmp_path / "s"
+    (tmp_path / "sweep.toml").write_text(SWEEP.format(photos=photos.as_posix()))
+    command = [sys.executable, "-m", "hwrts", "sweep", str(tmp_path / "sweep.toml"), "-o", str(root), "-q"]
+    with subprocess.Popen(command) as running:
+        while not list(root.glob("trials/*/rung0/trial.json")):
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.kill()
+    before = {path: path.stat().st_mtime_ns for path in root.glob("trials/*/rung*/trial.json")}
+    assert 1 <= len(before) < 8
+    subprocess.run(command, check=True)
+    after = {path: path.stat().st_mtime_ns for path in root.glob("trials/*/rung*/trial.json")}
+    assert len(after) == 6 + 2  # a third of six goes on
+    assert {path: after[path] for path in before} == before
 
 
 @pytest.mark.slow
