@@ -20,6 +20,9 @@ from hwrts.sweep.trial import Task, run_trial
 RETRIES = 2
 """A trial whose worker died is started so many times again; it continues from its checkpoint."""
 
+END_SECONDS = 10
+"""How long a process may take to end by itself."""
+
 Run = Callable[[Task], dict[str, Any]]
 
 
@@ -122,7 +125,7 @@ class _Worker(threading.Thread):
         self._tasks, self._cores, self._threads, self._run_task = tasks, cores, threads, run
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
-        self._stopped = False
+        self._stopped = self._busy = False
 
     def run(self) -> None:
         if self._cores:
@@ -135,11 +138,15 @@ class _Worker(threading.Thread):
                 self._answer(task, result)
 
     def stop(self) -> None:
-        """Kill what runs; what is waiting is not started."""
+        """Kill what runs; what is waiting is not started. A process that has nothing to do ends by itself."""
         self._stopped = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
+        if self._process is None:
+            return
+        if self._connection is not None and not self._busy:
+            self._connection.close()
+            self._process.join(END_SECONDS)  # with what libraries have to clean up
+        self._process.kill()
+        self._process.join()
 
     def _answer(self, task: Task, result: "Future[dict[str, Any]]") -> None:
         for _ in range(1 + RETRIES):
@@ -147,8 +154,10 @@ class _Worker(threading.Thread):
                 break
             connection = self._connection or self._start()
             try:
+                self._busy = True
                 connection.send(task)
                 document, error = connection.recv()
+                self._busy = False  # before the answer is known: who has it may stop us
             except (EOFError, OSError):  # the process died, by itself or by stop
                 self._connection = None
                 continue

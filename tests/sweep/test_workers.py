@@ -156,6 +156,19 @@ def test_workers_end_with_a_parent_that_is_killed():
     assert gone
 
 
+def test_idle_workers_clean_up():
+    """A semaphore that a library holds until its process ends: killed, Python would complain of a leak."""
+    hold = "import builtins, multiprocessing; builtins.held = multiprocessing.Lock()"
+    program = (
+        "from hwrts.sweep.workers import local_workers; import functools, operator\n"
+        "if __name__ == '__main__':\n"
+        "    with local_workers(1, operator.call) as workers:\n"
+        f"        workers.submit(functools.partial(exec, {hold!r})).result()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_no_workers():
     with pytest.raises(ConfigError, match="--workers 0"), local_workers(0):
         pass
