@@ -47,11 +47,11 @@ def measured(root):
 def kill_one_that_trains(root, found):
     """Wait until a checkpoint of a training is there, then kill the process that wrote it."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if any(root.glob("floats/*/rung0/state.safetensors")):
+    while time.monotonic() < deadline and not found:
+        for checkpoint in root.glob("floats/*/rung0/state.safetensors"):
+            lock = f"{checkpoint.parts[-3]}-0.lock"  # who trains holds it
             for child in psutil.Process().children(recursive=True):
-                names = " ".join(child.cmdline())
-                if ("spawn_main" in names and "resource_tracker" not in names) and child.cpu_times().user > 1:
+                if any(Path(file.path).name == lock for file in child.open_files()):
                     os.kill(child.pid, signal.SIGKILL)
                     found.append(child.pid)
                     return
