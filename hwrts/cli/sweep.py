@@ -145,6 +145,7 @@ def _workers(count: int, cluster: str | None) -> "Iterator[Workers]":
 
 
 def _print_status(found: dict[str, Any], root: Path) -> None:
+    from hwrts.sweep.folder import open_sweep
     from hwrts.sweep.results import export_command
 
     rows = [
@@ -163,7 +164,7 @@ def _print_status(found: dict[str, Any], root: Path) -> None:
     if top is None:
         print_line("no result in the budget yet")
     else:
-        print_line(f"best in the budget: int8 {top['quality_int8']:.3f}, {top['params']:,.0f} parameters")
+        print_line(_best(open_sweep(root)[0], top))
         print_line(f"next: {export_command(root, top)}")
 
 
@@ -191,7 +192,12 @@ def _print_results(made: "Sweep", rows: list[dict[str, Any]], top: dict[str, Any
     if top is None:
         print_line("no result: no configuration in the budget was trained to the end and proved")
     else:
-        print_line(
-            f"best in the budget: int8 {top['quality_int8']:.3f}, {top['params']:,.0f} parameters, "
-            f"{made.root / top['run']}"
-        )
+        print_line(_best(made.spec, top))
+
+
+def _best(spec: "SweepSpec", top: dict[str, Any]) -> str:
+    settings = ", ".join(f"{axis} = {top[axis]}" for axis in spec.axes)
+    return (
+        f"best in the budget: int8 {top['quality_int8']:.3f} with {settings}; "
+        f"{top['params']:,.0f} parameters, {top['gmacs']:,.0f} GMAC/s, {top['line_kib']:,.0f} KiB of lines"
+    )
