@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,16 @@ def test_what_a_kill_left_out_is_made_and_the_rest_reused(source):
     changed = {path for path, time in trained_files(root).items() if before[path] != time}
     assert Path("runs/stages/stage2/float.safetensors") in changed
     assert not [path for path in changed if path.parts[2] == "stage1" or path.suffix == ".npy"]
+
+
+def test_each_result_has_int8_rows_or_not(source, tmp_path):
+    """Also where the run is gone and another result, which has none, is made first."""
+    root = tmp_path / "r"
+    make(root, ["table2"], source, int8=True)
+    shutil.rmtree(root / "runs" / "stages")
+    results = make(root, ["table1", "table2"], source)["results"]
+    assert [row[0] for row in results["table2"]["rows"]][-2:] == ["HR1 int8", "HR2 int8"]
+    assert not any("int8" in column for column in results["table1"]["columns"])
 
 
 def test_a_folder_of_other_settings_is_refused(source, tmp_path):
