@@ -302,6 +302,22 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
+def read_versioned(path: Path, schema: str, version: int) -> dict[str, Any]:
+    """The object in a JSON file of a folder that another hwrts may have made.
+
+    Raises:
+        RunFolderError: The file is missing or damaged, or of another schema or version.
+    """
+    document = read_json(path)
+    found = document.get("schema"), document.get("schema_version")
+    if found != (schema, version):
+        raise RunFolderError(
+            f"{path}: not a {schema} of version {version} but {found[0]} of version {found[1]}; "
+            "choose another folder with -o"
+        )
+    return document
+
+
 def read_bytes(path: Path) -> bytes:
     """A file's content.
 

@@ -12,12 +12,11 @@ from jinja2 import Environment, StrictUndefined
 from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.data import read_image, write_image
-from hwrts.errors import RunFolderError
 from hwrts.report.crops import png_uri
 from hwrts.report.plots import Curve, Plot, line_plot, standalone_svg
 from hwrts.report.text import NONE, fixed
 from hwrts.reproduce.tables import Cell, Table
-from hwrts.runfolder import read_json, write_json
+from hwrts.runfolder import read_versioned, write_json
 from hwrts.tiles import Picture
 
 SCHEMA = "hwrts reproduction"
@@ -64,12 +63,7 @@ def read_results(root: Path) -> dict[str, Any]:
     path = root / "results.json"
     if not path.is_file():
         return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "results": {}}
-    document = read_json(path)
-    if (document.get("schema"), document.get("schema_version")) != (SCHEMA, SCHEMA_VERSION):
-        raise RunFolderError(
-            f"{path}: not a {SCHEMA} of version {SCHEMA_VERSION}; choose another folder with -o"
-        )
-    return document
+    return read_versioned(path, SCHEMA, SCHEMA_VERSION)
 
 
 def write_page(root: Path, document: dict[str, Any]) -> Path:

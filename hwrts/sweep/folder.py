@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.errors import RunFolderError
-from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
+from hwrts.runfolder import is_occupied, make_folder, read_json, read_versioned, write_json
 from hwrts.sweep.spec import SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, trial_folder
 
@@ -28,7 +28,7 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
     settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
     path = root / SWEEP
     if path.is_file():
-        before = _read(path)
+        before = read_versioned(path, SCHEMA, SCHEMA_VERSION)
         for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
             if before.get(key) != settings[key]:
                 raise RunFolderError(
@@ -49,18 +49,8 @@ def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
     """
     if not (root / SWEEP).is_file():
         raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
-    document = _read(root / SWEEP)
+    document = read_versioned(root / SWEEP, SCHEMA, SCHEMA_VERSION)
     return parse_spec(document["spec"], str(root / SWEEP)), document
-
-
-def _read(path: Path) -> dict[str, Any]:
-    document = read_json(path)
-    version = document.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise RunFolderError(
-            f"{path}: is of version {version}, this hwrts makes {SCHEMA_VERSION}; use another folder with -o"
-        )
-    return document
 
 
 def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:
