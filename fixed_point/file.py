@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import os
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,7 @@ def save_network(network: Network, folder: Path) -> None:
         "layers": [describe(layer) for layer in network.layers],
         "proofs": _proofs(network),
     }
-    _replace(folder / NPZ_NAME, buffer.getvalue())
-    _replace(folder / JSON_NAME, _sealed(document))
+    _replace({folder / NPZ_NAME: buffer.getvalue(), folder / JSON_NAME: _sealed(document)})
 
 
 def load_network(folder: Path) -> Network:
@@ -62,8 +63,8 @@ def load_network(folder: Path) -> Network:
         HwrtsError: A missing or damaged file, an unknown schema, or integers that make no legal network.
     """
     path = folder / JSON_NAME
-    document = _read_json(path)
-    arrays = _read_npz(folder / NPZ_NAME, str(document.get("npz_sha256")))
+    document, payload = _read_pair(folder)
+    arrays = _unpack(folder / NPZ_NAME, payload)
     try:
         *_, rounding, inputs, layers, proofs, _ = fields(
             document, schema=str, schema_version=int, npz_sha256=str, rounding=str, inputs=list, layers=list,
@@ -139,12 +140,19 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _read_npz(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
-    payload = _read(path)
-    if hashlib.sha256(payload).hexdigest() != sha256:
-        raise HwrtsError(
-            f"{path}: its bytes do not match the checksum in {JSON_NAME}; restore the file or export again"
-        )
+def _read_pair(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """The description and the bytes that its checksum is of."""
+    for _ in range(2):  # the pair may be replaced between the two readings, once
+        document, payload = _read_json(folder / JSON_NAME), _read(folder / NPZ_NAME)
+        if hashlib.sha256(payload).hexdigest() == document.get("npz_sha256"):
+            return document, payload
+    raise HwrtsError(
+        f"{folder / NPZ_NAME}: its bytes do not match the checksum in {JSON_NAME}; "
+        "restore the file or export again"
+    )
+
+
+def _unpack(path: Path, payload: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -154,13 +162,20 @@ def _read_npz(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def _replace(path: Path, payload: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
+def _replace(payloads: Mapping[Path, bytes]) -> None:
+    """Write files under temporary names, then give all of them theirs, at once but for an instant."""
+    # names of their own: two writers of one name would write into each other's file
+    written = {path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"): path for path in payloads}
     try:
-        with temporary.open("wb") as stream:
-            stream.write(payload)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        for temporary, path in written.items():
+            with temporary.open("xb") as stream:
+                stream.write(payloads[path])
+                stream.flush()
+                os.fsync(stream.fileno())
+        for temporary, path in written.items():
+            temporary.replace(path)
     except OSError as error:
         raise HwrtsError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        for temporary in written:
+            temporary.unlink(missing_ok=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from hwrts.atomic import write_atomic
@@ -23,14 +23,17 @@ def save_weights(path: Path, model: nn.Module, notes: dict[str, Any]) -> None:
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the note of a file that :func:`save_weights` wrote.
 
+    The file is read once: opened a second time, for its tensors, it may be one that has replaced it.
+
     Raises:
         RunFolderError: The file is missing or damaged.
     """
     try:
-        with safe_open(path, framework="pt") as archive:
-            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 - not a mapping
-            return tensors, json.loads(archive.metadata()["hwrts"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        payload = path.read_bytes()
+        tensors = load(payload)  # checks the header too
+        header = json.loads(payload[8 : 8 + int.from_bytes(payload[:8], "little")])
+        return tensors, json.loads(header["__metadata__"]["hwrts"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunFolderError(
             f"{path}: missing or damaged weights ({error}); "
             "delete its stage folder and use hwrts run --resume"

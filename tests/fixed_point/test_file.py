@@ -1,8 +1,10 @@
 import hashlib
 import io
 import json
+import os
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +48,12 @@ def refused(folder, message=None):
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
     return str(caught.value)
+
+
+def assert_same(found, expected):
+    """Equal weights: networks of two seeds have others."""
+    for ours, theirs in zip(found.convs, expected.convs, strict=True):
+        assert np.array_equal(ours.weight_i8, theirs.weight_i8)
 
 
 def loads(folder):
@@ -224,6 +232,36 @@ def test_files_of_two_networks_do_not_mix(saved, tmp_path_factory):
     save_network(anchor_network(seed=9), other)
     shutil.copy(other / NPZ_NAME, saved)
     refused(saved, "do not match the checksum in network.json")
+
+
+def test_a_pair_that_is_replaced_while_it_is_read_is_read_again(saved, monkeypatch):
+    """network.json was of the old network, network.npz of the new one: refused as damaged."""
+    other, read = anchor_network(seed=9), Path.read_bytes
+
+    def replaced_in_between(path):
+        payload = read(path)
+        if path.name == JSON_NAME:
+            monkeypatch.undo()
+            save_network(other, saved)
+        return payload
+
+    monkeypatch.setattr(Path, "read_bytes", replaced_in_between)
+    assert_same(load_network(saved), other)
+
+
+def test_two_writers_of_one_folder_share_no_temporary_file(saved, monkeypatch):
+    """Both wrote to network.npz.tmp: one renamed what the other one was writing, which then found no file."""
+    first, second, flushed = anchor_network(seed=1), anchor_network(seed=2), os.fsync
+
+    def another_in_between(descriptor):
+        monkeypatch.undo()
+        save_network(second, saved)
+        flushed(descriptor)
+
+    monkeypatch.setattr(os, "fsync", another_in_between)
+    save_network(first, saved)
+    assert_same(load_network(saved), first)
+    assert sorted(path.name for path in saved.iterdir()) == [JSON_NAME, NPZ_NAME]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,36 @@ def test_weights_come_back_with_their_note(tmp_path):
     assert set(tensors) == set(model.state_dict())
     assert all(torch.equal(value, tensors[name]) for name, value in model.state_dict().items())
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_one_of_the_two(tmp_path):
+    """The header was read of one file and the tensors of the other: codes differed without a reason."""
+    kinds = []
+    for value in range(2):
+        model = nn.Conv2d(3, 3, 1)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(value)
+        save_weights(tmp_path / str(value), model, {"value": value})
+        kinds.append((tmp_path / str(value)).read_bytes())
+    path, stop = tmp_path / "w", threading.Event()
+    write_atomic(path, kinds[0])
+
+    def replace() -> None:
+        while not stop.is_set():
+            for kind in kinds:
+                (tmp_path / "new").write_bytes(kind)
+                (tmp_path / "new").replace(path)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        for _ in range(3000):
+            tensors, notes = load_weights(path)
+            assert {float(tensor.unique()) for tensor in tensors.values()} == {notes["value"]}
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_equal_weights_give_equal_bytes(tmp_path):
