@@ -1,6 +1,7 @@
 """Negative controls: deliberate errors that the comparison must find, or its verdict is worth nothing."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,46 +10,68 @@ from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_writer import to_onnx
+from hwrts.export.stimuli import noise_codes
 from hwrts.export.witness import NumpyWitness, onnx_witnesses
-from hwrts.fixed_point import Conv, Layer, Network, Rounding, run_layer, weight_limit
+from hwrts.fixed_point import (
+    Conv,
+    HwrtsError,
+    Layer,
+    Network,
+    Requantised,
+    Rounding,
+    Upsample,
+    define,
+    run_layer,
+    shift_right,
+    weight_limit,
+)
 
 
-def negative_controls(network: Network, tensors: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """Run each deliberate error through the same comparison as the witnesses.
+def negative_controls(
+    network: Network, tensors: Mapping[str, NDArray[Any]]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Put each deliberate error through the same comparison as the witnesses.
+
+    Each one provably changes a code: the definition says so before the comparison is asked.
 
     - one flipped weight bit (the lowest) in each convolution, on the photograph; where that leaves the layer
       idle (the residual of an untrained network is 0 everywhere), on an impulse at a rounding border,
-    - another rounding rule (half up for half to even) on accumulators that are exact ties.
+    - another rounding rule (half up for half to even) on accumulators that are exact ties: of the first
+      convolution that drops bits, else of the first other layer where an input tells the two rules apart,
+    - one code off by one, in a network where nothing of this can be told.
 
     Args:
         network: The network that is verified.
         tensors: The definition's codes of a photograph, every tensor by name.
 
     Returns:
-        For each control its name, the codes compared, the mismatches, and whether it was caught.
+        For each control its name, the codes compared, the mismatches, and whether it was caught; and in words
+        which errors no input can show.
     """
-    controls = []
+    controls, untold = [], []
     for conv in network.convs:
-        flipped, place = _flip_bit(conv, tensors)
-        name = f"flipped weight bit in {conv.name}"
-        control = _control(name, network, _replace_layer(network, flipped), conv, tensors)
-        if not control["caught"]:
-            edge, built = _at_border(network, conv, flipped, place)
-            broken = _replace_layer(network, replace(flipped, bias_i32=edge.bias_i32))
-            honest = _replace_layer(network, edge)
-            control = _control(f"{name}, built border", honest, broken, edge, built)
-        controls.append(control)
-    tied = next((conv for conv in network.convs if conv.shift(network.formats[conv.source]).max() >= 1), None)
-    if tied is not None:  # without a single shift there is no rounding to get wrong
-        ties = _with_ties(network, tied)
-        ties_to_one = network.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY)
-        other = Rounding.HALF_EVEN if ties_to_one else Rounding.HALF_UP
-        honest = _replace_layer(network, ties)
-        broken = Network(honest.inputs, honest.layers, other)
-        controls.append(
-            _control(f"rounding {other.value} in {tied.name}, built ties", honest, broken, ties, tensors)
-        )
-    return controls
+        name, (flipped, place) = f"flipped weight bit in {conv.name}", _flip_bit(conv, tensors)
+        operands, codes = tensors, (_codes(network, conv, tensors), _codes(network, flipped, tensors))
+        if np.array_equal(*codes):
+            name = f"{name}, built border"
+            edge, operands = _at_border(network, conv, flipped, place)
+            broken = replace(flipped, bias_i32=edge.bias_i32)
+            codes = _codes(network, edge, operands), _codes(network, broken, operands)
+        if np.array_equal(*codes):
+            untold.append(f"{name}: the layer makes the same code of every 32-bit accumulator")
+        else:
+            controls.append(_control(name, network, conv, operands, *codes))
+    rounding = _rounding_control(network)
+    if rounding is None:
+        untold.append("another rounding rule: no layer drops a bit where an input would show it")
+    else:
+        controls.append(rounding)
+    if not controls:
+        output = network.layers[-1]
+        codes = tensors[output.name].astype(np.int64), tensors[output.name].astype(np.int64)
+        codes[1][0, 0, 0] += 1
+        controls.append(_control(f"one code off by one in {output.name}", network, output, tensors, *codes))
+    return controls, untold
 
 
 def witness_controls(
@@ -67,10 +90,11 @@ def witness_controls(
         As :func:`negative_controls`; nothing if no flip changes a code of this picture.
     """
     for conv in network.convs:
-        broken = _replace_layer(network, _flip_bit(conv, tensors)[0])
-        name, wrong = conv.name, run_layer(broken, broken.layer(conv.name), tensors, "int64")
-        if not np.array_equal(wrong, tensors[name]):
-            break
+        name = conv.name
+        with suppress(HwrtsError):  # a weight one larger can pass a bound that the network keeps by a hair
+            broken = _replace_layer(network, _flip_bit(conv, tensors)[0])
+            if not np.array_equal(run_layer(broken, broken.layer(name), tensors, "int64"), tensors[name]):
+                break
     else:
         return []
     controls = []
@@ -87,12 +111,18 @@ def witness_controls(
     return controls
 
 
+def _codes(
+    network: Network, layer: Layer, operands: Mapping[str, NDArray[Any]], rounding: Rounding | None = None
+) -> NDArray[Any]:
+    """The definition of a layer, whether a network with it would be legal or not."""
+    return define(layer, operands, network.formats, rounding or network.rounding)
+
+
 def _control(
-    name: str, network: Network, broken: Network, layer: Conv, tensors: Mapping[str, NDArray[Any]]
-) -> dict[str, Any]:
-    expected = run_layer(network, layer, tensors, "int64")
-    found = NumpyWitness(broken, "int64").single(layer.name, tensors)
-    row = compare(Row("control", "single", layer.name), network, name, expected, found, tensors)
+    name: str, network: Network, layer: Layer, operands: Mapping[str, NDArray[Any]],
+    expected: NDArray[Any], found: NDArray[Any],
+) -> dict[str, Any]:  # fmt: skip
+    row = compare(Row("control", "single", layer.name), network, name, expected, found, operands)
     return _entry(name, row)
 
 
@@ -122,24 +152,64 @@ def _flip_bit(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> tuple[Conv, tu
 def _at_border(
     network: Network, conv: Conv, flipped: Conv, place: tuple[int, int]
 ) -> tuple[Conv, dict[str, NDArray[Any]]]:
-    """The layer with a bias, and an impulse to feed it, such that the flip crosses from code 0 to 1 or back.
+    """The layer with a bias, and an impulse to feed it, such that the flip crosses a border between codes.
 
-    The impulse is the largest code m, so the flip moves the accumulator by m, from one side of the border
-    between the codes 0 and 1 to the other, whatever the rounding rule does with a tie.
+    The impulse is the largest code m >= 1, so the flip moves the accumulator by m or more. Its lower end is
+    put right below the first accumulator that rounds to code 1, by whatever rule; where that one needs more
+    than 32 bits (floor, a shift of 31), below the first that rounds to code 0.
     """
     source = network.formats[conv.source]
     o, i = place
     centre = conv.weight_i8.shape[2] // 2
     weight, other = int(conv.weight_i8[o, i, centre, centre]), int(flipped.weight_i8[o, i, centre, centre])
-    shift = int(conv.shift(network.formats[conv.source])[o])
-    one = 1 << max(shift, 0)
-    border = one if network.rounding is Rounding.FLOOR or shift < 1 else one // 2
-    wanted = border - 1 if other > weight else border + 1
+    first = _first_of_code(1, int(conv.shift(source)[o]), network.rounding)
+    if first > np.iinfo(np.int32).max:
+        first = _first_of_code(0, int(conv.shift(source)[o]), network.rounding)
     bias = conv.bias_i32.copy()
-    bias[o] = wanted - weight * source.max
+    bias[o] = first - 1 - min(weight, other) * source.max
     impulse = np.zeros((1, 1, network.channels[conv.source]), source.dtype)
     impulse[0, 0, i] = source.max
     return replace(conv, bias_i32=bias), {conv.source: impulse}
+
+
+def _first_of_code(code: int, shift: int, rounding: Rounding) -> int:
+    """The smallest accumulator that a shift by so many bits rounds to a code of at least ``code``."""
+    if shift < 1:
+        return code
+    middle = (code << shift) - (1 << (shift - 1))  # the tie below the code
+    near = np.array([middle, middle + 1, code << shift])
+    return int(near[shift_right(near, shift, rounding) >= code].min())
+
+
+def _rounding_control(network: Network) -> dict[str, Any] | None:
+    """Another rounding rule at the first layer where that changes a code, or None."""
+    ties_to_one = network.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY)
+    other = Rounding.HALF_EVEN if ties_to_one else Rounding.HALF_UP
+    for conv in network.convs:
+        if conv.shift(network.formats[conv.source]).max() >= 1:
+            ties = _with_ties(network, conv)
+            channels, source = network.channels[conv.source], network.formats[conv.source]
+            operands = {conv.source: np.zeros((1, 1, channels), source.dtype)}
+            codes = _codes(network, ties, operands), _codes(network, ties, operands, other)
+            name = f"rounding {other.value} in {conv.name}, built ties"
+            return _control(name, network, conv, operands, *codes)
+    for layer in network.layers:
+        if isinstance(layer, Requantised):
+            operands = _every_input(network, layer)
+            codes = _codes(network, layer, operands), _codes(network, layer, operands, other)
+            if not np.array_equal(*codes):
+                return _control(f"rounding {other.value} in {layer.name}", network, layer, operands, *codes)
+    return None
+
+
+def _every_input(network: Network, layer: Requantised) -> dict[str, NDArray[Any]]:
+    """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel."""
+    sources = dict.fromkeys(layer.sources)
+    if isinstance(layer, Conv | Upsample):
+        return {name: noise_codes(network.channels[name], network.formats[name]) for name in sources}
+    formats = network.formats_of(sources)
+    codes = np.meshgrid(*(np.arange(each.min, each.max + 1) for each in formats), indexing="ij")
+    return {name: np.atleast_2d(each)[..., None] for name, each in zip(sources, codes, strict=True)}
 
 
 def _with_ties(network: Network, conv: Conv) -> Conv:

@@ -114,8 +114,9 @@ def verify(
             key: row for key, row in verdict.rows.items() if row.compared or row.witness not in slow
         }
     _check_attacks(verdict, network)
+    untold: list[str] = []
     if definition:
-        verdict.controls = negative_controls(network, next(iter(definition.values())))
+        verdict.controls, untold = negative_controls(network, next(iter(definition.values())))
     if CONTROL_PICTURE in definition:
         verdict.controls += witness_controls(network, pictures[CONTROL_PICTURE], definition[CONTROL_PICTURE])
     counts = census(model)
@@ -124,6 +125,7 @@ def verify(
     ]
     verdict.facts |= {
         "census": counts,
+        "untold": untold,
         "stimuli": {name: list(picture.shape) for name, picture in pictures.items()},
         "bounds": _bounds(network),
         "int16_pairs_can_saturate": [conv.name for conv in network.convs if pair_can_saturate_int16(conv)],

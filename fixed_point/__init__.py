@@ -15,14 +15,14 @@ from .bounds import (
 )
 from .codes import RunPath
 from .conv import conv_accumulate
-from .definition import accumulate
+from .definition import accumulate, define
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
 from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Requantised, Scale, Upsample
 from .lines import Edge, Lines, plan_lines
 from .network import Network
-from .requantize import Rounding, requantize
+from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer
 from .steps import Step, halo, scales_of, steps_of
 from .stream import LineRun, stream
@@ -57,6 +57,7 @@ __all__ = [
     "attack_input",
     "attacked_reach",
     "conv_accumulate",
+    "define",
     "halo",
     "layer_bounds",
     "load_network",
@@ -70,6 +71,7 @@ __all__ = [
     "run_layer",
     "save_network",
     "scales_of",
+    "shift_right",
     "steps_of",
     "stream",
     "upsample_taps",

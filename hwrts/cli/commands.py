@@ -100,6 +100,8 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
         print_line(f"  problem: {problem}")
     caught = sum(control["caught"] for control in verdict["controls"])
     print_line(f"  negative controls caught: {caught} of {len(verdict['controls'])}")
+    for error in verdict["untold"]:
+        print_line(f"  no control is possible for {error}")
     pairs = verdict["int16_pairs_can_saturate"]
     if pairs:
         here = "this CPU has it" if verdict["cpu"]["vnni"] else "this CPU has none"

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -5,13 +6,29 @@ import pytest
 
 from hwrts.export import NumpyWitness
 from hwrts.export.controls import negative_controls, witness_controls
-from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, run_all
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    Format,
+    Input,
+    Network,
+    Repeat,
+    Rounding,
+    Scale,
+    Upsample,
+    run_all,
+    weight_limit,
+)
+
+from ..fixed_point.random_networks import random_codes, random_network  # noqa: TID252 - no package to name
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_every_control_is_caught(anchor, picture, seed):
     network = anchor(seed)
-    controls = negative_controls(network, run_all(network, picture(24, 25, seed), "int64"))
+    controls, untold = negative_controls(network, run_all(network, picture(24, 25, seed), "int64"))
+    assert untold == []
     assert [control["name"].split(",")[0] for control in controls] == [
         *(f"flipped weight bit in {conv.name}" for conv in network.convs), "rounding half_up in first",
     ]  # fmt: skip
@@ -34,10 +51,76 @@ def test_idle_layers_are_tried_at_a_rounding_border(rounding, shift, signed, wei
         "c", "x", np.full((2, 3, 3, 3), weight, np.int8), frac, zero, replace(PIXEL, signed=signed), 4
     )
     network = Network((Input("x", 3, PIXEL),), (conv,), rounding)
-    controls = negative_controls(network, run_all(network, np.zeros((4, 4, 3), np.uint8), "int64"))
+    controls, untold = negative_controls(network, run_all(network, np.zeros((4, 4, 3), np.uint8), "int64"))
     assert controls[0]["name"] == "flipped weight bit in c, built border"
     assert all(control["caught"] for control in controls)
     assert len(controls) == (1 if shift == 0 else 2)  # without a shift there is no rounding to get wrong
+    assert len(controls) + len(untold) == 2
+
+
+FORMATS = [Format(signed, bits, 4) for signed in (False, True) for bits in range(2, 9)]
+SHIFTS = [-6, -2, -1, 0, 1, 2, 5, 12, 24, 30, 31]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("source", FORMATS, ids=str)
+@pytest.mark.parametrize("weight_bits", [2, 3, 8])
+def test_controls_of_idle_layers_change_a_code(rounding, source, weight_bits):
+    """Every source format, rule and shift, and results of 2 bits: one flip moves a code, one tie another.
+
+    "FAILED: 0 codes differ" said a verdict on 2-bit signed sources: their largest code is 1, and both sides
+    of the flip rounded to the same code. At a shift of 31 a control passed 2^31, a traceback or an error.
+    """
+    rng = np.random.default_rng([source.bits, weight_bits])
+    limit, zero = weight_limit(weight_bits), np.zeros(2, np.int32)
+    for shift, signed in itertools.product(SHIFTS, (False, True)):
+        out = Format(signed, 2, 0)
+        weight = rng.integers(-limit, limit, (2, 2, 1, 1), endpoint=True).astype(np.int8)
+        conv = Conv("c", "x", weight, zero + shift - source.frac, zero, out, weight_bits)
+        network = Network((Input("x", 2, source),), (conv,), rounding)
+        idle = run_all(network, np.zeros((3, 3, 2), source.dtype), "int64")
+        controls, untold = negative_controls(network, idle)
+        assert all(control["caught"] for control in controls), (shift, out, weight)
+        always_0 = rounding is Rounding.FLOOR and shift == 31 and not signed
+        assert [reason.partition(":")[0] for reason in untold] == (
+            ["flipped weight bit in c, built border"] * always_0 + ["another rounding rule"] * (shift < 1)
+        )
+        assert len(controls) + len(untold) == 2
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_controls_of_random_networks_of_two_bits_change_a_code(seed):
+    """With few codes many errors are not seen, and some networks have no convolution, or no rounding."""
+    network = random_network([seed, 2], widest=2)
+    codes = random_codes(network, 5, 6, seed)
+    controls, untold = negative_controls(network, run_all(network, codes, "int64"))
+    assert controls
+    assert all(control["caught"] for control in controls)
+    assert len(controls) + len(untold) >= len(network.convs) + 1
+
+
+def _of(*layers) -> Network:
+    return Network((Input("x", 3, PIXEL),), layers)
+
+
+@pytest.mark.parametrize(
+    ("network", "name"),
+    [
+        (_of(Scale("s", "x", 3, 2, PIXEL)), "rounding half_up in s"),
+        (_of(Scale("s", "x", 3, 0, PIXEL)), "one code off by one in s"),
+        (_of(Add("s", ("x", "x"), Format(False, 8, 7))), "one code off by one in s"),  # x + x is never odd
+        (
+            _of(Scale("t", "x", 1, 0, PIXEL), Add("s", ("x", "t"), Format(False, 8, 7))),
+            "rounding half_up in s",
+        ),
+        (_of(Repeat("s", "x", 2)), "one code off by one in s"),
+        (_of(Upsample("s", "x", "bilinear", 2, PIXEL)), "rounding half_up in s"),
+    ],
+)
+def test_networks_without_a_convolution_have_a_control(network, name):
+    """They had none, and a verdict without a control is no pass."""
+    controls, _ = negative_controls(network, run_all(network, np.full((4, 4, 3), 255, np.uint8), "int64"))
+    assert [(control["name"], control["caught"]) for control in controls] == [(name, True)]
 
 
 def test_flipped_weights_stay_symmetric():
@@ -48,7 +131,7 @@ def test_flipped_weights_stay_symmetric():
         conv = Conv("c", "x", weight * 0 + np.int8(code), zero + 4, zero, Format(True, 8, 4))
         network = Network((Input("x", 1, PIXEL),), (conv,))
         tensors = run_all(network, np.arange(25, dtype=np.uint8).reshape(5, 5, 1) * 10, "int64")
-        assert all(control["caught"] for control in negative_controls(network, tensors))
+        assert all(control["caught"] for control in negative_controls(network, tensors)[0])
 
 
 def test_each_kind_of_witness_sees_a_flipped_bit(anchor, picture):
