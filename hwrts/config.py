@@ -1,9 +1,10 @@
 """Settings of a run: strict, complete, written back resolved so that any run can be repeated."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hwrts.data import Kernel
 from hwrts.errors import ConfigError
@@ -53,12 +54,15 @@ class DegradationConfig(_Section):
             return {**values, "jpeg": tuple(values["jpeg"])}
         return values
 
-    @model_validator(mode="after")
-    def _check_jpeg(self) -> "DegradationConfig":
-        low, high = self.jpeg_range or (1, 95)
+    @field_validator("jpeg")
+    @classmethod
+    def _check_jpeg(cls, jpeg: int | tuple[int, int] | str) -> int | tuple[int, int] | str:
+        if isinstance(jpeg, str):
+            return jpeg
+        low, high = jpeg if isinstance(jpeg, tuple) else (jpeg, jpeg)
         if not 1 <= low <= high <= 95:
-            raise ValueError(f"jpeg {self.jpeg}: qualities are 1..95, a range goes from low to high")
-        return self
+            raise ValueError("qualities are 1..95, a range goes from low to high; none is allowed too")
+        return jpeg
 
     @property
     def jpeg_range(self) -> tuple[int, int] | None:
@@ -133,7 +137,7 @@ class NetworkConfig(_Section):
 class RtsConfig(_Section):
     """Recurrent training: how many stages, and how each is trained."""
 
-    stages: int | Literal["auto"] = Field(
+    stages: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         3, description="number of stages, or auto: stop when the change between stages grows again"
     )
     max_stages: int = Field(8, ge=2, description="limit of an automatic run")
@@ -161,12 +165,6 @@ class RtsConfig(_Section):
     schedule: Literal["one-cycle", "constant"] = Field(
         "one-cycle", description="rate over the steps of a stage; the paper's is constant"
     )
-
-    @model_validator(mode="after")
-    def _check_stages(self) -> "RtsConfig":
-        if isinstance(self.stages, int) and self.stages < 1:
-            raise ValueError(f"stages {self.stages}: use 1 or more, or auto")
-        return self
 
     @property
     def scored(self) -> bool:
@@ -229,8 +227,13 @@ class RunConfig(_Section):
         return self.rts.stages if isinstance(self.rts.stages, int) else self.rts.max_stages
 
 
-def parse_config(document: dict[str, Any], where: str) -> RunConfig:
+def parse_config(document: dict[str, Any], where: str, flags: Mapping[str, str] | None = None) -> RunConfig:
     """Check a nested dictionary of settings; missing ones take their defaults.
+
+    Args:
+        document: The settings.
+        where: What they are from, for the message.
+        flags: Those that came from the command line: its flags by dotted key, to be named beside it.
 
     Raises:
         ConfigError: The first unknown key (with the nearest known one) or value that is not allowed.
@@ -239,13 +242,25 @@ def parse_config(document: dict[str, Any], where: str) -> RunConfig:
         return RunConfig.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(
-            str(part) for part in first["loc"] if not str(part).startswith(("tuple", "literal", "int"))
-        )
+        key = _key(first["loc"])
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{where}: unknown key {key!r}; {_suggest(first['loc'])}") from error
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {key} = {first['input']!r} is not allowed: {reason}") from error
+        # Of a value of several kinds, such as a number or auto, each kind has an error of its own.
+        same = [each["msg"] for each in error.errors() if _key(each["loc"]) == key]
+        reason = ", or ".join([same[0], *(each.removeprefix("Input should be ") for each in same[1:])])
+        given = [flag for name, flag in (flags or {}).items() if f"{name}.".startswith(f"{key}.")]
+        shown = f"{' '.join(given)} ({key})" if given else key
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        raise ConfigError(
+            f"{'command line' if given else where}: {shown}{value} is not allowed: "
+            f"{reason.removeprefix('Value error, ')}"
+        ) from error
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The dotted name of a setting, without pydantic's names for the kinds of a union."""
+    kinds = ("tuple", "literal", "int", "constrained-int")
+    return ".".join(str(part) for part in location if not str(part).startswith(kinds))
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from hwrts.command_line import command_line
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session
 from hwrts.fixed_point import Network, load_network, run
@@ -34,7 +35,7 @@ def make_engine(
     if changed:
         raise RunFolderError(
             f"{stage.root / changed[0]}: not the file that was verified; restore it, or prove it again with "
-            f"hwrts verify {stage.root.parent}"
+            f"{command_line('verify', stage.root.parent)}"
         )
     if name == "numpy":
         return (lambda pixels: run(network, pixels)), network

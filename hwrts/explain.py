@@ -1,9 +1,10 @@
 """A verdict in words: the earliest difference, why it is one, and the command that shows it again."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from hwrts.command_line import command_line
 
 _FED = {"single": "fed the definition\u2019s own codes", "entire": "fed by its own predecessors"}
 
@@ -60,10 +61,10 @@ def first_difference(verdict: dict[str, Any], stage: str, run: Path) -> Explanat
         )
     else:
         text += f" Requantised by {first['rounding']}."
-    words = ["hwrts", "verify", str(run), "--stage", stage, "--layer", layer]
+    words = ["verify", str(run), "--stage", stage, "--layer", layer]
     if first["stimulus"] in verdict.get("stimuli", {}):  # codes fed to one layer alone are always made
         words += ["--stimulus", first["stimulus"]]
-    return Explanation(text, shlex.join(words), row.get("where"))
+    return Explanation(text, command_line(*words), row.get("where"))
 
 
 def losses(verdict: dict[str, Any], layer: str) -> tuple[float | None, float | None]:

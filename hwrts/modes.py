@@ -1,6 +1,7 @@
 """Video modes by name, and what a network does when it works on one."""
 
 import difflib
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -28,17 +29,27 @@ MODES = (
 )
 
 
+_OWN = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})@([1-9]\d{0,2})", re.ASCII)
+"""Columns and rows up to 99,999 and whole frames per second up to 999: beyond that, a slip of the finger."""
+
+
 def mode_named(name: str) -> Mode:
-    """The mode of that name.
+    """The mode of that name, or of its picture and frames per second, such as 3440x1440@100.
 
     Raises:
         ConfigError: There is none.
     """
     modes = {mode.name: mode for mode in MODES}
+    own = _OWN.fullmatch(name)
+    if own is not None:
+        return Mode(name, *map(int, own.groups()))
     if name not in modes:
         near = difflib.get_close_matches(name, modes, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"mode {name!r}: there is no such video mode; {hint}use {', '.join(modes)}")
+        raise ConfigError(
+            f"mode {name!r}: there is no such video mode; {hint}"
+            f"use {', '.join(modes)} or WIDTHxHEIGHT@FPS in whole numbers, such as 3440x1440@100"
+        )
     return modes[name]
 
 

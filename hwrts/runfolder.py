@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.atomic import write_atomic
+from hwrts.command_line import command_line
 from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME
@@ -103,7 +104,7 @@ class RunFolder:
             finished = ", ".join(stages) or "none"
             raise RunFolderError(
                 f"{self.root}: stage {name} is not finished (finished: {finished}); "
-                f"continue the run with: hwrts run --resume {self.root}"
+                f"continue the run with: {command_line('run', '--resume', self.root)}"
             )
         return stages[name]
 

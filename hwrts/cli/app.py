@@ -62,5 +62,5 @@ def main() -> None:
     except (HwrtsError, OSError) as error:
         if _debug:
             raise
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"error: {' '.join(str(error).splitlines())}\n")
         sys.exit(2)

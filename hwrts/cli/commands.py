@@ -10,6 +10,7 @@ from hwrts import __version__
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.training import LIBRARIES
+from hwrts.command_line import command_line
 
 StageOption = Annotated[
     str | None,
@@ -43,7 +44,9 @@ def verify(
     folder = open_run(run)
     stages = folder.stages() if stage is None else (folder.finished_stage(stage),)
     if not stages:
-        raise RunFolderError(f"{run}: no finished stage to verify; continue with hwrts run --resume {run}")
+        raise RunFolderError(
+            f"{run}: no finished stage to verify; continue with {command_line('run', '--resume', run)}"
+        )
     verdicts = {}
     with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
         for i, each in enumerate(stages):

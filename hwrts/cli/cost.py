@@ -40,7 +40,10 @@ def cost(
     ] = None,
     weight_bits: Annotated[int | None, _setting("Width of the weights, 2..8 [8].")] = None,
     activation_bits: Annotated[int | None, _setting("Width of inner tensors, 2..8 [8].")] = None,
-    mode: Annotated[str, typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120 or 4320p60.")] = "2160p60",
+    mode: Annotated[
+        str,
+        typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120, 4320p60, or such as 3440x1440@100."),
+    ] = "2160p60",
     json: Annotated[bool, typer.Option("--json", help="Print everything, layer by layer, as JSON.")] = False,
 ) -> None:
     """Count what a network costs in silicon: MACs, line memory, traffic, accumulators (docs/cost.md)."""

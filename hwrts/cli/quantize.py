@@ -10,8 +10,9 @@ import typer
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.sensitivity import choose, print_choice
-from hwrts.cli.training import ReduceRange, option, print_stages, run_notes, weight_bits_of
+from hwrts.cli.training import ReduceRange, flag_of, option, print_stages, run_notes, weight_bits_of
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
+from hwrts.command_line import command_line
 from hwrts.errors import ConfigError, RunFolderError
 
 if TYPE_CHECKING:
@@ -112,11 +113,12 @@ def _quantize_run(
 
     folder = open_run(run)
     config = folder.config
-    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line").qat
+    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line", _flags(given)).qat
     number = stage or folder.finished_stage(None).number
     if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
         raise RunFolderError(
-            f"{folder.root}: stage {number} has no float network; finish it with hwrts run --resume {run}"
+            f"{folder.root}: stage {number} has no float network; finish it with "
+            f"{command_line('run', '--resume', run)}"
         )
     prefix = "same_" if same_size else ""
     chosen: dict[str, Any] = {}
@@ -148,8 +150,13 @@ def _quantize_run(
         print_json({**read_json(folder.stage(variant).metrics), **chosen})
     else:
         print_stages(folder)
-        print_line(f"next: hwrts export {run} --stage {variant} -o DIR")
+        print_line(f"next: {command_line('export', run, '--stage', variant, '-o', 'DIR')}")
     return passed
+
+
+def _flags(given: dict[str, Any]) -> dict[str, str]:
+    """The flags that settings of QatConfig came from, by dotted key."""
+    return {f"qat.{key}": "--qat-steps" if key.endswith("steps") else flag_of(f"qat.{key}") for key in given}
 
 
 def _widths_name(
@@ -177,7 +184,7 @@ def _quantize_own(
     from hwrts.quantise_own import quantise_own
     from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
 
-    qat = parse_config({"qat": settings}, "command line").qat
+    qat = parse_config({"qat": settings}, "command line", _flags(settings)).qat
     path, _, function = reference.rpartition(":")
     root = output or Path("runs") / f"{Path(path).stem}-{function}"
     if root.name in ("", ".."):
@@ -216,6 +223,6 @@ def _quantize_own(
     word = "PASSED" if verdict.passed else "FAILED"
     print_line(f"{word}: {verdict.mismatches:,} of {verdict.compared:,} codes differ")
     print_line(f"files: {stage.root}")
-    print_line(f"next:  hwrts inspect {stage.root}")
-    print_line(f"       hwrts export {root} -o handover")
+    print_line(f"next:  {command_line('inspect', stage.root)}")
+    print_line(f"       {command_line('export', root, '-o', 'handover')}")
     return verdict.passed

@@ -9,6 +9,7 @@ from hwrts.cli.app import app
 from hwrts.cli.commands import RunArgument, StageOption
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.widths import Budget, parse_widths
+from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def sensitivity(
         return
     print_sensitivity(f"{run}: stage {chosen.name}", found)
     print_line(f"files: {path} and {path.with_suffix('.svg').name}")
-    same = " --same-size" if chosen.same_size else ""
-    print_line(f"next:  hwrts quantize {run} --stage {chosen.number}{same} --weight-kib KIB")
+    words = ["quantize", run, "--stage", chosen.number, *["--same-size"] * chosen.same_size]
+    print_line(f"next:  {command_line(*words, '--weight-kib', 'KIB')}")
 
 
 def choose(

@@ -13,11 +13,12 @@ import typer
 from hwrts import __version__
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
-    from hwrts.runfolder import RunFolder
+    from hwrts.runfolder import RunFolder, StageFolder
 
 LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
 
@@ -66,7 +67,10 @@ def run(
     batch: Annotated[int | None, option("Crops per step [16].")] = None,
     patch: Annotated[int | None, option("Side of a crop in original pixels [128].")] = None,
     jpeg: Annotated[str | None, option("JPEG quality, a range such as 70-90, or none [80].")] = None,
-    kernel: Annotated[str | None, option("Down-scaling kernel [bilinear].")] = None,
+    kernel: Annotated[
+        str | None,
+        option("Down-scaling kernel: box, bilinear, hamming, bicubic or lanczos [bilinear]."),
+    ] = None,
     blur: Annotated[
         float | None, option("Blur before down-scaling, sigma in pixels; more sharpens more [0].")
     ] = None,
@@ -81,10 +85,12 @@ def run(
             "--same-size/--no-same-size", help=r"Make the same-size networks too \[yes].", show_default=False
         ),
     ] = None,
+    same_size_steps: Annotated[int | None, option("Fine-tuning steps of a same-size network [100].")] = None,
     seed: Annotated[int | None, option("Makes everything repeatable [0].")] = None,
     device: Annotated[str | None, option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
     precision: Annotated[str | None, option("auto, float32 or bf16 [auto].")] = None,
     name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.")] = None,
+    output: Annotated[Path | None, option("Folder of the run, in place of --name.", "--output", "-o")] = None,
     resume: Annotated[Path | None, option("Continue the run in this folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a run of the same name.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -104,28 +110,43 @@ def run(
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),
         "qat.activation_bits": activation_bits, "qat.rounding": rounding, "qat.same_size": same_size,
+        "qat.same_size_steps": same_size_steps,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)
     if resume is not None:
-        if config or given or name or force:
+        if config or given or name or output or force:
             raise ConfigError("--resume: takes no other settings, the run keeps its own; leave them out")
         folder = open_run(resume)
     else:
         resolved = resolve_config(config, given)
-        root = Path("runs") / (name or _default_name(resolved))
-        if len(root.parts) != 2 or root.name == "..":
-            raise ConfigError(f"--name {name!r}: use a plain name, without slashes; its folder is runs/NAME")
+        root = _root(name, output, _default_name(resolved))
         folder = _new_run(root, resolved, force, progress)
     progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
     try:
         passed = _run_and_report(folder, progress)
     except KeyboardInterrupt:
-        sys.stderr.write(f"interrupted; continue with: hwrts run --resume {folder.root}\n")
+        sys.stderr.write(f"interrupted; continue with: {command_line('run', '--resume', folder.root)}\n")
         raise typer.Exit(130) from None
     _print_result(folder, as_json=json)
     if not passed:
         raise typer.Exit(1)
+
+
+def _root(name: str | None, output: Path | None, default: str) -> Path:
+    """The folder that --name and --output ask for."""
+    if output is not None:
+        if name is not None:
+            raise ConfigError("--name and --output: both say where the run goes; give one of the two")
+        if output.name in ("", ".."):
+            raise ConfigError(f"--output {output}: give the name of a folder to make")
+        return output
+    root = Path("runs") / (name or default)
+    if len(root.parts) != 2 or root.name == "..":
+        raise ConfigError(
+            f"--name {name!r}: use a plain name, without slashes, for runs/NAME; another place is --output"
+        )
+    return root
 
 
 def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
@@ -133,7 +154,7 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
     from hwrts.runfolder import RunFolder, check_replaceable, create_run
     from hwrts.session import prepare
 
-    advice = f"choose another --name, continue it with --resume {root}"
+    advice = f"choose another --name or --output, continue it with {command_line('run', '--resume', root)}"
     check_replaceable(root, force=force, advice=advice)
     temporary = root.with_name(f".{root.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
@@ -177,11 +198,16 @@ def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
         return
     print_stages(folder)
     print_line(f"report: {folder.report}")
-    print_line(f"next:   hwrts enhance PHOTO.jpg -o OUT.png --run {folder.root}")
-    print_line(f"        hwrts export {folder.root} --stage {best.name} -o handover")
+    enhance = command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", folder.root)
+    print_line(f"next:   {enhance}")
+    print_line(f"        {_export(folder, best, 'handover')}")
     same = folder.enhancing_stage(best.name)
     if same.same_size:
-        print_line(f"        hwrts export {folder.root} --stage {same.name} -o handover_same_size")
+        print_line(f"        {_export(folder, same, 'handover_same_size')}")
+
+
+def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
+    return command_line("export", folder.root, "--stage", stage.name, "-o", output)
 
 
 def print_stages(folder: "RunFolder") -> None:
@@ -241,7 +267,15 @@ def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
         document = {key: value for key, value in document.items() if key != "network"}
     for key, value in flags.items():
         set_entry(document, key, value, str(config))
-    return parse_config(document, config or "command line")
+    return parse_config(document, config or "command line", {key: flag_of(key) for key in flags})
+
+
+_OTHER_FLAGS = {"data.train": "--data", "network.name": "--network", "qat.steps": "--qat-steps"}
+
+
+def flag_of(key: str) -> str:
+    """The flag of ``hwrts run`` that gives a setting, by its dotted key."""
+    return _OTHER_FLAGS.get(key) or f"--{key.rpartition('.')[2].replace('_', '-')}"
 
 
 def _default_name(config: "RunConfig") -> str:
@@ -252,7 +286,7 @@ def _default_name(config: "RunConfig") -> str:
 def run_notes(seed: int) -> dict[str, Any]:
     """What run.json starts with."""
     return {
-        "command": " ".join(["hwrts", *sys.argv[1:]]),
+        "command": command_line(*sys.argv[1:]),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": {"hwrts": __version__, **{library: metadata.version(library) for library in LIBRARIES}},
         "commit": _commit(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
 from hwrts.runfolder import RunFolder, StageFolder, changed_files, read_json
 
@@ -100,7 +101,7 @@ def read_stages(run: RunFolder) -> tuple[StageResult, ...]:
     if not stages:
         raise RunFolderError(
             f"{run.root}: no stage is finished, so there is nothing to report; "
-            f"continue the run with: hwrts run --resume {run.root}"
+            f"continue the run with: {command_line('run', '--resume', run.root)}"
         )
     return stages
 

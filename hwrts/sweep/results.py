@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.atomic import write_atomic
+from hwrts.command_line import command_line
 from hwrts.runfolder import write_json
 from hwrts.sweep.folder import entries, finished, open_sweep
 from hwrts.sweep.front import pareto_front
@@ -54,7 +55,7 @@ def front(rows: list[Row], cost: str, quality: str) -> list[Row]:
 
 def export_command(root: Path, row: Row) -> str:
     """What hands the network of a result over."""
-    return f"hwrts export {root / row['run']} --stage {row['stage']} -o handover"
+    return command_line("export", root / row["run"], "--stage", row["stage"], "-o", "handover")
 
 
 def best(rows: list[Row], at_most: Mapping[str, float] | None = None) -> Row | None:

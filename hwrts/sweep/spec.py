@@ -45,7 +45,7 @@ class _Section(BaseModel):
 class Limits(_Section):
     """The most that a network may cost, in units of COSTS, and the video mode that some of them are for."""
 
-    mode: str = Field("2160p60", description="video mode, such as 1080p60 or 2160p60")
+    mode: str = Field("2160p60", description="video mode, such as 2160p60 or 3440x1440@100")
     at: Place = Field("output", description="whether the mode is the network's input or its output picture")
     at_most: dict[str, float] = Field({}, description="budget by unit, such as params = 30000")
 

@@ -136,9 +136,11 @@ def test_refusals(hwrts, stage, tmp_path):
     assert_one_clear_line(hwrts("cost", "vgg"), "'vgg': no such network; use residual, ", "a stage folder")
     assert_one_clear_line(hwrts("cost", "residual", "--mode", "2160p6"), "did you mean '2160p60'", "4320p60")
     assert_one_clear_line(hwrts("cost", "residual", "--form", "x4"), "use drawn, x2, same-size")
-    assert_one_clear_line(hwrts("cost", "residual", "--weight-bits", "9"), "qat.weight_bits = 9")
-    assert_one_clear_line(hwrts("cost", "residual", "--activation-bits", "1"), "qat.activation_bits = 1")
-    assert_one_clear_line(hwrts("cost", "residual", "--blocks", "-1"), "network.blocks = -1")
+    assert_one_clear_line(
+        hwrts("cost", "residual", "--weight-bits", "9"), "--weight-bits (qat.weight_bits) = 9"
+    )
+    assert_one_clear_line(hwrts("cost", "residual", "--activation-bits", "1"), "(qat.activation_bits) = 1")
+    assert_one_clear_line(hwrts("cost", "residual", "--blocks", "-1"), "(network.blocks) = -1")
     assert_one_clear_line(hwrts("cost", "none.toml"), "none.toml: cannot be read")
     assert_one_clear_line(hwrts("cost", tmp_path), "network.json: cannot be read")
     assert_one_clear_line(hwrts("cost", stage / "network.npz"), "network.npz: not TOML")
