@@ -2,7 +2,6 @@ import os
 import stat
 import struct
 import warnings
-import zlib
 
 import numpy as np
 import pytest
@@ -10,8 +9,10 @@ from PIL import Image
 
 import hwrts.atomic as atomic
 from hwrts.data import list_images, read_image, write_image
-from hwrts.data.images import image_size
+from hwrts.data.images import image_size, read_with_profile
 from hwrts.errors import DataError
+
+from .kinds import png, png_chunk
 
 # 16-bit value -> code: both ends, the middle of the first step (128.5 = 257 / 2) and of the last
 DEEP_CODES = [(0, 0), (128, 0), (129, 1), (257, 1), (385, 1), (386, 2), (32767, 127), (32768, 128),
@@ -33,18 +34,6 @@ MODES = [
 
 def listing(folder):
     return sorted(entry.name for entry in folder.iterdir())
-
-
-def png_chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(width, height, depth, colour, raw, extra=b""):
-    """A PNG file by hand, for what Pillow doesn't write."""
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
-    chunks = [png_chunk(*part) for part in parts]
-    return b"\x89PNG\r\n\x1a\n" + chunks[0] + extra + chunks[1] + chunks[2]
 
 
 def noise(height, width, seed=0):
@@ -97,7 +86,7 @@ def test_every_16_bit_value():
     assert np.array_equal(np.rint(values / 257.0), (values + 128) // 257)
 
 
-@pytest.mark.parametrize(("dtype", "word"), [(np.float32, "float"), (np.int32, "32-bit integer")])
+@pytest.mark.parametrize(("dtype", "word"), [(np.float32, "float"), (np.int32, "signed")])
 def test_deep_pixels_without_a_known_white_are_refused(tmp_path, dtype, word):
     Image.fromarray(np.ones((2, 2), dtype)).save(tmp_path / "a.tif")
     with pytest.raises(DataError, match=f"a.tif: {word} pixels"):
@@ -181,20 +170,31 @@ def header_only_png(path, width, height):
     path.write_bytes(png(width, height, 8, 2, b""))
 
 
-def test_large_photographs_are_let_through(tmp_path, monkeypatch):
-    """Above Pillow's warning; decoding is tried with a lowered limit instead of 100 megapixels."""
-    header_only_png(tmp_path / "a.png", 12_000, 9_000)
-    assert image_size(tmp_path / "a.png") == (9_000, 12_000)
+def test_pictures_up_to_the_limit_are_let_through(tmp_path, monkeypatch):
+    """8K frames and photographs of 200 megapixels, of which Pillow warns or which it refuses."""
+    for width, height in ((7680, 4320), (12_000, 9_000), (16_384, 12_288)):
+        header_only_png(tmp_path / "a.png", width, height)
+        assert image_size(tmp_path / "a.png") == (height, width)
     write_image(tmp_path / "b.png", noise(10, 15))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # 150 pixels: between one and two times the limit
-    assert read_image(tmp_path / "b.png").shape == (10, 15, 3)
+    for limit in (100, 10):  # 150 pixels: above Pillow's warning, above its refusal
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert read_image(tmp_path / "b.png").shape == (10, 15, 3)
+        assert limit == Image.MAX_IMAGE_PIXELS  # it is the process's own
 
 
-def test_decompression_bombs_are_refused(tmp_path):
+def test_giants_are_refused_by_their_header(tmp_path):
     header_only_png(tmp_path / "a.png", 20_000, 20_000)
-    for function in (read_image, image_size):
-        with pytest.raises(DataError, match=r"a\.png: more than 178,956,970 pixels; scale it down"):
+    for function in (read_image, image_size, read_with_profile):
+        with pytest.raises(DataError) as caught:
             function(tmp_path / "a.png")
+        assert str(caught.value) == (
+            f"{tmp_path / 'a.png'}: 20000x20000 is 400.0 megapixels, more than the limit of 256; "
+            "raise it with --max-megapixels if it is meant, memory grows with it"
+        )
+    assert image_size(tmp_path / "a.png", 400) == (20_000, 20_000)
+    header_only_png(tmp_path / "b.png", 1000, 2001)
+    with pytest.raises(DataError, match=r"1000x2001 is 2\.0 megapixels, more than the limit of 2;"):
+        read_image(tmp_path / "b.png", 2)
 
 
 def test_warnings_become_log_lines(tmp_path, caplog):
@@ -273,7 +273,7 @@ def test_permission_error_is_named(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Image, "open", refuse)
+    monkeypatch.setattr(atomic.Path, "open", refuse)
     with pytest.raises(DataError, match=r"a.png: not readable \(Permission denied\)"):
         read_image(tmp_path / "a.png")
 
