@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from hwrts.data import Kernel
+from hwrts.data import MAX_MEGAPIXELS, Kernel
 from hwrts.errors import ConfigError
 
 
@@ -25,6 +25,9 @@ class DataConfig(_Section):
         0.1, gt=0, lt=1, description="share of the photographs kept for validation when there is no folder"
     )
     strict: bool = Field(False, description="refuse a folder with a broken image instead of leaving it out")
+    max_megapixels: int = Field(
+        MAX_MEGAPIXELS, ge=1, description="a larger photograph is left out before it is decoded"
+    )
     patch: int = Field(
         128,
         ge=16,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hwrts.checkpoint import save_weights
 from hwrts.config import QatConfig
-from hwrts.data import Photo, find_photos, load_photo
+from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
 from hwrts.deploy import deploy_form
 from hwrts.device import choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
@@ -60,8 +60,9 @@ VAL_FRACTION = 0.1
 
 
 def quantise_own(
-    run: RunFolder, module: nn.Module, data: Path | None, qat: QatConfig, progress: Progress
-) -> Verdict:
+    run: RunFolder, module: nn.Module, data: Path | None, qat: QatConfig, progress: Progress,
+    max_megapixels: int = MAX_MEGAPIXELS,
+) -> Verdict:  # fmt: skip
     """Calibrate, fine-tune, lower, export, measure and verify; the files are those of a stage of a run.
 
     Args:
@@ -70,6 +71,7 @@ def quantise_own(
         data: Folder of photographs like those that the module will see; None: the embedded ones.
         qat: Widths, rounding, and steps of fine-tuning; 0 calibrates only.
         progress: Where to say what happens.
+        max_megapixels: A larger photograph is left out.
 
     Raises:
         UnsupportedOperatorError: The module has an operator outside the closed list, or is none for pictures.
@@ -82,7 +84,7 @@ def quantise_own(
     scale = check_own_module(module, device.name)
     check_layers(qat.layer_weight_bits, conv_names(deploy_form(trace(module))))
     progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
-    train, val = _photographs(data, progress)
+    train, val = _photographs(data, progress, max_megapixels)
     stage, seconds = run.stage(1), _Seconds()
     save_weights(stage.float_weights, module, {"stage": 1})
     inputs = _crops(list(train.values()), device.name)
@@ -153,11 +155,12 @@ def _check_traced(kind: str, graph: Graph, x: Tensor, expected: Tensor) -> None:
 
 
 def _photographs(
-    data: Path | None, progress: Progress
+    data: Path | None, progress: Progress, max_megapixels: int
 ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]]]:
     """Pixels by name: what to calibrate and fine-tune on, and what to measure and verify on."""
     split = find_photos(
-        data, val=None, val_fraction=VAL_FRACTION, seed=SEED, strict=False, min_size=PATCH
+        data, val=None, val_fraction=VAL_FRACTION, seed=SEED, strict=False, min_size=PATCH,
+        max_megapixels=max_megapixels,
     )  # fmt: skip
     skipped = [reason for _, reason in split.skipped]
     train, val = (

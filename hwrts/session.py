@@ -118,6 +118,7 @@ def find_split(config: RunConfig) -> Split:
     return find_photos(
         Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
         val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+        max_megapixels=data.max_megapixels,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import typer
 from hwrts.cli.app import app
 from hwrts.cli.commands import StageOption
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.limit import MaxMegapixels
 from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -33,13 +34,18 @@ def enhance(
     engine: Annotated[
         str, typer.Option(help="onnxruntime, numpy or torch; all give the same bytes.")
     ] = "onnxruntime",
+    max_megapixels: MaxMegapixels = None,
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K."""
+    """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K.
+
+    RGB pictures stay in the colours of their own ICC profile, which is written with them; grey and CMYK ones
+    that have a profile become sRGB. A picture that can't be read is named at the end, with exit code 1.
+    """
     from hwrts import tiles
-    from hwrts.data import read_image, write_image
+    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, write_image
     from hwrts.engines import make_engine
     from hwrts.fixed_point import load_network
     from hwrts.runfolder import open_run
@@ -72,17 +78,23 @@ def enhance(
     if taken and not force:
         raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
     progress = ConsoleProgress(quiet)
-    results = []
+    results, errors = [], []
     with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
         for i, (source, target) in enumerate(jobs):
-            pixels = read_image(source)
+            try:
+                pixels, profile = read_with_profile(source, max_megapixels or MAX_MEGAPIXELS)
+                check_target(target, profile)
+            except DataError as error:  # the others are not to blame
+                errors.append(error)
+                advance(i + 1, source.name)
+                continue
             start = time.perf_counter()
             if same_size:
                 result = tiles.enhance(upscaler, pixels, network.halo, scale)
             else:
                 result = tiles.upscale(upscaler, pixels, network.halo)
             seconds = time.perf_counter() - start
-            write_image(target, result)
+            write_image(target, result, profile)
             height, width, _ = result.shape
             results.append(
                 {
@@ -94,11 +106,22 @@ def enhance(
                 }
             )
             advance(i + 1, target.name)
-    if json:
+    if json and results:
         print_json(results)
-        return
-    for entry in results:
-        print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
+    else:
+        for entry in results:
+            print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
+    end_with(errors, others_done=bool(results))
+
+
+def end_with(errors: list[DataError], *, others_done: bool) -> None:
+    """Name the pictures that failed, if any, and exit: 1 where others have results, 2 where none has."""
+    for error in errors[: None if others_done else -1]:
+        typer.echo(f"error: {error}", err=True)
+    if errors and others_done:
+        raise typer.Exit(1)
+    if errors:
+        raise errors[-1]
 
 
 def picture_files(pictures: list[Path]) -> list[Path]:

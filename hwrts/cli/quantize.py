@@ -9,6 +9,7 @@ import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.limit import MaxMegapixels
 from hwrts.cli.sensitivity import choose, print_choice
 from hwrts.cli.training import ReduceRange, flag_of, option, print_stages, run_notes, weight_bits_of
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
@@ -54,6 +55,7 @@ def quantize(
     data: Annotated[
         Path | None, option("Own module: photographs like those that it will see [the embedded ones].")
     ] = None,
+    max_megapixels: MaxMegapixels = None,
     output: Annotated[
         Path | None, option("Own module: folder to make [runs/FILE-FUNCTION].", "--output", "-o")
     ] = None,
@@ -74,7 +76,7 @@ def quantize(
     elif "weight_bits" in given:
         given["layer_weight_bits"] = {}  # one width for all layers, whatever the run has for some
     budget = parse_budget(weight_kib, widths, given)
-    own = {"--weights": weights, "--data": data, "--output": output}
+    own = {"--weights": weights, "--data": data, "--max-megapixels": max_megapixels, "--output": output}
     if ":" in source and not Path(source).is_dir():
         if stage is not None or same_size:
             raise ConfigError(
@@ -86,8 +88,8 @@ def quantize(
                 "--layer-weight-bits"
             )
         passed = _quantize_own(
-            source, weights, data, output, {"steps": qat_steps or 0, **given}, force, ConsoleProgress(quiet),
-            as_json=json,
+            source, weights, data, max_megapixels, output, {"steps": qat_steps or 0, **given}, force,
+            ConsoleProgress(quiet), as_json=json,
         )  # fmt: skip
     else:
         if source.endswith(".py"):
@@ -176,10 +178,11 @@ def _widths_name(
 
 
 def _quantize_own(
-    reference: str, weights: Path | None, data: Path | None, output: Path | None, settings: dict[str, Any],
-    force: bool, progress: ConsoleProgress, *, as_json: bool,
+    reference: str, weights: Path | None, data: Path | None, max_megapixels: int | None, output: Path | None,
+    settings: dict[str, Any], force: bool, progress: ConsoleProgress, *, as_json: bool,
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
+    from hwrts.data import MAX_MEGAPIXELS
     from hwrts.own_module import load_own_module
     from hwrts.quantise_own import quantise_own
     from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
@@ -200,7 +203,9 @@ def _quantize_own(
     try:
         temporary.mkdir(parents=True)
         write_json(temporary / "run.json", notes)
-        verdict = quantise_own(RunFolder(temporary), module, data, qat, progress)
+        verdict = quantise_own(
+            RunFolder(temporary), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
+        )
         if root.is_dir():
             shutil.rmtree(root)
         temporary.rename(root)

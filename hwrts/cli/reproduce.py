@@ -8,6 +8,7 @@ import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.limit import MaxMegapixels
 from hwrts.cli.training import run_notes
 
 
@@ -25,6 +26,7 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
+    max_megapixels: MaxMegapixels = None,
     budget: Annotated[
         str, typer.Option(help="small: two CPU cores, hours; paper: the paper's set-up, a GPU, days.")
     ] = "small",
@@ -49,20 +51,20 @@ def reproduce(
     Writes CSV, SVG and PNG, results.json, and index.html with paper and measurement side by side and what
     agrees. That something differs from the paper is a result: the exit status is 0 when everything was made.
     """
+    from hwrts.data import MAX_MEGAPIXELS
     from hwrts.reproduce.budgets import budget as find_budget
     from hwrts.reproduce.reproduction import reproduce
     from hwrts.reproduce.results import chosen_targets
     from hwrts.reproduce.runs import Source
 
+    source = Source(data, val, seed, device, max_megapixels or MAX_MEGAPIXELS)
     targets, chosen = chosen_targets(what), find_budget(budget)
     progress = ConsoleProgress(quiet)
     progress.say(f"{', '.join(targets)} with budget {chosen.name} in {output}")
     for note in chosen.notes:
         progress.say(note)
     try:
-        document = reproduce(
-            output, targets, chosen, Source(data, val, seed, device), run_notes(seed), progress, int8=int8
-        )
+        document = reproduce(output, targets, chosen, source, run_notes(seed), progress, int8=int8)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command continues\n")
         raise typer.Exit(130) from None

@@ -7,7 +7,8 @@ import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.cli.pictures import picture_files
+from hwrts.cli.limit import MaxMegapixels
+from hwrts.cli.pictures import end_with, picture_files
 
 if TYPE_CHECKING:
     from hwrts.metrics.viqet import Score
@@ -31,6 +32,7 @@ def score(
             help="Processes, about 0.3 GB each; one a core if not given.", min=1, show_default=False
         ),
     ] = None,
+    max_megapixels: MaxMegapixels = None,
     json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -39,20 +41,20 @@ def score(
     The MOS that VIQET shows is clipped to 1..4.5. That hides how small pictures differ, as most of them are
     clipped: compare pictures by the raw MOS. docs/viqet.md says what is measured.
 
-    A picture that is damaged or too elongated is named at the end, with exit code 2; the others have scores.
+    Colours are converted to sRGB first. A picture that is damaged or too elongated is named at the end, with
+    exit code 1; the others have scores.
     """
-    from hwrts.data.images import image_size
+    from hwrts.data import MAX_MEGAPIXELS
     from hwrts.errors import DataError
     from hwrts.fixed_point.fast import available_cores
     from hwrts.metrics.viqet import Score, score_files
 
     files = picture_files(images)
-    for file in files:
-        image_size(file)  # what is no image should show before an hour of work, not after it
     processes = min(workers or available_cores(), len(files))
     shown = f"{processes} processes" if processes > 1 else "1 process"
     with ConsoleProgress(quiet).task(f"scoring in {shown}, pictures", len(files)) as advance:
-        results = list(zip(files, score_files(files, processes, advance), strict=True))
+        found = score_files(files, processes, advance, max_megapixels or MAX_MEGAPIXELS)
+    results = list(zip(files, found, strict=True))
     scored = [(file, result) for file, result in results if isinstance(result, Score)]
     errors = [result for _, result in results if isinstance(result, DataError)]
     if json and scored:
@@ -60,10 +62,7 @@ def score(
         print_json({"schema_version": 1, "images": entries})
     elif scored:
         _print(scored)
-    for error in errors[:-1]:
-        typer.echo(f"error: {error}", err=True)
-    if errors:
-        raise errors[-1]
+    end_with(errors, others_done=bool(scored))
 
 
 def _print(scored: "list[tuple[Path, Score]]") -> None:

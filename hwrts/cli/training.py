@@ -13,6 +13,7 @@ import typer
 from hwrts import __version__
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.limit import MaxMegapixels
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
 
@@ -45,6 +46,7 @@ def run(
     strict: Annotated[
         bool | None, typer.Option("--strict", help="Refuse a folder with a broken image.")
     ] = None,
+    max_megapixels: MaxMegapixels = None,
     network: Annotated[
         str | None,
         option("residual, srcnn, vdsr, srresnet, edsr, abpn or quicksrnet [residual].", "--network"),
@@ -102,7 +104,7 @@ def run(
     flags = {
         "seed": seed, "device": device, "precision": precision,
         "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
-        "data.strict": strict,
+        "data.strict": strict, "data.max_megapixels": max_megapixels,
         "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
         "degradation.blur": blur,
         "network.name": network, "network.blocks": blocks, "network.channels": channels,

@@ -3,10 +3,19 @@
 from hwrts.data.crops import CropPlan, batch_indices, gather, plan_crops
 from hwrts.data.dataset import Photo, Split, find_photos, load_photo
 from hwrts.data.degrade import Kernel, degrade, downscale_by_2, to_codes, upscale_by_2
-from hwrts.data.images import check_suffix, list_images, read_image, write_image
+from hwrts.data.images import (
+    MAX_MEGAPIXELS,
+    check_suffix,
+    check_target,
+    list_images,
+    read_image,
+    read_with_profile,
+    write_image,
+)
 from hwrts.data.store import PhotoStore, build_store, open_store
 
 __all__ = [
+    "MAX_MEGAPIXELS",
     "CropPlan",
     "Kernel",
     "Photo",
@@ -15,6 +24,7 @@ __all__ = [
     "batch_indices",
     "build_store",
     "check_suffix",
+    "check_target",
     "degrade",
     "downscale_by_2",
     "find_photos",
@@ -24,6 +34,7 @@ __all__ = [
     "open_store",
     "plan_crops",
     "read_image",
+    "read_with_profile",
     "to_codes",
     "upscale_by_2",
     "write_image",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.images import image_size, list_images, read_image
+from hwrts.data.images import MAX_MEGAPIXELS, image_size, list_images, read_image
 from hwrts.errors import DataError
 
 # The photographs that scikit-image ships inside its wheel (nothing is downloaded), chosen by eye: no
@@ -26,10 +26,14 @@ _EMBEDDED_VAL = ("coffee", "rocket")
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph: a file, or with path None one that is embedded in scikit-image under this name."""
+    """One photograph: a file, or with path None one that is embedded in scikit-image under this name.
+
+    A file of more than ``max_megapixels`` is refused before it is decoded.
+    """
 
     name: str
     path: Path | None
+    max_megapixels: int = MAX_MEGAPIXELS
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class Split:
 
 
 def find_photos(
-    data: Path | None, *, val: Path | None, val_fraction: float, seed: int, strict: bool, min_size: int
-) -> Split:
+    data: Path | None, *, val: Path | None, val_fraction: float, seed: int, strict: bool, min_size: int,
+    max_megapixels: int = MAX_MEGAPIXELS,
+) -> Split:  # fmt: skip
     """Find the photographs and split them.
 
     Training photographs are those of ``data/train`` if there is such a folder, else of ``data``, else
@@ -65,6 +70,7 @@ def find_photos(
         seed: Of the shuffle in case 4.
         strict: Raise on the first unusable file instead of skipping it.
         min_size: Least width and height in pixels.
+        max_megapixels: A larger photograph is unusable.
 
     Returns:
         The split. Names are distinct within each of its two parts (and over both in case 4): a stem that two
@@ -85,10 +91,10 @@ def find_photos(
             raise DataError(
                 f"{val_folder}: the same folder for training and validation; choose another one for val"
             )
-        train, skipped = _usable(train_folder, strict, min_size)
+        train, skipped = _usable(train_folder, strict, min_size, max_megapixels)
 
     if val_folder is not None:
-        held_out, skipped_val = _usable(val_folder, strict, min_size)
+        held_out, skipped_val = _usable(val_folder, strict, min_size, max_megapixels)
         return Split(train, held_out, skipped + skipped_val)
     if data is None:
         return Split(train, _embedded(_EMBEDDED_VAL), skipped)
@@ -107,7 +113,7 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
         DataError: The file can't be read, or scikit-image has no such photograph.
     """
     if photo.path is not None:
-        return read_image(photo.path)
+        return read_image(photo.path, photo.max_megapixels)
     if photo.name not in _EMBEDDED_TRAIN + _EMBEDDED_VAL:
         allowed = ", ".join(_EMBEDDED_TRAIN + _EMBEDDED_VAL)
         raise DataError(f"no embedded photograph is called '{photo.name}'; use one of {allowed}")
@@ -150,14 +156,14 @@ def _val_subfolder(data: Path) -> Path | None:
 
 
 def _usable(
-    folder: Path, strict: bool, min_size: int
+    folder: Path, strict: bool, min_size: int, max_megapixels: int
 ) -> tuple[tuple[Photo, ...], tuple[tuple[Path, str], ...]]:
     """Photographs of a folder, without the files whose header is broken or says that they are too small."""
     good: list[Path] = []
     skipped: list[tuple[Path, str]] = []
     for path in list_images(folder):
         try:
-            height, width = image_size(path)
+            height, width = image_size(path, max_megapixels)
             if min(height, width) < min_size:
                 raise DataError(
                     f"{path}: {width}x{height} is too small; both sides must be {min_size} or more"
@@ -170,7 +176,8 @@ def _usable(
             good.append(path)
     if not good:
         raise DataError(f"{folder}: none of its {len(skipped)} images is usable; the first: {skipped[0][1]}")
-    return tuple(Photo(name, path) for name, path in zip(_names(good), good, strict=True)), tuple(skipped)
+    photos = (Photo(name, path, max_megapixels) for name, path in zip(_names(good), good, strict=True))
+    return tuple(photos), tuple(skipped)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

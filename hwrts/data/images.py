@@ -279,7 +279,11 @@ def _check_kind(path: Path, image: Image.Image) -> None:
         if deep and not known and not (mode == "I" and kind in _FORMATS_WITH_16_BITS_IN_I):
             what = {"F": "float", "I": "32-bit integer"}.get(mode, f"{kind} 16-bit")
             raise ValueError(f"{what} pixels (mode {mode}) have no known white; save it with 8 or 16 bits")
-        if "transparency" in image.info and isinstance(image, ImageFile) and image.tile[0][3] in _RAW_MODES_WITHOUT_KEY:
+        if (
+            "transparency" in image.info
+            and isinstance(image, ImageFile)
+            and image.tile[0][3] in _RAW_MODES_WITHOUT_KEY
+        ):
             raise ValueError("one transparent value of 2, 4 or 48 bits; save it with an alpha channel")
         if mode in ("LAB", "HSV", "La"):
             raise ValueError(f"{mode} pixels are not read; save it as RGB")

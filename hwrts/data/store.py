@@ -220,7 +220,9 @@ def _estimate_bytes(photos: Sequence[Photo], targets: int) -> int:
     total = 0.0
     for photo in photos:
         try:
-            height, width = (1, _EMBEDDED_PIXELS) if photo.path is None else image_size(photo.path)
+            height, width = (
+                (1, _EMBEDDED_PIXELS) if photo.path is None else image_size(photo.path, photo.max_megapixels)
+            )
         except DataError:
             continue  # reported when it is decoded
         total += height * width * bytes_per_pixel + _FILE_OVERHEAD

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.config import RunConfig, parse_config
+from hwrts.data import MAX_MEGAPIXELS
 from hwrts.errors import ConfigError
 from hwrts.settings_file import read_toml
 
@@ -51,9 +52,12 @@ class Experiment:
     settings: dict[str, Any]
     selection: Selection | None
 
-    def config(self, train: Path, val: Path | None, seed: int, device: str) -> RunConfig:
+    def config(
+        self, train: Path, val: Path | None, seed: int, device: str, max_megapixels: int = MAX_MEGAPIXELS
+    ) -> RunConfig:
         """The complete settings on these photographs."""
         data = {**self.settings.get("data", {}), "train": str(train), "val_fraction": VAL_FRACTION}
+        data["max_megapixels"] = max_megapixels
         if val is not None:
             data["val"] = str(val)
         document = {**self.settings, "data": data, "seed": seed, "device": device}

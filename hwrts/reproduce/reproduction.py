@@ -43,8 +43,9 @@ def reproduce(
         HwrtsError: Photographs or a device that are not there, or a folder of other settings.
     """
     split = find_photos(
-        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=2
-    )
+        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=2,
+        max_megapixels=source.max_megapixels,
+    )  # fmt: skip
     choose_device(source.device, budget.stages.config(source.data, source.val, 0, source.device).precision)
     _claim(root, budget, source)
     document = read_results(root)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hwrts.config import RunConfig
-from hwrts.data import Photo, PhotoStore, find_photos, load_photo, open_store, write_image
+from hwrts.data import MAX_MEGAPIXELS, Photo, PhotoStore, find_photos, load_photo, open_store, write_image
 from hwrts.errors import DataError, RunFolderError
 from hwrts.networks.build import build_network
 from hwrts.pipeline import run_stages, train_stages
@@ -27,6 +27,7 @@ class Source:
     val: Path | None
     seed: int
     device: str
+    max_megapixels: int = MAX_MEGAPIXELS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,7 @@ def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, A
     if experiment.selection is not None:
         folder = _select(root, experiment, experiment.selection, source, progress)
         train_folder, val_folder = folder / "train", folder / "val"
-    config = experiment.config(train_folder, val_folder, source.seed, source.device)
+    config = experiment.config(train_folder, val_folder, source.seed, source.device, source.max_megapixels)
     place = root / "runs" / experiment.name
     run = open_or_create_run(place, config, notes)
     changed = _changed(run.config, config)
@@ -100,7 +101,8 @@ def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, A
 
 def _changed(before: RunConfig, now: RunConfig) -> str:
     """The first setting that differs, or ""; not where the photographs are, for a folder may be moved."""
-    old, new = (config.model_dump(exclude={"data": {"train", "val"}}) for config in (before, now))
+    free = {"data": {"train", "val", "max_megapixels"}}
+    old, new = (config.model_dump(exclude=free) for config in (before, now))
     for section, values in new.items():
         for key, value in values.items() if isinstance(values, dict) else [("", values)]:
             if value != (old[section][key] if key else old[section]):
@@ -138,8 +140,9 @@ def _select(
     shutil.rmtree(temporary, ignore_errors=True)
     patch = experiment.config(source.data, source.val, source.seed, source.device).data.patch
     split = find_photos(
-        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=patch
-    )
+        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False,
+        min_size=patch, max_megapixels=source.max_megapixels,
+    )  # fmt: skip
     for _, reason in split.skipped:
         progress.say(f"left out: {reason}")
     parts = {"train": split.train, "val": split.val}

@@ -33,7 +33,8 @@ DEFAULT_AXES: dict[str, list[Any]] = {
 
 
 FIXED = (
-    "data.train", "data.val", "data.val_fraction", "data.strict", "device", "qat.same_size", "rts.score",
+    "data.train", "data.val", "data.val_fraction", "data.strict", "data.max_megapixels", "device",
+    "qat.same_size", "rts.score",
 )  # fmt: skip
 """Settings that are no axes: the photographs are the sweep's, the rest follows from head and quality."""
 

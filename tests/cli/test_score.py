@@ -123,7 +123,9 @@ def test_wrong_pictures(photos, hwrts, tmp_path):
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:2000])
     Image.fromarray(np.zeros((2, 900, 3), np.uint8)).save("strip.png")
     assert_one_clear_line(hwrts("score", good, "missing.png"), "missing.png", "no such picture")
-    assert_one_clear_line(hwrts("score", good, "text.png"), "text.png", "not an image")
+    some = hwrts("score", good, "text.png")
+    assert (some.code, "text.png: not an image" in some.err) == (1, True)
+    assert_one_clear_line(hwrts("score", "text.png"), "text.png", "not an image")
     assert_one_clear_line(hwrts("score", "empty.png"), "empty.png", "empty file")
     assert_one_clear_line(hwrts("score", "none"), "none", "no images")
     assert_one_clear_line(hwrts("score", "cut.png"), "cut.png", "damaged")
@@ -137,19 +139,20 @@ def test_wrong_pictures(photos, hwrts, tmp_path):
 def test_a_broken_picture_costs_the_others_nothing(photos, hwrts, tmp_path):
     whole = sorted(photos.iterdir())
     (photos / "cut.png").write_bytes(whole[0].read_bytes()[:2000])
+    (photos / "empty.png").touch()
     Image.fromarray(np.zeros((2, 900, 3), np.uint8)).save(photos / "strip.png")
     for workers in ("1", "2"):
         result = hwrts("score", photos, "--json", "--workers", workers)
         assert [entry["image"] for entry in json.loads(result.out)["images"]] == [str(p) for p in whole]
-        assert result.code == 2
+        assert result.code == 1
         errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
-        assert len(errors) == 2
+        assert len(errors) == 3
         assert errors[0].startswith(f"error: {photos / 'cut.png'}: damaged")
-        assert errors[1].startswith(f"error: {photos / 'strip.png'}: a picture of 900x2 is too elongated")
-    (photos / "strip.png").unlink()
+        assert errors[1].startswith(f"error: {photos / 'empty.png'}: an empty file")
+        assert errors[2].startswith(f"error: {photos / 'strip.png'}: a picture of 900x2 is too elongated")
     shown = hwrts("score", "photos", "--quiet")
+    assert shown.code == 1
     assert shown.out.count("photos/photo0.png") == 2
-    assert_one_clear_line(shown, "cut.png", "damaged")
 
 
 def test_a_process_that_dies_is_reported(photos):

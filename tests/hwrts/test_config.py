@@ -103,7 +103,7 @@ def test_every_field_survives_with_another_value_than_its_default():
     changed = {
         "seed": 3, "device": "cpu", "precision": "float32",
         "data": {"train": "a", "val": "b", "val_fraction": 0.2, "strict": True, "patch": 64,
-                 "crops_per_image": 2},
+                 "crops_per_image": 2, "max_megapixels": 9},
         "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5},
         "network": {"name": "vdsr", "blocks": 2, "channels": 5},
         "rts": {

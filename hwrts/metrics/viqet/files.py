@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from hwrts.data import read_image
+from hwrts.data import MAX_MEGAPIXELS, read_image
 from hwrts.errors import DataError, HwrtsError
 from hwrts.fixed_point.fast import available_cores
 from hwrts.metrics.viqet.model import Score, score
@@ -20,8 +20,9 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def score_files(
-    paths: Sequence[Path], workers: int | None = None, advance: Advance | None = None
-) -> list[Score | DataError]:
+    paths: Sequence[Path], workers: int | None = None, advance: Advance | None = None,
+    max_megapixels: int = MAX_MEGAPIXELS,
+) -> list[Score | DataError]:  # fmt: skip
     """Score image files, in their order; one that can't be read or scored gives the error that names it.
 
     Each process takes about 0.3 GB and a second to start; one file is scored in this process. Processes
@@ -32,6 +33,7 @@ def score_files(
         paths: Image files.
         workers: Processes; None takes one a core.
         advance: Called with the number of files done and the name of the last one.
+        max_megapixels: A larger picture is an error.
 
     Raises:
         HwrtsError: A process died, most likely for want of memory.
@@ -41,12 +43,12 @@ def score_files(
     if processes <= 1:
         scores: list[Score | DataError] = []
         for done, path in enumerate(paths, 1):
-            scores.append(_score_or_error(path))
+            scores.append(_score_or_error(path, max_megapixels))
             report(done, path.name)
         return scores
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
-        futures = {pool.submit(_score_or_error, path): path for path in paths}
+        futures = {pool.submit(_score_or_error, path, max_megapixels): path for path in paths}
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()
@@ -61,23 +63,23 @@ def score_files(
         return [future.result() for future in futures]
 
 
-def score_file(path: Path) -> Score:
-    """Score an image file; errors name it.
+def score_file(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> Score:
+    """Score an image file in sRGB; errors name it.
 
     Raises:
-        DataError: It can't be read, or is too elongated.
+        DataError: It can't be read, has more pixels than the limit, or is too elongated.
     """
-    pixels = read_image(path)
+    pixels = read_image(path, max_megapixels)
     try:
         return score(pixels)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _score_or_error(path: Path) -> Score | DataError:
+def _score_or_error(path: Path, max_megapixels: int) -> Score | DataError:
     """One broken file must not cost the hour that a thousand others took."""
     try:
-        return score_file(path)
+        return score_file(path, max_megapixels)
     except DataError as error:
         return error
 
