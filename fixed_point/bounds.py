@@ -24,6 +24,8 @@ FLOAT32_LIMIT = 1 << 24
 """Integers of smaller magnitude, and so all their sums in any order, are exact in float32 (eq. 10)."""
 INT32_LIMIT = 1 << 31
 """Accumulators of this magnitude wrap in an int32 register."""
+SHIFTED_LIMIT = INT32_LIMIT - (1 << 8)
+"""Accumulators shifted to the left end below it: a zero point is added in the same register (eq. 10b)."""
 UINT8_MAX = 255
 """Largest stored activation, whatever the format: signed codes are stored with zero point 128 (eq. 11)."""
 INT16_PAIR_LIMIT = (1 << 15) - 1

@@ -1,8 +1,9 @@
 """What makes a network legal; every loaded or built network passes here."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .bounds import INT32_LIMIT, layer_bounds
+from .bounds import INT32_LIMIT, SHIFTED_LIMIT, Bounds, layer_bounds
 from .errors import HwrtsError
 from .formats import weight_limit
 from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Requantised, Scale, Upsample
@@ -146,7 +147,9 @@ def _check_in_place(network: Network, layer: Layer) -> None:
         sources = network.formats_of(layer.sources)
         shift = np.atleast_1d(layer.acc_frac(*sources) - layer.out.frac)
         _check_shift(where, int(shift.min()), int(shift.max()))
-        _check_reach(where, int(layer_bounds(layer, sources, network.rounding).partial_sum.max()))
+        bounds = layer_bounds(layer, sources, network.rounding)
+        _check_reach(where, int(bounds.partial_sum.max()))
+        _check_shifted(where, bounds, shift)
     if isinstance(layer, DepthToSpace) and channels[layer.source] % layer.block**2:
         raise HwrtsError(
             f"{where}: {channels[layer.source]} channels do not split by block {layer.block} squared; "
@@ -165,4 +168,15 @@ def _check_reach(where: str, bound: int) -> None:
     if bound >= INT32_LIMIT:
         raise HwrtsError(
             f"{where}: an accumulator can reach {bound}, int32 ends at {INT32_LIMIT - 1}; use fewer bits"
+        )
+
+
+def _check_shifted(where: str, bounds: Bounds, shift: NDArray[np.int64]) -> None:
+    """What the shifter makes of an accumulator fits int32 too, with a zero point (eq. 10b)."""
+    shifted = np.maximum(bounds.highest, -bounds.lowest) << np.maximum(-shift, 0) >> np.maximum(shift, 0)
+    if int(shifted.max()) >= SHIFTED_LIMIT:
+        times = f"2^{-np.broadcast_to(shift, shifted.shape)[shifted.argmax()]}"
+        raise HwrtsError(
+            f"{where}: an accumulator times {times} can reach {shifted.max()} before it is clipped, the limit "
+            f"is {SHIFTED_LIMIT - 1}; its weights are too large for the grids of its input and output"
         )

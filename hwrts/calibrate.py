@@ -18,6 +18,9 @@ from hwrts.rounding import round_by
 SATURATION = 2e-3
 """Share of a signed tensor's values that may saturate for the sake of a finer grid."""
 
+COARSEST = -4
+"""Fraction bits of the coarsest grid that is tried: with 8 bits values up to 4096 fit."""
+
 # Letters of the shape comments: O output channels, I input channels, K kernel size.
 
 
@@ -41,8 +44,10 @@ def calibrate(
 ) -> dict[str, Format]:  # fmt: skip
     """Choose the format of every quantised tensor.
 
-    The power of two with the smallest squared error wins. Input and output are on the pixel grid, and so is
-    the up-sampled input: a bicubic overshoot beyond white saturates, a coarser grid would be seen everywhere.
+    The power of two with the smallest squared error wins, the finest of equals: a signal too small for any
+    grid would else get the coarsest, and what reads it a left shift out of int32 (eq. 10b). Input and output
+    are on the pixel grid, and so is the up-sampled input: a bicubic overshoot beyond white saturates, a
+    coarser grid would be seen everywhere.
     No signed tensor gets a finer grid: it is a correction of the picture. A coarser one gives way to the next
     finer grid if that saturates almost nothing: an LSB of two codes in the residual is seen in flat areas
     all over the picture, a clipped overshoot is not (docs/experiments.md).
@@ -59,7 +64,7 @@ def calibrate(
     candidates = {
         name: [
             Format(name not in unsigned, activation_bits, frac)
-            for frac in range(-4, (12 if name in unsigned else PIXEL.frac) + 1)
+            for frac in range(12 if name in unsigned else PIXEL.frac, COARSEST - 1, -1)
         ]
         for name in inner
     }

@@ -50,6 +50,7 @@ def start_qat(
     Raises:
         ConfigError: A width of a layer that is in neither form of the network; one of the other form is left
             out, for a run has one setting for both.
+        HwrtsError: Weights that no legal integer network can hold.
     """
     traced = trace(model.eval())
     check_layers(qat.layer_weight_bits, layer_names(traced))
@@ -58,7 +59,9 @@ def start_qat(
     rounding = Rounding(qat.rounding)
     formats = calibrate(graph, batches, qat.activation_bits, rounding)
     own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
-    return QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
+    quantised = QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
+    quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
+    return quantised
 
 
 def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:

@@ -105,11 +105,15 @@ def test_weights_are_symmetric(bits, largest):
         refused(layer, message=f"outside -{largest}..{largest}, the range of {bits} bits")
 
 
+NARROW = Input("x", 3, Format(True, 2, 8))
+"""Codes -2..1: a shift by 24 bits to the left still fits 32."""
+
+
 @pytest.mark.parametrize(("frac", "legal"), [(-24, True), (31, True), (-25, False), (32, False)])
 def test_shifts_of_a_convolution(frac, legal):
     layer = replace(GOOD, weight_frac=np.array([0, frac], np.int32))
     if legal:
-        Network((X,), (layer,))
+        Network((NARROW,), (layer,))
     else:
         refused(layer, message="a requantising shift of .* bits is outside -24..31")
 
@@ -122,6 +126,20 @@ def test_accumulators_end_below_2_to_31():
     for bias in (2**31 - reach, -(2**31) + reach, -(2**31)):
         layer = replace(GOOD, bias_i32=np.array([0, bias], np.int64).astype(np.int32))
         refused(layer, message="an accumulator can reach .*, int32 ends at 2147483647")
+
+
+def test_shifted_accumulators_end_below_2_to_31():
+    """The limit of eq. 10b, 2^31 - 2^8, for every channel with its own shift, and for both signs."""
+    bias = ((2**31 - 2**8) >> 8) - 1 - 27 * 255  # shifted by 8, one step below the limit
+    shifts = np.array([9, -8], np.int32)
+    for sign in (1, -1):
+        legal = replace(
+            GOOD, weight_i8=GOOD.weight_i8 * np.int8(sign), weight_frac=shifts,
+            bias_i32=np.array([2**30, sign * bias], np.int32),
+        )  # fmt: skip
+        Network((X,), (legal,))
+        over = replace(legal, bias_i32=np.array([2**30, sign * (bias + 1)], np.int32))
+        refused(over, message="times 2.8 can reach 2147483392 before it is clipped")
 
 
 def test_additions():
@@ -181,7 +199,7 @@ def test_fraction_bits_of_a_constant(frac):
 @pytest.mark.parametrize(("frac", "legal"), [(-24, True), (31, True), (-25, False), (32, False)])
 def test_shifts_of_a_scale(frac, legal):
     if legal:
-        Network((X,), (Scale("s", "x", 1, frac, PIXEL),))
+        Network((NARROW,), (Scale("s", "x", 1, frac, PIXEL),))
     else:
         refused(Scale("s", "x", 1, frac, PIXEL), message="a requantising shift of .* bits is outside -24..31")
 

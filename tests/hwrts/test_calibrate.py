@@ -32,6 +32,12 @@ def test_calibration_finds_the_format_of_constructed_data(gain, relu, bits, expe
     assert formats == {"x": PIXEL, "a": expected, "y": PIXEL}
 
 
+@pytest.mark.parametrize(("gain", "relu", "frac"), [(1e-8, True, 12), (1e-8, False, 8), (0.0, True, 12)])
+def test_a_signal_below_every_grid_gets_the_finest(gain, relu, frac):
+    """All grids are equally wrong for it. It got the coarsest, and its reader a shift far to the left."""
+    assert calibrate(_one_conv(gain, relu), [torch.rand(1, 3, 16, 16)])["a"].frac == frac
+
+
 def test_calibration_gives_up_rare_outliers():
     x = torch.rand(1, 3, 64, 64)
     x[0, 0, 0, 0] = 1.2
