@@ -177,6 +177,6 @@ def _check_shifted(where: str, bounds: Bounds, shift: NDArray[np.int64]) -> None
     if int(shifted.max()) >= SHIFTED_LIMIT:
         times = f"2^{-np.broadcast_to(shift, shifted.shape)[shifted.argmax()]}"
         raise HwrtsError(
-            f"{where}: an accumulator times {times} can reach {shifted.max()} before it is clipped, the limit "
-            f"is {SHIFTED_LIMIT - 1}; its weights are too large for the grids of its input and output"
+            f"{where}: an accumulator times {times} can reach {shifted.max()} before it is clipped, at most "
+            f"{SHIFTED_LIMIT - 1} is allowed; its weights are too large for the grids of its input and output"
         )
