@@ -35,7 +35,10 @@ def lower_conv(module: Any, name: str, source: str, source_format: Format, out: 
     bias_codes = np.rint(np.ldexp(bias, source_format.frac + weight_frac))
     largest = float(np.abs(bias_codes).max())
     if largest > np.iinfo(np.int32).max:
-        raise HwrtsError(f"layer {name!r}: a bias code of {largest:.0f} leaves int32, the training diverged")
+        raise HwrtsError(
+            f"layer {name!r}: a bias of {np.abs(bias).max():g} is code {largest:.0f}, beyond int32, "
+            "beside weights so small; enlarge the weights or shrink the bias (a diverged training has such)"
+        )
     return Conv(
         name=name,
         source=source,

@@ -5,7 +5,7 @@ longer add up: flat areas shift by up to a code. On photographs (Residual-1, 32 
 lowers the error of the x2 picture from 1.54 to 1.06 codes rms, before any fine-tuning.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Rounding
 from hwrts.graph import DepthToSpace, Graph, Node, Repeat, Upsample, run_graph
+from hwrts.progress import SILENT, Progress
 from hwrts.rounding import round_by
 
 SATURATION = 2e-3
@@ -40,7 +41,7 @@ def pixel_tensors(graph: Graph) -> set[str]:
 @torch.no_grad()
 def calibrate(
     graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8,
-    rounding: Rounding = Rounding.HALF_EVEN,
+    rounding: Rounding = Rounding.HALF_EVEN, progress: Progress = SILENT,
 ) -> dict[str, Format]:  # fmt: skip
     """Choose the format of every quantised tensor.
 
@@ -57,6 +58,7 @@ def calibrate(
         batches: Pictures (N, C, H, W) in 0..1, of the kinds that the network will see.
         activation_bits: Width of the activations, 2..8.
         rounding: The tie rule that the network will use.
+        progress: Where to say how far it is: the graph runs twice on every picture.
     """
     on_pixels = pixel_tensors(graph)
     inner = [node.name for node in quantised_nodes(graph) if node.name not in on_pixels]
@@ -70,20 +72,22 @@ def calibrate(
     }
     errors = {name: torch.zeros(len(candidates[name]), dtype=torch.float64) for name in inner}
     pictures = list(batches)
-    for picture in pictures:
-        values = run_graph(graph, picture)
-        for name in inner:
-            for i, out in enumerate(candidates[name]):
-                errors[name][i] += _squared_error(values[name], out, rounding)
+    with progress.task("choosing formats", len(pictures)) as advance:
+        for done, picture in enumerate(pictures):
+            values = run_graph(graph, picture)
+            for name in inner:
+                for i, out in enumerate(candidates[name]):
+                    errors[name][i] += _squared_error(values[name], out, rounding)
+            advance(done + 1, "")
     chosen = {name: candidates[name][int(errors[name].argmin())] for name in inner}
-    for name, out in chosen.items():
-        finer = replace(out, frac=out.frac + 1)
-        if (
-            out.signed
-            and out.frac < PIXEL.frac
-            and _saturated_share(graph, pictures, name, finer) < SATURATION
-        ):
-            chosen[name] = finer
+    finer = {
+        name: replace(out, frac=out.frac + 1)
+        for name, out in chosen.items()
+        if out.signed and out.frac < PIXEL.frac
+    }
+    for name, share in _saturated_shares(graph, pictures, finer, progress).items():
+        if share < SATURATION:
+            chosen[name] = finer[name]
     return {node.name: chosen.get(node.name, PIXEL) for node in quantised_nodes(graph)}
 
 
@@ -128,13 +132,22 @@ def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:
     return (codes * scale.reshape(-1, 1, 1, 1)).to(weight.dtype)
 
 
-def _saturated_share(graph: Graph, pictures: Sequence[Tensor], name: str, out: Format) -> float:
-    count = saturated = 0
-    for picture in pictures:
-        codes = (run_graph(graph, picture)[name] * 2.0**out.frac).round_()
-        count += codes.numel()
-        saturated += int(((codes > out.max) | (codes < out.min)).sum())
-    return saturated / count
+def _saturated_shares(
+    graph: Graph, pictures: Sequence[Tensor], formats: Mapping[str, Format], progress: Progress
+) -> dict[str, float]:
+    """The share of each tensor's values that its format has no codes for; the graph runs once for all."""
+    if not formats:
+        return {}
+    count, saturated = dict.fromkeys(formats, 0), dict.fromkeys(formats, 0)
+    with progress.task("counting what finer formats would saturate", len(pictures)) as advance:
+        for done, picture in enumerate(pictures):
+            values = run_graph(graph, picture)
+            for name, out in formats.items():
+                codes = (values[name] * 2.0**out.frac).round_()
+                count[name] += codes.numel()
+                saturated[name] += int(((codes > out.max) | (codes < out.min)).sum())
+            advance(done + 1, "")
+    return {name: saturated[name] / count[name] for name in formats}
 
 
 def _squared_error(x: Tensor, out: Format, rounding: Rounding) -> float:

@@ -41,8 +41,10 @@ def fuse_relus(graph: Graph) -> Graph:
         if isinstance(node, Relu):
             source = graph.node(node.sources[0])
             if not isinstance(source, Conv | Add) or len(graph.readers(source.name)) > 1:
-                message = f"ReLU {node.name!r}: it must be the only reader of a convolution or an addition"
-                raise UnsupportedOperatorError(message)
+                raise UnsupportedOperatorError(
+                    f"{node.place or repr(node.name)}: this ReLU must be the only reader of a convolution or "
+                    "an addition"
+                )
             place = next(i for i, made in enumerate(nodes) if made.name == source.name)
             in_front = nodes[place]
             assert isinstance(in_front, Conv | Add)

@@ -16,7 +16,8 @@ def fold_batch_norms(graph: Graph) -> Graph:
     for node in folded.nodes:
         if isinstance(node, BatchNorm):
             raise UnsupportedOperatorError(
-                f"BatchNorm2d {node.name!r}: it must be the only reader of a Conv2d, right behind it"
+                f"BatchNorm2d {node.place or repr(node.name)}: it must be the only reader of a Conv2d, "
+                "right behind it"
             )
     return folded
 

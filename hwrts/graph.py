@@ -50,10 +50,17 @@ class Conv:
 
 @dataclass(frozen=True)
 class Relu:
-    """max(0, x) on its own, before it is fused into the operator in front of it."""
+    """max(0, x) on its own, before it is fused into the operator in front of it.
+
+    Attributes:
+        name: Name of the tensor it makes.
+        sources: The one tensor it reads.
+        place: Where it stands in a module, for a message.
+    """
 
     name: str
     sources: tuple[str]
+    place: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +72,14 @@ class BatchNorm:
         sources: The one tensor it reads.
         gain: (C,) float64.
         offset: (C,) float64.
+        place: Where it stands in a module, for a message.
     """
 
     name: str
     sources: tuple[str]
     gain: Tensor
     offset: Tensor
+    place: str = ""
 
 
 @dataclass(frozen=True)

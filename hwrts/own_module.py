@@ -2,16 +2,19 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from hwrts.errors import ConfigError
+from hwrts.own_check import check_finite, check_weights_made
+from hwrts.user_code import described, settings_kept
 
 
 def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
@@ -21,8 +24,12 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
         reference: "my_file.py:build"; build is called without arguments.
         weights: safetensors file of the module's state_dict; None keeps what build made.
 
+    Returns:
+        The module in evaluation mode, without torch.compile and DataParallel around it or its parts.
+
     Raises:
-        ConfigError: No such file or function, code that fails, no ``nn.Module``, or weights that do not fit.
+        ConfigError: No such file or function, code that fails, no ``nn.Module``, weights that do not fit.
+        UnsupportedOperatorError: Weights that are not made yet, or are NaN or infinite.
     """
     path_text, _, name = reference.rpartition(":")
     path = Path(path_text)
@@ -34,18 +41,44 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
         own = [key for key, value in vars(code).items() if getattr(value, "__module__", "") == code.__name__]
         raise ConfigError(f"{path}: has no function {name!r}; it has {', '.join(own) or 'none'}")
     try:
-        with _first_to_import_from(path):
+        with settings_kept(), _first_to_import_from(path):
             module = build()
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"{reference}: {name}() fails ({type(error).__name__}: {error}); it is called without arguments"
+            f"{reference}: {name}() fails ({described(error)}); it is called without arguments"
         ) from error
     if not isinstance(module, nn.Module):
         kind = type(module).__name__
         raise ConfigError(f"{reference}: {name}() returns a {kind}; it must return a torch.nn.Module")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ConfigError(
+            f"{reference}: {name}() returns a scripted module; return it before torch.jit.script"
+        )
+    module = _bare(module)
+    check_weights_made(module)
     if weights is not None:
         _put_weights(module, weights)
-    return module.float().cpu().eval()
+    module = module.float().cpu().eval()
+    check_finite(module)
+    return module
+
+
+def _bare(module: nn.Module) -> nn.Module:
+    """A module, and its parts, without what torch.compile and DataParallel put around them."""
+    while isinstance(wrapped := _wrapped(module), nn.Module):
+        module = wrapped
+    module._compiled_call_impl = None  # of module.compile(), which has no undoing
+    for name, part in module.named_children():
+        bare = _bare(part)
+        if bare is not part:
+            module._modules[name] = bare
+    return module
+
+
+def _wrapped(module: nn.Module) -> object:
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return module.module
+    return getattr(module, "_orig_mod", None)
 
 
 def _executed(path: Path) -> ModuleType:
@@ -56,12 +89,10 @@ def _executed(path: Path) -> ModuleType:
     code = importlib.util.module_from_spec(spec)
     sys.modules[code.__name__] = code  # where dataclasses of the file look themselves up
     try:
-        with _first_to_import_from(path):
+        with settings_kept(), _first_to_import_from(path):
             spec.loader.exec_module(code)
     except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"{path}: its code fails ({type(error).__name__}: {error}); it must run on its own"
-        ) from error
+        raise ConfigError(f"{path}: its code fails ({described(error)}); it must run on its own") from error
     return code
 
 
@@ -86,6 +117,7 @@ def _put_weights(module: nn.Module, path: Path) -> None:
             "safetensors.torch.save_file(module.state_dict(), ...)"
         ) from error
     wanted = module.state_dict()
+    tensors = _without_wrappers(tensors, wanted)
     problems = [f"{name} is missing" for name in wanted if name not in tensors]
     problems += [f"{name} is in no layer" for name in tensors if name not in wanted]
     problems += [
@@ -93,9 +125,24 @@ def _put_weights(module: nn.Module, path: Path) -> None:
         for name in wanted
         if name in tensors and tensors[name].shape != wanted[name].shape
     ]
+    problems += [
+        f"{name} holds {tensors[name].dtype}, the module has {wanted[name].dtype}"
+        for name in wanted
+        if name in tensors and tensors[name].is_floating_point() != wanted[name].is_floating_point()
+    ]
     if problems:
         raise ConfigError(
             f"{path}: does not fit the module: {'; '.join(problems[:3])}"
             + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
         )
     module.load_state_dict(tensors)
+
+
+def _without_wrappers(tensors: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+    """Tensors of a state dict under the names that they had before torch.compile and DataParallel."""
+    if tensors.keys() & set(wanted):
+        return tensors
+    names = {name: name.replace("_orig_mod.", "") for name in tensors}
+    if all(name.startswith("module.") for name in names.values()):
+        names = {given: name.removeprefix("module.") for given, name in names.items()}
+    return {names[name]: value for name, value in tensors.items()}

@@ -160,7 +160,8 @@ def quantise_stage(
             else:
                 batches = session.batches(number, target_kind(number - 1))
                 inputs = calibration_inputs(batches, session.batches(number, "hr"))
-            quantised = start_qat(model, qat, inputs, same_size=stage.same_size).to(session.device.name)
+            quantised = start_qat(trace(model), qat, inputs, progress, same_size=stage.same_size)
+            quantised = quantised.to(session.device.name)
             training, schedule = Training.start(quantised), qat_schedule(qat, same_size=stage.same_size)
             with RangePenalty(quantised.signed_convs()) as penalty:
                 phase = "same-size" if stage.same_size else "qat"

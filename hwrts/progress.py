@@ -28,3 +28,7 @@ class Silent:
     def task(self, title: str, total: int) -> Iterator[Advance]:
         """Nothing."""
         yield lambda done, text: None
+
+
+SILENT = Silent()
+"""For those who do not say where to."""

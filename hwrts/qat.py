@@ -70,17 +70,17 @@ class QuantNetwork(nn.Module):
         self.layer_weight_bits = dict(layer_weight_bits)
         self.rounding = rounding
         widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
-        self.convs = nn.ModuleDict(
+        self.convs = _ByTensor(
             {
                 node.name: _quant_conv(node, widths[node.name], formats[self._origin(node.sources[0])])
                 for node in graph.nodes
                 if isinstance(node, Conv)
             }
         )
-        self.slopes = nn.ModuleDict(
+        self.slopes = _ByTensor(
             {node.name: QuantSlope(node) for node in graph.nodes if isinstance(node, PRelu)}
         )
-        self.quantisers = nn.ModuleDict({name: _quantiser(out, rounding) for name, out in formats.items()})
+        self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
@@ -90,14 +90,14 @@ class QuantNetwork(nn.Module):
         """The fake-quantised value of every tensor by name; value * 2**frac is its integer code."""
         quantised: dict[str, Any] = {self.graph.input.name: self.quantisers[self.graph.input.name](x)}
         for node in self.graph.nodes[1:]:
-            quantised[node.name] = self.apply(node, [quantised[source] for source in node.sources])
+            quantised[node.name] = self.quantised(node, [quantised[source] for source in node.sources])
         return {name: tensor.value for name, tensor in quantised.items()}
 
     def single(self, name: str, operands: dict[str, Tensor]) -> Tensor:
         """The fake-quantised value of one tensor, fed with given values of its sources."""
         node = self.graph.node(name)
         quantised = [self.quantisers[self._origin(source)](operands[source]) for source in node.sources]
-        return self.apply(node, quantised).value  # type: ignore[no-any-return]
+        return self.quantised(node, quantised).value  # type: ignore[no-any-return]
 
     def unquantised(self) -> Graph:
         """The same network without a single quantiser: the weights that the training ended with, in float."""
@@ -114,7 +114,8 @@ class QuantNetwork(nn.Module):
 
     def signed_convs(self) -> dict[nn.Module, Format]:
         """The convolutions whose result is stored signed, with its format: these may need to stay small."""
-        return {conv: self.formats[name] for name, conv in self.convs.items() if self.formats[name].signed}
+        signed = [name for name in conv_names(self.graph) if self.formats[name].signed]
+        return {self.convs[name]: self.formats[name] for name in signed}
 
     def lower(self) -> Network:
         """The integers that this module computes with.
@@ -171,7 +172,7 @@ class QuantNetwork(nn.Module):
             name = self.graph.node(name).sources[0]
         return name
 
-    def apply(self, node: Node, operands: list[Any]) -> Any:  # type: ignore[override]
+    def quantised(self, node: Node, operands: list[Any]) -> Any:
         """The QuantTensor of one node from the QuantTensors of its sources."""
         if isinstance(node, Conv):
             return self.quantisers[node.name](self.convs[node.name](operands[0]).value)
@@ -184,6 +185,20 @@ class QuantNetwork(nn.Module):
         if node.name in self.quantisers:
             return self.quantisers[node.name](made)
         return operands[0].set(value=made)  # codes only change places
+
+
+class _ByTensor(nn.Module):
+    """Modules by the name of their tensor, which may be any: ModuleDict refuses "update", "keys", "type"."""
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self._modules.update(modules)  # add_module refuses what nn.Module has as a method
+
+    def __getitem__(self, name: str) -> Any:
+        return self._modules[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._modules
 
 
 class QuantSlope(nn.Module):

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hwrts import __version__
 from hwrts.atomic import write_atomic
@@ -24,11 +24,12 @@ from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
 from hwrts.fit import Batches, Schedule
 from hwrts.fixed_point import Format, Network, Rounding, load_network, save_network
+from hwrts.graph import Graph
 from hwrts.graph_note import note_graph, noted_graph
+from hwrts.progress import Progress
 from hwrts.qat import QuantNetwork
 from hwrts.runfolder import RunFolder, StageFolder, file_hashes, read_bytes, write_json
 from hwrts.sqnr import layer_sqnr_db
-from hwrts.trace import trace
 from hwrts.weight_bits import check_layers, conv_names, layer_names
 from hwrts.witness import TorchWitness
 
@@ -37,14 +38,16 @@ CALIBRATION_BATCHES = 8
 
 
 def start_qat(
-    model: nn.Module, qat: QatConfig, inputs: Callable[[int], Tensor], *, same_size: bool = False
-) -> QuantNetwork:
+    traced: Graph, qat: QatConfig, inputs: Callable[[int], Tensor], progress: Progress, *,
+    same_size: bool = False,
+) -> QuantNetwork:  # fmt: skip
     """The calibrated fake-quantised form of a trained float network.
 
     Args:
-        model: The float network.
+        traced: The float network as traced.
         qat: Widths.
         inputs: Step number to pictures (B, 3, H, W) of the kinds that the network will see.
+        progress: Where to say how far the calibration is.
         same_size: Its same-size form.
 
     Raises:
@@ -52,12 +55,11 @@ def start_qat(
             out, for a run has one setting for both.
         HwrtsError: Weights that no legal integer network can hold.
     """
-    traced = trace(model.eval())
     check_layers(qat.layer_weight_bits, layer_names(traced))
     graph = deploy_form(traced, same_size=same_size)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rounding = Rounding(qat.rounding)
-    formats = calibrate(graph, batches, qat.activation_bits, rounding)
+    formats = calibrate(graph, batches, qat.activation_bits, rounding, progress)
     own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
     quantised = QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
     quantised.lower()  # integers that would be refused after the fine-tuning are refused before it

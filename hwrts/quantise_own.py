@@ -4,7 +4,7 @@ The module's own float output is the target of the fine-tuning, so photographs a
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
 from hwrts.deploy import deploy_form
 from hwrts.device import choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
-from hwrts.errors import DataError, UnsupportedOperatorError
+from hwrts.errors import DataError
 from hwrts.evaluate import int8_against_float, means
 from hwrts.export import Verdict
 from hwrts.fit import Training, fit
-from hwrts.fixed_point import PIXEL, Network, scales_of
-from hwrts.graph import Graph, graph_steps, run_graph
+from hwrts.fixed_point import PIXEL, Network
 from hwrts.metrics import loss_psnr_db
+from hwrts.own_check import Checked, check_own_module
 from hwrts.progress import Progress
 from hwrts.quantise import (
     CALIBRATION_BATCHES,
@@ -40,7 +40,6 @@ from hwrts.range_penalty import RangePenalty
 from hwrts.rts import float_upscaler, to_values
 from hwrts.runfolder import RunFolder, read_bytes, write_json
 from hwrts.session import centre_crop, save_verify_inputs
-from hwrts.trace import trace
 from hwrts.weight_bits import check_layers, conv_names
 
 PATCH, BATCH = 64, 16
@@ -74,26 +73,29 @@ def quantise_own(
         max_megapixels: A larger photograph is left out.
 
     Raises:
-        UnsupportedOperatorError: The module has an operator outside the closed list, or is none for pictures.
+        UnsupportedOperatorError: As :func:`hwrts.own_check.check_own_module`, before a photograph is read.
         DataError: No usable photographs.
         ConfigError: A width of a layer that the module has not.
     """
     device = choose_device()
     make_deterministic(SEED)
     module = module.to(device.name).eval()
-    scale = check_own_module(module, device.name)
-    check_layers(qat.layer_weight_bits, conv_names(deploy_form(trace(module))))
+    checked = check_own_module(module, device.name)
+    scale = checked.scale
+    qat = qat.model_copy(update={"layer_weight_bits": _named_widths(checked, qat.layer_weight_bits)})
     progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
     train, val = _photographs(data, progress, max_megapixels)
     stage, seconds = run.stage(1), _Seconds()
     save_weights(stage.float_weights, module, {"stage": 1})
     inputs = _crops(list(train.values()), device.name)
-    quantised = start_qat(module, qat, inputs).to(device.name)
+    quantised = start_qat(checked.graph, qat, inputs, progress).to(device.name)
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         x = inputs(CALIBRATION_BATCHES + step)
         with torch.no_grad():
-            return x, module(x).clamp(0, PIXEL.max * 2.0**-PIXEL.frac)
+            return x, module(x.clone()).clamp(
+                0, PIXEL.max * 2.0**-PIXEL.frac
+            )  # it may overwrite what it reads
 
     with (
         RangePenalty(quantised.signed_convs()) as penalty,
@@ -119,39 +121,14 @@ def quantise_own(
     return verdict
 
 
-@torch.no_grad()
-def check_own_module(module: nn.Module, device: str = "cpu") -> int:
-    """By how much a module enlarges; raises UnsupportedOperatorError as :func:`quantise_own`."""
-    graph = trace(module.eval())
-    kind, steps = type(module).__name__, graph_steps(graph)
-    if graph.input.channels != 3:
-        raise UnsupportedOperatorError(f"{kind}: takes {graph.input.channels} channels; pictures have 3")
-    x = torch.rand(1, 3, 16, 18, device=device, generator=torch.Generator(device).manual_seed(SEED))
-    try:
-        expected = module(x)
-    except RuntimeError as error:
-        raise UnsupportedOperatorError(f"{kind}: fails on a picture of 18x16 pixels ({error})") from error
-    scale = scales_of(steps)[graph.output]
-    if expected.shape != (1, 3, 16 * scale, 18 * scale):
-        raise UnsupportedOperatorError(
-            f"{kind}: makes {list(expected.shape)} of [1, 3, 16, 18]; a picture of 3 channels is supported"
-        )
-    _check_traced(kind, graph, x, expected)
-    deploy_form(graph)
-    return scale
-
-
-def _check_traced(kind: str, graph: Graph, x: Tensor, expected: Tensor) -> None:
-    """Tracing sees neither hooks nor what depends on values: the graph must compute what the module does."""
-    found = run_graph(graph, x)[graph.output]
-    if expected.min() >= 0 and expected.max() <= 1:
-        found = found.clamp(0, 1)  # as a module may do at its output, and saturation does in integers
-    apart = float((found - expected).abs().max())
-    if not apart <= 1e-3 * max(1.0, float(expected.abs().max())):  # float32 sums in another order
-        raise UnsupportedOperatorError(
-            f"{kind}: computes something else than its traced graph, by {apart:.3g}; "
-            "leave out hooks and value-dependent code"
-        )
+def _named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
+    """Widths by tensor; a user names a layer by its path in the module, or as the tensor is called."""
+    tensors = {path: name for name, path in checked.layers.items()}
+    names = conv_names(deploy_form(checked.graph))
+    widths = {tensors.get(layer, layer): bits for layer, bits in given.items()}
+    unknown = [layer for layer in given if tensors.get(layer, layer) not in names]
+    check_layers(unknown, [checked.layers.get(name, name) for name in names])
+    return widths
 
 
 def _photographs(

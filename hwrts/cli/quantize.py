@@ -186,6 +186,7 @@ def _quantize_own(
     from hwrts.own_module import load_own_module
     from hwrts.quantise_own import quantise_own
     from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
+    from hwrts.user_code import own_code
 
     qat = parse_config({"qat": settings}, "command line", _flags(settings)).qat
     path, _, function = reference.rpartition(":")
@@ -193,7 +194,8 @@ def _quantize_own(
     if root.name in ("", ".."):
         raise ConfigError(f"--output {root}: give the name of a folder to make")
     check_replaceable(root, force=force, advice="choose another folder with --output")
-    module = load_own_module(reference, weights)
+    with own_code(reference):
+        module = load_own_module(reference, weights)
     notes = {
         **run_notes(seed=0), "module": reference, "weights": None if weights is None else str(weights),
         "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
@@ -203,9 +205,10 @@ def _quantize_own(
     try:
         temporary.mkdir(parents=True)
         write_json(temporary / "run.json", notes)
-        verdict = quantise_own(
-            RunFolder(temporary), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
-        )
+        with own_code(reference):
+            verdict = quantise_own(
+                RunFolder(temporary), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
+            )
         if root.is_dir():
             shutil.rmtree(root)
         temporary.rename(root)

@@ -157,7 +157,7 @@ BROKEN = {
     "string.py:build": ("returns a str", "torch.nn.Module"),
     "softmax.py:build": ("Softmax", "is not supported", "'1'"),
     "stride.py:build": ("stride (2, 2)",),
-    "grey.py:build": ("takes 1 channels",),
+    "grey.py:build": ("fails on a picture of 3 channels", "to have 1 channels"),
     "wide.py:build": ("makes [1, 4, 16, 18]",),
     "shapes.py:build": ("fails on a picture",),
     "hook.py:build": ("something else than its traced graph",),

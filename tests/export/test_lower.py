@@ -73,7 +73,7 @@ def test_biases_beyond_int32_are_refused(bias, fits):
     if fits:
         assert lower_conv(made, "c", "x", PIXEL, OUT).bias_i32[0] == 65535 << 15
     else:
-        with pytest.raises(HwrtsError, match="layer 'c': a bias code of 2147483648 leaves int32"):
+        with pytest.raises(HwrtsError, match="layer 'c': a bias of 65536 is code 2147483648, beyond int32"):
             lower_conv(made, "c", "x", PIXEL, OUT)
 
 

@@ -118,7 +118,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_relus_that_cannot_be_fused_are_refused(case):
-    with pytest.raises(UnsupportedOperatorError, match=r"ReLU 'relu(_1)?': it must be the only reader"):
+    with pytest.raises(
+        UnsupportedOperatorError,
+        match=r"^line \d+ of test_deploy.py, 'relu': this ReLU must be the only reader",
+    ):
         fuse_relus(trace(_net(REFUSED[case])))
 
 

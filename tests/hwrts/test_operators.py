@@ -187,7 +187,7 @@ def test_slopes_that_are_not_finite_are_refused():
 def test_slopes_for_another_channel_count_are_refused():
     network = module(lambda s, x: s.a(s.c(x)), c=conv(3, 3), a=nn.PReLU(3))
     quantised = quantise(network)
-    quantised.slopes["a"] = slope_of([0.1, 0.2])
+    quantised.slopes.a = slope_of([0.1, 0.2])
     with pytest.raises(HwrtsError, match="layer 'a': has 2 slopes, 'c' has 3 channels"):
         quantised.lower()
 

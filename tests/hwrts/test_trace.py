@@ -22,7 +22,7 @@ from hwrts.graph import (
     run_graph,
 )
 from hwrts.networks import FixedUpsample, Residual
-from hwrts.quantise_own import check_own_module
+from hwrts.own_check import check_own_module
 from hwrts.trace import trace
 
 
@@ -314,7 +314,7 @@ def test_a_clip_to_pixels_at_the_output_is_saturation(clip):
     module = Clipped(clip)
     graph = trace(module)
     assert [type(node) for node in graph.nodes] == [Input, Conv]
-    assert check_own_module(module) == 1
+    assert check_own_module(module).scale == 1
     x = 4 * torch.rand(1, 3, 8, 8)
     assert torch.equal(output_of(graph, x).clamp(0, 1), module(x))
 

@@ -39,12 +39,13 @@ def test_layers_of_both_forms():
 def test_one_setting_serves_both_forms(same_size):
     own = {"conv_0": 3, "conv_ext_r": 5, "fold_r": 6}
     qat = QatConfig(weight_bits=7, layer_weight_bits=own)
-    quantised = start_qat(Residual(1, 4), qat, inputs, same_size=same_size)
+    traced = trace(Residual(1, 4))
+    quantised = start_qat(traced, qat, inputs, Silent(), same_size=same_size)
     tail = {"fold_x": 7, "fold_r": 6} if same_size else {"conv_ext_x": 7, "conv_ext_r": 5}
     expected = {"conv_in": 7, "conv_0": 3, "conv_out": 7, **tail}
     assert {conv.name: conv.weight_bits for conv in quantised.lower().convs} == expected
     with pytest.raises(ConfigError, match=r"no layer 'conv_9' with weights; it has conv_in, .*, fold_r$"):
-        start_qat(Residual(1, 4), QatConfig(layer_weight_bits={"conv_9": 4}), inputs, same_size=same_size)
+        start_qat(traced, QatConfig(layer_weight_bits={"conv_9": 4}), inputs, Silent(), same_size=same_size)
 
 
 def test_widths_come_back_from_the_file(tmp_path, quantise):

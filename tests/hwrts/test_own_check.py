@@ -1,0 +1,242 @@
+"""A user's module is compared with what was traced of it, before anything is quantised."""
+
+from collections import OrderedDict
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from hwrts.config import NetworkConfig, parse_config
+from hwrts.errors import UnsupportedOperatorError
+from hwrts.graph import Conv
+from hwrts.networks import FixedUpsample
+from hwrts.networks.build import build_network
+from hwrts.own_check import check_own_module
+
+
+def conv(inputs=3, outputs=3, size=3, **settings):
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, **settings)
+
+
+def module(forward, **layers) -> nn.Module:
+    class Made(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, layer in layers.items():
+                self.add_module(name, layer)
+
+    Made.forward = forward
+    return Made()
+
+
+def hooked(hook, pre=False):
+    made = nn.Sequential(conv(), conv())
+    if pre:
+        made[1].register_forward_pre_hook(hook)
+    else:
+        made[0].register_forward_hook(hook)
+    return made
+
+
+def of_the_whole(hook):
+    made = nn.Sequential(conv())
+    made.register_forward_hook(hook)
+    return made
+
+
+def forever_in_training(self, x):
+    self.n.train()
+    return self.n(self.c(x))
+
+
+def weights_drift(self, x):
+    with torch.no_grad():
+        self.weight_of_nothing.mul_(0.5)
+    return self.c(x)
+
+
+DIFFERENT = {
+    "adds": lambda: hooked(lambda m, x, y: y + 1),
+    "clips": lambda: hooked(lambda m, x, y: y.clamp(0, 1)),
+    "clips what is read": lambda: hooked(lambda m, x: (x[0].clamp(-1, 1),), pre=True),
+    "clips far out alone": lambda: hooked(lambda m, x, y: y.clamp(-1.5, 1.5)),
+    "acts on bright pictures": lambda: hooked(lambda m, x, y: y + 1 if x[0].mean() > 0.9 else y),
+    "acts on dark pictures": lambda: hooked(lambda m, x, y: y + 1 if x[0].max() == 0 else y),
+    "acts on flat pictures": lambda: hooked(lambda m, x, y: 2 * y if x[0].std() == 0 else y),
+    "acts on other sizes": lambda: hooked(lambda m, x, y: y + 0.1 if x[0].shape[2] != 16 else y),
+    "acts on batches": lambda: hooked(lambda m, x, y: y - y.mean(0) if len(y) > 1 else y),
+    "acts on negative values": lambda: hooked(lambda m, x, y: y + 0.1 * (x[0] < 0)),
+    "acts by chance": lambda: hooked(lambda m, x, y: F.dropout(y, 0.5)),
+    "of the whole": lambda: of_the_whole(lambda m, x, y: y.clamp(0, 0.9)),
+    "in training": lambda: module(forever_in_training, c=conv(), n=nn.BatchNorm2d(3)),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_what_tracing_does_not_see_is_found(case):
+    """One picture of noise in 0..1 could not see a clip or a condition."""
+    made = DIFFERENT[case]()
+    with pytest.raises(
+        UnsupportedOperatorError, match="computes something else than its traced graph"
+    ) as caught:
+        check_own_module(made)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_that_changes_itself_is_refused_and_put_back():
+    made = module(weights_drift, c=conv())
+    made.register_buffer("weight_of_nothing", torch.ones(2))
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    with pytest.raises(
+        UnsupportedOperatorError, match="changes its own 'weight_of_nothing' when it is called"
+    ):
+        check_own_module(made)
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+    in_training = DIFFERENT["in training"]()
+    with pytest.raises(UnsupportedOperatorError):
+        check_own_module(in_training)
+    assert not in_training.n.running_mean.any()
+
+
+def doubled_in_place(self, x):
+    x *= 2
+    return self.c(x)
+
+
+class Named(nn.Conv2d):
+    """A convolution by another name."""
+
+
+EQUAL = {
+    "overwrites its picture": lambda: module(doubled_in_place, c=conv()),
+    "hook that only looks": lambda: hooked(lambda m, x, y: None),
+    "old weight norm": lambda: nn.Sequential(nn.utils.weight_norm(conv())),
+    "old spectral norm": lambda: nn.Sequential(nn.utils.spectral_norm(conv())),
+    "weight norm": lambda: nn.Sequential(parametrizations.weight_norm(conv())),
+    "spectral norm": lambda: nn.Sequential(parametrizations.spectral_norm(conv())),
+    "subclass of Conv2d": lambda: nn.Sequential(Named(3, 3, 1)),
+    "negative output": lambda: nn.Sequential(conv(), nn.PReLU(init=-3.0), conv()),
+    "clip at the end": lambda: nn.Sequential(conv(), nn.Hardtanh(0, 1, inplace=True)),
+    "picture of 0..255": lambda: module(lambda self, x: 255 * self.c(x), c=conv()),
+    "x2": lambda: module(
+        lambda self, x: self.u(x) + F.pixel_shuffle(self.c(x), 2), c=conv(3, 12), u=FixedUpsample()
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
+def test_what_computes_the_same_is_taken_and_left_as_it_was(case):
+    made = EQUAL[case]().train()
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    assert check_own_module(made).scale == 1 + (case == "x2")
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
+def test_a_hook_has_computed_the_weight_that_is_taken():
+    """Loading weights leaves the old ones in place until the module is called."""
+    made = nn.Sequential(nn.utils.weight_norm(conv()))
+    made.load_state_dict({name: 3 * value for name, value in made.state_dict().items()})
+    found = next(node for node in check_own_module(made).graph.nodes if isinstance(node, Conv))
+    x = torch.rand(1, 3, 4, 4)
+    assert torch.equal(F.conv2d(x, found.weight, found.bias, padding=1), made(x))
+
+
+class OwnForward(nn.Conv2d):
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+class OwnInner(nn.Conv2d):
+    def _conv_forward(self, x, weight, bias):
+        return super()._conv_forward(x, 2 * weight, bias)
+
+
+class OwnRelu(FixedUpsample):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def replaced_forward():
+    made = nn.Sequential(conv(), nn.ReLU())
+    made[1].forward = lambda x: x
+    return made
+
+
+def with_value(value, layer="0", name="weight"):
+    made = nn.Sequential(conv(), nn.BatchNorm2d(3), conv())
+    with torch.no_grad():
+        getattr(made[int(layer)], name).view(-1)[0] = value
+    return made
+
+
+def no_length(self, x):
+    return self.c(x) if len(x) else x
+
+
+REFUSED = {
+    "forward of its own": (
+        lambda: nn.Sequential(OwnForward(3, 3, 1)),
+        ["'0'", "OwnForward has a forward of its"]),
+    "inner forward": (
+        lambda: nn.Sequential(OwnInner(3, 3, 1)),
+        ["'0'", "OwnInner has a _conv_forward of its own"]),
+    "of FixedUpsample": (
+        lambda: nn.Sequential(conv(), OwnRelu()),
+        ["'1'", "OwnRelu has a forward of its own"]),
+    "of an instance": (replaced_forward, ["'1'", "ReLU has a forward of its own"]),
+    "nan": (lambda: with_value(float("nan")), ["layer '0'", "weight holds 1 of 81", "NaN or infinite"]),
+    "infinite bias": (lambda: with_value(float("inf"), "2", "bias"), ["layer '2'", "bias holds 1 of 3"]),
+    "nan variance": (lambda: with_value(float("nan"), "1", "running_var"), ["'0'", "batch norm", "NaN"]),
+    "lazy": (lambda: nn.Sequential(nn.LazyConv2d(3, 1)), ["layer '0'", "weight is lazy"]),
+    "meta": (lambda: nn.Sequential(nn.Conv2d(3, 3, 1, device="meta")), ["layer '0'", "meta device"]),
+    "no forward": (lambda: module(nn.Module.forward, c=conv()), ["Made", "NotImplementedError"]),
+    "length": (
+        lambda: module(no_length, c=conv()),
+        [f"line {no_length.__code__.co_firstlineno + 1} of test_own", "len"]),
+    "own error": (
+        lambda: module(lambda self, x: 1 / 0, c=conv()),
+        ["of test_own_check.py: ZeroDivisionError"]),
+    "tuple": (lambda: module(lambda self, x: (self.c(x), x), c=conv()), ["Made", "returns a tuple"]),
+    "nothing": (lambda: module(lambda self, x: None, c=conv()), ["Made", "returns a NoneType"]),
+    "x17": (lambda: nn.Sequential(conv(3, 3 * 17**2, 1), nn.PixelShuffle(17)), ["'1'", "block 17", "2..16"]),
+    "x1": (lambda: nn.Sequential(conv(), nn.PixelShuffle(1)), ["'1'", "block 1", "2..16"]),
+    "x17 repeated": (
+        lambda: nn.Sequential(conv(), nn.Upsample(scale_factor=17)),
+        ["'1'", "factor 17", "2..16"]),
+    "channels of one": (
+        lambda: module(lambda self, x: self.c(x) + self.d(x), c=conv(), d=conv(3, 1)),
+        ["of test_own_check.py, 'add'", "(3, 1)", "(1, 1)"]),
+    "slope": (lambda: nn.Sequential(conv(), nn.LeakyReLU(1e6)), ["'1'", "a slope of 1e+06", "127"]),
+    "slopes": (lambda: nn.Sequential(conv(), nn.PReLU(3, -200.0)), ["'1'", "a slope of 200", "127"]),
+    "factor": (
+        lambda: module(lambda self, x: 1e30 * self.c(x), c=conv()),
+        ["'mul'", "1e+30", "2^-24 to 2^24"]),
+    "relu of the picture": (
+        lambda: module(lambda self, x: self.c(F.relu(x)), c=conv()),
+        ["own_check.py, 'relu': this ReLU must"]),
+    "nested relu": (
+        lambda: nn.Sequential(OrderedDict(body=nn.Sequential(nn.ReLU(), conv()))),
+        ["'body.0': this ReLU must"]),
+    "infinite output": (
+        lambda: module(lambda self, x: self.e(self.d(self.c(x))),
+                       **{name: with_value(3e38)[0] for name in "cde"}), ["Made"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_quantised_is_refused_in_one_line_with_its_place(case):
+    make, words = REFUSED[case]
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        check_own_module(make())
+    assert [word for word in words if word not in str(caught.value)] == []
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NetworkConfig.model_fields["name"].annotation.__args__)
+def test_our_own_networks_pass(name):
+    network = build_network(parse_config({"network": {"name": name}}, "test").network)
+    assert check_own_module(network).scale == 2
