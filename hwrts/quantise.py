@@ -21,7 +21,8 @@ from hwrts.config import QatConfig
 from hwrts.deploy import deploy_form
 from hwrts.errors import RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
-from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
+from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
+from hwrts.export.runtime import default_is_exact
 from hwrts.fit import Batches, Schedule
 from hwrts.fixed_point import Format, Network, Rounding, load_network, save_network
 from hwrts.graph import Graph
@@ -143,7 +144,7 @@ def verify_stage(
         "stage": stage.name,
         "sqnr_db": sqnr,
         "sha256": file_hashes(stage),
-        "cpu": {"name": cpu_name(), "vnni": has_vnni(flags), "flags": sorted(flags & set(FLAGS))},
+        "cpu": {"name": cpu_name(), "vnni": default_is_exact(), "flags": sorted(flags & set(FLAGS))},
         "versions": {
             "hwrts": __version__, "python": platform.python_version(), "torch": torch.__version__,
             "numpy": np.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__,

@@ -1,12 +1,22 @@
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwrts.export import census, open_session, to_onnx
-from hwrts.export.runtime import float_islands
+from hwrts.export.cpu import cpu_flags, has_vnni
+from hwrts.export.runtime import default_is_exact, float_islands
 from hwrts.export.witness import from_stored, to_stored
-from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, pair_can_saturate_int16, run
+from hwrts.fixed_point import PIXEL, pair_can_saturate_int16, run
+
+from . import saturating_pairs
+from .saturating_pairs import INPUTS, mismatches, pairs
 
 
 def _flags() -> set[str]:
@@ -15,32 +25,6 @@ def _flags() -> set[str]:
     except OSError:
         return set()
     return set(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
-
-
-def pairs(bits: int) -> Network:
-    """Weights at their largest beside inputs at 255: each pair of products is 2*255*(2**(bits-1) - 1)."""
-    limit = (1 << (bits - 1)) - 1
-    weight = np.full((16, 32, 3, 3), limit, np.int8)
-    weight[1::2] *= -1
-    weight[::3, 16:] *= -1  # some channels cancel: the sum is small, the pairs are not
-    frac = np.full(16, 14, np.int32)
-    bias = (np.arange(16, dtype=np.int32) - 8) * 20_000
-    first = Conv("first", "x", weight, frac, bias, Format(True, 8, 3), bits)
-    return Network((Input("x", 32, PIXEL),), (first,))
-
-
-def mismatches(network: Network, codes: np.ndarray, *, exact: bool) -> int:
-    session = open_session(to_onnx(network).SerializeToString(), exact=exact)
-    (stored,) = session.run(None, {"x": to_stored(codes, PIXEL)})
-    found = from_stored(stored, network.formats[network.output])
-    return int(np.count_nonzero(found != run(network, codes, "int64")))
-
-
-INPUTS = {
-    "all 255": np.full((8, 9, 32), 255, np.uint8),
-    "half 255": np.where(np.arange(32) < 16, 255, 0).astype(np.uint8) * np.ones((8, 9, 1), np.uint8),
-    "noise": np.random.default_rng(0).integers(200, 256, (8, 9, 32), dtype=np.uint8),
-}
 
 
 @pytest.mark.parametrize("codes", INPUTS.values(), ids=INPUTS)
@@ -57,6 +41,35 @@ def test_exact_sessions_do_not_saturate(codes):
 def test_default_sessions_saturate_on_this_cpu():
     """Shows that the option does something, and that the input of the test above is harmful."""
     assert mismatches(pairs(8), INPUTS["half 255"], exact=False) > 0
+
+
+@pytest.mark.skipif(
+    shutil.which("qemu-x86_64") is None or platform.machine() != "x86_64",
+    reason="no qemu-x86_64 (Debian's qemu-user) to emulate an x86 CPU without VNNI",
+)
+def test_sessions_on_an_emulated_processor_without_vnni():
+    """What the option is for, on a Haswell: ONNX Runtime's own kernels, run on its instructions.
+
+    The emulated process reads the list of features of the processor beneath, and believed that it had VNNI.
+    """
+    command = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, str(Path(saturating_pairs.__file__))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    document = json.loads(done.stdout)
+    assert not document["default_is_exact"]
+    assert len(document["inputs"]) == len(INPUTS)
+    for name, counts in document["inputs"].items():
+        assert counts["default"] > counts["codes"] // 2, name  # wrong in most codes
+        assert counts["exact"] == 0, name
+
+
+def test_the_default_session_is_tried_before_it_is_believed():
+    assert has_vnni(cpu_flags()) or not default_is_exact()
+    if default_is_exact():
+        assert all(mismatches(pairs(8), codes, exact=False) == 0 for codes in INPUTS.values())
 
 
 @pytest.mark.parametrize("codes", INPUTS.values(), ids=INPUTS)
