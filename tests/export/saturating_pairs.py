@@ -1,4 +1,4 @@
-"""A convolution whose products saturate in pairs on x86 without VNNI, and the codes that a session gets wrong.
+"""Products that saturate in pairs on x86 without VNNI, and how many codes a session gets wrong.
 
 Run as a script, it prints as JSON what it found on this processor, or on an emulated one: so no torch here.
 """
