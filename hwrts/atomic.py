@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hwrts.errors import DataError, RunFolderError
+from hwrts.errors import DataError, NotWrittenError
+
+_NAME_CHARACTERS = 40
+"""Of a file's name in its temporary one, to be recognised by: a whole name of 255 bytes, the most that file
+systems take, would leave no room for the suffix."""
 
 
 @contextlib.contextmanager
@@ -28,7 +32,7 @@ def atomic_file(path: Path, *, needed_bytes: int | None = None) -> Iterator[Bina
         DataError: The folder is missing or not writable, or the disk is full.
     """
     # Not tempfile: it creates files that only their owner may read, whatever the umask says.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
             yield file
@@ -46,13 +50,13 @@ def write_atomic(path: Path, payload: bytes) -> None:
     """Write a file of a run, whole or not at all.
 
     Raises:
-        RunFolderError: As :func:`atomic_file`.
+        NotWrittenError: As :func:`atomic_file`.
     """
     try:
         with atomic_file(path, needed_bytes=len(payload)) as file:
             file.write(payload)
     except DataError as error:
-        raise RunFolderError(str(error)) from error
+        raise NotWrittenError(str(error)) from error
 
 
 def check_free_space(folder: Path, needed_bytes: int) -> None:
@@ -67,6 +71,8 @@ def _reason(path: Path, error: OSError, needed_bytes: int | None) -> str:
         return _disk_full(path.parent, needed_bytes, shutil.disk_usage(path.parent).free)
     if not path.parent.is_dir():
         return f"{path}: the folder {path.parent} does not exist; create it or choose another place"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{path}: the name is too long for this file system; choose a shorter one"
     return f"{path}: can't be written ({error.strerror or error}); choose a folder that is writable"
 
 

@@ -2,7 +2,14 @@
 
 from hwrts.fixed_point.errors import HwrtsError
 
-__all__ = ["ConfigError", "DataError", "HwrtsError", "RunFolderError", "UnsupportedOperatorError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "HwrtsError",
+    "NotWrittenError",
+    "RunFolderError",
+    "UnsupportedOperatorError",
+]
 
 
 class ConfigError(HwrtsError):
@@ -15,6 +22,10 @@ class DataError(HwrtsError):
 
 class RunFolderError(HwrtsError):
     """A run folder that is missing, exists already, is incomplete, or was damaged."""
+
+
+class NotWrittenError(RunFolderError):
+    """A file of a run that can't be written: the folder is read-only, or the disk is full."""
 
 
 class UnsupportedOperatorError(HwrtsError):

@@ -124,9 +124,12 @@ def export_stage(stage: StageFolder, quantised: QuantNetwork, source: str) -> Ne
 
 
 def verify_stage(
-    run: RunFolder, stage: StageFolder, *, layers: list[str] | None = None, stimuli: list[str] | None = None
-) -> Verdict:
-    """Compare all witnesses of a stage from its files; a complete comparison is written to verify.json.
+    run: RunFolder, stage: StageFolder, *, layers: list[str] | None = None, stimuli: list[str] | None = None,
+    record: bool = True,
+) -> Verdict:  # fmt: skip
+    """Compare all witnesses of a stage from its files.
+
+    A complete comparison is written to verify.json, unless ``record`` is False.
 
     Raises:
         HwrtsError: A file is missing or damaged.
@@ -151,7 +154,7 @@ def verify_stage(
         },
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }  # fmt: skip
-    if layers is None and stimuli is None:
+    if record and layers is None and stimuli is None:
         write_json(stage.verify, verdict.as_json())
     return verdict
 

@@ -30,10 +30,23 @@ def stage_sensitivity(
         HwrtsError: A file of the stage or of its photographs is missing or damaged; or as
             :func:`measure_sensitivity`.
     """
+    found, document = measure_stage(stage, store, widths, progress)
+    save_sensitivity(stage, document)
+    return found
+
+
+def measure_stage(
+    stage: StageFolder, store: PhotoStore, widths: Collection[int], progress: Progress
+) -> tuple[Sensitivity, dict[str, Any]]:
+    """As :func:`stage_sensitivity`, and what sensitivity.json is to hold; nothing is written."""
     crops = load_crops(store, stage)
     found = measure_sensitivity(load_quantised(stage), crops, widths, progress)
-    write_json(_path(stage), as_json(found, stage, store.names[: len(crops.inputs)]))
-    return found
+    return found, as_json(found, stage, store.names[: len(crops.inputs)])
+
+
+def save_sensitivity(stage: StageFolder, document: dict[str, Any]) -> None:
+    """Write what :func:`measure_stage` found; raises NotWrittenError."""
+    write_json(_path(stage), document)
 
 
 def known_sensitivity(stage: StageFolder, widths: Collection[int]) -> Sensitivity | None:

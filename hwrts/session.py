@@ -13,7 +13,9 @@ from hwrts.atomic import atomic_file
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, Split, build_store, find_photos, open_store, plan_crops
 from hwrts.device import Device, choose_device, make_deterministic
+from hwrts.errors import DataError
 from hwrts.fit import Batches
+from hwrts.metrics.viqet import has_score
 from hwrts.progress import Progress
 from hwrts.rts import crop_batches, target_kind
 from hwrts.runfolder import RunFolder
@@ -67,10 +69,21 @@ def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, Pho
     check_settings(config.network, config.qat.layer_weight_bits)
     device = choose_device(config.device, config.precision)
     train, val = _photographs(run, config, progress)
+    if config.rts.stages == "auto" and config.rts.stop == "score":
+        check_scores(val)
     if not run.inputs.is_file():
         originals = ((name, val.array(i, "hr")) for i, name in enumerate(val.names))
         save_verify_inputs(run, originals)
     return device, train, val
+
+
+def check_scores(val: PhotoStore) -> None:
+    """Refuse before a training what can't be judged after it: photographs none of which has a score."""
+    if not any(has_score(*shape) for shape in val.shapes):
+        raise DataError(
+            f"{', '.join(val.names[:3])}: too elongated to score, as all photographs to validate on are; "
+            "give others, or judge by another measure than the score"
+        )
 
 
 def open_session(run: RunFolder, progress: Progress) -> Session:

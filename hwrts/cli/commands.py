@@ -8,7 +8,7 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
 from hwrts.cli.training import LIBRARIES
 from hwrts.command_line import command_line
 
@@ -37,9 +37,10 @@ def verify(
 ) -> None:
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     from hwrts.errors import RunFolderError
+    from hwrts.export import Verdict
     from hwrts.quantise import verify_stage
     from hwrts.report import write_report
-    from hwrts.runfolder import open_run
+    from hwrts.runfolder import open_run, write_json
 
     folder = open_run(run)
     stages = folder.stages() if stage is None else (folder.finished_stage(stage),)
@@ -47,13 +48,22 @@ def verify(
         raise RunFolderError(
             f"{run}: no finished stage to verify; continue with {command_line('run', '--resume', run)}"
         )
-    verdicts = {}
+    verdicts: dict[str, Verdict] = {}
+
+    def record() -> None:
+        for each in stages:
+            write_json(each.verify, verdicts[each.name].as_json())
+        if folder.trained:
+            write_report(folder)
+
     with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
         for i, each in enumerate(stages):
-            verdicts[each.name] = verify_stage(folder, each, layers=layer or None, stimuli=stimulus or None)
+            verdicts[each.name] = verify_stage(
+                folder, each, layers=layer or None, stimuli=stimulus or None, record=False
+            )
             advance(i + 1, f"stage {each.name}")
-    if layer is None and stimulus is None and folder.trained:
-        write_report(folder)
+    if layer is None and stimulus is None:
+        wrote(record)
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:
         print_json(

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from hwrts.errors import NotWrittenError
 from hwrts.progress import Advance
 
 
@@ -61,6 +62,16 @@ class ConsoleProgress:
             yield advance
             last = texts[0]
         self.say(f"{title}: {total} in {time.monotonic() - start:.1f} s {last}".rstrip())
+
+
+def wrote(write: Callable[[], None]) -> bool:
+    """Add to a run what a command found. In a read-only one that is said, and the result shown as ever."""
+    try:
+        write()
+    except NotWrittenError as error:
+        sys.stderr.write(f"nothing was written: {error}\n")
+        return False
+    return True
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

@@ -1,13 +1,13 @@
 """hwrts sensitivity: what each layer's weights are worth, and the widths that follow for a budget."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.commands import RunArgument, StageOption
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
 from hwrts.cli.widths import Budget, parse_widths
 from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
@@ -29,7 +29,7 @@ def sensitivity(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Set one layer's weights at a time to fewer bits and measure what the picture loses."""
-    from hwrts.runfolder import open_run, read_json
+    from hwrts.runfolder import open_run
 
     widths = parse_widths("--bits", bits, largest=7)
     folder = open_run(run)
@@ -39,13 +39,14 @@ def sensitivity(
             "sensitivity measures stages of hwrts run"
         )
     chosen = folder.finished_stage(stage)
-    found = _measured(folder, chosen, widths, ConsoleProgress(quiet))
+    found, document, written = _measured(folder, chosen, widths, ConsoleProgress(quiet))
     path = chosen.root / "sensitivity.json"
     if json:
-        print_json(read_json(path))
+        print_json(document)
         return
     print_sensitivity(f"{run}: stage {chosen.name}", found)
-    print_line(f"files: {path} and {path.with_suffix('.svg').name}")
+    if written:
+        print_line(f"files: {path} and {path.with_suffix('.svg').name}")
     words = ["quantize", run, "--stage", chosen.number, *["--same-size"] * chosen.same_size]
     print_line(f"next:  {command_line(*words, '--weight-kib', 'KIB')}")
 
@@ -59,7 +60,7 @@ def choose(
     from hwrts.sensitivity_file import known_sensitivity
 
     known = known_sensitivity(stage, [bits for bits in NARROWER if bits in budget.widths])
-    found = known or _measured(folder, stage, NARROWER, progress)
+    found = known or _measured(folder, stage, NARROWER, progress)[0]
     return choose_widths(found, budget.kib, budget.widths), found
 
 
@@ -114,13 +115,17 @@ def print_sensitivity(title: str, found: "Sensitivity") -> None:
 
 def _measured(
     folder: "RunFolder", stage: "StageFolder", widths: Collection[int], progress: ConsoleProgress
-) -> "Sensitivity":
+) -> "tuple[Sensitivity, dict[str, Any], bool]":
     from hwrts.atomic import write_atomic
     from hwrts.data import open_store
     from hwrts.report.plots import standalone_svg
     from hwrts.report.sensitivity import sensitivity_plot
-    from hwrts.sensitivity_file import stage_sensitivity
+    from hwrts.sensitivity_file import measure_stage, save_sensitivity
 
-    found = stage_sensitivity(stage, open_store(folder.root / "data" / "val"), widths, progress)
-    write_atomic(stage.root / "sensitivity.svg", standalone_svg(sensitivity_plot(found)).encode())
-    return found
+    found, document = measure_stage(stage, open_store(folder.root / "data" / "val"), widths, progress)
+
+    def save() -> None:
+        save_sensitivity(stage, document)
+        write_atomic(stage.root / "sensitivity.svg", standalone_svg(sensitivity_plot(found)).encode())
+
+    return found, document, wrote(save)

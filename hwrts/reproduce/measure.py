@@ -122,14 +122,26 @@ def usm_differences(originals: Pictures, times: int) -> list[float]:
     return [float(value) for value in np.mean(rows, axis=0)]
 
 
-def quality(scores: Sequence[Score]) -> Quality:
-    """Means over pictures: MOS as the model gives it, MOS as the tool shows it (clipped), features."""
-    features = tuple(float(np.mean([each.features[name] for each in scores])) for name in UNITS)
+def quality(scores: Sequence[Score | None]) -> Quality:
+    """Means over pictures: MOS as the model gives it, MOS as the tool shows it (clipped), features.
+
+    Raises:
+        DataError: None of them has a score.
+    """
+    known = _known(scores)
+    features = tuple(float(np.mean([each.features[name] for each in known])) for name in UNITS)
     return Quality(
-        float(np.mean([each.mos_raw for each in scores])),
-        float(np.mean([each.mos for each in scores])),
+        float(np.mean([each.mos_raw for each in known])),
+        float(np.mean([each.mos for each in known])),
         features,
     )
+
+
+def _known(scores: Sequence[Score | None]) -> list[Score]:
+    known = [each for each in scores if each is not None]
+    if not known:
+        raise DataError("all photographs to validate on are too elongated to score; give others")
+    return known
 
 
 def tiles(pixels: Picture) -> list[Picture]:
@@ -149,6 +161,6 @@ def tiles(pixels: Picture) -> list[Picture]:
 
 
 def tile_mos(cache: ScoreCache, pictures: Pictures, done: Callable[[int], None]) -> float:
-    """The mean unclipped MOS over all tiles of all pictures."""
+    """The mean unclipped MOS over all tiles of all pictures; raises as :func:`quality`."""
     pieces = (tile for picture in pictures for tile in tiles(picture))
-    return float(np.mean([each.mos_raw for each in cache.of(pieces, done)]))
+    return float(np.mean([each.mos_raw for each in _known(cache.of(pieces, done))]))

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwrts.data import find_photos
+from hwrts.data import Photo, find_photos
 from hwrts.device import choose_device
-from hwrts.errors import RunFolderError
+from hwrts.errors import DataError, RunFolderError
 from hwrts.metrics.viqet import Score, score
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Budget
 from hwrts.reproduce.page import read_results, write_page, write_result
 from hwrts.reproduce.results import MAKERS, TARGETS, Target, Work
-from hwrts.reproduce.runs import Source
+from hwrts.reproduce.runs import Source, may_have_score
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.runfolder import is_occupied, make_folder, read_json, write_json
 from hwrts.tiles import Picture
@@ -46,6 +46,7 @@ def reproduce(
         source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=2,
         max_megapixels=source.max_megapixels,
     )  # fmt: skip
+    _check_shapes(split.val, progress)
     choose_device(source.device, budget.stages.config(source.data, source.val, 0, source.device).precision)
     _claim(root, budget, source)
     document = read_results(root)
@@ -65,6 +66,15 @@ def reproduce(
         write_page(root, document)
         progress.say(f"{target}: done in {time.monotonic() - start:.0f} s")
     return document
+
+
+def _check_shapes(photos: Sequence[Photo], progress: Progress) -> None:
+    """Say which photographs will be missing in the scores, and refuse before the training if all will be."""
+    without = [photo for photo in photos if not may_have_score(photo)]
+    if len(without) == len(photos):
+        raise DataError(f"{without[0].path}: too elongated to score, as all to validate on are; give others")
+    for photo in without:
+        progress.say(f"{photo.path}: too elongated to score; left out of the means of scores")
 
 
 def _claim(root: Path, budget: Budget, source: Source) -> None:

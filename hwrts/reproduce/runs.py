@@ -9,7 +9,9 @@ import numpy as np
 
 from hwrts.config import RunConfig
 from hwrts.data import MAX_MEGAPIXELS, Photo, PhotoStore, find_photos, load_photo, open_store, write_image
+from hwrts.data.images import image_size
 from hwrts.errors import DataError, RunFolderError
+from hwrts.metrics.viqet import has_score
 from hwrts.networks.build import build_network
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
@@ -145,7 +147,7 @@ def _select(
     )  # fmt: skip
     for _, reason in split.skipped:
         progress.say(f"left out: {reason}")
-    parts = {"train": split.train, "val": split.val}
+    parts = {"train": split.train, "val": tuple(photo for photo in split.val if may_have_score(photo))}
     for (part, photos), count, crop in zip(
         parts.items(), (selection.train, selection.val), crops, strict=True
     ):
@@ -163,6 +165,14 @@ def _select(
                 advance(done, photo.name)
     temporary.rename(folder)
     return folder
+
+
+def may_have_score(photo: Photo) -> bool:
+    """Whether a photograph can be scored, by its header: as it is stored, or turned by EXIF."""
+    if photo.path is None:
+        return True
+    height, width = image_size(photo.path, photo.max_megapixels)
+    return has_score(height, width) or has_score(width, height)
 
 
 def _spread(photos: tuple[Photo, ...], count: int) -> tuple[Photo, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from hwrts import __version__
 from hwrts.errors import RunFolderError
 from hwrts.fixed_point.fast import available_cores
-from hwrts.metrics.viqet import Score, score
+from hwrts.metrics.viqet import Score, has_score, score
 from hwrts.runfolder import write_json
 from hwrts.tiles import Picture
 
@@ -34,13 +34,11 @@ class ScoreCache:
         self._measure = measure
         self._scores = _read(path)
 
-    def of(self, pictures: Iterable[Picture], done: Callable[[int], None] = lambda n: None) -> list[Score]:
-        """The score of each picture, in order; ``done`` is told how many are.
-
-        Raises:
-            DataError: A picture that is too elongated to be scored.
-        """
-        found: list[Score] = []
+    def of(
+        self, pictures: Iterable[Picture], done: Callable[[int], None] = lambda n: None
+    ) -> list[Score | None]:
+        """The score of each picture, in order, None if it is too elongated; ``done`` is told how many are."""
+        found: list[Score | None] = []
         remaining = iter(pictures)
         cores = available_cores()
         with ThreadPoolExecutor(cores) as pool:
@@ -50,13 +48,13 @@ class ScoreCache:
                 new = {
                     key: picture
                     for key, picture in zip(keys, several, strict=True)
-                    if key not in self._scores
+                    if key not in self._scores and has_score(*picture.shape[:2])
                 }
                 for key, result in zip(new, pool.map(self._measure, new.values()), strict=True):
                     self._scores[key] = result
                 if new:
                     self._write()
-                found += [self._scores[key] for key in keys]
+                found += [self._scores.get(key) for key in keys]
                 done(len(found))
         return found
 

@@ -19,12 +19,13 @@ from typing import Any
 from filelock import FileLock
 
 from hwrts.config import RtsConfig, RunConfig
+from hwrts.data import open_store
 from hwrts.errors import HwrtsError
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.report import write_report
 from hwrts.runfolder import RunFolder, open_or_create_run, read_json, write_json
-from hwrts.session import open_session, prepare
+from hwrts.session import check_scores, open_session, prepare
 from hwrts.sweep.spec import Halving
 
 RESULT = "trial.json"
@@ -123,6 +124,8 @@ def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
     folder = root / "floats" / task.float_key / f"rung{task.rung}"
     with FileLock(_lock(root, f"{task.float_key}-{task.rung}")):
         photographs = _photographs(root, config, progress)
+        if task.quality == "score":
+            check_scores(open_store(photographs.root / "data" / "val"))
         run = _run_folder(folder, config)
         _share(photographs.root, run.root, _photograph_files(photographs))
         if task.rung:

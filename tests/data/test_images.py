@@ -346,6 +346,15 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert listing(tmp_path) == ["a.png"]
 
 
+@pytest.mark.parametrize("name", ["n" * 251 + ".png", "ü" * 125 + "n.png"])
+def test_names_as_long_as_a_file_system_takes(tmp_path, name):
+    """255 bytes; the temporary name is longer, and was refused after the work."""
+    write_image(tmp_path / name, noise(2, 2))
+    assert listing(tmp_path) == [name]
+    with pytest.raises(DataError, match="the name is too long for this file system; choose a shorter one"):
+        write_image(tmp_path / f"n{name}", noise(2, 2))
+
+
 def test_write_image_refusals(tmp_path):
     good = noise(2, 2)
     (tmp_path / "file").write_bytes(b"x")

@@ -321,6 +321,19 @@ def test_automatic_runs_stop_by_the_rule(finished, tmp_path):
 
 
 @pytest.mark.usefixtures("few_stimuli")
+def test_photographs_without_a_score_can_not_stop_a_run(tmp_path):
+    """It ended after the first stage."""
+    data = photographs(tmp_path / "photos", count=2)
+    (tmp_path / "val").mkdir()
+    Image.fromarray(np.zeros((64, 1500, 3), np.uint8)).save(tmp_path / "val/panorama.png")
+    folders = {"train": str(data), "val": str(tmp_path / "val")}
+    auto = {**TINY["rts"], "stages": "auto", "max_stages": 2, "stop": "score"}
+    document = {**TINY, "rts": auto, "data": {**TINY["data"], **folders}}
+    made = create_run(tmp_path / "run", parse_config(document, "test"), {}, force=False)
+    with pytest.raises(DataError, match="panorama: too elongated to score, as all photographs"):
+        open_session(made, Silent())
+
+
 def test_automatic_runs_can_stop_by_the_score(finished, tmp_path):
     """Every stage's score is VIQET's of the targets on disk, and the run keeps the stage before it falls."""
     auto = {**TINY["rts"], "stages": "auto", "max_stages": 2, "stop": "score", "steps": 1}

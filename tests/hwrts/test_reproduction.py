@@ -3,11 +3,14 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from hwrts.errors import RunFolderError
+from hwrts.errors import DataError, RunFolderError
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.progress import Silent
 from hwrts.reproduce.budgets import Budget, Experiment, Selection
@@ -170,6 +173,28 @@ def test_each_result_has_int8_rows_or_not(source, tmp_path):
     results = make(root, ["table1", "table2"], source)["results"]
     assert [row[0] for row in results["table2"]["rows"]][-2:] == ["HR1 int8", "HR2 int8"]
     assert not any("int8" in column for column in results["table1"]["columns"])
+
+
+def test_elongated_photographs_are_left_out_of_the_scores(source, tmp_path):
+    """One of them was refused after the training; if all are, they are refused before it."""
+    val, lines, measure = tmp_path / "val", Lines(), Measure()
+    val.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (40, 900, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(val / "a_panorama.png")
+    with pytest.raises(DataError, match=r"a_panorama\.png: too elongated to score, as all"):
+        make(tmp_path / "r", ["table2"], replace(source, val=val))
+    assert not (tmp_path / "r").exists()
+    shutil.copy(sorted(source.data.iterdir())[0], val / "b.png")
+    everything = replace(TINY, stages=replace(TINY.stages, selection=None))  # the panorama too
+    for name, budget in (("selected", TINY), ("all", everything)):
+        root = tmp_path / name
+        document = make(root, ["table2"], replace(source, val=val), lines, budget=budget, measure=measure)
+        assert [row[0] for row in document["results"]["table2"]["rows"]][2:] == ["HR0", "HR1", "HR2"]
+        pictures = sorted((root / "runs/stages/data/val/hr").iterdir())
+        assert len(pictures) == (1 if budget is TINY else 2)
+        original = np.load(pictures[-1])
+        assert document["results"]["table2"]["rows"][2][2] == pytest.approx(measure(original).mos_raw)
+        assert any("a_panorama.png: too elongated to score; left out" in text for text in lines.said)
 
 
 def test_a_folder_of_other_settings_is_refused(source, tmp_path):

@@ -3,7 +3,7 @@
 docs/viqet.md has the formulae. Needs NumPy and SciPy alone, and Pillow to read files.
 """
 
-from hwrts.metrics.viqet.features import RawFeatures, raw_features
+from hwrts.metrics.viqet.features import RawFeatures, has_score, raw_features
 from hwrts.metrics.viqet.files import score_file, score_files
 from hwrts.metrics.viqet.model import UNITS, Score, displayed, model_vector, score
 
@@ -12,6 +12,7 @@ __all__ = [
     "RawFeatures",
     "Score",
     "displayed",
+    "has_score",
     "model_vector",
     "raw_features",
     "score",

@@ -53,6 +53,11 @@ class RawFeatures:
     """Roughness of the calmest blocks (0..1.8), and their high-frequency DCT magnitude, in codes."""
 
 
+def has_score(h: int, w: int) -> bool:
+    """Whether h rows and w columns can be scored: not if they are so elongated that no block fits."""
+    return int(noise.SHRINK * min(working_size(h, w))) >= noise.BLOCK
+
+
 def raw_features(pixels: NDArray[np.uint8]) -> RawFeatures:
     """Measure a picture.
 
@@ -66,7 +71,7 @@ def raw_features(pixels: NDArray[np.uint8]) -> RawFeatures:
         raise DataError(f"a picture to score is {pixels.dtype} {pixels.shape}; give uint8 (height, width, 3)")
     h, w = pixels.shape[:2]
     height, width = working_size(h, w)
-    if int(noise.SHRINK * min(height, width)) < noise.BLOCK:
+    if not has_score(h, w):
         raise DataError(
             f"a picture of {w}x{h} is too elongated to score: scaled to {width}x{height} it has no whole "
             f"block of {noise.BLOCK}x{noise.BLOCK} pixels at three quarters of the size; cut it into pieces"
