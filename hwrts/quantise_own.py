@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hwrts.checkpoint import save_weights
 from hwrts.config import QatConfig
 from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
+from hwrts.data.twins import twins, twins_text
 from hwrts.deploy import deploy_form
 from hwrts.device import choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
@@ -146,6 +147,9 @@ def _photographs(
     )
     if skipped:
         progress.say(f"{len(skipped)} images left out: {skipped[0]}")
+    both = twins(train.items(), val.items())
+    if both:
+        progress.say(twins_text(both))
     progress.say(f"{len(train)} photographs to calibrate on, {len(val)} to measure and verify on")
     return train, val
 

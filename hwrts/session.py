@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hwrts.atomic import atomic_file
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, Split, build_store, find_photos, open_store, plan_crops
+from hwrts.data.twins import twins, twins_text
 from hwrts.device import Device, choose_device, make_deterministic
 from hwrts.errors import DataError
 from hwrts.fit import Batches
@@ -72,8 +73,7 @@ def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, Pho
     if config.rts.stages == "auto" and config.rts.stop == "score":
         check_scores(val)
     if not run.inputs.is_file():
-        originals = ((name, val.array(i, "hr")) for i, name in enumerate(val.names))
-        save_verify_inputs(run, originals)
+        save_verify_inputs(run, zip(val.names, val.pictures("hr"), strict=True))
     return device, train, val
 
 
@@ -89,7 +89,13 @@ def check_scores(val: PhotoStore) -> None:
 def open_session(run: RunFolder, progress: Progress) -> Session:
     """Prepare what is not prepared, say what was resolved, plan the crops; raises as :func:`prepare`."""
     config = run.config
+    resumed = run.notes().get("status", "created") != "created"
     device, train, val = prepare(run, progress)
+    if resumed and config.data.train is not None:
+        progress.say(
+            f"photographs: the copies in {run.root / 'data'} are used; if {config.data.train} has changed "
+            "since they were made, that is not seen"
+        )
     make_deterministic(config.seed)
     hidden = "bf16 hidden layers, float32 picture path" if device.bf16 else "float32"
     progress.say(f"device {device.name}, {hidden}: {device.reason}; channels last: faster on every device")
@@ -121,7 +127,13 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
         stores.append(store)
     if skipped:
         progress.say(f"{len(skipped)} images left out (see skipped in run.json): {skipped[0]}")
-    run.update_notes(skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names})
+    both = twins(*(zip(store.names, store.pictures("hr"), strict=True) for store in stores))
+    if both:
+        progress.say(twins_text(both))
+    run.update_notes(
+        skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names},
+        in_both=[train if train == val else f"{train} = {val}" for train, val in both],
+    )  # fmt: skip
     return stores[0], stores[1]
 
 

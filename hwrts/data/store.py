@@ -11,7 +11,7 @@ Layout of the folder, n being the position in the store:
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,10 @@ class PhotoStore:
             found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
             raise DataError(f"{path}: holds {found} where {wanted} belongs; build the store again")
         return pixels
+
+    def pictures(self, kind: str) -> Iterator[NDArray[np.uint8]]:
+        """All pictures of a kind, each as :meth:`array` gives it."""
+        return (self.array(i, kind) for i in range(len(self.names)))
 
     def write(self, i: int, kind: str, pixels: NDArray[np.uint8]) -> None:
         """Add or replace one picture of a kind; it appears complete or not at all.

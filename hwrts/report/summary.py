@@ -73,6 +73,7 @@ def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:
     groups = [
         ("Training", parts.get("train") or []),
         ("Validation", parts.get("val") or []),
+        ("In both", notes.get("in_both") or []),
         ("Left out", notes.get("skipped") or []),
     ]
     return [(label, [str(name) for name in names]) for label, names in groups if names]
@@ -111,6 +112,8 @@ def _float_weights(kept: StageResult) -> int | None:
 def _photographs(notes: dict[str, Any]) -> str:
     named = {label: len(names) for label, names in photograph_names(notes)}
     texts = [f"{named[label]} for {label.lower()}" for label in ("Training", "Validation") if label in named]
+    if "In both" in named:
+        texts.append(f"{named['In both']} in both: the network has seen what it is measured on")
     if "Left out" in named:
         texts.append(f"{named['Left out']} left out")
     return ", ".join(texts)

@@ -1,6 +1,5 @@
 """VIQET's scores of pictures, kept on disk by the pixels: a picture is scored once, whatever asks for it."""
 
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts import __version__
+from hwrts.data.twins import picture_key
 from hwrts.errors import RunFolderError
 from hwrts.fixed_point.fast import available_cores
 from hwrts.metrics.viqet import Score, has_score, score
@@ -65,13 +65,6 @@ class ScoreCache:
         }
         head = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "hwrts": __version__}
         write_json(self._path, {**head, "scores": scores})
-
-
-def picture_key(pixels: Picture) -> str:
-    """The sha256 of shape and pixels, as hexadecimal digits."""
-    digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(pixels.tobytes())
-    return digest.hexdigest()
 
 
 def _read(path: Path) -> dict[str, Score]:

@@ -20,6 +20,7 @@ from hwrts.data import (
     read_image,
 )
 from hwrts.data.crops import batch_indices, gather, plan_crops
+from hwrts.data.twins import twins
 from hwrts.errors import DataError
 
 DEFAULTS = {"jpeg": None, "kernel": "bilinear", "seed": 0, "strict": False, "min_size": 4, "progress": None}
@@ -46,6 +47,17 @@ def photos(tmp_path):
 
 def build(photos, folder, **settings):
     return build_store(photos, folder, **{**DEFAULTS, **settings})
+
+
+def test_the_same_pixels_in_two_files_are_found(tmp_path):
+    """Whatever the files are called and packed like; not by a picture of the same bytes in another shape."""
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels).save(tmp_path / "b.tif", compression="tiff_lzw")
+    a, b = (read_image(tmp_path / name) for name in ("a.png", "b.tif"))
+    other = [("other", pixels[::-1]), ("long", pixels.reshape(2, 12, 3))]
+    assert twins([*other, ("a", a)], [("b", b), ("c", pixels // 2)]) == [("a", "b")]
+    assert twins(other, [("b", b)]) == []
 
 
 def test_sizes_table(photos, tmp_path):

@@ -19,6 +19,7 @@ from hwrts.metrics.viqet import score
 from hwrts.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
 from hwrts.progress import Silent
 from hwrts.quantise import load_verify_inputs, verify_stage
+from hwrts.report.summary import photograph_names
 from hwrts.runfolder import RunFolder, StageFolder, create_run, file_hashes, open_run, read_json
 from hwrts.session import open_session
 
@@ -321,6 +322,28 @@ def test_automatic_runs_stop_by_the_rule(finished, tmp_path):
 
 
 @pytest.mark.usefixtures("few_stimuli")
+def test_what_is_in_training_and_validation_is_said(finished, tmp_path):
+    """A copy under another name and in another format; and a resume says that it does not look again."""
+    data = photographs(tmp_path / "photos", count=3)
+    (tmp_path / "val").mkdir()
+    with Image.open(data / "photo1.png") as image:
+        image.save(tmp_path / "val/copy.tif")
+    folders = {"train": str(data), "val": str(tmp_path / "val")}
+    document = {**TINY, "data": {**TINY["data"], **folders}}
+    made = create_run(tmp_path / "run", parse_config(document, "test"), {"status": "created"}, force=False)
+    lines = Lines()
+    open_session(made, lines)
+    (warning,) = [text for text in lines.said if text.startswith("warning: ")]
+    assert "in training ('photo1') and validation ('copy'); the network has seen" in warning
+    assert made.notes()["in_both"] == ["photo1 = copy"]
+    assert dict(photograph_names(made.notes()))["In both"] == ["photo1 = copy"]
+    assert not any("copies" in text for text in lines.said)
+    made.update_notes(status="running")
+    open_session(made, lines)
+    assert any(f"copies in {made.root / 'data'} are used; if {data} has changed" in t for t in lines.said)
+    assert not any(text.startswith("warning: ") for text in finished[1].said)
+
+
 def test_photographs_without_a_score_can_not_stop_a_run(tmp_path):
     """It ended after the first stage."""
     data = photographs(tmp_path / "photos", count=2)

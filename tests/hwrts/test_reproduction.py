@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hwrts.data.twins import picture_key
 from hwrts.errors import DataError, RunFolderError
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.progress import Silent
@@ -17,7 +18,6 @@ from hwrts.reproduce.budgets import Budget, Experiment, Selection
 from hwrts.reproduce.reproduction import reproduce
 from hwrts.reproduce.results import TARGETS
 from hwrts.reproduce.runs import Source
-from hwrts.reproduce.scores import picture_key
 
 from .test_pipeline import Lines, photographs
 
