@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +12,37 @@ SCHEMA = "hwrts.handover"
 MANIFEST = "manifest.json"
 ONNX_NAME = "model.int8.onnx"
 VERDICT_NAME = "verify.json"
+NAMES = (ONNX_NAME, JSON_NAME, NPZ_NAME)
+"""What is handed over of every stage, and its verify.json if there is one."""
 
 
 def hand_over(
-    stage: Path,
-    output: Path,
-    source: dict[str, str],
-    *,
-    allow_unverified: bool = False,
-    replace: bool = False,
+    folder: Path, stage: Path, payloads: Mapping[str, bytes], verdict: str, source: dict[str, str]
 ) -> dict[str, Any]:
-    """Copy a stage's files into a folder of their own, with ``manifest.json``; whole or not at all.
+    """Fill a folder with a stage's files and ``manifest.json``.
 
     Args:
-        stage: Folder of a finished stage.
-        output: Folder to make.
+        folder: An empty folder.
+        stage: Where the stage is, for messages.
+        payloads: Its files by name, as they were when the verdict was compared with them.
+        verdict: What they are worth: "PASSED", "FAILED" or "UNVERIFIED" with why.
         source: Entries that say where the stage comes from.
-        allow_unverified: Hand over a stage whose verification failed, is missing, or is of other bytes; the
-            manifest says so.
-        replace: Replace an earlier hand-over at ``output``.
 
     Returns:
         The manifest.
 
     Raises:
-        HwrtsError: The stage did not pass, a file is damaged, or the folder exists.
+        HwrtsError: A file is missing or damaged, or cannot be written.
     """
-    network = load_network(stage)
-    payloads = {name: _read(stage / name) for name in (ONNX_NAME, JSON_NAME, NPZ_NAME)}
-    hashes = {name: hashlib.sha256(payload).hexdigest() for name, payload in payloads.items()}
-    verdict = _verdict(stage / VERDICT_NAME, hashes)
-    if verdict != "PASSED" and not allow_unverified:
-        raise HwrtsError(
-            f"{stage}: not handed over, its verdict is {verdict}; run hwrts verify, "
-            "or insist with --unverified"
-        )
-    if (stage / VERDICT_NAME).is_file():
-        payloads[VERDICT_NAME] = _read(stage / VERDICT_NAME)
+    for name in NAMES:
+        if name not in payloads:
+            raise HwrtsError(f"{stage / name}: cannot be read; run or quantize the stage again")
+    files = {name: payloads[name] for name in (*NAMES, VERDICT_NAME) if name in payloads}
+    _write(folder, files)
+    try:
+        network = load_network(folder)  # what is handed over, not what the stage may hold by now
+    except HwrtsError as error:
+        raise HwrtsError(str(error).replace(str(folder), str(stage))) from error
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "schema_version": 1,
@@ -59,45 +53,33 @@ def hand_over(
         "pixel_layout": "input and output: uint8 NCHW RGB, code = pixel",
         "files": {
             name: {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
-            for name, payload in payloads.items()
+            for name, payload in files.items()
         },
     }
-    payloads[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
-    _write_folder(output, payloads, replace)
+    _write(folder, {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
 
 
-def _verdict(path: Path, hashes: dict[str, str]) -> str:
-    try:
-        document = json.loads(path.read_text("utf-8"))
-        if {name: document["sha256"].get(name) for name in hashes} != hashes:
-            return "UNVERIFIED (the files changed after their verification)"
-        return "PASSED" if document["passed"] is True else "FAILED"
-    except FileNotFoundError:
-        return "UNVERIFIED (no verify.json)"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "UNVERIFIED (verify.json is damaged)"
+def check_target(output: Path, *, replace: bool) -> None:
+    """Refuse to hand over where something is already.
 
-
-def _write_folder(output: Path, payloads: dict[str, bytes], replace: bool) -> None:
+    Raises:
+        HwrtsError: The folder exists, unless ``replace`` and it holds an earlier hand-over and nothing else.
+    """
     if output.exists() and not replace:
         raise HwrtsError(f"{output}: exists already; choose another folder or replace it with --force")
     if output.exists() and not _is_handover(output):
         raise HwrtsError(
             f"{output}: is no earlier hand-over, so --force does not replace it; choose another folder"
         )
-    temporary = output.with_name(f".{output.name}.tmp")
+
+
+def _write(folder: Path, payloads: Mapping[str, bytes]) -> None:
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
         for name, payload in payloads.items():
-            (temporary / name).write_bytes(payload)
-        if output.exists():
-            shutil.rmtree(output)
-        temporary.rename(output)
+            (folder / name).write_bytes(payload)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise HwrtsError(f"{output}: cannot be written ({error.strerror}); choose another folder") from error
+        raise HwrtsError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
 
 def _is_handover(folder: Path) -> bool:
@@ -108,12 +90,3 @@ def _is_handover(folder: Path) -> bool:
         return manifest["schema"] == SCHEMA and {path.name for path in folder.iterdir()} <= ours
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise HwrtsError(
-            f"{path}: cannot be read ({error.strerror}); run or quantize the stage again"
-        ) from error

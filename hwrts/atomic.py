@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from hwrts.errors import DataError, NotWrittenError
 _NAME_CHARACTERS = 40
 """Of a file's name in its temporary one, to be recognised by: a whole name of 255 bytes, the most that file
 systems take, would leave no room for the suffix."""
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+"""Names of :func:`temporary_name`, and of the files of a network while they are written."""
 
 
 @contextlib.contextmanager
@@ -32,7 +36,7 @@ def atomic_file(path: Path, *, needed_bytes: int | None = None) -> Iterator[Bina
         DataError: The folder is missing or not writable, or the disk is full.
     """
     # Not tempfile: it creates files that only their owner may read, whatever the umask says.
-    temporary = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.tmp")
+    temporary = temporary_name(path)
     try:
         with temporary.open("xb") as file:
             yield file
@@ -44,6 +48,19 @@ def atomic_file(path: Path, *, needed_bytes: int | None = None) -> Iterator[Bina
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside a file that nobody else has."""
+    return path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.tmp")
+
+
+def clear_temporaries(folder: Path) -> None:
+    """Delete the temporary files that kills left in a folder and those below it; nobody may be writing."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if _TEMPORARY.fullmatch(name):
+                Path(parent, name).unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, payload: bytes) -> None:

@@ -9,7 +9,8 @@ from hwrts.command_line import command_line
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session
 from hwrts.fixed_point import Network, load_network, run
-from hwrts.runfolder import StageFolder, changed_files, read_bytes
+from hwrts.proof import read_proof
+from hwrts.runfolder import StageFolder
 from hwrts.tiles import Picture, Upscaler
 
 Engine = Literal["onnxruntime", "numpy", "torch"]
@@ -31,16 +32,16 @@ def make_engine(
         HwrtsError: An unknown name, or a file that is damaged or not the one that was verified.
     """
     network = load_network(stage.root)
-    changed = changed_files(stage)
-    if changed:
+    proof = read_proof(stage)
+    if proof.changed:
         raise RunFolderError(
-            f"{stage.root / changed[0]}: not the file that was verified; restore it, or prove it again with "
-            f"{command_line('verify', stage.root.parent)}"
+            f"{stage.root / proof.changed[0]}: not used, it is {proof.verdict}; restore the stage, or prove "
+            f"it again with {command_line('verify', stage.root.parent)}"
         )
     if name == "numpy":
         return (lambda pixels: run(network, pixels)), network
     if name == "onnxruntime":
-        return onnx_upscaler(read_bytes(stage.onnx), network), network
+        return onnx_upscaler(proof.payloads[stage.onnx.name], network), network
     if name == "torch":
         return torch_upscaler(), network
     raise HwrtsError(f"engine {name!r} is unknown; use {', '.join(ENGINES)}")

@@ -24,6 +24,7 @@ from hwrts.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
+from hwrts.new_folder import next_to, put_in_place
 from hwrts.precision import MixedPrecision
 from hwrts.quantise import (
     calibration_inputs,
@@ -168,7 +169,7 @@ def quantise_stage(
                 _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
             save_quantised(stage, quantised)
     with clock("export"):
-        network = export_stage(stage, load_quantised(stage), f"{run.root.name} stage {stage.name}")
+        network = export_stage(stage, load_quantised(stage), f"{run.place.name} stage {stage.name}")
     with (
         clock("measure"),
         progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
@@ -216,14 +217,19 @@ def _quality(measures: dict[str, Any]) -> str:
 def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:
     """Another int8 network of a finished float stage, in a folder of its own; returns whether it passed.
 
-    An interrupted one is continued: the name holds everything that distinguishes it.
+    An interrupted one is continued: the name holds everything that distinguishes it. A finished one is made
+    again, and replaced when the new one is finished.
     """
-    stage = session.run.stage(name)
+    target = session.run.root / f"stage{name}"
+    made = StageFolder(next_to(target) if StageFolder(target).finished else target)
+    made.root.mkdir(exist_ok=True)
     weights = load_weights(session.run.stage(number).float_weights)[0]
     model = _new_model(session)
     model.load_state_dict(weights)
-    quantise_stage(session, stage, model, qat, _Clock(stage))
-    return bool(read_json(stage.verify)["passed"])
+    quantise_stage(session, made, model, qat, _Clock(made))
+    if made.root != target:
+        put_in_place(made.root, target)
+    return bool(read_json(target / made.verify.name)["passed"])
 
 
 def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:

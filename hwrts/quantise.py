@@ -28,8 +28,9 @@ from hwrts.fixed_point import Format, Network, Rounding, load_network, save_netw
 from hwrts.graph import Graph
 from hwrts.graph_note import note_graph, noted_graph
 from hwrts.progress import Progress
+from hwrts.proof import file_hashes
 from hwrts.qat import QuantNetwork
-from hwrts.runfolder import RunFolder, StageFolder, file_hashes, read_bytes, write_json
+from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
 from hwrts.sqnr import layer_sqnr_db
 from hwrts.weight_bits import check_layers, conv_names, layer_names
 from hwrts.witness import TorchWitness
@@ -130,6 +131,13 @@ def verify_stage(
     """Compare all witnesses of a stage from its files.
 
     A complete comparison is written to verify.json, unless ``record`` is False.
+
+    Args:
+        run: The run.
+        stage: A stage of it.
+        layers: Only these; None for all.
+        stimuli: Only these pictures; None for all.
+        record: Whether to write it.
 
     Raises:
         HwrtsError: A file is missing or damaged.

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from hwrts.atomic import write_atomic
 from hwrts.command_line import command_line
 from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
-from hwrts.fixed_point import JSON_NAME, NPZ_NAME
-from hwrts.settings_file import dump_toml, load_config
+from hwrts.lock import restore
+from hwrts.new_folder import new_folder, place_of
+from hwrts.settings_file import dump_toml, load_config, read_toml
 
 _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 
@@ -29,7 +29,7 @@ class StageFolder:
     @property
     def name(self) -> str:
         """As the user writes it: "2", or "2-same" and "2-w4a8" for variants of stage 2."""
-        return self.root.name.removeprefix("stage")
+        return place_of(self.root).name.removeprefix("stage")
 
     @property
     def number(self) -> int:
@@ -120,6 +120,11 @@ class RunFolder:
         return same.get(f"{number}-same{f'_{widths}' if widths else ''}", chosen)
 
     @property
+    def place(self) -> Path:
+        """Where the run stands when it is finished: one that will replace another is trained beside it."""
+        return place_of(self.root)
+
+    @property
     def trained(self) -> bool:
         """Whether hwrts run made it; hwrts quantize makes one of a user's own module, without settings."""
         return (self.root / "config.toml").is_file()
@@ -137,6 +142,26 @@ class RunFolder:
                 "quantize a module again with hwrts quantize my_file.py:build"
             )
         return load_config(self.root / "config.toml")
+
+    def settings_sha256(self) -> str:
+        """Of what config.toml says, but where it is computed: a run may go on on another device."""
+        document = read_toml(self.root / "config.toml")
+        said = {key: value for key, value in document.items() if key not in ("device", "precision")}
+        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+    def check_settings(self) -> None:
+        """Refuse to go on with other settings than the run was made with.
+
+        Raises:
+            RunFolderError: config.toml was edited.
+        """
+        made_with = self.notes().get("settings_sha256")  # not in runs from before it was noted
+        if made_with is not None and made_with != self.settings_sha256():
+            path = self.root / "config.toml"
+            raise RunFolderError(
+                f"{path}: was edited after the run was made; put the old settings back, or train with these "
+                f"in a run of their own: hwrts run {path} --name NAME"
+            )
 
     @property
     def state(self) -> Path:
@@ -188,44 +213,9 @@ class RunFolder:
         yield from latest.values()
 
 
-def file_hashes(stage: StageFolder) -> dict[str, str]:
-    """sha256 by name of the files that a verdict is about.
-
-    Raises:
-        RunFolderError: One cannot be read.
-    """
-    paths = [stage.onnx, stage.root / JSON_NAME, stage.root / NPZ_NAME, stage.qat_weights]
-    return {path.name: hashlib.sha256(read_bytes(path)).hexdigest() for path in paths}
-
-
-def changed_files(stage: StageFolder) -> tuple[str, ...]:
-    """Names of the files that are missing or not the ones that verify.json is about."""
-    recorded: dict[str, str] = read_json(stage.verify).get("sha256", {})
-
-    def found(name: str) -> str | None:
-        try:
-            return hashlib.sha256((stage.root / name).read_bytes()).hexdigest()
-        except OSError:
-            return None
-
-    return tuple(name for name, sha256 in recorded.items() if found(name) != sha256)
-
-
 def is_occupied(root: Path) -> bool:
     """Whether something is there already: a file, or a folder that is not empty."""
     return root.exists() and (not root.is_dir() or any(root.iterdir()))
-
-
-def make_folder(root: Path, advice: str) -> None:
-    """Make a folder and those above it.
-
-    Raises:
-        RunFolderError: It cannot be made; ends with the advice.
-    """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(f"{root}: cannot be made ({error.strerror}); {advice}") from error
 
 
 def check_replaceable(root: Path, *, force: bool, advice: str) -> None:
@@ -243,29 +233,29 @@ def check_replaceable(root: Path, *, force: bool, advice: str) -> None:
             )
 
 
+def write_run(folder: Path, config: RunConfig, notes: dict[str, Any]) -> RunFolder:
+    """Make an empty folder a run's: its settings, and run.json with what they are."""
+    write_atomic(folder / "config.toml", dump_toml(config).encode())
+    run = RunFolder(folder)
+    write_json(folder / "run.json", {**notes, "settings_sha256": run.settings_sha256()})
+    return run
+
+
 def create_run(root: Path, config: RunConfig, notes: dict[str, Any], *, force: bool) -> RunFolder:
-    """Make a run folder; with ``force``, an older run there is deleted.
+    """Make a run folder; with ``force``, an older run there is replaced.
 
     Raises:
         RunFolderError: See :func:`check_replaceable`; or the folder cannot be made.
     """
     check_replaceable(root, force=force, advice="choose another name")
-    if root.is_dir():
-        shutil.rmtree(root)
-    make_folder(root, "choose a folder that can be written")
-    write_atomic(root / "config.toml", dump_toml(config).encode())
-    write_json(root / "run.json", notes)
+    with new_folder(root, "choose a folder that can be written") as folder:
+        write_run(folder, config, notes)
     return RunFolder(root)
 
 
 def open_or_create_run(root: Path, config: RunConfig, notes: dict[str, Any]) -> RunFolder:
     """The run folder of that name, or a new one, which appears complete or not at all."""
-    if not (root / "run.json").is_file():
-        temporary = root.with_name(f".{root.name}.new")
-        shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
-        create_run(temporary, config, notes, force=False)
-        temporary.rename(root)
-    return RunFolder(root)
+    return RunFolder(root) if (root / "run.json").is_file() else create_run(root, config, notes, force=False)
 
 
 def open_run(root: Path) -> RunFolder:
@@ -274,6 +264,7 @@ def open_run(root: Path) -> RunFolder:
     Raises:
         RunFolderError: It is missing or not a run folder.
     """
+    restore(root)
     if not (root / "run.json").is_file():
         raise RunFolderError(f"{root}: is not a run folder (no run.json); hwrts run makes one")
     return RunFolder(root)

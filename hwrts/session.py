@@ -88,6 +88,7 @@ def check_scores(val: PhotoStore) -> None:
 
 def open_session(run: RunFolder, progress: Progress) -> Session:
     """Prepare what is not prepared, say what was resolved, plan the crops; raises as :func:`prepare`."""
+    run.check_settings()
     config = run.config
     resumed = run.notes().get("status", "created") != "created"
     device, train, val = prepare(run, progress)

@@ -1,6 +1,7 @@
 """hwrts verify, export, view and info: what is done with a finished run."""
 
 import platform
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ def verify(
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     from hwrts.errors import RunFolderError
     from hwrts.export import Verdict
+    from hwrts.lock import writing
     from hwrts.quantise import verify_stage
     from hwrts.report import write_report
     from hwrts.runfolder import open_run, write_json
@@ -56,14 +58,16 @@ def verify(
         if folder.trained:
             write_report(folder)
 
-    with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
-        for i, each in enumerate(stages):
-            verdicts[each.name] = verify_stage(
-                folder, each, layers=layer or None, stimuli=stimulus or None, record=False
-            )
-            advance(i + 1, f"stage {each.name}")
-    if layer is None and stimulus is None:
-        wrote(record)
+    everything = layer is None and stimulus is None
+    with writing(run, may_be_read_only=True) if everything else nullcontext():
+        with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
+            for i, each in enumerate(stages):
+                verdicts[each.name] = verify_stage(
+                    folder, each, layers=layer or None, stimuli=stimulus or None, record=False
+                )
+                advance(i + 1, f"stage {each.name}")
+        if everything:
+            wrote(record)
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:
         print_json(
@@ -138,13 +142,26 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Hand over one folder: ONNX, integer network, verdict, and a manifest with checksums."""
-    from hwrts.export.handover import hand_over
+    from hwrts.errors import RunFolderError
+    from hwrts.export.handover import check_target, hand_over
+    from hwrts.lock import writing
+    from hwrts.new_folder import new_folder
+    from hwrts.proof import read_proof
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
     chosen = folder.finished_stage(stage)
+    proof = read_proof(chosen)
+    if proof.verdict != "PASSED" and not unverified:
+        raise RunFolderError(
+            f"{chosen.root}: not handed over, it is {proof.verdict}; "
+            "run hwrts verify, or insist with --unverified"
+        )
     source = {"run": folder.root.name, "stage": chosen.name}
-    manifest = hand_over(chosen.root, output, source, allow_unverified=unverified, replace=force)
+    with writing(output):
+        check_target(output, replace=force)
+        with new_folder(output) as made:
+            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source)
     if json:
         print_json(manifest)
         return

@@ -1,6 +1,5 @@
 """hwrts quantize: int8 networks of a run's float stage, or of a user's own module."""
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from hwrts.errors import ConfigError, RunFolderError
 
 if TYPE_CHECKING:
     from hwrts.config import NetworkConfig, QatConfig
+    from hwrts.runfolder import RunFolder
 
 
 @app.command()
@@ -110,10 +110,25 @@ def _quantize_run(
     run: Path, stage: int | None, given: dict[str, Any], budget: Budget | None, same_size: bool, force: bool,
     progress: ConsoleProgress, *, as_json: bool,
 ) -> bool:  # fmt: skip
-    from hwrts.config import parse_config
-    from hwrts.runfolder import StageFolder, open_run, read_json
+    from hwrts.lock import writing
+    from hwrts.runfolder import open_run
 
     folder = open_run(run)
+    with writing(run):
+        return _quantize_locked(folder, stage, given, budget, same_size, force, progress, as_json=as_json)
+
+
+def _quantize_locked(
+    folder: "RunFolder", stage: int | None, given: dict[str, Any], budget: Budget | None, same_size: bool,
+    force: bool, progress: ConsoleProgress, *, as_json: bool,
+) -> bool:  # fmt: skip
+    from hwrts.config import parse_config
+    from hwrts.pipeline import quantise_variant
+    from hwrts.report import write_report
+    from hwrts.runfolder import StageFolder, read_json
+    from hwrts.session import open_session
+
+    run = folder.root
     config = folder.config
     qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line", _flags(given)).qat
     number = stage or folder.finished_stage(None).number
@@ -140,12 +155,6 @@ def _quantize_run(
     target = folder.root / f"stage{variant}"
     if StageFolder(target).finished and not force:
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
-    if target.exists() and force:
-        shutil.rmtree(target)
-    from hwrts.pipeline import quantise_variant
-    from hwrts.report import write_report
-    from hwrts.session import open_session
-
     passed = quantise_variant(open_session(folder, progress), number, variant, qat)
     write_report(folder)
     if as_json:
@@ -183,6 +192,8 @@ def _quantize_own(
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
     from hwrts.data import MAX_MEGAPIXELS
+    from hwrts.lock import writing
+    from hwrts.new_folder import new_folder
     from hwrts.own_module import load_own_module
     from hwrts.quantise_own import quantise_own
     from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
@@ -193,28 +204,20 @@ def _quantize_own(
     root = output or Path("runs") / f"{Path(path).stem}-{function}"
     if root.name in ("", ".."):
         raise ConfigError(f"--output {root}: give the name of a folder to make")
-    check_replaceable(root, force=force, advice="choose another folder with --output")
-    with own_code(reference):
-        module = load_own_module(reference, weights)
-    notes = {
-        **run_notes(seed=0), "module": reference, "weights": None if weights is None else str(weights),
-        "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
-    }  # fmt: skip
-    temporary = root.with_name(f".{root.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
-    try:
-        temporary.mkdir(parents=True)
-        write_json(temporary / "run.json", notes)
+    with writing(root):
+        check_replaceable(root, force=force, advice="choose another folder with --output")
         with own_code(reference):
-            verdict = quantise_own(
-                RunFolder(temporary), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
-            )
-        if root.is_dir():
-            shutil.rmtree(root)
-        temporary.rename(root)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+            module = load_own_module(reference, weights)
+        notes = {
+            **run_notes(seed=0), "module": reference, "weights": None if weights is None else str(weights),
+            "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
+        }  # fmt: skip
+        with new_folder(root, "choose another folder with --output") as folder:
+            write_json(folder / "run.json", notes)
+            with own_code(reference):
+                verdict = quantise_own(
+                    RunFolder(folder), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
+                )
     stage = RunFolder(root).stage(1)
     summary = {
         "run": str(root), "passed": verdict.passed, "compared": verdict.compared,

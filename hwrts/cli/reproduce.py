@@ -52,6 +52,7 @@ def reproduce(
     agrees. That something differs from the paper is a result: the exit status is 0 when everything was made.
     """
     from hwrts.data import MAX_MEGAPIXELS
+    from hwrts.lock import writing
     from hwrts.reproduce.budgets import budget as find_budget
     from hwrts.reproduce.reproduction import reproduce
     from hwrts.reproduce.results import chosen_targets
@@ -63,8 +64,10 @@ def reproduce(
     progress.say(f"{', '.join(targets)} with budget {chosen.name} in {output}")
     for note in chosen.notes:
         progress.say(note)
+    source = Source(data, val, seed, device)
     try:
-        document = reproduce(output, targets, chosen, source, run_notes(seed), progress, int8=int8)
+        with writing(output):
+            document = reproduce(output, targets, chosen, source, run_notes(seed), progress, int8=int8)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command continues\n")
         raise typer.Exit(130) from None

@@ -29,6 +29,7 @@ def sensitivity(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Set one layer's weights at a time to fewer bits and measure what the picture loses."""
+    from hwrts.lock import writing
     from hwrts.runfolder import open_run
 
     widths = parse_widths("--bits", bits, largest=7)
@@ -39,7 +40,8 @@ def sensitivity(
             "sensitivity measures stages of hwrts run"
         )
     chosen = folder.finished_stage(stage)
-    found, document, written = _measured(folder, chosen, widths, ConsoleProgress(quiet))
+    with writing(run, may_be_read_only=True):
+        found, document, written = _measured(folder, chosen, widths, ConsoleProgress(quiet))
     path = chosen.root / "sensitivity.json"
     if json:
         print_json(document)

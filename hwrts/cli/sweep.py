@@ -66,22 +66,24 @@ def sweep(
         found = read_status(output) | {"best": top}
         print_json(found) if json else _print_status(found, output)
         return
+    from hwrts.lock import writing
     from hwrts.sweep.page import write_page
     from hwrts.sweep.runner import Sweep
 
-    made = Sweep(output, _spec(file, budget, data, val))
-    progress = ConsoleProgress(quiet)
-    for line in _described(made):
-        progress.say(line)
-    try:
-        with _workers(workers, cluster) as chosen:
-            made.run(chosen, progress)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command continues\n")
-        raise typer.Exit(130) from None
-    finally:
-        rows = read_rows(output)
-        files = [*write_tables(output, rows), write_page(output, rows)]
+    spec, progress = _spec(file, budget, data, val), ConsoleProgress(quiet)
+    with writing(output):
+        made = Sweep(output, spec)
+        for line in _described(made):
+            progress.say(line)
+        try:
+            with _workers(workers, cluster) as chosen:
+                made.run(chosen, progress)
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted; the same command continues\n")
+            raise typer.Exit(130) from None
+        finally:
+            rows = read_rows(output)
+            files = [*write_tables(output, rows), write_page(output, rows)]
     top = best(rows)
     if json:
         print_json({"best": top, "rows": rows, "status": read_status(output), "failed": made.failed})

@@ -1,6 +1,5 @@
 """hwrts run: train, quantise, export and verify, and write a report."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -94,12 +93,19 @@ def run(
     name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.")] = None,
     output: Annotated[Path | None, option("Folder of the run, in place of --name.", "--output", "-o")] = None,
     resume: Annotated[Path | None, option("Continue the run in this folder.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run of the same name.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace a run of the same name, which stays until this one is finished."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train, quantise, export and verify, stage by stage, and write a report."""
-    from hwrts.runfolder import open_run
+    from hwrts.lock import writing
+    from hwrts.new_folder import put_in_place
+    from hwrts.runfolder import RunFolder, open_run
 
     flags = {
         "seed": seed, "device": device, "precision": precision,
@@ -119,18 +125,23 @@ def run(
     if resume is not None:
         if config or given or name or output or force:
             raise ConfigError("--resume: takes no other settings, the run keeps its own; leave them out")
-        folder = open_run(resume)
+        root = open_run(resume).root
     else:
         resolved = resolve_config(config, given)
         root = _root(name, output, _default_name(resolved))
-        folder = _new_run(root, resolved, force, progress)
-    progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
-    try:
-        passed = _run_and_report(folder, progress)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"interrupted; continue with: {command_line('run', '--resume', folder.root)}\n")
-        raise typer.Exit(130) from None
-    _print_result(folder, as_json=json)
+    with writing(root):
+        folder = _resumed(root) if resume is not None else _new_run(root, resolved, force, progress)
+        if folder.root != root:
+            progress.say(f"{root} is an older run: it stays until the new one is finished and replaces it")
+        progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
+        try:
+            passed = _run_and_report(folder, progress)
+        except KeyboardInterrupt:
+            sys.stderr.write(f"interrupted; continue with: {command_line('run', '--resume', root)}\n")
+            raise typer.Exit(130) from None
+        if folder.root != root:
+            put_in_place(folder.root, root)
+    _print_result(RunFolder(root), as_json=json)
     if not passed:
         raise typer.Exit(1)
 
@@ -151,24 +162,26 @@ def _root(name: str | None, output: Path | None, default: str) -> Path:
     return root
 
 
+def _resumed(root: Path) -> "RunFolder":
+    """The run to continue: the one that was to replace another by --force, if it was interrupted."""
+    from hwrts.new_folder import next_to
+    from hwrts.runfolder import open_run
+
+    return open_run(next_to(root) if next_to(root).is_dir() else root)
+
+
 def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
-    """A run folder with its photographs in it; on any error an older one stays and nothing new is left."""
-    from hwrts.runfolder import RunFolder, check_replaceable, create_run
+    """A run folder with its photographs in it; beside an older one, which stays for the time being."""
+    from hwrts.new_folder import new_folder, next_to
+    from hwrts.runfolder import RunFolder, check_replaceable, is_occupied, write_run
     from hwrts.session import prepare
 
     advice = f"choose another --name or --output, continue it with {command_line('run', '--resume', root)}"
     check_replaceable(root, force=force, advice=advice)
-    temporary = root.with_name(f".{root.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a start that was killed
-    try:
-        prepare(create_run(temporary, config, run_notes(config.seed), force=False), progress)
-        if root.is_dir():
-            shutil.rmtree(root)
-        temporary.rename(root)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    return RunFolder(root)
+    place = next_to(root) if is_occupied(root) else root
+    with new_folder(place) as folder:
+        prepare(write_run(folder, config, run_notes(config.seed)), progress)
+    return RunFolder(place)
 
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:

@@ -37,7 +37,7 @@ def write_report(run: RunFolder) -> Path:
     photographs, missing = _crops(run, kept)
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     html = template.from_string(_template()).render(
-        name=run.root.resolve().name,
+        name=run.place.resolve().name,
         version=__version__,
         headline=headline(run, stages, kept),
         failed=[stage for stage in stages if not stage.passed],
@@ -53,7 +53,7 @@ def write_report(run: RunFolder) -> Path:
         photographs=photographs,
         no_photographs=missing,
         amplification=AMPLIFICATION,
-        comparisons=[comparison(stage, run.root, kept=stage is kept) for stage in stages],
+        comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
     )
     write_atomic(run.report, html.encode("utf-8"))
     return run.report

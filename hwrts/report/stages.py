@@ -7,7 +7,8 @@ from typing import Any
 
 from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
-from hwrts.runfolder import RunFolder, StageFolder, changed_files, read_json
+from hwrts.proof import read_proof
+from hwrts.runfolder import RunFolder, StageFolder, read_json
 
 
 @dataclass(frozen=True)
@@ -117,4 +118,4 @@ def kept_stage(stages: Iterable[StageResult], best: object) -> StageResult:
 def _read(folder: StageFolder) -> StageResult:
     verify = read_json(folder.verify)
     measures = read_json(folder.metrics) if folder.metrics.is_file() else {}
-    return StageResult(folder, verify, measures, changed_files(folder))
+    return StageResult(folder, verify, measures, read_proof(folder).changed)

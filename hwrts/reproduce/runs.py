@@ -1,7 +1,6 @@
 """The runs behind the tables: ordinary run folders, trained once, continued where they were killed."""
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ from hwrts.config import RunConfig
 from hwrts.data import MAX_MEGAPIXELS, Photo, PhotoStore, find_photos, load_photo, open_store, write_image
 from hwrts.data.images import image_size
 from hwrts.errors import DataError, RunFolderError
+from hwrts.lock import writing
 from hwrts.metrics.viqet import has_score
 from hwrts.networks.build import build_network
+from hwrts.new_folder import new_folder
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Experiment, Selection
@@ -81,23 +82,24 @@ def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, A
         train_folder, val_folder = folder / "train", folder / "val"
     config = experiment.config(train_folder, val_folder, source.seed, source.device, source.max_megapixels)
     place = root / "runs" / experiment.name
-    run = open_or_create_run(place, config, notes)
-    changed = _changed(run.config, config)
-    if changed:
-        raise RunFolderError(
-            f"{place}: was trained with other settings ({changed}); delete it to train it again, or choose "
-            "another folder with -o"
-        )
-    stages = config.stage_limit
-    if _is_complete(run, stages, int8=int8):
-        progress.say(f"{experiment.name}: trained already, {place}")
-    else:
-        progress.say(f"{experiment.name}: {config.network.title}, {stages} stages, {place}")
-        session = open_session(run, progress)
-        if int8:
-            run_stages(session)
+    with writing(place):
+        run = open_or_create_run(place, config, notes)
+        changed = _changed(run.config, config)
+        if changed:
+            raise RunFolderError(
+                f"{place}: was trained with other settings ({changed}); delete it to train it again, or "
+                "choose another folder with -o"
+            )
+        stages = config.stage_limit
+        if _is_complete(run, stages, int8=int8):
+            progress.say(f"{experiment.name}: trained already, {place}")
         else:
-            train_stages(session)
+            progress.say(f"{experiment.name}: {config.network.title}, {stages} stages, {place}")
+            session = open_session(run, progress)
+            if int8:
+                run_stages(session)
+            else:
+                train_stages(session)
     return Trained(run, experiment.label, stages)
 
 
@@ -138,8 +140,6 @@ def _select(
     folder = root / "photographs" / name
     if folder.is_dir():
         return folder
-    temporary = folder.with_name(f".{name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
     patch = experiment.config(source.data, source.val, source.seed, source.device).data.patch
     split = find_photos(
         source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False,
@@ -148,22 +148,22 @@ def _select(
     for _, reason in split.skipped:
         progress.say(f"left out: {reason}")
     parts = {"train": split.train, "val": tuple(photo for photo in split.val if may_have_score(photo))}
-    for (part, photos), count, crop in zip(
-        parts.items(), (selection.train, selection.val), crops, strict=True
-    ):
-        (temporary / part).mkdir(parents=True)
-        chosen = _spread(photos, count)
-        with progress.task(f"selecting {part} photographs", len(chosen)) as advance:
-            for done, photo in enumerate(chosen, 1):
-                try:
-                    pixels = load_photo(photo)
-                except DataError as error:
-                    progress.say(f"left out: {error}")
-                    continue
-                kept = pixels if crop is None else centre_crop(pixels, crop)
-                write_image(temporary / part / f"{photo.name}.png", np.ascontiguousarray(kept))
-                advance(done, photo.name)
-    temporary.rename(folder)
+    with new_folder(folder) as temporary:
+        for (part, photos), count, crop in zip(
+            parts.items(), (selection.train, selection.val), crops, strict=True
+        ):
+            (temporary / part).mkdir()
+            chosen = _spread(photos, count)
+            with progress.task(f"selecting {part} photographs", len(chosen)) as advance:
+                for done, photo in enumerate(chosen, 1):
+                    try:
+                        pixels = load_photo(photo)
+                    except DataError as error:
+                        progress.say(f"left out: {error}")
+                        continue
+                    kept = pixels if crop is None else centre_crop(pixels, crop)
+                    write_image(temporary / part / f"{photo.name}.png", np.ascontiguousarray(kept))
+                    advance(done, photo.name)
     return folder
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.errors import RunFolderError
-from hwrts.runfolder import is_occupied, make_folder, read_json, read_versioned, write_json
+from hwrts.new_folder import make_folder
+from hwrts.runfolder import is_occupied, read_json, read_versioned, write_json
 from hwrts.sweep.spec import SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, trial_folder
 

@@ -8,8 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from hwrts.config import RunConfig
 from hwrts.data import Photo
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
@@ -40,7 +38,7 @@ class Known:
 
 
 class Sweep:
-    """A sweep in a folder.
+    """A sweep in a folder; one at a time (:func:`hwrts.lock.writing`).
 
     Args:
         root: The folder; made, or continued if it holds the same sweep.
@@ -71,15 +69,6 @@ class Sweep:
             HwrtsError: No configuration is a network within the budget, photographs are broken, the disk is
                 full.
         """
-        try:
-            with FileLock(self.root / "sweep.lock", timeout=0):
-                self._run(workers, progress)
-        except Timeout as error:
-            raise RunFolderError(
-                f"{self.root}: another hwrts sweep works in this folder; wait for it"
-            ) from error
-
-    def _run(self, workers: Workers, progress: Progress) -> None:
         with progress.task("rung 0: configurations", self.wanted) as advance:
             measured = self._search(workers, progress, lambda n: advance(n, f"{len(self.known)} in budget"))
         if not self.known and not self._nearest[1]:

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from hwrts.atomic import temporary_name
 from hwrts.config import RtsConfig, RunConfig
 from hwrts.data import open_store
 from hwrts.errors import HwrtsError
+from hwrts.lock import writing
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.report import write_report
@@ -102,7 +102,7 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
     start = time.monotonic()
     config = rung_config(RunConfig.model_validate(task.settings), Halving(**task.halving), task.rung)
     # A worker that is thought dead may still be alive on another machine.
-    with FileLock(_lock(Path(task.root), f"{task.key}-{task.rung}")):
+    with writing(task.folder, wait=True):
         if result.is_file():
             return read_json(result)
         trained = _train(task, config, progress)
@@ -122,7 +122,7 @@ def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
     """The float training of a trial, once for all trials that share it."""
     root = Path(task.root)
     folder = root / "floats" / task.float_key / f"rung{task.rung}"
-    with FileLock(_lock(root, f"{task.float_key}-{task.rung}")):
+    with writing(folder, wait=True):
         photographs = _photographs(root, config, progress)
         if task.quality == "score":
             check_scores(open_store(photographs.root / "data" / "val"))
@@ -140,8 +140,9 @@ def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder
     """A run folder that only has photographs, decoded and degraded."""
     what = config.model_dump_json(include={"data", "degradation", "seed"})
     name = hashlib.sha256(what.encode()).hexdigest()[:12]
-    with FileLock(_lock(root, name)):
-        run = _run_folder(root / "photographs" / name, config)
+    folder = root / "photographs" / name
+    with writing(folder, wait=True):
+        run = _run_folder(folder, config)
         prepare(run, progress)
     return run
 
@@ -173,17 +174,12 @@ def _link(source: Path, target: Path) -> None:
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(target)
     try:
         os.link(source, temporary)
     except OSError:
         shutil.copyfile(source, temporary)
     temporary.replace(target)
-
-
-def _lock(root: Path, name: str) -> Path:
-    (root / "locks").mkdir(parents=True, exist_ok=True)
-    return root / "locks" / f"{name}.lock"
 
 
 def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:

@@ -198,14 +198,33 @@ def test_export_hands_over_one_folder_with_true_checksums(workspace, hwrts):
     assert hwrts("export", "runs/tiny", "-o", "out", "--force").code == 0
 
 
-def test_export_refuses_files_that_changed_after_their_verification(workspace, hwrts):
-    path = workspace / "runs/tiny/stage2/verify.json"
-    document = json.loads(path.read_text())
-    document["sha256"]["model.int8.onnx"] = "0" * 64
-    path.write_text(json.dumps(document))
-    refused = hwrts("export", "runs/tiny", "-o", "out")
-    assert refused.code == 2
-    assert "changed after their verification" in refused.err
+UNPROVED = {
+    "another file": lambda d: {**d, "sha256": {**d["sha256"], "model.int8.onnx": "0" * 64}},
+    "no checksums": lambda d: {key: value for key, value in d.items() if key != "sha256"},
+    "none of one file": lambda d: {**d, "sha256": {"network.npz": d["sha256"]["network.npz"]}},
+    "an empty list of them": lambda d: {**d, "sha256": {}},
+    "null for them": lambda d: {**d, "sha256": None},
+    "no verdict": lambda d: {key: value for key, value in d.items() if key != "passed"},
+    "a list": lambda d: [d],
+}
+
+
+@pytest.mark.parametrize("what", UNPROVED)
+def test_files_that_nobody_proved_are_neither_used_nor_handed_over(workspace, hwrts, what):
+    """enhance took any ONNX file when verify.json had no sha256, which export refused."""
+    for stage in ("stage2", "stage2-same"):
+        path = workspace / "runs/tiny" / stage / "verify.json"
+        path.write_text(json.dumps(UNPROVED[what](json.loads(path.read_text()))))
+    for command in (
+        ("enhance", "photos/photo0.png", "-o", "out", "--run", "runs/tiny"),
+        ("enhance", "photos/photo0.png", "-o", "out", "--run", "runs/tiny", "--x2", "--engine", "numpy"),
+        ("export", "runs/tiny", "-o", "out"),
+    ):
+        refused = hwrts(*command)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.splitlines()[-1].startswith("error: ")
+        assert "UNVERIFIED (" in refused.err
+        assert not (workspace / "out").exists()
     allowed = hwrts("export", "runs/tiny", "-o", "out", "--unverified")
     assert allowed.code == 0
     assert "UNVERIFIED" in json.loads((workspace / "out/manifest.json").read_text())["verdict"]

@@ -5,6 +5,7 @@ from hwrts.checkpoint import load_weights, save_weights
 from hwrts.engines import ENGINES, make_engine
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.graph_note import note_graph
+from hwrts.proof import file_hashes
 from hwrts.quantise import export_stage, load_quantised, save_quantised
 from hwrts.rts import float_upscaler
 from hwrts.runfolder import StageFolder, write_json
@@ -17,7 +18,7 @@ def stage(quantise, tmp_path) -> StageFolder:
     quantised, _ = quantise(1, 4)
     save_quantised(made, quantised)
     export_stage(made, quantised, "test")
-    write_json(made.verify, {"sha256": {}})  # of no file: which file was verified is not what is tested here
+    write_json(made.verify, {"passed": True, "sha256": file_hashes(made)})
     return made
 
 
@@ -47,7 +48,7 @@ def test_unknown_engines_and_missing_files_are_refused(stage):
     with pytest.raises(HwrtsError, match="engine 'tpu' is unknown; use onnxruntime, numpy, torch"):
         make_engine("tpu", stage, lambda: None)  # type: ignore[arg-type]
     stage.onnx.unlink()
-    with pytest.raises(RunFolderError, match=r"model\.int8\.onnx: cannot be read .*quantize the stage again"):
+    with pytest.raises(RunFolderError, match=r"model\.int8\.onnx: not used, it is UNVERIFIED .*restore"):
         make_engine("onnxruntime", stage, lambda: None)
     (stage.root / "network.npz").write_bytes(b"no")
     with pytest.raises(HwrtsError, match="network"):

@@ -18,9 +18,10 @@ from hwrts.fixed_point import load_network, run
 from hwrts.metrics.viqet import score
 from hwrts.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
 from hwrts.progress import Silent
+from hwrts.proof import file_hashes
 from hwrts.quantise import load_verify_inputs, verify_stage
 from hwrts.report.summary import photograph_names
-from hwrts.runfolder import RunFolder, StageFolder, create_run, file_hashes, open_run, read_json
+from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run, read_json
 from hwrts.session import open_session
 
 TINY = {

@@ -23,9 +23,10 @@ def test_a_new_run_holds_its_settings_and_notes(tmp_path):
     config = parse_config({"rts": {"stages": "auto"}, "degradation": {"jpeg": [70, 80]}}, "test")
     run = create_run(tmp_path / "a" / "b", config, {"command": ["hwrts"]}, force=False)
     assert run.config == config
-    assert run.notes() == {"command": ["hwrts"]}
+    made = {"command": ["hwrts"], "settings_sha256": run.settings_sha256()}
+    assert run.notes() == made
     run.update_notes(status="running", best_stage=2)
-    assert open_run(run.root).notes() == {"command": ["hwrts"], "status": "running", "best_stage": 2}
+    assert open_run(run.root).notes() == {**made, "status": "running", "best_stage": 2}
     assert sorted(path.name for path in run.root.iterdir()) == ["config.toml", "run.json"]
 
 
@@ -61,7 +62,7 @@ def test_an_existing_run_is_not_overwritten(run):
     assert (run.root / "precious").read_text() == "x"
     create_run(run.root, RunConfig(), {"again": True}, force=True)
     assert not (run.root / "precious").exists()
-    assert run.notes() == {"again": True}
+    assert run.notes()["again"] is True
 
 
 @pytest.mark.parametrize("force", [False, True])

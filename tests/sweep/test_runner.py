@@ -156,17 +156,6 @@ def test_what_is_no_network_is_left_out(tmp_path):
         Trainer().run(tmp_path / "u", {"base": wrong})
 
 
-def test_one_sweep_at_a_time_in_a_folder(tmp_path):
-    class Second(Trainer):
-        def submit(self, task):
-            with pytest.raises(RunFolderError, match="another hwrts sweep works in this folder"):
-                Trainer().run(tmp_path / "s")
-            return super().submit(task)
-
-    Second().run(tmp_path / "s")
-    assert len(results.results_of(results.read_rows(tmp_path / "s"))) == 2
-
-
 def test_a_kill_while_the_grid_is_written_down(tmp_path, monkeypatch):
     enqueue, left = optuna.study.Study.enqueue_trial, [4]
 
