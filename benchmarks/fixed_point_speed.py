@@ -28,7 +28,7 @@ from hwrts.deploy import deploy_form
 from hwrts.export import open_session, to_onnx
 from hwrts.export.cpu import cpu_flags, cpu_name, has_vnni
 from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, run
-from hwrts.fixed_point.fast import available_cores
+from hwrts.fixed_point.cores import available_cores
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
 from hwrts.trace import trace

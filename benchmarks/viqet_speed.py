@@ -22,7 +22,7 @@ import numpy as np
 from skimage import data
 
 from hwrts.data import write_image
-from hwrts.fixed_point.fast import available_cores
+from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics.viqet import score, score_files
 
 

@@ -1,6 +1,7 @@
 """ONNX Runtime sessions whose integer arithmetic is exact, and what they made of the file."""
 
 import collections
+import math
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import onnxruntime
 from hwrts.export.cpu import cpu_flags, has_vnni
 from hwrts.export.onnx_writer import is_qdq, to_onnx
 from hwrts.fixed_point import PIXEL, Add, Conv, HwrtsError, Input, Network, Scale, run
+from hwrts.fixed_point.cores import available_cores, cpu_quota
 
 _FLOAT_CONVS = ("Conv", "FusedConv")
 _FLOAT_ADDS = ("Add", "Sum")
@@ -28,9 +30,11 @@ def open_session(
         exact: On x86 without VNNI, the default int8 kernel saturates pairs of products at int16 (eq. 14);
             this asks for the kernel that does not. Where the CPU has VNNI nothing is asked for: its kernel
             is exact, and almost twice as fast.
-        threads: Threads of one operator; None takes all cores.
+        threads: Threads of one operator; None takes all cores, or as many as a container's limit lets run.
     """
     options = _options(fused=fused, exact=exact)
+    if threads is None and cpu_quota() < math.inf:
+        threads = available_cores()
     if threads is not None:
         options.intra_op_num_threads = threads
     try:

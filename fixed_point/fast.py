@@ -1,6 +1,5 @@
 """Convolution of rows of codes at BLAS speed: float arithmetic, used only where it is proved exact."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from .blas import Product, accumulating_product, one_blas_thread
 from .bounds import layer_bounds
+from .cores import available_cores
 from .formats import Format
 from .layers import Conv
 from .requantize import Rounding, half_lsb
@@ -160,9 +160,3 @@ def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Roun
     else:
         np.floor(x, out=codes)
     np.clip(codes, out.min, out.max, out=codes)
-
-
-def available_cores() -> int:
-    """Cores that this process may use; not every system can say, then all of them."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

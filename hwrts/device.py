@@ -1,5 +1,6 @@
 """Where and how to compute, chosen with a reason that is printed and recorded."""
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import torch
 
 from hwrts.errors import ConfigError
 from hwrts.export.cpu import cpu_flags
+from hwrts.fixed_point.cores import available_cores, cpu_quota
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
         raise ConfigError(
             f"device {name!r}: not usable on this machine; use auto, cpu, cuda, cuda:N or mps"
         ) from error
+    if kind == "cpu" and cpu_quota() < math.inf:  # torch counts the machine's cores
+        torch.set_num_threads(min(torch.get_num_threads(), available_cores()))
     if precision != "auto":
         return Device(name, precision == "bf16", f"{precision} was asked for")
     if name.startswith("cuda"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.errors import DataError
-from hwrts.fixed_point.fast import available_cores
+from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics import artefacts, image_difference_percent, psnr_db
 from hwrts.metrics.viqet import score
 from hwrts.rts import target_kind

@@ -46,7 +46,7 @@ def score(
     """
     from hwrts.data import MAX_MEGAPIXELS
     from hwrts.errors import DataError
-    from hwrts.fixed_point.fast import available_cores
+    from hwrts.fixed_point.cores import available_cores
     from hwrts.metrics.viqet import Score, score_files
 
     files = picture_files(images)

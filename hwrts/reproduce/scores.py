@@ -10,7 +10,7 @@ from typing import Any
 from hwrts import __version__
 from hwrts.data.twins import picture_key
 from hwrts.errors import RunFolderError
-from hwrts.fixed_point.fast import available_cores
+from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics.viqet import Score, has_score, score
 from hwrts.runfolder import write_json
 from hwrts.tiles import Picture

@@ -1,5 +1,6 @@
 """Where trials run: processes of this machine, or a dask cluster; a worker that dies costs a retry."""
 
+import math
 import multiprocessing
 import os
 import queue
@@ -14,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from hwrts.errors import ConfigError, HwrtsError
+from hwrts.fixed_point.cores import available_cores, cpu_quota
 from hwrts.progress import Silent
 from hwrts.sweep.trial import Task, run_trial
 
@@ -57,8 +59,11 @@ def local_workers(count: int, run: Run = run_quietly) -> Iterator[Workers]:
     if count < 1:
         raise ConfigError(f"--workers {count}: give 1 or more")
     tasks: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-    share = max(1, (os.cpu_count() or 1) // count)  # where a system cannot say which cores are ours
-    threads = [_Worker(tasks, cores, len(cores) or share, run) for cores in share_cores(count)]
+    groups, share = share_cores(count), max(1, available_cores() // count)
+    # A share where a system cannot say which cores are ours, or where a container has all of them but not all
+    # of their time.
+    counts = [len(cores) if cores and cpu_quota() == math.inf else share for cores in groups]
+    threads = [_Worker(tasks, cores, each, run) for cores, each in zip(groups, counts, strict=True)]
     for thread in threads:
         thread.start()
 

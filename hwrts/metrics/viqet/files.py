@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hwrts.data import MAX_MEGAPIXELS, read_image
 from hwrts.errors import DataError, HwrtsError
-from hwrts.fixed_point.fast import available_cores
+from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics.viqet.model import Score, score
 from hwrts.progress import Advance
 
