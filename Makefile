@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 RUN = first
 
-.PHONY: run test slow lint clean
+.PHONY: run test slow oldest lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -23,6 +23,10 @@ test: lint
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
 slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow
+
+# The lowest versions of pyproject.toml, in build/oldest: whenever a bound changes.
+oldest:
+	PYTHON=$(PYTHON) .ci/oldest
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""How many cores this process may use: those that it is let run on, for the share of time that it is given."""
+"""How many cores this process may use: those that it is let run on, for the time that it is given."""
 
 import math
 import os

@@ -32,7 +32,7 @@ V1 = "5:memory:/box\n3:cpu,cpuacct:/box/job\n"
         ("0::/../outside\n", {"cpu.max": "200000 100000"}, 2.0),
         (
             V1,
-            {f"cpu,cpuacct/box/job/cpu.cfs_{key}_us": text for key, text in (("quota", "250"), ("period", "100"))},
+            {"cpu,cpuacct/box/cpu.cfs_quota_us": "250000", "cpu,cpuacct/box/cpu.cfs_period_us": "100000"},
             2.5,
         ),
         (V1, {"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "50000\n"}, 2.0),
