@@ -140,9 +140,8 @@ def _put_weights(module: nn.Module, path: Path) -> None:
 
 def _without_wrappers(tensors: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
     """Tensors of a state dict under the names that they had before torch.compile and DataParallel."""
-    if tensors.keys() & set(wanted):
-        return tensors
     names = {name: name.replace("_orig_mod.", "") for name in tensors}
     if all(name.startswith("module.") for name in names.values()):
         names = {given: name.removeprefix("module.") for given, name in names.items()}
-    return {names[name]: value for name, value in tensors.items()}
+    bare = {names[name]: value for name, value in tensors.items()}
+    return bare if bare.keys() == set(wanted) else tensors

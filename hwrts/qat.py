@@ -192,13 +192,22 @@ class _ByTensor(nn.Module):
 
     def __init__(self, modules: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        self._modules.update(modules)  # add_module refuses what nn.Module has as a method
+        for name, module in modules.items():
+            self._modules[_key(name)] = module  # add_module refuses what nn.Module has as a method
 
     def __getitem__(self, name: str) -> Any:
-        return self._modules[name]
+        return self._modules[_key(name)]
 
     def __contains__(self, name: str) -> bool:
-        return name in self._modules
+        return _key(name) in self._modules
+
+
+def _key(name: str) -> str:
+    """A name in files; "training" and the like, which every module sets, get a sign that no tensor has."""
+    return f"-{name}" if name in _SET else name
+
+
+_SET = frozenset(vars(nn.Module()))
 
 
 class QuantSlope(nn.Module):

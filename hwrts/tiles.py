@@ -6,29 +6,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data import downscale_by_2, to_codes
+from hwrts.data import downscale, to_codes
 
 Picture = NDArray[np.uint8]
 Upscaler = Callable[[Picture], NDArray[Any]]
-"""Codes (H, W, 3) uint8 to codes (2H, 2W, 3), or (H, W, 3) of a same-size network; uint8 or float32."""
+"""Codes (H, W, 3) uint8 to codes (SH, SW, 3) of a network of scale S, 1 for same-size; uint8 or float32."""
 
 TILE = 512
 """Side of a tile in input pixels: 64 float channels of it are 64 MiB, and a halo of 6 costs 5 %."""
 
 DOWNSCALER_HALO = 4
-"""Input pixels that D (Lanczos, 6 pixels of the x2 picture on each side) reaches further, rounded up."""
+"""Input pixels that D (Lanczos, 3 of them on each side) reaches further, rounded up."""
 
 
-def upscale(network: Upscaler, pixels: Picture, halo: int) -> Picture:
-    """S(x): the x2 picture (2H, 2W, 3) of codes (H, W, 3), rounded half to even if the network is float."""
-    return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale=2)
+def upscale(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Picture:
+    """S(x): the picture (SH, SW, 3) of codes (H, W, 3), rounded half to even if the network is float."""
+    return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale)
 
 
 def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Picture:
-    """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole x2 picture is ever formed.
+    """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
     Args:
-        network: Of scale 2, then this is D(S(x)), or of scale 1 with D folded in.
+        network: Of scale 2 or more, then this is D(S(x)), or of scale 1 with D folded in.
         pixels: The picture.
         halo: Input pixels that an output pixel of the network depends on.
         scale: How much the network enlarges.
@@ -36,7 +36,7 @@ def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Pi
     if scale == 1:
         return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale=1)
     return _by_tiles(
-        lambda tile: to_codes(downscale_by_2(network(tile), "lanczos")),
+        lambda tile: to_codes(downscale(network(tile), scale, "lanczos")),
         pixels,
         halo + DOWNSCALER_HALO,
         scale=1,

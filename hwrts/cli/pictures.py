@@ -28,7 +28,8 @@ def enhance(
         bool,
         typer.Option(
             "--same-size/--x2",
-            help="Enhance at the same size (D(S(x)), folded where the stage has it), or up-scale by 2, S(x).",
+            help="Enhance at the same size (D(S(x)), folded where the stage has it), or up-scale by 2, S(x); "
+            "by 3 or 4 if a module of your own does.",
         ),
     ] = True,
     engine: Annotated[
@@ -68,11 +69,8 @@ def enhance(
 
     upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
     scale = network.scales[network.output]
-    if scale not in ((1, 2) if same_size else (2,)):
-        raise ConfigError(
-            f"{run}: its network {'keeps the size' if scale == 1 else f'enlarges by {scale}'}; "
-            + ("leave --x2 out" if scale == 1 else "run its ONNX file or hwrts.fixed_point")
-        )
+    if scale == 1 and not same_size:
+        raise ConfigError(f"{run}: its network keeps the size; leave --x2 out")
     jobs = _plan(pictures, output)
     taken = [target for _, target in jobs if target.exists()]
     if taken and not force:
@@ -92,7 +90,7 @@ def enhance(
             if same_size:
                 result = tiles.enhance(upscaler, pixels, network.halo, scale)
             else:
-                result = tiles.upscale(upscaler, pixels, network.halo)
+                result = tiles.upscale(upscaler, pixels, network.halo, scale)
             seconds = time.perf_counter() - start
             write_image(target, result, profile)
             height, width, _ = result.shape

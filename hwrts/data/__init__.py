@@ -2,7 +2,7 @@
 
 from hwrts.data.crops import CropPlan, batch_indices, gather, plan_crops
 from hwrts.data.dataset import Photo, Split, find_photos, load_photo
-from hwrts.data.degrade import Kernel, degrade, downscale_by_2, to_codes, upscale_by_2
+from hwrts.data.degrade import Kernel, degrade, downscale, downscale_by_2, to_codes, upscale_by_2
 from hwrts.data.images import (
     MAX_MEGAPIXELS,
     check_suffix,
@@ -26,6 +26,7 @@ __all__ = [
     "check_suffix",
     "check_target",
     "degrade",
+    "downscale",
     "downscale_by_2",
     "find_photos",
     "gather",

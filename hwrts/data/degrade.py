@@ -30,15 +30,9 @@ _RESAMPLING: dict[Kernel, Image.Resampling] = {
 
 
 def downscale_by_2(pixels: NDArray[np.uint8] | NDArray[np.float32], kernel: Kernel) -> NDArray[np.float32]:
-    """Half-size picture in float: out[y] = sum over rows r of w[y, r] * in[r], and the same along the width.
+    """Half-size picture in float: :func:`downscale` by 2.
 
-    The weights are w[y, r] = kernel((r + 0.5 - (2y + 1)) / 2), normalised to sum 1.
-
-    This is THE down-scaler: it makes the LR input and is the D of recurrent training. It is antialiased (the
-    kernel is stretched by 2), has half-pixel centres, and renormalises the kernel at the picture's borders.
-
-    An output depends on at most 6 input pixels either side (lanczos: 3 lobes times 2), computed in the same
-    order wherever it is: along the width, rounded to float32, along the height. So a band cut at an even
+    This is THE down-scaler: it makes the LR input and is the D of recurrent training. A band cut at an even
     offset with 8 extra rows or columns gives the identical bytes inside.
 
     Args:
@@ -54,11 +48,39 @@ def downscale_by_2(pixels: NDArray[np.uint8] | NDArray[np.float32], kernel: Kern
     >>> downscale_by_2(np.array([[[0] * 3, [1] * 3], [[0] * 3, [1] * 3]], np.uint8), "box").tolist()
     [[[0.5, 0.5, 0.5]]]
     """
+    return downscale(pixels, 2, kernel)  # (H/2, W/2, 3)
+
+
+def downscale(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], factor: int, kernel: Kernel
+) -> NDArray[np.float32]:
+    """Smaller picture in float: out[y] = sum over rows r of w[y, r] * in[r], and the same along the width.
+
+    The weights for a factor F are w[y, r] = kernel((r + 0.5 - F (y + 0.5)) / F), normalised to sum 1: the
+    kernel is stretched by F against aliases, has half-pixel centres, and is renormalised at the borders.
+
+    An output depends on at most 3 F input pixels either side (lanczos has 3 lobes), computed in the same
+    order wherever it is: along the width, rounded to float32, along the height. So a band cut at a multiple
+    of F with 4 F extra rows or columns gives the identical bytes inside.
+
+    Args:
+        pixels: (H, W, 3) uint8, or float32 in the same unit (codes). H and W are multiples of the factor.
+        factor: F, 1 or more.
+        kernel: As of :func:`downscale_by_2`.
+
+    Returns:
+        (H/F, W/F, 3) float32, not clipped.
+
+    Raises:
+        DataError: Another shape or dtype, a size that F does not divide, or an unknown kernel.
+    """
     _check_picture(pixels)
     height, width = pixels.shape[:2]
-    if height % 2 or width % 2:
-        raise DataError(f"a picture of {width}x{height} can't be halved; crop it to an even width and height")
-    return _resize(pixels, height // 2, width // 2, kernel)  # (H/2, W/2, 3)
+    if height % factor or width % factor:
+        raise DataError(
+            f"a picture of {width}x{height} can't be divided by {factor}; crop it to multiples of {factor}"
+        )
+    return _resize(pixels, height // factor, width // factor, kernel)  # (H/F, W/F, 3)
 
 
 def upscale_by_2(

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hwrts.data import Kernel, degrade, downscale_by_2, find_photos, load_photo, to_codes, upscale_by_2
+from hwrts.data import (
+    Kernel,
+    degrade,
+    downscale,
+    downscale_by_2,
+    find_photos,
+    load_photo,
+    to_codes,
+    upscale_by_2,
+)
 from hwrts.errors import DataError
 
 KERNELS = get_args(Kernel)
@@ -279,7 +288,7 @@ def test_bad_pictures(bad):
 
 @pytest.mark.parametrize("shape", [(3, 4, 3), (4, 3, 3), (1, 1, 3)])
 def test_odd_sizes_are_refused(shape):
-    with pytest.raises(DataError, match=f"{shape[1]}x{shape[0]} can't be halved"):
+    with pytest.raises(DataError, match=f"{shape[1]}x{shape[0]} can't be divided by 2"):
         downscale_by_2(np.zeros(shape, np.uint8), "box")
 
 
@@ -298,3 +307,17 @@ def test_doctests():
     result = doctest.testmod(module)
     assert result.attempted >= 2
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_a_picture_is_made_smaller_by_any_factor(factor):
+    """By hand: the mean of F x F pixels with box; a ramp stays a ramp, half a pixel in, with every kernel."""
+    pixels = np.random.default_rng(factor).integers(0, 256, (12, 24, 3)).astype(np.uint8)
+    means = pixels.reshape(12 // factor, factor, 24 // factor, factor, 3).mean((1, 3))
+    np.testing.assert_allclose(downscale(pixels, factor, "box"), means, rtol=1e-6)  # float32
+    ramp = np.broadcast_to(np.arange(60, dtype=np.float32)[None, :, None], (60, 60, 3))
+    middle = (np.arange(60 // factor) + 0.5) * factor - 0.5
+    for kernel in KERNELS:
+        inner = slice(3, 60 // factor - 3)
+        found = downscale(ramp, factor, kernel)[5, inner, 1]
+        np.testing.assert_allclose(found, middle[inner], rtol=1e-5)

@@ -171,7 +171,7 @@ def test_contraction_refuses_pictures_without_detail():
     grey = np.full((8, 8, 3), 90, np.uint8)
     with pytest.raises(DataError, match="no detail"):
         contraction(grey, grey)
-    with pytest.raises(DataError, match="can't be halved"):
+    with pytest.raises(DataError, match="can't be divided by 2"):
         contraction(detailed(9, 8), detailed(9, 8))
 
 

@@ -1,4 +1,5 @@
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from hwrts.deploy import deploy_form
 from hwrts.errors import ConfigError
 from hwrts.export import to_onnx, verify
 from hwrts.fit import Schedule, Training, fit
-from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run_all
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run, run_all
 from hwrts.graph import Conv, Graph, Input
 from hwrts.networks import Residual
 from hwrts.qat import QuantNetwork
+from hwrts.quantise import load_quantised, save_quantised
+from hwrts.runfolder import StageFolder
 from hwrts.trace import trace
 from hwrts.witness import TorchWitness
 
@@ -258,3 +261,25 @@ def test_modules_do_not_share_their_weights_with_the_float_network():
         for parameter in quantised.parameters():
             parameter.zero_()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_tensors_may_be_called_as_methods_are(tmp_path):
+    """A layer "update" or "keys" made ModuleDict raise KeyError; names in files stay as they were."""
+    names = ["x", *sorted(name for name in dir(nn.ModuleDict()) if not name.startswith("_")), "ordinary"]
+    graph = Graph(
+        (
+            Input("x", 3),
+            *(
+                Conv(name, (source,), torch.eye(3).reshape(3, 3, 1, 1), torch.zeros(3))
+                for source, name in pairwise(names)
+            ),
+        )
+    )
+    quantised = QuantNetwork(graph, dict.fromkeys(names, PIXEL)).eval()
+    assert {f"convs.{name}.weight" for name in names[1:] if name != "training"} <= set(quantised.state_dict())
+    stage = StageFolder(tmp_path)
+    save_quantised(stage, quantised)
+    again = load_quantised(stage)
+    assert [layer.name for layer in again.lower().layers] == names[1:]
+    codes = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    np.testing.assert_array_equal(run(again.lower(), codes), codes)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import hwrts.tiles
-from hwrts.data import downscale_by_2, to_codes
+from hwrts.data import downscale, downscale_by_2, to_codes
 from hwrts.fixed_point import run
 from hwrts.tiles import enhance, upscale
 
@@ -31,8 +31,8 @@ def test_a_halo_too_small_shows(quantise, picture, monkeypatch):
     assert (found != expected).any()
 
 
-def _far_reaching(reach: int):
-    """A x2 function whose every output depends strongly on each input pixel within ``reach``."""
+def _far_reaching(reach: int, scale: int = 2):
+    """A function that enlarges, whose every output depends strongly on each input pixel within ``reach``."""
 
     def function(part: np.ndarray) -> np.ndarray:
         padded = np.pad(part.astype(np.int64), ((reach, reach), (reach, reach), (0, 0)))
@@ -41,18 +41,19 @@ def _far_reaching(reach: int):
             for dx in range(2 * reach + 1):
                 shifted = padded[dy : dy + part.shape[0], dx : dx + part.shape[1]]
                 total += (37 * dy + 11 * dx + 1) * shifted
-        return (total % 256).astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+        return (total % 256).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
 
     return function
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4, 7])
 @pytest.mark.parametrize("reach", [0, 1, 4])
-def test_halos_are_wide_enough_for_any_function(picture, monkeypatch, reach):
-    function, pixels = _far_reaching(reach), picture(41, 37)
-    x2, same = function(pixels), to_codes(downscale_by_2(function(pixels), "lanczos"))
+def test_halos_are_wide_enough_for_any_function(picture, monkeypatch, reach, scale):
+    function, pixels = _far_reaching(reach, scale), picture(41, 37)
+    larger, same = function(pixels), to_codes(downscale(function(pixels), scale, "lanczos"))
     monkeypatch.setattr(hwrts.tiles, "TILE", 10)
-    np.testing.assert_array_equal(upscale(function, pixels, reach), x2)
-    np.testing.assert_array_equal(enhance(function, pixels, reach), same)
+    np.testing.assert_array_equal(upscale(function, pixels, reach, scale), larger)
+    np.testing.assert_array_equal(enhance(function, pixels, reach, scale), same)
 
 
 def test_tiles_bound_what_the_network_sees(monkeypatch, picture):
