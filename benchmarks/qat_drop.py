@@ -53,7 +53,7 @@ def main() -> None:
         )
     network = load_network(stage.root)
     measures = evaluate_stage(
-        session.val, arguments.stage, float_upscaler(model, model, "cpu"),
+        session.val, arguments.stage, float_upscaler(model, model, "cpu", clipped=False),
         onnx_upscaler(stage.onnx.read_bytes(), network), network.halo, lambda done, count: None,
     )  # fmt: skip
     print(f"float, trained {schedule.steps} steps more: {measures['psnr_float_db']:.3f} dB")

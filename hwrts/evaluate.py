@@ -1,24 +1,25 @@
 """What a stage is worth on the validation photographs, float and int8 side by side."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.errors import DataError
 from hwrts.fixed_point.cores import available_cores
-from hwrts.metrics import artefacts, image_difference_percent, psnr_db
+from hwrts.metrics import against_float, artefacts, image_difference_percent, psnr_db
 from hwrts.metrics.viqet import score
 from hwrts.rts import target_kind
-from hwrts.tiles import Picture, Upscaler, enhance, upscale
+from hwrts.tiles import Picture, Upscaler, enhance, upscale, upscale_float
 
-LARGEST = "int8_against_float_largest"
-
-LARGEST_DB = 99.0
-"""Stands for the infinite PSNR of equal pictures, which no mean and no JSON can hold."""
+_EXTREMES: dict[str, Callable[[Sequence[float]], float]] = {
+    "int8_against_float_largest": max, "fidelity_largest_codes": max,
+    "float_lowest_codes": min, "float_highest_codes": max,
+}  # fmt: skip
+"""Measures that have no mean over pictures: the furthest of all is what counts."""
 
 
 def evaluate_stage(
@@ -36,15 +37,26 @@ def evaluate_stage(
     difference is of HR_n from HR0. HR_n of the float network is read from the store
     (phase B wrote it).
 
+    Args:
+        store: The validation photographs.
+        stage: 1 the first.
+        float_network: Its output must not be clipped: how far it leaves 0..255 is measured.
+        int8_network: What is deployed.
+        halo: Of both.
+        progress: Told the photographs that are done, and all.
+        scored: Measure VIQET's MOS too.
+
     Returns:
-        Numbers by name: psnr_* in dB, difference_* in percent, int8_* against float, mean_shift_* and
+        Numbers by name: psnr_* in dB, difference_* in percent, int8_against_float_* with the float picture
+        as it is displayed (clipped, rounded), those of :func:`against_float` before that, mean_shift_* and
         overshoot_* in codes, noise_gain_*; with ``scored``, mos_raw_* of HR0 and HR_n by VIQET, unclipped.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
         lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
         target = store.array(i, target_kind(stage - 1))
-        x2_float, x2_int8 = upscale(float_network, lr, halo), upscale(int8_network, lr, halo)
+        exact = upscale_float(float_network, lr, halo)  # (2H, 2W, 3), beyond 0..255 where the network is
+        x2_float, x2_int8 = to_codes(exact), upscale(int8_network, lr, halo)
         rows.append(
             {
                 "psnr_bicubic_db": psnr_db(to_codes(upscale_by_2(lr)), original),
@@ -52,7 +64,8 @@ def evaluate_stage(
                 "psnr_int8_db": psnr_db(x2_int8, original),
                 "psnr_target_float_db": psnr_db(x2_float, target),
                 "psnr_target_int8_db": psnr_db(x2_int8, target),
-                **int8_against_float(x2_float, x2_int8),
+                **_as_displayed(x2_float, x2_int8),
+                **against_float(exact, x2_int8),
                 **_enhancement(store, i, stage, enhanced := enhance(int8_network, original, halo)),
             }
         )
@@ -93,7 +106,7 @@ def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) 
         "difference_int8_percent": difference_int8[0],
         "difference_float_of_brightness_percent": difference[1],
         "difference_int8_of_brightness_percent": difference_int8[1],
-        "int8_against_float_enhanced_db": min(psnr_db(enhanced, enhanced_int8), LARGEST_DB),
+        "int8_against_float_enhanced_db": psnr_db(enhanced, enhanced_int8),
         "mean_shift_float_codes": float(enhanced.mean(dtype=np.float64) - mean),
         "mean_shift_int8_codes": float(enhanced_int8.mean(dtype=np.float64) - mean),
         **_artefacts("float", enhanced, original),
@@ -124,20 +137,29 @@ def _scores(pictures: dict[str, Picture]) -> dict[str, float]:
             return {}
 
 
-def int8_against_float(float_picture: NDArray[Any], int8_picture: Picture) -> dict[str, float]:
-    """What the int8 network makes of a picture against what the float network makes of it."""
-    rounded = to_codes(float_picture)
-    apart = np.abs(rounded.astype(np.int16) - int8_picture)
+def _as_displayed(float_picture: Picture, int8_picture: Picture) -> dict[str, float]:
+    """What is seen of the difference between the int8 network's picture and the float network's."""
+    apart = np.abs(float_picture.astype(np.int16) - int8_picture)
     return {
-        "int8_against_float_db": min(psnr_db(rounded, int8_picture), LARGEST_DB),
-        LARGEST: float(apart.max()),
+        "int8_against_float_db": psnr_db(float_picture, int8_picture),
+        "int8_against_float_largest": float(apart.max()),
         "int8_against_float_over_1_percent": 100 * float(np.mean(apart > 1)),
     }
 
 
-def means(rows: list[dict[str, float]]) -> dict[str, Any]:
-    """The mean of each number over the pictures; of the largest difference the largest."""
+def means(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """The mean of each number over the pictures, of extremes the furthest; every one is finite.
+
+    A picture may lack a measure that is not defined on it, such as the halos of one without edges, or have
+    NaN or an infinity in its place: it does not count there. What no picture has is left out.
+
+    >>> means([{"noise": 1.0, "halo": 4.0}, {"noise": 2.0, "halo": float("nan")}, {"noise": float("inf")}])
+    {'images': 3, 'noise': 1.5, 'halo': 4.0}
+    """
     names = dict.fromkeys(name for row in rows for name in row)
-    values = {name: [row[name] for row in rows if name in row] for name in names}
-    found = {name: max(each) if name == LARGEST else float(np.mean(each)) for name, each in values.items()}
-    return {"images": len(rows), **found}
+    found: dict[str, Any] = {"images": len(rows)}
+    for name in names:
+        values = [row[name] for row in rows if name in row and math.isfinite(row[name])]
+        if values:
+            found[name] = float(_EXTREMES.get(name, np.mean)(values))
+    return found

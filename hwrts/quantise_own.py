@@ -21,11 +21,11 @@ from hwrts.deploy import deploy_form
 from hwrts.device import choose_device, make_deterministic
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import DataError
-from hwrts.evaluate import int8_against_float, means
+from hwrts.evaluate import means
 from hwrts.export import Verdict
 from hwrts.fit import Training, fit
 from hwrts.fixed_point import PIXEL, Network
-from hwrts.metrics import loss_psnr_db
+from hwrts.metrics import against_float, loss_psnr_db
 from hwrts.own_check import Checked, check_own_module
 from hwrts.progress import Progress
 from hwrts.quantise import (
@@ -185,11 +185,12 @@ def _measures(
     module: nn.Module, device: str, onnx: bytes, network: Network, pictures: dict[str, NDArray[np.uint8]],
     advance: Callable[[int, str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    exact, int8 = float_upscaler(module, module, device), onnx_upscaler(onnx, network)
+    exact = float_upscaler(module, module, device, clipped=False)
+    int8 = onnx_upscaler(onnx, network)
     rows = []
     for i, pixels in enumerate(pictures.values()):
         crop = centre_crop(pixels, MEASURED[1])
-        rows.append(int8_against_float(exact(crop), int8(crop)))
+        rows.append(against_float(exact(crop), int8(crop)))
         advance(i + 1, "")
     return means(rows)
 

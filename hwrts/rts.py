@@ -67,16 +67,20 @@ def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
     return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-8)
 
 
-def float_upscaler(model: nn.Module, forward: Callable[[Tensor], Tensor], device: str) -> Upscaler:
-    """A float network as a function on codes: (H, W, 3) uint8 to (2H, 2W, 3) float32 clipped to 0..255."""
+def float_upscaler(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], device: str, *, clipped: bool = True
+) -> Upscaler:
+    """A float network as a function on codes: (H, W, 3) uint8 to (2H, 2W, 3) float32.
+
+    Its codes are clipped to 0..255, as a picture is, unless they are to be measured as the network made them.
+    """
 
     def upscaler(pixels: Picture) -> NDArray[np.float32]:
         model.eval()
         with torch.inference_mode():
-            y = forward(to_values(np.array(pixels)[None], device)).float()  # (1, 3, 2H, 2W)
-            codes: NDArray[np.float32] = (
-                y.mul(256).clamp_(0, 255)[0].permute(1, 2, 0).contiguous().cpu().numpy()
-            )
+            y = forward(to_values(np.array(pixels)[None], device)).float().mul(256)  # (1, 3, 2H, 2W)
+            y = y.clamp_(0, 255) if clipped else y
+            codes: NDArray[np.float32] = y[0].permute(1, 2, 0).contiguous().cpu().numpy()
             return codes
 
     return upscaler

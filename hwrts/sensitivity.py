@@ -11,9 +11,8 @@ import numpy as np
 
 from hwrts.data import PhotoStore
 from hwrts.errors import ConfigError
-from hwrts.evaluate import LARGEST_DB
 from hwrts.fixed_point import Conv, Network, run
-from hwrts.metrics import loss_psnr_db, psnr_db
+from hwrts.metrics import psnr_db
 from hwrts.progress import Progress
 from hwrts.qat import QuantNetwork
 from hwrts.rts import target_kind
@@ -86,15 +85,6 @@ class Sensitivity:
     def loss_db(self, reduced: Reduced, reference: str) -> float:
         """PSNR against a reference that is lost; negative if the pictures came nearer to it."""
         return self.psnr_db[reference] - reduced.psnr_db[reference]
-
-
-def mse_psnr_db(mse: float) -> float:
-    """PSNR of a mean squared error in codes**2, peak 255; at most 99.0, which stands for equal pictures.
-
-    >>> round(mse_psnr_db(1.0), 2), mse_psnr_db(0.0)
-    (48.13, 99.0)
-    """
-    return min(loss_psnr_db(mse / 256**2), LARGEST_DB)
 
 
 def load_crops(store: PhotoStore, stage: StageFolder) -> Crops:
@@ -181,6 +171,6 @@ def _mse(pictures: list[Picture], references: list[Picture]) -> float:
 def _psnr_db(pictures: list[Picture], crops: Crops) -> dict[str, float]:
     """The mean over the crops, as the measures of a stage are means over photographs."""
     return {
-        name: float(np.mean([min(psnr_db(a, b), LARGEST_DB) for a, b in zip(pictures, each, strict=True)]))
+        name: float(np.mean([psnr_db(a, b) for a, b in zip(pictures, each, strict=True)]))
         for name, each in crops.references.items()
     }

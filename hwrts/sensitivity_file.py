@@ -7,6 +7,7 @@ from typing import Any
 
 from hwrts.data import PhotoStore
 from hwrts.errors import RunFolderError
+from hwrts.metrics import error_db
 from hwrts.progress import Progress
 from hwrts.quantise import load_quantised
 from hwrts.runfolder import StageFolder, read_bytes, read_json, write_json
@@ -17,7 +18,6 @@ from hwrts.sensitivity import (
     Sensitivity,
     load_crops,
     measure_sensitivity,
-    mse_psnr_db,
 )
 
 
@@ -78,7 +78,7 @@ def as_json(found: Sensitivity, stage: StageFolder, photographs: Sequence[str]) 
             "weight_bits": each.weight_bits,
             "saved_bits": layer.weights * (layer.weight_bits - each.weight_bits),
             "mse_int8": each.mse_int8,
-            "psnr_int8_db": mse_psnr_db(each.mse_int8),
+            "psnr_int8_db": error_db(each.mse_int8),
             "psnr_db": each.psnr_db,
             "loss_db": {name: found.loss_db(each, name) for name in each.psnr_db},
         }

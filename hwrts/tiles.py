@@ -24,6 +24,11 @@ def upscale(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Pi
     return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale)
 
 
+def upscale_float(network: Upscaler, pixels: Picture, halo: int) -> NDArray[np.float32]:
+    """S(x) of a float network in codes (2H, 2W, 3) as it makes them, neither rounded nor clipped."""
+    return _by_tiles(network, pixels, halo, scale=2, dtype=np.float32)
+
+
 def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Picture:
     """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
@@ -43,9 +48,11 @@ def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Pi
     )
 
 
-def _by_tiles(function: Callable[[Picture], Picture], pixels: Picture, halo: int, scale: int) -> Picture:
+def _by_tiles(
+    function: Upscaler, pixels: Picture, halo: int, scale: int, dtype: type[np.generic] = np.uint8
+) -> NDArray[Any]:
     height, width, channels = pixels.shape
-    out = np.empty((height * scale, width * scale, channels), np.uint8)
+    out = np.empty((height * scale, width * scale, channels), dtype)
     for top, bottom, left, right in _tiles(height, width):
         first_row, first_column = max(0, top - halo), max(0, left - halo)
         result = function(pixels[first_row : bottom + halo, first_column : right + halo])

@@ -68,8 +68,8 @@ def choose(
 
 def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Budget) -> None:
     """The chosen width of each layer, and what it is predicted to cost."""
+    from hwrts.metrics import error_db
     from hwrts.mixed import KIB_BITS
-    from hwrts.sensitivity import mse_psnr_db
 
     rows = []
     for layer in found.layers:
@@ -83,14 +83,14 @@ def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Bud
     print_table(title, ["layer", "weights", "bits", "chosen", "KiB", "MSE, codes^2"], rows)
     print_line(
         f"weights {choice.weight_bits / KIB_BITS:.3f} of {budget.kib:g} KiB; predicted against int8, before "
-        f"fine-tuning: MSE {choice.mse:.3f} codes^2, {mse_psnr_db(choice.mse):.2f} dB"
+        f"fine-tuning: MSE {choice.mse:.3f} codes^2, {error_db(choice.mse):.2f} dB"
     )
 
 
 def print_sensitivity(title: str, found: "Sensitivity") -> None:
     """A table of PSNR against the int8 output, and one of the loss against each reference."""
+    from hwrts.metrics import error_db
     from hwrts.mixed import KIB_BITS
-    from hwrts.sensitivity import mse_psnr_db
 
     widths = sorted({each.weight_bits for layer in found.layers for each in layer.reduced}, reverse=True)
     tried = [f"{bits} bits" for bits in widths]
@@ -100,7 +100,7 @@ def print_sensitivity(title: str, found: "Sensitivity") -> None:
 
     rows = []
     for layer in found.layers:
-        psnr = {each.weight_bits: f"{mse_psnr_db(each.mse_int8):.2f}" for each in layer.reduced}
+        psnr = {each.weight_bits: f"{error_db(each.mse_int8):.2f}" for each in layer.reduced}
         saved = f"{layer.weights / KIB_BITS:.3f}"
         rows.append([layer.name, f"{layer.weights:,}", str(layer.weight_bits), saved, *cells(psnr)])
     columns = ["layer", "weights", "bits", "KiB a bit", *tried]

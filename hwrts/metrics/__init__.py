@@ -1,14 +1,17 @@
 """Measures of pictures: against a reference here, without one in ``hwrts.metrics.viqet``."""
 
+from hwrts.metrics.against_float import against_float
 from hwrts.metrics.artefacts import Artefacts, artefacts
 from hwrts.metrics.contraction import Spread, contraction, spread
-from hwrts.metrics.fidelity import image_difference_percent, loss_psnr_db, luma_y, psnr_db, ssim
+from hwrts.metrics.fidelity import error_db, image_difference_percent, loss_psnr_db, luma_y, psnr_db, ssim
 
 __all__ = [
     "Artefacts",
     "Spread",
+    "against_float",
     "artefacts",
     "contraction",
+    "error_db",
     "image_difference_percent",
     "loss_psnr_db",
     "luma_y",

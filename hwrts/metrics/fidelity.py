@@ -10,6 +10,10 @@ from hwrts.errors import DataError
 
 _PEAK = 255.0  # also of Y, whose codes end at 235: every published figure is computed so
 
+LARGEST_DB = 99.0
+"""The largest PSNR: of equal pictures, whose infinite one no mean and no JSON can hold, and of all that comes
+near (one code of a 4K picture by 1 is 122 dB, and nothing that a mean should be made of)."""
+
 # Wang et al. 2004, as SR papers report it: an 11x11 Gaussian window of sigma 1.5 (scikit-image cuts it at 3.5
 # sigma), population covariances.
 _SSIM_SIGMA = 1.5
@@ -17,7 +21,7 @@ _SSIM_WINDOW = 11
 
 
 def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bool = False) -> float:
-    """Peak signal-to-noise ratio of two pictures in dB, peak 255; infinite for equal pictures.
+    """Peak signal-to-noise ratio of two pictures in dB, peak 255; 99 for equal pictures.
 
     Papers on super-resolution report x2 figures as ``psnr_db(a, b, shave=2, luma=True)``.
 
@@ -38,7 +42,16 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma:
         squared = float(np.mean(np.square(luma_y(a) - luma_y(b))))
     else:
         squared = float(np.mean(np.square(a.astype(np.float32) - b), dtype=np.float64))
-    return 10 * float(np.log10(_PEAK**2 / squared)) if squared else float("inf")
+    return error_db(squared)
+
+
+def error_db(squared: float) -> float:
+    """PSNR in dB of a mean squared error in codes**2, peak 255; at most 99 (LARGEST_DB).
+
+    >>> round(error_db(1.0), 2), error_db(0.0)
+    (48.13, 99.0)
+    """
+    return min(10 * float(np.log10(_PEAK**2 / squared)), LARGEST_DB) if squared else LARGEST_DB
 
 
 def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bool = False) -> float:

@@ -1,7 +1,8 @@
 """The plot of what fewer bits in single layers do to the picture."""
 
+from hwrts.metrics import error_db
 from hwrts.report.plots import Curve, Plot, line_plot
-from hwrts.sensitivity import Sensitivity, mse_psnr_db
+from hwrts.sensitivity import Sensitivity
 
 SHOWN = 7
 """At most so many layers are drawn, those that lose most: the plot has seven colours for measured curves."""
@@ -13,7 +14,7 @@ def sensitivity_plot(found: Sensitivity) -> Plot:
     worst = sorted(measured, key=lambda layer: max(each.mse_int8 for each in layer.reduced), reverse=True)
     drawn = worst[:SHOWN]
     curves = [
-        Curve(layer.name, [(each.weight_bits, mse_psnr_db(each.mse_int8)) for each in layer.reduced])
+        Curve(layer.name, [(each.weight_bits, error_db(each.mse_int8)) for each in layer.reduced])
         for layer in measured
         if layer in drawn
     ]

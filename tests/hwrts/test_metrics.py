@@ -23,7 +23,7 @@ def flat(*codes: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
-        (flat(7, 9), flat(7, 9), math.inf),
+        (flat(7, 9), flat(7, 9), 99.0),
         (flat(0, 0), flat(255, 255), 0.0),  # the largest possible error
         (flat(0, 0), flat(1, 1), 48.1308),  # 20 log10(255)
         (flat(10, 10), flat(10, 11), 51.1411),  # half the pixels: 10 log10(2) more
@@ -64,13 +64,13 @@ def test_the_border_does_not_count_when_it_is_shaved(picture):
     a = picture(20, 24)
     b = a.copy()
     b[:2], b[-2:], b[:, :2], b[:, -2:] = 0, 0, 255, 255
-    assert psnr_db(a, b) < psnr_db(a, b, shave=1) < math.inf
-    assert psnr_db(a, b, shave=2) == psnr_db(a, b, shave=2, luma=True) == math.inf
+    assert psnr_db(a, b) < psnr_db(a, b, shave=1) < 99
+    assert psnr_db(a, b, shave=2) == psnr_db(a, b, shave=2, luma=True) == 99
     assert ssim(a, b) < 1
     assert ssim(a, b, shave=2) == ssim(a, b, shave=2, luma=True) == 1
     b[2, 2] ^= 1  # the first pixel inside
     assert psnr_db(a, b, shave=2) == pytest.approx(20 * math.log10(255) + 10 * math.log10(16 * 20))
-    assert psnr_db(a, b, shave=3) == math.inf
+    assert psnr_db(a, b, shave=3) == 99
 
 
 def test_luma_of_known_colours():

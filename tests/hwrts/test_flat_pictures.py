@@ -1,0 +1,121 @@
+"""Photographs on which measures are infinite or undefined: nothing that was trained may be lost for them."""
+
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hwrts.config import parse_config
+from hwrts.data import to_codes
+from hwrts.evaluate import means
+from hwrts.metrics import against_float, psnr_db
+from hwrts.pipeline import run_stages
+from hwrts.progress import Silent
+from hwrts.report import write_report
+from hwrts.runfolder import RunFolder, create_run, read_json
+from hwrts.session import open_session
+from hwrts.sweep.runner import Sweep
+from hwrts.sweep.space import candidate, points
+from hwrts.sweep.spec import parse_spec
+from hwrts.sweep.trial import Task, run_trial
+
+FLAT = {"black": [0, 0, 0], "white": [255, 255, 255], "grey": [128, 128, 128]}
+
+
+def photographs(root, colour):
+    """Textured ones to train on, and one of a single colour to validate on."""
+    y, x = np.mgrid[:96, :96]
+    for part in ("train", "val"):
+        (root / part).mkdir(parents=True)
+    for i in range(2):
+        plane = 90 + 60 * np.sin(x / (7 + i)) * np.cos(y / 11) + 40 * ((x // 20 + y // 16) % 2)
+        pixels = plane[..., None] + np.random.default_rng(i).normal(0, 6, (96, 96, 3))
+        Image.fromarray(to_codes(pixels)).save(root / "train" / f"{i}.png")
+    Image.new("RGB", (96, 96), tuple(colour)).save(root / "val" / "flat.png")
+    return root
+
+
+def settings(photos):
+    return {
+        "device": "cpu", "precision": "float32",
+        "data": {"train": str(photos / "train"), "val": str(photos / "val"), "patch": 32,
+                 "crops_per_image": 4},
+        "network": {"blocks": 0, "channels": 4},
+        "rts": {"stages": 1, "first_steps": 2, "batch": 2},
+        "qat": {"steps": 1, "same_size_steps": 1},
+    }  # fmt: skip
+
+
+def finite(path):
+    """The numbers of a JSON file, which must be JSON: it knows neither Infinity nor NaN."""
+    document = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{path}: {name}"))
+    return {key: value for key, value in document.items() if isinstance(value, float)}
+
+
+def tiny_run(root, photos):
+    made = create_run(root / "run", parse_config(settings(photos), "test"), {}, force=False)
+    run_stages(open_session(made, Silent()))
+    return made, made.stage(1).metrics
+
+
+def resumed_run(root, photos):
+    """Killed after the training, before it was measured."""
+    made, measured = tiny_run(root, photos)
+    before = read_json(measured)
+    measured.unlink()
+    run_stages(open_session(made, Silent()))
+    after = read_json(measured)
+    assert {**after, "seconds": 0} == {**before, "seconds": 0}
+    return made, measured
+
+
+def sweep_trial(root, photos):
+    base = {key: value for key, value in settings(photos).items() if key != "network"}
+    spec = parse_spec({"base": base, "axes": {"network.channels": [4]}, "halving": {"rungs": 1}}, "test")
+    sweep = Sweep(root / "s", spec)
+    point = candidate(spec, next(points(spec)))
+    task = Task(
+        str(sweep.root), point.key(sweep.photographs), point.float_key(sweep.photographs),
+        point.config.model_dump(), point.head, spec.quality, 0, spec.halving.model_dump(),
+    )  # fmt: skip
+    run_trial(task, Silent())
+    assert math.isfinite(finite(task.folder / "trial.json")["quality_int8"])
+    made = RunFolder(task.folder)
+    return made, made.stage(1).metrics
+
+
+@pytest.mark.parametrize("make", [tiny_run, resumed_run, sweep_trial])
+def test_a_run_measures_a_black_photograph(tmp_path, make, monkeypatch):
+    few = dict(list(sys.modules["hwrts.export.verify"].synthetic_pictures().items())[:2])
+    monkeypatch.setattr(sys.modules["hwrts.export.verify"], "synthetic_pictures", lambda: few)
+    made, measured = make(tmp_path, photographs(tmp_path / "photos", FLAT["black"]))
+    found = finite(measured)
+    assert found["psnr_bicubic_db"] == 99.0  # black stays black, and that is no infinity
+    assert all(map(math.isfinite, found.values()))
+    assert not [name for name in found if "overshoot" in name or "noise" in name]  # nothing to measure on
+    report = write_report(made).read_text("utf-8")
+    assert "99.00" in report
+    assert "\u221e" not in report
+
+
+@pytest.mark.parametrize("colour", FLAT.values(), ids=FLAT)
+def test_equal_pictures_have_one_form(colour):
+    flat = np.full((20, 20, 3), colour, np.uint8)
+    assert psnr_db(flat, flat) == psnr_db(flat, flat, luma=True) == 99.0
+    assert against_float(flat.astype(np.float32), flat)["fidelity_db"] == 99.0
+
+
+def test_nearly_equal_ones_are_not_above_equal_ones():
+    large = np.zeros((2000, 3000, 3), np.uint8)
+    other = large.copy()
+    other[0, 0, 0] = 1
+    assert psnr_db(large, other) == 99.0
+
+
+def test_a_mean_is_of_what_is_defined():
+    rows = [{"a": 1.0, "b": math.inf}, {"a": math.nan, "b": -math.inf}, {"c": 3.0}]
+    assert means(rows) == {"images": 3, "a": 1.0, "c": 3.0}
+    assert means([]) == {"images": 0}
