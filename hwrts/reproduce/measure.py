@@ -84,19 +84,15 @@ def differences(originals: Pictures, changed: Pictures) -> tuple[float, float]:
     return float(full), float(brightness)
 
 
-def contractions(originals: Pictures, changed: Pictures) -> Spread:
-    """The contraction a over the photographs that have detail to lose.
-
-    Raises:
-        DataError: None has.
-    """
+def contractions(originals: Pictures, changed: Pictures) -> Spread | None:
+    """The contraction a over the photographs that have detail to lose; None if none has."""
     found = []
     for original, picture in zip(originals, changed, strict=True):
         try:
             found.append(contraction(picture, original))
         except DataError:
             continue  # a test card or a black frame among the photographs
-    return spread(found)
+    return spread(found) if found else None
 
 
 def side_effects(originals: Pictures, changed: Pictures) -> Artefacts:

@@ -168,7 +168,9 @@ def _fig5(work: Work) -> Made:
     }
     columns, rows = tables.artefact_rows(measured)
     finding = sentences.cleaner_than_usm(
-        {each.name: measured[each.name] for each in enhanced}, [measured[mask.name] for mask in masks]
+        measured[work.originals.name][0],
+        {each.name: measured[each.name] for each in enhanced},
+        [measured[mask.name] for mask in masks],
     )
     title = _title("Fig. 5: pieces at 1:1 of HR0, every stage, and unsharp masks", work)
     best = max(measured[each.name][0] for each in enhanced)

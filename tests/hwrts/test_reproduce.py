@@ -152,7 +152,7 @@ def test_what_differs_is_said():
         (sentences.int8_keeps_gain([3.0, 2.9], [3.1]), "so there is no gain to keep"),
         (sentences.repetition_beats_size(networks), "not above EDSR after stage 1: 2.300 against 2.400"),
         (sentences.stages_help_every_network(networks), "with 1 of 2 networks, not with EDSR"),
-        (sentences.contracts(spread([1.1])), "is 1.100 +- 0.000 over 1 photographs, not between 0 and 1"),
+        (sentences.contracts(spread([1.1])), "is 1.100 +- 0.000 over 1 photographs, not between 0 and 1 for"),
         (sentences.int8_keeps_every_gain({"A": [2.0, 2.4, 2.3], "B": [2.0, 2.2, 2.3]},
                                          {"A": [2.4, 2.0], "B": [2.3, 2.25]}),
          "with 1 of 2 networks; the least is 83 % (B)"),
@@ -165,6 +165,102 @@ def test_what_differs_is_said():
         assert words in finding.text, finding.text
 
 
+SWINGS = [3.27, -0.49, -0.35, -0.04, 0.17, 0.31, 0.16, -0.16]
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ([0.95, 0.40, 0.12, 0.01, 0.03, 0.04, 0.07, 0.14], None),  # the paper
+        ([0.59, 0.23, 0.06, 0.02, 0.01, 0.009, 0.011, 0.015], None),  # ours
+        ([1.0, 0.5, 0.2], None),
+        ([1.0, 0.3, 0.04, -0.04, 0.04, -0.04], None),  # noise about a level
+        ([1.0, 0.3, 0.0, 0.24], None),
+        (SWINGS, "stage 2 goes back by 0.49 %"),
+        ([1.0, 0.4, 0.1, -0.1, 0.1, -0.1], "stage 4 goes back by 0.10 %"),
+        ([1.0, -0.5, 0.25, -0.12, 0.06], "stage 2 goes back by 0.50 %"),  # it swings, shrinking
+        ([1.0, 0.4, 0.1, -0.06], "stage 4 goes back by 0.06 %"),
+        ([1.0, 0.6, 0.4, 0.3], "stage 4 still changes by 0.30 %"),
+        ([1.0, 0.3, 0.01, 0.25], "stage 4 still changes by 0.25 %"),
+        ([1.0, 0.1, 0.2, 0.01], "the change grows at stage 3, from 0.10 % to 0.20 %"),
+        ([1.0, 1.1, 0.5, 0.1], "the change grows at stage 2, from 1.00 % to 1.10 %"),
+        ([1.0, 1.0, 1.0], "stage 1 still changes"),  # the smallest is the first
+        ([0.0, 0.0, 0.0], "stage 1 does not change"),
+        ([-1.0, 0.1, 0.0], "stage 1 does not change"),
+        ([1.0, 0.1], "2 changes are too few"),
+        ([1.0], "1 changes are too few"),
+    ],
+)
+def test_what_converges(steps, why):
+    found = sentences.unsettled(steps)
+    assert (found is None) if why is None else found is not None and found.startswith(why)
+    levels = np.cumsum(steps).tolist()
+    assert sentences.differences_converge(levels).agrees == (why is None)
+
+
+@pytest.mark.parametrize(
+    ("steps", "line", "endless"),
+    [
+        ([0.5, 0.5, 0.5], True, True),
+        ([0.5, 0.55, 0.6], True, True),
+        ([0.24, 0.27, 0.31, 0.36], False, True),  # of amount 1/4
+        ([0.5, 1.0, 0.5, 1.0], False, True),
+        ([0.5, 0.46, 0.46], True, True),
+        ([0.6, 0.5, 0.48], True, False),
+        ([0.5, 0.1, 0.6], False, False),  # judged by its ends, it does not settle
+        ([0.5, -0.1, 0.6], False, False),
+        ([0.5, 0.5], False, False),
+    ],
+)
+def test_what_usm_does(steps, line, endless):
+    usm = np.cumsum(steps).tolist()
+    assert sentences.usm_is_linear(usm, paper.DIFFERENCE_PERCENT).agrees == line
+    assert sentences.usm_does_not_settle(usm, paper.DIFFERENCE_PERCENT).agrees == endless
+    assert not sentences.usm_does_not_settle(usm, np.cumsum(SWINGS).tolist()).agrees
+
+
+@pytest.mark.parametrize(
+    ("mos", "agrees", "words"),
+    [
+        ([2.6, 2.9, 3.0, 2.9, 2.8], True, "stage 2 and falls after it"),
+        ([2.643, 2.913, 3.009, 3.029, 3.024, 3.029, 3.027, 3.032, 3.037], True, "is level after it"),
+        ([2.6, 2.9, 3.0, 2.99, 3.02], True, "is level after it"),
+        ([2.6, 2.9, 3.0, 2.8, 3.01, 2.8], False, "stage 4 is better by 0.010"),
+        ([2.6, 2.9, 3.0, 2.7, 2.95, 2.7], False, "swings after it, up by 0.250 again"),
+        ([2.6, 2.601, 2.6], False, "rises by 0.001 up to stage 1, which is nothing"),
+        ([2.6, 2.9, 3.0], False, "the last"),
+    ],
+)
+def test_what_a_peak_is(mos, agrees, words):
+    found = sentences.mos_rises_and_peaks(mos)
+    assert found.agrees == agrees
+    assert words in found.text
+
+
+@pytest.mark.parametrize(
+    ("values", "agrees"),
+    [
+        ([0.681, 0.877], True),
+        ([0.3, 0.4], True),
+        ([0.5, 1.3], False),  # the mean is 0.9, and half of the photographs do not contract
+        ([-0.2, 0.4], False),
+        ([1.1], False),
+    ],
+)
+def test_what_contracts(values, agrees):
+    assert sentences.contracts(spread(values)).agrees == agrees
+    assert not sentences.contracts(None).agrees
+
+
+def test_a_gain_of_nothing_is_not_kept():
+    assert not sentences.int8_keeps_gain([3.0, 3.001], [3.002]).agrees
+    assert not sentences.int8_keeps_every_gain({"A": [3.0, 3.001]}, {"A": [3.002]}).agrees
+    idle = {"Residual1": [2.0, 2.7, 2.6, 2.65], "EDSR": [2.0, 2.4, 2.5, 2.6]}
+    found = sentences.repetition_beats_size(idle)
+    assert not found.agrees  # above EDSR, and not by repetition
+    assert "above EDSR after stage 1 but not above itself after stage 1" in found.text
+
+
 def test_ringing_is_compared_at_equal_score():
     stages = {"HR1": (2.9, Artefacts(0.5, 9.0, 1.1)), "HR2": (3.0, Artefacts(0.9, 12.0, 1.2))}
     masks = [
@@ -172,7 +268,7 @@ def test_ringing_is_compared_at_equal_score():
         (3.0, Artefacts(1.0, 14.0, 1.3)),
         (3.2, Artefacts(2.0, 20.0, 2.0)),
     ]
-    found = sentences.cleaner_than_usm(stages, masks)
+    found = sentences.cleaner_than_usm(2.6, stages, masks)
     assert found.agrees
     assert (
         "HR2 (MOS 3.000) overshoots edges by 0.90 codes and multiplies noise by 1.20; USM 2 times"
@@ -180,10 +276,14 @@ def test_ringing_is_compared_at_equal_score():
     )
     assert "(3.000), by 1.00 codes and 1.30." in found.text
     halo, noise = (3.0, Artefacts(0.8, 14.0, 1.3)), (3.0, Artefacts(1.0, 14.0, 1.1))
-    assert not sentences.cleaner_than_usm(stages, [masks[0], halo]).agrees
-    assert not sentences.cleaner_than_usm(stages, [masks[0], noise]).agrees
-    assert not sentences.cleaner_than_usm(stages, [(3.1, Artefacts(None, None, 1.1))]).agrees
-    assert "1 unsharp masks do not reach" in sentences.cleaner_than_usm(stages, masks[:1]).text
+    assert not sentences.cleaner_than_usm(2.6, stages, [masks[0], halo]).agrees
+    assert not sentences.cleaner_than_usm(2.6, stages, [masks[0], noise]).agrees
+    assert not sentences.cleaner_than_usm(2.6, stages, [(3.1, Artefacts(None, None, 1.1))]).agrees
+    weak = sentences.cleaner_than_usm(2.6, stages, masks[:1])  # it has no halos, and no such score
+    assert not weak.agrees
+    assert "USM 1 times, which do not reach this MOS (2.800)" in weak.text
+    assert sentences.cleaner_than_usm(2.6, stages, [(2.8, Artefacts(1.0, 20.0, 1.3))]).agrees
+    assert "No stage has a better score" in sentences.cleaner_than_usm(3.0, stages, masks).text
 
 
 def test_rows_of_differences():
