@@ -172,7 +172,7 @@ class RtsConfig(_Section):
     @property
     def scored(self) -> bool:
         """Whether the score is measured: asked for, or needed to stop by."""
-        return self.score or self.stop == "score"
+        return self.score or (self.stages == "auto" and self.stop == "score")
 
 
 WeightBits = Annotated[int, Field(ge=2, le=8)]

@@ -36,6 +36,7 @@ from hwrts.quantise import (
     verify_stage,
 )  # fmt: skip
 from hwrts.range_penalty import CORRECTION, RangePenalty
+from hwrts.remarks import faithfulness, is_faithful, remarks
 from hwrts.rts import (
     best_scored_stage,
     best_stage,
@@ -186,8 +187,8 @@ def quantise_stage(
             )
         else:
             measures = evaluate_stage(
-                session.val, number, float_upscaler(model, model, session.device.name), int8, network.halo,
-                lambda i, n: advance(i, ""), session.config.rts.scored,
+                session.val, number, float_upscaler(model, model, session.device.name, clipped=False), int8,
+                network.halo, lambda i, n: advance(i, ""), session.config.rts.scored,
             )  # fmt: skip
     with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
@@ -195,10 +196,12 @@ def quantise_stage(
     write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": clock.seconds})
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
-        f"{verdict.mismatches} of {verdict.compared:,} codes differ; {_quality(measures)}; "
+        f"{verdict.mismatches:,} of {verdict.compared:,} codes differ; {_quality(measures)}; "
         f"difference from HR0 {measures['difference_int8_percent']:.2f} % int8, "
         f"{measures['difference_float_percent']:.2f} float{_score(measures)}"
     )
+    for remark in remarks({"stage": stage.name, **measures}):
+        progress.say(f"stage {stage.name}: {remark}")
 
 
 def _score(measures: dict[str, Any]) -> str:
@@ -209,13 +212,15 @@ def _quality(measures: dict[str, Any]) -> str:
     if "psnr_int8_db" in measures:
         return (
             f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, "
-            f"{measures['psnr_bicubic_db']:.2f} bicubic"
+            f"{measures['psnr_bicubic_db']:.2f} bicubic; {faithfulness(measures)}"
         )
     return f"same size, int8 against float {measures['int8_against_float_enhanced_db']:.1f} dB"
 
 
 def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:
-    """Another int8 network of a finished float stage, in a folder of its own; returns whether it passed.
+    """Another int8 network of a finished float stage, in a folder of its own; returns whether it is good.
+
+    That is: its bits are proved, and it is still the float network (`hwrts.remarks.is_faithful`).
 
     An interrupted one is continued: the name holds everything that distinguishes it. A finished one is made
     again, and replaced when the new one is finished.
@@ -229,7 +234,8 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     quantise_stage(session, made, model, qat, _Clock(made))
     if made.root != target:
         put_in_place(made.root, target)
-    return bool(read_json(target / made.verify.name)["passed"])
+    done = StageFolder(target)
+    return bool(read_json(done.verify)["passed"]) and is_faithful(read_json(done.metrics))
 
 
 def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:

@@ -90,6 +90,11 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=1) + "\n")
 
 
+def print_warning(text: str) -> None:
+    """One line on stderr that --quiet does not hide: it is about the result, not about the progress."""
+    sys.stderr.write(f"warning: {text}\n")
+
+
 def print_line(text: str) -> None:
     """One line on stdout."""
     sys.stdout.write(text + "\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.training import resolve_config
 from hwrts.errors import ConfigError
 
@@ -98,7 +98,7 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
         config = resolve_config(None, {**named, **given})
     else:
         _check_settings(network)
-        config = resolve_config(network, given)
+        config = resolve_config(network, given, ConsoleProgress())
     graph = in_form(trace(build_network(config.network).eval()), wanted)
     check_settings(config.network, config.qat.layer_weight_bits)
     own = own_widths(graph, config.qat.layer_weight_bits)

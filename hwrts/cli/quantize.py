@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.cli.sensitivity import choose, print_choice
 from hwrts.cli.training import ReduceRange, flag_of, option, print_stages, run_notes, weight_bits_of
@@ -73,6 +73,12 @@ def quantize(
     given: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
     if layer_weight_bits is not None:
         given["layer_weight_bits"] = parse_layer_widths(layer_weight_bits)
+        wide = [layer for layer, bits in given["layer_weight_bits"].items() if bits > 7]
+        if reduce_range and wide:
+            raise ConfigError(
+                f"--reduce-range: means 7 bits, --layer-weight-bits gives {wide[0]} "
+                f"{given['layer_weight_bits'][wide[0]]}; leave one of the two out"
+            )
     elif "weight_bits" in given:
         given["layer_weight_bits"] = {}  # one width for all layers, whatever the run has for some
     budget = parse_budget(weight_kib, widths, given)
@@ -124,6 +130,7 @@ def _quantize_locked(
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
     from hwrts.pipeline import quantise_variant
+    from hwrts.remarks import remarks
     from hwrts.report import write_report
     from hwrts.runfolder import StageFolder, read_json
     from hwrts.session import open_session
@@ -158,7 +165,8 @@ def _quantize_locked(
     passed = quantise_variant(open_session(folder, progress), number, variant, qat)
     write_report(folder)
     if as_json:
-        print_json({**read_json(folder.stage(variant).metrics), **chosen})
+        measures = read_json(folder.stage(variant).metrics)
+        print_json({**measures, "warnings": remarks(measures), **chosen})
     else:
         print_stages(folder)
         print_line(f"next: {command_line('export', run, '--stage', variant, '-o', 'DIR')}")
@@ -183,6 +191,8 @@ def _widths_name(
 
     names = conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
     check_layers(given.get("layer_weight_bits", {}), names)  # the run's own may be of its other form
+    if "weight_bits" in given and set(given.get("layer_weight_bits", {})) == set(names):
+        raise ConfigError("--weight-bits: would do nothing: --layer-weight-bits gives every layer its width")
     return widths_name(layer_widths(names, qat.weight_bits, qat.layer_weight_bits))
 
 
@@ -196,6 +206,7 @@ def _quantize_own(
     from hwrts.new_folder import new_folder
     from hwrts.own_module import load_own_module
     from hwrts.quantise_own import quantise_own
+    from hwrts.remarks import faithfulness, is_faithful, remarks, unfaithful_end
     from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
     from hwrts.user_code import own_code
 
@@ -219,21 +230,30 @@ def _quantize_own(
                     RunFolder(folder), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
                 )
     stage = RunFolder(root).stage(1)
-    summary = {
-        "run": str(root), "passed": verdict.passed, "compared": verdict.compared,
-        "mismatches": verdict.mismatches, **read_json(stage.metrics),
-    }  # fmt: skip
+    measures = read_json(stage.metrics)
+    warnings, good = remarks(measures), verdict.passed and is_faithful(measures)
     if as_json:
-        print_json(summary)
-        return verdict.passed
-    print_line(
-        f"int8 against float: {summary['int8_against_float_db']:.2f} dB, at most "
-        f"{summary['int8_against_float_largest']:.0f} codes apart, "
-        f"{summary['int8_against_float_over_1_percent']:.2f} % of codes by more than 1"
-    )
-    word = "PASSED" if verdict.passed else "FAILED"
-    print_line(f"{word}: {verdict.mismatches:,} of {verdict.compared:,} codes differ")
-    print_line(f"files: {stage.root}")
-    print_line(f"next:  {command_line('inspect', stage.root)}")
-    print_line(f"       {command_line('export', root, '-o', 'handover')}")
-    return verdict.passed
+        print_json(
+            {
+                "run": str(root), "passed": verdict.passed, "compared": verdict.compared,
+                "mismatches": verdict.mismatches, **measures, "faithful": is_faithful(measures),
+                "warnings": warnings,
+            }
+        )  # fmt: skip
+    else:
+        print_line(
+            f"int8 and float are at most {measures['fidelity_largest_codes']:,.0f} codes apart, "
+            f"{measures['fidelity_over_1_percent']:.2f} % of codes by more than 1"
+        )
+        word = "PASSED" if verdict.passed else "FAILED"
+        print_line(
+            f"{word}: {verdict.mismatches:,} of {verdict.compared:,} codes differ; {faithfulness(measures)}"
+        )
+        print_line(f"files: {stage.root}")
+        print_line(f"next:  {command_line('inspect', stage.root)}")
+        print_line(f"       {command_line('export', root, '-o', 'handover')}")
+    for warning in warnings:
+        print_warning(warning)
+    if verdict.passed and not good:
+        print_warning(unfaithful_end(measures))
+    return good

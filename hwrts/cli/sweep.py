@@ -102,6 +102,8 @@ def _described(made: "Sweep") -> list[str]:
     """What is searched, for whom, and on what."""
     spec, limits = made.spec, made.spec.budget
     axes = "; ".join(f"{axis} {', '.join(map(str, values))}" for axis, values in spec.axes.items())
+    base = {f"{table}.{key}" for table, keys in spec.base.items() if isinstance(keys, dict) for key in keys}
+    decided = {"qat.same_size": "head", "rts.score": "quality"}
     most = ", ".join(f"{unit} {amount:,g}" for unit, amount in limits.at_most.items())
     return [
         f"sweep in {made.root}: {made.wanted} configurations by {made.study.method}, "
@@ -110,6 +112,7 @@ def _described(made: "Sweep") -> list[str]:
         f"budget: {f'at most {most}' if most else 'none'} ({limits.mode} {limits.at}); "
         f"quality: {spec.quality}, against {spec.cost}",
         f"photographs: {spec.base.get('data', {}).get('train') or 'the embedded ones'}",
+        *(f"base.{key} left out, it follows from {by}" for key, by in decided.items() if key in base),
     ]
 
 
@@ -162,12 +165,20 @@ def _print_status(found: dict[str, Any], root: Path) -> None:
         f"{found['results']} results, {found['failed_comparison']} failed the bit comparison, "
         f"{found['seconds']:,.0f} s of work"
     )
+    _print_below_bicubic(found["below_bicubic"], found["results"])
     top = found["best"]
     if top is None:
         print_line("no result in the budget yet")
     else:
-        print_line(_best(open_sweep(root)[0], top))
+        _print_best(open_sweep(root)[0], top)
         print_line(f"next: {export_command(root, top)}")
+
+
+def _print_below_bicubic(count: int, results: int) -> None:
+    from hwrts.sweep.results import below_bicubic_of
+
+    if count:
+        print_line(below_bicubic_of(count, results))
 
 
 def _print_failures(failed: dict[str, str], rows: list[dict[str, Any]]) -> None:
@@ -182,7 +193,7 @@ def _print_failures(failed: dict[str, str], rows: list[dict[str, Any]]) -> None:
 
 def _print_results(made: "Sweep", rows: list[dict[str, Any]], top: dict[str, Any] | None) -> None:
     from hwrts.sweep.page import QUALITY, columns, shown
-    from hwrts.sweep.results import front
+    from hwrts.sweep.results import front, results_of
 
     best_of = front(rows, made.spec.cost, "quality_int8")
     wanted = [column for column in columns(made.spec) if column[0] not in ("gmacs", "rung", "seconds")]
@@ -191,15 +202,20 @@ def _print_results(made: "Sweep", rows: list[dict[str, Any]], top: dict[str, Any
         [title for _, title in wanted],
         [[shown(row, name) for name, _ in wanted] for row in best_of],
     )
+    found = results_of(rows)
+    _print_below_bicubic(sum(row["below_bicubic"] for row in found), len(found))
     if top is None:
         print_line("no result: no configuration in the budget was trained to the end and proved")
     else:
-        print_line(_best(made.spec, top))
+        _print_best(made.spec, top)
 
 
-def _best(spec: "SweepSpec", top: dict[str, Any]) -> str:
+def _print_best(spec: "SweepSpec", top: dict[str, Any]) -> None:
     settings = ", ".join(f"{axis} = {top[axis]}" for axis in spec.axes)
-    return (
-        f"best in the budget: int8 {top['quality_int8']:.3f} with {settings}; "
+    beside = f" (bicubic {top['bicubic']:.3f})" if spec.quality == "psnr" and top["bicubic"] else ""
+    print_line(
+        f"best in the budget: int8 {top['quality_int8']:.3f}{beside} with {settings}; "
         f"{top['params']:,.0f} parameters, {top['gmacs']:,.0f} GMAC/s, {top['line_kib']:,.0f} KiB of lines"
     )
+    if top["remarks"]:
+        print_line(f"mind: {top['remarks']}")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
+    from hwrts.progress import Progress
     from hwrts.runfolder import RunFolder, StageFolder
 
 LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
@@ -127,7 +129,7 @@ def run(
             raise ConfigError("--resume: takes no other settings, the run keeps its own; leave them out")
         root = open_run(resume).root
     else:
-        resolved = resolve_config(config, given)
+        resolved = resolve_config(config, given, progress)
         root = _root(name, output, _default_name(resolved))
     with writing(root):
         folder = _resumed(root) if resume is not None else _new_run(root, resolved, force, progress)
@@ -186,16 +188,21 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
     from hwrts.pipeline import run_stages
+    from hwrts.remarks import is_faithful
     from hwrts.report import write_report
     from hwrts.runfolder import read_json
     from hwrts.session import open_session
 
     run_stages(open_session(folder, progress))
     write_report(folder)
-    return all(read_json(stage.verify)["passed"] for stage in folder.stages())
+    return all(
+        read_json(stage.verify)["passed"] and is_faithful(read_json(stage.metrics))
+        for stage in folder.stages()
+    )
 
 
 def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
+    from hwrts.remarks import remarks
     from hwrts.runfolder import read_json
 
     best = folder.finished_stage(None)
@@ -204,6 +211,7 @@ def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
             {
                 **read_json(stage.metrics),
                 **{k: read_json(stage.verify)[k] for k in ("passed", "compared", "mismatches")},
+                "warnings": remarks(read_json(stage.metrics)),
             }
             for stage in folder.stages()
         ]
@@ -226,12 +234,16 @@ def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
 
 
 def print_stages(folder: "RunFolder") -> None:
-    """The table of a run's stages."""
+    """The table of a run's stages, and below it in words what it must not be read without."""
+    from hwrts.remarks import is_faithful, remarks, unfaithful_end
     from hwrts.runfolder import read_json
 
-    rows = []
+    rows, said = [], []
     for stage in folder.stages():
         verdict, measures = read_json(stage.verify), read_json(stage.metrics)
+        said += [f"stage {stage.name}: {text}" for text in remarks(measures)]
+        if not is_faithful(measures):
+            said.append(f"stage {stage.name}: {unfaithful_end(measures)}")
         rows.append(
             [
                 stage.name, "PASSED" if verdict["passed"] else "FAILED",
@@ -254,23 +266,32 @@ def print_stages(folder: "RunFolder") -> None:
         "s",
     ]
     print_table(f"{folder.root}: x2 PSNR, and image difference of HRn from HR0", columns, rows)
+    for line in said:
+        print_line(line)
 
 
 def _db(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"  # a same-size network has no x2 picture
 
 
-def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
+def resolve_config(
+    config: str | None, flags: dict[str, Any], progress: "Progress | None" = None
+) -> "RunConfig":
     """The settings of a TOML file, or of a shipped one by its name, with those given as flags in their place.
+
+    A flag wins over everything in the file, also over what would leave it without effect; then that is said.
+    One that does nothing beside other flags, or that a file cannot give way to, is refused.
 
     Args:
         config: File or name; None takes the defaults.
         flags: Values by dotted key, such as "network.blocks".
+        progress: Where to say what of the file gave way; None says nothing.
 
     Raises:
-        ConfigError: A file that cannot be read, or a setting that is not allowed.
+        ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
     """
     from hwrts.config import parse_config
+    from hwrts.overruled import overruled
     from hwrts.settings_file import read_toml, set_entry
 
     document: dict[str, Any] = {}
@@ -278,11 +299,41 @@ def resolve_config(config: str | None, flags: dict[str, Any]) -> "RunConfig":
         shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
         path = Path(config)
         document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
-    if "network.name" in flags:  # the file's blocks and channels are those of another network
-        document = {key: value for key, value in document.items() if key != "network"}
+        for line in _give_way(document, flags, config):
+            if progress is not None:
+                progress.say(line)
     for key, value in flags.items():
         set_entry(document, key, value, str(config))
-    return parse_config(document, config or "command line", {key: flag_of(key) for key in flags})
+    resolved = parse_config(document, config or "command line", {key: flag_of(key) for key in flags})
+    for key in flags:
+        why = overruled(key, resolved)
+        if why is not None:
+            flag = flag_of(key).replace("--", "--no-", 1) if flags[key] is False else flag_of(key)
+            raise ConfigError(f"{flag}: would do nothing: {why}")
+    return resolved
+
+
+def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> list[str]:
+    """Take out what would leave a flag without effect; returns what is said about it."""
+    said = []
+
+    def take_out(table: str, keys: Sequence[str], flag: str) -> None:
+        settings = document.get(table)
+        found = [key for key in keys if settings.pop(key, None)] if isinstance(settings, dict) else []
+        if found:
+            names = ", ".join(f"{table}.{key}" for key in found)
+            said.append(f"{names} of {config} left out, {flag} is given in place of it")
+
+    network = document.get("network")
+    named = network.get("name", "residual") if isinstance(network, dict) else None
+    if flags.get("network.name", named) != named:  # blocks and channels are those of another network
+        take_out("network", ("blocks", "channels"), "--network")
+    steps = [key for key in ("rts.first_steps", "rts.steps") if key in flags]
+    if steps and "rts.epochs" not in flags:
+        take_out("rts", ("epochs",), flag_of(steps[0]))
+    if "qat.weight_bits" in flags:
+        take_out("qat", ("layer_weight_bits",), "--weight-bits (or --reduce-range)")
+    return said
 
 
 _OTHER_FLAGS = {"data.train": "--data", "network.name": "--network", "qat.steps": "--qat-steps"}

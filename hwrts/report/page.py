@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.errors import HwrtsError
+from hwrts.remarks import remarks
 from hwrts.report.comparison import comparison
 from hwrts.report.crops import AMPLIFICATION, PhotoCrops, photo_crops
 from hwrts.report.plots import Plot, difference_plots, training_plot
@@ -41,6 +42,7 @@ def write_report(run: RunFolder) -> Path:
         version=__version__,
         headline=headline(run, stages, kept),
         failed=[stage for stage in stages if not stage.passed],
+        remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
         facts=facts(run, kept),
         names=photograph_names(run.notes()),
         config=(run.root / "config.toml").read_text("utf-8"),

@@ -92,6 +92,8 @@ def _artefacts(stage: StageResult) -> tuple[str, ...]:
         *(fixed(stage.measure(f"overshoot_{name}_codes"), 2) for name in ("float", "int8")),
         *(fixed(stage.measure(f"overshoot_99_{name}_codes"), 1) for name in ("float", "int8")),
         *(fixed(stage.measure(f"noise_gain_{name}"), 2) for name in ("float", "int8")),
+        fixed(stage.measure("fidelity_db"), 1),
+        fixed(stage.measure("saturated_percent"), 2),
     )
 
 

@@ -9,7 +9,7 @@ from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.report.text import NONE
 from hwrts.sweep.folder import open_sweep
-from hwrts.sweep.results import FRONT_COSTS, Row, best, front, results_of, status
+from hwrts.sweep.results import FRONT_COSTS, Row, below_bicubic_of, best, front, results_of, status
 from hwrts.sweep.spec import COSTS, SweepSpec
 
 _COLOURS = {"int8": "#3b7dd8", "float": "#d9772b"}
@@ -20,18 +20,20 @@ QUALITY = {"psnr": "x2 PSNR against the original, dB", "score": "raw VIQET score
 def write_page(root: Path, rows: list[Row]) -> Path:
     """Write index.html: fronts, the best network, every configuration; returns its path."""
     spec, _ = open_sweep(root)
-    top, found = best(rows), results_of(rows)
+    top, found, found_so_far = best(rows), results_of(rows), status(root)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = resources.files("hwrts.sweep").joinpath("page.html.j2").read_text("utf-8")
     html = environment.from_string(template).render(
-        name=root.resolve().name, version=__version__, quality=QUALITY[spec.quality], status=status(root),
+        name=root.resolve().name, version=__version__, quality=QUALITY[spec.quality], status=found_so_far,
+        below=below_bicubic_of(found_so_far["below_bicubic"], found_so_far["results"]),
         budget=[(COSTS[unit], f"{most:g}") for unit, most in spec.budget.at_most.items()],
         mode=f"{spec.budget.mode}, {spec.budget.at} picture", best=top, axes=list(spec.axes),
         plots=_plots(spec, rows), columns=columns(spec),
         cells=[[shown(row, name) for name, _ in columns(spec)] for row in rows],
         marks=["best" if row is top else "final" if row in found else "" for row in rows],
+        remarks=[row["remarks"] for row in rows],
     )  # fmt: skip
     write_atomic(root / "index.html", html.encode("utf-8"))
     return root / "index.html"
@@ -43,6 +45,7 @@ def columns(spec: SweepSpec) -> list[tuple[str, str]]:
         *((axis, axis.rpartition(".")[2].replace("_", " ")) for axis in spec.axes),
         ("params", "parameters"), ("weight_kib", "weights, KiB"), ("macs", "MAC per output pixel"),
         ("gmacs", "GMAC/s"), ("line_kib", "line memory, KiB"), ("rung", "rung"),
+        *([("bicubic", "bicubic")] if spec.quality == "psnr" else []),
         ("quality_float", "float"), ("quality_int8", "int8"), ("mismatches", "codes that differ"),
         ("seconds", "s"),
     ]  # fmt: skip
@@ -53,7 +56,7 @@ def shown(row: Row, name: str) -> str:
     value = row[name]
     if value is None or (name == "rung" and value < 0):
         return NONE
-    if name.startswith("quality"):
+    if name.startswith(("quality", "bicubic")):
         return f"{value:.3f}"
     if isinstance(value, float):
         return f"{value:,.0f}" if value == int(value) or name == "seconds" else f"{value:,.1f}"

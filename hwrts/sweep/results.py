@@ -8,6 +8,7 @@ from typing import Any
 
 from hwrts.atomic import write_atomic
 from hwrts.command_line import command_line
+from hwrts.remarks import below_bicubic, remarks
 from hwrts.runfolder import write_json
 from hwrts.sweep.folder import entries, finished, open_sweep
 from hwrts.sweep.front import pareto_front
@@ -25,6 +26,8 @@ def read_rows(root: Path) -> list[Row]:
 
     A row has the axes, the costs, and: ``key``; ``rung``, -1 if nothing is finished; ``final``, whether it
     was trained to the end; ``quality_float``, ``quality_int8``; ``passed``, ``compared``, ``mismatches``;
+    ``bicubic``, the x2 PSNR of interpolation on the same photographs, and whether int8 is
+    ``below_bicubic``; ``remarks``, what is wrong with its pictures (`hwrts.remarks`), in words, or nothing;
     ``seconds`` of all rungs; ``run``, the run folder below the sweep's, and ``stage``, the network in it.
     """
     spec, _ = open_sweep(root)
@@ -36,6 +39,10 @@ def read_rows(root: Path) -> list[Row]:
         row["seconds"] = round(sum(each["seconds"] for each in done), 2)
         for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches", "stage"):
             row[name] = done[-1][name] if done else None
+        measures = done[-1].get("measures", {}) if done else {}
+        row["bicubic"] = measures.get("psnr_bicubic_db")
+        row["below_bicubic"] = below_bicubic(measures) is not None
+        row["remarks"] = "; ".join(remarks(measures))
         run = trial_folder(Path(), entry["key"], len(done) - 1)
         row["run"] = run.as_posix() if done else None
         rows.append(row)
@@ -45,6 +52,11 @@ def read_rows(root: Path) -> list[Row]:
 def results_of(rows: list[Row]) -> list[Row]:
     """The rows that count: trained to the end and proved."""
     return [row for row in rows if row["final"] and row["passed"]]
+
+
+def below_bicubic_of(count: int, results: int) -> str:
+    """How many results are below bicubic, in words; empty if none is."""
+    return f"{count} of {results} results are below bicubic" if count else ""
 
 
 def front(rows: list[Row], cost: str, quality: str) -> list[Row]:
@@ -89,6 +101,7 @@ def status(root: Path) -> dict[str, Any]:
             for rung in range(spec.halving.rungs)
         ],
         "results": len(results_of(rows)),
+        "below_bicubic": sum(row["below_bicubic"] for row in results_of(rows)),
         "failed_comparison": sum(row["passed"] is False for row in rows),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
     }

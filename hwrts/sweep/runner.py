@@ -15,7 +15,16 @@ from hwrts.progress import Progress
 from hwrts.session import find_split
 from hwrts.sweep.folder import claim, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
-from hwrts.sweep.space import Candidate, candidate, cost_numbers, cost_of, over_budget, points, wanted
+from hwrts.sweep.space import (
+    Candidate,
+    candidate,
+    check_axes,
+    cost_numbers,
+    cost_of,
+    over_budget,
+    points,
+    wanted,
+)
 from hwrts.sweep.spec import SweepSpec
 from hwrts.sweep.study import SweepStudy
 from hwrts.sweep.trial import Task
@@ -49,6 +58,7 @@ class Sweep:
     """
 
     def __init__(self, root: Path, spec: SweepSpec) -> None:
+        check_axes(spec)
         self.root, self.spec = root.resolve(), spec
         self.photographs = _fingerprint(spec)
         claim(self.root, spec, self.photographs)

@@ -14,6 +14,7 @@ from hwrts.cost import Cost, graph_cost, in_form
 from hwrts.errors import ConfigError
 from hwrts.modes import mode_named
 from hwrts.networks.build import build_network
+from hwrts.overruled import overruled
 from hwrts.settings_file import set_entry
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
 from hwrts.trace import trace
@@ -24,6 +25,12 @@ GRID_LIMIT = 100
 
 KEY_DIGITS = 12
 """Hexadecimal digits of a key: 48 bits, enough for any sweep."""
+
+
+_DECIDING = (
+    HEAD, "rts.stages", "rts.epochs", "rts.stop", "qat.steps", "qat.same_size_steps",
+)  # fmt: skip
+"""Axes by which others have an effect or not (`hwrts.overruled`)."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,27 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
             'sweep: a same-size network has no x2 PSNR; use quality = "score", or head = ["x2"]'
         )
     return Candidate(values, config, head)
+
+
+def check_axes(spec: SweepSpec) -> None:
+    """Refuse an axis that changes nothing: every trial of it would be the same network.
+
+    Raises:
+        ConfigError: Names the axis and the setting that leaves it without effect.
+    """
+    several = spec.model_copy(
+        update={"axes": {name: v if name in _DECIDING else v[:1] for name, v in spec.axes.items()}}
+    )
+    found = []
+    for values in points(several):
+        try:
+            found.append(candidate(spec, values).config)
+        except ConfigError:
+            continue  # what is no network is left out, or refused, where it is tried
+    for name in spec.axes:
+        reasons = [overruled(name, config) for config in found]
+        if reasons and all(reasons):
+            raise ConfigError(f"sweep: axis {name} would change nothing: {reasons[0]}")
 
 
 def cost_of(candidate: Candidate) -> Cost:

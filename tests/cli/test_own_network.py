@@ -26,7 +26,9 @@ COMMANDS = re.findall(r"^    (hwrts .+)$", DOCUMENT, re.MULTILINE)
 PLAIN = """
 from torch import nn
 def build():
-    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1))
+    last = nn.Conv2d(4, 3, 1)
+    nn.init.constant_(last.bias, 0.5)  # the output of random weights is no picture
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), last)
 """
 
 
@@ -89,7 +91,7 @@ def test_fine_tuning_goes_toward_the_float_module(folder, hwrts):
         assert result.code == 0, result.err
         found.append(json.loads(result.out))
     assert [each["scale"] for each in found] == [1, 1]
-    assert found[1]["int8_against_float_db"] > found[0]["int8_against_float_db"] + 1
+    assert found[1]["fidelity_db"] > found[0]["fidelity_db"] + 1
 
 
 def test_a_same_size_module_and_its_weights(folder, hwrts):
@@ -216,3 +218,51 @@ def test_flags_of_the_other_kind_are_refused(workspace, hwrts):
     (workspace / "plain.py").write_text(PLAIN)
     assert_one_clear_line(hwrts("quantize", "plain.py:build", "--stage", "1"), "--stage", "for run folders")
     assert_one_clear_line(hwrts("quantize", "plain.py:build", "--data", "nowhere"), "nowhere")
+
+
+CONV = """
+import torch
+from torch import nn
+def build():
+    conv = nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        conv.weight.copy_({scale} * torch.eye(3)[..., None, None])
+        conv.bias.fill_({bias})
+    return nn.Sequential(conv)
+"""
+
+
+@pytest.mark.parametrize(
+    ("scale", "bias", "code", "words"),
+    [
+        (255, 0, 1, ["probably 0..255", "below 10 dB; exit code 1"]),
+        (-1, -0.1, 1, ["100.0 % of its output saturates", "below 10 dB; exit code 1"]),
+        (1, 0.2, 0, ["a display clips the rest too"]),
+        (0.9, 0, 0, []),
+    ],
+)
+def test_a_module_whose_output_is_no_picture_is_said(folder, hwrts, scale, bias, code, words):
+    """Proved bits of a network that computes something else: which had 80 to 99 dB and exit code 0."""
+    (folder / "m.py").write_text(CONV.format(scale=scale, bias=bias))
+    arguments = ("quantize", "m.py:build", "--data", "photos", "-q")
+    result = hwrts(*arguments)
+    assert result.code == code
+    verdict = re.search(
+        r"^PASSED: 0 of [\d,]+ codes differ; int8 against float (-?[\d.]+) dB, ([\d.]+) % of the output "
+        r"saturates$",
+        result.out,
+        re.MULTILINE,
+    )
+    assert verdict
+    lines = result.err.splitlines()
+    assert len(lines) == len(words)
+    for word, line in zip(words, lines, strict=True):
+        assert line.startswith("warning: ")
+        assert word in line
+    result = hwrts(*arguments, "--force", "--json")
+    found = json.loads(result.out)
+    assert (result.code, found["passed"], found["faithful"]) == (code, True, code == 0)
+    assert found["warnings"] == [line.removeprefix("warning: ") for line in lines][:1]
+    assert f"{found['fidelity_db']:.2f}" == verdict[1]
+    assert (found["saturated_percent"] > 1) == bool(words)
+    assert (found["fidelity_db"] < 30) == bool(words)

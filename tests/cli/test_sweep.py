@@ -51,6 +51,11 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
     assert "axes: network.channels 4, 64; qat.weight_bits 6, 8" in result.err
     assert "budget: at most params 2,000 (2160p60 output); quality: psnr, against params" in result.err
     assert "best in the budget: int8" in result.out
+    assert "mind: int8 is below bicubic: " in result.out  # after four steps
+    assert "2 of 2 results are below bicubic" in result.out
+    page = Path("out/index.html").read_text()
+    assert "2 of 2 results are below bicubic" in page
+    assert "Mind:</b> int8 is below bicubic: " in page
     for name in ("results.json", "results.csv", "results.parquet", "index.html", "optuna.journal"):
         assert (Path("out") / name).is_file()
     trials = list(Path("out/trials").glob("*/rung0/trial.json"))
@@ -70,6 +75,11 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
     status = hwrts("sweep", "--status", "-o", "out")
     assert status.code == 0
     assert "2 results, 0 failed the bit comparison" in status.out
+    best = document["best"]
+    assert f"int8 {best['quality_int8']:.3f} (bicubic {best['bicubic']:.3f}) with " in status.out
+    assert f"mind: {best['remarks']}" in status.out
+    assert "2 of 2 results are below bicubic" in status.out
+    assert best["quality_int8"] < best["bicubic"]
     assert json.loads(hwrts("sweep", "--status", "-o", "out", "--json").out)["in_budget"] == 2
 
     verified = hwrts("verify", Path("out") / document["best"]["run"])

@@ -171,12 +171,26 @@ def test_measures_and_settings_are_in_it(finished: RunFolder, html: str) -> None
         )
         for kind in ("float", "int8")
     ]  # fmt: skip
+    measured += [fixed(measures["fidelity_db"], 1), fixed(measures["saturated_percent"], 2)]
     assert cells == measured
     assert any(cell != NONE for cell in cells)
     assert (finished.root / "config.toml").read_text() in text
     # 3*4 + 4*4 + 4*3 + 3*12 kernels of nine; the deployed form has conv_ext twice.
     assert "Residual-1, 4 channels: 684 weights (biases not counted); 1,008 weights of 8 bits" in text
     assert "cpu, " in text
+
+
+def test_what_is_wrong_with_the_pictures_is_said(run: RunFolder) -> None:
+    path = run.stage(1).metrics
+    measures = read_json(path)
+    bad = {"psnr_bicubic_db": 31.2, "psnr_int8_db": 30.1, "psnr_float_db": 32.0, "fidelity_db": 20.0}
+    write_json(path, measures | bad | {"saturated_percent": 3.0})
+    text = Page(report(run)).text
+    assert "Stage 1: int8 is below bicubic: 30.10 dB, bicubic has 31.20" in text
+    assert "Stage 1: int8 is 20.00 dB from the float network and 3.0 % of its output saturates" in text
+    good = {"psnr_int8_db": 31.5, "fidelity_db": 45.0, "saturated_percent": 0.1}
+    write_json(path, measures | bad | good)
+    assert "whatever the bits are" not in Page(report(run)).text
 
 
 def test_every_layer_and_control_is_in_it(finished: RunFolder, html: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from hwrts.errors import ConfigError
 from hwrts.settings_file import read_toml
-from hwrts.sweep.space import candidate, cost_numbers, cost_of, over_budget, points, size_of
+from hwrts.sweep.space import candidate, check_axes, cost_numbers, cost_of, over_budget, points, size_of
 from hwrts.sweep.spec import COSTS, DEFAULT_AXES, Limits, parse_budget, parse_spec
 
 
@@ -171,3 +171,30 @@ def test_the_document_s_file_is_one():
         assert getattr(found, section) == getattr(default, section)
     units = re.findall(r"`(\w+)`", re.search(r"Units of a budget: (.*?)\. ", text, re.DOTALL)[1])
     assert set(units) == set(COSTS)
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({"axes": {"rts.steps": [1, 2]}}, "rts.stages = 1 has no later stage"),  # by psnr
+        ({"axes": {"rts.learning_rate": [1e-3, 2e-3]}}, "rts.stages = 1 has no later stage"),
+        ({"axes": {"rts.first_steps": [1, 2]}, "base": {"rts": {"epochs": 3}}, "halving": {"rungs": 1}},
+         "rts.epochs = 3 takes the place of steps"),
+        ({"axes": {"rts.stop": ["change", "score"]}}, "is a number"),
+        ({"axes": {"rts.max_stages": [2, 3]}, "base": {"rts": {"stages": 2}}}, "is a number"),
+        ({"axes": {"qat.same_size_steps": [1, 2]}}, "qat.same_size = false"),
+        ({"axes": {"qat.learning_rate": [1e-3, 2e-3]}, "base": {"qat": {"steps": 0}}}, "trains nothing"),
+        ({"axes": {"rts.steps": [1, 2], "rts.stages": [1, 2]}}, None),
+        ({"axes": {"qat.same_size_steps": [1, 2], "head": ["x2", "same-size"]}, "quality": "score"}, None),
+        ({"axes": {"rts.first_steps": [1, 2], "qat.weight_bits": [4, 8]}}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_an_axis_that_changes_nothing_is_refused(document, why):
+    made = parse_spec(document, "test")
+    if why is None:
+        check_axes(made)
+    else:
+        with pytest.raises(ConfigError, match=r"axis (rts|qat).* would change nothing") as error:
+            check_axes(made)
+        assert why in str(error.value)

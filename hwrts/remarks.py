@@ -1,0 +1,88 @@
+"""What the measures of a stage say that nobody may overlook, in words; the one place that decides it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+FAITHFUL_DB = 30.0
+"""Below this an int8 network is no longer the float one: an error of 8 codes rms is seen everywhere."""
+
+FLOOR_DB = 10.0
+"""Below this it is another network, 81 codes rms away: its bits may be proved, but commands that made it end
+with exit code 1. Even 2-bit weights without any fine-tuning stay above."""
+
+SATURATED_PERCENT = 1.0
+"""More saturated codes than this are no highlights any more."""
+
+_FULL_SCALES = 4 * 256
+"""An output that reaches so many codes is no picture of 0..1 that overshoots, but one in another unit."""
+
+
+def is_faithful(measures: Mapping[str, Any]) -> bool:
+    """Whether int8 is still the float network at all; networks of which it was not measured pass."""
+    return bool(measures.get("fidelity_db", FLOOR_DB) >= FLOOR_DB)
+
+
+def unfaithful_end(measures: Mapping[str, Any]) -> str:
+    """Why a command whose bits are all proved ends with exit code 1."""
+    return (
+        f"int8 is another network than the float one: {measures['fidelity_db']:.2f} dB, below "
+        f"{FLOOR_DB:.0f} dB; exit code 1"
+    )
+
+
+def faithfulness(measures: Mapping[str, Any]) -> str:
+    """Fidelity and saturation as a verdict line says them; empty where they were not measured."""
+    if "fidelity_db" not in measures:
+        return ""
+    return (
+        f"int8 against float {measures['fidelity_db']:.2f} dB, "
+        f"{measures['saturated_percent']:.2f} % of the output saturates"
+    )
+
+
+def remarks(measures: Mapping[str, Any]) -> list[str]:
+    """Sentences about what is wrong with a stage's pictures, whatever its bits are; most stages have none.
+
+    Args:
+        measures: Content of metrics.json; what an older file has not is not judged.
+    """
+    return [text for text in (_unfaithful(measures), below_bicubic(measures)) if text is not None]
+
+
+def below_bicubic(measures: Mapping[str, Any]) -> str | None:
+    """That bicubic interpolation, which costs nothing, is nearer to the original than int8 is."""
+    bicubic, int8, exact = (measures.get(f"psnr_{kind}_db") for kind in ("bicubic", "int8", "float"))
+    if bicubic is None or int8 is None or int8 >= bicubic:
+        return None
+    text = f"int8 is below bicubic: {int8:.2f} dB, bicubic has {bicubic:.2f}"
+    if exact is None:
+        return text
+    if exact >= bicubic:
+        return (
+            f"{text} and the float network {exact:.2f}, so it is lost in quantisation: "
+            "fine-tune longer, or give it more bits"
+        )
+    later = str(measures.get("stage", "1")).partition("-")[0] != "1"
+    why = "later stages leave the original by design" if later else "it is trained for too few steps"
+    return f"{text}; so is the float network, {exact:.2f}: {why}"
+
+
+def _unfaithful(measures: Mapping[str, Any]) -> str | None:
+    """That int8 is far from float, or saturates, with the likely cause."""
+    db, saturated = measures.get("fidelity_db"), measures.get("saturated_percent", 0.0)
+    if db is None or (db >= FAITHFUL_DB and saturated <= SATURATED_PERCENT):
+        return None
+    lowest, highest = measures["float_lowest_codes"], measures["float_highest_codes"]
+    found = f"int8 is {db:.2f} dB from the float network and {saturated:.1f} % of its output saturates"
+    reach = f"the float output goes from {lowest:,.0f} to {highest:,.0f} codes"
+    if max(highest, -lowest) > _FULL_SCALES:
+        return (
+            f"{found}: {reach}, so its pixels are probably 0..255 (or shifted); hwrts feeds and expects "
+            "0..1, let the module scale its output"
+        )
+    if saturated > SATURATED_PERCENT:
+        return f"{found}: {reach}, and int8 holds 0 to 255; a display clips the rest too, if it is meant"
+    return (
+        f"{found}: too few bits, or formats chosen on pictures unlike these; "
+        "fine-tune, give it more bits, or calibrate on your photographs"
+    )
