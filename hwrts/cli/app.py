@@ -1,11 +1,14 @@
 """The typer application: one command, verbs, and what they have in common."""
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hwrts import __version__
+from hwrts.cli.console import print_error
+from hwrts.cli.streams import safe_streams
 from hwrts.errors import HwrtsError
 
 app = typer.Typer(
@@ -18,7 +21,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_debug = False
+# typer has no public name for it, and takes it from click or from a copy of its own.
+_WrongUse: Any = typer.BadParameter.__base__
 
 
 def _show_version(wanted: bool) -> None:
@@ -32,10 +36,11 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
+    ] = False,
 ) -> None:
-    global _debug
-    _debug = debug
+    pass
 
 
 def register_commands() -> None:
@@ -54,13 +59,33 @@ def register_commands() -> None:
     )
 
 
-def main() -> None:
-    """Run the command line: exit 0 passed, 1 the check failed, 2 wrong use."""
-    register_commands()
-    try:
-        app()
-    except (HwrtsError, OSError) as error:
-        if _debug:
-            raise
-        sys.stderr.write(f"error: {' '.join(str(error).splitlines())}\n")
-        sys.exit(2)
+def run() -> int:
+    """Run the command line; its exit code."""
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's kernel leaves its own behind, which may not exist here
+    words = sys.argv[1:]
+    flags = words[: words.index("--")] if "--" in words else words
+    debug = "--debug" in flags  # wherever it stands
+    words = [word for word in flags if word != "--debug"] + words[len(flags) :]
+    with safe_streams():
+        try:
+            register_commands()
+            code = int(app(words, prog_name="hwrts", standalone_mode=False) or 0)
+            sys.stdout.flush()  # a full disk fails here, not after the exit code is said
+            return code
+        except _WrongUse as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed
+                return 2
+            command = error.ctx.command_path if error.ctx is not None else "hwrts"
+            print_error(f"{error.format_message()} ({command} --help)")
+        except (HwrtsError, OSError) as error:
+            if debug:
+                raise
+            print_error(_said(error))
+    return 2
+
+
+def _said(error: Exception) -> str:
+    """The message; of the system's errors without their numbers."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)

@@ -1,12 +1,14 @@
 """Progress and tables: results on stdout, progress on stderr, bars only on a terminal."""
 
 import json
+import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from hwrts.cli.streams import visible
 from hwrts.errors import NotWrittenError
 from hwrts.progress import Advance
 
@@ -33,7 +36,7 @@ class ConsoleProgress:
     def say(self, text: str) -> None:
         """One line, above any bar."""
         if not self._quiet:
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(visible(text), markup=False, soft_wrap=True)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Advance]:
@@ -50,8 +53,8 @@ class ConsoleProgress:
                 TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             )  # fmt: skip
             with Progress(*columns, console=self._console, transient=True) as bars:
-                bar = bars.add_task(title, total=total, info="")
-                yield lambda done, text: bars.update(bar, completed=done, info=text)
+                bar = bars.add_task(visible(title), total=total, info="")
+                yield lambda done, text: bars.update(bar, completed=done, info=visible(text))
                 last = str(bars.tasks[0].fields["info"])
         else:
             texts = [""]
@@ -69,20 +72,66 @@ def wrote(write: Callable[[], None]) -> bool:
     try:
         write()
     except NotWrittenError as error:
-        sys.stderr.write(f"nothing was written: {error}\n")
+        print_note(f"nothing was written: {error}")
         return False
     return True
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout, numbers to the right; every text as it is, for a file may be called [b]."""
-    table = Table(title=Text(title) if title else None, title_justify="left", show_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if i == 0 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
+def print_table(title: str, columns: list[str], rows: list[list[str]], spare: Sequence[str] = ()) -> None:
+    """A table on stdout, numbers to the right; every text as it is, for a file may be called [b].
+
+    No word is broken: where the terminal is too narrow, columns are left out, and a line says which.
+
+    Args:
+        title: A line above it, or nothing.
+        columns: Headers; the first column is always shown.
+        rows: A text for each column.
+        spare: Columns to leave out first, in this order; then it goes on from the right.
+    """
     # A pipe has no width of its own; 100 columns are what a report or a log is read at.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
+    limit = shutil.get_terminal_size((100, 24)).columns
+    texts = [[visible(text) for text in column] for column in zip(columns, *rows, strict=True)]
+    shown = list(range(len(columns)))
+    order = [columns.index(name) for name in spare] + [i for i in reversed(shown) if columns[i] not in spare]
+    left_out: list[int] = []
+    while len(shown) > 1 and _table_width([_widest(_words(texts[i])) for i in shown]) > limit:
+        left_out.append(order[len(left_out)])
+        shown.remove(left_out[-1])
+    widths = _fit([texts[i] for i in shown], limit)
+    table = Table(show_edge=False)
+    for i, width in zip(shown, widths, strict=True):
+        table.add_column(Text(texts[i][0]), justify="right" if i else "left", overflow="fold", width=width)
+    for row in zip(*(texts[i][1:] for i in shown), strict=True):
+        table.add_row(*map(Text, row))
+    if title:
+        print_line(title)
+    Console(highlight=False, width=max(limit, _table_width(widths))).print(table)
+    if left_out:
+        names = ", ".join(columns[i] for i in sorted(left_out))
+        print_line(f"columns left out at this width: {names}")
+
+
+def _fit(texts: list[list[str]], limit: int) -> list[int]:
+    """Widths of columns that together fit, if no word has to be broken for it."""
+    widths = [_widest(column) for column in texts]
+    least = [_widest(_words(column)) for column in texts]
+    while _table_width(widths) > limit and widths != least:
+        slack = [width - low for width, low in zip(widths, least, strict=True)]
+        widths[slack.index(max(slack))] -= 1
+    return widths
+
+
+def _words(texts: list[str]) -> list[str]:
+    return [word for text in texts for word in text.split()]
+
+
+def _widest(texts: list[str]) -> int:
+    return max(map(cell_len, texts), default=0)
+
+
+def _table_width(widths: list[int]) -> int:
+    """A blank on each side of a column, and a line between two."""
+    return sum(widths) + 3 * len(widths) - 1
 
 
 def print_json(document: Any) -> None:
@@ -92,10 +141,20 @@ def print_json(document: Any) -> None:
 
 def print_warning(text: str) -> None:
     """One line on stderr that --quiet does not hide: it is about the result, not about the progress."""
-    sys.stderr.write(f"warning: {text}\n")
+    print_note(f"warning: {text}")
+
+
+def print_error(text: str) -> None:
+    """One line on stderr, whatever the text holds."""
+    print_note(f"error: {' '.join(text.splitlines())}")
+
+
+def print_note(text: str) -> None:
+    """One line on stderr, not silenced by --quiet."""
+    sys.stderr.write(visible(text) + "\n")
 
 
 def print_line(text: str) -> None:
     """One line on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(visible(text) + "\n")
     sys.stdout.flush()  # hwrts view stays; who reads its pipe needs the line now

@@ -1,13 +1,12 @@
 """hwrts reproduce: the paper's tables and figures, measured here and shown beside the paper's numbers."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.cli.training import run_notes
 
@@ -69,7 +68,7 @@ def reproduce(
         with writing(output):
             document = reproduce(output, targets, chosen, source, run_notes(seed), progress, int8=int8)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command continues\n")
+        print_note("interrupted; the same command continues")
         raise typer.Exit(130) from None
     if json:
         print_json(document)

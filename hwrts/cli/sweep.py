@@ -1,6 +1,5 @@
 """hwrts sweep: the best network that fits the chip."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def sweep(
             with _workers(workers, cluster) as chosen:
                 made.run(chosen, progress)
         except KeyboardInterrupt:
-            sys.stderr.write("interrupted; the same command continues\n")
+            print_note("interrupted; the same command continues")
             raise typer.Exit(130) from None
         finally:
             rows = read_rows(output)

@@ -12,7 +12,7 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
@@ -139,7 +139,7 @@ def run(
         try:
             passed = _run_and_report(folder, progress)
         except KeyboardInterrupt:
-            sys.stderr.write(f"interrupted; continue with: {command_line('run', '--resume', root)}\n")
+            print_note(f"interrupted; continue with: {command_line('run', '--resume', root)}")
             raise typer.Exit(130) from None
         if folder.root != root:
             put_in_place(folder.root, root)
@@ -265,7 +265,9 @@ def print_stages(folder: "RunFolder") -> None:
         "diff % int8",
         "s",
     ]
-    print_table(f"{folder.root}: x2 PSNR, and image difference of HRn from HR0", columns, rows)
+    spare = ("of 10^6 codes", "s", "differ")  # the verdict says it
+    title = f"{folder.root}: x2 PSNR, and image difference of HRn from HR0"
+    print_table(title, columns, rows, spare)
     for line in said:
         print_line(line)
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any
 
 from hwrts.errors import ConfigError, HwrtsError
@@ -50,7 +52,7 @@ def run_quietly(task: Task) -> dict[str, Any]:
 def local_workers(count: int, run: Run = run_quietly) -> Iterator[Workers]:
     """Processes of this machine, each on cores of its own, so that their threads don't fight.
 
-    What still runs when the block ends is killed: files that exist are complete, and the same sweep goes on
+    What still runs when the block ends is ended: files that exist are complete, and the same sweep goes on
     from them.
 
     Raises:
@@ -133,6 +135,11 @@ class _Worker(threading.Thread):
         self._stopped = self._busy = False
 
     def run(self) -> None:
+        # Ctrl-C reaches every process of a terminal; only the main thread of this one answers. What a thread
+        # blocks is blocked in the processes that it starts, from their first moment.
+        resource_tracker.ensure_running()  # its start unblocks
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         if self._cores:
             os.sched_setaffinity(0, self._cores)  # of this thread, and of the processes that it starts
         while (item := self._tasks.get()) is not None:
@@ -143,13 +150,15 @@ class _Worker(threading.Thread):
                 self._answer(task, result)
 
     def stop(self) -> None:
-        """Kill what runs; what is waiting is not started. A process that has nothing to do ends by itself."""
+        """End what runs; what is waiting is not started. A process that has nothing to do ends by itself."""
         self._stopped = True
         if self._process is None:
             return
         if self._connection is not None and not self._busy:
             self._connection.close()
-            self._process.join(END_SECONDS)  # with what libraries have to clean up
+        else:
+            self._process.terminate()
+        self._process.join(END_SECONDS)  # with what libraries have to clean up
         self._process.kill()
         self._process.join()
 
@@ -186,9 +195,10 @@ class _Worker(threading.Thread):
 
 def _serve(connection: Connection, threads: int, run: Run) -> None:
     """A worker's process: trials come, their documents or errors go, until the parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
+    signal.signal(signal.SIGTERM, _end)
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent answers it
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(threads)
     while True:
@@ -203,6 +213,12 @@ def _serve(connection: Connection, threads: int, run: Run) -> None:
         except Exception as error:  # may be of a kind that does not travel
             answer = None, RuntimeError(f"{type(error).__name__}: {error}")
         connection.send(answer)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once, but for what Python has to clean up between processes: it would complain of a leak."""
+    util._exit_function()  # type: ignore[attr-defined]
+    os._exit(128 + number)  # files that exist are complete at any moment
 
 
 def _follow_parent() -> None:

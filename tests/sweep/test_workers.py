@@ -169,6 +169,57 @@ def test_idle_workers_clean_up():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+HOLD = """
+import os, sys, time
+from hwrts.sweep.workers import local_workers
+
+def hold(task):
+    import multiprocessing
+    lock = multiprocessing.Lock()  # as a library may, for as long as its process lives
+    task.touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    from pathlib import Path
+    try:
+        with local_workers(2, hold) as workers:
+            for name in sys.argv[1:]:
+                workers.submit(Path(name))
+            print("started", flush=True)
+            time.sleep(600)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("moment", ["while the workers start", "while they work"])
+def test_ctrl_c_ends_busy_workers_without_a_word(tmp_path, moment):
+    """A terminal sends SIGINT to all processes; a worker killed with a semaphore made Python complain."""
+    script = tmp_path / "hold.py"
+    script.write_text(HOLD)
+    started = [tmp_path / "a", tmp_path / "b"]
+    with subprocess.Popen(
+        [sys.executable, script, *started], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == "started\n"
+        deadline = time.monotonic() + 240
+        if moment == "while they work":
+            while not all(path.exists() for path in started):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        else:
+            while not psutil.Process(process.pid).children():
+                time.sleep(0.02)
+            time.sleep(0.3)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=240)
+    assert (process.returncode, err) == (130, "")
+    gone, _ = psutil.wait_procs(workers, timeout=60)
+    assert len(gone) == len(workers)
+
+
 def test_no_workers():
     with pytest.raises(ConfigError, match="--workers 0"), local_workers(0):
         pass
