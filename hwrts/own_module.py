@@ -67,7 +67,8 @@ def _bare(module: nn.Module) -> nn.Module:
     """A module, and its parts, without what torch.compile and DataParallel put around them."""
     while isinstance(wrapped := _wrapped(module), nn.Module):
         module = wrapped
-    module._compiled_call_impl = None  # of module.compile(), which has no undoing
+    if getattr(module, "_compiled_call_impl", None) is not None:
+        module._compiled_call_impl = None  # of module.compile(), which has no undoing
     for name, part in module.named_children():
         bare = _bare(part)
         if bare is not part:
