@@ -153,13 +153,57 @@ def test_damaged_network_files(workspace, hwrts, name, damage):
     result = hwrts("verify", "runs/tiny", "--stage", "2")
     if damage == "changed byte" and name in ("qat.safetensors", "model.int8.onnx"):
         # It proves the files as they are: such a byte may change a code (1), the structure (2), or nothing
-        # that is computed, such as the last bits of a latent weight (0).
-        assert result.code in (0, 1, 2)
+        # that is computed, such as the last bits of a latent weight (0). Which one it is, it says.
+        said = {0: "PASSED: 0 of ", 1: "FAILED: ", 2: "error: "}[result.code]
+        assert sum(line.startswith(said) for line in (result.out + result.err).splitlines()) == 1
         assert "Traceback" not in result.err
     elif name == "model.int8.onnx":
         assert_one_clear_line(result, "ONNX file" if damage == "truncated" else name)
     else:
         assert_one_clear_line(result, name)
+
+
+def _flip_a_stored_weight(path):
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(path)
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "conv_in.weight")
+    codes = numpy_helper.to_array(tensor).copy()
+    codes.flat[np.abs(codes.astype(int)).argmax()] *= -1
+    tensor.CopyFrom(numpy_helper.from_array(codes, tensor.name))
+    onnx.save(model, path)
+
+
+def _flip_a_trained_weight(path):
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    with safe_open(path, "np") as file:
+        notes = file.metadata()
+    tensors = load_file(path)
+    weight = tensors["convs.conv_in.weight"]
+    weight.flat[np.abs(weight).argmax()] *= -1
+    save_file(tensors, path, notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "flip", "witness"),
+    [
+        ("model.int8.onnx", _flip_a_stored_weight, "onnxruntime, the file"),
+        ("qat.safetensors", _flip_a_trained_weight, "torch fake-quantised"),
+    ],
+)
+def test_a_changed_weight_fails_its_verification(workspace, hwrts, name, flip, witness):
+    """A byte that changes a code: exit 1, and the verdict names the witness whose file it is."""
+    flip(workspace / "runs/tiny/stage2" / name)
+    result = hwrts("verify", "runs/tiny", "--stage", "2", "--json")
+    assert result.code == 1
+    verdict = json.loads(result.out)["stages"]["2"]
+    assert not verdict["passed"]
+    wrong = {row["witness"] for row in verdict["rows"] if row["mismatches"]}
+    assert any(witness in each for each in wrong)
+    assert not any(each.startswith("numpy") for each in wrong)
 
 
 def test_pictures_that_cannot_be_read(workspace, hwrts):
