@@ -9,7 +9,7 @@ its QAT had. Both are then measured on the validation photographs at full size.
 import argparse
 from pathlib import Path
 
-from hwrts.checkpoint import load_weights, preserve_layout
+from hwrts.checkpoint import fit_weights, preserve_layout
 from hwrts.cli.console import ConsoleProgress
 from hwrts.engines import onnx_upscaler
 from hwrts.evaluate import evaluate_stage
@@ -34,7 +34,7 @@ def main() -> None:
     session = open_session(run, progress)
     stage = run.stage(arguments.stage)
     model = preserve_layout(build_network(session.config.network))
-    model.load_state_dict(load_weights(stage.float_weights)[0])
+    fit_weights(stage.float_weights, model)
     aids = training_aids(model)
     schedule = qat_schedule(session.config.qat)
     batches = session.batches(arguments.stage, target_kind(arguments.stage - 1))

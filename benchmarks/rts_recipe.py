@@ -22,6 +22,7 @@ from hwrts.checkpoint import preserve_layout, save_weights
 from hwrts.cli.console import ConsoleProgress
 from hwrts.config import parse_config
 from hwrts.data import PhotoStore
+from hwrts.files import read_json
 from hwrts.fit import Training, fit
 from hwrts.fixed_point import halo
 from hwrts.graph import graph_steps
@@ -32,7 +33,7 @@ from hwrts.pipeline import train_stage
 from hwrts.precision import MixedPrecision
 from hwrts.range_penalty import CORRECTION, RangePenalty
 from hwrts.rts import float_upscaler, stage_schedule, target_kind
-from hwrts.runfolder import StageFolder, create_run, open_run, read_json, write_json
+from hwrts.runfolder import StageFolder, create_run, open_run, write_json
 from hwrts.session import Session, open_session
 from hwrts.settings_file import set_entry
 from hwrts.tiles import upscale

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hwrts.files import read_json
 from hwrts.progress import Silent
-from hwrts.runfolder import read_json
 from hwrts.sweep.folder import finished
 from hwrts.sweep.results import read_rows
 from hwrts.sweep.runner import Sweep

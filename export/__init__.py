@@ -7,11 +7,21 @@ onnxruntime alone.
 from typing import Any
 
 from hwrts.export.onnx_writer import to_onnx
-from hwrts.export.runtime import census, open_session
+from hwrts.export.runtime import census, open_session, run_session
 from hwrts.export.verify import Verdict, verify
 from hwrts.export.witness import NumpyWitness, Witness
 
-__all__ = ["NumpyWitness", "Verdict", "Witness", "census", "lower_conv", "open_session", "to_onnx", "verify"]
+__all__ = [
+    "NumpyWitness",
+    "Verdict",
+    "Witness",
+    "census",
+    "lower_conv",
+    "open_session",
+    "run_session",
+    "to_onnx",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from numpy.typing import NDArray
 
 from hwrts.export.cpu import cpu_flags, has_vnni
 from hwrts.export.onnx_writer import is_qdq, to_onnx
@@ -41,7 +42,7 @@ def open_session(
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors share no base class of their own
         raise HwrtsError(
-            f"ONNX file: ONNX Runtime refuses it ({error}); export or quantize the stage again"
+            f"ONNX file: ONNX Runtime refuses it ({first_line(error)}); export or quantize the stage again"
         ) from error
 
 
@@ -64,6 +65,35 @@ def default_is_exact() -> bool:
     return bool((found[0].transpose(1, 2, 0) == run(network, white)).all())
 
 
+def run_session(
+    session: onnxruntime.InferenceSession, network: Network, stored: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """What the file makes of a picture: stored codes (1, C, H, W) to (1, C', S*H, S*W), S its enlargement.
+
+    Raises:
+        HwrtsError: ONNX Runtime fails, or the file is of another network.
+    """
+    channels, scale = network.channels[network.output], network.scales[network.output]
+    expected = (1, channels, *(scale * size for size in stored.shape[2:]))
+    try:
+        found: NDArray[np.uint8] = session.run([network.output], {network.inputs[0].name: stored})[0]
+    except Exception as error:  # its errors share no base class of their own
+        raise HwrtsError(
+            f"ONNX file: ONNX Runtime cannot run it ({first_line(error)}); export or quantize the stage again"
+        ) from error
+    if found.dtype != np.uint8 or found.shape != expected:
+        raise HwrtsError(
+            f"ONNX file: makes {found.dtype} {found.shape} where the network makes uint8 {expected}; "
+            "export or quantize the stage again"
+        )
+    return found
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a message that may have hundreds."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
 def check_model(model: bytes) -> None:
     """Check serialised ONNX with ``onnx.checker``.
 
@@ -74,18 +104,25 @@ def check_model(model: bytes) -> None:
         onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
     except Exception as error:  # protobuf's and the checker's errors share no base class
         raise HwrtsError(
-            f"ONNX file: not a valid model ({error}); export or quantize the stage again"
+            f"ONNX file: not a valid model ({first_line(error)}); export or quantize the stage again"
         ) from error
 
 
 def census(model: bytes) -> dict[str, int]:
     """How often each operator stands in the graph that ONNX Runtime executes after its optimisations."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "optimised.onnx"
-        options = _options(fused=True, exact=True)
-        options.optimized_model_filepath = str(path)
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        optimised = onnx.load(path)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "optimised.onnx"
+            options = _options(fused=True, exact=True)
+            options.optimized_model_filepath = str(path)
+            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            optimised = onnx.load(path)
+    except Exception as error:  # ONNX Runtime does not say that the disk was full, its file is cut short then
+        place = tempfile.tempdir or "temporary folder"
+        raise HwrtsError(
+            f"{place}: ONNX Runtime's optimised graph cannot be written there and read again "
+            f"({first_line(error)}); free some space, or set TMPDIR to another folder"
+        ) from error
     return dict(sorted(collections.Counter(node.op_type for node in optimised.graph.node).items()))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
 from hwrts.export.controls import negative_controls, witness_controls
-from hwrts.export.runtime import census, check_model, float_islands, open_session
+from hwrts.export.runtime import census, check_model, float_islands, open_session, run_session
 from hwrts.export.stimuli import noise_codes, synthetic_pictures
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
 from hwrts.fixed_point import (
@@ -216,7 +216,7 @@ def _run_file(
     session = open_session(model, exact=exact)
     source, out = network.inputs[0], network.formats[network.output]
     stored = {
-        name: session.run(None, {source.name: to_stored(picture, source.out)})[0]
+        name: run_session(session, network, to_stored(picture, source.out))
         for name, picture in pictures.items()
     }
     return {name: from_stored(codes, out) for name, codes in stored.items()}

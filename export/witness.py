@@ -1,6 +1,7 @@
 """Witnesses: independent computations of the same integers, all with one face."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,8 +11,8 @@ from onnx.reference import ReferenceEvaluator
 
 from hwrts.export.onnx_nodes import zero_point
 from hwrts.export.onnx_writer import expose_layers, to_onnx
-from hwrts.export.runtime import open_session
-from hwrts.fixed_point import Format, Network, RunPath, run, run_all, run_layer
+from hwrts.export.runtime import first_line, open_session
+from hwrts.fixed_point import Format, HwrtsError, Network, RunPath, run, run_all, run_layer
 
 Tensors = Mapping[str, NDArray[Any]]
 """Codes (H, W, C) by tensor name."""
@@ -75,19 +76,21 @@ class OnnxWitness:
     ) -> None:
         self.name, self.small_only = name, small_only
         self._network, self._start = network, start
-        exposed = expose_layers(onnx.load_from_string(model), network)
-        self._names = [output.name for output in exposed.graph.output]
-        self._entire = start(exposed)
+        with _refusing_the_file(name):
+            exposed = expose_layers(onnx.load_from_string(model), network)
+            self._names = [output.name for output in exposed.graph.output]
+            self._entire = start(exposed)
         self._single: dict[str, Runner] = {}
 
     def entire(self, picture: NDArray[np.uint8]) -> Tensors:
         """Every tensor that the file holds by its name."""
         source = self._network.inputs[0]
-        stored = self._entire({source.name: to_stored(picture, source.out)})
-        return {
-            name: from_stored(codes, self._network.formats[name])
-            for name, codes in zip(self._names, stored, strict=True)
-        }
+        with _refusing_the_file(self.name):
+            stored = self._entire({source.name: to_stored(picture, source.out)})
+            return {
+                name: from_stored(codes, self._network.formats[name])
+                for name, codes in zip(self._names, stored, strict=True)
+            }
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
         """One layer, as a model of its own."""
@@ -96,6 +99,20 @@ class OnnxWitness:
             self._single[layer] = self._start(to_onnx(network))
         feed = {tensor.name: to_stored(operands[tensor.name], tensor.out) for tensor in network.inputs}
         return from_stored(self._single[layer](feed)[0], network.formats[layer])
+
+
+@contextmanager
+def _refusing_the_file(witness: str) -> Iterator[None]:
+    """One line for what a runtime says of a file that it cannot compute; its errors share no base class."""
+    try:
+        yield
+    except HwrtsError:
+        raise
+    except Exception as error:
+        raise HwrtsError(
+            f"ONNX file: {witness} cannot compute it ({first_line(error)}); "
+            "export or quantize the stage again"
+        ) from error
 
 
 def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:

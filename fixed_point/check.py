@@ -17,6 +17,14 @@ _MAX_SLOPE_FRAC = -MIN_SHIFT
 """Fraction bits of slopes: positive codes are shifted left by them, as far as the shifter goes."""
 _MAX_ENLARGEMENT = 16
 """Largest block or repetition of a layer: more than a display needs; a wrong file can't fill the memory."""
+_MAX_SCALE = 64
+"""Largest enlargement of a tensor against the input, through all layers."""
+_MAX_KERNEL = 255
+"""Largest side of a kernel; the largest that anyone trains have 51."""
+_MAX_CHANNELS = 1 << 16
+"""Channels of an input; those of layers cost weights in the file."""
+_MAX_LAYERS = 4096
+"""Layers of a network; the deepest of the field have a few hundred."""
 
 
 def check_network(network: Network) -> None:
@@ -29,10 +37,13 @@ def check_network(network: Network) -> None:
         raise HwrtsError("network: it needs at least one input and one layer")
     if not isinstance(network.rounding, Rounding):
         raise HwrtsError(f"network: rounding {network.rounding!r} is not a member of Rounding")
+    if len(network.inputs) + len(network.layers) > _MAX_LAYERS:
+        count = len(network.inputs) + len(network.layers)
+        raise HwrtsError(f"network: {count} inputs and layers are not supported; use at most {_MAX_LAYERS}")
     known: set[str] = set()
     for tensor in network.inputs:
         _check_name(tensor, known)
-        _check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, None)
+        _check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, _MAX_CHANNELS)
     for layer in network.layers:
         for source in layer.sources:
             if source not in known:
@@ -52,11 +63,10 @@ def _check_name(tensor: Input | Layer, known: set[str]) -> None:
     known.add(name)
 
 
-def _check_whole(where: str, what: str, value: object, low: int, high: int | None) -> None:
+def _check_whole(where: str, what: str, value: object, low: int, high: int) -> None:
     """A plain int in a range; NumPy integers are refused because they can't be written to JSON."""
-    if type(value) is not int or value < low or (high is not None and value > high):
-        allowed = f"{low} or more" if high is None else f"{low}..{high}"
-        raise HwrtsError(f"{where}: {what} {value!r} is not allowed; use a whole number, {allowed}")
+    if type(value) is not int or not low <= value <= high:
+        raise HwrtsError(f"{where}: {what} {value!r} is not allowed; use a whole number, {low}..{high}")
 
 
 def _check_alone(layer: Layer) -> None:
@@ -96,9 +106,11 @@ def _check_weights(conv: Conv) -> None:
         or 0 in weight.shape
         or weight.shape[2] != weight.shape[3]
         or weight.shape[2] % 2 == 0
+        or weight.shape[2] > _MAX_KERNEL
     ):
         raise HwrtsError(
-            f"{where}: weight shape {weight.shape} is not (O, I, K, K) with O, I at least 1 and K odd"
+            f"{where}: weight shape {weight.shape} is not (O, I, K, K) with O, I at least 1 and K odd, "
+            f"at most {_MAX_KERNEL}"
         )
     if conv.bias_i32.shape != weight.shape[:1] or conv.weight_frac.shape != weight.shape[:1]:
         raise HwrtsError(
@@ -125,6 +137,8 @@ def _check_slopes(layer: PRelu) -> None:
 def _check_in_place(network: Network, layer: Layer) -> None:
     """What depends on the tensors that a layer reads."""
     where, channels = f"layer {layer.name!r}", network.channels
+    if network.scales[layer.name] > _MAX_SCALE:
+        raise HwrtsError(f"{where}: enlarges the input by more than {_MAX_SCALE}; use smaller factors")
     if isinstance(layer, Conv | PRelu):
         has = channels[layer.source]
         if isinstance(layer, Conv) and layer.weight_i8.shape[1] != has:

@@ -24,6 +24,7 @@ from .layer_json import arrays_of, describe, describe_format, fields, parse_form
 from .layers import Input
 from .network import Network
 from .requantize import Rounding
+from .stored import MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, parse_json, read_file, unpack_npz
 
 SCHEMA = "hwrts.fixed_point.Network"
 SCHEMA_VERSION = 2
@@ -111,9 +112,9 @@ def _sealed(document: dict[str, Any]) -> bytes:
     return body + _seal(body)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, limit)
     except OSError as error:
         raise HwrtsError(
             f"{path}: cannot be read ({error.strerror}); a network is {JSON_NAME} with {NPZ_NAME}"
@@ -121,11 +122,11 @@ def _read(path: Path) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    payload = _read(path)
+    payload = _read(path, MAX_DOCUMENT_BYTES)
     try:
-        document: dict[str, Any] = json.loads(payload)
+        document: dict[str, Any] = parse_json(payload)
         schema, version = document["schema"], document["schema_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise HwrtsError(
             f"{path}: not a network description (damaged JSON); restore the file or export again"
         ) from error
@@ -143,7 +144,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_pair(folder: Path) -> tuple[dict[str, Any], bytes]:
     """The description and the bytes that its checksum is of."""
     for _ in range(2):  # the pair may be replaced between the two readings, once
-        document, payload = _read_json(folder / JSON_NAME), _read(folder / NPZ_NAME)
+        document, payload = _read_json(folder / JSON_NAME), _read(folder / NPZ_NAME, MAX_FILE_BYTES)
         if hashlib.sha256(payload).hexdigest() == document.get("npz_sha256"):
             return document, payload
     raise HwrtsError(
@@ -154,11 +155,10 @@ def _read_pair(folder: Path) -> tuple[dict[str, Any], bytes]:
 
 def _unpack(path: Path, payload: bytes) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except Exception as error:  # zip, zlib and NumPy's header parser raise a dozen kinds, none of them useful
+        return unpack_npz(payload)
+    except ValueError as error:
         raise HwrtsError(
-            f"{path}: not an npz archive of plain integer arrays ({type(error).__name__}); export again"
+            f"{path}: not an npz archive of plain integer arrays ({error}); export again"
         ) from error
 
 

@@ -4,7 +4,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hwrts.data import MAX_MEGAPIXELS, Kernel
 from hwrts.errors import ConfigError
@@ -14,11 +22,24 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no file has a zero byte in its name")
+    return text
+
+
+_Path = Annotated[str, AfterValidator(_path)]
+_Steps = Annotated[int, Field(le=10**7)]
+"""Far beyond any training of the field; more is a slip, and would never end."""
+_Rate = Annotated[float, Field(gt=0, le=1)]
+"""Adam moves a weight by about its rate in each step: 1 is as large as pixels."""
+
+
 class DataConfig(_Section):
     """Where the photographs are and how they are cut."""
 
-    train: str | None = Field(None, description="folder of training photographs; none: the embedded ones")
-    val: str | None = Field(
+    train: _Path | None = Field(None, description="folder of training photographs; none: the embedded ones")
+    val: _Path | None = Field(
         None, description="folder of validation photographs; none: train/ and val/ below train, or a fraction"
     )
     val_fraction: float = Field(
@@ -31,10 +52,13 @@ class DataConfig(_Section):
     patch: int = Field(
         128,
         ge=16,
+        le=4096,
         multiple_of=2,
         description="side of a training crop in original pixels; the paper's is 256",
     )
-    crops_per_image: int = Field(60, ge=1, description="crops drawn once per photograph; the paper's is 100")
+    crops_per_image: int = Field(
+        60, ge=1, le=10_000, description="crops drawn once per photograph; the paper's is 100"
+    )
 
 
 class DegradationConfig(_Section):
@@ -140,10 +164,10 @@ class NetworkConfig(_Section):
 class RtsConfig(_Section):
     """Recurrent training: how many stages, and how each is trained."""
 
-    stages: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+    stages: Annotated[int, Field(ge=1, le=100)] | Literal["auto"] = Field(
         3, description="number of stages, or auto: stop when the change between stages grows again"
     )
-    max_stages: int = Field(8, ge=2, description="limit of an automatic run")
+    max_stages: int = Field(8, ge=2, le=100, description="limit of an automatic run")
     score: bool = Field(
         True, description="measure VIQET's score of the validation photographs at every stage"
     )
@@ -151,15 +175,18 @@ class RtsConfig(_Section):
         "change",
         description="what an automatic run stops by: the smallest change between stages, or the best score",
     )
-    first_steps: int = Field(1000, ge=1, description="steps of stage 1, which starts from an up-scaler")
-    steps: int = Field(400, ge=1, description="steps of each later stage, which starts from the stage before")
-    epochs: int | None = Field(
-        None, ge=1, description="passes over all crops in place of steps, for every stage; the paper's is 20"
+    first_steps: _Steps = Field(1000, ge=1, description="steps of stage 1, which starts from an up-scaler")
+    steps: _Steps = Field(
+        400, ge=1, description="steps of each later stage, which starts from the stage before"
     )
-    batch: int = Field(16, ge=1, description="crops per step; the paper's is 8")
-    first_learning_rate: float = Field(2e-3, gt=0, description="peak Adam rate of stage 1")
-    learning_rate: float = Field(
-        1e-3, gt=0, description="peak Adam rate of later stages; the paper's, for all stages"
+    epochs: int | None = Field(
+        None, ge=1, le=100_000,
+        description="passes over all crops in place of steps, for every stage; the paper's is 20",
+    )  # fmt: skip
+    batch: int = Field(16, ge=1, le=4096, description="crops per step; the paper's is 8")
+    first_learning_rate: _Rate = Field(2e-3, description="peak Adam rate of stage 1")
+    learning_rate: _Rate = Field(
+        1e-3, description="peak Adam rate of later stages; the paper's, for all stages"
     )
     small_residual: bool = Field(
         True,
@@ -182,14 +209,14 @@ WeightBits = Annotated[int, Field(ge=2, le=8)]
 class QatConfig(_Section):
     """Quantisation-aware training of each stage."""
 
-    steps: int = Field(300, ge=0, description="fine-tuning steps after calibration; 0 calibrates only")
-    learning_rate: float = Field(
-        3e-4, gt=0, description="peak Adam rate; more gains PSNR, but enhances beyond the float network"
+    steps: _Steps = Field(300, ge=0, description="fine-tuning steps after calibration; 0 calibrates only")
+    learning_rate: _Rate = Field(
+        3e-4, description="peak Adam rate; more gains PSNR, but enhances beyond the float network"
     )
     same_size: bool = Field(
         True, description="make the same-size network too, with D folded in: what a TV deploys"
     )
-    same_size_steps: int = Field(
+    same_size_steps: _Steps = Field(
         100, ge=0, description="its fine-tuning steps; it starts from the trained network and only adapts"
     )
     weight_bits: WeightBits = Field(
@@ -212,6 +239,7 @@ class RunConfig(_Section):
     seed: int = Field(
         0,
         ge=0,
+        lt=2**63,  # what torch and TOML hold
         description="makes crops, initial weights and order; equal seeds give equal weights on one CPU",
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")

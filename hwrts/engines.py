@@ -7,7 +7,7 @@ import numpy as np
 
 from hwrts.command_line import command_line
 from hwrts.errors import HwrtsError, RunFolderError
-from hwrts.export import open_session
+from hwrts.export import open_session, run_session
 from hwrts.fixed_point import Network, load_network, run
 from hwrts.proof import read_proof
 from hwrts.runfolder import StageFolder
@@ -50,11 +50,10 @@ def make_engine(
 def onnx_upscaler(model: bytes, network: Network) -> Upscaler:
     """The int8 ONNX file as a function on codes (H, W, 3) to (2H, 2W, 3)."""
     session = open_session(model)
-    source = network.inputs[0].name
 
     def upscaler(pixels: Picture) -> Picture:
         stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, 3, H, W)
-        result: Picture = session.run(None, {source: stored})[0][0].transpose(1, 2, 0)
+        result: Picture = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
     return upscaler

@@ -14,13 +14,22 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from hwrts.checkpoint import load_training, load_weights, preserve_layout, save_training, save_weights
+from hwrts.checkpoint import (
+    fit_weights,
+    load_state_note,
+    load_training,
+    preserve_layout,
+    save_training,
+    save_weights,
+)  # fmt: skip
 from hwrts.config import QatConfig
 from hwrts.data import PhotoStore
 from hwrts.deploy import fused_form
+from hwrts.documents import Seconds, read_measures, read_verdict
 from hwrts.engines import onnx_upscaler
 from hwrts.errors import HwrtsError
 from hwrts.evaluate import evaluate_same_size, evaluate_stage
+from hwrts.files import read_bytes, read_document
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
@@ -45,7 +54,7 @@ from hwrts.rts import (
     target_kind,
     update_targets,
 )
-from hwrts.runfolder import RunFolder, StageFolder, read_bytes, read_json, write_json
+from hwrts.runfolder import RunFolder, StageFolder, write_json
 from hwrts.same_size import has_same_size_form
 from hwrts.session import Session
 from hwrts.trace import trace
@@ -228,25 +237,24 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     target = session.run.root / f"stage{name}"
     made = StageFolder(next_to(target) if StageFolder(target).finished else target)
     made.root.mkdir(exist_ok=True)
-    weights = load_weights(session.run.stage(number).float_weights)[0]
     model = _new_model(session)
-    model.load_state_dict(weights)
+    fit_weights(session.run.stage(number).float_weights, model)
     quantise_stage(session, made, model, qat, _Clock(made))
     if made.root != target:
         put_in_place(made.root, target)
     done = StageFolder(target)
-    return bool(read_json(done.verify)["passed"]) and is_faithful(read_json(done.metrics))
+    return bool(read_verdict(done.verify)["passed"]) and is_faithful(read_measures(done.metrics))
 
 
 def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     """Phase A: train on from the stage before, or load the finished weights."""
     number = stage.number
     if stage.float_weights.is_file():
-        model.load_state_dict(load_weights(stage.float_weights)[0])
+        fit_weights(stage.float_weights, model)
         return
     before = session.run.stage(number - 1).float_weights if number > 1 else session.run.start
     if number > 1 or before.is_file():
-        model.load_state_dict(load_weights(before)[0])
+        fit_weights(before, model)
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)
@@ -260,7 +268,7 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
 def stage_changes(run: RunFolder, count: int) -> list[float]:
     """How much the float networks' image difference ratio grew at each of the first stages."""
     ratios = [0.0] + [
-        read_json(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)
+        read_measures(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)
     ]
     return [after - before for before, after in itertools.pairwise(ratios)]
 
@@ -271,7 +279,7 @@ def stage_scores(run: RunFolder, count: int) -> list[float]:
     Raises:
         HwrtsError: No validation photograph has a shape that can be scored.
     """
-    measures = [read_json(run.stage(n).metrics) for n in range(1, count + 1)]
+    measures = [read_measures(run.stage(n).metrics) for n in range(1, count + 1)]
     if any("mos_raw_float" not in entry for entry in measures):
         raise HwrtsError(
             "rts.stop = score: no photograph to validate can be scored, all are too long; use stop = change"
@@ -289,7 +297,7 @@ def _train(
         run.state if stage.name.isdigit() else stage.root / run.state.name
     )  # a variant may interrupt a run
     if state.is_file():
-        notes = load_weights(state)[1]
+        notes = load_state_note(state)
         if {key: notes.get(key) for key in mine} == mine:
             load_training(state, training)
             session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
@@ -322,7 +330,7 @@ class _Clock:
 
     def __init__(self, stage: StageFolder) -> None:
         self._path = stage.root / "seconds.json"
-        self.seconds: dict[str, float] = read_json(self._path) if self._path.is_file() else {}
+        self.seconds: dict[str, float] = read_document(self._path, Seconds) if self._path.is_file() else {}
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:

@@ -1,11 +1,12 @@
 """What verify.json proves about a stage's files: each is read once and compared with what was verified."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 
+from hwrts.files import file_sha256
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME
-from hwrts.runfolder import StageFolder, read_bytes
+from hwrts.fixed_point.stored import parse_json, read_file
+from hwrts.runfolder import StageFolder
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ def read_proof(stage: StageFolder) -> Proof:
     if stage.verify.name not in payloads:
         return Proof(payloads, "UNVERIFIED (no verify.json)", names)
     try:
-        document = json.loads(payloads[stage.verify.name])
+        document = parse_json(payloads[stage.verify.name])
         recorded, passed = dict(document["sha256"]), document["passed"] is True
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return Proof(payloads, "UNVERIFIED (verify.json does not say which files it is about)", names)
     changed = tuple(
         name
@@ -52,7 +53,7 @@ def file_hashes(stage: StageFolder) -> dict[str, str]:
     Raises:
         RunFolderError: One cannot be read.
     """
-    return {name: hashlib.sha256(read_bytes(stage.root / name)).hexdigest() for name in _names(stage)}
+    return {name: file_sha256(stage.root / name) for name in _names(stage)}
 
 
 def _names(stage: StageFolder) -> tuple[str, ...]:
@@ -61,6 +62,6 @@ def _names(stage: StageFolder) -> tuple[str, ...]:
 
 def _content(stage: StageFolder, name: str) -> bytes | None:
     try:
-        return (stage.root / name).read_bytes()
+        return read_file(stage.root / name)
     except OSError:
         return None

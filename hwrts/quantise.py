@@ -1,10 +1,11 @@
 """From a float stage to its int8 network: rewrite, calibrate, fine-tune, lower, export, verify, measure."""
 
+import itertools
+import math
 import platform
 import time
-import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -16,27 +17,33 @@ from torch import Tensor
 from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.calibrate import calibrate
-from hwrts.checkpoint import load_weights, save_weights
+from hwrts.checkpoint import AGAIN, load_weights, put_weights, save_weights
 from hwrts.config import QatConfig
 from hwrts.deploy import deploy_form
-from hwrts.errors import RunFolderError
+from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
 from hwrts.export.runtime import default_is_exact
+from hwrts.files import check_document, read_bytes
 from hwrts.fit import Batches, Schedule
-from hwrts.fixed_point import Format, Network, Rounding, load_network, save_network
-from hwrts.graph import Graph
-from hwrts.graph_note import note_graph, noted_graph
+from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network, save_network, steps_of
+from hwrts.fixed_point.stored import unpack_npz
+from hwrts.graph import Graph, graph_steps
+from hwrts.graph_note import QatNote, note_graph, noted_graph
 from hwrts.progress import Progress
 from hwrts.proof import file_hashes
 from hwrts.qat import QuantNetwork
-from hwrts.runfolder import RunFolder, StageFolder, read_bytes, write_json
+from hwrts.runfolder import RunFolder, StageFolder, write_json
+from hwrts.session import VERIFY_CROP, VERIFY_PHOTOGRAPHS
 from hwrts.sqnr import layer_sqnr_db
 from hwrts.weight_bits import check_layers, conv_names, layer_names
 from hwrts.witness import TorchWitness
 
 CALIBRATION_BATCHES = 8
 """Batches that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
+
+MAX_INPUT_BYTES = 1 << 20
+"""Of the photographs' crops: VERIFY_PHOTOGRAPHS of VERIFY_CROP are 393,192 bytes, and a header each."""
 
 
 def start_qat(
@@ -100,17 +107,23 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
     Raises:
         RunFolderError: A missing or damaged file.
     """
-    tensors, notes = load_weights(stage.qat_weights)
+    path = stage.qat_weights
+    tensors, notes = load_weights(path)
+    check_document(notes, QatNote, str(path), AGAIN)
+    if QatNote.model_validate(notes).elements > sum(tensor.numel() for tensor in tensors.values()):
+        raise RunFolderError(f"{path}: its note promises more weights than the file has; {AGAIN}")
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
         graph, rounding = noted_graph(notes["graph"]), Rounding(notes["rounding"])
         own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
         quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding, own)
-        quantised.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        put_weights(path, quantised, tensors)
+        quantised.lower()  # a network whose layers do not fit each other has no integers
+    except RunFolderError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, HwrtsError) as error:
         raise RunFolderError(
-            f"{stage.qat_weights}: its note and its tensors make no network ({error!r}); "
-            "delete its stage folder and use hwrts run --resume"
+            f"{path}: its note and its tensors make no network ({error}); {AGAIN}"
         ) from error
     return quantised
 
@@ -144,6 +157,7 @@ def verify_stage(
     """
     network = load_network(stage.root)
     quantised = load_quantised(stage)
+    _check_same(stage, quantised, network)
     photographs = load_verify_inputs(run)
     sqnr = layer_sqnr_db(quantised, photographs.values())
     verdict = verify(
@@ -173,10 +187,33 @@ def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
     Raises:
         RunFolderError: The file is missing or damaged.
     """
+    remedy = "it is made by hwrts run, of photographs"
     try:
-        with run.inputs.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        pictures = unpack_npz(read_bytes(run.inputs, MAX_INPUT_BYTES, remedy))
+    except ValueError as error:
+        raise RunFolderError(f"{run.inputs}: missing or damaged ({error}); {remedy}") from error
+    for name, picture in pictures.items():
+        fits = picture.ndim == 3 and picture.shape[2] == 3
+        if picture.dtype != np.uint8 or not fits or not 0 < picture.size <= 3 * math.prod(VERIFY_CROP):
+            raise RunFolderError(
+                f"{run.inputs}: damaged, {name!r:.40} is {picture.dtype} {picture.shape}; pictures are uint8 "
+                f"(H, W, 3) of at most {VERIFY_CROP[0]}x{VERIFY_CROP[1]}; {remedy}"
+            )
+    if not 0 < len(pictures) <= VERIFY_PHOTOGRAPHS:
         raise RunFolderError(
-            f"{run.inputs}: missing or damaged ({error}); it is made by hwrts run"
-        ) from error
+            f"{run.inputs}: damaged, {len(pictures)} pictures where 1..{VERIFY_PHOTOGRAPHS} belong; {remedy}"
+        )
+    return pictures
+
+
+def _check_same(stage: StageFolder, quantised: QuantNetwork, network: Network) -> None:
+    """The two files that are compared must be of one structure, or nothing can be laid side by side."""
+    ours = [replace(step, bits=0) for step in graph_steps(quantised.graph)]
+    theirs = [replace(step, bits=0) for step in steps_of(network)]
+    for one, other in itertools.zip_longest(ours, theirs):
+        if one != other:
+            name = (one or other or ours[0]).name
+            raise RunFolderError(
+                f"{stage.qat_weights}: is of another network than {JSON_NAME}, from {name!r:.40} on; "
+                "quantize the stage again"
+            )

@@ -23,6 +23,7 @@ from hwrts.engines import onnx_upscaler
 from hwrts.errors import DataError
 from hwrts.evaluate import means
 from hwrts.export import Verdict
+from hwrts.files import read_bytes
 from hwrts.fit import Training, fit
 from hwrts.fixed_point import PIXEL, Network
 from hwrts.metrics import against_float, loss_psnr_db
@@ -39,7 +40,7 @@ from hwrts.quantise import (
 )
 from hwrts.range_penalty import RangePenalty
 from hwrts.rts import float_upscaler, to_values
-from hwrts.runfolder import RunFolder, read_bytes, write_json
+from hwrts.runfolder import RunFolder, write_json
 from hwrts.session import centre_crop, save_verify_inputs
 from hwrts.weight_bits import check_layers, conv_names
 

@@ -12,7 +12,10 @@ from typing import Any
 from hwrts.atomic import write_atomic
 from hwrts.command_line import command_line
 from hwrts.config import RunConfig
+from hwrts.documents import MetricLine, RunNotes
 from hwrts.errors import RunFolderError
+from hwrts.files import check_document, read_bytes, read_document
+from hwrts.fixed_point.stored import parse_json
 from hwrts.lock import restore
 from hwrts.new_folder import new_folder, place_of
 from hwrts.settings_file import dump_toml, load_config, read_toml
@@ -185,7 +188,7 @@ class RunFolder:
 
     def notes(self) -> dict[str, Any]:
         """run.json: command, versions, device, status."""
-        return read_json(self.root / "run.json")
+        return read_document(self.root / "run.json", RunNotes, "restore it, or make the run again")
 
     def update_notes(self, **changes: Any) -> None:
         """Change entries of run.json."""
@@ -204,12 +207,12 @@ class RunFolder:
         """Lines of metrics.jsonl; of a step that was repeated after an interruption, the last one."""
         path = self.root / "metrics.jsonl"
         latest: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for line in path.read_text().splitlines() if path.is_file() else []:
+        for line in read_bytes(path).splitlines() if path.is_file() else []:
             try:
-                entry = json.loads(line)
-                latest[entry["stage"], entry["phase"], entry["step"]] = entry
-            except (ValueError, KeyError, TypeError):
+                entry = check_document(parse_json(line), MetricLine, str(path), "")
+            except (ValueError, RunFolderError):
                 continue  # a line that a kill cut short
+            latest[entry["stage"], entry["phase"], entry["step"]] = entry
         yield from latest.values()
 
 
@@ -273,52 +276,3 @@ def open_run(root: Path) -> RunFolder:
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
     write_atomic(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Raises:
-        RunFolderError: The file is missing or damaged.
-    """
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(
-            f"{path}: missing or damaged ({error}); delete it (of a stage: its folder) and continue"
-        ) from error
-    if not isinstance(document, dict):
-        raise RunFolderError(
-            f"{path}: damaged, it holds no JSON object; delete it (of a stage: its folder) and continue"
-        )
-    return document
-
-
-def read_versioned(path: Path, schema: str, version: int) -> dict[str, Any]:
-    """The object in a JSON file of a folder that another hwrts may have made.
-
-    Raises:
-        RunFolderError: The file is missing or damaged, or of another schema or version.
-    """
-    document = read_json(path)
-    found = document.get("schema"), document.get("schema_version")
-    if found != (schema, version):
-        raise RunFolderError(
-            f"{path}: not a {schema} of version {version} but {found[0]} of version {found[1]}; "
-            "choose another folder with -o"
-        )
-    return document
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content.
-
-    Raises:
-        RunFolderError: It cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RunFolderError(
-            f"{path}: cannot be read ({error.strerror}); run or quantize the stage again"
-        ) from error

@@ -1,16 +1,17 @@
 """A stage's sensitivity on disk: measured once, read again while the stage is the same."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
 
 from hwrts.data import PhotoStore
-from hwrts.errors import RunFolderError
+from hwrts.files import Count, Document, Sha256, Text, file_sha256, read_document
 from hwrts.metrics import error_db
 from hwrts.progress import Progress
 from hwrts.quantise import load_quantised
-from hwrts.runfolder import StageFolder, read_bytes, read_json, write_json
+from hwrts.runfolder import StageFolder, write_json
 from hwrts.sensitivity import (
     SIDE,
     LayerSensitivity,
@@ -19,6 +20,36 @@ from hwrts.sensitivity import (
     load_crops,
     measure_sensitivity,
 )
+
+_Bits = Annotated[int, Field(ge=2, le=8)]
+_Decibels = Annotated[float, Field(ge=-1000, le=1000)]
+
+
+class _Reduced(Document):
+    weight_bits: _Bits
+    mse_int8: Annotated[float, Field(ge=0, le=255**2)]
+    psnr_db: dict[Text, _Decibels]
+
+
+class _Layer(Document):
+    name: Text
+    weights: Count
+    weight_bits: _Bits
+    reduced: list[_Reduced]
+
+
+class SensitivityFile(Document):
+    """sensitivity.json: what was measured; the decibels and bits that follow from it stand beside it."""
+
+    qat_sha256: Sha256
+    psnr_db: dict[Text, _Decibels]
+    layers: list[_Layer]
+
+    @model_validator(mode="after")
+    def _check_references(self) -> "SensitivityFile":
+        if any(set(each.psnr_db) != set(self.psnr_db) for layer in self.layers for each in layer.reduced):
+            raise ValueError("layers were measured against other references than the whole network")
+        return self
 
 
 def stage_sensitivity(
@@ -58,16 +89,22 @@ def known_sensitivity(stage: StageFolder, widths: Collection[int]) -> Sensitivit
     path = _path(stage)
     if not path.is_file():
         return None
-    document = read_json(path)
-    try:
-        if document["qat_sha256"] != _sha256(stage):
-            return None
-        layers = tuple(_layer(entry) for entry in document["layers"])
-        found = Sensitivity(layers, dict(document["psnr_db"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{path}: damaged ({error!r}); measure again: hwrts sensitivity") from error
+    document = read_sensitivity(path)
+    if document["qat_sha256"] != _sha256(stage):
+        return None
+    layers = tuple(_layer(entry) for entry in document["layers"])
+    found = Sensitivity(layers, dict(document["psnr_db"]))
     complete = all(bits in layer.errors for layer in layers for bits in widths if bits < layer.weight_bits)
     return found if complete else None
+
+
+def read_sensitivity(path: Path) -> dict[str, Any]:
+    """Content of sensitivity.json.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    return read_document(path, SensitivityFile, "delete it and measure again: hwrts sensitivity")
 
 
 def as_json(found: Sensitivity, stage: StageFolder, photographs: Sequence[str]) -> dict[str, Any]:
@@ -115,4 +152,4 @@ def _path(stage: StageFolder) -> Path:
 
 
 def _sha256(stage: StageFolder) -> str:
-    return hashlib.sha256(read_bytes(stage.qat_weights)).hexdigest()
+    return file_sha256(stage.qat_weights)

@@ -1,12 +1,21 @@
 """Settings as files: TOML read and written, and single entries set by their dotted names."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from hwrts.config import RunConfig, parse_config
 from hwrts.errors import ConfigError
+from hwrts.fixed_point.stored import MAX_DEPTH, read_file
+
+MAX_BYTES = 1 << 20
+"""Of a file of settings: a thousand times what one needs."""
+
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
+_LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_DEPTH}}}", re.MULTILINE)
+"""A key that is looked for because tomllib takes minutes for one of 50,000 parts."""
 
 
 def load_config(path: Path) -> RunConfig:
@@ -21,13 +30,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        text = read_file(path, MAX_BYTES).decode("utf-8")
+        if _LONG_KEY.search(text):
+            raise ValueError(f"a key of more than {MAX_DEPTH} parts")
+        return tomllib.loads(text)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); give a TOML file of settings"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not TOML of settings (nested too deeply)") from error
 
 
 def dump_toml(config: RunConfig) -> str:
@@ -47,6 +61,8 @@ def set_entry(document: dict[str, Any], name: str, value: Any, where: str) -> No
         ConfigError: A part of the name is no table in the document.
     """
     *tables, last = name.split(".")
+    if len(tables) >= MAX_DEPTH:
+        raise ConfigError(f"{where}: {name[:40]}... is not allowed: a key of {len(tables) + 1} parts")
     table = document
     for part in tables:
         table = table.setdefault(part, {})

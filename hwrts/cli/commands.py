@@ -10,7 +10,6 @@ import typer
 from hwrts import __version__
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.training import LIBRARIES
 from hwrts.command_line import command_line
 
 StageOption = Annotated[
@@ -202,19 +201,18 @@ def view(
 @app.command()
 def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """Print versions, the CPU features that matter, and the device that would be used."""
-    from importlib import metadata
-
     import torch
 
     from hwrts.device import choose_device
     from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
+    from hwrts.versions import library_versions
 
     flags = cpu_flags()
     device = choose_device()
     document: dict[str, Any] = {
         "hwrts": __version__,
         "python": platform.python_version(),
-        **{library: metadata.version(library) for library in LIBRARIES},
+        **library_versions(),
         "cpu": cpu_name(),
         "cpu flags": {flag: flag in flags for flag in FLAGS},
         "threads": torch.get_num_threads(),

@@ -129,10 +129,11 @@ def _quantize_locked(
     force: bool, progress: ConsoleProgress, *, as_json: bool,
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
+    from hwrts.documents import read_measures
     from hwrts.pipeline import quantise_variant
     from hwrts.remarks import remarks
     from hwrts.report import write_report
-    from hwrts.runfolder import StageFolder, read_json
+    from hwrts.runfolder import StageFolder
     from hwrts.session import open_session
 
     run = folder.root
@@ -165,7 +166,7 @@ def _quantize_locked(
     passed = quantise_variant(open_session(folder, progress), number, variant, qat)
     write_report(folder)
     if as_json:
-        measures = read_json(folder.stage(variant).metrics)
+        measures = read_measures(folder.stage(variant).metrics)
         print_json({**measures, "warnings": remarks(measures), **chosen})
     else:
         print_stages(folder)
@@ -202,12 +203,13 @@ def _quantize_own(
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
     from hwrts.data import MAX_MEGAPIXELS
+    from hwrts.documents import read_measures
     from hwrts.lock import writing
     from hwrts.new_folder import new_folder
     from hwrts.own_module import load_own_module
     from hwrts.quantise_own import quantise_own
     from hwrts.remarks import faithfulness, is_faithful, remarks, unfaithful_end
-    from hwrts.runfolder import RunFolder, check_replaceable, read_json, write_json
+    from hwrts.runfolder import RunFolder, check_replaceable, write_json
     from hwrts.user_code import own_code
 
     qat = parse_config({"qat": settings}, "command line", _flags(settings)).qat
@@ -230,7 +232,7 @@ def _quantize_own(
                     RunFolder(folder), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
                 )
     stage = RunFolder(root).stage(1)
-    measures = read_json(stage.metrics)
+    measures = read_measures(stage.metrics)
     warnings, good = remarks(measures), verdict.passed and is_faithful(measures)
     if as_json:
         print_json(

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,13 +16,12 @@ from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_not
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
+from hwrts.versions import library_versions
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
     from hwrts.progress import Progress
     from hwrts.runfolder import RunFolder, StageFolder
-
-LIBRARIES = ("torch", "brevitas", "numpy", "onnx", "onnxruntime", "pillow")
 
 
 def option(help_text: str, *names: str) -> Any:
@@ -187,31 +186,31 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
 
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
+    from hwrts.documents import read_measures, read_verdict
     from hwrts.pipeline import run_stages
     from hwrts.remarks import is_faithful
     from hwrts.report import write_report
-    from hwrts.runfolder import read_json
     from hwrts.session import open_session
 
     run_stages(open_session(folder, progress))
     write_report(folder)
     return all(
-        read_json(stage.verify)["passed"] and is_faithful(read_json(stage.metrics))
+        read_verdict(stage.verify)["passed"] and is_faithful(read_measures(stage.metrics))
         for stage in folder.stages()
     )
 
 
 def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
+    from hwrts.documents import read_measures, read_verdict
     from hwrts.remarks import remarks
-    from hwrts.runfolder import read_json
 
     best = folder.finished_stage(None)
     if as_json:
         stages = [
             {
-                **read_json(stage.metrics),
-                **{k: read_json(stage.verify)[k] for k in ("passed", "compared", "mismatches")},
-                "warnings": remarks(read_json(stage.metrics)),
+                **read_measures(stage.metrics),
+                **{k: read_verdict(stage.verify)[k] for k in ("passed", "compared", "mismatches")},
+                "warnings": remarks(read_measures(stage.metrics)),
             }
             for stage in folder.stages()
         ]
@@ -235,12 +234,12 @@ def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
 
 def print_stages(folder: "RunFolder") -> None:
     """The table of a run's stages, and below it in words what it must not be read without."""
+    from hwrts.documents import read_measures, read_verdict
     from hwrts.remarks import is_faithful, remarks, unfaithful_end
-    from hwrts.runfolder import read_json
 
     rows, said = [], []
     for stage in folder.stages():
-        verdict, measures = read_json(stage.verify), read_json(stage.metrics)
+        verdict, measures = read_verdict(stage.verify), read_measures(stage.metrics)
         said += [f"stage {stage.name}: {text}" for text in remarks(measures)]
         if not is_faithful(measures):
             said.append(f"stage {stage.name}: {unfaithful_end(measures)}")
@@ -356,7 +355,7 @@ def run_notes(seed: int) -> dict[str, Any]:
     return {
         "command": command_line(*sys.argv[1:]),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": {"hwrts": __version__, **{library: metadata.version(library) for library in LIBRARIES}},
+        "versions": {"hwrts": __version__, **library_versions()},
         "commit": _commit(),
         "seed": seed,
         "status": "created",

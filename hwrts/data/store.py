@@ -6,23 +6,33 @@ Layout of the folder, n being the position in the store:
     hr/00000.npy        (H, W, 3) uint8, the original cropped to even H and W
     lr/00000.npy        (H/2, W/2, 3) uint8, degraded
     <kind>/00000.npy    (H, W, 3) uint8, added later, such as target1
+
+Behind its array each .npy file has the SHA-256 of the bytes before, which readers of NumPy leave alone; it is
+checked when a picture is first used. Files from before that have none.
 """
 
+import hashlib
+import io
 import json
+import math
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hwrts.atomic import atomic_file, check_free_space
 from hwrts.data.dataset import Photo, load_photo
 from hwrts.data.degrade import Kernel, degrade
 from hwrts.data.images import image_size
-from hwrts.errors import DataError
+from hwrts.errors import DataError, RunFolderError
+from hwrts.files import Document, Text, check_document, read_json
 
 _INDEX = "index.json"
 _UNFINISHED = "unfinished"  # an empty file: this folder is ours to clear when a build was interrupted
@@ -32,7 +42,17 @@ _KIND_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 _BYTES_PER_PIXEL = 3.75  # hr has 3 bytes a pixel, lr a quarter of that
 _EMBEDDED_PIXELS = 741 * 500  # the largest embedded photograph
+_DIGEST_BYTES = hashlib.sha256().digest_size
 _FILE_OVERHEAD = 2 * 4096  # headers, and the last block of two files
+
+_Side = Annotated[int, Field(ge=2, lt=1 << 24, multiple_of=2)]
+
+
+class _Index(Document):
+    """index.json; what else stands in it is for people."""
+
+    names: list[Text]
+    shapes: list[Annotated[list[_Side], Field(min_length=2, max_length=2)]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +62,7 @@ class PhotoStore:
     folder: Path
     names: tuple[str, ...]
     shapes: tuple[tuple[int, int], ...]
+    _checked: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def array(self, i: int, kind: str) -> NDArray[np.uint8]:
         """Read-only memory map of one picture; only the parts that are indexed are read.
@@ -55,16 +76,19 @@ class PhotoStore:
         """
         path = self._path(i, kind)
         try:
+            if path not in self._checked:
+                _check_file(path, self._shape(i, kind))
             pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise DataError(
                 f"{path}: the store has no '{kind}' of '{self.names[i]}'; write it first"
             ) from error
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # NumPy's header parser raises a dozen kinds
             raise DataError(f"{path}: damaged array ({error}); build the store again") from error
         if pixels.dtype != np.uint8 or pixels.shape != self._shape(i, kind):
             found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
             raise DataError(f"{path}: holds {found} where {wanted} belongs; build the store again")
+        self._checked.add(path)
         return pixels
 
     def pictures(self, kind: str) -> Iterator[NDArray[np.uint8]]:
@@ -82,6 +106,7 @@ class PhotoStore:
         if pixels.dtype != np.uint8 or pixels.shape != self._shape(i, kind):
             found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
             raise DataError(f"'{kind}' of '{self.names[i]}' is {found}; give {wanted}")
+        self._checked.discard(path)
         _write_array(path, pixels)
 
     def has(self, kind: str) -> bool:
@@ -107,18 +132,20 @@ def open_store(folder: Path) -> PhotoStore:
         DataError: No store, an interrupted build, or a damaged index.
     """
     path = folder / _INDEX
+    if not path.is_file():
+        raise DataError(f"{folder}: no complete photo store (no {_INDEX}); build it (again)")
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        if index["version"] != _VERSION:
+        index = read_json(path, "build the store again")
+        if index.get("version") != _VERSION:
             raise DataError(
-                f"{path}: version {index['version']}, this program reads {_VERSION}; build the store again"
+                f"{path}: version {index.get('version')!r:.40}, this program reads {_VERSION}; "
+                "build the store again"
             )
-        names = tuple(str(name) for name in index["names"])
-        shapes = tuple((int(height), int(width)) for height, width in index["shapes"])
-    except FileNotFoundError as error:
-        raise DataError(f"{folder}: no complete photo store (no {_INDEX}); build it (again)") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: damaged index ({error}); build the store again") from error
+        check_document(index, _Index, str(path), "build the store again")
+    except RunFolderError as error:
+        raise DataError(str(error)) from error
+    names = tuple(index["names"])
+    shapes = tuple((height, width) for height, width in index["shapes"])
     store = PhotoStore(folder, names, shapes)
     if not names or len(names) != len(shapes) or not all(store.has(kind) for kind in _SOURCE_KINDS):
         raise DataError(f"{folder}: the photo store lacks some of its pictures; build it again")
@@ -213,10 +240,43 @@ def _load_even(photo: Photo, min_size: int) -> NDArray[np.uint8]:
 def _write_array(path: Path, pixels: NDArray[np.uint8]) -> None:
     """A .npy file, atomically; not by ndarray.tofile, whose error does not say that the disk is full."""
     pixels = np.ascontiguousarray(pixels)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(pixels))
+    digest = hashlib.sha256(header.getvalue())
+    digest.update(pixels.data)
     _make_folder(path.parent)
     with atomic_file(path, needed_bytes=pixels.nbytes) as file:
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(pixels))
+        file.write(header.getvalue())
         file.write(pixels.data)
+        file.write(digest.digest())
+
+
+def _check_file(path: Path, shape: tuple[int, int, int]) -> None:
+    """Whether an array file holds as many bytes as its picture needs, and those that were written.
+
+    Raises:
+        OSError: No regular file.
+        ValueError: It is too short or too long, or its bytes are not those of its checksum.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("not a regular file")
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"npy version {version}")
+        np.lib.format.read_array_header_1_0(file)
+        end = file.tell() + math.prod(shape)
+        extra = path.stat().st_size - end
+        if extra not in (0, _DIGEST_BYTES):
+            raise ValueError(f"{extra} bytes behind a picture of {shape}")
+        if not extra:
+            return  # of an hwrts that wrote no checksums
+        file.seek(0)
+        digest = hashlib.sha256()
+        while left := end - file.tell():
+            digest.update(file.read(min(left, 1 << 20)))
+        if file.read() != digest.digest():
+            raise ValueError("its bytes do not match its checksum")
 
 
 def _estimate_bytes(photos: Sequence[Photo], targets: int) -> int:

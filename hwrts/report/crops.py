@@ -13,11 +13,12 @@ from PIL import Image
 
 from hwrts.data import PhotoStore, open_store, to_codes, upscale_by_2
 from hwrts.engines import onnx_upscaler
+from hwrts.files import read_bytes
 from hwrts.fixed_point import load_network
 from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.report.stages import StageResult
 from hwrts.report.text import fixed
-from hwrts.runfolder import RunFolder, StageFolder, read_bytes
+from hwrts.runfolder import RunFolder, StageFolder
 from hwrts.tiles import DOWNSCALER_HALO, Picture, Upscaler, enhance, upscale
 
 PHOTOGRAPHS = 4

@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from hwrts.command_line import command_line
+from hwrts.documents import read_measures, read_verdict
 from hwrts.errors import RunFolderError
 from hwrts.proof import read_proof
-from hwrts.runfolder import RunFolder, StageFolder, read_json
+from hwrts.runfolder import RunFolder, StageFolder
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,6 @@ def kept_stage(stages: Iterable[StageResult], best: object) -> StageResult:
 
 
 def _read(folder: StageFolder) -> StageResult:
-    verify = read_json(folder.verify)
-    measures = read_json(folder.metrics) if folder.metrics.is_file() else {}
+    verify = read_verdict(folder.verify)
+    measures = read_measures(folder.metrics) if folder.metrics.is_file() else {}
     return StageResult(folder, verify, measures, read_proof(folder).changed)

@@ -5,24 +5,57 @@ import dataclasses
 import io
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from jinja2 import Environment, StrictUndefined
+from pydantic import Field, model_validator
 
 from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.data import read_image, write_image
+from hwrts.files import LARGEST, Document, Text, read_versioned
 from hwrts.report.crops import png_uri
 from hwrts.report.plots import Curve, Plot, line_plot, standalone_svg
 from hwrts.report.text import NONE, fixed
 from hwrts.reproduce.tables import Cell, Table
-from hwrts.runfolder import read_versioned, write_json
+from hwrts.runfolder import write_json
 from hwrts.tiles import Picture
 
 SCHEMA = "hwrts reproduction"
 SCHEMA_VERSION = 1
 
 _DIGITS = 6  # of a number in a file: more are noise
+
+_StoredNumber = Annotated[int | float, Field(ge=-LARGEST, le=LARGEST)]
+_FileName = Annotated[Text, Field(pattern=r"^[A-Za-z0-9_-]+\.(csv|svg|png)$")]
+
+
+class _Finding(Document):
+    claim: Text
+    agrees: bool
+    text: Text
+
+
+class _Result(Document):
+    title: Text
+    columns: list[Text]
+    decimals: list[Annotated[int, Field(ge=0, le=12)] | None]
+    rows: list[list[_StoredNumber | Text | None]]
+    findings: list[_Finding]
+    files: list[_FileName]
+    int8: bool = False
+
+    @model_validator(mode="after")
+    def _check_table(self) -> "_Result":
+        if {len(self.columns)} != {len(self.decimals), *map(len, self.rows)}:
+            raise ValueError("rows, columns and decimals of different lengths")
+        return self
+
+
+class ResultsFile(Document):
+    """results.json."""
+
+    results: dict[Text, _Result]
 
 
 def write_result(root: Path, table: Table, picture: Picture | None) -> dict[str, Any]:
@@ -63,7 +96,7 @@ def read_results(root: Path) -> dict[str, Any]:
     path = root / "results.json"
     if not path.is_file():
         return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "results": {}}
-    return read_versioned(path, SCHEMA, SCHEMA_VERSION)
+    return read_versioned(path, ResultsFile, SCHEMA, SCHEMA_VERSION)
 
 
 def write_page(root: Path, document: dict[str, Any]) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 from hwrts.data import Photo, find_photos
 from hwrts.device import choose_device
 from hwrts.errors import DataError, RunFolderError
+from hwrts.files import Document, Text, read_document
 from hwrts.metrics.viqet import Score, score
 from hwrts.new_folder import make_folder
 from hwrts.progress import Progress
@@ -17,8 +18,18 @@ from hwrts.reproduce.page import read_results, write_page, write_result
 from hwrts.reproduce.results import MAKERS, TARGETS, Target, Work
 from hwrts.reproduce.runs import Source, may_have_score
 from hwrts.reproduce.scores import ScoreCache
-from hwrts.runfolder import is_occupied, read_json, write_json
+from hwrts.runfolder import is_occupied, write_json
 from hwrts.tiles import Picture
+
+
+class SettingsFile(Document):
+    """settings.json: what the folder is for."""
+
+    budget: Text
+    data: Text
+    val: Text | None
+    seed: int
+    device: Text
 
 
 def reproduce(
@@ -87,7 +98,7 @@ def _claim(root: Path, budget: Budget, source: Source) -> None:
     }  # fmt: skip
     path = root / "settings.json"
     if path.is_file():
-        before = read_json(path)
+        before = read_document(path, SettingsFile, "choose another folder with -o")
         changed = [key for key, value in settings.items() if before.get(key) != value]
         if changed:
             key = changed[0]

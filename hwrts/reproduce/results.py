@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from hwrts.documents import read_verdict
 from hwrts.errors import ConfigError
 from hwrts.progress import Progress
 from hwrts.reproduce import measure, sentences, tables
@@ -16,7 +17,6 @@ from hwrts.reproduce.runs import Source, Trained, train
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.sheet import sheet
 from hwrts.reproduce.tables import Table
-from hwrts.runfolder import read_json
 from hwrts.tiles import Picture
 
 Target = Literal["table1", "table2", "table3", "fig4", "fig5", "fig6"]
@@ -216,7 +216,7 @@ def _tile_mos(work: Work, trained: Trained, pictures: measure.Pictures) -> float
 def _proof(trainings: Sequence[Trained], stages: int) -> sentences.Finding:
     """The verdicts of all int8 networks of the first stages."""
     verdicts = [
-        read_json(stage.verify)
+        read_verdict(stage.verify)
         for trained in trainings
         for stage in trained.run.stages()
         if stage.number <= stages

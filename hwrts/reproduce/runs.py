@@ -9,7 +9,9 @@ import numpy as np
 from hwrts.config import RunConfig
 from hwrts.data import MAX_MEGAPIXELS, Photo, PhotoStore, find_photos, load_photo, open_store, write_image
 from hwrts.data.images import image_size
+from hwrts.documents import Seconds
 from hwrts.errors import DataError, RunFolderError
+from hwrts.files import read_document
 from hwrts.lock import writing
 from hwrts.metrics.viqet import has_score
 from hwrts.networks.build import build_network
@@ -18,7 +20,7 @@ from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Experiment, Selection
 from hwrts.rts import target_kind
-from hwrts.runfolder import RunFolder, open_or_create_run, read_json
+from hwrts.runfolder import RunFolder, open_or_create_run
 from hwrts.session import centre_crop, open_session
 
 
@@ -56,7 +58,7 @@ class Trained:
         sums: dict[str, float] = {}
         for path in sorted(self.run.root.glob("stage*/seconds.json")):
             if int(path.parent.name.removeprefix("stage").split("-")[0]) <= stages:
-                for piece, value in read_json(path).items():
+                for piece, value in read_document(path, Seconds).items():
                     sums[piece] = sums.get(piece, 0.0) + float(value)
         return sums
 

@@ -1,15 +1,16 @@
 """VIQET's scores of pictures, kept on disk by the pixels: a picture is scored once, whatever asks for it."""
 
 import itertools
-import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
 
 from hwrts import __version__
 from hwrts.data.twins import picture_key
-from hwrts.errors import RunFolderError
+from hwrts.files import LARGEST, Document, Text, check_document, read_json
 from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics.viqet import Score, has_score, score
 from hwrts.runfolder import write_json
@@ -17,6 +18,21 @@ from hwrts.tiles import Picture
 
 SCHEMA = "hwrts viqet scores"
 SCHEMA_VERSION = 1
+
+_Measure = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+
+
+class _Score(Document):
+    model_config = ConfigDict(extra="forbid")
+    mos_raw: _Measure
+    mos_raw_night: _Measure
+    features: dict[Text, _Measure]
+
+
+class ScoresFile(Document):
+    """scores.json."""
+
+    scores: dict[Text, _Score]
 
 
 class ScoreCache:
@@ -70,11 +86,10 @@ class ScoreCache:
 def _read(path: Path) -> dict[str, Score]:
     if not path.is_file():
         return {}
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        head = (document["schema"], document["schema_version"], document["hwrts"])
-        if head != (SCHEMA, SCHEMA_VERSION, __version__):
-            return {}
-        return {key: Score(**entry) for key, entry in document["scores"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunFolderError(f"{path}: damaged ({error}); delete it to score the pictures again") from error
+    remedy = "delete it to score the pictures again"
+    document = read_json(path, remedy)
+    head = tuple(document.get(key) for key in ("schema", "schema_version", "hwrts"))
+    if head != (SCHEMA, SCHEMA_VERSION, __version__):
+        return {}
+    scores: dict[str, dict[str, Any]] = check_document(document, ScoresFile, str(path), remedy)["scores"]
+    return {key: Score(**entry) for key, entry in scores.items()}

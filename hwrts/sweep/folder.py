@@ -1,18 +1,52 @@
 """The folder of a sweep: what it is for, the configurations that fit, and what is finished."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
 
 from hwrts.errors import RunFolderError
+from hwrts.files import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.new_folder import make_folder
-from hwrts.runfolder import is_occupied, read_json, read_versioned, write_json
-from hwrts.sweep.spec import SweepSpec, parse_spec
-from hwrts.sweep.trial import RESULT, trial_folder
+from hwrts.runfolder import is_occupied, write_json
+from hwrts.sweep.spec import COSTS, SweepSpec, parse_spec
+from hwrts.sweep.trial import RESULT, read_trial, trial_folder
 
 SWEEP = "sweep.json"
 SCHEMA = "hwrts sweep"
 SCHEMA_VERSION = 2
 """1 shortened fine-tuning at early rungs."""
+
+_AGAIN = "delete it, and the same hwrts sweep makes it again"
+
+
+class SweepFile(Document):
+    """sweep.json."""
+
+    spec: dict[Text, Any]
+    photographs: Text
+    promoted: dict[Text, list[Text]] = Field({})
+
+
+class _Costs(Document):
+    """Amounts by unit."""
+
+    __pydantic_extra__: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]]
+
+    @model_validator(mode="after")
+    def _check_units(self) -> "_Costs":
+        missing = [unit for unit in COSTS if unit not in (self.__pydantic_extra__ or {})]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing")
+        return self
+
+
+class ConfigurationFile(Document):
+    """configurations/KEY.json."""
+
+    key: Text
+    values: dict[Text, int | float | Text | list[Any] | dict[Text, Any]]
+    costs: _Costs
 
 
 def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
@@ -29,7 +63,7 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
     settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
     path = root / SWEEP
     if path.is_file():
-        before = read_versioned(path, SCHEMA, SCHEMA_VERSION)
+        before = read_versioned(path, SweepFile, SCHEMA, SCHEMA_VERSION)
         for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
             if before.get(key) != settings[key]:
                 raise RunFolderError(
@@ -50,19 +84,26 @@ def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
     """
     if not (root / SWEEP).is_file():
         raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
-    document = read_versioned(root / SWEEP, SCHEMA, SCHEMA_VERSION)
+    document = read_versioned(root / SWEEP, SweepFile, SCHEMA, SCHEMA_VERSION)
     return parse_spec(document["spec"], str(root / SWEEP)), document
 
 
 def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:
     """What a trial gave at a rung, if it is finished."""
     path = trial_folder(root, key, rung) / RESULT
-    return read_json(path) if path.is_file() else None
+    return read_trial(path) if path.is_file() else None
 
 
 def entries(root: Path) -> list[dict[str, Any]]:
     """Every configuration within the budget that was looked at: key, values and costs."""
-    return [read_json(path) for path in sorted((root / "configurations").glob("*.json"))]
+    axes = set(open_sweep(root)[0].axes)
+    found = []
+    for path in sorted((root / "configurations").glob("*.json")):
+        entry = read_document(path, ConfigurationFile, _AGAIN)
+        if entry["key"] != path.stem or set(entry["values"]) != axes:
+            raise RunFolderError(f"{path}: damaged, it is of another configuration; {_AGAIN}")
+        found.append(entry)
+    return found
 
 
 def save_entry(root: Path, entry: dict[str, Any]) -> None:
@@ -74,6 +115,6 @@ def save_entry(root: Path, entry: dict[str, Any]) -> None:
 
 def save_promoted(root: Path, rung: int, keys: list[str]) -> None:
     """Keep which trials were chosen for a rung."""
-    document = read_json(root / SWEEP)
+    document = read_versioned(root / SWEEP, SweepFile, SCHEMA, SCHEMA_VERSION)
     document["promoted"] = {**document.get("promoted", {}), str(rung): keys}
     write_json(root / SWEEP, document)

@@ -13,7 +13,7 @@ from hwrts.data import Photo
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Progress
 from hwrts.session import find_split
-from hwrts.sweep.folder import claim, finished, save_entry, save_promoted
+from hwrts.sweep.folder import claim, entries, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
 from hwrts.sweep.space import (
     Candidate,
@@ -62,7 +62,7 @@ class Sweep:
         self.root, self.spec = root.resolve(), spec
         self.photographs = _fingerprint(spec)
         claim(self.root, spec, self.photographs)
-        self.study = SweepStudy(self.root, spec)
+        self.study = SweepStudy(self.root, spec, [entry["values"] for entry in entries(self.root)])
         self.wanted = wanted(spec)
         self.known: dict[str, Known] = {}
         self.over = 0
@@ -79,6 +79,8 @@ class Sweep:
             HwrtsError: No configuration is a network within the budget, photographs are broken, the disk is
                 full.
         """
+        if self.study.mended:
+            progress.say(self.study.mended)
         with progress.task("rung 0: configurations", self.wanted) as advance:
             measured = self._search(workers, progress, lambda n: advance(n, f"{len(self.known)} in budget"))
         if not self.known and not self._nearest[1]:

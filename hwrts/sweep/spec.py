@@ -67,8 +67,8 @@ class Search(_Section):
     method: Literal["auto", "grid", "tpe", "nsga2"] = Field(
         "auto", description="auto: the whole grid up to 100 configurations, else nsga2"
     )
-    trials: int = Field(60, ge=1, description="configurations that tpe or nsga2 may try")
-    seed: int = Field(0, ge=0, description="of the sampler")
+    trials: int = Field(60, ge=1, le=100_000, description="configurations that tpe or nsga2 may try")
+    seed: int = Field(0, ge=0, lt=2**31, description="of the sampler")
 
 
 class Halving(_Section):
@@ -181,7 +181,7 @@ def parse_amount(value: Any) -> float:
             amount = float(value[:-1]) * factors[value[-1]]
         else:
             amount = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         amount = math.nan
     if isinstance(value, bool) or not 0 < amount < math.inf:
         raise ValueError(f"{value!r} is no amount; give a number above 0, such as 30000, 30k or 1.5M")

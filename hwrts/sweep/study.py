@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
+from hwrts.sweep.journal import NAME, mend_end, put_aside
 from hwrts.sweep.space import method_of, points
 from hwrts.sweep.spec import SweepSpec
 
-NAME = "sweep"
+STUDY = "sweep"
 
 NO_QUALITY = -1e3
 """What Optuna is told of a configuration over budget, below any quality: NSGA-II learns from what is complete
@@ -32,23 +35,52 @@ class SweepStudy:
     Args:
         root: The sweep's folder.
         spec: What to search.
+        known: Values of configurations within the budget, to begin with if the journal is lost.
+
+    Attributes:
+        mended: What was wrong with the journal and what was done about it, if anything.
     """
 
-    def __init__(self, root: Path, spec: SweepSpec) -> None:
+    def __init__(self, root: Path, spec: SweepSpec, known: Sequence[dict[str, Any]] = ()) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        journal = str(root / "optuna.journal")
         self._spec = spec
         self.method = method_of(spec)
-        self._study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal))),
-            study_name=NAME, load_if_exists=True, directions=["maximize", "minimize"],
-        )  # fmt: skip
+        path = root / NAME
+        cut = mend_end(path)
+        self.mended = f"{path}: its end was cut short, {cut} bytes left out" if cut else None
+        try:
+            self._study = self._open(path)
+        except Exception as error:  # Optuna checks nothing that it reads
+            aside = put_aside(path)
+            self._study = self._open(path)
+            for values in known if self.method != "grid" else ():  # a grid is asked whole
+                self._study.enqueue_trial({axis: json.dumps(value) for axis, value in values.items()})
+            self.mended = (
+                f"{path}: damaged ({type(error).__name__}), put aside as {aside.name}; begun again with the "
+                f"{len(known)} configurations that are in the budget, what is trained stays"
+            )
         before = len(self._study.get_trials(deepcopy=False))
         # A seed of its own for each session: a sampler that starts anew would suggest the same again.
         self._study.sampler = _sampler(self.method, spec, spec.search.seed + before)
         if self.method == "grid":
             for values in itertools.islice(points(spec), before, None):  # or a kill came in between
                 self._study.enqueue_trial({axis: json.dumps(value) for axis, value in values.items()})
+
+    def _open(self, path: Path) -> optuna.Study:
+        """The study in a journal; anything may be raised by a damaged one."""
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path)))),
+            study_name=STUDY, load_if_exists=True, directions=["maximize", "minimize"],
+        )  # fmt: skip
+        if len(study.directions) != 2:
+            raise ValueError("another number of objectives")
+        for trial in study.get_trials(deepcopy=False):
+            for axis, text in {**trial.system_attrs.get("fixed_params", {}), **trial.params}.items():
+                if json.loads(text) not in self._spec.axes[axis]:
+                    raise ValueError(f"{axis} = {text} is no value of this sweep")
+            if trial.state == TrialState.COMPLETE and not all(map(math.isfinite, trial.values)):
+                raise ValueError("a result that is not finite")
+        return study
 
     @property
     def asked(self) -> int:

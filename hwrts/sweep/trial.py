@@ -14,17 +14,21 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from hwrts.atomic import temporary_name
 from hwrts.config import RtsConfig, RunConfig
 from hwrts.data import open_store
+from hwrts.documents import Measures, read_measures, read_verdict
 from hwrts.errors import HwrtsError
+from hwrts.files import LARGEST, Count, Document, Number, Text, read_document
 from hwrts.lock import writing
 from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.report import write_report
-from hwrts.runfolder import RunFolder, open_or_create_run, read_json, write_json
+from hwrts.runfolder import RunFolder, open_or_create_run, write_json
 from hwrts.session import check_scores, open_session, prepare
 from hwrts.sweep.spec import Halving
 
@@ -60,6 +64,32 @@ class Task:
     def folder(self) -> Path:
         """Of the trial at this rung."""
         return trial_folder(Path(self.root), self.key, self.rung)
+
+
+class TrialFile(Document):
+    """trial.json."""
+
+    key: Text
+    rung: Annotated[int, Field(ge=0, le=64)]
+    stage: Text
+    quality: Text
+    quality_float: Number
+    quality_int8: Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+    passed: bool
+    compared: Count
+    mismatches: Count
+    measures: Measures
+    trained: Annotated[float, Field(ge=0, le=LARGEST)] = 0.0
+    seconds: Annotated[float, Field(ge=0, le=LARGEST)]
+
+
+def read_trial(path: Path) -> dict[str, Any]:
+    """Content of trial.json.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    return read_document(path, TrialFile, "delete it, and the same hwrts sweep makes it again")
 
 
 def trial_folder(root: Path, key: str, rung: int) -> Path:
@@ -98,13 +128,13 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
     """
     result = task.folder / RESULT
     if result.is_file():
-        return read_json(result)
+        return read_trial(result)
     start = time.monotonic()
     config = rung_config(RunConfig.model_validate(task.settings), Halving(**task.halving), task.rung)
     # A worker that is thought dead may still be alive on another machine.
     with writing(task.folder, wait=True):
         if result.is_file():
-            return read_json(result)
+            return read_trial(result)
         trained = _train(task, config, progress)
         training = time.monotonic() - start
         run = _run_folder(task.folder, config)
@@ -185,8 +215,8 @@ def _link(source: Path, target: Path) -> None:
 def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:
     """What a finished trial is worth; quality is None where it could not be measured."""
     stage = run.stage(best if task.head == "x2" else f"{best}-same")
-    verdict, plain = read_json(stage.verify), read_json(run.stage(best).metrics)
-    measures = read_json(stage.metrics)
+    verdict, plain = read_verdict(stage.verify), read_measures(run.stage(best).metrics)
+    measures = read_measures(stage.metrics)
     names = ("psnr_float_db", "psnr_int8_db") if task.quality == "psnr" else ("mos_raw_float", "mos_raw_int8")
     if names[1] not in measures:
         raise HwrtsError(

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from hwrts.fixed_point import (
     Rounding,
     Scale,
     Upsample,
+    file,
     load_network,
     run,
     save_network,
@@ -236,16 +236,16 @@ def test_files_of_two_networks_do_not_mix(saved, tmp_path_factory):
 
 def test_a_pair_that_is_replaced_while_it_is_read_is_read_again(saved, monkeypatch):
     """network.json was of the old network, network.npz of the new one: refused as damaged."""
-    other, read = anchor_network(seed=9), Path.read_bytes
+    other, read = anchor_network(seed=9), file.read_file
 
-    def replaced_in_between(path):
-        payload = read(path)
+    def replaced_in_between(path, limit):
+        payload = read(path, limit)
         if path.name == JSON_NAME:
             monkeypatch.undo()
             save_network(other, saved)
         return payload
 
-    monkeypatch.setattr(Path, "read_bytes", replaced_in_between)
+    monkeypatch.setattr(file, "read_file", replaced_in_between)
     assert_same(load_network(saved), other)
 
 

@@ -158,7 +158,7 @@ def test_state_of_another_network_is_refused(other, tmp_path):
     training = Training.start(float_model())
     run_to(training, 1)
     save_training(tmp_path / "state", training, {})
-    with pytest.raises(RunFolderError, match="the state is of another network"):
+    with pytest.raises(RunFolderError, match="is of another network"):
         load_training(tmp_path / "state", Training.start(other()))
 
 

@@ -1,12 +1,14 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hwrts
 from hwrts.config import RunConfig, parse_config
+from hwrts.device import make_deterministic
 from hwrts.errors import ConfigError
-from hwrts.settings_file import dump_toml, load_config, read_toml
+from hwrts.settings_file import dump_toml, load_config, read_toml, set_entry
 
 SHIPPED = sorted((Path(hwrts.__file__).parent / "configs").glob("*.toml"))
 
@@ -170,3 +172,53 @@ def test_files_that_cannot_be_read(tmp_path):
         load_config(tmp_path / "no.toml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)
+
+
+ENDLESS = {
+    "a key of 50,000 parts": "a" + ".a" * 50_000 + " = 1",
+    "a quoted one": '"a"' + " . 'a'" * 50_000 + " = 1",
+    "a table of 50,000 parts": "[a" + ".a" * 50_000 + "]",
+    "one in an inline table": "b = {a" + ".a" * 50_000 + " = 1}",
+    "lists in lists": "a = " + "[" * 100_000,
+    "tables in tables": "a = " + "{a = " * 3000,
+    "5,000 digits": "a = " + "9" * 5000,
+    "two megabytes": "#" * 2_000_000,
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_toml_that_would_take_minutes_or_all_the_stack(name, tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(ENDLESS[name])
+    with pytest.raises(ConfigError, match=r"c\.toml: (not TOML|cannot be read)") as caught:
+        read_toml(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_dotted_name_of_many_parts_is_refused():
+    with pytest.raises(ConfigError, match=r"sweep: a\.a.* is not allowed: a key of 50000 parts"):
+        set_entry({}, ".".join("a" * 50_000), 1, "sweep")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 2**63), ("data.crops_per_image", 10**9), ("data.patch", 10**6), ("data.train", "a\0b"),
+        ("data.val", "\0"), ("rts.batch", 10**9), ("rts.steps", 10**10), ("rts.first_steps", 10**10),
+        ("rts.epochs", 10**9), ("rts.stages", 10**9), ("rts.max_stages", 10**9), ("rts.learning_rate", 1e300),
+        ("rts.first_learning_rate", 1e300), ("qat.learning_rate", 1e300), ("qat.steps", 10**10),
+        ("qat.same_size_steps", 10**10),
+    ],
+)  # fmt: skip
+def test_numbers_that_would_fail_later_or_never_end(name, value):
+    """They passed the checks, and torch, NumPy or the memory ended the run after its start."""
+    document = {}
+    set_entry(document, name, value, "test")
+    with pytest.raises(ConfigError, match=rf"test: {name} = .* is not allowed: "):
+        parse_config(document, "test")
+
+
+def test_the_largest_seed_is_one_for_every_generator():
+    largest = parse_config({"seed": 2**63 - 1}, "test").seed
+    make_deterministic(largest)
+    np.random.default_rng((largest * 1000 + 100, 3)).permutation(4)

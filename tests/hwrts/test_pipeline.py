@@ -14,6 +14,7 @@ from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, parse_config
 from hwrts.data import open_store
 from hwrts.errors import DataError, RunFolderError
+from hwrts.files import read_json
 from hwrts.fixed_point import load_network, run
 from hwrts.metrics.viqet import score
 from hwrts.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
@@ -21,7 +22,7 @@ from hwrts.progress import Silent
 from hwrts.proof import file_hashes
 from hwrts.quantise import load_verify_inputs, verify_stage
 from hwrts.report.summary import photograph_names
-from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run, read_json
+from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run
 from hwrts.session import open_session
 
 TINY = {

@@ -5,7 +5,8 @@ import pytest
 
 from hwrts.config import RunConfig, parse_config
 from hwrts.errors import RunFolderError
-from hwrts.runfolder import create_run, open_run, read_bytes, read_json, write_json
+from hwrts.files import read_bytes, read_json
+from hwrts.runfolder import create_run, open_run, write_json
 
 
 @pytest.fixture
@@ -21,9 +22,9 @@ def finish(run, *names: str) -> None:
 
 def test_a_new_run_holds_its_settings_and_notes(tmp_path):
     config = parse_config({"rts": {"stages": "auto"}, "degradation": {"jpeg": [70, 80]}}, "test")
-    run = create_run(tmp_path / "a" / "b", config, {"command": ["hwrts"]}, force=False)
+    run = create_run(tmp_path / "a" / "b", config, {"command": "hwrts"}, force=False)
     assert run.config == config
-    made = {"command": ["hwrts"], "settings_sha256": run.settings_sha256()}
+    made = {"command": "hwrts", "settings_sha256": run.settings_sha256()}
     assert run.notes() == made
     run.update_notes(status="running", best_stage=2)
     assert open_run(run.root).notes() == {**made, "status": "running", "best_stage": 2}

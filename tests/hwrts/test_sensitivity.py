@@ -143,10 +143,7 @@ def test_a_damaged_file_is_named(tmp_path, quantise):
     document = json.loads(path.read_text())
     for broken in ({**document, "layers": [{}]}, {**document, "layers": 3}, {"qat_sha256": ""}, {}):
         path.write_text(json.dumps(broken))
-        if broken.get("qat_sha256") == "":
-            assert known_sensitivity(stage, [4]) is None
-            continue
-        with pytest.raises(RunFolderError, match=r"sensitivity\.json: damaged .*hwrts sensitivity"):
+        with pytest.raises(RunFolderError, match=r"sensitivity\.json: damaged, .*hwrts sensitivity"):
             known_sensitivity(stage, [4])
 
 
