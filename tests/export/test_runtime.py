@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import platform
 import shutil
@@ -9,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwrts.export import census, open_session, to_onnx
+from hwrts.export import census, open_session, runtime, to_onnx
 from hwrts.export.cpu import cpu_flags, has_vnni
 from hwrts.export.runtime import default_is_exact, float_islands
 from hwrts.export.witness import from_stored, to_stored
-from hwrts.fixed_point import PIXEL, pair_can_saturate_int16, run
+from hwrts.fixed_point import PIXEL, cores, pair_can_saturate_int16, run
 
 from . import saturating_pairs
 from .saturating_pairs import INPUTS, mismatches, pairs
@@ -88,6 +89,15 @@ def test_threads_and_fusions_change_no_code(anchor, picture, fused, threads):
     session = open_session(to_onnx(network).SerializeToString(), fused=fused, threads=threads)
     (stored,) = session.run(None, {"x": to_stored(pixels, PIXEL)})
     np.testing.assert_array_equal(from_stored(stored, PIXEL), run(network, pixels, "int64"))
+
+
+@pytest.mark.parametrize(("quota", "asked", "threads"), [(math.inf, None, 0), (1.0, None, 1), (1.0, 3, 3)])
+def test_a_containers_limit_sets_the_threads(anchor, monkeypatch, quota, asked, threads):
+    """0 leaves the number to ONNX Runtime, which counts the machine's cores."""
+    monkeypatch.setattr(runtime, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(cores, "cpu_quota", lambda: quota)
+    session = open_session(to_onnx(anchor()).SerializeToString(), threads=asked)
+    assert session.get_session_options().intra_op_num_threads == threads
 
 
 def test_census_counts_the_optimised_graph(anchor):

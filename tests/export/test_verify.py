@@ -9,7 +9,15 @@ from onnx import numpy_helper
 
 from hwrts.export import NumpyWitness, Verdict, to_onnx, verify
 from hwrts.export.compare import Row
-from hwrts.fixed_point import HwrtsError, Network, Rounding, conv_accumulate, run_all
+from hwrts.fixed_point import (
+    HwrtsError,
+    Network,
+    Rounding,
+    attack_input,
+    conv_accumulate,
+    run_all,
+    run_counted,
+)
 
 FEW = ("p", "ramp", "one row")
 VERIFY = __import__("sys").modules["hwrts.export.verify"]  # the function of that name hides the module
@@ -297,6 +305,42 @@ def test_a_verdict_is_plain_json_whatever_a_witness_returned(anchor, picture):
         assert (row["largest"] == 1.0, row["largest"] is None) == (finite, not finite)
         assert (row["first"]["found"] is None) == (not finite)
         assert document["mismatches"] == row["mismatches"]
+
+
+def test_a_witness_that_is_wrong_at_the_largest_accumulator_alone_is_found(anchor, picture):
+    """No picture reaches it: only the accumulator attack feeds it, to a layer alone."""
+    network = anchor()
+    conv = network.layer("residual")
+    attack = attack_input(conv, network.formats[conv.source])[0]
+
+    class Overflowing(NumpyWitness):
+        def single(self, layer, operands):
+            codes = super().single(layer, operands).copy()
+            if layer == "residual" and np.array_equal(operands[conv.source], attack):
+                codes[0, 0, 0] ^= 1
+            return codes
+
+    witness = Overflowing(network, "int64")
+    witness.name = "overflowing"
+    wrong = [row for row in check(network, picture, witness, stimuli=["p"]).rows.values() if row.mismatches]
+    assert [(row.witness, row.mode, row.layer) for row in wrong] == [("overflowing", "single", "residual")]
+    assert wrong[0].first.stimulus == "accumulator attack"
+
+
+def test_facts_of_a_verdict_are_counted(anchor, picture):
+    """Saturation of the photographs in percent; what a default session gets wrong of the file."""
+    network = anchor()
+    facts = check(network, picture).facts
+    tensors, counts = run_counted(network, picture(20, 21))
+    assert any(below + above for below, above in counts.values())
+    for name, (below, above) in counts.items():
+        share = facts["saturation"][name]
+        size = tensors[name].size
+        assert share == {"below_percent": 100 * below / size, "above_percent": 100 * above / size}
+    other = check(network, picture, model=to_onnx(anchor(seed=1)).SerializeToString())
+    assert other.facts["default_session_mismatches"] > 0
+    names = [control["name"] for control in check(network, picture, stimuli=["noise"]).controls]
+    assert sum("computed by" in name for name in names) == 4  # each kind of witness
 
 
 def test_the_file_is_compared_at_every_layer(anchor, picture):
