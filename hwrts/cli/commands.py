@@ -178,24 +178,28 @@ def view(
     ] = 8080,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ) -> None:
-    """Show the int8 ONNX graph in Netron on localhost, until Ctrl-C."""
-    import netron
+    """Show the int8 ONNX graph in Netron's page on localhost, until Ctrl-C; nothing leaves this machine."""
+    import webbrowser
 
+    from hwrts.cli.viewer import model_server
     from hwrts.errors import HwrtsError
     from hwrts.runfolder import open_run
 
     chosen = open_run(run).finished_stage(stage)
     try:
-        host, used = netron.start(str(chosen.onnx), address=("localhost", port), browse=browser)
+        server = model_server(chosen.onnx, port)
     except OSError as error:
+        if error.filename is not None:  # of the model
+            raise
         raise HwrtsError(
             f"port {port}: cannot be used ({error.strerror}); give another with --port, or 0 for a free one"
         ) from error
-    print_line(f"http://{host}:{used}  ({chosen.onnx}; Ctrl-C ends)")
-    try:
-        netron.wait()
-    except KeyboardInterrupt:
-        netron.stop()
+    with server:
+        address = f"http://localhost:{server.server_port}"
+        print_line(f"{address}  ({chosen.onnx}; Ctrl-C ends)")
+        if browser:
+            webbrowser.open(address)
+        server.serve_forever()
 
 
 @app.command()
