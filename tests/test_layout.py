@@ -136,3 +136,23 @@ def test_every_todo_has_an_issue():
 )  # fmt: skip
 def test_todo_pattern(line, caught):
     assert bool(OPEN.search(line)) == caught
+
+
+def test_files_under_another_licence_have_its_text_beside_them():
+    """Of every data file that names one: notice and text in its folder, and in every package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    named = project["project"]["license-files"]
+    assert all((ROOT / name).is_file() for name in named)
+    shipped = project["tool"]["setuptools"]["package-data"]
+    foreign = [
+        path for path in (ROOT / "hwrts").rglob("*.json") if "Public License" in path.read_text("utf-8")
+    ]
+    assert foreign
+    for path in foreign:
+        folder = path.parent.relative_to(ROOT)
+        for name in ("NOTICE.txt", "LICENSE-EPL-1.0.txt"):
+            assert (folder / name).as_posix() in named
+            assert name in shipped[".".join(folder.parts)]
+        assert path.name in (path.parent / "NOTICE.txt").read_text("utf-8")
+        words = (path.parent / "LICENSE-EPL-1.0.txt").read_text("utf-8").split()
+        assert (words[:3], len(words)) == (["Eclipse", "Public", "License"], 1699)

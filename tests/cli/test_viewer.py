@@ -139,6 +139,9 @@ async def visit(address, profile, script):
     text = await page.value("document.body.innerText")
     message = await page.value("getComputedStyle(document.getElementById('message')).opacity")
     picture = (await page.call("Page.captureScreenshot"))["data"]
+    page.socket.close()
+    while await page.socket.read_message() is not None:  # None: it is closed
+        pass
     return page.asked, nodes, text, message, base64.b64decode(picture)
 
 
