@@ -111,8 +111,22 @@ class RunFolder:
             )
         return stages[name]
 
+    def network(self, name: str | None, *, x2: bool = False) -> StageFolder:
+        """The network that a command works with, the same in all of them.
+
+        Args:
+            name: As the user writes it; None takes the kept stage: its same-size network, as a TV deploys it,
+                if it has one, else its x2 network.
+            x2: Take the x2 network of the kept stage.
+
+        Raises:
+            RunFolderError: There is no such stage.
+        """
+        chosen = self.finished_stage(name)
+        return chosen if name is not None or x2 else self.enhancing_stage(chosen.name)
+
     def enhancing_stage(self, name: str | None) -> StageFolder:
-        """The stage to enhance at the same size with: the same-size network of a stage if it has one.
+        """The same-size network of a stage if it has one, else the stage itself.
 
         Raises:
             RunFolderError: There is no such stage.

@@ -10,16 +10,9 @@ import typer
 from hwrts import __version__
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
+from hwrts.cli.stage import StageOption, choose_network
 from hwrts.command_line import command_line
 
-StageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--stage",
-        help=r"Stage, or variant such as 2-same or 2-w4a8 \[the one the run kept].",
-        show_default=False,
-    ),
-]
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
@@ -149,7 +142,7 @@ def export(
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
-    chosen = folder.finished_stage(stage)
+    chosen = choose_network(folder, stage)
     proof = read_proof(chosen)
     if proof.verdict != "PASSED" and not unverified:
         raise RunFolderError(
@@ -185,7 +178,7 @@ def view(
     from hwrts.errors import HwrtsError
     from hwrts.runfolder import open_run
 
-    chosen = open_run(run).finished_stage(stage)
+    chosen = choose_network(open_run(run), stage)
     try:
         server = model_server(chosen.onnx, port)
     except OSError as error:

@@ -9,6 +9,7 @@ import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.stage import StageOption, network_folder
 from hwrts.cli.training import resolve_config
 from hwrts.errors import ConfigError
 
@@ -28,10 +29,11 @@ def cost(
     network: Annotated[
         str,
         typer.Argument(
-            help="A network such as residual, a TOML file of settings or 'paper', or a stage folder.",
-            metavar="NETWORK|CONFIG|STAGE",
+            help="A network such as residual, a TOML file of settings or 'paper', or a run or stage folder.",
+            metavar="NETWORK|CONFIG|RUN|STAGE",
         ),
     ],
+    stage: StageOption = None,
     blocks: Annotated[int | None, _setting("N of Residual-N [1].")] = None,
     channels: Annotated[int | None, _setting("Width of the hidden tensors [32].")] = None,
     form: Annotated[
@@ -55,7 +57,7 @@ def cost(
         "qat.weight_bits": weight_bits, "qat.activation_bits": activation_bits,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
-    found, facts = _cost_of(network, form, given)
+    found, facts = _cost_of(network, stage, form, given)
     loads = [found.at(video, "input"), found.at(video, "output")]
     if json:
         print_json(_document(network, facts, found, video, loads))
@@ -65,13 +67,17 @@ def cost(
     _print_loads(video, loads)
 
 
-def _cost_of(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
+def _cost_of(
+    network: str, stage: str | None, form: str | None, given: dict[str, Any]
+) -> tuple["Cost", dict[str, Any]]:
     """The cost, and how the network was found."""
     from hwrts.fixed_point import JSON_NAME, load_network
 
     path = Path(network)
     is_stage = path.is_dir() or path.name == JSON_NAME
     if network in _networks() or not is_stage:
+        if stage is not None:
+            raise ConfigError(f"--stage {stage}: is for run folders, and {network} is none; leave it out")
         return _cost_of_settings(network, form, given)
     if given or form is not None:
         raise ConfigError(
@@ -79,7 +85,7 @@ def _cost_of(network: str, form: str | None, given: dict[str, Any]) -> tuple["Co
         )
     from hwrts.cost import network_cost
 
-    found = network_cost(load_network(path.parent if path.name == JSON_NAME else path))
+    found = network_cost(load_network(network_folder(path, stage)))
     # each layer has its own widths
     return found, {"form": "integer", "weight_bits": None, "activation_bits": None, "layer_weight_bits": None}
 
@@ -130,7 +136,7 @@ def _check_settings(network: str) -> None:
     near = difflib.get_close_matches(network, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ConfigError(
-        f"{network!r}: no such network; {hint}use {', '.join(known)}, a TOML file or a stage folder"
+        f"{network!r}: no such network; {hint}use {', '.join(known)}, a TOML file, or a run or stage folder"
     )
 
 

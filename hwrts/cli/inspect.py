@@ -7,11 +7,13 @@ import typer
 
 from hwrts.cli.app import app
 from hwrts.cli.console import print_json, print_line, print_table
+from hwrts.cli.stage import StageOption, network_folder
 
 
 @app.command()
 def inspect(
-    network: Annotated[Path, typer.Argument(help="Folder with network.json and network.npz (a stage).")],
+    network: Annotated[Path, typer.Argument(help="Run folder, or one with network.json and network.npz.")],
+    stage: StageOption = None,
     layer: Annotated[
         str | None,
         typer.Option(help="Show each accumulator of this layer, channel by channel.", show_default=False),
@@ -22,9 +24,9 @@ def inspect(
     ] = False,
 ) -> None:
     """Show what an integer network computes with: formats, shifts, proved accumulators, line memory."""
-    from hwrts.fixed_point import JSON_NAME, load_network
+    from hwrts.fixed_point import load_network
 
-    folder = network.parent if network.name == JSON_NAME else network
+    folder = network_folder(network, stage)
     description = describe(load_network(folder), width)
     if json:
         print_json(description)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.commands import StageOption
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.limit import MaxMegapixels
+from hwrts.cli.stage import StageOption, choose_network
 from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def enhance(
         bool,
         typer.Option(
             "--same-size/--x2",
-            help="Enhance at the same size (D(S(x)), folded where the stage has it), or up-scale by 2, S(x); "
-            "by 3 or 4 if a module of your own does.",
+            help="Enhance at the same size (by an x2 network with the down-scaler behind it, D(S(x))), or "
+            "up-scale by 2, S(x); by 3 or 4 if a module of your own does.",
         ),
     ] = True,
     engine: Annotated[
@@ -52,7 +52,7 @@ def enhance(
     from hwrts.runfolder import open_run
 
     folder = open_run(run)
-    chosen = folder.enhancing_stage(stage) if same_size else folder.finished_stage(stage)
+    chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if chosen.same_size and not same_size:
         raise ConfigError(
             f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
@@ -98,6 +98,7 @@ def enhance(
                 {
                     "in": str(source),
                     "out": str(target),
+                    "stage": chosen.name,
                     "width": width,
                     "height": height,
                     "seconds": round(seconds, 3),

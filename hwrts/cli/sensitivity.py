@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.commands import RunArgument, StageOption
+from hwrts.cli.commands import RunArgument
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
+from hwrts.cli.stage import StageOption, choose_network
 from hwrts.cli.widths import Budget, parse_widths
 from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
@@ -39,7 +40,7 @@ def sensitivity(
             f"{run}: is of a module of your own, whose photographs are not kept; "
             "sensitivity measures stages of hwrts run"
         )
-    chosen = folder.finished_stage(stage)
+    chosen = choose_network(folder, stage, quiet=quiet)
     with writing(run, may_be_read_only=True):
         found, document, written = _measured(folder, chosen, widths, ConsoleProgress(quiet))
     path = chosen.root / "sensitivity.json"

@@ -67,7 +67,7 @@ def test_the_document_says_what_can_be_said():
 
 
 def test_a_table_a_file_and_a_plot(workspace, hwrts):
-    result = hwrts("sensitivity", "runs/tiny", "--bits", "2,4", "-q")
+    result = hwrts("sensitivity", "runs/tiny", "--stage", "2", "--bits", "2,4", "-q")
     assert result.code == 0, result.err
     assert result.err == ""
     assert "stage 2: PSNR against its int8 output" in result.out
