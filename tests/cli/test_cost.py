@@ -133,7 +133,9 @@ def test_settings_from_a_file(hwrts, tmp_path):
 
 def test_refusals(hwrts, stage, tmp_path):
     assert_one_clear_line(hwrts("cost", "residul"), "'residul': no such network; did you mean 'residual'?")
-    assert_one_clear_line(hwrts("cost", "vgg"), "'vgg': no such network; use residual, ", "a run or stage folder")
+    assert_one_clear_line(
+        hwrts("cost", "vgg"), "'vgg': no such network; use residual, ", "a run or stage folder"
+    )
     assert_one_clear_line(hwrts("cost", "residual", "--mode", "2160p6"), "did you mean '2160p60'", "4320p60")
     assert_one_clear_line(hwrts("cost", "residual", "--form", "x4"), "use drawn, x2, same-size")
     assert_one_clear_line(
