@@ -76,16 +76,30 @@ def write_atomic(path: Path, payload: bytes) -> None:
         raise NotWrittenError(str(error)) from error
 
 
+@contextlib.contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Name the file where a write of the block fails: the system's own error does not when the disk is full.
+
+    Raises:
+        NotWrittenError: With the reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NotWrittenError(_reason(path, error, None)) from error
+
+
 def check_free_space(folder: Path, needed_bytes: int) -> None:
     """Raise DataError when ``folder`` (which must exist) has less than ``needed_bytes`` free."""
-    free = shutil.disk_usage(folder).free
-    if free < needed_bytes:
-        raise DataError(_disk_full(folder, needed_bytes, free))
+    if shutil.disk_usage(folder).free < needed_bytes:
+        raise DataError(f"{folder}: {_disk_full(folder, needed_bytes)}")
 
 
 def _reason(path: Path, error: OSError, needed_bytes: int | None) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _disk_full(path.parent, needed_bytes, shutil.disk_usage(path.parent).free)
+    if error.errno == errno.EDQUOT:
+        return f"{path}: your quota of this disk is used up; free some space or choose another folder"
+    if error.errno == errno.ENOSPC:
+        return f"{path}: {_disk_full(path.parent, needed_bytes)}"
     if not path.parent.is_dir():
         return f"{path}: the folder {path.parent} does not exist; create it or choose another place"
     if error.errno == errno.ENAMETOOLONG:
@@ -93,8 +107,15 @@ def _reason(path: Path, error: OSError, needed_bytes: int | None) -> str:
     return f"{path}: can't be written ({error.strerror or error}); choose a folder that is writable"
 
 
-def _disk_full(folder: Path, needed: int | None, free: int) -> str:
+def _disk_full(folder: Path, needed: int | None) -> str:
+    """Which of a disk's two stores is empty: that of bytes, or that of names."""
+    if hasattr(os, "statvfs"):
+        disk = os.statvfs(folder)
+        if disk.f_files and not disk.f_favail:
+            return (
+                f"disk full, all its {disk.f_files:,} inodes are taken, so that no file can be made; "
+                "delete some or choose another folder"
+            )
     need = "more bytes than that are" if needed is None else f"{needed:,} bytes are"
-    return (
-        f"{folder}: disk full, {need} needed and {free:,} are free; free some space or choose another folder"
-    )
+    free = shutil.disk_usage(folder).free
+    return f"disk full, {need} needed and {free:,} are free; free some space or choose another folder"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwrts.atomic import write_atomic
+from hwrts.atomic import write_atomic, writing_to
 from hwrts.command_line import command_line
 from hwrts.config import RunConfig
 from hwrts.documents import MetricLine, RunNotes
@@ -210,7 +210,8 @@ class RunFolder:
 
     def append_metric(self, **entry: Any) -> None:
         """Add one line to metrics.jsonl."""
-        with (self.root / "metrics.jsonl").open("ab+") as stream:
+        path = self.root / "metrics.jsonl"
+        with writing_to(path), path.open("ab+") as stream:
             if stream.tell():
                 stream.seek(-1, os.SEEK_END)
                 if stream.read(1) != b"\n":  # a kill cut the line before: do not write on to it

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hwrts.atomic import temporary_name
+from hwrts.atomic import temporary_name, writing_to
 from hwrts.config import RtsConfig, RunConfig
 from hwrts.data import open_store
 from hwrts.documents import Measures, read_measures, read_verdict
@@ -205,11 +205,12 @@ def _link(source: Path, target: Path) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(target)
-    try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copyfile(source, temporary)
-    temporary.replace(target)
+    with writing_to(target):
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        temporary.replace(target)
 
 
 def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:
