@@ -44,7 +44,7 @@ class Trainer:
             "quality_float": 30.0 + network["blocks"] + network["channels"] / 100 + task.rung,
             "quality_int8": 29.9 + network["blocks"] + network["channels"] / 100 + task.rung,
             "passed": (network["blocks"], network["channels"]) not in self.failing,
-            "compared": 1000, "mismatches": 0,
+            "compared": 1000, "mismatches": 0, "measures": {},
         }  # fmt: skip
         task.folder.mkdir(parents=True, exist_ok=True)
         write_json(task.folder / RESULT, document)
