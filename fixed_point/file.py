@@ -77,7 +77,7 @@ def load_network(folder: Path) -> Network:
             Rounding(rounding),
         )
     except (ValueError, HwrtsError) as error:
-        raise HwrtsError(f"{path}: not a valid network description: {error}") from error
+        raise HwrtsError(f"{path}: not a valid network description: {str(error)[:300]}") from error
     if proofs != _proofs(network):
         raise HwrtsError(f"{path}: its proofs are not those of its integers; export again")
     extra = set(arrays) - set(_arrays(network))

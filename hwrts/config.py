@@ -275,13 +275,13 @@ def parse_config(document: dict[str, Any], where: str, flags: Mapping[str, str] 
         first = error.errors()[0]
         key = _key(first["loc"])
         if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{where}: unknown key {key!r}; {_suggest(first['loc'])}") from error
+            raise ConfigError(f"{where}: unknown key {key!r:.80}; {_suggest(first['loc'])}") from error
         # Of a value of several kinds, such as a number or auto, each kind has an error of its own.
         same = [each["msg"] for each in error.errors() if _key(each["loc"]) == key]
         reason = ", or ".join([same[0], *(each.removeprefix("Input should be ") for each in same[1:])])
         given = [flag for name, flag in (flags or {}).items() if f"{name}.".startswith(f"{key}.")]
         shown = f"{' '.join(given)} ({key})" if given else key
-        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r:.80}"
         raise ConfigError(
             f"{'command line' if given else where}: {shown}{value} is not allowed: "
             f"{reason.removeprefix('Value error, ')}"

@@ -132,4 +132,4 @@ def _problem(error: ValidationError) -> str:
     reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "missing":
         return f"{place:.80} is missing"
-    return f"{place:.80} = {first['input']!r:.60} ({reason})"
+    return f"{place:.80} = {first['input']!r:.60} ({reason:.200})"

@@ -27,9 +27,9 @@ from hwrts.data import PhotoStore
 from hwrts.deploy import fused_form
 from hwrts.documents import Seconds, read_measures, read_verdict
 from hwrts.engines import onnx_upscaler
-from hwrts.errors import HwrtsError
+from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.evaluate import evaluate_same_size, evaluate_stage
-from hwrts.files import read_bytes, read_document
+from hwrts.files import DELETE, read_bytes, read_document
 from hwrts.fit import Batches, Schedule, Training, fit
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
@@ -266,10 +266,18 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
 
 
 def stage_changes(run: RunFolder, count: int) -> list[float]:
-    """How much the float networks' image difference ratio grew at each of the first stages."""
-    ratios = [0.0] + [
-        read_measures(run.stage(n).metrics)["difference_float_percent"] for n in range(1, count + 1)
-    ]
+    """How much the float networks' image difference ratio grew at each of the first stages.
+
+    Raises:
+        RunFolderError: A stage's metrics.json does not hold it.
+    """
+    name = "difference_float_percent"
+    ratios = [0.0]
+    for path in (run.stage(n).metrics for n in range(1, count + 1)):
+        ratio = read_measures(path).get(name)
+        if ratio is None:
+            raise RunFolderError(f"{path}: damaged, {name} is missing; {DELETE}")
+        ratios.append(ratio)
     return [after - before for before, after in itertools.pairwise(ratios)]
 
 
@@ -280,7 +288,7 @@ def stage_scores(run: RunFolder, count: int) -> list[float]:
         HwrtsError: No validation photograph has a shape that can be scored.
     """
     measures = [read_measures(run.stage(n).metrics) for n in range(1, count + 1)]
-    if any("mos_raw_float" not in entry for entry in measures):
+    if any(entry.get("mos_raw_float") is None for entry in measures):
         raise HwrtsError(
             "rts.stop = score: no photograph to validate can be scored, all are too long; use stop = change"
         )

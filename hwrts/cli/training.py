@@ -247,9 +247,9 @@ def print_stages(folder: "RunFolder") -> None:
             [
                 stage.name, "PASSED" if verdict["passed"] else "FAILED",
                 f"{verdict['mismatches']:,}", f"{verdict['compared'] / 1e6:.1f}",
-                *(_db(measures.get(f"psnr_{kind}_db")) for kind in ("bicubic", "float", "int8")),
-                f"{measures['difference_float_percent']:.2f}", f"{measures['difference_int8_percent']:.2f}",
-                f"{sum(measures['seconds'].values()):.0f}",
+                *(_two(measures.get(f"psnr_{kind}_db")) for kind in ("bicubic", "float", "int8")),
+                *(_two(measures.get(f"difference_{kind}_percent")) for kind in ("float", "int8")),
+                f"{sum(measures.get('seconds', {}).values()):.0f}",
             ]
         )  # fmt: skip
     columns = [
@@ -271,8 +271,8 @@ def print_stages(folder: "RunFolder") -> None:
         print_line(line)
 
 
-def _db(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"  # a same-size network has no x2 picture
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"  # such as of x2, for a same-size network
 
 
 def resolve_config(

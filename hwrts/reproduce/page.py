@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from hwrts import __version__
 from hwrts.atomic import write_atomic
 from hwrts.data import read_image, write_image
+from hwrts.errors import RunFolderError
 from hwrts.files import LARGEST, Document, Text, read_versioned
 from hwrts.report.crops import png_uri
 from hwrts.report.plots import Curve, Plot, line_plot, standalone_svg
@@ -113,7 +114,7 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
                 [_shown(cell, decimals) for cell, decimals in zip(row, entry["decimals"], strict=True)]
                 for row in entry["rows"]
             ],
-            "plots": list(result_plots(name, entry).values()),
+            "plots": _plots(root, name, entry),
             "pngs": [png_uri(read_image(root / file)) for file in entry["files"] if file.endswith(".png")],
         }
         for name, entry in document["results"].items()
@@ -121,6 +122,21 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
     html = environment.from_string(template).render(document=document, sections=sections, version=__version__)
     write_atomic(root / "index.html", html.encode("utf-8"))
     return root / "index.html"
+
+
+def _plots(root: Path, name: str, entry: dict[str, Any]) -> list[Plot]:
+    """The plots of a result that was read from results.json.
+
+    Raises:
+        RunFolderError: Its rows and columns are not those of this result.
+    """
+    try:
+        return list(result_plots(name, entry).values())
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunFolderError(
+            f"{root / 'results.json'}: damaged, the rows of {name} are not what its plots show ({error}); "
+            f"make it again with hwrts reproduce {name}"
+        ) from error
 
 
 def result_plots(name: str, entry: dict[str, Any]) -> dict[str, Plot]:

@@ -103,7 +103,7 @@ def _claim(root: Path, budget: Budget, source: Source) -> None:
         if changed:
             key = changed[0]
             raise RunFolderError(
-                f"{root}: was made with {key} {before.get(key)}, not {settings[key]}; "
+                f"{root}: was made with {key} {before.get(key)!s:.80}, not {settings[key]}; "
                 "use the same settings, or another folder with -o"
             )
         return

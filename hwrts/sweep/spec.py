@@ -137,9 +137,9 @@ def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = ", ".join(SweepSpec.model_fields if len(first["loc"]) == 1 else _fields(first["loc"][0]))
-            raise ConfigError(f"{where}: unknown key {key!r}; known keys here: {known}") from error
+            raise ConfigError(f"{where}: unknown key {key!r:.80}; known keys here: {known}") from error
         reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {key} = {first['input']!r} is not allowed: {reason}") from error
+        raise ConfigError(f"{where}: {key:.80} = {first['input']!r:.80} is not allowed: {reason}") from error
 
 
 def parse_budget(text: str) -> dict[str, float]:

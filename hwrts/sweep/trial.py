@@ -219,7 +219,7 @@ def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:
     verdict, plain = read_verdict(stage.verify), read_measures(run.stage(best).metrics)
     measures = read_measures(stage.metrics)
     names = ("psnr_float_db", "psnr_int8_db") if task.quality == "psnr" else ("mos_raw_float", "mos_raw_int8")
-    if names[1] not in measures:
+    if measures.get(names[1]) is None or plain.get(names[0]) is None:
         raise HwrtsError(
             f"{stage.root}: no {names[1]} was measured; photographs that are too long have no score, "
             'use quality = "psnr"'
