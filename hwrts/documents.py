@@ -32,6 +32,8 @@ class RunNotes(Document):
     status: Text | None = None
     skipped: list[Text] = Field([])
     photographs: _Photographs | None = None
+    in_both: list[Text] = Field([])
+    settings_sha256: Sha256 | None = None
     device: _Device | None = None
     best_stage: Annotated[int, Field(ge=1, le=10**6)] | None = None
     module: Text | None = None

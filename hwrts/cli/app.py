@@ -8,6 +8,7 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.console import print_error
+from hwrts.cli.memory import memory_error
 from hwrts.cli.streams import safe_streams
 from hwrts.errors import HwrtsError
 
@@ -81,6 +82,11 @@ def run() -> int:
             if debug:
                 raise
             print_error(_said(error))
+        except (MemoryError, RuntimeError) as error:
+            said = memory_error(error)
+            if debug or said is None:
+                raise
+            print_error(said)
     return 2
 
 

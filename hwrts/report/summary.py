@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
+from hwrts.checkpoint import load_weights
 from hwrts.config import RunConfig
-from hwrts.errors import HwrtsError
+from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.fixed_point import load_network
 from hwrts.report.stages import StageResult
 from hwrts.report.text import plural, whole
@@ -101,9 +100,8 @@ def _float_weights(kept: StageResult) -> int | None:
     if kept.is_variant:  # made of the float network of its stage
         path = path.parent.with_name(f"stage{kept.folder.number}") / path.name
     try:
-        with safe_open(path, framework="np") as archive:
-            shapes = [archive.get_slice(name).get_shape() for name in archive.keys()]  # noqa: SIM118
-    except (OSError, SafetensorError):
+        shapes = [tensor.shape for tensor in load_weights(path)[0].values()]
+    except RunFolderError:
         return None
     count: int = sum(math.prod(shape) for shape in shapes if len(shape) == 4)  # (O, I, K, K)
     return count

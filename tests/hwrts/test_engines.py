@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from hwrts.checkpoint import load_weights, save_weights
-from hwrts.engines import ENGINES, make_engine
+from hwrts.engines import ENGINES, make_engine, onnx_upscaler
 from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.export import to_onnx
+from hwrts.fixed_point import load_network
 from hwrts.graph_note import note_graph
 from hwrts.proof import file_hashes
 from hwrts.quantise import export_stage, load_quantised, save_quantised
@@ -74,3 +76,15 @@ def test_a_note_that_does_not_belong_to_its_tensors_is_refused(stage, quantise):
         save_weights(stage.qat_weights, quantised, notes)
         with pytest.raises(RunFolderError, match=r"qat\.safetensors: (damaged|is of another network)"):
             load_quantised(stage)
+
+
+@pytest.mark.parametrize("kind", ["no ONNX", "cut", "another network", "an operator that there is not"])
+def test_onnx_bytes_that_a_runtime_refuses_are_one_line(stage, quantise, picture, kind):
+    model, network = stage.onnx.read_bytes(), load_network(stage.root)
+    other = to_onnx(quantise(0, 4)[1].single("conv_in"))
+    damaged = {
+        "no ONNX": b"no ONNX", "cut": model[: len(model) // 2], "another network": other.SerializeToString(),
+        "an operator that there is not": model.replace(b"QuantizeLinear", b"QuantizeLinfar"),
+    }[kind]  # fmt: skip
+    with pytest.raises(HwrtsError, match=r"^ONNX file: .*export or quantize the stage again$"):
+        onnx_upscaler(damaged, network)(picture(6, 7))
