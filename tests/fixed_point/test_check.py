@@ -263,3 +263,13 @@ def test_an_enlarged_tensor_is_added_to_its_like():
     up = Upsample("u", "x", "bilinear", 2, PIXEL)
     Network((X,), (up, Repeat("r", "x", 2), Add("s", ("u", "r"), PIXEL)))
     refused(up, Add("s", ("u", "x"), PIXEL), message=r"of 'u' are \(3, 2\), of 'x' \(3, 1\)")
+
+
+def test_networks_beyond_everything_of_the_field_are_refused():
+    """A file of three megabytes cost gigabytes or minutes."""
+    wide = replace(GOOD, weight_i8=np.ones((2, 3, 257, 257), np.int8))
+    refused(wide, message="K odd, at most 255")
+    repeats = [Repeat(f"r{i}", f"r{i - 1}" if i else "c", 4) for i in range(4)]
+    refused(GOOD, *repeats, message="layer 'r3': enlarges the input by more than 64")
+    copies = [replace(GOOD, name="c", source="x"), *(Repeat(f"r{i}", "c", 2) for i in range(4096))]
+    refused(*copies, message="4098 inputs and layers are not supported; use at most 4096")
