@@ -89,6 +89,15 @@ def writing_to(path: Path) -> Iterator[None]:
         raise NotWrittenError(_reason(path, error, None)) from error
 
 
+def text_bytes(text: str) -> bytes:
+    r"""A text as UTF-8; bytes of file names that are none, which Python keeps as surrogates, as escapes.
+
+    >>> text_bytes("p\udcff.png")
+    b'p\\udcff.png'
+    """
+    return text.encode("utf-8", "backslashreplace")
+
+
 def check_free_space(folder: Path, needed_bytes: int) -> None:
     """Raise DataError when ``folder`` (which must exist) has less than ``needed_bytes`` free."""
     if shutil.disk_usage(folder).free < needed_bytes:

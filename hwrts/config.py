@@ -60,6 +60,15 @@ class DataConfig(_Section):
         60, ge=1, le=10_000, description="crops drawn once per photograph; the paper's is 100"
     )
 
+    @field_validator("train", "val")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        try:
+            (name or "").encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError("the name is no UTF-8, as settings are; rename the folder") from error
+        return name
+
 
 class DegradationConfig(_Section):
     """How the low-resolution input is made of an original."""

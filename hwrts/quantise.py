@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hwrts import __version__
-from hwrts.atomic import write_atomic
+from hwrts.atomic import text_bytes, write_atomic
 from hwrts.calibrate import calibrate
 from hwrts.checkpoint import AGAIN, load_weights, put_weights, save_weights
 from hwrts.config import QatConfig
@@ -132,7 +132,7 @@ def export_stage(stage: StageFolder, quantised: QuantNetwork, source: str) -> Ne
     """Lower, and write the integer network and the int8 ONNX file."""
     network = quantised.lower()
     save_network(network, stage.root)
-    model = to_onnx(network, metadata={"hwrts_version": __version__, "source": source})
+    model = to_onnx(network, metadata={"hwrts_version": __version__, "source": text_bytes(source).decode()})
     write_atomic(stage.onnx, model.SerializeToString())
     return network
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from hwrts import __version__
-from hwrts.atomic import write_atomic
+from hwrts.atomic import text_bytes, write_atomic
 from hwrts.errors import HwrtsError
 from hwrts.remarks import remarks
 from hwrts.report.comparison import comparison
@@ -57,7 +57,7 @@ def write_report(run: RunFolder) -> Path:
         amplification=AMPLIFICATION,
         comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
     )
-    write_atomic(run.report, html.encode("utf-8"))
+    write_atomic(run.report, text_bytes(html))
     return run.report
 
 

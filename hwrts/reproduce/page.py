@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from pydantic import Field, model_validator
 
 from hwrts import __version__
-from hwrts.atomic import write_atomic
+from hwrts.atomic import text_bytes, write_atomic
 from hwrts.data import read_image, write_image
 from hwrts.errors import RunFolderError
 from hwrts.files import LARGEST, Document, Text, read_versioned
@@ -80,7 +80,7 @@ def write_result(root: Path, table: Table, picture: Picture | None) -> dict[str,
     for name, plot in result_plots(table.name, entry).items():
         files[f"{name}.svg"] = standalone_svg(plot)
     for file, text in files.items():
-        write_atomic(root / file, text.encode("utf-8"))
+        write_atomic(root / file, text_bytes(text))
     entry["files"] = list(files)
     if picture is not None:
         write_image(root / f"{table.name}.png", picture)
@@ -120,7 +120,7 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
         for name, entry in document["results"].items()
     ]  # fmt: skip
     html = environment.from_string(template).render(document=document, sections=sections, version=__version__)
-    write_atomic(root / "index.html", html.encode("utf-8"))
+    write_atomic(root / "index.html", text_bytes(html))
     return root / "index.html"
 
 

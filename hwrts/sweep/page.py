@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from hwrts import __version__
-from hwrts.atomic import write_atomic
+from hwrts.atomic import text_bytes, write_atomic
 from hwrts.report.text import NONE
 from hwrts.sweep.folder import open_sweep
 from hwrts.sweep.results import FRONT_COSTS, Row, below_bicubic_of, best, front, results_of, status
@@ -35,7 +35,7 @@ def write_page(root: Path, rows: list[Row]) -> Path:
         marks=["best" if row is top else "final" if row in found else "" for row in rows],
         remarks=[row["remarks"] for row in rows],
     )  # fmt: skip
-    write_atomic(root / "index.html", html.encode("utf-8"))
+    write_atomic(root / "index.html", text_bytes(html))
     return root / "index.html"
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from pathlib import Path
@@ -224,7 +225,7 @@ def _fingerprint(spec: SweepSpec) -> str:
     digest = hashlib.sha256()
     for part in (split.train, split.val):
         for photo in part:
-            digest.update(f"{photo.name}\0{_bytes_hash(photo)}\0".encode())
+            digest.update(os.fsencode(photo.name) + f"\0{_bytes_hash(photo)}\0".encode())
         digest.update(b"\1")
     return digest.hexdigest()
 

@@ -9,6 +9,8 @@ import pytest
 from hwrts.cli.console import print_table
 from hwrts.cli.streams import visible
 
+from .conftest import TINY, make_photographs
+
 HWRTS = [sys.executable, "-m", "hwrts"]
 
 
@@ -159,3 +161,42 @@ def test_the_tables_of_a_run_at_80_columns(workspace, monkeypatch, hwrts, verb):
     assert rows
     assert max(map(len, rows)) <= 80
     assert any(line.split("│")[0].strip() == "conv_out" for line in rows), rows
+
+
+def test_names_that_are_no_utf_8(tmp_path, monkeypatch, hwrts):
+    """Python keeps their bytes as surrogates, which neither TOML nor ONNX nor HTML can hold."""
+    monkeypatch.chdir(tmp_path)
+    photos = make_photographs(tmp_path / "photos")
+    strange = os.fsdecode(b"n\xffme")
+    (photos / "photo0.png").rename(photos / f"{strange}.png")
+    (photos / f"{strange}.jpg").write_bytes(b"no picture")
+    result = hwrts("run", "-o", strange, "--data", "photos", *TINY, "--no-same-size")
+    assert result.code == 0, result.err
+    assert "n\\xffme" in result.out
+    assert "\udcff" not in result.out + result.err
+    picture = photos / f"{strange}.png"
+    calls = [
+        ("verify", strange), ("enhance", picture, "-o", f"{strange}.png", "--run", strange, "--x2"),
+        ("score", picture), ("export", strange, "-o", f"{strange}2"), ("inspect", f"{strange}/stage1"),
+        ("quantize", strange, "--stage", "1", "--weight-bits", "4", "--qat-steps", "0"),
+    ]  # fmt: skip
+    for arguments in calls:
+        result = hwrts(*arguments)
+        assert result.code == 0, (arguments, result.err)
+        assert "\udcff" not in result.out + result.err
+    photos.rename(tmp_path / strange / "more")
+    refused = hwrts("run", "--data", f"{strange}/more", "--name", "never", *TINY)
+    assert refused.code == 2
+    assert "--data (data.train)" in refused.err
+    assert "the name is no UTF-8" in refused.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "no such backend"])
+def test_the_backend_of_a_notebook_kernel(workspace, backend):
+    """``!hwrts`` in a notebook inherits its kernel's MPLBACKEND, which may not exist for this Python."""
+    done = shell("hwrts verify runs/tiny", workspace, MPLBACKEND=backend)
+    assert done.returncode == 0, done.stderr
+    assert (workspace / "runs/tiny/report.html").stat().st_mtime > (
+        workspace / "runs/tiny/run.json"
+    ).stat().st_mtime
