@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.cli.stage import StageOption, choose_network
 from hwrts.errors import ConfigError, DataError
@@ -116,7 +116,7 @@ def enhance(
 def end_with(errors: list[DataError], *, others_done: bool) -> None:
     """Name the pictures that failed, if any, and exit: 1 where others have results, 2 where none has."""
     for error in errors[: None if others_done else -1]:
-        typer.echo(f"error: {error}", err=True)
+        print_error(str(error))
     if errors and others_done:
         raise typer.Exit(1)
     if errors:
