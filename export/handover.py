@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, HwrtsError, load_network
+from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 
 SCHEMA = "hwrts.handover"
 MANIFEST = "manifest.json"
@@ -85,7 +86,7 @@ def _write(folder: Path, payloads: Mapping[str, bytes]) -> None:
 def _is_handover(folder: Path) -> bool:
     """Whether a folder holds a manifest of ours and nothing that we did not write."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest = parse_json(read_file(folder / MANIFEST, MAX_DOCUMENT_BYTES))
         ours = {MANIFEST, *manifest["files"]}
         return manifest["schema"] == SCHEMA and {path.name for path in folder.iterdir()} <= ours
     except (OSError, ValueError, KeyError, TypeError):

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from hwrts.atomic import clear_temporaries
 from hwrts.errors import NotWrittenError, RunFolderError
+from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 from hwrts.new_folder import is_lost, make_folder, next_to, settle, settle_inside
 
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -124,7 +125,7 @@ def _myself() -> dict[str, str | int]:
 def _holder(path: Path) -> str:
     """Who holds a lock, in words, from the lock's file: other bytes than ours tell nothing."""
     try:
-        holder = json.loads(path.read_text("utf-8"))
+        holder = parse_json(read_file(path, MAX_DOCUMENT_BYTES))
         pid, host, command, since = (str(holder[key]) for key in ("pid", "host", "command", "since"))
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -139,7 +139,9 @@ def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
             known = ", ".join(SweepSpec.model_fields if len(first["loc"]) == 1 else _fields(first["loc"][0]))
             raise ConfigError(f"{where}: unknown key {key!r:.80}; known keys here: {known}") from error
         reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {key:.80} = {first['input']!r:.80} is not allowed: {reason}") from error
+        raise ConfigError(
+            f"{where}: {key:.80} = {first['input']!r:.80} is not allowed: {reason:.300}"
+        ) from error
 
 
 def parse_budget(text: str) -> dict[str, float]:
