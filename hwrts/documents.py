@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from hwrts.command_line import command_line
 from hwrts.files import DELETE, LARGEST, Count, Document, Number, Sha256, Text, read_document
 
 Step = Annotated[int, Field(ge=0, lt=2**53)]
@@ -148,7 +149,9 @@ def read_verdict(path: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: The file is missing or damaged.
     """
-    return read_document(path, VerdictFile, f"prove the stage again: hwrts verify {path.parent.parent}")
+    return read_document(
+        path, VerdictFile, f"prove the stage again: {command_line('verify', path.parent.parent)}"
+    )
 
 
 def read_measures(path: Path) -> dict[str, Any]:

@@ -177,7 +177,7 @@ class RunFolder:
             path = self.root / "config.toml"
             raise RunFolderError(
                 f"{path}: was edited after the run was made; put the old settings back, or train with these "
-                f"in a run of their own: hwrts run {path} --name NAME"
+                f"in a run of their own: {command_line('run', path, '--name', 'NAME')}"
             )
 
     @property
