@@ -28,8 +28,12 @@ _NO_SHA256 = "0" * 64
 
 
 def save_weights(path: Path, model: nn.Module, notes: dict[str, Any]) -> None:
-    """Write a module's tensors with a JSON note."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    """Write a module's tensors with a JSON note; what get_extra_state adds that is no tensor is left out."""
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)  # two layers may share one
+        for name, value in model.state_dict().items()
+        if isinstance(value, Tensor)
+    }
     _write(path, tensors, notes)
 
 

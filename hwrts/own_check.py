@@ -61,7 +61,8 @@ def check_own_module(module: nn.Module, device: str = "cpu") -> Checked:
     check_weights_made(module)
     check_finite(module)
     pictures = _pictures(device)
-    with _unchanged(module.eval()):
+    module.eval()
+    with _unchanged(module):
         _called(module, pictures["in range"])  # hooks that compute a weight have done so from here on
         traced = trace_with_clip(module)
         graph = traced.graph
@@ -133,7 +134,7 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         after = _state(module)
-        changed = [name for name in before if name in after and not torch.equal(before[name], after[name])]
+        changed = [name for name in before if name in after and not _equal(before[name], after[name])]
         for name in changed:
             after[name].copy_(before[name])
     if changed:
@@ -141,6 +142,13 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
             f"{type(module).__name__}: changes its own {changed[0]!r} when it is called; "
             "a network that is quantised must stay as it is"
         )
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors hold the same values; NaN, which a buffer may begin with, is the same as NaN."""
+    if torch.equal(a, b):
+        return True
+    return a.is_floating_point() and a.shape == b.shape and torch.allclose(a, b, 0, 0, equal_nan=True)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:
@@ -160,6 +168,12 @@ def check_weights_made(module: nn.Module) -> None:
             raise UnsupportedOperatorError(
                 f"{_layer(name, module)}: its {name.rpartition('.')[2]} is {why}; "
                 "make a module whose weights are there"
+            )
+        if value.layout is not torch.strided or value.is_quantized or value.is_inference():
+            held = f"{value.dtype}, {value.layout}" + (", of inference_mode" * value.is_inference())
+            raise UnsupportedOperatorError(
+                f"{_layer(name, module)}: its {name.rpartition('.')[2]} holds {held}; dense numbers are "
+                "supported, made outside of torch.inference_mode"
             )
 
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, HwrtsError
 from hwrts.own_check import check_finite, check_weights_made
 from hwrts.user_code import described, settings_kept
 
@@ -54,11 +54,22 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
         raise ConfigError(
             f"{reference}: {name}() returns a scripted module; return it before torch.jit.script"
         )
+    try:
+        return _ready(module, weights)
+    except HwrtsError:
+        raise
+    except Exception as error:  # a circle of modules, one that did not call super().__init__(), and the like
+        kind = type(module).__name__
+        raise ConfigError(f"{reference}: its {kind} is no working module ({described(error)})") from error
+
+
+def _ready(module: nn.Module, weights: Path | None) -> nn.Module:
     module = _bare(module)
     check_weights_made(module)
     if weights is not None:
         _put_weights(module, weights)
-    module = module.float().cpu().eval()
+    for put in (module.float, module.cpu, module.eval):  # a train() of the user's own may return nothing
+        put()
     check_finite(module)
     return module
 
@@ -79,7 +90,7 @@ def _bare(module: nn.Module) -> nn.Module:
 def _wrapped(module: nn.Module) -> object:
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         return module.module
-    return getattr(module, "_orig_mod", None)
+    return module._modules.get("_orig_mod")  # no getattr: a module's own __getattr__ may answer anything
 
 
 def _executed(path: Path) -> ModuleType:
@@ -117,7 +128,7 @@ def _put_weights(module: nn.Module, path: Path) -> None:
             f"{path}: cannot be read as safetensors ({error}); write it with "
             "safetensors.torch.save_file(module.state_dict(), ...)"
         ) from error
-    wanted = module.state_dict()
+    wanted = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
     tensors = _without_wrappers(tensors, wanted)
     problems = [f"{name} is missing" for name in wanted if name not in tensors]
     problems += [f"{name} is in no layer" for name in tensors if name not in wanted]
@@ -136,7 +147,7 @@ def _put_weights(module: nn.Module, path: Path) -> None:
             f"{path}: does not fit the module: {'; '.join(problems[:3])}"
             + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
         )
-    module.load_state_dict(tensors)
+    module.load_state_dict(tensors, strict=False)  # without what get_extra_state adds that is no tensor
 
 
 def _without_wrappers(tensors: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:

@@ -81,7 +81,8 @@ def quantise_own(
     """
     device = choose_device()
     make_deterministic(SEED)
-    module = module.to(device.name).eval()
+    module.to(device.name)
+    module.eval()
     checked = check_own_module(module, device.name)
     scale = checked.scale
     qat = qat.model_copy(update={"layer_weight_bits": _named_widths(checked, qat.layer_weight_bits)})

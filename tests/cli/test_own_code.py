@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hwrts.errors import HwrtsError
@@ -103,6 +103,17 @@ class Clamped(Net):
 
 def clamped():
     return Clamped()
+
+
+class Empty(nn.Module):
+    def __init__(self):
+        pass
+
+
+def circle():
+    net = Net()
+    net.me = net
+    return net
 """
 
 
@@ -129,6 +140,8 @@ RAISED = {
     "own.py:branches": [f"line {line('if x.mean')} of own.py: TraceError", "control flow"],
     "own.py:clamped": [f"line {line('h.clamp_')} of own.py, 'clamp_'", "a clamp to (0, 1)"],
     "own.py:scripted": ["a scripted module", "before torch.jit.script"],
+    "own.py:Empty": ["own.py:Empty: its Empty is no working module", "_modules"],
+    "own.py:circle": ["own.py:circle: its Net is no working module", "RecursionError"],
     "own.py:late": [f"line {line('raise OSError')} of own.py: OSError: gone"],
 }
 
@@ -214,3 +227,43 @@ def test_other_number_types_of_the_same_kind_are_taken(folder):
     state = load_own_module("own.py:build").state_dict()
     save_file({name: value.half() for name, value in state.items()}, "w.safetensors")
     assert load_own_module("own.py:build", folder / "w.safetensors").pop.weight.dtype is torch.float32
+
+
+class Odd(nn.Module):
+    """train() returns nothing, two layers share their weights, and the state holds more than tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.epoch = (*(nn.Conv2d(3, 3, 1, bias=False) for _ in range(2)), 1)
+        self.second.weight = nn.init.dirac_(self.first.weight)
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+    def train(self, mode=True):
+        super().train(mode)
+
+    def __getattr__(self, name):
+        return self if name == "_orig_mod" else super().__getattr__(name)
+
+    def get_extra_state(self):
+        return {"epoch": self.epoch}
+
+    def set_extra_state(self, state):
+        self.epoch = state["epoch"]
+
+
+def test_a_module_that_is_correct_but_unusual(folder, hwrts):
+    """Each of the three ended in a traceback."""
+    make_photographs(folder / "photos", size=(66, 80))
+    (folder / "odd.py").write_text(f"from {__name__} import Odd as build\n")
+    given = {name: value.clone() for name, value in Odd().state_dict().items() if "extra" not in name}
+    save_file(given, "w.safetensors")
+    result = hwrts(
+        "quantize", "odd.py:build", "--weights", "w.safetensors", "--data", "photos", "-o", "out",
+        "--qat-steps", "2",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    stored = load_file("out/stage1/float.safetensors")
+    assert stored.keys() == given.keys()
+    assert all(torch.equal(stored[name], value) for name, value in given.items())
