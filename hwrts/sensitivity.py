@@ -5,11 +5,11 @@ integer network with that one layer exchanged runs on photographs. docs/sensitiv
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hwrts.data import PhotoStore
+from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.errors import ConfigError
 from hwrts.fixed_point import Conv, Network, run
 from hwrts.metrics import psnr_db
@@ -77,10 +77,17 @@ class LayerSensitivity:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """All layers of a network, in order, and PSNR of its int8 output against each reference, in dB."""
+    """All layers of a network, in order.
+
+    Attributes:
+        layers: What fewer bits do to each.
+        psnr_db: PSNR of the network's int8 output against each reference.
+        bicubic_db: The same of bicubic interpolation; empty for a network that keeps the size.
+    """
 
     layers: tuple[LayerSensitivity, ...]
     psnr_db: dict[str, float]
+    bicubic_db: dict[str, float] = field(default_factory=dict)
 
     def loss_db(self, reduced: Reduced, reference: str) -> float:
         """PSNR against a reference that is lost; negative if the pictures came nearer to it."""
@@ -148,7 +155,7 @@ def measure_sensitivity(
                 advance(done, f"{conv.name}, {bits} bits")
             size = conv.weight_i8.size
             layers.append(LayerSensitivity(conv.name, size, conv.weight_bits, tuple(reduced)))
-    return Sensitivity(tuple(layers), _psnr_db(int8, crops))
+    return Sensitivity(tuple(layers), _psnr_db(int8, crops), _bicubic_db(crops))
 
 
 def _exchanged(network: Network, layer: Conv) -> Network:
@@ -174,3 +181,9 @@ def _psnr_db(pictures: list[Picture], crops: Crops) -> dict[str, float]:
         name: float(np.mean([psnr_db(a, b) for a, b in zip(pictures, each, strict=True)]))
         for name, each in crops.references.items()
     }
+
+
+def _bicubic_db(crops: Crops) -> dict[str, float]:
+    if any(each[0].shape == crops.inputs[0].shape for each in crops.references.values()):
+        return {}
+    return _psnr_db([to_codes(upscale_by_2(pixels)) for pixels in crops.inputs], crops)

@@ -43,6 +43,7 @@ class SensitivityFile(Document):
 
     qat_sha256: Sha256
     psnr_db: dict[Text, _Decibels]
+    bicubic_db: dict[Text, _Decibels] = Field({})
     layers: list[_Layer]
 
     @model_validator(mode="after")
@@ -93,7 +94,7 @@ def known_sensitivity(stage: StageFolder, widths: Collection[int]) -> Sensitivit
     if document["qat_sha256"] != _sha256(stage):
         return None
     layers = tuple(_layer(entry) for entry in document["layers"])
-    found = Sensitivity(layers, dict(document["psnr_db"]))
+    found = Sensitivity(layers, dict(document["psnr_db"]), dict(document.get("bicubic_db", {})))
     complete = all(bits in layer.errors for layer in layers for bits in widths if bits < layer.weight_bits)
     return found if complete else None
 
@@ -128,6 +129,7 @@ def as_json(found: Sensitivity, stage: StageFolder, photographs: Sequence[str]) 
         "photographs": list(photographs),
         "crop": SIDE,
         "psnr_db": found.psnr_db,
+        "bicubic_db": found.bicubic_db,
         "layers": [
             {
                 "name": layer.name,

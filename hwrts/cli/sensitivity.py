@@ -113,6 +113,8 @@ def print_sensitivity(title: str, found: "Sensitivity") -> None:
             rows.append([layer.name, *cells(lost)])
         print_line("")
         text = f"loss against the {reference}, dB; int8 has {psnr_db:.2f}"
+        if reference in found.bicubic_db:
+            text += f", bicubic {found.bicubic_db[reference]:.2f}"
         print_table(text, ["layer", *tried], rows)
 
 

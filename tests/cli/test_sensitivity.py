@@ -73,6 +73,7 @@ def test_a_table_a_file_and_a_plot(workspace, hwrts):
     assert "stage 2: PSNR against its int8 output" in result.out
     for words in ("loss against the original", "loss against the target", "4 bits", "2 bits", *LAYERS):
         assert words in result.out
+    assert len(re.findall(r"dB; int8 has \d+\.\d\d, bicubic \d+\.\d\d$", result.out, re.MULTILINE)) == 2
     assert max(map(len, result.out.splitlines())) <= 100
     document = json.loads((workspace / "runs/tiny/stage2/sensitivity.json").read_text())
     assert {layer["name"]: layer["weights"] for layer in document["layers"]} == LAYERS
@@ -81,6 +82,7 @@ def test_a_table_a_file_and_a_plot(workspace, hwrts):
     assert same.code == 0, same.err
     found = json.loads(same.out)
     assert (found["stage"], list(found["psnr_db"])) == ("1-same", ["target"])
+    assert found["bicubic_db"] == {}  # nothing is enlarged
     assert {layer["name"] for layer in found["layers"]} >= {"fold_x", "fold_r"}
     verified = hwrts("verify", "runs/tiny", "--stage", "2", "--stimulus", "ramp", "--json")
     assert verified.code == 0  # the new files are no part of the verdict
@@ -161,12 +163,14 @@ def test_own_modules_take_widths_of_layers(workspace, hwrts):
     (workspace / "plain.py").write_text(
         "from torch import nn\n"
         "def build():\n"
-        "    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1))\n"
+        "    last = nn.Conv2d(4, 3, 1)\n"
+        "    nn.init.constant_(last.bias, 0.5)  # the output of random weights is no picture\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), last)\n"
     )
     command = ("quantize", "plain.py:build", "--data", "photos", "-q")
-    assert_one_clear_line(hwrts(*command, "--layer-weight-bits", "_2=4,3=4"), "no layer '3'", "it has _0, _2")
+    assert_one_clear_line(hwrts(*command, "--layer-weight-bits", "2=4,3=4"), "no layer '3'", "it has 0, 2")
     assert_one_clear_line(hwrts(*command, "--weight-kib", "1"), "--weight-kib: needs the sensitivity")
-    result = hwrts(*command, "--layer-weight-bits", "_2=4")
+    result = hwrts(*command, "--layer-weight-bits", "2=4")
     assert result.code == 0, result.err
     assert list(widths_of(workspace / "runs/plain-build/stage1").values()) == [8, 4]
     assert_one_clear_line(hwrts("sensitivity", "runs/plain-build"), "plain-build", "module of your own")
