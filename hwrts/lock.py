@@ -117,9 +117,18 @@ def _myself() -> dict[str, str | int]:
     return {
         "pid": os.getpid(),
         "host": platform.node(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join([_program(Path(sys.argv[0])), *sys.argv[1:]]),
         "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _program(path: Path) -> str:
+    """How a user calls what runs; ``python -m hwrts`` runs hwrts/__main__.py.
+
+    >>> _program(Path("/usr/bin/hwrts")), _program(Path("/site-packages/hwrts/__main__.py"))
+    ('hwrts', 'hwrts')
+    """
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def _holder(path: Path) -> str:

@@ -46,6 +46,12 @@ def test_the_second_one_is_told_who_is_writing(tmp_path, hold):
         pass
 
 
+def test_a_module_is_called_by_the_name_of_its_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/site-packages/hwrts/__main__.py", "run", "--name", "x"])
+    with writing(tmp_path / "x"):
+        assert json.loads((tmp_path / ".x.lock").read_text())["command"] == "hwrts run --name x"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_a_killed_one_keeps_nothing(tmp_path, hold):
     hold.send_signal(signal.SIGKILL)
