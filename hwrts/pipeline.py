@@ -300,6 +300,8 @@ def _train(
     forward: Callable[[Tensor], Tensor], batches: Batches, schedule: Schedule,
     constrain: Callable[[], None] | None = None, penalty: Callable[[], Tensor] | None = None,
 ) -> None:  # fmt: skip
+    if not schedule.steps:  # of what is calibrated alone
+        return
     run, mine = session.run, {"stage": stage.name, "phase": phase}
     state = (
         run.state if stage.name.isdigit() else stage.root / run.state.name

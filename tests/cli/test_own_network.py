@@ -94,6 +94,13 @@ def test_fine_tuning_goes_toward_the_float_module(folder, hwrts):
     assert found[1]["fidelity_db"] > found[0]["fidelity_db"] + 1
 
 
+def test_without_fine_tuning_none_is_reported(folder, hwrts):
+    result = hwrts("quantize", "plain.py:build", "--data", "photos")
+    assert result.code == 0, result.err
+    assert "choosing formats" in result.err
+    assert "fine-tuning" not in result.err
+
+
 def test_a_same_size_module_and_its_weights(folder, hwrts):
     torch.manual_seed(5)
     module = load_own_module("plain.py:build")
