@@ -34,7 +34,34 @@ def overruled(name: str, config: RunConfig) -> str | None:
         return "qat.steps = 0 trains nothing"
     if name == "data.val_fraction":
         return _validated_on(data.train, data.val)
+    if name == "qat.weight_bits" and qat.layer_weight_bits:
+        return _each_its_width(config)
     return None
+
+
+def idle_settings(config: RunConfig) -> dict[str, str]:
+    """Settings that are not the default's and still have no effect, and why.
+
+    >>> idle_settings(RunConfig.model_validate({"rts": {"epochs": 20, "steps": 5}}))
+    {'rts.steps': 'rts.epochs = 20 takes the place of steps'}
+    """
+    tables, usual = config.model_dump(), RunConfig().model_dump()
+    names = [
+        (table, key) for table, settings in tables.items() if isinstance(settings, dict) for key in settings
+    ]
+    found = {f"{table}.{key}": overruled(f"{table}.{key}", config)
+             for table, key in names if tables[table][key] != usual[table][key]}  # fmt: skip
+    return {name: why for name, why in found.items() if why is not None}
+
+
+def _each_its_width(config: RunConfig) -> str | None:
+    from hwrts.networks.build import build_network
+    from hwrts.trace import trace
+    from hwrts.weight_bits import layer_names
+
+    names = layer_names(trace(build_network(config.network).eval()))
+    own = config.qat.layer_weight_bits
+    return "qat.layer_weight_bits gives every layer its width" if set(names) <= set(own) else None
 
 
 def _validated_on(train: str | None, val: str | None) -> str | None:

@@ -42,7 +42,7 @@ from hwrts.range_penalty import RangePenalty
 from hwrts.rts import float_upscaler, to_values
 from hwrts.runfolder import RunFolder, write_json
 from hwrts.session import centre_crop, save_verify_inputs
-from hwrts.weight_bits import check_layers, conv_names
+from hwrts.weight_bits import check_layers, check_one_width, conv_names
 
 PATCH, BATCH = 64, 16
 """Side of a crop, and crops of a step: as in a run."""
@@ -77,7 +77,7 @@ def quantise_own(
     Raises:
         UnsupportedOperatorError: As :func:`hwrts.own_check.check_own_module`, before a photograph is read.
         DataError: No usable photographs.
-        ConfigError: A width of a layer that the module has not.
+        ConfigError: A width of a layer that the module has not, or one for all layers where each has its own.
     """
     device = choose_device()
     make_deterministic(SEED)
@@ -85,7 +85,10 @@ def quantise_own(
     module.eval()
     checked = check_own_module(module, device.name)
     scale = checked.scale
-    qat = qat.model_copy(update={"layer_weight_bits": _named_widths(checked, qat.layer_weight_bits)})
+    widths = _named_widths(checked, qat.layer_weight_bits)
+    if "weight_bits" in qat.model_fields_set:
+        check_one_width(widths, conv_names(deploy_form(checked.graph)))
+    qat = qat.model_copy(update={"layer_weight_bits": widths})
     progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
     train, val = _photographs(data, progress, max_megapixels)
     stage, seconds = run.stage(1), _Seconds()
@@ -100,14 +103,15 @@ def quantise_own(
                 0, PIXEL.max * 2.0**-PIXEL.frac
             )  # it may overwrite what it reads
 
-    with (
-        RangePenalty(quantised.signed_convs()) as penalty,
-        progress.task("fine-tuning toward the float network", qat.steps) as advance,
-    ):
-        fit(
-            Training.start(quantised), quantised, batches, qat_schedule(qat),
-            lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"), penalty=penalty,
-        )  # fmt: skip
+    if qat.steps:
+        with (
+            RangePenalty(quantised.signed_convs()) as penalty,
+            progress.task("fine-tuning toward the float network", qat.steps) as advance,
+        ):
+            fit(
+                Training.start(quantised), quantised, batches, qat_schedule(qat),
+                lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"), penalty=penalty,
+            )  # fmt: skip
     save_quantised(stage, quantised)
     network = export_stage(stage, load_quantised(stage), str(run.notes().get("module")))
     save_verify_inputs(run, val.items())

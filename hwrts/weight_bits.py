@@ -1,6 +1,6 @@
 """Width of each convolution's weights: one for the network, and one of its own where a layer has it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from hwrts.config import NetworkConfig
@@ -51,6 +51,16 @@ def check_layers(given: Iterable[str], known: Iterable[str]) -> None:
                 f"qat.layer_weight_bits: the network has no layer {layer!r} with weights; "
                 f"it has {', '.join(names)}"
             )
+
+
+def check_one_width(given: Collection[str], names: Iterable[str]) -> None:
+    """Refuse one width for all layers where each has its own.
+
+    Raises:
+        ConfigError: It would do nothing.
+    """
+    if set(names) <= set(given):
+        raise ConfigError("--weight-bits: would do nothing: --layer-weight-bits gives every layer its width")
 
 
 def check_settings(network: NetworkConfig, layer_weight_bits: Mapping[str, int]) -> None:

@@ -188,12 +188,12 @@ def _widths_name(
     from hwrts.deploy import deploy_form
     from hwrts.networks.build import build_network
     from hwrts.trace import trace
-    from hwrts.weight_bits import check_layers, conv_names, layer_widths, widths_name
+    from hwrts.weight_bits import check_layers, check_one_width, conv_names, layer_widths, widths_name
 
     names = conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
     check_layers(given.get("layer_weight_bits", {}), names)  # the run's own may be of its other form
-    if "weight_bits" in given and set(given.get("layer_weight_bits", {})) == set(names):
-        raise ConfigError("--weight-bits: would do nothing: --layer-weight-bits gives every layer its width")
+    if "weight_bits" in given:
+        check_one_width(given["layer_weight_bits"], names)
     return widths_name(layer_widths(names, qat.weight_bits, qat.layer_weight_bits))
 
 

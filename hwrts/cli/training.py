@@ -253,17 +253,9 @@ def print_stages(folder: "RunFolder") -> None:
             ]
         )  # fmt: skip
     columns = [
-        "stage",
-        "verdict",
-        "differ",
-        "of 10^6 codes",
-        "bicubic dB",
-        "float dB",
-        "int8 dB",
-        "diff % float",
-        "diff % int8",
-        "s",
-    ]
+        "stage", "verdict", "differ", "of 10^6 codes", "bicubic dB", "float dB", "int8 dB", "diff % float",
+        "diff % int8", "s",
+    ]  # fmt: skip
     spare = ("of 10^6 codes", "s", "differ")  # the verdict says it
     title = f"{folder.root}: x2 PSNR, and image difference of HRn from HR0"
     print_table(title, columns, rows, spare)
@@ -286,13 +278,13 @@ def resolve_config(
     Args:
         config: File or name; None takes the defaults.
         flags: Values by dotted key, such as "network.blocks".
-        progress: Where to say what of the file gave way; None says nothing.
+        progress: Where to say what of the file gave way, or does nothing; None says nothing.
 
     Raises:
         ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
     """
     from hwrts.config import parse_config
-    from hwrts.overruled import overruled
+    from hwrts.overruled import idle_settings, overruled
     from hwrts.settings_file import read_toml, set_entry
 
     document: dict[str, Any] = {}
@@ -311,6 +303,9 @@ def resolve_config(
         if why is not None:
             flag = flag_of(key).replace("--", "--no-", 1) if flags[key] is False else flag_of(key)
             raise ConfigError(f"{flag}: would do nothing: {why}")
+    if progress is not None:
+        for key, why in idle_settings(resolved).items():
+            progress.say(f"{key} of {config} does nothing: {why}")
     return resolved
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hwrts.cli.training import resolve_config
 from hwrts.config import RunConfig
-from hwrts.overruled import overruled
+from hwrts.overruled import idle_settings, overruled
 from hwrts.progress import Silent
 from hwrts.settings_file import dump_toml, load_config
 
@@ -90,6 +90,31 @@ def test_a_flag_wins_over_the_file_and_that_is_said(tmp_path, monkeypatch, confi
         {} if "qat.weight_bits" in flags or config == "paper" else {"conv_in": 5}
     )
     assert (resolved.rts.epochs is None) == any(key.startswith("rts") for key in flags)
+
+
+SELF_DEFEATING = """
+[network]
+blocks = 0
+[rts]
+epochs = 20
+steps = 7
+[qat]
+weight_bits = 4
+layer_weight_bits = {conv_in = 5, conv_out = 5, conv_ext_x = 5, conv_ext_r = 5, fold_x = 5, fold_r = 5}
+"""
+
+
+def test_what_does_nothing_in_a_file_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my.toml").write_text(SELF_DEFEATING)
+    lines = Lines()
+    resolve_config("my.toml", {}, lines)
+    assert lines.said == [
+        "rts.steps of my.toml does nothing: rts.epochs = 20 takes the place of steps",
+        "qat.weight_bits of my.toml does nothing: qat.layer_weight_bits gives every layer its width",
+    ]
+    Path("my.toml").write_text(SELF_DEFEATING.replace("conv_in = 5, ", ""))
+    assert "qat.weight_bits" not in idle_settings(resolve_config("my.toml", {}))
 
 
 def test_nothing_is_left_out_without_need(tmp_path, monkeypatch):

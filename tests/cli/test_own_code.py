@@ -180,6 +180,8 @@ def test_a_module_of_methods_names_that_prints_and_enlarges_by_three(folder, hwr
         assert (folder / f"onnxruntime{size}.png").read_bytes() == (folder / f"torch{size}.png").read_bytes()
     refused = hwrts("quantize", "own.py:build", "--layer-weight-bits", "push=6", "-o", "other")
     assert_one_clear_line(refused, "no layer 'push'", "it has update, pop")
+    idle = hwrts("quantize", "own.py:build", *widths[:2], "--weight-bits", "4", "-o", "other", "-q")
+    assert_one_clear_line(idle, "--weight-bits: would do nothing")
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
