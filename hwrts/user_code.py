@@ -47,7 +47,10 @@ def described(error: BaseException) -> str:
     >>> described(ValueError("no such kernel"))
     'ValueError: no such kernel'
     """
-    text = textwrap.shorten(str(error), _LONGEST, placeholder=" ...")
+    try:
+        text = textwrap.shorten(str(error), _LONGEST, placeholder=" ...")
+    except Exception:  # an exception class of the user's own that cannot say what it is
+        text = "without a text, its __str__ fails"
     kind = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename and is_users(error.filename):
         return f"{line_of(error.filename, error.lineno)}: {type(error).__name__}: {error.msg}"

@@ -110,6 +110,15 @@ class Empty(nn.Module):
         pass
 
 
+class Mute(Exception):
+    def __str__(self):
+        return 3
+
+
+def mute():
+    raise Mute
+
+
 def circle():
     net = Net()
     net.me = net
@@ -142,6 +151,7 @@ RAISED = {
     "own.py:scripted": ["a scripted module", "before torch.jit.script"],
     "own.py:Empty": ["own.py:Empty: its Empty is no working module", "_modules"],
     "own.py:circle": ["own.py:circle: its Net is no working module", "RecursionError"],
+    "own.py:mute": [f"line {line('raise Mute')} of own.py: Mute: without a text"],
     "own.py:late": [f"line {line('raise OSError')} of own.py: OSError: gone"],
 }
 
