@@ -18,6 +18,31 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+_last_words: list[bytes] = []  # of the process, as the signals are; one for each block that is entered
+
+
+class LastWords:
+    """A block whose interruption is followed by a line on stderr: how the work goes on.
+
+    A handler of KeyboardInterrupt would not do: it is never reached from where a library loads, and
+    optimisers and exporters load some when they are first used.
+    """
+
+    def __init__(self, text: str) -> None:
+        from hwrts.cli.streams import visible
+
+        self._line = f"{visible(text)}\n".encode(sys.stderr.encoding, "backslashreplace")
+
+    def __enter__(self) -> None:
+        _last_words.append(self._line)
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        _last_words.remove(self._line)
+        if kind is KeyboardInterrupt:  # typer would print an empty line for it
+            raise SystemExit(128 + signal.SIGINT) from None
+
 
 class Interruptible:
     """A block that both signals end by KeyboardInterrupt; behind it the process exits, 130 or 143.
@@ -28,6 +53,7 @@ class Interruptible:
 
     def __init__(self) -> None:
         self._received = 0
+        self._words: list[bytes] = []
         self._before = {each: signal.getsignal(each) for each in SIGNALS}
         self._hook = sys.unraisablehook
 
@@ -49,18 +75,31 @@ class Interruptible:
                 atexit.register(signal.signal, each, signal.SIG_DFL)
         sys.unraisablehook = self._hook
         if self._received:  # whoever swallowed the exception
+            self._say()
             raise SystemExit(128 + self._received) from None
 
     def _handle(self, number: int, frame: "FrameType | None") -> None:
-        self._received = number
+        self._received, self._words = number, _last_words.copy()
         if is_loading(frame):
-            os._exit(128 + number)
+            self._end()
         raise KeyboardInterrupt
 
     def _unraisable(self, what: "UnraisableHookArgs") -> None:
         if self._received and issubclass(what.exc_type, KeyboardInterrupt):
-            os._exit(128 + self._received)
+            self._end()
         self._hook(what)
+
+    def _end(self) -> None:
+        self._say()
+        os._exit(128 + self._received)
+
+    def _say(self) -> None:
+        """Past the stream of Python, which may be in the middle of a write."""
+        try:
+            for line in self._words:
+                os.write(2, line)
+        except OSError:  # closed, or full: the exit code says it
+            pass
 
 
 def is_loading(frame: "FrameType | None") -> bool:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.interrupt import LastWords
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.cli.training import run_notes
 
@@ -63,13 +64,8 @@ def reproduce(
     progress.say(f"{', '.join(targets)} with budget {chosen.name} in {output}")
     for note in chosen.notes:
         progress.say(note)
-    source = Source(data, val, seed, device)
-    try:
-        with writing(output):
-            document = reproduce(output, targets, chosen, source, run_notes(seed), progress, int8=int8)
-    except KeyboardInterrupt:
-        print_note("interrupted; the same command continues")
-        raise typer.Exit(130) from None
+    with writing(output), LastWords("interrupted; the same command continues"):
+        document = reproduce(output, targets, chosen, source, run_notes(seed), progress, int8=int8)
     if json:
         print_json(document)
         return

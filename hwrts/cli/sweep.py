@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.interrupt import LastWords
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,16 +71,13 @@ def sweep(
     from hwrts.sweep.runner import Sweep
 
     spec, progress = _spec(file, budget, data, val), ConsoleProgress(quiet)
-    with writing(output):
+    with writing(output), LastWords("interrupted; the same command continues"):
         made = Sweep(output, spec)
         for line in _described(made):
             progress.say(line)
         try:
             with _workers(workers, cluster) as chosen:
                 made.run(chosen, progress)
-        except KeyboardInterrupt:
-            print_note("interrupted; the same command continues")
-            raise typer.Exit(130) from None
         finally:
             rows = read_rows(output)
             files = [*write_tables(output, rows), write_page(output, rows)]

@@ -12,7 +12,8 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
+from hwrts.cli.interrupt import LastWords
 from hwrts.cli.limit import MaxMegapixels
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
@@ -132,16 +133,15 @@ def run(
         root = _root(name, output, _default_name(resolved))
     with writing(root):
         folder = _resumed(root) if resume is not None else _new_run(root, resolved, force, progress)
-        if folder.root != root:
-            progress.say(f"{root} is an older run: it stays until the new one is finished and replaces it")
-        progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
-        try:
+        with LastWords(f"interrupted; continue with: {command_line('run', '--resume', root)}"):
+            if folder.root != root:
+                progress.say(
+                    f"{root} is an older run: it stays until the new one is finished and replaces it"
+                )
+            progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
             passed = _run_and_report(folder, progress)
-        except KeyboardInterrupt:
-            print_note(f"interrupted; continue with: {command_line('run', '--resume', root)}")
-            raise typer.Exit(130) from None
-        if folder.root != root:
-            put_in_place(folder.root, root)
+            if folder.root != root:
+                put_in_place(folder.root, root)
     _print_result(RunFolder(root), as_json=json)
     if not passed:
         raise typer.Exit(1)

@@ -3,9 +3,12 @@
 import json
 import shlex
 import shutil
+from pathlib import Path
 from typing import get_args
 
 import pytest
+
+from hwrts.reproduce.runs import Source
 
 from .conftest import TINY
 
@@ -129,3 +132,17 @@ def test_a_mode_is_a_name_or_a_picture_at_a_rate(hwrts):
         assert refused.code == 2, wrong
         assert "2160p60" in refused.err
         assert "WIDTHxHEIGHT@FPS" in refused.err
+
+
+def test_reproduce_hands_its_flags_over(tmp_path, monkeypatch, hwrts):
+    """--max-megapixels was read and then left behind."""
+    given = []
+
+    def made(output, targets, budget, source, *rest, **others):
+        given.append(source)
+        return {"results": {target: {"findings": [], "files": []} for target in targets}}
+
+    monkeypatch.setattr("hwrts.reproduce.reproduction.reproduce", made)
+    flags = ("--val", "v", "--seed", "3", "--device", "cpu", "--max-megapixels", "300")
+    assert hwrts("reproduce", "fig4", "--data", "d", "-o", tmp_path / "out", *flags).code == 0
+    assert given == [Source(Path("d"), Path("v"), 3, "cpu", 300)]

@@ -9,6 +9,8 @@ import pytest
 
 from hwrts.cli.interrupt import Interruptible, is_loading
 
+from .conftest import make_photographs
+
 
 def start(*arguments, cwd=None):
     # A session of its own: this one may ignore Ctrl-C, as background jobs of a shell do.
@@ -93,12 +95,56 @@ except:
 }
 
 
+def program_of(who, head, tail=""):
+    return head + "".join(f"    {line}\n" for line in SWALLOWED[who].splitlines()) + tail
+
+
 @pytest.mark.parametrize("who", SWALLOWED)
 def test_whoever_swallows_the_exception(who):
-    program = "import os, signal\nfrom hwrts.cli.interrupt import Interruptible\nwith Interruptible():\n"
-    program += "".join(f"    {line}\n" for line in SWALLOWED[who].splitlines())
+    program = program_of(
+        who, "import os, signal\nfrom hwrts.cli.interrupt import Interruptible\nwith Interruptible():\n"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("who", SWALLOWED)
+def test_last_words_are_said_by_whoever_swallows_the_exception(who):
+    head = (
+        "import os, signal, sys\nfrom hwrts.cli.interrupt import Interruptible, LastWords\n"
+        "with Interruptible(), LastWords('go\x1b on'):\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program_of(who, head)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "go\\x1b on\n")
+
+
+@pytest.mark.parametrize(
+    ("replaced", "command", "words"),
+    [
+        (
+            "hwrts.cli.training._run_and_report",
+            "run -o r --data photos",
+            "continue with: hwrts run --resume r",
+        ),
+        ("hwrts.sweep.runner.Sweep.run", "sweep -o s --budget params=9k", "the same command continues"),
+        ("hwrts.reproduce.reproduction.reproduce", "reproduce fig4 --data .", "the same command continues"),
+    ],
+)  # fmt: skip
+def test_how_it_goes_on_is_said_while_a_library_loads(tmp_path, replaced, command, words):
+    """Optimisers and exporters load some at their first use: half of the signals in a run left no word."""
+    make_photographs(tmp_path / "photos", size=(132, 128))
+    module, _, name = replaced.rpartition(".")
+    program = program_of(
+        "an import", "import os, pkgutil, signal, sys\n\ndef met(*_, **__):\n",
+        f"setattr(pkgutil.resolve_name({module!r}), {name!r}, met)\n"
+        f"sys.argv = ['hwrts', *{command.split()}]\nfrom hwrts.cli import main\nmain()\n",
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, f"interrupted; {words}")
 
 
 def test_who_ignores_ctrl_c_goes_on_ignoring_it():
