@@ -60,9 +60,9 @@ def cost(
     found, facts = _cost_of(network, stage, form, given)
     loads = [found.at(video, "input"), found.at(video, "output")]
     if json:
-        print_json(_document(network, facts, found, video, loads))
+        print_json(_document(facts, found, video, loads))
         return
-    _print_layers(_title(network, facts, found), found, video, loads[1])
+    _print_layers(_title(facts, found), found, video, loads[1])
     _print_sums(found)
     _print_loads(video, loads)
 
@@ -85,9 +85,9 @@ def _cost_of(
         )
     from hwrts.cost import network_cost
 
-    found = network_cost(load_network(network_folder(path, stage)))
-    # each layer has its own widths
-    return found, {"form": "integer", "weight_bits": None, "activation_bits": None, "layer_weight_bits": None}
+    folder = network_folder(path, stage)
+    widths = dict.fromkeys(("weight_bits", "activation_bits", "layer_weight_bits"))  # each layer has its own
+    return network_cost(load_network(folder)), {"network": str(folder), "form": "integer", **widths}
 
 
 def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
@@ -110,7 +110,7 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
     own = own_widths(graph, config.qat.layer_weight_bits)
     widths = {"weight_bits": config.qat.weight_bits, "activation_bits": config.qat.activation_bits}
     found = graph_cost(graph, **widths, layer_weight_bits=own)
-    return found, {"form": wanted, **widths, "layer_weight_bits": own}
+    return found, {"network": network, "form": wanted, **widths, "layer_weight_bits": own}
 
 
 def _networks() -> tuple[str, ...]:
@@ -140,15 +140,12 @@ def _check_settings(network: str) -> None:
     )
 
 
-def _document(
-    network: str, facts: dict[str, Any], found: "Cost", video: "Mode", loads: "list[Load]"
-) -> dict[str, Any]:
+def _document(facts: dict[str, Any], found: "Cost", video: "Mode", loads: "list[Load]") -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         "schema": "hwrts.cost",
         "schema_version": 1,
-        "network": network,
         **facts,
         **found.as_json(),
         "mode": asdict(video),
@@ -157,7 +154,8 @@ def _document(
     }
 
 
-def _title(network: str, facts: dict[str, Any], found: "Cost") -> str:
+def _title(facts: dict[str, Any], found: "Cost") -> str:
+    network = facts["network"]
     if facts["form"] == "integer":
         return f"{network}: the integers of a stage"
     widths = f"{_weight_span(found)}-bit weights, {facts['activation_bits']}-bit activations"

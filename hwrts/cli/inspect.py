@@ -29,7 +29,7 @@ def inspect(
     folder = network_folder(network, stage)
     description = describe(load_network(folder), width)
     if json:
-        print_json(description)
+        print_json({"network": str(folder), **description})
     elif layer is not None:
         _print_channels(description, layer)
     else:

@@ -99,6 +99,7 @@ def enhance(
                     "in": str(source),
                     "out": str(target),
                     "stage": chosen.name,
+                    "form": "same-size" if scale == 1 else f"x{scale}",  # of the network, not of the call
                     "width": width,
                     "height": height,
                     "seconds": round(seconds, 3),

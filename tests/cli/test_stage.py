@@ -5,7 +5,7 @@ import json
 import pytest
 
 COMMANDS = {
-    "enhance": ("enhance", "photos/photo0.png", "-o", "out.png", "--run", "runs/tiny"),
+    "enhance": ("enhance", "photos/photo0.png", "-o", "out.png", "--run", "runs/tiny", "--json"),
     "export": ("export", "runs/tiny", "-o", "out", "--json"),
     "inspect": ("inspect", "runs/tiny", "--json"),
     "cost": ("cost", "runs/tiny", "--json"),
@@ -32,7 +32,11 @@ def test_every_command_takes_the_same_network_and_says_so(workspace, hwrts, comm
         assert result.code == 0, result.err
         assert f"network: stage {stage} {said}" in result.err.splitlines()
         names = [layer["name"] for layer in network[stage]["layers"]]
-        if command in ("inspect", "cost"):
+        if command == "enhance":
+            (made,) = json.loads(result.out)
+            assert (made["stage"], made["form"]) == (stage, "same-size" if "same" in stage else "x2")
+        elif command in ("inspect", "cost"):
+            assert json.loads(result.out)["network"] == f"runs/tiny/stage{stage}"
             found = [layer["name"] for layer in json.loads(result.out)["layers"]]
             assert [name for name in found if name in names] == names
         elif command == "export":
