@@ -39,9 +39,7 @@ def _limits(own: Path, groups: Path) -> Iterator[float]:
             mount = mount if mount.is_dir() else groups / "cpu"
         else:
             continue
-        folder = mount / group.strip(
-            "/"
-        )  # in a container perhaps the path outside of it: then only the mount
+        folder = mount / group.strip("/")  # in a container perhaps one outside of it: only the mount
         for place in (folder, *folder.parents):
             limit = read(place)
             if limit is not None:
