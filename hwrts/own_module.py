@@ -9,10 +9,11 @@ from types import ModuleType
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from hwrts.errors import ConfigError, HwrtsError
+from hwrts.fixed_point.stored import read_file
 from hwrts.own_check import check_finite, check_weights_made
 from hwrts.user_code import described, settings_kept
 
@@ -122,10 +123,11 @@ def _first_to_import_from(path: Path) -> Iterator[None]:
 
 def _put_weights(module: nn.Module, path: Path) -> None:
     try:
-        tensors = load_file(path)
+        tensors = load(read_file(path))  # safetensors' own reader waits for a pipe, whatever signal comes
     except (OSError, SafetensorError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path}: cannot be read as safetensors ({error}); write it with "
+            f"{path}: cannot be read as safetensors ({why}); write it with "
             "safetensors.torch.save_file(module.state_dict(), ...)"
         ) from error
     wanted = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}

@@ -1,6 +1,7 @@
 """A user's own code in the process: what it raises, prints, wraps and calls its layers."""
 
 import json
+import os
 import re
 
 import pytest
@@ -233,6 +234,15 @@ def test_weights_that_are_no_numbers_to_compute_with(folder, changed, words):
     with pytest.raises(HwrtsError) as caught:
         load_own_module("own.py:build", folder / "w.safetensors")
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_weights_that_are_no_file(folder):
+    """A pipe was waited for, and neither Ctrl-C nor SIGTERM ended that."""
+    os.mkfifo("w.safetensors")
+    with pytest.raises(
+        HwrtsError, match=r"w\.safetensors: cannot be read as safetensors \(not a regular file\)"
+    ):
+        load_own_module("own.py:build", folder / "w.safetensors")
 
 
 def test_other_number_types_of_the_same_kind_are_taken(folder):
