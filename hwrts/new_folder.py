@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from hwrts.errors import RunFolderError
+from hwrts.errors import HwrtsError, RunFolderError
 
 NEW, OLD, GONE = "new", "old", "gone"
 _LEFTOVER = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}\.({NEW}|{OLD}|{GONE})")
@@ -45,7 +45,9 @@ def new_folder(target: Path, advice: str = "choose another folder") -> Iterator[
     try:
         yield temporary
         put_in_place(temporary, target)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, HwrtsError):  # its user has never heard of the hidden name
+            error.args = (str(error).replace(str(temporary), str(target)),)
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 

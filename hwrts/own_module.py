@@ -44,7 +44,9 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
     try:
         with settings_kept(), _first_to_import_from(path):
             module = build()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise ConfigError(
             f"{reference}: {name}() fails ({described(error)}); it is called without arguments"
         ) from error
@@ -104,7 +106,9 @@ def _executed(path: Path) -> ModuleType:
     try:
         with settings_kept(), _first_to_import_from(path):
             spec.loader.exec_module(code)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise ConfigError(f"{path}: its code fails ({described(error)}); it must run on its own") from error
     return code
 

@@ -94,6 +94,8 @@ def trace(module: nn.Module) -> Graph:
 def trace_with_clip(module: nn.Module) -> Traced:
     """As :func:`trace`, and whether the output is clipped."""
     kind = type(module).__name__
+    if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it
+        module = nn.Sequential(module)
     try:
         with _in_evaluation_mode(module):
             traced = Tracer().trace(module)

@@ -6,10 +6,11 @@ import sysconfig
 import textwrap
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 
 import torch
 
@@ -76,23 +77,47 @@ def own_code(what: str) -> Iterator[None]:
             of a user's code are left as they are.
     """
     try:
-        with settings_kept(), redirect_stdout(sys.stderr):
+        with settings_kept(), _stdout_kept(), redirect_stdout(sys.stderr):
             yield
-    except HwrtsError:
+    except (HwrtsError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # GeneratorExit, SystemExit, and classes of the user's own
         if _raised_at(error) is None:
             raise
         raise ConfigError(f"{what} fails ({described(error)})") from error
 
 
 @contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """What is written below Python's stdout, such as by a program that code starts, goes to stderr too."""
+    _flush(sys.stdout, sys.__stdout__)
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        _flush(sys.__stdout__)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _flush(*streams: TextIO | None) -> None:
+    for stream in streams:
+        if stream is not None:
+            with suppress(OSError, ValueError):  # a reader who left, a closed one
+                stream.flush()
+
+
+@contextmanager
 def settings_kept() -> Iterator[None]:
     """What a user's code may set for the whole program is as before when it ends."""
     folder, dtype, gradients = Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled()
+    device = torch.get_default_device()
     try:
         yield
     finally:
         os.chdir(folder)
+        if torch.get_default_device() != device:  # None is torch's own default, which costs nothing
+            torch.set_default_device(None if device.type == "cpu" else device)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(gradients)

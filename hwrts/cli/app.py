@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -63,12 +64,15 @@ def register_commands() -> None:
 def run() -> int:
     """Run the command line; its exit code."""
     os.environ["MPLBACKEND"] = "agg"  # a notebook's kernel leaves its own behind, which may not exist here
+    if os.environ.get("COLUMNS") == "0":  # a terminal that knows no width; rich would show nothing
+        del os.environ["COLUMNS"]
     words = sys.argv[1:]
     flags = words[: words.index("--")] if "--" in words else words
     debug = "--debug" in flags  # wherever it stands
     words = [word for word in flags if word != "--debug"] + words[len(flags) :]
     with safe_streams():
         try:
+            _check_current_folder()
             register_commands()
             code = int(app(words, prog_name="hwrts", standalone_mode=False) or 0)
             sys.stdout.flush()  # a full disk fails here, not after the exit code is said
@@ -83,11 +87,29 @@ def run() -> int:
                 raise
             print_error(_said(error))
         except (MemoryError, RuntimeError) as error:
-            said = memory_error(error)
+            said = memory_error(error) or _circle(error)
             if debug or said is None:
                 raise
             print_error(said)
     return 2
+
+
+def _check_current_folder() -> None:
+    """Libraries that load from a folder that is deleted end the process with messages of their own."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise HwrtsError(
+            f"the current folder cannot be used ({error.strerror}); change to another"
+        ) from error
+
+
+def _circle(error: Exception) -> str | None:
+    """What to say if a link leads to itself: before Python 3.13 resolving it is no OSError."""
+    text = str(error)
+    if not text.startswith("Symlink loop from "):
+        return None
+    return f"{text.removeprefix('Symlink loop from ')}: a link that leads to itself; give another folder"
 
 
 def _said(error: Exception) -> str:

@@ -25,6 +25,10 @@ from hwrts.cli.streams import visible
 from hwrts.errors import NotWrittenError
 from hwrts.progress import Advance
 
+LONGEST_ERROR = 400
+"""Letters of an error that are shown: four lines of a terminal, room for two paths in most messages."""
+_END = 150
+
 
 class ConsoleProgress:
     """Shows progress on stderr; ``quiet`` shows nothing."""
@@ -145,8 +149,11 @@ def print_warning(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """One line on stderr, whatever the text holds."""
-    print_note(f"error: {' '.join(text.splitlines())}")
+    """One line on stderr that can be read at a glance, whatever the text holds."""
+    line = " ".join(text.splitlines())
+    if len(line) > LONGEST_ERROR:  # such as a list of layers; the remedy is at the end
+        line = f"{line[: LONGEST_ERROR - _END]} ... {line[-_END:]}"
+    print_note(f"error: {line}")
 
 
 def print_note(text: str) -> None:

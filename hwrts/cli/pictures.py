@@ -1,5 +1,6 @@
 """hwrts enhance: a finished network on pictures of any size."""
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,6 +83,8 @@ def enhance(
             try:
                 pixels, profile = read_with_profile(source, max_megapixels or MAX_MEGAPIXELS)
                 check_target(target, profile)
+                if target.is_dir():
+                    raise DataError(f"{target}: is a folder, which --force does not replace; move it away")
             except DataError as error:  # the others are not to blame
                 errors.append(error)
                 advance(i + 1, source.name)
@@ -125,21 +128,24 @@ def end_with(errors: list[DataError], *, others_done: bool) -> None:
 
 
 def picture_files(pictures: list[Path]) -> list[Path]:
-    """The files that arguments name: each file itself, and of a folder its pictures by name."""
+    """The files that arguments name: each file itself, and of a folder its pictures by name.
+
+    Of a name at which nothing is, that is said before any work; what is no picture, when it is read.
+    """
     from hwrts.data import list_images
 
     files: list[Path] = []
     for picture in pictures:
+        if not os.path.lexists(picture):
+            raise DataError(f"{picture}: no such picture; give files or folders of pictures")
         files += list_images(picture) if picture.is_dir() else [picture]
-    for file in files:
-        if not file.is_file():
-            raise DataError(f"{file}: no such picture; give files or folders of pictures")
     return files
 
 
 def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
     """Which picture goes where; several pictures need a folder, which is made if it is not there."""
     from hwrts.data import check_suffix
+    from hwrts.new_folder import make_folder
 
     sources = picture_files(pictures)
     if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
@@ -147,7 +153,7 @@ def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
         return [(sources[0], output)]
     if output.exists() and not output.is_dir():
         raise DataError(f"{output}: is a file; several pictures need a folder as --output")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output, "choose another --output")
     jobs = [(source, output / f"{source.stem}.png") for source in sources]
     names = [target for _, target in jobs]
     double = next((target for target in names if names.count(target) > 1), None)

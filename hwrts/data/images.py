@@ -3,6 +3,7 @@
 Letters: H rows, W columns. The three channels are R, G, B in 0..255.
 """
 
+import errno
 import functools
 import logging
 import threading
@@ -131,21 +132,20 @@ def image_size(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> tuple[int, i
 def list_images(folder: Path) -> list[Path]:
     """The image files directly in a folder, sorted by name: not hidden, with a suffix that Pillow can open.
 
-    Upper and lower case suffixes count alike. Sub-folders are not searched.
+    Whatever has such a name and is no folder counts, whether it can be read or not. Upper and lower case
+    suffixes count alike. Sub-folders are not searched.
 
     Raises:
         DataError: The folder is missing or a file, can't be listed, or has no images.
     """
     suffixes = _suffixes()
     try:
+        # A link that leads nowhere or in a circle counts, and so does a pipe: reading it names it, where
+        # nobody would notice that a picture is gone.
         found = [
             entry
             for entry in folder.iterdir()
-            if not entry.name.startswith(".")
-            and entry.suffix.lower() in suffixes
-            # A dangling link counts, so that reading it reports it instead of nobody noticing that it is
-            # gone.
-            and (entry.is_file() or (entry.is_symlink() and not entry.exists()))
+            if not entry.name.startswith(".") and entry.suffix.lower() in suffixes and not entry.is_dir()
         ]
     except FileNotFoundError as error:
         raise DataError(
@@ -215,6 +215,8 @@ def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
         try:
             # By file, not by name: Pillow maps a file that it knows by name into memory, and mixes up the
             # rows of an uncompressed TIFF that its orientation turns by 90 degrees.
+            if not (path.is_file() or path.is_dir()) and path.exists():  # opening a pipe would wait for ever
+                raise DataError(f"{path}: a device or a pipe, not a file; give an image file")
             with path.open("rb") as file, _open_of_any_size(file) as image:
                 _check_size(path, image.size, max_megapixels)
                 yield image
@@ -223,6 +225,10 @@ def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
         except IsADirectoryError as error:
             raise DataError(f"{path}: is a folder, not an image; give an image file") from error
         except FileNotFoundError as error:
+            if path.is_symlink():
+                raise DataError(
+                    f"{path}: a link to {path.readlink()!s:.80}, which is not there; replace or remove it"
+                ) from error
             raise DataError(f"{path}: no such file; check the name") from error
         except PermissionError as error:
             raise DataError(f"{path}: not readable ({error.strerror}); check its permissions") from error
@@ -231,6 +237,8 @@ def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
         # Pillow's decoders raise nearly anything on damaged data: OSError, SyntaxError, ValueError,
         # struct.error, ...
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ELOOP:
+                raise DataError(f"{path}: a link that leads to itself; replace or remove it") from error
             if "raw mode" in str(error):  # not damaged: Pillow lacks a decoder of what the header says
                 raise DataError(f"{path}: {_why_not_identified(path)}") from error
             raise DataError(f"{path}: damaged image ({_one_line(error)}); replace or remove it") from error

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM at any moment, in real processes: 130 or 143, and not a word of Python's."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,11 +13,11 @@ from hwrts.cli.interrupt import Interruptible, is_loading
 from .conftest import make_photographs
 
 
-def start(*arguments, cwd=None):
+def start(*arguments, cwd=None, **environment):
     # A session of its own: this one may ignore Ctrl-C, as background jobs of a shell do.
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, cwd=cwd, start_new_session=True,
+        text=True, cwd=cwd, start_new_session=True, env=os.environ | environment,
     )  # fmt: skip
 
 
@@ -145,6 +146,28 @@ def test_how_it_goes_on_is_said_while_a_library_loads(tmp_path, replaced, comman
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (130, f"interrupted; {words}")
+
+
+SCORING = """
+import sys, time
+from hwrts.metrics.viqet import files
+def _score_or_error(path, most):
+    print("working", flush=True)
+    time.sleep(300)
+files._score_or_error = _score_or_error
+"""
+
+
+def test_an_interrupted_score_does_not_wait_for_its_pictures(tmp_path):
+    """It waited for those that the processes had, which may take minutes each."""
+    (tmp_path / "sitecustomize.py").write_text(SCORING)
+    for name in "ab":
+        (tmp_path / f"{name}.png").touch()
+    process = start("score", tmp_path, "--workers", "2", PYTHONPATH=str(tmp_path))
+    assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "working\n"]
+    begin = time.monotonic()
+    assert end(process, signal.SIGTERM)[0] == 143
+    assert time.monotonic() - begin < 60
 
 
 def test_who_ignores_ctrl_c_goes_on_ignoring_it():

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hwrts.errors import RunFolderError
+from hwrts.atomic import write_atomic
+from hwrts.errors import NotWrittenError, RunFolderError
 from hwrts.lock import writing
 from hwrts.new_folder import is_lost, new_folder, next_to, place_of, put_in_place, settle
 from hwrts.runfolder import open_run
@@ -138,3 +139,10 @@ def test_a_parent_that_is_a_file(tmp_path):
     there = new_folder(tmp_path / "file" / "x", "do this")
     with pytest.raises(RunFolderError, match=r"file: cannot be made \(.*\); do this"), there:
         pass
+
+
+def test_an_error_within_names_the_folder_that_was_asked_for(tmp_path):
+    with pytest.raises(NotWrittenError) as caught, new_folder(tmp_path / "x") as folder:
+        write_atomic(folder / "no" / "file", b"")
+    assert str(caught.value).startswith(f"{tmp_path / 'x' / 'no' / 'file'}: the folder")
+    assert ".new" not in str(caught.value)

@@ -46,7 +46,7 @@ def score_files(
             scores.append(_score_or_error(path, max_megapixels))
             report(done, path.name)
         return scores
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with _one_thread_each(), ProcessPoolExecutor(processes, context, initializer=_leave_interrupts) as pool:
         futures = {pool.submit(_score_or_error, path, max_megapixels): path for path in paths}
         try:
@@ -58,6 +58,11 @@ def score_files(
                 f"one of {processes} scoring processes died, most likely for want of memory; "
                 "use fewer workers"
             ) from error
+        except BaseException:  # Ctrl-C does not wait for a picture of minutes
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
         return [future.result() for future in futures]
