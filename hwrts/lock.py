@@ -1,8 +1,9 @@
 """One writer at a time in a folder: a lock of the operating system, which a killed process cannot keep.
 
 The lock is on a file beside the folder, .NAME.lock, because the folder itself may be replaced by a new one.
-Its content says who holds it. It stays when nobody does: deleting it would let two processes lock two files
-of one name. Readers need no lock, for every file is replaced whole.
+Its content says who holds it. Its holder deletes it before it lets go: filelock takes no lock on a file that
+lost its name meanwhile (since 3.21), so two processes never lock two files of one name. Readers need no lock,
+for every file is replaced whole.
 """
 
 import contextlib
@@ -53,8 +54,8 @@ def writing(root: Path, *, wait: bool = False, may_be_read_only: bool = False) -
         _tidy(root)
         yield
     finally:
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).write_text("")
+        with contextlib.suppress(OSError):  # Windows deletes no open file; there filelock does it
+            Path(lock.lock_file).unlink()
         lock.release()
 
 

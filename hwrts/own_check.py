@@ -100,6 +100,7 @@ def _pictures(device: str) -> dict[str, Tensor]:
         "white": flat,
         f"of {odd[1]}x{odd[0]} pixels": noise(1, odd[0], odd[1]),
         f"of {odd[3]}x{odd[2]} pixels, two at once": noise(2, odd[2], odd[3]),
+        "of 163x98 pixels": noise(1, 98, 163),
     }
 
 

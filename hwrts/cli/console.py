@@ -28,6 +28,7 @@ from hwrts.progress import Advance
 LONGEST_ERROR = 400
 """Letters of an error that are shown: four lines of a terminal, room for two paths in most messages."""
 _END = 150
+_PATH = 16  # cells of a folded path's line at least
 
 
 class ConsoleProgress:
@@ -81,7 +82,9 @@ def wrote(write: Callable[[], None]) -> bool:
     return True
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]], spare: Sequence[str] = ()) -> None:
+def print_table(
+    title: str, columns: list[str], rows: list[list[str]], spare: Sequence[str] = (), *, paths: bool = False
+) -> None:
     """A table on stdout, numbers to the right; every text as it is, for a file may be called [b].
 
     No word is broken: where the terminal is too narrow, columns are left out, and a line says which.
@@ -91,6 +94,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]], spare: Se
         columns: Headers; the first column is always shown.
         rows: A text for each column.
         spare: Columns to leave out first, in this order; then it goes on from the right.
+        paths: The first column holds paths, which are folded where they would leave no room for numbers.
     """
     # A pipe has no width of its own; 100 columns are what a report or a log is read at.
     limit = shutil.get_terminal_size((100, 24)).columns
@@ -98,10 +102,13 @@ def print_table(title: str, columns: list[str], rows: list[list[str]], spare: Se
     shown = list(range(len(columns)))
     order = [columns.index(name) for name in spare] + [i for i in reversed(shown) if columns[i] not in spare]
     left_out: list[int] = []
-    while len(shown) > 1 and _table_width([_widest(_words(texts[i])) for i in shown]) > limit:
+    least = [_widest(_words(column)) for column in texts]
+    if paths:
+        least[0] = min(least[0], _PATH)
+    while len(shown) > 1 and _table_width([least[i] for i in shown]) > limit:
         left_out.append(order[len(left_out)])
         shown.remove(left_out[-1])
-    widths = _fit([texts[i] for i in shown], limit)
+    widths = _fit([_widest(texts[i]) for i in shown], [least[i] for i in shown], limit)
     table = Table(show_edge=False)
     for i, width in zip(shown, widths, strict=True):
         table.add_column(Text(texts[i][0]), justify="right" if i else "left", overflow="fold", width=width)
@@ -111,14 +118,13 @@ def print_table(title: str, columns: list[str], rows: list[list[str]], spare: Se
         print_line(title)
     Console(highlight=False, width=max(limit, _table_width(widths))).print(table)
     if left_out:
-        names = ", ".join(columns[i] for i in sorted(left_out))
+        names = ", ".join(" ".join(columns[i].split()) for i in sorted(left_out))
         print_line(f"columns left out at this width: {names}")
 
 
-def _fit(texts: list[list[str]], limit: int) -> list[int]:
-    """Widths of columns that together fit, if no word has to be broken for it."""
-    widths = [_widest(column) for column in texts]
-    least = [_widest(_words(column)) for column in texts]
+def _fit(widths: list[int], least: list[int], limit: int) -> list[int]:
+    """Widths of columns that together fit, if that can be without going below the least ones."""
+    widths = list(widths)
     while _table_width(widths) > limit and widths != least:
         slack = [width - low for width, low in zip(widths, least, strict=True)]
         widths[slack.index(max(slack))] -= 1
@@ -130,7 +136,7 @@ def _words(texts: list[str]) -> list[str]:
 
 
 def _widest(texts: list[str]) -> int:
-    return max(map(cell_len, texts), default=0)
+    return max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
 
 
 def _table_width(widths: list[int]) -> int:

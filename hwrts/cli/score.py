@@ -102,4 +102,4 @@ def _print_several(files: list[Path], scores: "list[Score]") -> None:
             decimals = _MOS_DECIMALS if name in mos else _DECIMALS
             for row, value in zip(rows, [*values, sum(values) / len(values)], strict=True):
                 row.append(f"{value:.{decimals}f}")
-        print_table("", columns, rows)
+        print_table("", columns, rows, paths=True)

@@ -49,6 +49,12 @@ def call(capfd, *arguments):
     return Result(code, out, err)
 
 
+@pytest.fixture(autouse=True)
+def a_pipe_of_no_width(monkeypatch):
+    """Tables are as wide as in a pipe, whatever terminal the tests were started in."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def hwrts(capfd):
     return lambda *arguments: call(capfd, *arguments)

@@ -62,7 +62,7 @@ def test_several_pictures_in_order_whatever_the_number_of_processes(photos, hwrt
     odd = photos / "[b]a name that is long enough to be broken into several lines[-b].png"
     Image.fromarray(np.asarray(Image.open(photos / "photo2.png"))[::-1]).save(odd)
     arguments = ["score", "photos/photo2.png", "photos", "--json"]
-    before = dict(os.environ)
+    before = {**os.environ, "MPLBACKEND": "agg"}  # which every command chooses for its process
     one, two = (hwrts(*arguments, "--workers", workers) for workers in (1, 2))
     assert (one.code, two.code) == (0, 0), (one.err, two.err)
     assert "5 in " in one.err

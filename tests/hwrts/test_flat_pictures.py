@@ -11,11 +11,12 @@ from PIL import Image
 from hwrts.config import parse_config
 from hwrts.data import to_codes
 from hwrts.evaluate import means
+from hwrts.files import read_json
 from hwrts.metrics import against_float, psnr_db
 from hwrts.pipeline import run_stages
 from hwrts.progress import Silent
 from hwrts.report import write_report
-from hwrts.runfolder import RunFolder, create_run, read_json
+from hwrts.runfolder import RunFolder, create_run
 from hwrts.session import open_session
 from hwrts.sweep.runner import Sweep
 from hwrts.sweep.space import candidate, points

@@ -58,7 +58,27 @@ def test_a_killed_one_keeps_nothing(tmp_path, hold):
     hold.wait()
     with writing(tmp_path / "x"):
         assert json.loads((tmp_path / ".x.lock").read_text())["pid"] == os.getpid()
-    assert (tmp_path / ".x.lock").read_text() == ""
+    assert not list(tmp_path.iterdir())  # nor a lock that nobody holds
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from hwrts.lock import writing
+counter = Path(sys.argv[1])
+for _ in range(50):
+    with writing(counter.with_name("x"), wait=True):
+        counter.write_text(str(int(counter.read_text()) + 1))
+"""
+
+
+def test_a_lock_that_is_deleted_still_lets_one_at_a_time(tmp_path):
+    (tmp_path / "n").write_text("0")
+    command = [sys.executable, "-c", COUNT, str(tmp_path / "n")]
+    processes = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["n"]
+    assert (tmp_path / "n").read_text() == "200"
 
 
 def test_waiting_for_the_other_one(tmp_path, hold):

@@ -58,7 +58,7 @@ def content(folder: Path) -> str:
 
 
 def below(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")

@@ -367,7 +367,7 @@ def test_scores_are_kept_by_the_pixels(tmp_path, picture):
     ScoreCache(path, measure).of(pictures[:1])
     assert len(asked) == 4  # another version may measure something else
     path.write_text("{")
-    with pytest.raises(RunFolderError, match=r"scores\.json: damaged .* delete it"):
+    with pytest.raises(RunFolderError, match=r"scores\.json: missing or damaged .* delete it to score"):
         ScoreCache(path, measure)
 
 
