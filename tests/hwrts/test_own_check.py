@@ -66,7 +66,9 @@ DIFFERENT = {
     "acts on dark pictures": lambda: hooked(lambda m, x, y: y + 1 if x[0].max() == 0 else y),
     "acts on flat pictures": lambda: hooked(lambda m, x, y: 2 * y if x[0].std() == 0 else y),
     "acts on other sizes": lambda: hooked(lambda m, x, y: y + 0.1 if x[0].shape[2] not in (16, 98) else y),
-    "acts on pictures larger than most": lambda: hooked(lambda m, x, y: y + 0.1 if x[0].shape[3] > 128 else y),
+    "acts on pictures larger than most": lambda: hooked(
+        lambda m, x, y: y + 0.1 if x[0].shape[3] > 128 else y
+    ),
     "acts on batches": lambda: hooked(lambda m, x, y: y - y.mean(0) if len(y) > 1 else y),
     "acts on negative values": lambda: hooked(lambda m, x, y: y + 0.1 * (x[0] < 0)),
     "acts by chance": lambda: hooked(lambda m, x, y: F.dropout(y, 0.5)),

@@ -31,7 +31,16 @@ from hwrts.metrics.viqet.warmth import color_warmth
 MODULES = [
     f"{p.__name__}.{m.name}" for p in (hwrts.metrics, package) for m in pkgutil.iter_modules(p.__path__)
 ]
-WITH_EXAMPLES = {"against_float", "artefacts", "blocks", "contraction", "fidelity", "filters", "resize", "simple"}
+WITH_EXAMPLES = {
+    "against_float",
+    "artefacts",
+    "blocks",
+    "contraction",
+    "fidelity",
+    "filters",
+    "resize",
+    "simple",
+}
 
 
 @pytest.fixture
