@@ -74,8 +74,8 @@ def test_several_pictures_in_order_whatever_the_number_of_processes(photos, hwrt
     assert images[0] == images[4]
     for here, there in zip(images, others, strict=True):
         assert here["image"] == there["image"]
-        # BLAS may split a sum by its number of threads
-        assert there["mos_raw"] == pytest.approx(here["mos_raw"], abs=1e-6)
+        # BLAS may split a sum by its number of threads; three decimals of a MOS are shown
+        assert there["mos_raw"] == pytest.approx(here["mos_raw"], abs=1e-5)
         assert there["features"] == pytest.approx(here["features"], rel=1e-6)
 
 
