@@ -22,16 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from hwrts.calibrate import calibrate
-from hwrts.checkpoint import preserve_layout
-from hwrts.deploy import deploy_form
 from hwrts.export import open_session, to_onnx
 from hwrts.export.cpu import cpu_flags, cpu_name, has_vnni
 from hwrts.fixed_point import PIXEL, Conv, Format, Input, Network, Rounding, run
 from hwrts.fixed_point.cores import available_cores
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.trace import trace
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
+from hwrts.training.checkpoint import preserve_layout
 
 REST = 0.5
 """Seconds: BLAS threads wait for more work by spinning for a while, which slows down who comes next."""

@@ -9,19 +9,19 @@ its QAT had. Both are then measured on the validation photographs at full size.
 import argparse
 from pathlib import Path
 
-from hwrts.checkpoint import fit_weights, preserve_layout
 from hwrts.cli.console import ConsoleProgress
-from hwrts.engines import onnx_upscaler
-from hwrts.evaluate import evaluate_stage
-from hwrts.fit import Training, fit
 from hwrts.fixed_point import load_network
 from hwrts.networks.build import build_network
-from hwrts.quantise import qat_schedule
-from hwrts.range_penalty import CORRECTION, RangePenalty
-from hwrts.rts import float_upscaler, target_kind
-from hwrts.runfolder import open_run
-from hwrts.session import open_session
-from hwrts.training_aids import training_aids
+from hwrts.qat.range_penalty import CORRECTION, RangePenalty
+from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.evaluate import evaluate_stage
+from hwrts.runs.folder import open_run
+from hwrts.runs.quantise import qat_schedule
+from hwrts.runs.session import open_session
+from hwrts.training.aids import training_aids
+from hwrts.training.checkpoint import fit_weights, preserve_layout
+from hwrts.training.fit import Training, fit
+from hwrts.training.rts import float_upscaler, target_kind
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hwrts.data import Photo, load_photo
-from hwrts.engines import onnx_upscaler
+from hwrts.data.tiles import enhance
 from hwrts.fixed_point import load_network
-from hwrts.runfolder import open_run
-from hwrts.tiles import enhance
+from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.folder import open_run
 
 TOP, LEFT, HEIGHT, WIDTH = 60, 150, 300, 400
 """Part of the photograph "coffee": the cup with the grain of the table."""

@@ -18,27 +18,27 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from hwrts.checkpoint import preserve_layout, save_weights
 from hwrts.cli.console import ConsoleProgress
 from hwrts.config import parse_config
 from hwrts.data import PhotoStore
-from hwrts.files import read_json
-from hwrts.fit import Training, fit
+from hwrts.data.tiles import upscale
+from hwrts.files.read import read_json
 from hwrts.fixed_point import halo
 from hwrts.graph import graph_steps
+from hwrts.graph.trace import trace
 from hwrts.metrics import artefacts, contraction, image_difference_percent, psnr_db
 from hwrts.metrics.viqet import score
 from hwrts.networks.build import build_network
-from hwrts.pipeline import train_stage
-from hwrts.precision import MixedPrecision
-from hwrts.range_penalty import CORRECTION, RangePenalty
-from hwrts.rts import float_upscaler, stage_schedule, target_kind
-from hwrts.runfolder import StageFolder, create_run, open_run, write_json
-from hwrts.session import Session, open_session
+from hwrts.qat.range_penalty import CORRECTION, RangePenalty
+from hwrts.runs.folder import StageFolder, create_run, open_run, write_json
+from hwrts.runs.pipeline import train_stage
+from hwrts.runs.session import Session, open_session
 from hwrts.settings_file import set_entry
-from hwrts.tiles import upscale
-from hwrts.trace import trace
-from hwrts.training_aids import training_aids
+from hwrts.training.aids import training_aids
+from hwrts.training.checkpoint import preserve_layout, save_weights
+from hwrts.training.fit import Training, fit
+from hwrts.training.precision import MixedPrecision
+from hwrts.training.rts import float_upscaler, stage_schedule, target_kind
 
 BASE = {
     "network": {"name": "residual", "blocks": 1, "channels": 32},

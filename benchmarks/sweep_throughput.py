@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hwrts.files import read_json
+from hwrts.files.read import read_json
 from hwrts.progress import Silent
 from hwrts.sweep.folder import finished
 from hwrts.sweep.results import read_rows

@@ -1,10 +1,4 @@
-"""Lowering to integers, the int8 ONNX file, and the bit comparison.
-
-``lower_conv`` needs torch and is imported when it is first asked for; everything else needs onnx and
-onnxruntime alone.
-"""
-
-from typing import Any
+"""The int8 ONNX file of an integer network, and the bit comparison; onnx and onnxruntime, without torch."""
 
 from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.runtime import census, open_session, run_session
@@ -16,17 +10,8 @@ __all__ = [
     "Verdict",
     "Witness",
     "census",
-    "lower_conv",
     "open_session",
     "run_session",
     "to_onnx",
     "verify",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "lower_conv":
-        from hwrts.export.lower import lower_conv
-
-        return lower_conv
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,10 +31,10 @@ def verify(
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     from hwrts.errors import RunFolderError
     from hwrts.export import Verdict
-    from hwrts.lock import writing
-    from hwrts.quantise import verify_stage
+    from hwrts.files.lock import writing
     from hwrts.report import write_report
-    from hwrts.runfolder import open_run, write_json
+    from hwrts.runs.folder import open_run, write_json
+    from hwrts.runs.quantise import verify_stage
 
     folder = open_run(run)
     stages = folder.stages() if stage is None else (folder.finished_stage(stage),)
@@ -76,7 +76,7 @@ def verify(
 
 
 def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
-    from hwrts.explain import first_difference, layer_order, losses
+    from hwrts.report.explain import first_difference, layer_order, losses
 
     totals: dict[str, list[int]] = {}
     layers: dict[str, dict[str, int]] = {}
@@ -136,10 +136,10 @@ def export(
     """Hand over one folder: ONNX, integer network, verdict, and a manifest with checksums."""
     from hwrts.errors import RunFolderError
     from hwrts.export.handover import check_target, hand_over
-    from hwrts.lock import writing
-    from hwrts.new_folder import new_folder
-    from hwrts.proof import read_proof
-    from hwrts.runfolder import open_run
+    from hwrts.files.lock import writing
+    from hwrts.files.new_folder import new_folder
+    from hwrts.runs.folder import open_run
+    from hwrts.runs.proof import read_proof
 
     folder = open_run(run)
     chosen = choose_network(folder, stage)
@@ -176,7 +176,7 @@ def view(
 
     from hwrts.cli.viewer import model_server
     from hwrts.errors import HwrtsError
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
 
     chosen = choose_network(open_run(run), stage)
     try:
@@ -200,9 +200,9 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
     """Print versions, the CPU features that matter, and the device that would be used."""
     import torch
 
-    from hwrts.device import choose_device
+    from hwrts.cli.versions import library_versions
     from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
-    from hwrts.versions import library_versions
+    from hwrts.training.device import choose_device
 
     flags = cpu_flags()
     device = choose_device()

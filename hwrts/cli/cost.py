@@ -16,8 +16,8 @@ from hwrts.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from hwrts.cost import Cost
-    from hwrts.modes import Load, Mode
+    from hwrts.cost.modes import Load, Mode
+    from hwrts.cost.network import Cost
 
 
 def _setting(help_text: str) -> Any:
@@ -49,7 +49,7 @@ def cost(
     json: Annotated[bool, typer.Option("--json", help="Print everything, layer by layer, as JSON.")] = False,
 ) -> None:
     """Count what a network costs in silicon: MACs, line memory, traffic, accumulators (docs/cost.md)."""
-    from hwrts.modes import mode_named
+    from hwrts.cost.modes import mode_named
 
     video = mode_named(mode)
     flags = {
@@ -83,7 +83,7 @@ def _cost_of(
         raise ConfigError(
             f"{network}: an integer network has its own form and widths; leave out --form and the settings"
         )
-    from hwrts.cost import network_cost
+    from hwrts.cost.network import network_cost
 
     folder = network_folder(path, stage)
     widths = dict.fromkeys(("weight_bits", "activation_bits", "layer_weight_bits"))  # each layer has its own
@@ -91,10 +91,10 @@ def _cost_of(
 
 
 def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
-    from hwrts.cost import FORMS, graph_cost, in_form
+    from hwrts.cost.network import FORMS, graph_cost, in_form
+    from hwrts.graph.trace import trace
+    from hwrts.graph.weight_bits import check_settings, own_widths
     from hwrts.networks.build import build_network
-    from hwrts.trace import trace
-    from hwrts.weight_bits import check_settings, own_widths
 
     wanted = form or "x2"
     if wanted not in FORMS:
@@ -185,8 +185,8 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
 
 
 def _print_sums(found: "Cost") -> None:
-    from hwrts.cost import BIAS_BITS
-    from hwrts.extremes import SLOPE_BITS
+    from hwrts.cost.extremes import SLOPE_BITS
+    from hwrts.cost.network import BIAS_BITS
 
     stored = {"weights": _weight_span(found), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
     memory = [

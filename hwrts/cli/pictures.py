@@ -14,7 +14,7 @@ from hwrts.cli.stage import StageOption, choose_network
 from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from hwrts.tiles import Upscaler
+    from hwrts.data.tiles import Upscaler
 
 
 @app.command()
@@ -46,11 +46,10 @@ def enhance(
     RGB pictures stay in the colours of their own ICC profile, which is written with them; grey and CMYK ones
     that have a profile become sRGB. A picture that can't be read is named at the end, with exit code 1.
     """
-    from hwrts import tiles
-    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, write_image
-    from hwrts.engines import make_engine
+    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, tiles, write_image
     from hwrts.fixed_point import load_network
-    from hwrts.runfolder import open_run
+    from hwrts.runs.engines import make_engine
+    from hwrts.runs.folder import open_run
 
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
@@ -60,9 +59,9 @@ def enhance(
         )
 
     def torch_upscaler() -> "Upscaler":
-        from hwrts.quantise import load_quantised
-        from hwrts.rts import float_upscaler
-        from hwrts.witness import exact_dtype
+        from hwrts.qat.witness import exact_dtype
+        from hwrts.runs.quantise import load_quantised
+        from hwrts.training.rts import float_upscaler
 
         dtype = exact_dtype(load_network(chosen.root))
         quantised = load_quantised(chosen).to(dtype)
@@ -145,7 +144,7 @@ def picture_files(pictures: list[Path]) -> list[Path]:
 def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
     """Which picture goes where; several pictures need a folder, which is made if it is not there."""
     from hwrts.data import check_suffix
-    from hwrts.new_folder import make_folder
+    from hwrts.files.new_folder import make_folder
 
     sources = picture_files(pictures)
     if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():

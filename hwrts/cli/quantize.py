@@ -17,7 +17,7 @@ from hwrts.errors import ConfigError, RunFolderError
 
 if TYPE_CHECKING:
     from hwrts.config import NetworkConfig, QatConfig
-    from hwrts.runfolder import RunFolder
+    from hwrts.runs.folder import RunFolder
 
 
 @app.command()
@@ -116,8 +116,8 @@ def _quantize_run(
     run: Path, stage: int | None, given: dict[str, Any], budget: Budget | None, same_size: bool, force: bool,
     progress: ConsoleProgress, *, as_json: bool,
 ) -> bool:  # fmt: skip
-    from hwrts.lock import writing
-    from hwrts.runfolder import open_run
+    from hwrts.files.lock import writing
+    from hwrts.runs.folder import open_run
 
     folder = open_run(run)
     with writing(run):
@@ -129,12 +129,12 @@ def _quantize_locked(
     force: bool, progress: ConsoleProgress, *, as_json: bool,
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
-    from hwrts.documents import read_measures
-    from hwrts.pipeline import quantise_variant
-    from hwrts.remarks import remarks
     from hwrts.report import write_report
-    from hwrts.runfolder import StageFolder
-    from hwrts.session import open_session
+    from hwrts.runs.documents import read_measures
+    from hwrts.runs.folder import StageFolder
+    from hwrts.runs.pipeline import quantise_variant
+    from hwrts.runs.remarks import remarks
+    from hwrts.runs.session import open_session
 
     run = folder.root
     config = folder.config
@@ -185,10 +185,10 @@ def _widths_name(
     """The part of a variant's name that says how wide its weights are."""
     if not qat.layer_weight_bits:
         return f"w{qat.weight_bits}"
-    from hwrts.deploy import deploy_form
+    from hwrts.graph.deploy import deploy_form
+    from hwrts.graph.trace import trace
+    from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names, layer_widths, widths_name
     from hwrts.networks.build import build_network
-    from hwrts.trace import trace
-    from hwrts.weight_bits import check_layers, check_one_width, conv_names, layer_widths, widths_name
 
     names = conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
     check_layers(given.get("layer_weight_bits", {}), names)  # the run's own may be of its other form
@@ -203,14 +203,14 @@ def _quantize_own(
 ) -> bool:  # fmt: skip
     from hwrts.config import parse_config
     from hwrts.data import MAX_MEGAPIXELS
-    from hwrts.documents import read_measures
-    from hwrts.lock import writing
-    from hwrts.new_folder import new_folder
-    from hwrts.own_module import load_own_module
-    from hwrts.quantise_own import quantise_own
-    from hwrts.remarks import faithfulness, is_faithful, remarks, unfaithful_end
-    from hwrts.runfolder import RunFolder, check_replaceable, write_json
-    from hwrts.user_code import own_code
+    from hwrts.files.lock import writing
+    from hwrts.files.new_folder import new_folder
+    from hwrts.graph.user_code import own_code
+    from hwrts.runs.documents import read_measures
+    from hwrts.runs.folder import RunFolder, check_replaceable, write_json
+    from hwrts.runs.own_module import load_own_module
+    from hwrts.runs.quantise_own import quantise_own
+    from hwrts.runs.remarks import faithfulness, is_faithful, remarks, unfaithful_end
 
     qat = parse_config({"qat": settings}, "command line", _flags(settings)).qat
     path, _, function = reference.rpartition(":")

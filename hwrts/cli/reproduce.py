@@ -52,7 +52,7 @@ def reproduce(
     agrees. That something differs from the paper is a result: the exit status is 0 when everything was made.
     """
     from hwrts.data import MAX_MEGAPIXELS
-    from hwrts.lock import writing
+    from hwrts.files.lock import writing
     from hwrts.reproduce.budgets import budget as find_budget
     from hwrts.reproduce.reproduction import reproduce
     from hwrts.reproduce.results import chosen_targets

@@ -14,9 +14,9 @@ from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
 
 if TYPE_CHECKING:
-    from hwrts.mixed import Choice
-    from hwrts.runfolder import RunFolder, StageFolder
-    from hwrts.sensitivity import Sensitivity
+    from hwrts.runs.folder import RunFolder, StageFolder
+    from hwrts.sensitivity.measure import Sensitivity
+    from hwrts.sensitivity.mixed import Choice
 
 
 @app.command()
@@ -30,8 +30,8 @@ def sensitivity(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Set one layer's weights at a time to fewer bits and measure what the picture loses."""
-    from hwrts.lock import writing
-    from hwrts.runfolder import open_run
+    from hwrts.files.lock import writing
+    from hwrts.runs.folder import open_run
 
     widths = parse_widths("--bits", bits, largest=7)
     folder = open_run(run)
@@ -58,9 +58,9 @@ def choose(
     folder: "RunFolder", stage: "StageFolder", budget: Budget, progress: ConsoleProgress
 ) -> "tuple[Choice, Sensitivity]":
     """The widths for a budget, and the stage's sensitivity behind it: the known one, or measured now."""
-    from hwrts.mixed import choose_widths
-    from hwrts.sensitivity import NARROWER
-    from hwrts.sensitivity_file import known_sensitivity
+    from hwrts.sensitivity.file import known_sensitivity
+    from hwrts.sensitivity.measure import NARROWER
+    from hwrts.sensitivity.mixed import choose_widths
 
     known = known_sensitivity(stage, [bits for bits in NARROWER if bits in budget.widths])
     found = known or _measured(folder, stage, NARROWER, progress)[0]
@@ -70,7 +70,7 @@ def choose(
 def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Budget) -> None:
     """The chosen width of each layer, and what it is predicted to cost."""
     from hwrts.metrics import error_db
-    from hwrts.mixed import KIB_BITS
+    from hwrts.sensitivity.mixed import KIB_BITS
 
     rows = []
     for layer in found.layers:
@@ -91,7 +91,7 @@ def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Bud
 def print_sensitivity(title: str, found: "Sensitivity") -> None:
     """A table of PSNR against the int8 output, and one of the loss against each reference."""
     from hwrts.metrics import error_db
-    from hwrts.mixed import KIB_BITS
+    from hwrts.sensitivity.mixed import KIB_BITS
 
     widths = sorted({each.weight_bits for layer in found.layers for each in layer.reduced}, reverse=True)
     tried = [f"{bits} bits" for bits in widths]
@@ -121,11 +121,11 @@ def print_sensitivity(title: str, found: "Sensitivity") -> None:
 def _measured(
     folder: "RunFolder", stage: "StageFolder", widths: Collection[int], progress: ConsoleProgress
 ) -> "tuple[Sensitivity, dict[str, Any], bool]":
-    from hwrts.atomic import write_atomic
     from hwrts.data import open_store
+    from hwrts.files.atomic import write_atomic
     from hwrts.report.plots import standalone_svg
     from hwrts.report.sensitivity import sensitivity_plot
-    from hwrts.sensitivity_file import measure_stage, save_sensitivity
+    from hwrts.sensitivity.file import measure_stage, save_sensitivity
 
     found, document = measure_stage(stage, open_store(folder.root / "data" / "val"), widths, progress)
 

@@ -9,7 +9,7 @@ from hwrts.cli.console import ConsoleProgress
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hwrts.runfolder import RunFolder, StageFolder
+    from hwrts.runs.folder import RunFolder, StageFolder
 
 StageOption = Annotated[
     str | None,
@@ -25,7 +25,7 @@ StageOption = Annotated[
 def choose_network(
     run: "RunFolder", name: str | None, *, x2: bool = False, quiet: bool = False
 ) -> "StageFolder":
-    """As :meth:`hwrts.runfolder.RunFolder.network`, and said on stderr."""
+    """As :meth:`hwrts.runs.folder.RunFolder.network`, and said on stderr."""
     chosen = run.network(name, x2=x2)
     form = "same-size" if chosen.same_size else "x2"
     why = f", the {form} network of the kept stage; another one by --stage"
@@ -45,9 +45,9 @@ def network_folder(path: Path, stage: str | None) -> Path:
     Raises:
         HwrtsError: A stage of what is no run, or one that is not there.
     """
+    from hwrts.files.lock import restore
     from hwrts.fixed_point import JSON_NAME
-    from hwrts.lock import restore
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
 
     restore(path)
     if (path / "run.json").is_file():

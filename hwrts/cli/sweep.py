@@ -66,7 +66,7 @@ def sweep(
         found = read_status(output) | {"best": top}
         print_json(found) if json else _print_status(found, output)
         return
-    from hwrts.lock import writing
+    from hwrts.files.lock import writing
     from hwrts.sweep.page import write_page
     from hwrts.sweep.runner import Sweep
 

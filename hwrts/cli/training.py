@@ -15,14 +15,14 @@ from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
 from hwrts.cli.limit import MaxMegapixels
+from hwrts.cli.versions import library_versions
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
-from hwrts.versions import library_versions
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
     from hwrts.progress import Progress
-    from hwrts.runfolder import RunFolder, StageFolder
+    from hwrts.runs.folder import RunFolder, StageFolder
 
 
 def option(help_text: str, *names: str) -> Any:
@@ -105,9 +105,9 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train, quantise, export and verify, stage by stage, and write a report."""
-    from hwrts.lock import writing
-    from hwrts.new_folder import put_in_place
-    from hwrts.runfolder import RunFolder, open_run
+    from hwrts.files.lock import writing
+    from hwrts.files.new_folder import put_in_place
+    from hwrts.runs.folder import RunFolder, open_run
 
     flags = {
         "seed": seed, "device": device, "precision": precision,
@@ -165,17 +165,17 @@ def _root(name: str | None, output: Path | None, default: str) -> Path:
 
 def _resumed(root: Path) -> "RunFolder":
     """The run to continue: the one that was to replace another by --force, if it was interrupted."""
-    from hwrts.new_folder import next_to
-    from hwrts.runfolder import open_run
+    from hwrts.files.new_folder import next_to
+    from hwrts.runs.folder import open_run
 
     return open_run(next_to(root) if next_to(root).is_dir() else root)
 
 
 def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
     """A run folder with its photographs in it; beside an older one, which stays for the time being."""
-    from hwrts.new_folder import new_folder, next_to
-    from hwrts.runfolder import RunFolder, check_replaceable, is_occupied, write_run
-    from hwrts.session import prepare
+    from hwrts.files.new_folder import new_folder, next_to
+    from hwrts.runs.folder import RunFolder, check_replaceable, is_occupied, write_run
+    from hwrts.runs.session import prepare
 
     advice = f"choose another --name or --output, continue it with {command_line('run', '--resume', root)}"
     check_replaceable(root, force=force, advice=advice)
@@ -186,11 +186,11 @@ def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProg
 
 
 def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
-    from hwrts.documents import read_measures, read_verdict
-    from hwrts.pipeline import run_stages
-    from hwrts.remarks import is_faithful
     from hwrts.report import write_report
-    from hwrts.session import open_session
+    from hwrts.runs.documents import read_measures, read_verdict
+    from hwrts.runs.pipeline import run_stages
+    from hwrts.runs.remarks import is_faithful
+    from hwrts.runs.session import open_session
 
     run_stages(open_session(folder, progress))
     write_report(folder)
@@ -201,8 +201,8 @@ def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
 
 
 def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
-    from hwrts.documents import read_measures, read_verdict
-    from hwrts.remarks import remarks
+    from hwrts.runs.documents import read_measures, read_verdict
+    from hwrts.runs.remarks import remarks
 
     best = folder.finished_stage(None)
     if as_json:
@@ -234,8 +234,8 @@ def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
 
 def print_stages(folder: "RunFolder") -> None:
     """The table of a run's stages, and below it in words what it must not be read without."""
-    from hwrts.documents import read_measures, read_verdict
-    from hwrts.remarks import is_faithful, remarks, unfaithful_end
+    from hwrts.runs.documents import read_measures, read_verdict
+    from hwrts.runs.remarks import is_faithful, remarks, unfaithful_end
 
     rows, said = [], []
     for stage in folder.stages():
@@ -284,7 +284,7 @@ def resolve_config(
         ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
     """
     from hwrts.config import parse_config
-    from hwrts.overruled import idle_settings, overruled
+    from hwrts.runs.overruled import idle_settings, overruled
     from hwrts.settings_file import read_toml, set_entry
 
     document: dict[str, Any] = {}

@@ -19,10 +19,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hwrts.atomic import atomic_file
 from hwrts.data.colour import Profile, is_srgb, profile_of, to_srgb
 from hwrts.data.tiff import check_tiff, describe_tiff, grey_scale
 from hwrts.errors import DataError
+from hwrts.files.atomic import atomic_file
 
 _log = logging.getLogger(__name__)
 

@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hwrts.atomic import atomic_file, check_free_space
 from hwrts.data.dataset import Photo, load_photo
 from hwrts.data.degrade import Kernel, degrade
 from hwrts.data.images import image_size
 from hwrts.errors import DataError, RunFolderError
-from hwrts.files import Document, Text, check_document, read_json
+from hwrts.files.atomic import atomic_file, check_free_space
+from hwrts.files.read import Document, Text, check_document, read_json
 
 _INDEX = "index.json"
 _UNFINISHED = "unfinished"  # an empty file: this folder is ours to clear when a build was interrupted

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.explain import Explanation, first_difference, layer_order, losses
 from hwrts.report.crops import png_uri
+from hwrts.report.explain import Explanation, first_difference, layer_order, losses
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, compact, fixed, whole
 

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwrts.data import PhotoStore, open_store, to_codes, upscale_by_2
-from hwrts.engines import onnx_upscaler
-from hwrts.files import read_bytes
+from hwrts.data.tiles import DOWNSCALER_HALO, Picture, Upscaler, enhance, upscale
+from hwrts.files.read import read_bytes
 from hwrts.fixed_point import load_network
 from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.report.stages import StageResult
 from hwrts.report.text import fixed
-from hwrts.runfolder import RunFolder, StageFolder
-from hwrts.tiles import DOWNSCALER_HALO, Picture, Upscaler, enhance, upscale
+from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.folder import RunFolder, StageFolder
 
 PHOTOGRAPHS = 4
 """At most so many are shown; six PNGs of a piece are about 0.8 MB, and the file should open at once."""

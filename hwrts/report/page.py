@@ -6,16 +6,16 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from hwrts import __version__
-from hwrts.atomic import text_bytes, write_atomic
 from hwrts.errors import HwrtsError
-from hwrts.remarks import remarks
+from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.report.comparison import comparison
 from hwrts.report.crops import AMPLIFICATION, PhotoCrops, photo_crops
 from hwrts.report.plots import Plot, difference_plots, training_plot
 from hwrts.report.stages import StageResult, kept_stage, read_stages
 from hwrts.report.summary import facts, headline, photograph_names
 from hwrts.report.tables import PHASES, stage_rows
-from hwrts.runfolder import RunFolder
+from hwrts.runs.folder import RunFolder
+from hwrts.runs.remarks import remarks
 
 
 def write_report(run: RunFolder) -> Path:

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hwrts.metrics import loss_psnr_db
+from hwrts.report.paper import DIFFERENCE_PERCENT
 from hwrts.report.stages import StageResult
 from hwrts.report.tables import change, paper_change
-from hwrts.reproduce.paper import DIFFERENCE_PERCENT
 
 # Colours that exist nowhere else in a plot; the page's variables take their place in the SVG.
 _INK, _FAINT = "#010203", "#040506"

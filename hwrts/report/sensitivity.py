@@ -2,7 +2,7 @@
 
 from hwrts.metrics import error_db
 from hwrts.report.plots import Curve, Plot, line_plot
-from hwrts.sensitivity import Sensitivity
+from hwrts.sensitivity.measure import Sensitivity
 
 SHOWN = 7
 """At most so many layers are drawn, those that lose most: the plot has seven colours for measured curves."""

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from hwrts.command_line import command_line
-from hwrts.documents import read_measures, read_verdict
 from hwrts.errors import RunFolderError
-from hwrts.proof import read_proof
-from hwrts.runfolder import RunFolder, StageFolder
+from hwrts.runs.documents import read_measures, read_verdict
+from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.proof import read_proof
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hwrts.checkpoint import load_weights
 from hwrts.config import RunConfig
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.fixed_point import load_network
 from hwrts.report.stages import StageResult
 from hwrts.report.text import plural, whole
-from hwrts.runfolder import RunFolder
+from hwrts.runs.folder import RunFolder
+from hwrts.training.checkpoint import load_weights
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwrts.report.paper import DIFFERENCE_PERCENT
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, fixed, whole
-from hwrts.reproduce.paper import DIFFERENCE_PERCENT
 
 PHASES = ("train", "targets", "qat", "export", "measure", "verify")
 """Parts of a stage that are timed, in the order of the work."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwrts.data import PhotoStore
+from hwrts.data.tiles import Picture, enhance
 from hwrts.errors import DataError
 from hwrts.metrics import Artefacts, Spread, artefacts, contraction, image_difference_percent, spread
 from hwrts.metrics.viqet import UNITS, Score
@@ -18,9 +19,8 @@ from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm
 from hwrts.reproduce.runs import Trained
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.tables import Quality
-from hwrts.rts import target_kind
-from hwrts.runfolder import StageFolder
-from hwrts.tiles import Picture, enhance
+from hwrts.runs.folder import StageFolder
+from hwrts.training.rts import target_kind
 
 TILES = (2, 4)
 """Pieces along the shorter and the longer side of a picture, in Table 3."""

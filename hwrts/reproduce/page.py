@@ -11,16 +11,16 @@ from jinja2 import Environment, StrictUndefined
 from pydantic import Field, model_validator
 
 from hwrts import __version__
-from hwrts.atomic import text_bytes, write_atomic
 from hwrts.data import read_image, write_image
+from hwrts.data.tiles import Picture
 from hwrts.errors import RunFolderError
-from hwrts.files import LARGEST, Document, Text, read_versioned
+from hwrts.files.atomic import text_bytes, write_atomic
+from hwrts.files.read import LARGEST, Document, Text, read_versioned
 from hwrts.report.crops import png_uri
 from hwrts.report.plots import Curve, Plot, line_plot, standalone_svg
 from hwrts.report.text import NONE, fixed
 from hwrts.reproduce.tables import Cell, Table
-from hwrts.runfolder import write_json
-from hwrts.tiles import Picture
+from hwrts.runs.folder import write_json
 
 SCHEMA = "hwrts reproduction"
 SCHEMA_VERSION = 1

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.data import Photo, find_photos
-from hwrts.device import choose_device
+from hwrts.data.tiles import Picture
 from hwrts.errors import DataError, RunFolderError
-from hwrts.files import Document, Text, read_document
+from hwrts.files.new_folder import make_folder
+from hwrts.files.read import Document, Text, read_document
 from hwrts.metrics.viqet import Score, score
-from hwrts.new_folder import make_folder
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Budget
 from hwrts.reproduce.page import read_results, write_page, write_result
 from hwrts.reproduce.results import MAKERS, TARGETS, Target, Work
 from hwrts.reproduce.runs import Source, may_have_score
 from hwrts.reproduce.scores import ScoreCache
-from hwrts.runfolder import is_occupied, write_json
-from hwrts.tiles import Picture
+from hwrts.runs.folder import is_occupied, write_json
+from hwrts.training.device import choose_device
 
 
 class SettingsFile(Document):

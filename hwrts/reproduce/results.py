@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from hwrts.documents import read_verdict
+from hwrts.data.tiles import Picture
 from hwrts.errors import ConfigError
 from hwrts.progress import Progress
 from hwrts.reproduce import measure, sentences, tables
@@ -17,7 +17,7 @@ from hwrts.reproduce.runs import Source, Trained, train
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.sheet import sheet
 from hwrts.reproduce.tables import Table
-from hwrts.tiles import Picture
+from hwrts.runs.documents import read_verdict
 
 Target = Literal["table1", "table2", "table3", "fig4", "fig5", "fig6"]
 TARGETS: tuple[Target, ...] = get_args(Target)

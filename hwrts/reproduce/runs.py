@@ -9,19 +9,19 @@ import numpy as np
 from hwrts.config import RunConfig
 from hwrts.data import MAX_MEGAPIXELS, Photo, PhotoStore, find_photos, load_photo, open_store, write_image
 from hwrts.data.images import image_size
-from hwrts.documents import Seconds
 from hwrts.errors import DataError, RunFolderError
-from hwrts.files import read_document
-from hwrts.lock import writing
+from hwrts.files.lock import writing
+from hwrts.files.new_folder import new_folder
+from hwrts.files.read import read_document
 from hwrts.metrics.viqet import has_score
 from hwrts.networks.build import build_network
-from hwrts.new_folder import new_folder
-from hwrts.pipeline import run_stages, train_stages
 from hwrts.progress import Progress
 from hwrts.reproduce.budgets import VAL_FRACTION, Experiment, Selection
-from hwrts.rts import target_kind
-from hwrts.runfolder import RunFolder, open_or_create_run
-from hwrts.session import centre_crop, open_session
+from hwrts.runs.documents import Seconds
+from hwrts.runs.folder import RunFolder, open_or_create_run
+from hwrts.runs.pipeline import run_stages, train_stages
+from hwrts.runs.session import centre_crop, open_session
+from hwrts.training.rts import target_kind
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from hwrts import __version__
+from hwrts.data.tiles import Picture
 from hwrts.data.twins import picture_key
-from hwrts.files import LARGEST, Document, Text, check_document, read_json
+from hwrts.files.read import LARGEST, Document, Text, check_document, read_json
 from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics.viqet import Score, has_score, score
-from hwrts.runfolder import write_json
-from hwrts.tiles import Picture
+from hwrts.runs.folder import write_json
 
 SCHEMA = "hwrts viqet scores"
 SCHEMA_VERSION = 1

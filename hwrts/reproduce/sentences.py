@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwrts.metrics import Artefacts, Spread
-from hwrts.reproduce import paper
+from hwrts.report import paper
 
 KEPT_SHARE = 0.9
 """An int8 network keeps the gain if it has at least nine tenths of it: the rest is less than the step from

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hwrts.data.tiles import Picture
 from hwrts.report.crops import most_detail
 from hwrts.reproduce.measure import Pictures
-from hwrts.tiles import Picture
 
 PHOTOGRAPHS = 3
 """At most so many rows: more would not be compared by eye."""

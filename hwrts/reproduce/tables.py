@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hwrts.metrics import Artefacts
 from hwrts.metrics.viqet import UNITS
-from hwrts.reproduce import paper
+from hwrts.report import paper
 from hwrts.reproduce.sentences import Finding, changes
 
 Cell = str | int | float | None

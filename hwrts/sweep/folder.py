@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from hwrts.errors import RunFolderError
-from hwrts.files import LARGEST, Document, Text, read_document, read_versioned
-from hwrts.new_folder import make_folder
-from hwrts.runfolder import is_occupied, write_json
+from hwrts.files.new_folder import make_folder
+from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
+from hwrts.runs.folder import is_occupied, write_json
 from hwrts.sweep.spec import COSTS, SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, read_trial, trial_folder
 

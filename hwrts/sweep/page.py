@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from hwrts import __version__
-from hwrts.atomic import text_bytes, write_atomic
+from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.report.text import NONE
 from hwrts.sweep.folder import open_sweep
 from hwrts.sweep.results import FRONT_COSTS, Row, below_bicubic_of, best, front, results_of, status

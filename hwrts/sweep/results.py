@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hwrts.atomic import write_atomic
 from hwrts.command_line import command_line
-from hwrts.remarks import below_bicubic, remarks
-from hwrts.runfolder import write_json
+from hwrts.files.atomic import write_atomic
+from hwrts.runs.folder import write_json
+from hwrts.runs.remarks import below_bicubic, remarks
 from hwrts.sweep.folder import entries, finished, open_sweep
 from hwrts.sweep.front import pareto_front
 from hwrts.sweep.space import wanted
@@ -27,7 +27,7 @@ def read_rows(root: Path) -> list[Row]:
     A row has the axes, the costs, and: ``key``; ``rung``, -1 if nothing is finished; ``final``, whether it
     was trained to the end; ``quality_float``, ``quality_int8``; ``passed``, ``compared``, ``mismatches``;
     ``bicubic``, the x2 PSNR of interpolation on the same photographs, and whether int8 is
-    ``below_bicubic``; ``remarks``, what is wrong with its pictures (`hwrts.remarks`), in words, or nothing;
+    ``below_bicubic``; ``remarks``, what is wrong with its pictures, in words (`hwrts.runs.remarks`), if any;
     ``seconds`` of all rungs; ``run``, the run folder below the sweep's, and ``stage``, the network in it.
     """
     spec, _ = open_sweep(root)

@@ -13,7 +13,7 @@ from hwrts.config import RunConfig
 from hwrts.data import Photo
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Progress
-from hwrts.session import find_split
+from hwrts.runs.session import find_split
 from hwrts.sweep.folder import claim, entries, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
 from hwrts.sweep.space import (
@@ -48,7 +48,7 @@ class Known:
 
 
 class Sweep:
-    """A sweep in a folder; one at a time (:func:`hwrts.lock.writing`).
+    """A sweep in a folder; one at a time (:func:`hwrts.files.lock.writing`).
 
     Args:
         root: The folder; made, or continued if it holds the same sweep.

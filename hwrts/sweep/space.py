@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.config import RunConfig, parse_config
-from hwrts.cost import Cost, graph_cost, in_form
+from hwrts.cost.modes import mode_named
+from hwrts.cost.network import Cost, graph_cost, in_form
 from hwrts.errors import ConfigError
-from hwrts.modes import mode_named
+from hwrts.graph.trace import trace
+from hwrts.graph.weight_bits import check_settings, own_widths
 from hwrts.networks.build import build_network
-from hwrts.overruled import overruled
+from hwrts.runs.overruled import overruled
 from hwrts.settings_file import set_entry
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
-from hwrts.trace import trace
-from hwrts.weight_bits import check_settings, own_widths
 
 GRID_LIMIT = 100
 """Largest space that ``method = "auto"`` tries whole."""
@@ -30,7 +30,7 @@ KEY_DIGITS = 12
 _DECIDING = (
     HEAD, "rts.stages", "rts.epochs", "rts.stop", "qat.steps", "qat.same_size_steps",
 )  # fmt: skip
-"""Axes by which others have an effect or not (`hwrts.overruled`)."""
+"""Axes by which others have an effect or not (`hwrts.runs.overruled`)."""
 
 
 @dataclass(frozen=True)

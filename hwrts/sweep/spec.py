@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from hwrts.cost.modes import Place
 from hwrts.errors import ConfigError
-from hwrts.modes import Place
 
 COSTS = {
     "params": "weights, biases and slopes",

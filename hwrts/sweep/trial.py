@@ -18,18 +18,18 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hwrts.atomic import temporary_name, writing_to
 from hwrts.config import RtsConfig, RunConfig
 from hwrts.data import open_store
-from hwrts.documents import Measures, read_measures, read_verdict
 from hwrts.errors import HwrtsError
-from hwrts.files import LARGEST, Count, Document, Number, Text, read_document
-from hwrts.lock import writing
-from hwrts.pipeline import run_stages, train_stages
+from hwrts.files.atomic import temporary_name, writing_to
+from hwrts.files.lock import writing
+from hwrts.files.read import LARGEST, Count, Document, Number, Text, read_document
 from hwrts.progress import Progress
 from hwrts.report import write_report
-from hwrts.runfolder import RunFolder, open_or_create_run, write_json
-from hwrts.session import check_scores, open_session, prepare
+from hwrts.runs.documents import Measures, read_measures, read_verdict
+from hwrts.runs.folder import RunFolder, open_or_create_run, write_json
+from hwrts.runs.pipeline import run_stages, train_stages
+from hwrts.runs.session import check_scores, open_session, prepare
 from hwrts.sweep.spec import Halving
 
 RESULT = "trial.json"

@@ -177,7 +177,7 @@ def _flip_a_stored_weight(path):
 
 def _flip_a_trained_weight(path):
     """And make the file whole again: its checksum would refuse it."""
-    from hwrts.checkpoint import _write, load_weights
+    from hwrts.training.checkpoint import _write, load_weights
 
     tensors, notes = load_weights(path)
     weight = tensors["convs.conv_in.weight"].view(-1)

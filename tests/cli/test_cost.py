@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from hwrts.cli.cost import network_names
-from hwrts.cost import FORMS, network_cost
+from hwrts.cost.network import FORMS, network_cost
 from hwrts.fixed_point import load_network
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cost.md"

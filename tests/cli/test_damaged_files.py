@@ -21,7 +21,7 @@ def notes(root: Path) -> None:
     from hwrts.report.page import photograph_names
     from hwrts.report.stages import kept_stage, read_stages
     from hwrts.report.summary import facts, headline
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
 
     run = open_run(root / "run")
     stages = read_stages(run)
@@ -33,7 +33,7 @@ def notes(root: Path) -> None:
 
 
 def settings(root: Path) -> None:
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
     from hwrts.settings_file import dump_toml
 
     dump_toml(open_run(root / "run").config)
@@ -41,7 +41,7 @@ def settings(root: Path) -> None:
 
 def progress_lines(root: Path) -> None:
     from hwrts.report.plots import training_plot
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
 
     metrics = list(open_run(root / "run").metrics())
     if len(metrics) < 3:  # a plot takes a tenth of a second: not of every one
@@ -50,12 +50,12 @@ def progress_lines(root: Path) -> None:
 
 def verdict(root: Path) -> None:
     from hwrts.cli.training import print_stages
-    from hwrts.documents import read_verdict
-    from hwrts.proof import read_proof
     from hwrts.report.comparison import comparison
     from hwrts.report.stages import read_stages
     from hwrts.reproduce.sentences import int8_is_proved
-    from hwrts.runfolder import open_run
+    from hwrts.runs.documents import read_verdict
+    from hwrts.runs.folder import open_run
+    from hwrts.runs.proof import read_proof
 
     run = open_run(root / "run")
     for stage in read_stages(run):
@@ -69,11 +69,11 @@ def verdict(root: Path) -> None:
 
 def measures(root: Path) -> None:
     from hwrts.cli.training import print_stages
-    from hwrts.pipeline import stage_changes, stage_scores
     from hwrts.report.plots import difference_plots
     from hwrts.report.stages import kept_stage, read_stages
     from hwrts.report.tables import stage_rows
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
+    from hwrts.runs.pipeline import stage_changes, stage_scores
 
     run = open_run(root / "run")
     stages = read_stages(run)
@@ -86,8 +86,8 @@ def measures(root: Path) -> None:
 
 
 def seconds(root: Path) -> None:
-    from hwrts.pipeline import _Clock
-    from hwrts.runfolder import StageFolder
+    from hwrts.runs.folder import StageFolder
+    from hwrts.runs.pipeline import _Clock
 
     clock = _Clock(StageFolder(root / "run" / "stage1"))
     assert sum(clock.seconds.values()) >= 0
@@ -104,16 +104,16 @@ def store(root: Path) -> None:
 
 
 def inputs(root: Path) -> None:
-    from hwrts.quantise import load_verify_inputs
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
+    from hwrts.runs.quantise import load_verify_inputs
 
     assert all(picture.size for picture in load_verify_inputs(open_run(root / "run")).values())
 
 
 def float_weights(root: Path) -> None:
-    from hwrts.checkpoint import fit_weights
     from hwrts.networks.build import build_network
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
+    from hwrts.training.checkpoint import fit_weights
 
     run = open_run(root / "run")
     fit_weights(run.stage(1).float_weights, build_network(run.config.network))
@@ -122,10 +122,10 @@ def float_weights(root: Path) -> None:
 def state(root: Path) -> None:
     import torch
 
-    from hwrts.checkpoint import load_state_note, load_training
-    from hwrts.fit import Schedule, Training, fit
     from hwrts.networks.build import build_network
-    from hwrts.runfolder import open_run
+    from hwrts.runs.folder import open_run
+    from hwrts.training.checkpoint import load_state_note, load_training
+    from hwrts.training.fit import Schedule, Training, fit
 
     run = open_run(root / "run")
     training = Training.start(build_network(run.config.network))
@@ -139,10 +139,10 @@ def state(root: Path) -> None:
 
 def quantised(root: Path) -> None:
     from hwrts.fixed_point import load_network
-    from hwrts.quantise import _check_same, load_quantised
-    from hwrts.runfolder import StageFolder
-    from hwrts.sqnr import layer_sqnr_db
-    from hwrts.witness import TorchWitness
+    from hwrts.qat.sqnr import layer_sqnr_db
+    from hwrts.qat.witness import TorchWitness
+    from hwrts.runs.folder import StageFolder
+    from hwrts.runs.quantise import _check_same, load_quantised
 
     stage = StageFolder(root / "run" / "stage1")
     module, network = load_quantised(stage), load_network(stage.root)
@@ -159,11 +159,11 @@ def integers(root: Path) -> None:
 
 
 def onnx(root: Path) -> None:
-    from hwrts.engines import onnx_upscaler
     from hwrts.export.runtime import census, check_model
     from hwrts.export.witness import onnx_witnesses
     from hwrts.fixed_point import load_network
-    from hwrts.runfolder import StageFolder
+    from hwrts.runs.engines import onnx_upscaler
+    from hwrts.runs.folder import StageFolder
 
     stage = StageFolder(root / "run" / "stage1")
     network, model = load_network(stage.root), stage.onnx.read_bytes()
@@ -177,9 +177,9 @@ def onnx(root: Path) -> None:
 
 def sensitivity(root: Path) -> None:
     from hwrts.cli.sensitivity import print_sensitivity
-    from hwrts.mixed import choose_widths
-    from hwrts.runfolder import StageFolder
-    from hwrts.sensitivity_file import known_sensitivity
+    from hwrts.runs.folder import StageFolder
+    from hwrts.sensitivity.file import known_sensitivity
+    from hwrts.sensitivity.mixed import choose_widths
 
     found = known_sensitivity(StageFolder(root / "run" / "stage1"), [4])
     if found is not None:
@@ -266,18 +266,18 @@ def whole(finished, tmp_path_factory) -> Path:
     """A finished run with a state, a sweep and a reproduction; small, and nothing of it is damaged."""
     import torch
 
-    from hwrts.checkpoint import save_training
     from hwrts.data import open_store
-    from hwrts.fit import Training
     from hwrts.networks.build import build_network
     from hwrts.progress import Silent
     from hwrts.reproduce.page import write_page, write_result
     from hwrts.reproduce.tables import Table, usm_rows
-    from hwrts.runfolder import open_run
-    from hwrts.sensitivity_file import stage_sensitivity
+    from hwrts.runs.folder import open_run
+    from hwrts.sensitivity.file import stage_sensitivity
     from hwrts.sweep.folder import claim, save_entry
     from hwrts.sweep.spec import COSTS, parse_spec
     from hwrts.sweep.study import SweepStudy
+    from hwrts.training.checkpoint import save_training
+    from hwrts.training.fit import Training
 
     root = tmp_path_factory.mktemp("whole")
     shutil.copytree(finished / "runs" / "tiny", root / "run")

@@ -32,7 +32,7 @@ def test_a_full_temporary_folder(finished):
 
 
 STARVED = """
-import resource, sys, torch, hwrts.session, hwrts.pipeline, hwrts.cli.app as app
+import resource, sys, torch, hwrts.runs.session, hwrts.runs.pipeline, hwrts.cli.app as app
 free = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + (300 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (free, free))
 sys.argv = ["hwrts", *sys.argv[1:]]

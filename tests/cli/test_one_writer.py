@@ -14,7 +14,7 @@ from .conftest import TINY
 HOLD = """
 import sys
 from pathlib import Path
-from hwrts.lock import writing
+from hwrts.files.lock import writing
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

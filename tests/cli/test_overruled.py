@@ -7,8 +7,8 @@ import pytest
 
 from hwrts.cli.training import resolve_config
 from hwrts.config import RunConfig
-from hwrts.overruled import idle_settings, overruled
 from hwrts.progress import Silent
+from hwrts.runs.overruled import idle_settings, overruled
 from hwrts.settings_file import dump_toml, load_config
 
 from .conftest import make_photographs

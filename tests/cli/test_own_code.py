@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hwrts.errors import HwrtsError
-from hwrts.own_module import load_own_module
+from hwrts.runs.own_module import load_own_module
 
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line

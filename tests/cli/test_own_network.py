@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from hwrts.fixed_point import load_network, run
-from hwrts.own_module import load_own_module
+from hwrts.runs.own_module import load_own_module
 
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line
@@ -140,7 +140,7 @@ def test_a_same_size_module_and_its_weights(folder, hwrts):
 
 
 def test_a_network_that_fails_its_verification_ends_with_1(folder, hwrts, monkeypatch):
-    import hwrts.quantise as quantise
+    import hwrts.runs.quantise as quantise
 
     exact = quantise.to_onnx
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import hwrts.atomic as atomic
+import hwrts.files.atomic as atomic
 from hwrts.data import list_images, read_image, write_image
 from hwrts.data.images import image_size, read_with_profile
 from hwrts.errors import DataError

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from PIL import Image
 
-import hwrts.atomic as atomic
+import hwrts.files.atomic as atomic
 from hwrts.data import (
     Photo,
     PhotoStore,

@@ -8,8 +8,8 @@ from brevitas.quant import Int8WeightPerChannelFloat
 from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint, Int8WeightPerTensorFixedPoint
 
 import hwrts.export
-from hwrts.export.lower import lower_conv, lower_prelu
 from hwrts.fixed_point import PIXEL, Format, HwrtsError
+from hwrts.qat.lower import lower_conv, lower_prelu
 
 OUT = Format(True, 8, 8)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from hwrts.calibrate import calibrate
-from hwrts.deploy import deploy_form
 from hwrts.fixed_point import Network, Rounding
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.trace import trace
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
 
 
 @pytest.fixture(autouse=True)

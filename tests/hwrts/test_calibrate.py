@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-import hwrts.calibrate
-from hwrts.calibrate import SATURATION, calibrate, pixel_tensors, quantised_nodes, round_keeping_sums
+import hwrts.qat.calibrate
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph import Conv, DepthToSpace, Graph, Input, Repeat, run_graph
+from hwrts.qat.calibrate import SATURATION, calibrate, round_keeping_sums
 
 
 def _one_conv(gain: float, relu: bool) -> Graph:
@@ -52,8 +52,8 @@ def test_calibration_gives_up_rare_outliers():
 def test_a_picture_whose_codes_only_move_is_made_on_the_pixel_grid(tail):
     graph = Graph((Input("x", 3), Conv("y", ("x",), torch.rand(12, 3, 1, 1) * 9, torch.zeros(12)), tail))
     assert calibrate(graph, [torch.rand(1, 3, 8, 8)]) == {"x": PIXEL, "y": PIXEL}
-    assert [node.name for node in quantised_nodes(graph)] == ["x", "y"]
-    assert pixel_tensors(graph) == {"x", "y"}
+    assert [node.name for node in graph.quantised_nodes()] == ["x", "y"]
+    assert graph.pixel_tensors() == {"x", "y"}
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,15 @@ def test_saturation_is_counted_for_all_signed_tensors_at_once_and_seen(monkeypat
     for picture in pictures:
         picture[0, :, :3, 0] = 1.0  # one of a thousand beyond the finer format's range
     runs, progress = [], Recorded()
-    monkeypatch.setattr(hwrts.calibrate, "run_graph", lambda *given: runs.append(0) or run_graph(*given))
+    monkeypatch.setattr(hwrts.qat.calibrate, "run_graph", lambda *given: runs.append(0) or run_graph(*given))
     formats = calibrate(graph, pictures, progress=progress)
     assert len(runs) == 2 * len(pictures)
     assert list(progress.tasks.values()) == [(3, [1, 2, 3])] * 2
     values = [run_graph(graph, picture) for picture in pictures]
     made_finer = 0
-    monkeypatch.setattr(hwrts.calibrate, "SATURATION", 0)  # without the exception: the smallest error alone
+    monkeypatch.setattr(
+        hwrts.qat.calibrate, "SATURATION", 0
+    )  # without the exception: the smallest error alone
     for name, best in calibrate(graph, pictures).items():
         finer = replace(best, frac=best.frac + 1)
         codes = torch.cat([(each[name] * 2.0**finer.frac).round().flatten() for each in values])

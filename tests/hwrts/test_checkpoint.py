@@ -7,21 +7,21 @@ import pytest
 import torch
 from torch import nn
 
-from hwrts.atomic import write_atomic
-from hwrts.calibrate import calibrate
-from hwrts.checkpoint import (
+from hwrts.errors import RunFolderError
+from hwrts.files.atomic import write_atomic
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
+from hwrts.networks import Residual
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
+from hwrts.training.checkpoint import (
     load_training,
     load_weights,
     preserve_layout,
     save_training,
     save_weights,
 )
-from hwrts.deploy import deploy_form
-from hwrts.errors import RunFolderError
-from hwrts.fit import Schedule, Training, fit
-from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.trace import trace
+from hwrts.training.fit import Schedule, Training, fit
 
 STEPS = 12
 

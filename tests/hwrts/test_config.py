@@ -6,9 +6,9 @@ import pytest
 
 import hwrts
 from hwrts.config import RunConfig, parse_config
-from hwrts.device import make_deterministic
 from hwrts.errors import ConfigError
 from hwrts.settings_file import dump_toml, load_config, read_toml, set_entry
+from hwrts.training.device import make_deterministic
 
 SHIPPED = sorted((Path(hwrts.__file__).parent / "configs").glob("*.toml"))
 

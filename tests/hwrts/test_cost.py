@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import hwrts.cost
-import hwrts.modes
-from hwrts.calibrate import calibrate
-from hwrts.cost import FORMS, Accumulator, graph_cost, in_form, network_cost
+import hwrts.cost.modes
+import hwrts.cost.network
+from hwrts.cost.modes import MODES, Mode, mode_named
+from hwrts.cost.network import FORMS, Accumulator, graph_cost, in_form, network_cost
 from hwrts.errors import ConfigError, HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import LineRun
 from hwrts.graph import (
@@ -33,10 +33,10 @@ from hwrts.graph import (
     Upsample,
     run_graph,
 )
-from hwrts.modes import MODES, Mode, mode_named
+from hwrts.graph.trace import trace
 from hwrts.networks import FixedUpsample, Residual
-from hwrts.qat import QuantNetwork
-from hwrts.trace import trace
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
 
 from ..fixed_point.random_networks import random_codes, random_network  # noqa: TID252 - no package to name
 
@@ -500,7 +500,7 @@ def test_the_json_is_plain_and_complete():
         document["parameters"][k] for k in ("weights", "biases", "slopes")
     )
     assert document["macs_per_input_pixel"] == sum(layer["macs"] for layer in document["layers"])
-    fields = {field.name for field in dataclasses.fields(hwrts.cost.LayerCost)}
+    fields = {field.name for field in dataclasses.fields(hwrts.cost.network.LayerCost)}
     assert all(set(layer) == fields for layer in document["layers"])
     assert document["layers"][0]["accumulator"] == {
         "lowest": -27 * 127 * 255, "highest": 27 * 127 * 255, "bits": 21, "room": 2**20 - 1 - 27 * 127 * 255,
@@ -544,7 +544,7 @@ def test_the_examples_of_the_document():
 def test_every_cited_formula_exists():
     numbered = set(re.findall(r"\((C\d+)\)$", DOCUMENT.read_text("utf-8"), re.MULTILINE))
     assert numbered == {f"C{n}" for n in range(1, 14)}
-    for module in (hwrts.cost, hwrts.modes):
+    for module in (hwrts.cost.network, hwrts.cost.modes):
         cited = set(re.findall(r"\((C\d+)\)", Path(module.__file__).read_text("utf-8")))
         assert cited
         assert cited <= numbered

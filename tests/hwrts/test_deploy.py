@@ -5,15 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate
-from hwrts.deploy import anchor_image_residual, deploy_form, fuse_relus
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Repeat as FixedRepeat
 from hwrts.fixed_point import run, run_layer
 from hwrts.graph import Conv, Graph, Relu, run_graph
+from hwrts.graph.deploy import anchor_image_residual, deploy_form, fuse_relus
+from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.trace import trace
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
 
 
 def output_of(graph: Graph, x: torch.Tensor) -> torch.Tensor:

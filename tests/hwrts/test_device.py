@@ -3,9 +3,9 @@ import platform
 import pytest
 import torch
 
-from hwrts.device import choose_device, make_deterministic
 from hwrts.errors import ConfigError
 from hwrts.export.cpu import cpu_flags, cpu_name
+from hwrts.training.device import choose_device, make_deterministic
 
 
 def test_auto_choice_says_why():

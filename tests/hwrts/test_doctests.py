@@ -22,6 +22,6 @@ def test_examples_in_docstrings(name):
 
 def test_there_are_examples():
     attempted = {name: doctest.testmod(importlib.import_module(name)).attempted for name in MODULES}
-    assert {"hwrts.rounding", "hwrts.rts", "hwrts.metrics.fidelity"} <= {
+    assert {"hwrts.graph.rounding", "hwrts.training.rts", "hwrts.metrics.fidelity"} <= {
         name for name, n in attempted.items() if n
     }

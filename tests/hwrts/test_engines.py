@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from hwrts.checkpoint import load_weights, save_weights
-from hwrts.engines import ENGINES, make_engine, onnx_upscaler
+from hwrts.data.tiles import enhance, upscale
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import to_onnx
 from hwrts.fixed_point import load_network
-from hwrts.graph_note import note_graph
-from hwrts.proof import file_hashes
-from hwrts.quantise import export_stage, load_quantised, save_quantised
-from hwrts.rts import float_upscaler
-from hwrts.runfolder import StageFolder, write_json
-from hwrts.tiles import enhance, upscale
+from hwrts.graph.note import note_graph
+from hwrts.runs.engines import ENGINES, make_engine, onnx_upscaler
+from hwrts.runs.folder import StageFolder, write_json
+from hwrts.runs.proof import file_hashes
+from hwrts.runs.quantise import export_stage, load_quantised, save_quantised
+from hwrts.training.checkpoint import load_weights, save_weights
+from hwrts.training.rts import float_upscaler
 
 
 @pytest.fixture

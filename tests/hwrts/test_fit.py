@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hwrts.errors import HwrtsError
-from hwrts.fit import Schedule, Training, fit
+from hwrts.training.fit import Schedule, Training, fit
 
 
 @pytest.mark.parametrize(

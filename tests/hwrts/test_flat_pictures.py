@@ -10,14 +10,14 @@ from PIL import Image
 
 from hwrts.config import parse_config
 from hwrts.data import to_codes
-from hwrts.evaluate import means
-from hwrts.files import read_json
+from hwrts.files.read import read_json
 from hwrts.metrics import against_float, psnr_db
-from hwrts.pipeline import run_stages
 from hwrts.progress import Silent
 from hwrts.report import write_report
-from hwrts.runfolder import RunFolder, create_run
-from hwrts.session import open_session
+from hwrts.runs.evaluate import means
+from hwrts.runs.folder import RunFolder, create_run
+from hwrts.runs.pipeline import run_stages
+from hwrts.runs.session import open_session
 from hwrts.sweep.runner import Sweep
 from hwrts.sweep.space import candidate, points
 from hwrts.sweep.spec import parse_spec

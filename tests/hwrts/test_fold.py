@@ -3,10 +3,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.deploy import deploy_form
-from hwrts.fold import fold_batch_norms, fold_scales
 from hwrts.graph import Add, BatchNorm, Conv, Graph, Input, Scale, run_graph
-from hwrts.trace import trace
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.fold import fold_batch_norms, fold_scales
+from hwrts.graph.trace import trace
 
 from .test_trace import conv, module, output_of
 

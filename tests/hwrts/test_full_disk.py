@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
-from hwrts.atomic import atomic_file, write_atomic, writing_to
 from hwrts.config import RunConfig
 from hwrts.errors import DataError, NotWrittenError
-from hwrts.runfolder import create_run
+from hwrts.files.atomic import atomic_file, write_atomic, writing_to
+from hwrts.runs.folder import create_run
 
 
 @pytest.fixture

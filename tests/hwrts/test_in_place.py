@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.convert import FUNCTIONS
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.trace import trace_with_clip
+from hwrts.graph.convert import FUNCTIONS
+from hwrts.graph.trace import trace_with_clip
 
 ARGUMENTS = {
     "relu": (), "leaky_relu": (0.2,), "add": (torch.tensor,), "mul": (3,), "multiply": (-2,), "div": (4,),

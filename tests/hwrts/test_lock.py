@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from hwrts.errors import NotWrittenError, RunFolderError
-from hwrts.lock import writing
+from hwrts.files.lock import writing
 
 HOLD = """
 import sys
 from pathlib import Path
-from hwrts.lock import writing
+from hwrts.files.lock import writing
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -64,7 +64,7 @@ def test_a_killed_one_keeps_nothing(tmp_path, hold):
 COUNT = """
 import sys
 from pathlib import Path
-from hwrts.lock import writing
+from hwrts.files.lock import writing
 counter = Path(sys.argv[1])
 for _ in range(50):
     with writing(counter.with_name("x"), wait=True):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hwrts.errors import ConfigError
-from hwrts.mixed import KIB_BITS, choose_widths
-from hwrts.sensitivity import LayerSensitivity, Reduced, Sensitivity
+from hwrts.sensitivity.measure import LayerSensitivity, Reduced, Sensitivity
+from hwrts.sensitivity.mixed import KIB_BITS, choose_widths
 
 
 def sensitivity(*layers):

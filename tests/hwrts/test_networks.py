@@ -9,24 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate
 from hwrts.config import NetworkConfig, parse_config
-from hwrts.deploy import deploy_form, fused_form
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
-from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import PIXEL, Add, PRelu, Rounding, Upsample, load_network, run, save_network
 from hwrts.graph import run_graph
-from hwrts.graph_note import note_graph, noted_graph
+from hwrts.graph.deploy import deploy_form, fused_form
+from hwrts.graph.note import note_graph, noted_graph
+from hwrts.graph.same_size import has_same_size_form
+from hwrts.graph.trace import trace
 from hwrts.networks import ABPN, EDSR, SRCNN, VDSR, QuickSRNet, Residual, SRResNet
 from hwrts.networks.build import build_network
-from hwrts.precision import MixedPrecision
-from hwrts.qat import QuantNetwork
-from hwrts.same_size import has_same_size_form
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.witness import TorchWitness
 from hwrts.settings_file import dump_toml, load_config
-from hwrts.trace import trace
-from hwrts.training_aids import training_aids
-from hwrts.witness import TorchWitness
+from hwrts.training.aids import training_aids
+from hwrts.training.fit import Schedule, Training, fit
+from hwrts.training.precision import MixedPrecision
 
 TINY = {
     "residual": {"blocks": 1, "channels": 4}, "srcnn": {"channels": 8}, "vdsr": {"blocks": 2, "channels": 6},

@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from hwrts.config import parse_config
-from hwrts.files import read_json
+from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network
-from hwrts.pipeline import run_stages
 from hwrts.report import write_report
-from hwrts.runfolder import open_run
-from hwrts.session import open_session
+from hwrts.runs.folder import open_run
+from hwrts.runs.pipeline import run_stages
+from hwrts.runs.session import open_session
 
 from .test_networks import TINY as NETWORKS
 from .test_pipeline import TINY, Lines, photographs, start

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hwrts.atomic import write_atomic
 from hwrts.errors import NotWrittenError, RunFolderError
-from hwrts.lock import writing
-from hwrts.new_folder import is_lost, new_folder, next_to, place_of, put_in_place, settle
-from hwrts.runfolder import open_run
+from hwrts.files.atomic import write_atomic
+from hwrts.files.lock import writing
+from hwrts.files.new_folder import is_lost, new_folder, next_to, place_of, put_in_place, settle
+from hwrts.runs.folder import open_run
 
 FILES = ("run.json", "a", "b/c")
 
@@ -20,8 +20,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
-import hwrts.new_folder
-from hwrts.lock import writing
+import hwrts.files.new_folder
+from hwrts.files.lock import writing
 
 left = [int(sys.argv[1])]
 
@@ -36,7 +36,7 @@ def killing(call):
 for name in ("mkdir", "rename", "replace", "unlink", "rmdir", "open"):
     setattr(os, name, killing(getattr(os, name)))
 target = Path(sys.argv[2])
-with writing(target), hwrts.new_folder.new_folder(target) as folder:
+with writing(target), hwrts.files.new_folder.new_folder(target) as folder:
     (folder / "b").mkdir()
     for name in ("a", "b/c", "run.json"):
         (folder / name).write_text("new")

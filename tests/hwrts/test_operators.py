@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate
-from hwrts.deploy import deploy_form
 from hwrts.errors import HwrtsError
 from hwrts.export import to_onnx, verify
-from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import PIXEL, Network, Rounding, load_network, run, save_network
 from hwrts.graph import Add, Conv, Graph, Input, PRelu, Scale, Upsample
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
 from hwrts.networks import FixedUpsample
-from hwrts.qat import QuantNetwork, QuantSlope
-from hwrts.trace import trace
-from hwrts.witness import TorchWitness
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork, QuantSlope
+from hwrts.qat.witness import TorchWitness
+from hwrts.training.fit import Schedule, Training, fit
 
 from .test_fold import trained_norm
 from .test_qat import assert_integers_equal_values

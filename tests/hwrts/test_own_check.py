@@ -13,7 +13,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Conv
 from hwrts.networks import FixedUpsample
 from hwrts.networks.build import build_network
-from hwrts.own_check import check_own_module
+from hwrts.runs.own_check import check_own_module
 
 
 def conv(inputs=3, outputs=3, size=3, **settings):

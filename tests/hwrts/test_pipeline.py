@@ -10,20 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
-from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import QatConfig, parse_config
 from hwrts.data import open_store
 from hwrts.errors import DataError, RunFolderError
-from hwrts.files import read_json
+from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
 from hwrts.metrics.viqet import score
-from hwrts.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
 from hwrts.progress import Silent
-from hwrts.proof import file_hashes
-from hwrts.quantise import load_verify_inputs, verify_stage
 from hwrts.report.summary import photograph_names
-from hwrts.runfolder import RunFolder, StageFolder, create_run, open_run
-from hwrts.session import open_session
+from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
+from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
+from hwrts.runs.proof import file_hashes
+from hwrts.runs.quantise import load_verify_inputs, verify_stage
+from hwrts.runs.session import open_session
+from hwrts.training.checkpoint import load_weights, save_weights
 
 TINY = {
     "device": "cpu", "precision": "float32",
@@ -281,7 +281,7 @@ def test_verification_inputs_are_the_photographs(finished):
 
 
 def test_the_handed_over_files_agree_with_each_other(finished, picture):
-    from hwrts.engines import onnx_upscaler
+    from hwrts.runs.engines import onnx_upscaler
 
     stage = finished[0].stage(2)
     network = load_network(stage.root)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hwrts.networks import Residual
-from hwrts.precision import MixedPrecision
+from hwrts.training.precision import MixedPrecision
 
 
 @pytest.fixture

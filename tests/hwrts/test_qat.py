@@ -7,19 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate, round_keeping_sums
-from hwrts.deploy import deploy_form
 from hwrts.errors import ConfigError
 from hwrts.export import to_onnx, verify
-from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run, run_all
 from hwrts.graph import Conv, Graph, Input
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.quantise import load_quantised, save_quantised
-from hwrts.runfolder import StageFolder
-from hwrts.trace import trace
-from hwrts.witness import TorchWitness
+from hwrts.qat.calibrate import calibrate, round_keeping_sums
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.witness import TorchWitness
+from hwrts.runs.folder import StageFolder
+from hwrts.runs.quantise import load_quantised, save_quantised
+from hwrts.training.fit import Schedule, Training, fit
 
 
 def assert_integers_equal_values(quantised: QuantNetwork, codes: np.ndarray) -> None:

@@ -2,14 +2,13 @@ import pytest
 import torch
 from torch import nn
 
-from hwrts.calibrate import quantised_nodes
-from hwrts.deploy import deploy_form
-from hwrts.fit import Schedule, Training, fit
 from hwrts.fixed_point import PIXEL, Format
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.range_penalty import CORRECTION, HEADROOM, WEIGHT, RangePenalty
-from hwrts.trace import trace
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.range_penalty import CORRECTION, HEADROOM, WEIGHT, RangePenalty
+from hwrts.training.fit import Schedule, Training, fit
 
 
 def test_by_hand():
@@ -78,5 +77,5 @@ def test_training_with_it_brings_a_residual_back_into_range(quantised):
 
 def _formats(network):
     graph = deploy_form(trace(network.eval()))
-    formats = {node.name: CORRECTION for node in quantised_nodes(graph)}
+    formats = {node.name: CORRECTION for node in graph.quantised_nodes()}
     return graph, formats | {"x": PIXEL, "conv_in": PIXEL, "picture": PIXEL}

@@ -6,7 +6,7 @@ import torch
 
 from hwrts.errors import DataError
 from hwrts.metrics import against_float
-from hwrts.remarks import below_bicubic, faithfulness, is_faithful, remarks
+from hwrts.runs.remarks import below_bicubic, faithfulness, is_faithful, remarks
 
 GREY = np.full((4, 4, 3), 100.0)
 

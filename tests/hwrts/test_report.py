@@ -17,20 +17,20 @@ from PIL import Image
 
 from hwrts.config import QatConfig, parse_config
 from hwrts.data import open_store, to_codes, upscale_by_2
-from hwrts.engines import onnx_upscaler
+from hwrts.data.tiles import enhance, upscale
 from hwrts.errors import RunFolderError
-from hwrts.files import read_json
+from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network
-from hwrts.pipeline import quantise_variant, run_stages
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
 from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
-from hwrts.runfolder import RunFolder, create_run, write_json
-from hwrts.session import open_session
-from hwrts.tiles import enhance, upscale
+from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.folder import RunFolder, create_run, write_json
+from hwrts.runs.pipeline import quantise_variant, run_stages
+from hwrts.runs.session import open_session
 
 SIDE = 160
 SPECIAL = "sky <b>&amp; 'sea\""  # a name that breaks unescaped HTML in text and in attributes

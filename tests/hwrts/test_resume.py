@@ -13,25 +13,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import hwrts.session
+import hwrts.runs.session
 from hwrts.config import parse_config
-from hwrts.pipeline import run_stages
 from hwrts.progress import Silent
-from hwrts.runfolder import RunFolder, create_run, open_run
-from hwrts.session import open_session
+from hwrts.runs.folder import RunFolder, create_run, open_run
+from hwrts.runs.pipeline import run_stages
+from hwrts.runs.session import open_session
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-import hwrts.pipeline
-import hwrts.session
+import hwrts.runs.pipeline
+import hwrts.runs.session
 from hwrts.progress import Silent
-from hwrts.runfolder import open_run
+from hwrts.runs.folder import open_run
 
 torch.set_num_threads(1)
-hwrts.pipeline.CHECKPOINT_SECONDS = 0.05   # so that a kill meets a checkpoint
-hwrts.session.VERIFY_CROP = (9, 11)        # the verdict is not what is tested here
+hwrts.runs.pipeline.CHECKPOINT_SECONDS = 0.05   # so that a kill meets a checkpoint
+hwrts.runs.session.VERIFY_CROP = (9, 11)        # the verdict is not what is tested here
 verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
 few = dict(list(verify.synthetic_pictures().items())[:2])
 verify.synthetic_pictures = lambda: few
@@ -42,7 +42,7 @@ class Lines(Silent):
             with open(sys.argv[2], "a") as stream:
                 stream.write(text + "\\n")
 
-hwrts.pipeline.run_stages(hwrts.session.open_session(open_run(Path(sys.argv[1])), Lines()))
+hwrts.runs.pipeline.run_stages(hwrts.runs.session.open_session(open_run(Path(sys.argv[1])), Lines()))
 """
 
 COMPARED = ("float.safetensors", "qat.safetensors", "network.npz", "network.json", "model.int8.onnx")
@@ -87,7 +87,7 @@ def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path, monkeypa
     verify = sys.modules["hwrts.export.verify"]
     few = dict(list(verify.synthetic_pictures().items())[:2])
     monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
-    monkeypatch.setattr(hwrts.session, "VERIFY_CROP", (9, 11))
+    monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (9, 11))
     run_stages(open_session(straight, Silent()))
 
     moments = [

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from hwrts.fixed_point import Format, Rounding, requantize
-from hwrts.rounding import FINEST_SLOPE, StraightThrough, dyadic, dyadic_factor, dyadic_slopes, round_by
+from hwrts.graph.rounding import FINEST_SLOPE, StraightThrough, dyadic, dyadic_factor, dyadic_slopes, round_by
 
 TIES = {
     Rounding.HALF_EVEN: [-2, -2, 0, 0, 2, 2],

@@ -9,10 +9,10 @@ from PIL import Image
 
 from hwrts.config import parse_config
 from hwrts.data import Photo, PhotoStore, build_store, downscale_by_2, plan_crops, to_codes
-from hwrts.device import Device
-from hwrts.fit import Schedule
 from hwrts.networks import Residual
-from hwrts.rts import (
+from hwrts.training.device import Device
+from hwrts.training.fit import Schedule
+from hwrts.training.rts import (
     best_stage,
     crop_batches,
     float_upscaler,

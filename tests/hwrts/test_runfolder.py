@@ -5,8 +5,8 @@ import pytest
 
 from hwrts.config import RunConfig, parse_config
 from hwrts.errors import RunFolderError
-from hwrts.files import read_bytes, read_json
-from hwrts.runfolder import create_run, open_run, write_json
+from hwrts.files.read import read_bytes, read_json
+from hwrts.runs.folder import create_run, open_run, write_json
 
 
 @pytest.fixture

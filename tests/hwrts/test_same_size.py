@@ -6,18 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.calibrate import calibrate
 from hwrts.data import downscale_by_2
-from hwrts.deploy import fuse_relus
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import halo
 from hwrts.graph import Add, Conv, Graph, graph_steps, run_graph
+from hwrts.graph.deploy import fuse_relus
+from hwrts.graph.same_size import TAPS, same_size_form
+from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat import QuantNetwork
-from hwrts.same_size import TAPS, same_size_form
-from hwrts.trace import trace
-from hwrts.witness import TorchWitness
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.witness import TorchWitness
 
 FRAME = 5
 """Pixels at the edge where the chain pads at every step and the folded form once."""

@@ -8,11 +8,12 @@ from hwrts.errors import ConfigError, RunFolderError
 from hwrts.fixed_point import Network, run
 from hwrts.metrics import psnr_db
 from hwrts.progress import Silent
-from hwrts.quantise import save_quantised
 from hwrts.report.plots import standalone_svg
 from hwrts.report.sensitivity import sensitivity_plot
-from hwrts.runfolder import StageFolder
-from hwrts.sensitivity import (
+from hwrts.runs.folder import StageFolder
+from hwrts.runs.quantise import save_quantised
+from hwrts.sensitivity.file import known_sensitivity, stage_sensitivity
+from hwrts.sensitivity.measure import (
     SIDE,
     Crops,
     LayerSensitivity,
@@ -21,7 +22,6 @@ from hwrts.sensitivity import (
     load_crops,
     measure_sensitivity,
 )
-from hwrts.sensitivity_file import known_sensitivity, stage_sensitivity
 
 
 class Store:

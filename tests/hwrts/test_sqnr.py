@@ -4,8 +4,8 @@ import torch
 
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph import Conv, Graph, Input, run_graph
-from hwrts.qat import QuantNetwork
-from hwrts.sqnr import NOISELESS_DB, layer_sqnr_db
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.sqnr import NOISELESS_DB, layer_sqnr_db
 
 
 def one_conv(gain, out):

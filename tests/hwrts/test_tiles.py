@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-import hwrts.tiles
+import hwrts.data.tiles
 from hwrts.data import downscale, downscale_by_2, to_codes
+from hwrts.data.tiles import enhance, upscale
 from hwrts.fixed_point import run
-from hwrts.tiles import enhance, upscale
 
 SIZES = [(1, 1), (1, 9), (7, 1), (8, 8), (9, 8), (17, 23), (24, 16), (25, 41)]
 
@@ -15,7 +15,7 @@ def test_tiles_equal_one_pass(quantise, picture, monkeypatch, tile, height, widt
     _, network = quantise(1, 4)
     pixels = picture(height, width)
     x2 = run(network, pixels)
-    monkeypatch.setattr(hwrts.tiles, "TILE", tile)
+    monkeypatch.setattr(hwrts.data.tiles, "TILE", tile)
     np.testing.assert_array_equal(upscale(lambda part: run(network, part), pixels, network.halo), x2)
     expected = to_codes(downscale_by_2(x2, "lanczos"))
     np.testing.assert_array_equal(enhance(lambda part: run(network, part), pixels, network.halo), expected)
@@ -26,7 +26,7 @@ def test_a_halo_too_small_shows(quantise, picture, monkeypatch):
     _, network = quantise(1, 4)
     pixels = picture(25, 41)
     expected = run(network, pixels)
-    monkeypatch.setattr(hwrts.tiles, "TILE", 8)
+    monkeypatch.setattr(hwrts.data.tiles, "TILE", 8)
     found = upscale(lambda part: run(network, part), pixels, network.halo - 1)
     assert (found != expected).any()
 
@@ -51,13 +51,13 @@ def _far_reaching(reach: int, scale: int = 2):
 def test_halos_are_wide_enough_for_any_function(picture, monkeypatch, reach, scale):
     function, pixels = _far_reaching(reach, scale), picture(41, 37)
     larger, same = function(pixels), to_codes(downscale(function(pixels), scale, "lanczos"))
-    monkeypatch.setattr(hwrts.tiles, "TILE", 10)
+    monkeypatch.setattr(hwrts.data.tiles, "TILE", 10)
     np.testing.assert_array_equal(upscale(function, pixels, reach, scale), larger)
     np.testing.assert_array_equal(enhance(function, pixels, reach, scale), same)
 
 
 def test_tiles_bound_what_the_network_sees(monkeypatch, picture):
-    monkeypatch.setattr(hwrts.tiles, "TILE", 16)
+    monkeypatch.setattr(hwrts.data.tiles, "TILE", 16)
     seen = []
 
     def double(part: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.deploy import deploy_form
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import halo
 from hwrts.graph import (
@@ -21,9 +20,10 @@ from hwrts.graph import (
     graph_steps,
     run_graph,
 )
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
 from hwrts.networks import FixedUpsample, Residual
-from hwrts.own_check import check_own_module
-from hwrts.trace import trace
+from hwrts.runs.own_check import check_own_module
 
 
 def output_of(graph: Graph, x: torch.Tensor) -> torch.Tensor:

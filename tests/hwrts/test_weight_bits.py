@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from hwrts.checkpoint import load_weights, save_weights
 from hwrts.config import NetworkConfig, QatConfig, RunConfig, parse_config
-from hwrts.deploy import deploy_form
 from hwrts.errors import ConfigError
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.trace import trace
+from hwrts.graph.weight_bits import check_settings, conv_names, layer_names, widths_name
 from hwrts.networks import Residual
 from hwrts.progress import Silent
-from hwrts.qat import QuantNetwork
-from hwrts.quantise import load_quantised, save_quantised, start_qat
-from hwrts.quantise_own import quantise_own
-from hwrts.runfolder import RunFolder, StageFolder, create_run
-from hwrts.session import prepare
-from hwrts.trace import trace
-from hwrts.weight_bits import check_settings, conv_names, layer_names, widths_name
+from hwrts.qat.network import QuantNetwork
+from hwrts.runs.folder import RunFolder, StageFolder, create_run
+from hwrts.runs.quantise import load_quantised, save_quantised, start_qat
+from hwrts.runs.quantise_own import quantise_own
+from hwrts.runs.session import prepare
+from hwrts.training.checkpoint import load_weights, save_weights
 
 BODY = ("conv_in", "conv_0", "conv_out")
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from hwrts import weight_range
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, network_bounds, run_all
 from hwrts.graph import Conv, Graph, Input
-from hwrts.qat import QuantNetwork
-from hwrts.witness import TorchWitness
+from hwrts.qat import weight_range
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.witness import TorchWitness
 
 
 def _heavy(channels: int) -> QuantNetwork:

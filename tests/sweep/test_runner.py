@@ -8,7 +8,7 @@ import pytest
 
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.progress import Silent
-from hwrts.runfolder import write_json
+from hwrts.runs.folder import write_json
 from hwrts.sweep import results
 from hwrts.sweep.folder import finished
 from hwrts.sweep.page import write_page

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import hwrts.sweep.trial
-from hwrts.checkpoint import load_weights
 from hwrts.config import RunConfig
 from hwrts.errors import HwrtsError
 from hwrts.progress import Silent
-from hwrts.runfolder import open_run
+from hwrts.runs.folder import open_run
 from hwrts.sweep.spec import Halving
 from hwrts.sweep.trial import RESULT, run_trial, rung_config
+from hwrts.training.checkpoint import load_weights
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_rungs_add_up():
 
 
 def test_no_score_is_said(tmp_path, tiny, tasks, monkeypatch):
-    monkeypatch.setattr("hwrts.evaluate._scores", lambda pictures: {})
+    monkeypatch.setattr("hwrts.runs.evaluate._scores", lambda pictures: {})
     (task,) = tasks(tmp_path / "s", tiny(axes={"network.channels": [4]}, quality="score"))
     with pytest.raises(HwrtsError, match="no mos_raw_int8 was measured"):
         run_trial(task, Silent())

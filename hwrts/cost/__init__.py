@@ -1,0 +1,1 @@
+"""What a network costs in silicon, before it is trained and after."""

@@ -1,0 +1,349 @@
+"""What a network costs in silicon, counted from its graph: docs/cost.md has the formulas (C1) to (C13).
+
+A graph knows sizes and widths but no trained weights, so its accumulators are the widest that any weights can
+need; those of an integer network are the proved ones. Nothing is estimated.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from hwrts import fixed_point
+from hwrts.cost.extremes import SLOPE_BITS, extreme_layers, untrained_formats
+from hwrts.cost.modes import Load, Mode, Place
+from hwrts.errors import HwrtsError
+from hwrts.fixed_point import (
+    Bounds,
+    Format,
+    Layer,
+    Lines,
+    Network,
+    Requantised,
+    Rounding,
+    Step,
+    halo,
+    layer_bounds,
+    plan_lines,
+    scales_of,
+    steps_of,
+    upsample_taps,
+)
+from hwrts.graph import Graph, graph_steps
+from hwrts.graph.deploy import deploy_form, fuse_relus
+from hwrts.graph.fold import fold_scales
+from hwrts.graph.weight_bits import NO_OWN_WIDTHS, conv_names, layer_widths
+
+Form = Literal["drawn", "x2", "same-size"]
+"""A network as its figure draws it; rewritten for 8 bits (arithmetic.md, eq. 13); D folded in (eq. 13b)."""
+FORMS: tuple[Form, ...] = get_args(Form)
+
+BIAS_BITS = 32
+"""A bias is stored as int32, whatever the width of the weights (arithmetic.md, eq. 3)."""
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """The register that one layer adds up in (C13).
+
+    Attributes:
+        lowest: Smallest accumulator: proved for trained weights, bias included; else of the products alone,
+            over all weights and inputs. Operands of an addition are taken to be on one grid if there is no
+            training that says otherwise.
+        highest: The largest, in the same way.
+        bits: Width of the two's complement register that holds both.
+    """
+
+    lowest: int
+    highest: int
+    bits: int
+
+    @property
+    def room(self) -> int:
+        """Magnitude that always fits in beside: a bias up to this needs no further bit."""
+        half = 1 << (self.bits - 1)
+        return min(half - 1 - self.highest, half + self.lowest)
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """The cost of one layer. What is "per input pixel" is per pixel of the network's input picture.
+
+    Attributes:
+        name: Name of the tensor it makes.
+        operator: Its kind.
+        kernel: K, rows and columns of the window it reads.
+        channels: Of its result.
+        bits: Of one stored code of its result.
+        scale: Height and width of its result, relative to the network's input.
+        weights: Weights of a convolution (C1).
+        weight_bits: Width of one of them; None without weights.
+        biases: Biases of a convolution, one for each output channel.
+        slopes: Slopes of a leaky ReLU, one for each channel.
+        macs: Multiplications of a weight and a code with accumulation, per input pixel (C3).
+        multiplications: By constants and slopes, per input pixel (C4).
+        line_rows: Rows of its sources that line buffers and FIFOs in front of it keep (C7).
+        line_bits_per_column: Bits of that memory for each column of the input picture (C7).
+        read_bits: Bits of its sources per input pixel, each source read once (C9).
+        written_bits: Bits of its result per input pixel (C9).
+        accumulator: Its register; None where codes only move.
+    """
+
+    name: str
+    operator: str
+    kernel: int
+    channels: int
+    bits: int
+    scale: int
+    weights: int
+    weight_bits: int | None
+    biases: int
+    slopes: int
+    macs: int
+    multiplications: int
+    line_rows: int
+    line_bits_per_column: int
+    read_bits: int
+    written_bits: int
+    accumulator: Accumulator | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        document = asdict(self)
+        if self.accumulator is not None:
+            document["accumulator"]["room"] = self.accumulator.room
+        return document
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a network.
+
+    Attributes:
+        layers: In the order of computation.
+        scale: Height and width of the output, relative to the input.
+        halo: Input pixels on each side that an output pixel depends on.
+        latency_lines: Input rows after which the first output row is there, the current one not counted.
+        input_bits: Of one pixel of the input picture, all channels.
+        proved: Whether the accumulators are those of trained integers.
+    """
+
+    layers: tuple[LayerCost, ...]
+    scale: int
+    halo: int
+    latency_lines: int
+    input_bits: int
+    proved: bool
+
+    @property
+    def weights(self) -> int:
+        """Weights of all convolutions; papers count these (C1)."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def biases(self) -> int:
+        """Biases of all convolutions."""
+        return sum(layer.biases for layer in self.layers)
+
+    @property
+    def slopes(self) -> int:
+        """Slopes of all leaky ReLUs, one for each channel."""
+        return sum(layer.slopes for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """Weights, biases and slopes."""
+        return self.weights + self.biases + self.slopes
+
+    @property
+    def memory_bits(self) -> dict[str, int]:
+        """Memory of all weights, biases and slopes (C2)."""
+        return {
+            "weights": sum(layer.weights * (layer.weight_bits or 0) for layer in self.layers),
+            "biases": self.biases * BIAS_BITS,
+            "slopes": self.slopes * SLOPE_BITS,
+        }
+
+    @property
+    def macs_per_input_pixel(self) -> int:
+        """Of all convolutions (C3)."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def macs_per_output_pixel(self) -> Fraction:
+        """The same, shared out over the scale**2 output pixels that an input pixel becomes (C5)."""
+        return Fraction(self.macs_per_input_pixel, self.scale**2)
+
+    @property
+    def multiplications_per_input_pixel(self) -> int:
+        """By constants and slopes (C4)."""
+        return sum(layer.multiplications for layer in self.layers)
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the square of input pixels that an output pixel depends on (C12)."""
+        return 2 * self.halo + 1
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Of the widest accumulator (C13)."""
+        return max((layer.accumulator.bits for layer in self.layers if layer.accumulator), default=0)
+
+    @property
+    def traffic_bits_per_input_pixel(self) -> int:
+        """Activations read and written, layer by layer (C9)."""
+        return sum(layer.read_bits + layer.written_bits for layer in self.layers)
+
+    def line_bits(self, width: int) -> int:
+        """Line memory of all layers for an input picture of that width (C8)."""
+        return width * sum(layer.line_bits_per_column for layer in self.layers)
+
+    def at(self, mode: Mode, place: Place) -> Load:
+        """The network at work, with the mode's picture at its input or its output.
+
+        An output that is no multiple of the scale is cut from the next larger one.
+        """
+        size = (mode.width, mode.height)
+        if place == "output":
+            columns, rows = (-(-pixels // self.scale) for pixels in size)
+        else:
+            columns, rows = size
+            size = (columns * self.scale, rows * self.scale)
+        pixels = columns * rows
+        output_bits = size[0] * size[1] * self.layers[-1].channels * self.layers[-1].bits
+        return Load(
+            place, (columns, rows), size,
+            macs_per_second=self.macs_per_input_pixel * pixels * mode.frames_per_second,
+            line_bits=self.line_bits(columns),
+            traffic_bits=self.traffic_bits_per_input_pixel * pixels,
+            streamed_bits=self.input_bits * pixels + output_bits,
+            frames_per_second=mode.frames_per_second,
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; what is derived from the layers stands beside them."""
+        return {
+            "scale": self.scale,
+            "parameters": {
+                "weights": self.weights, "biases": self.biases, "slopes": self.slopes,
+                "all": self.parameters,
+            },
+            "memory_bits": self.memory_bits,
+            "macs_per_input_pixel": self.macs_per_input_pixel,
+            "macs_per_output_pixel": float(self.macs_per_output_pixel),
+            "multiplications_per_input_pixel": self.multiplications_per_input_pixel,
+            "traffic_bits_per_input_pixel": self.traffic_bits_per_input_pixel,
+            "receptive_field": self.receptive_field,
+            "halo": self.halo,
+            "latency_lines": self.latency_lines,
+            "accumulator_bits": self.accumulator_bits,
+            "accumulators": "proved" if self.proved else "any weights, without bias",
+            "layers": [layer.as_json() for layer in self.layers],
+        }  # fmt: skip
+
+
+def in_form(graph: Graph, form: Form) -> Graph:
+    """A traced graph in one of its forms, ReLUs and factors in the operators in front of them.
+
+    Raises:
+        UnsupportedOperatorError: The network has no such form.
+    """
+    if form == "drawn":
+        return fuse_relus(fold_scales(graph))
+    return deploy_form(graph, same_size=form == "same-size")
+
+
+def graph_cost(
+    graph: Graph, weight_bits: int = 8, activation_bits: int = 8,
+    layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
+) -> Cost:  # fmt: skip
+    """The cost of a graph whose ReLUs are fused, such as :func:`in_form` makes.
+
+    Args:
+        graph: The network. Only the shapes of its weights are read.
+        weight_bits: Width of the weights, 2..8.
+        activation_bits: Width of the tensors between input and output, 2..8; those on the pixel grid have 8.
+        layer_weight_bits: Width of the weights of single layers, by name, in place of ``weight_bits``; names
+            of no layer are left out.
+
+    Raises:
+        HwrtsError: A width that is not supported, or a graph that is not fused.
+    """
+    widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
+    given = [("weight", bits) for bits in (weight_bits, *widths.values())]
+    for name, bits in (*given, ("activation", activation_bits)):
+        if not 2 <= bits <= 8:
+            raise HwrtsError(f"cost: {bits} {name} bits are not supported; use 2..8")
+    formats = untrained_formats(graph, activation_bits)
+    steps = [replace(step, bits=formats[step.name].bits) for step in graph_steps(graph)]
+    return _cost(extreme_layers(graph, formats, widths), steps, formats, proved=False)
+
+
+def network_cost(network: Network) -> Cost:
+    """The cost of an integer network, its accumulators proved."""
+    return _cost([(layer,) for layer in network.layers], steps_of(network), network.formats, proved=True)
+
+
+def _cost(
+    layers: Sequence[tuple[Layer, ...]], steps: Sequence[Step], formats: Mapping[str, Format], *, proved: bool
+) -> Cost:
+    """The cost of layers, each given with the numbers that may decide how wide its accumulator is."""
+    lines, by_name, scales = plan_lines(steps), {step.name: step for step in steps}, scales_of(steps)
+    volumes = {step.name: step.channels * step.bits * scales[step.name] ** 2 for step in steps}
+    column = lines.bits(1)
+    costs = []
+    for choices in layers:
+        register = _register([_bounds(layer, formats) for layer in choices])
+        costs.append(_layer_cost(choices[0], by_name, scales, volumes, lines, column, register))
+    return Cost(
+        tuple(costs),
+        scale=scales[steps[-1].name],
+        halo=halo(steps),
+        latency_lines=lines.latency,
+        input_bits=sum(volumes[step.name] for step in steps if not step.sources),
+        proved=proved,
+    )
+
+
+def _layer_cost(
+    layer: Layer, steps: Mapping[str, Step], scales: Mapping[str, int], volumes: Mapping[str, int],
+    lines: Lines, column: Mapping[str, int], register: Accumulator | None,
+) -> LayerCost:  # fmt: skip
+    step, scale = steps[layer.name], scales[layer.name]
+    weights = biases = slopes = macs = multiplications = 0
+    weight_bits = None
+    if isinstance(layer, fixed_point.Conv):
+        weights, biases, weight_bits = layer.weight_i8.size, layer.bias_i32.size, layer.weight_bits
+        macs = weights * scale**2
+    elif isinstance(layer, fixed_point.Scale | fixed_point.PRelu):
+        multiplications = step.channels * scale**2
+        slopes = layer.slope_i8.size if isinstance(layer, fixed_point.PRelu) else 0
+    elif isinstance(layer, fixed_point.Upsample):
+        taps = int(np.count_nonzero(upsample_taps(layer.kind, layer.factor)[0]))
+        multiplications = (1 + layer.factor) * taps * step.channels * scales[layer.source] ** 2
+    return LayerCost(
+        layer.name, type(layer).__name__, step.kernel, step.channels, step.bits, scale,
+        weights, weight_bits, biases, slopes, macs, multiplications,
+        line_rows=lines.rows(layer.name),
+        line_bits_per_column=column[layer.name],
+        read_bits=sum(volumes[source] for source in set(layer.sources)),
+        written_bits=volumes[layer.name],
+        accumulator=register,
+    )  # fmt: skip
+
+
+def _bounds(layer: Layer, formats: Mapping[str, Format]) -> Bounds | None:
+    if isinstance(layer, Requantised):
+        return layer_bounds(layer, [formats[source] for source in layer.sources], Rounding.HALF_EVEN)
+    return None
+
+
+def _register(choices: Sequence[Bounds | None]) -> Accumulator | None:
+    bounds = [each for each in choices if each is not None]
+    if not bounds:
+        return None
+    lowest = min(int(each.lowest.min()) for each in bounds)
+    highest = max(int(each.highest.max()) for each in bounds)
+    return Accumulator(lowest, highest, max(int(each.bits.max()) for each in bounds))

@@ -1,0 +1,41 @@
+"""The graph of a float network: traced from any module, rewritten exactly, read by all that follows."""
+
+from hwrts.graph.nodes import (
+    Add,
+    BatchNorm,
+    Conv,
+    DepthToSpace,
+    Graph,
+    Input,
+    Node,
+    PRelu,
+    Relu,
+    Repeat,
+    Scale,
+    Upsample,
+    apply_node,
+    graph_steps,
+    leaky,
+    new_names,
+    run_graph,
+)
+
+__all__ = [
+    "Add",
+    "BatchNorm",
+    "Conv",
+    "DepthToSpace",
+    "Graph",
+    "Input",
+    "Node",
+    "PRelu",
+    "Relu",
+    "Repeat",
+    "Scale",
+    "Upsample",
+    "apply_node",
+    "graph_steps",
+    "leaky",
+    "new_names",
+    "run_graph",
+]

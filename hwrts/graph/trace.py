@@ -1,0 +1,202 @@
+"""From any ``nn.Module`` to the graph, by ``torch.fx``: the door that our networks and a user's share."""
+
+import operator
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from hwrts.errors import UnsupportedOperatorError
+from hwrts.graph import Conv, DepthToSpace, Graph, Input, Node, run_graph
+from hwrts.graph.convert import PLACE, Clip, convert, refused_clip, where
+from hwrts.graph.fold import fold_batch_norms
+from hwrts.graph.user_code import described, is_users, line_of
+from hwrts.networks.upsample import FixedUpsample
+
+_IN_PLACE_ARGUMENT: dict[Any, int] = {F.relu: 1, F.leaky_relu: 2, F.hardtanh: 3}
+"""Functions with an argument "inplace", and where it stands."""
+_AUGMENTED: tuple[Any, ...] = (operator.iadd, operator.imul, operator.itruediv)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A module as a graph, and what a graph does not say of it.
+
+    Attributes:
+        graph: What it computes before its last clip.
+        clipped: Whether it clips its output to 0..1, which saturation to pixels does in integers.
+        places: Where each tensor is made: the module's path, or the line of its source.
+    """
+
+    graph: Graph
+    clipped: bool
+    places: dict[str, str]
+
+    def output(self, x: Tensor) -> Tensor:
+        """What the module returns for pictures (N, C, H, W)."""
+        return self.clip(run_graph(self.graph, x)[self.graph.output])
+
+    def clip(self, y: Tensor) -> Tensor:
+        """A result of the graph, or of a rewritten form of it, through the clip that the module has."""
+        return y.clamp(0, 1) if self.clipped else y
+
+
+class _Proxy(fx.Proxy):
+    """Keeps ``h += x`` apart from ``h = h + x``, which torch.fx does not: other names of h see the former."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+
+
+class Tracer(fx.Tracer):
+    """torch.fx's, with operators in place and up-sampling as nodes of their own; each node knows its line."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one node; a subclass of Conv2d is, so that it can be refused by its name."""
+        return isinstance(m, FixedUpsample | nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """What stands for a node's value while the module runs."""
+        return _Proxy(node, self)
+
+    def create_node(self, *args: Any, **settings: Any) -> fx.Node:
+        """A node that knows its line."""
+        node = super().create_node(*args, **settings)
+        node.meta[PLACE] = _line(sys._getframe(1))
+        return node
+
+
+def trace(module: nn.Module) -> Graph:
+    """Trace a module that maps one picture tensor to one picture tensor, as it is in evaluation mode.
+
+    The graph refers to the module's own parameters (detached): trace again after training them. A batch norm
+    takes its stored mean and variance, and vanishes into the convolution in front of it. The module is not
+    changed; its training mode is as before.
+
+    Raises:
+        UnsupportedOperatorError: An operator outside the closed list, named with where it stands, or
+            control flow that depends on values.
+    """
+    return trace_with_clip(module).graph
+
+
+def trace_with_clip(module: nn.Module) -> Traced:
+    """As :func:`trace`, and whether the output is clipped."""
+    kind = type(module).__name__
+    if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it
+        module = nn.Sequential(module)
+    try:
+        with _in_evaluation_mode(module):
+            traced = Tracer().trace(module)
+    except Exception as error:  # whatever a forward may raise when it is given no tensor
+        raise UnsupportedOperatorError(
+            f"{kind}: its forward cannot be traced ({described(error)}); "
+            "write it without value-dependent control flow"
+        ) from error
+    modules, parameters = dict(module.named_modules()), dict(module.named_parameters(remove_duplicate=False))
+    alias: dict[str, str] = {}
+    nodes: list[Node | Clip] = []
+    places: dict[str, str] = {}
+    for node in traced.nodes:
+        if node.op == "output":
+            if not isinstance(node.args[0], fx.Node) or node.args[0].name not in alias:
+                raise UnsupportedOperatorError(f"{kind}: it must return one tensor, not {node.args[0]!r}")
+            drawn, clipped = _without_last_clip(nodes, alias[node.args[0].name])
+            graph = fold_batch_norms(drawn)
+            channels = _input_channels(list(graph.nodes)) if isinstance(graph.nodes[0], Input) else None
+            if channels is None:
+                raise UnsupportedOperatorError(
+                    f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
+                )
+            graph = Graph((Input(graph.input.name, channels), *graph.nodes[1:]))
+            return Traced(graph, clipped, places)
+        if node.op == "get_attr":
+            continue  # a parameter: whoever reads it says what it is good for
+        made = convert(node, modules, parameters, alias)
+        name = made if isinstance(made, str) else made.name
+        if _in_place(node, modules):  # whoever reads the operand from here on reads the result
+            overwritten = alias[node.args[0].name]
+            alias.update({known: name for known, tensor in alias.items() if tensor == overwritten})
+        alias[node.name] = name
+        if not isinstance(made, str):
+            nodes.append(made)
+            places[name] = where(node)
+    raise UnsupportedOperatorError(f"{kind}: it returns nothing")
+
+
+@contextmanager
+def _in_evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode while tracing; each part is left in the mode that it had."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether an operator overwrites its first operand."""
+    if node.op == "call_module":
+        return bool(getattr(modules[str(node.target)], "inplace", False))
+    if node.op not in ("call_function", "call_method"):
+        return False
+    target: Any = node.target
+    if target in _IN_PLACE_ARGUMENT:
+        given = node.args[_IN_PLACE_ARGUMENT[target] :] or (node.kwargs.get("inplace"),)
+        return bool(given[0])
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    return target in _AUGMENTED or (name.endswith("_") and not name.endswith("__"))  # torch's way to say it
+
+
+def _without_last_clip(nodes: list[Node | Clip], output: str) -> tuple[Graph, bool]:
+    """The nodes that the output depends on, it last; a clip may stand at the end alone and is left out."""
+    clips = {node.name: node for node in nodes if isinstance(node, Clip)}
+    clipped = output in clips
+    while output in clips:
+        output = clips[output].sources[0]
+    needed = {output}
+    for node in reversed(nodes):
+        if node.name in needed:
+            needed.update(node.sources)
+    kept: list[Node] = []
+    for node in nodes:
+        if node.name in needed:
+            if isinstance(node, Clip):
+                raise refused_clip(node.place, (0, 1))
+            kept.append(node)
+    return Graph(tuple(kept)), clipped
+
+
+def _input_channels(nodes: list[Node]) -> int | None:
+    """Channels of the picture, from the first convolution that it reaches; None if it reaches none."""
+    grouped = {nodes[0].name: 1}  # tensors that hold the picture's channels, in groups of so many
+    for node in nodes[1:]:
+        group = next((grouped[source] for source in node.sources if source in grouped), None)
+        if group is None:
+            continue
+        if isinstance(node, Conv):
+            return int(node.weight.shape[1]) * group
+        grouped[node.name] = group * node.block**2 if isinstance(node, DepthToSpace) else group
+    return None
+
+
+def _line(frame: FrameType | None) -> str:
+    """The innermost line of a forward that is a user's own; empty if there is none."""
+    while frame is not None and frame.f_code is not fx.Tracer.trace.__code__:
+        if is_users(frame.f_code.co_filename):
+            return line_of(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return ""

@@ -1,0 +1,92 @@
+"""Width of each convolution's weights: one for the network, and one of its own where a layer has it."""
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from hwrts.config import NetworkConfig
+from hwrts.errors import ConfigError
+from hwrts.graph import Conv, Graph
+from hwrts.graph.deploy import anchor_image_residual, fused_form
+from hwrts.graph.same_size import has_same_size_form, same_size_form
+from hwrts.graph.trace import trace
+from hwrts.networks.build import build_network
+
+NO_OWN_WIDTHS: Mapping[str, int] = MappingProxyType({})
+"""Every layer has the width of the network."""
+
+
+def conv_names(graph: Graph) -> tuple[str, ...]:
+    """The layers of a deploy form that have weights, in order."""
+    return tuple(node.name for node in graph.nodes if isinstance(node, Conv))
+
+
+def own_widths(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
+    """Of the widths in the settings, which name the layers of both forms, those of one form's layers."""
+    return {name: bits for name, bits in given.items() if name in conv_names(graph)}
+
+
+def layer_names(traced: Graph) -> tuple[str, ...]:
+    """The layers with weights in both forms that a network can be quantised in; most are in both.
+
+    Args:
+        traced: The float network as traced.
+    """
+    fused = fused_form(traced)
+    forms = [anchor_image_residual(fused)]
+    if has_same_size_form(fused):
+        forms.append(same_size_form(fused))
+    return tuple(dict.fromkeys(name for form in forms for name in conv_names(form)))
+
+
+def check_layers(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a width of a layer that there is not.
+
+    Raises:
+        ConfigError: Names the first unknown layer and all known ones.
+    """
+    names = tuple(known)
+    for layer in given:
+        if layer not in names:
+            raise ConfigError(
+                f"qat.layer_weight_bits: the network has no layer {layer!r} with weights; "
+                f"it has {', '.join(names)}"
+            )
+
+
+def check_one_width(given: Collection[str], names: Iterable[str]) -> None:
+    """Refuse one width for all layers where each has its own.
+
+    Raises:
+        ConfigError: It would do nothing.
+    """
+    if set(names) <= set(given):
+        raise ConfigError("--weight-bits: would do nothing: --layer-weight-bits gives every layer its width")
+
+
+def check_settings(network: NetworkConfig, layer_weight_bits: Mapping[str, int]) -> None:
+    """Refuse widths of layers that the network of the settings has not, before anything is trained.
+
+    Raises:
+        ConfigError: As :func:`check_layers`.
+    """
+    if layer_weight_bits:
+        check_layers(layer_weight_bits, layer_names(trace(build_network(network).eval())))
+
+
+def layer_widths(names: Iterable[str], weight_bits: int, own: Mapping[str, int]) -> dict[str, int]:
+    """Width of the weights of each layer.
+
+    >>> layer_widths(("conv_in", "conv_out"), 8, {"conv_out": 5, "fold_x": 4})
+    {'conv_in': 8, 'conv_out': 5}
+    """
+    return {name: own.get(name, weight_bits) for name in names}
+
+
+def widths_name(widths: Mapping[str, int]) -> str:
+    """What the name of a variant's folder calls its widths: one digit if all are equal, else one per layer.
+
+    >>> widths_name({"conv_in": 4, "conv_out": 4}), widths_name({"conv_in": 8, "conv_out": 5})
+    ('w4', 'w85')
+    """
+    bits = list(widths.values())
+    return "w" + "".join(map(str, bits[:1] if len(set(bits)) == 1 else bits))

@@ -1,0 +1,1 @@
+"""From a graph to integers: calibration, quantisation-aware training with Brevitas, lowering."""

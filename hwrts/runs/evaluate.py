@@ -1,0 +1,165 @@
+"""What a stage is worth on the validation photographs, float and int8 side by side."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from hwrts.data import PhotoStore, to_codes, upscale_by_2
+from hwrts.data.tiles import Picture, Upscaler, enhance, upscale, upscale_float
+from hwrts.errors import DataError
+from hwrts.fixed_point.cores import available_cores
+from hwrts.metrics import against_float, artefacts, image_difference_percent, psnr_db
+from hwrts.metrics.viqet import score
+from hwrts.training.rts import target_kind
+
+_EXTREMES: dict[str, Callable[[Sequence[float]], float]] = {
+    "int8_against_float_largest": max, "fidelity_largest_codes": max,
+    "float_lowest_codes": min, "float_highest_codes": max,
+}  # fmt: skip
+"""Measures that have no mean over pictures: the furthest of all is what counts."""
+
+
+def evaluate_stage(
+    store: PhotoStore,
+    stage: int,
+    float_network: Upscaler,
+    int8_network: Upscaler,
+    halo: int,
+    progress: Callable[[int, int], None],
+    scored: bool = False,
+) -> dict[str, Any]:
+    """Means over the validation photographs at full size.
+
+    PSNR is of the x2 output from LR, against the original and against the stage's target; the image
+    difference is of HR_n from HR0. HR_n of the float network is read from the store
+    (phase B wrote it).
+
+    Args:
+        store: The validation photographs.
+        stage: 1 the first.
+        float_network: Its output must not be clipped: how far it leaves 0..255 is measured.
+        int8_network: What is deployed.
+        halo: Of both.
+        progress: Told the photographs that are done, and all.
+        scored: Measure VIQET's MOS too.
+
+    Returns:
+        Numbers by name: psnr_* in dB, difference_* in percent, int8_against_float_* with the float picture
+        as it is displayed (clipped, rounded), those of :func:`against_float` before that, mean_shift_* and
+        overshoot_* in codes, noise_gain_*; with ``scored``, mos_raw_* of HR0 and HR_n by VIQET, unclipped.
+    """
+    rows: list[dict[str, float]] = []
+    for i in range(len(store.names)):
+        lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
+        target = store.array(i, target_kind(stage - 1))
+        exact = upscale_float(float_network, lr, halo)  # (2H, 2W, 3), beyond 0..255 where the network is
+        x2_float, x2_int8 = to_codes(exact), upscale(int8_network, lr, halo)
+        rows.append(
+            {
+                "psnr_bicubic_db": psnr_db(to_codes(upscale_by_2(lr)), original),
+                "psnr_float_db": psnr_db(x2_float, original),
+                "psnr_int8_db": psnr_db(x2_int8, original),
+                "psnr_target_float_db": psnr_db(x2_float, target),
+                "psnr_target_int8_db": psnr_db(x2_int8, target),
+                **_as_displayed(x2_float, x2_int8),
+                **against_float(exact, x2_int8),
+                **_enhancement(store, i, stage, enhanced := enhance(int8_network, original, halo)),
+            }
+        )
+        if scored:
+            pictures = {"hr0": original, "float": np.array(store.array(i, target_kind(stage)))}
+            rows[-1] |= _scores({**pictures, "int8": enhanced})
+        progress(i + 1, len(store.names))
+    return means(rows)
+
+
+def evaluate_same_size(
+    store: PhotoStore, stage: int, int8_network: Upscaler, halo: int, progress: Callable[[int, int], None],
+    scored: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Means over the validation photographs at full size, of a network with D folded in.
+
+    Returns:
+        Numbers by name: difference_* in percent, int8_* against D(S(HR0)) of the float network; with
+        ``scored``, mos_raw_int8.
+    """
+    rows: list[dict[str, float]] = []
+    for i in range(len(store.names)):
+        original = np.array(store.array(i, "hr"))
+        enhanced = enhance(int8_network, original, halo, scale=1)
+        rows.append(_enhancement(store, i, stage, enhanced) | (_scores({"int8": enhanced}) if scored else {}))
+        progress(i + 1, len(store.names))
+    return means(rows)
+
+
+def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) -> dict[str, float]:
+    """HR_n of the int8 network beside that of the float network, which phase B wrote."""
+    original, enhanced = store.array(i, "hr"), store.array(i, target_kind(stage))
+    difference = image_difference_percent(enhanced, original)
+    difference_int8 = image_difference_percent(enhanced_int8, original)
+    mean = original.mean(dtype=np.float64)
+    return {
+        "difference_float_percent": difference[0],
+        "difference_int8_percent": difference_int8[0],
+        "difference_float_of_brightness_percent": difference[1],
+        "difference_int8_of_brightness_percent": difference_int8[1],
+        "int8_against_float_enhanced_db": psnr_db(enhanced, enhanced_int8),
+        "mean_shift_float_codes": float(enhanced.mean(dtype=np.float64) - mean),
+        "mean_shift_int8_codes": float(enhanced_int8.mean(dtype=np.float64) - mean),
+        **_artefacts("float", enhanced, original),
+        **_artefacts("int8", enhanced_int8, original),
+    }
+
+
+def _artefacts(name: str, enhanced: Picture, original: Picture) -> dict[str, float]:
+    """Halos and noise under the name of a network; what the original has no place for is left out."""
+    found = artefacts(enhanced, original)
+    values = {
+        f"overshoot_{name}_codes": found.overshoot,
+        f"overshoot_99_{name}_codes": found.overshoot_99,
+        f"noise_gain_{name}": found.noise_gain,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _scores(pictures: dict[str, Picture]) -> dict[str, float]:
+    """VIQET's unclipped MOS of pictures of one shape; nothing if it is too elongated to be scored."""
+    with ThreadPoolExecutor(available_cores()) as pool:
+        try:
+            return {
+                f"mos_raw_{name}": found.mos_raw
+                for name, found in zip(pictures, pool.map(score, pictures.values()), strict=True)
+            }
+        except DataError:
+            return {}
+
+
+def _as_displayed(float_picture: Picture, int8_picture: Picture) -> dict[str, float]:
+    """What is seen of the difference between the int8 network's picture and the float network's."""
+    apart = np.abs(float_picture.astype(np.int16) - int8_picture)
+    return {
+        "int8_against_float_db": psnr_db(float_picture, int8_picture),
+        "int8_against_float_largest": float(apart.max()),
+        "int8_against_float_over_1_percent": 100 * float(np.mean(apart > 1)),
+    }
+
+
+def means(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """The mean of each number over the pictures, of extremes the furthest; every one is finite.
+
+    A picture may lack a measure that is not defined on it, such as the halos of one without edges, or have
+    NaN or an infinity in its place: it does not count there. What no picture has is left out.
+
+    >>> means([{"noise": 1.0, "halo": 4.0}, {"noise": 2.0, "halo": float("nan")}, {"noise": float("inf")}])
+    {'images': 3, 'noise': 1.5, 'halo': 4.0}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    found: dict[str, Any] = {"images": len(rows)}
+    for name in names:
+        values = [row[name] for row in rows if name in row and math.isfinite(row[name])]
+        if values:
+            found[name] = float(_EXTREMES.get(name, np.mean)(values))
+    return found

@@ -1,0 +1,74 @@
+"""Which settings do nothing beside others: whoever asks for one of these is told, not ignored."""
+
+from pathlib import Path
+
+from hwrts.config import RunConfig
+
+
+def overruled(name: str, config: RunConfig) -> str | None:
+    """Why a setting has no effect, or None if it has one.
+
+    Args:
+        name: Dotted, such as "rts.steps".
+        config: The complete settings, that one among them.
+
+    >>> overruled("rts.steps", RunConfig.model_validate({"rts": {"stages": 1}}))
+    'rts.stages = 1 has no later stage; the steps of the only one are rts.first_steps'
+    """
+    rts, qat, data = config.rts, config.qat, config.data
+    only = f"rts.stages = {rts.stages} has no later stage"
+    automatic = f'rts.stages = {rts.stages} is a number; it is for rts.stages = "auto"'
+    if name in ("rts.first_steps", "rts.steps") and rts.epochs is not None:
+        return f"rts.epochs = {rts.epochs} takes the place of steps"
+    if name == "rts.steps" and config.stage_limit == 1:
+        return f"{only}; the steps of the only one are rts.first_steps"
+    if name == "rts.learning_rate" and config.stage_limit == 1:
+        return f"{only}; the rate of the only one is rts.first_learning_rate"
+    if name in ("rts.stop", "rts.max_stages") and rts.stages != "auto":
+        return automatic
+    if name == "rts.score" and rts.scored and not rts.score:
+        return 'rts.stop = "score" needs the score'
+    if name == "qat.same_size_steps" and not qat.same_size:
+        return "qat.same_size = false makes no same-size network"
+    if name == "qat.learning_rate" and not qat.steps and not (qat.same_size and qat.same_size_steps):
+        return "qat.steps = 0 trains nothing"
+    if name == "data.val_fraction":
+        return _validated_on(data.train, data.val)
+    if name == "qat.weight_bits" and qat.layer_weight_bits:
+        return _each_its_width(config)
+    return None
+
+
+def idle_settings(config: RunConfig) -> dict[str, str]:
+    """Settings that are not the default's and still have no effect, and why.
+
+    >>> idle_settings(RunConfig.model_validate({"rts": {"epochs": 20, "steps": 5}}))
+    {'rts.steps': 'rts.epochs = 20 takes the place of steps'}
+    """
+    tables, usual = config.model_dump(), RunConfig().model_dump()
+    names = [
+        (table, key) for table, settings in tables.items() if isinstance(settings, dict) for key in settings
+    ]
+    found = {f"{table}.{key}": overruled(f"{table}.{key}", config)
+             for table, key in names if tables[table][key] != usual[table][key]}  # fmt: skip
+    return {name: why for name, why in found.items() if why is not None}
+
+
+def _each_its_width(config: RunConfig) -> str | None:
+    from hwrts.graph.trace import trace
+    from hwrts.graph.weight_bits import layer_names
+    from hwrts.networks.build import build_network
+
+    names = layer_names(trace(build_network(config.network).eval()))
+    own = config.qat.layer_weight_bits
+    return "qat.layer_weight_bits gives every layer its width" if set(names) <= set(own) else None
+
+
+def _validated_on(train: str | None, val: str | None) -> str | None:
+    """Which photographs make a share of the training ones needless."""
+    if val is not None:
+        return f"data.val = {val!r} is the validation"
+    if train is None:
+        return "the embedded photographs have two for validation; it is for data.train"
+    own = [name for name in ("val", "valid") if (Path(train) / name).is_dir()]
+    return f"the validation is {Path(train) / own[0]}" if own else None

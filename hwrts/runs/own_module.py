@@ -1,0 +1,165 @@
+"""A user's own module, from ``my_file.py:build`` and a file of weights."""
+
+import importlib.util
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from hwrts.errors import ConfigError, HwrtsError
+from hwrts.fixed_point.stored import read_file
+from hwrts.graph.user_code import described, settings_kept
+from hwrts.runs.own_check import check_finite, check_weights_made
+
+
+def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
+    """Call the function of a Python file, and put weights into the module that it returns.
+
+    Args:
+        reference: "my_file.py:build"; build is called without arguments.
+        weights: safetensors file of the module's state_dict; None keeps what build made.
+
+    Returns:
+        The module in evaluation mode, without torch.compile and DataParallel around it or its parts.
+
+    Raises:
+        ConfigError: No such file or function, code that fails, no ``nn.Module``, weights that do not fit.
+        UnsupportedOperatorError: Weights that are not made yet, or are NaN or infinite.
+    """
+    path_text, _, name = reference.rpartition(":")
+    path = Path(path_text)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; give a Python file and its function, as my_file.py:build")
+    code = _executed(path)
+    build = getattr(code, name, None)
+    if not callable(build):
+        own = [key for key, value in vars(code).items() if getattr(value, "__module__", "") == code.__name__]
+        raise ConfigError(f"{path}: has no function {name!r}; it has {', '.join(own) or 'none'}")
+    try:
+        with settings_kept(), _first_to_import_from(path):
+            module = build()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ConfigError(
+            f"{reference}: {name}() fails ({described(error)}); it is called without arguments"
+        ) from error
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise ConfigError(f"{reference}: {name}() returns a {kind}; it must return a torch.nn.Module")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ConfigError(
+            f"{reference}: {name}() returns a scripted module; return it before torch.jit.script"
+        )
+    try:
+        return _ready(module, weights)
+    except HwrtsError:
+        raise
+    except Exception as error:  # a circle of modules, one that did not call super().__init__(), and the like
+        kind = type(module).__name__
+        raise ConfigError(f"{reference}: its {kind} is no working module ({described(error)})") from error
+
+
+def _ready(module: nn.Module, weights: Path | None) -> nn.Module:
+    module = _bare(module)
+    check_weights_made(module)
+    if weights is not None:
+        _put_weights(module, weights)
+    for put in (module.float, module.cpu, module.eval):  # a train() of the user's own may return nothing
+        put()
+    check_finite(module)
+    return module
+
+
+def _bare(module: nn.Module) -> nn.Module:
+    """A module, and its parts, without what torch.compile and DataParallel put around them."""
+    while isinstance(wrapped := _wrapped(module), nn.Module):
+        module = wrapped
+    if getattr(module, "_compiled_call_impl", None) is not None:
+        module._compiled_call_impl = None  # of module.compile(), which has no undoing
+    for name, part in module.named_children():
+        bare = _bare(part)
+        if bare is not part:
+            module._modules[name] = bare
+    return module
+
+
+def _wrapped(module: nn.Module) -> object:
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return module.module
+    return module._modules.get("_orig_mod")  # no getattr: a module's own __getattr__ may answer anything
+
+
+def _executed(path: Path) -> ModuleType:
+    """The file's code, run as Python runs a script: its own folder is where imports look first."""
+    spec = importlib.util.spec_from_file_location(f"hwrts_own_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path}: not a Python file; its name must end in .py")
+    code = importlib.util.module_from_spec(spec)
+    sys.modules[code.__name__] = code  # where dataclasses of the file look themselves up
+    try:
+        with settings_kept(), _first_to_import_from(path):
+            spec.loader.exec_module(code)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ConfigError(f"{path}: its code fails ({described(error)}); it must run on its own") from error
+    return code
+
+
+@contextmanager
+def _first_to_import_from(path: Path) -> Iterator[None]:
+    """What the file imports, now or when its function is called, is looked for beside it first."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # the file took it away itself
+            sys.path.remove(folder)
+
+
+def _put_weights(module: nn.Module, path: Path) -> None:
+    try:
+        tensors = load(read_file(path))  # safetensors' own reader waits for a pipe, whatever signal comes
+    except (OSError, SafetensorError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(
+            f"{path}: cannot be read as safetensors ({why}); write it with "
+            "safetensors.torch.save_file(module.state_dict(), ...)"
+        ) from error
+    wanted = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
+    tensors = _without_wrappers(tensors, wanted)
+    problems = [f"{name} is missing" for name in wanted if name not in tensors]
+    problems += [f"{name} is in no layer" for name in tensors if name not in wanted]
+    problems += [
+        f"{name} is {list(tensors[name].shape)}, the module has {list(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    problems += [
+        f"{name} holds {tensors[name].dtype}, the module has {wanted[name].dtype}"
+        for name in wanted
+        if name in tensors and tensors[name].is_floating_point() != wanted[name].is_floating_point()
+    ]
+    if problems:
+        raise ConfigError(
+            f"{path}: does not fit the module: {'; '.join(problems[:3])}"
+            + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+        )
+    module.load_state_dict(tensors, strict=False)  # without what get_extra_state adds that is no tensor
+
+
+def _without_wrappers(tensors: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+    """Tensors of a state dict under the names that they had before torch.compile and DataParallel."""
+    names = {name: name.replace("_orig_mod.", "") for name in tensors}
+    if all(name.startswith("module.") for name in names.values()):
+        names = {given: name.removeprefix("module.") for given, name in names.items()}
+    bare = {names[name]: value for name, value in tensors.items()}
+    return bare if bare.keys() == set(wanted) else tensors

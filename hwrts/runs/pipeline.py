@@ -1,0 +1,352 @@
+"""One run from photographs to verified int8 networks, stage by stage; each finished piece is on disk.
+
+A run that was killed continues where its files end: a file that exists is complete, a training continues
+from its checkpoint, and everything in between is a pure function of the settings and the step number.
+"""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from hwrts.config import QatConfig
+from hwrts.data import PhotoStore
+from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.files.new_folder import next_to, put_in_place
+from hwrts.files.read import DELETE, read_bytes, read_document
+from hwrts.graph.deploy import fused_form
+from hwrts.graph.same_size import has_same_size_form
+from hwrts.graph.trace import trace
+from hwrts.metrics import loss_psnr_db
+from hwrts.networks.build import build_network
+from hwrts.qat.range_penalty import CORRECTION, RangePenalty
+from hwrts.runs.documents import Seconds, read_measures, read_verdict
+from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.evaluate import evaluate_same_size, evaluate_stage
+from hwrts.runs.folder import RunFolder, StageFolder, write_json
+from hwrts.runs.quantise import (
+    calibration_inputs,
+    export_stage,
+    load_quantised,
+    qat_schedule,
+    save_quantised,
+    start_qat,
+    verify_stage,
+)  # fmt: skip
+from hwrts.runs.remarks import faithfulness, is_faithful, remarks
+from hwrts.runs.session import Session
+from hwrts.training.aids import TrainingAids, training_aids
+from hwrts.training.checkpoint import (
+    fit_weights,
+    load_state_note,
+    load_training,
+    preserve_layout,
+    save_training,
+    save_weights,
+)  # fmt: skip
+from hwrts.training.fit import Batches, Schedule, Training, fit
+from hwrts.training.precision import MixedPrecision
+from hwrts.training.rts import (
+    best_scored_stage,
+    best_stage,
+    float_upscaler,
+    stage_schedule,
+    target_kind,
+    update_targets,
+)
+
+CHECKPOINT_SECONDS = 10.0
+"""A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
+
+
+def run_stages(session: Session) -> int:
+    """Run every stage that is not finished; returns the stage to use, 1 the first."""
+    config, run = session.config, session.run
+    before = run.notes().get("device")
+    if before is not None and (before["name"], before["bf16"]) != (session.device.name, session.device.bf16):
+        session.progress.say(
+            f"resumed on another device than before ({before['name']}): weights will not be the same bytes"
+        )
+    run.update_notes(status="running", device=dataclasses.asdict(session.device))
+    best = None
+    for number in range(1, config.stage_limit + 1):
+        run_stage(session, number)
+        if config.rts.stages == "auto":
+            by_score = config.rts.stop == "score"
+            best = (
+                best_scored_stage(stage_scores(run, number))
+                if by_score
+                else best_stage(stage_changes(run, number))
+            )
+            if best is not None:
+                why = "the score fell" if by_score else "the change grew again"
+                session.progress.say(f"{why} after stage {best}: stopping, stage {best} is kept")
+                break
+    best = best or config.stage_limit
+    run.update_notes(status="finished", best_stage=best)
+    return best
+
+
+def _say_what_is_left_out(session: Session, network: nn.Module, *, same_size: bool) -> None:
+    """What the settings ask for and the network has no form of."""
+    title = session.config.network.title
+    if session.config.qat.same_size and not same_size:
+        session.progress.say(
+            f"{title}: no image residual with a linear tail, so no same-size networks; enhance takes D(S(x))"
+        )
+    if session.device.bf16 and not MixedPrecision(network).mixed:
+        session.progress.say(f"{title}: no image residual, every layer carries the picture: all in float32")
+
+
+def run_stage(session: Session, number: int) -> None:
+    """Phase A, phase B, quantisation, export, verification and measures of one stage."""
+    stage = session.run.stage(number)
+    model = _new_model(session)
+    same_size = _same_size_wanted(session, model)
+    if number == 1:
+        _say_what_is_left_out(session, model, same_size=same_size)
+    wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
+    if all(each.finished for each in wanted):
+        session.progress.say(f"stage {number}: finished already")
+        return
+    train_stage(session, number, model)
+    for each in wanted:
+        if not each.finished:
+            quantise_stage(session, each, model, session.config.qat, _Clock(each))
+
+
+def train_stages(session: Session) -> None:
+    """Phases A and B of every stage and no int8 network; :func:`run_stages` completes such a run later."""
+    session.run.update_notes(status="training", device=dataclasses.asdict(session.device))
+    for number in range(1, session.config.stage_limit + 1):
+        train_stage(session, number, _new_model(session))
+    session.run.update_notes(status="trained, not quantised")
+
+
+def train_stage(session: Session, number: int, model: nn.Module) -> None:
+    """Phases A and B of one stage: what is on disk already is loaded; ``model`` holds the trained weights."""
+    clock = _Clock(session.run.stage(number))
+    with clock("train"):
+        train_float(session, session.run.stage(number), model)
+    with clock("targets"):
+        _write_targets(session, number, model, session.val, "validation")
+        # What nobody trains towards is not made: it takes as long as a third of a small network's training.
+        if number < session.config.stage_limit or _same_size_wanted(session, model):
+            _write_targets(session, number, model, session.train, "training")
+
+
+def _same_size_wanted(session: Session, model: nn.Module) -> bool:
+    return session.config.qat.same_size and has_same_size_form(fused_form(trace(model)))
+
+
+def _write_targets(session: Session, number: int, model: nn.Module, store: PhotoStore, what: str) -> None:
+    """Phase B of one store, unless it was done."""
+    if not store.has(target_kind(number)):
+        title = f"stage {number}: {what} targets D(S(HR0))"
+        with session.progress.task(title, len(store.names)) as advance:
+            forward, device = _forward(session, model), session.device
+            update_targets(model, forward, device, store, number, lambda i, n: advance(i, ""))
+
+
+def _new_model(session: Session) -> nn.Module:
+    return preserve_layout(build_network(session.config.network)).to(session.device.name)
+
+
+def quantise_stage(
+    session: Session, stage: StageFolder, model: nn.Module, qat: QatConfig, clock: "_Clock"
+) -> None:
+    """From a trained float network to the stage's int8 files, verdict and measures."""
+    run, number, progress = session.run, stage.number, session.progress
+    with clock("qat"):
+        if not stage.qat_weights.is_file():
+            if stage.same_size:
+                _write_targets(session, number, model, session.train, "training")
+                batches = session.same_size_batches(number)
+                inputs: Callable[[int], Tensor] = lambda step: batches(step)[0]  # noqa: E731
+            else:
+                batches = session.batches(number, target_kind(number - 1))
+                inputs = calibration_inputs(batches, session.batches(number, "hr"))
+            quantised = start_qat(trace(model), qat, inputs, progress, same_size=stage.same_size)
+            quantised = quantised.to(session.device.name)
+            training, schedule = Training.start(quantised), qat_schedule(qat, same_size=stage.same_size)
+            with RangePenalty(quantised.signed_convs()) as penalty:
+                phase = "same-size" if stage.same_size else "qat"
+                _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
+            save_quantised(stage, quantised)
+    with clock("export"):
+        network = export_stage(stage, load_quantised(stage), f"{run.place.name} stage {stage.name}")
+    with (
+        clock("measure"),
+        progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
+    ):
+        int8 = onnx_upscaler(read_bytes(stage.onnx), network)
+        if stage.same_size:
+            measures = evaluate_same_size(
+                session.val,
+                number,
+                int8,
+                network.halo,
+                lambda i, n: advance(i, ""),
+                session.config.rts.scored,
+            )
+        else:
+            measures = evaluate_stage(
+                session.val, number, float_upscaler(model, model, session.device.name, clipped=False), int8,
+                network.halo, lambda i, n: advance(i, ""), session.config.rts.scored,
+            )  # fmt: skip
+    with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
+        verdict = verify_stage(run, stage)
+        advance(1, "")
+    write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": clock.seconds})
+    progress.say(
+        f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
+        f"{verdict.mismatches:,} of {verdict.compared:,} codes differ; {_quality(measures)}; "
+        f"difference from HR0 {measures['difference_int8_percent']:.2f} % int8, "
+        f"{measures['difference_float_percent']:.2f} float{_score(measures)}"
+    )
+    for remark in remarks({"stage": stage.name, **measures}):
+        progress.say(f"stage {stage.name}: {remark}")
+
+
+def _score(measures: dict[str, Any]) -> str:
+    return f"; MOS {measures['mos_raw_int8']:.3f} int8" if "mos_raw_int8" in measures else ""
+
+
+def _quality(measures: dict[str, Any]) -> str:
+    if "psnr_int8_db" in measures:
+        return (
+            f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, "
+            f"{measures['psnr_bicubic_db']:.2f} bicubic; {faithfulness(measures)}"
+        )
+    return f"same size, int8 against float {measures['int8_against_float_enhanced_db']:.1f} dB"
+
+
+def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -> bool:
+    """Another int8 network of a finished float stage, in a folder of its own; returns whether it is good.
+
+    That is: its bits are proved, and it is still the float network (`hwrts.runs.remarks.is_faithful`).
+
+    An interrupted one is continued: the name holds everything that distinguishes it. A finished one is made
+    again, and replaced when the new one is finished.
+    """
+    target = session.run.root / f"stage{name}"
+    made = StageFolder(next_to(target) if StageFolder(target).finished else target)
+    made.root.mkdir(exist_ok=True)
+    model = _new_model(session)
+    fit_weights(session.run.stage(number).float_weights, model)
+    quantise_stage(session, made, model, qat, _Clock(made))
+    if made.root != target:
+        put_in_place(made.root, target)
+    done = StageFolder(target)
+    return bool(read_verdict(done.verify)["passed"]) and is_faithful(read_measures(done.metrics))
+
+
+def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
+    """Phase A: train on from the stage before, or load the finished weights."""
+    number = stage.number
+    if stage.float_weights.is_file():
+        fit_weights(stage.float_weights, model)
+        return
+    before = session.run.stage(number - 1).float_weights if number > 1 else session.run.start
+    if number > 1 or before.is_file():
+        fit_weights(before, model)
+    batches = session.batches(number, target_kind(number - 1))
+    schedule = stage_schedule(session.config, number, len(session.plan.crops))
+    forward = _forward(session, model)
+    training = Training.start(model)
+    aids = training_aids(model) if session.config.rts.small_residual else TrainingAids()
+    with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
+        _train(session, stage, "float", training, forward, batches, schedule, aids.constrain, penalty)
+    save_weights(stage.float_weights, model, {"stage": number})
+
+
+def stage_changes(run: RunFolder, count: int) -> list[float]:
+    """How much the float networks' image difference ratio grew at each of the first stages.
+
+    Raises:
+        RunFolderError: A stage's metrics.json does not hold it.
+    """
+    name = "difference_float_percent"
+    ratios = [0.0]
+    for path in (run.stage(n).metrics for n in range(1, count + 1)):
+        ratio = read_measures(path).get(name)
+        if ratio is None:
+            raise RunFolderError(f"{path}: damaged, {name} is missing; {DELETE}")
+        ratios.append(ratio)
+    return [after - before for before, after in itertools.pairwise(ratios)]
+
+
+def stage_scores(run: RunFolder, count: int) -> list[float]:
+    """The quality score of the float networks' HR_n for each of the first stages.
+
+    Raises:
+        HwrtsError: No validation photograph has a shape that can be scored.
+    """
+    measures = [read_measures(run.stage(n).metrics) for n in range(1, count + 1)]
+    if any(entry.get("mos_raw_float") is None for entry in measures):
+        raise HwrtsError(
+            "rts.stop = score: no photograph to validate can be scored, all are too long; use stop = change"
+        )
+    return [float(entry["mos_raw_float"]) for entry in measures]
+
+
+def _train(
+    session: Session, stage: StageFolder, phase: str, training: Training,
+    forward: Callable[[Tensor], Tensor], batches: Batches, schedule: Schedule,
+    constrain: Callable[[], None] | None = None, penalty: Callable[[], Tensor] | None = None,
+) -> None:  # fmt: skip
+    if not schedule.steps:  # of what is calibrated alone
+        return
+    run, mine = session.run, {"stage": stage.name, "phase": phase}
+    state = (
+        run.state if stage.name.isdigit() else stage.root / run.state.name
+    )  # a variant may interrupt a run
+    if state.is_file():
+        notes = load_state_note(state)
+        if {key: notes.get(key) for key in mine} == mine:
+            load_training(state, training)
+            session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
+    saved = time.monotonic()
+    losses: list[float] = []
+    with session.progress.task(f"stage {stage.name}: {phase} training", schedule.steps) as advance:
+
+        def after_step(done: int, loss: float) -> None:
+            nonlocal saved
+            losses.append(loss)
+            advance(done, f"{loss_psnr_db(loss):5.2f} dB")
+            if done % 20 == 0 or done == schedule.steps:
+                run.append_metric(
+                    **mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1)
+                )
+                losses.clear()
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save_training(state, training, mine)
+                saved = time.monotonic()
+
+        fit(training, forward, batches, schedule, after_step, constrain, penalty)
+
+
+def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:
+    return MixedPrecision(model).run if session.device.bf16 else model
+
+
+class _Clock:
+    """Seconds of each piece of a stage, kept on disk: interrupted runs add up, a killed one loses a piece."""
+
+    def __init__(self, stage: StageFolder) -> None:
+        self._path = stage.root / "seconds.json"
+        self.seconds: dict[str, float] = read_document(self._path, Seconds) if self._path.is_file() else {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)
+            write_json(self._path, self.seconds)

@@ -1,0 +1,219 @@
+"""From a float stage to its int8 network: rewrite, calibrate, fine-tune, lower, export, verify, measure."""
+
+import itertools
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor
+
+from hwrts import __version__
+from hwrts.config import QatConfig
+from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.export import Verdict, to_onnx, verify
+from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
+from hwrts.export.runtime import default_is_exact
+from hwrts.files.atomic import text_bytes, write_atomic
+from hwrts.files.read import check_document, read_bytes
+from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network, save_network, steps_of
+from hwrts.fixed_point.stored import unpack_npz
+from hwrts.graph import Graph, graph_steps
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.note import QatNote, note_graph, noted_graph
+from hwrts.graph.weight_bits import check_layers, conv_names, layer_names
+from hwrts.progress import Progress
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
+from hwrts.qat.sqnr import layer_sqnr_db
+from hwrts.qat.witness import TorchWitness
+from hwrts.runs.folder import RunFolder, StageFolder, write_json
+from hwrts.runs.proof import file_hashes
+from hwrts.runs.session import VERIFY_CROP, VERIFY_PHOTOGRAPHS
+from hwrts.training.checkpoint import AGAIN, load_weights, put_weights, save_weights
+from hwrts.training.fit import Batches, Schedule
+
+CALIBRATION_BATCHES = 8
+"""Batches that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
+
+MAX_INPUT_BYTES = 1 << 20
+"""Of the photographs' crops: VERIFY_PHOTOGRAPHS of VERIFY_CROP are 393,192 bytes, and a header each."""
+
+
+def start_qat(
+    traced: Graph, qat: QatConfig, inputs: Callable[[int], Tensor], progress: Progress, *,
+    same_size: bool = False,
+) -> QuantNetwork:  # fmt: skip
+    """The calibrated fake-quantised form of a trained float network.
+
+    Args:
+        traced: The float network as traced.
+        qat: Widths.
+        inputs: Step number to pictures (B, 3, H, W) of the kinds that the network will see.
+        progress: Where to say how far the calibration is.
+        same_size: Its same-size form.
+
+    Raises:
+        ConfigError: A width of a layer that is in neither form of the network; one of the other form is left
+            out, for a run has one setting for both.
+        HwrtsError: Weights that no legal integer network can hold.
+    """
+    check_layers(qat.layer_weight_bits, layer_names(traced))
+    graph = deploy_form(traced, same_size=same_size)
+    batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
+    rounding = Rounding(qat.rounding)
+    formats = calibrate(graph, batches, qat.activation_bits, rounding, progress)
+    own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
+    quantised = QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
+    quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
+    return quantised
+
+
+def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:
+    """Learning rates of the fine-tuning."""
+    return Schedule(qat.learning_rate, qat.same_size_steps if same_size else qat.steps)
+
+
+def calibration_inputs(lr: Batches, originals: Batches) -> Callable[[int], Tensor]:
+    """Low-resolution crops (training) and originals (what a TV feeds) by turns."""
+
+    def inputs(step: int) -> Tensor:
+        return lr(step)[0] if step % 2 == 0 else originals(step)[1][: max(1, len(lr(step)[0]) // 4)]
+
+    return inputs
+
+
+def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
+    """Write ``qat.safetensors``; its note holds what is needed to build the module again."""
+    notes = {
+        "graph": note_graph(quantised.graph),
+        "formats": {name: asdict(out) for name, out in quantised.formats.items()},
+        "weight_bits": quantised.weight_bits,
+        "layer_weight_bits": quantised.layer_weight_bits,
+        "rounding": quantised.rounding.value,
+    }
+    save_weights(stage.qat_weights, quantised, notes)
+
+
+def load_quantised(stage: StageFolder) -> QuantNetwork:
+    """The module that :func:`save_quantised` wrote.
+
+    Raises:
+        RunFolderError: A missing or damaged file.
+    """
+    path = stage.qat_weights
+    tensors, notes = load_weights(path)
+    check_document(notes, QatNote, str(path), AGAIN)
+    if QatNote.model_validate(notes).elements > sum(tensor.numel() for tensor in tensors.values()):
+        raise RunFolderError(f"{path}: its note promises more weights than the file has; {AGAIN}")
+    try:
+        formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
+        graph, rounding = noted_graph(notes["graph"]), Rounding(notes["rounding"])
+        own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
+        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding, own)
+        put_weights(path, quantised, tensors)
+        quantised.lower()  # a network whose layers do not fit each other has no integers
+    except RunFolderError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, HwrtsError) as error:
+        raise RunFolderError(
+            f"{path}: its note and its tensors make no network ({error}); {AGAIN}"
+        ) from error
+    return quantised
+
+
+def export_stage(stage: StageFolder, quantised: QuantNetwork, source: str) -> Network:
+    """Lower, and write the integer network and the int8 ONNX file."""
+    network = quantised.lower()
+    save_network(network, stage.root)
+    model = to_onnx(network, metadata={"hwrts_version": __version__, "source": text_bytes(source).decode()})
+    write_atomic(stage.onnx, model.SerializeToString())
+    return network
+
+
+def verify_stage(
+    run: RunFolder, stage: StageFolder, *, layers: list[str] | None = None, stimuli: list[str] | None = None,
+    record: bool = True,
+) -> Verdict:  # fmt: skip
+    """Compare all witnesses of a stage from its files.
+
+    A complete comparison is written to verify.json, unless ``record`` is False.
+
+    Args:
+        run: The run.
+        stage: A stage of it.
+        layers: Only these; None for all.
+        stimuli: Only these pictures; None for all.
+        record: Whether to write it.
+
+    Raises:
+        HwrtsError: A file is missing or damaged.
+    """
+    network = load_network(stage.root)
+    quantised = load_quantised(stage)
+    _check_same(stage, quantised, network)
+    photographs = load_verify_inputs(run)
+    sqnr = layer_sqnr_db(quantised, photographs.values())
+    verdict = verify(
+        network, read_bytes(stage.onnx), photographs, [TorchWitness(quantised, network)],
+        layers=layers, stimuli=stimuli,
+    )  # fmt: skip
+    flags = cpu_flags()
+    verdict.facts |= {
+        "stage": stage.name,
+        "sqnr_db": sqnr,
+        "sha256": file_hashes(stage),
+        "cpu": {"name": cpu_name(), "vnni": default_is_exact(), "flags": sorted(flags & set(FLAGS))},
+        "versions": {
+            "hwrts": __version__, "python": platform.python_version(), "torch": torch.__version__,
+            "numpy": np.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__,
+        },
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }  # fmt: skip
+    if record and layers is None and stimuli is None:
+        write_json(stage.verify, verdict.as_json())
+    return verdict
+
+
+def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
+    """The photographs' crops that verification runs on, by name, (H, W, 3) uint8.
+
+    Raises:
+        RunFolderError: The file is missing or damaged.
+    """
+    remedy = "it is made by hwrts run, of photographs"
+    try:
+        pictures = unpack_npz(read_bytes(run.inputs, MAX_INPUT_BYTES, remedy))
+    except ValueError as error:
+        raise RunFolderError(f"{run.inputs}: missing or damaged ({error}); {remedy}") from error
+    for name, picture in pictures.items():
+        fits = picture.ndim == 3 and picture.shape[2] == 3
+        if picture.dtype != np.uint8 or not fits or not 0 < picture.size <= 3 * math.prod(VERIFY_CROP):
+            raise RunFolderError(
+                f"{run.inputs}: damaged, {name!r:.40} is {picture.dtype} {picture.shape}; pictures are uint8 "
+                f"(H, W, 3) of at most {VERIFY_CROP[0]}x{VERIFY_CROP[1]}; {remedy}"
+            )
+    if not 0 < len(pictures) <= VERIFY_PHOTOGRAPHS:
+        raise RunFolderError(
+            f"{run.inputs}: damaged, {len(pictures)} pictures where 1..{VERIFY_PHOTOGRAPHS} belong; {remedy}"
+        )
+    return pictures
+
+
+def _check_same(stage: StageFolder, quantised: QuantNetwork, network: Network) -> None:
+    """The two files that are compared must be of one structure, or nothing can be laid side by side."""
+    ours = [replace(step, bits=0) for step in graph_steps(quantised.graph)]
+    theirs = [replace(step, bits=0) for step in steps_of(network)]
+    for one, other in itertools.zip_longest(ours, theirs):
+        if one != other:
+            name = (one or other or ours[0]).name
+            raise RunFolderError(
+                f"{stage.qat_weights}: is of another network than {JSON_NAME}, from {name!r:.40} on; "
+                "quantize the stage again"
+            )

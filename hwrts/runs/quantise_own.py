@@ -1,0 +1,213 @@
+"""A user's own module to verified integers, without recurrent training.
+
+The module's own float output is the target of the fine-tuning, so photographs are all that is needed.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwrts.config import QatConfig
+from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
+from hwrts.data.twins import twins, twins_text
+from hwrts.errors import DataError
+from hwrts.export import Verdict
+from hwrts.files.read import read_bytes
+from hwrts.fixed_point import PIXEL, Network
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names
+from hwrts.metrics import against_float, loss_psnr_db
+from hwrts.progress import Progress
+from hwrts.qat.range_penalty import RangePenalty
+from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.evaluate import means
+from hwrts.runs.folder import RunFolder, write_json
+from hwrts.runs.own_check import Checked, check_own_module
+from hwrts.runs.quantise import (
+    CALIBRATION_BATCHES,
+    export_stage,
+    load_quantised,
+    qat_schedule,
+    save_quantised,
+    start_qat,
+    verify_stage,
+)
+from hwrts.runs.session import centre_crop, save_verify_inputs
+from hwrts.training.checkpoint import save_weights
+from hwrts.training.device import choose_device, make_deterministic
+from hwrts.training.fit import Training, fit
+from hwrts.training.rts import float_upscaler, to_values
+
+PATCH, BATCH = 64, 16
+"""Side of a crop, and crops of a step: as in a run."""
+
+PHOTOGRAPHS = 64
+"""At most so many are kept in memory to calibrate and fine-tune on: 2K photographs are 6 MB each."""
+
+MEASURED = 8, (512, 512)
+"""Photographs, and centre of each, on which int8 is measured against float."""
+
+SEED = 0
+"""Of the crops and their order: equal commands give equal files."""
+
+VAL_FRACTION = 0.1
+"""Share of the photographs that is kept to verify and measure on, if there is no folder val."""
+
+
+def quantise_own(
+    run: RunFolder, module: nn.Module, data: Path | None, qat: QatConfig, progress: Progress,
+    max_megapixels: int = MAX_MEGAPIXELS,
+) -> Verdict:  # fmt: skip
+    """Calibrate, fine-tune, lower, export, measure and verify; the files are those of a stage of a run.
+
+    Args:
+        run: Folder that holds run.json, with where the module is from.
+        module: From 3 channels to 3, of pixels code * 2**-8, at the same or a larger size.
+        data: Folder of photographs like those that the module will see; None: the embedded ones.
+        qat: Widths, rounding, and steps of fine-tuning; 0 calibrates only.
+        progress: Where to say what happens.
+        max_megapixels: A larger photograph is left out.
+
+    Raises:
+        UnsupportedOperatorError: As :func:`.own_check.check_own_module`, before a photograph is read.
+        DataError: No usable photographs.
+        ConfigError: A width of a layer that the module has not, or one for all layers where each has its own.
+    """
+    device = choose_device()
+    make_deterministic(SEED)
+    module.to(device.name)
+    module.eval()
+    checked = check_own_module(module, device.name)
+    scale = checked.scale
+    widths = _named_widths(checked, qat.layer_weight_bits)
+    if "weight_bits" in qat.model_fields_set:
+        check_one_width(widths, conv_names(deploy_form(checked.graph)))
+    qat = qat.model_copy(update={"layer_weight_bits": widths})
+    progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
+    train, val = _photographs(data, progress, max_megapixels)
+    stage, seconds = run.stage(1), _Seconds()
+    save_weights(stage.float_weights, module, {"stage": 1})
+    inputs = _crops(list(train.values()), device.name)
+    quantised = start_qat(checked.graph, qat, inputs, progress).to(device.name)
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        x = inputs(CALIBRATION_BATCHES + step)
+        with torch.no_grad():
+            return x, module(x.clone()).clamp(
+                0, PIXEL.max * 2.0**-PIXEL.frac
+            )  # it may overwrite what it reads
+
+    if qat.steps:
+        with (
+            RangePenalty(quantised.signed_convs()) as penalty,
+            progress.task("fine-tuning toward the float network", qat.steps) as advance,
+        ):
+            fit(
+                Training.start(quantised), quantised, batches, qat_schedule(qat),
+                lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"), penalty=penalty,
+            )  # fmt: skip
+    save_quantised(stage, quantised)
+    network = export_stage(stage, load_quantised(stage), str(run.notes().get("module")))
+    save_verify_inputs(run, val.items())
+    seconds.note("qat")
+    with progress.task("measuring int8 against float", len(val)) as advance:
+        measures = _measures(module, device.name, read_bytes(stage.onnx), network, val, advance)
+    seconds.note("measure")
+    with progress.task("comparing bits", 1) as advance:
+        verdict = verify_stage(run, stage)
+        advance(1, "")
+    seconds.note("verify")
+    write_json(stage.metrics, {"stage": stage.name, "scale": scale, **measures, "seconds": seconds.taken})
+    run.update_notes(status="finished", best_stage=1, photographs={"train": [*train], "val": [*val]})
+    return verdict
+
+
+def _named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
+    """Widths by tensor; a user names a layer by its path in the module, or as the tensor is called."""
+    tensors = {path: name for name, path in checked.layers.items()}
+    names = conv_names(deploy_form(checked.graph))
+    widths = {tensors.get(layer, layer): bits for layer, bits in given.items()}
+    unknown = [layer for layer in given if tensors.get(layer, layer) not in names]
+    check_layers(unknown, [checked.layers.get(name, name) for name in names])
+    return widths
+
+
+def _photographs(
+    data: Path | None, progress: Progress, max_megapixels: int
+) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]]]:
+    """Pixels by name: what to calibrate and fine-tune on, and what to measure and verify on."""
+    split = find_photos(
+        data, val=None, val_fraction=VAL_FRACTION, seed=SEED, strict=False, min_size=PATCH,
+        max_megapixels=max_megapixels,
+    )  # fmt: skip
+    skipped = [reason for _, reason in split.skipped]
+    train, val = (
+        _loaded(photos[:limit], skipped)
+        for photos, limit in ((split.train, PHOTOGRAPHS), (split.val, MEASURED[0]))
+    )
+    if skipped:
+        progress.say(f"{len(skipped)} images left out: {skipped[0]}")
+    both = twins(train.items(), val.items())
+    if both:
+        progress.say(twins_text(both))
+    progress.say(f"{len(train)} photographs to calibrate on, {len(val)} to measure and verify on")
+    return train, val
+
+
+def _loaded(photos: Sequence[Photo], skipped: list[str]) -> dict[str, NDArray[np.uint8]]:
+    loaded: dict[str, NDArray[np.uint8]] = {}
+    for photo in photos:
+        try:
+            loaded[photo.name] = load_photo(photo)
+        except DataError as error:
+            skipped.append(str(error))
+    if not loaded:
+        raise DataError(f"no photograph can be read; the first: {skipped[0]}")
+    return loaded
+
+
+def _crops(pictures: Sequence[NDArray[np.uint8]], device: str) -> Callable[[int], Tensor]:
+    """Step number to random crops (B, 3, P, P)."""
+
+    def inputs(step: int) -> Tensor:
+        rng = np.random.default_rng([SEED, step])
+        crops = np.empty((BATCH, PATCH, PATCH, 3), np.uint8)
+        for crop in crops:
+            picture = pictures[int(rng.integers(len(pictures)))]
+            top, left = (int(rng.integers(size - PATCH + 1)) for size in picture.shape[:2])
+            crop[:] = picture[top : top + PATCH, left : left + PATCH]
+        return to_values(crops, device)
+
+    return inputs
+
+
+def _measures(
+    module: nn.Module, device: str, onnx: bytes, network: Network, pictures: dict[str, NDArray[np.uint8]],
+    advance: Callable[[int, str], None],
+) -> dict[str, Any]:  # fmt: skip
+    exact = float_upscaler(module, module, device, clipped=False)
+    int8 = onnx_upscaler(onnx, network)
+    rows = []
+    for i, pixels in enumerate(pictures.values()):
+        crop = centre_crop(pixels, MEASURED[1])
+        rows.append(against_float(exact(crop), int8(crop)))
+        advance(i + 1, "")
+    return means(rows)
+
+
+class _Seconds:
+    """Time since the note before."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    def note(self, name: str) -> None:
+        now = time.perf_counter()
+        self.taken[name], self._start = round(now - self._start, 2), now

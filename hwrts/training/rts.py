@@ -1,0 +1,136 @@
+"""The Recurrent Training Strategy of the paper (README): train on targets, then make better targets.
+
+stage n, phase A:  minimise MSE(S_n(LR), HR_{n-1}), the network trained on from stage n-1
+stage n, phase B:  HR_n = D(S_n(HR0)), always from the original HR0
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwrts.config import RunConfig
+from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
+from hwrts.data.tiles import Picture, Upscaler, enhance
+from hwrts.fixed_point import halo
+from hwrts.graph import graph_steps
+from hwrts.graph.trace import trace
+from hwrts.training.device import Device
+from hwrts.training.fit import Batches, Schedule
+
+
+def target_kind(stage: int) -> str:
+    """Name in the store of the pictures that stage+1 is trained toward: HR_0 is the originals."""
+    return "hr" if stage == 0 else f"target{stage}"
+
+
+def stage_schedule(config: RunConfig, stage: int, crops: int) -> Schedule:
+    """Length and learning rates of phase A of a stage, 1 the first."""
+    rts = config.rts
+    first = stage == 1
+    steps = rts.first_steps if first else rts.steps
+    if rts.epochs is not None:
+        steps = -(-rts.epochs * crops // rts.batch)
+    return Schedule(rts.first_learning_rate if first else rts.learning_rate, steps, rts.schedule)
+
+
+def crop_batches(
+    store: PhotoStore, plan: CropPlan, target: str, *, batch: int, patch: int, seed: int, device: str,
+    same_size: bool = False,
+) -> Batches:  # fmt: skip
+    """Step number to a batch of aligned crops, values code * 2**-8, channels last in memory.
+
+    Args:
+        store: Pictures with their low-resolution versions and targets.
+        plan: Where the crops are.
+        target: Kind of target in the store.
+        batch: B, crops per step.
+        patch: Side of a low-resolution crop.
+        seed: Order of the crops; stages use different ones.
+        device: Where the tensors go.
+        same_size: Take the originals in place of their low-resolution versions.
+    """
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        indices = batch_indices(len(plan.crops), batch, step, seed)
+        lr, hr = gather(store, plan, indices, patch, target)  # (B, P, P, 3), (B, 2P, 2P, 3)
+        x = gather(store, plan, indices, patch, target_kind(0))[1] if same_size else lr
+        return to_values(x, device), to_values(hr, device)
+
+    return batches
+
+
+def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
+    """Codes (B, H, W, 3) to values code * 2**-8 (B, 3, H, W); the strides stay channels last."""
+    return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-8)
+
+
+def float_upscaler(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], device: str, *, clipped: bool = True
+) -> Upscaler:
+    """A float network as a function on codes: (H, W, 3) uint8 to (2H, 2W, 3) float32.
+
+    Its codes are clipped to 0..255, as a picture is, unless they are to be measured as the network made them.
+    """
+
+    def upscaler(pixels: Picture) -> NDArray[np.float32]:
+        model.eval()
+        with torch.inference_mode():
+            y = forward(to_values(np.array(pixels)[None], device)).float().mul(256)  # (1, 3, 2H, 2W)
+            y = y.clamp_(0, 255) if clipped else y
+            codes: NDArray[np.float32] = y[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            return codes
+
+    return upscaler
+
+
+def update_targets(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], device: Device, store: PhotoStore, stage: int,
+    progress: Callable[[int, int], None],
+) -> None:  # fmt: skip
+    """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, uint8, rounded once.
+
+    The network's output is not rounded between S and D: a rounding there would be amplified by the next
+    stage. Pictures that are there already (an interrupted run) are written again with the same bytes.
+    """
+    margin = halo(graph_steps(trace(model)))
+    upscaler = float_upscaler(model, forward, device.name)
+    count = len(store.names)
+    for i in range(count):
+        store.write(i, target_kind(stage), enhance(upscaler, store.array(i, "hr"), margin))
+        progress(i + 1, count)
+
+
+def best_scored_stage(scores: Sequence[float]) -> int | None:
+    """The paper's second stopping rule: the stage of the best quality score, once the score falls.
+
+    Args:
+        scores: Mean quality score of HR_n for each stage so far.
+
+    Returns:
+        The stage to keep, 1 the first, or None while the score still rises.
+
+    >>> best_scored_stage([3.962, 4.028, 4.057]), best_scored_stage([3.962, 4.028, 4.057, 4.050])
+    (None, 3)
+    """
+    return len(scores) - 1 if len(scores) > 1 and scores[-1] <= scores[-2] else None
+
+
+def best_stage(changes: Sequence[float]) -> int | None:
+    """The paper's first stopping rule: the stage of smallest change, once the change grows again.
+
+    Args:
+        changes: For each stage so far, how much the image difference ratio grew over the stage before.
+
+    Returns:
+        The stage to keep, 1 the first, or None while the change still shrinks.
+
+    >>> best_stage([0.95, 0.40, 0.12, 0.01]), best_stage([0.95, 0.40, 0.12, 0.01, 0.03])
+    (None, 4)
+    """
+    sizes = [abs(change) for change in changes]
+    if len(sizes) < 2 or sizes[-1] <= sizes[-2]:
+        return None
+    return len(sizes) - 1
