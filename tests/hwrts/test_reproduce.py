@@ -11,8 +11,9 @@ from hwrts.data import upscale_by_2
 from hwrts.errors import ConfigError, DataError, RunFolderError
 from hwrts.metrics import Artefacts, image_difference_percent, spread
 from hwrts.metrics.viqet import UNITS, Score
+from hwrts.report import paper
 from hwrts.report.plots import Curve, line_plot, standalone_svg
-from hwrts.reproduce import paper, sentences, tables
+from hwrts.reproduce import sentences, tables
 from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm, usm
 from hwrts.reproduce.budgets import budget
 from hwrts.reproduce.measure import quality, tiles
