@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,20 +46,26 @@ def _common(
     pass
 
 
+@cache
 def register_commands() -> None:
-    """Import the modules of all commands; each adds its own to the application."""
-    from hwrts.cli import (  # noqa: F401 - for what their import does
-        commands,
-        cost,
-        inspect,
-        pictures,
-        quantize,
-        reproduce,
-        score,
-        sensitivity,
-        sweep,
-        training,
-    )
+    """Add every command to the application; in this order they stand in the help."""
+    from hwrts.cli.cost import cost
+    from hwrts.cli.enhance import enhance
+    from hwrts.cli.export import export
+    from hwrts.cli.info import info
+    from hwrts.cli.inspect import inspect
+    from hwrts.cli.quantize import quantize
+    from hwrts.cli.reproduce import reproduce
+    from hwrts.cli.run import run
+    from hwrts.cli.score import score
+    from hwrts.cli.sensitivity import sensitivity
+    from hwrts.cli.sweep import sweep
+    from hwrts.cli.verify import verify
+    from hwrts.cli.view import view
+
+    commands = verify, export, view, info, cost, inspect, enhance, quantize, reproduce
+    for command in (*commands, score, sensitivity, sweep, run):
+        app.command()(command)
 
 
 def run() -> int:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.cli.stage import StageOption, network_folder
-from hwrts.cli.training import resolve_config
+from hwrts.cli.options import StageOption
+from hwrts.cli.settings import resolve_config
+from hwrts.cli.stage import network_folder
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ def _setting(help_text: str) -> Any:
     return typer.Option(help=help_text.replace("[", r"\["), show_default=False)
 
 
-@app.command()
 def cost(
     network: Annotated[
         str,

@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hwrts.cli.app import app
 from hwrts.cli.console import print_json, print_line, print_table
-from hwrts.cli.stage import StageOption, network_folder
+from hwrts.cli.options import StageOption
+from hwrts.cli.stage import network_folder
 
 
-@app.command()
 def inspect(
     network: Annotated[Path, typer.Argument(help="Run folder, or one with network.json and network.npz.")],
     stage: StageOption = None,

@@ -1,119 +1,12 @@
-"""hwrts enhance: a finished network on pictures of any size."""
+"""Pictures that a command is given, and how it ends where some of them failed."""
 
 import os
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwrts.cli.app import app
-from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line
-from hwrts.cli.limit import MaxMegapixels
-from hwrts.cli.stage import StageOption, choose_network
-from hwrts.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from hwrts.data.tiles import Upscaler
-
-
-@app.command()
-def enhance(
-    pictures: Annotated[
-        list[Path], typer.Argument(help="Pictures, or folders of pictures.", metavar="IN...")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write; a folder for several.")],
-    run: Annotated[Path, typer.Option("--run", help="Run folder.")],
-    stage: StageOption = None,
-    same_size: Annotated[
-        bool,
-        typer.Option(
-            "--same-size/--x2",
-            help="Enhance at the same size (by an x2 network with the down-scaler behind it, D(S(x))), or "
-            "up-scale by 2, S(x); by 3 or 4 if a module of your own does.",
-        ),
-    ] = True,
-    engine: Annotated[
-        str, typer.Option(help="onnxruntime, numpy or torch; all give the same bytes.")
-    ] = "onnxruntime",
-    max_megapixels: MaxMegapixels = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-) -> None:
-    """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K.
-
-    RGB pictures stay in the colours of their own ICC profile, which is written with them; grey and CMYK ones
-    that have a profile become sRGB. A picture that can't be read is named at the end, with exit code 1.
-    """
-    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, tiles, write_image
-    from hwrts.fixed_point import load_network
-    from hwrts.runs.engines import make_engine
-    from hwrts.runs.folder import open_run
-
-    folder = open_run(run)
-    chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
-    if chosen.same_size and not same_size:
-        raise ConfigError(
-            f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
-        )
-
-    def torch_upscaler() -> "Upscaler":
-        from hwrts.qat.witness import exact_dtype
-        from hwrts.runs.quantise import load_quantised
-        from hwrts.training.rts import float_upscaler
-
-        dtype = exact_dtype(load_network(chosen.root))
-        quantised = load_quantised(chosen).to(dtype)
-        return float_upscaler(quantised, lambda x: quantised(x.to(dtype)), "cpu")
-
-    upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
-    scale = network.scales[network.output]
-    if scale == 1 and not same_size:
-        raise ConfigError(f"{run}: its network keeps the size; leave --x2 out")
-    jobs = _plan(pictures, output)
-    taken = [target for _, target in jobs if target.exists()]
-    if taken and not force:
-        raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
-    progress = ConsoleProgress(quiet)
-    results, errors = [], []
-    with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
-        for i, (source, target) in enumerate(jobs):
-            try:
-                pixels, profile = read_with_profile(source, max_megapixels or MAX_MEGAPIXELS)
-                check_target(target, profile)
-                if target.is_dir():
-                    raise DataError(f"{target}: is a folder, which --force does not replace; move it away")
-            except DataError as error:  # the others are not to blame
-                errors.append(error)
-                advance(i + 1, source.name)
-                continue
-            start = time.perf_counter()
-            if same_size:
-                result = tiles.enhance(upscaler, pixels, network.halo, scale)
-            else:
-                result = tiles.upscale(upscaler, pixels, network.halo, scale)
-            seconds = time.perf_counter() - start
-            write_image(target, result, profile)
-            height, width, _ = result.shape
-            results.append(
-                {
-                    "in": str(source),
-                    "out": str(target),
-                    "stage": chosen.name,
-                    "form": "same-size" if scale == 1 else f"x{scale}",  # of the network, not of the call
-                    "width": width,
-                    "height": height,
-                    "seconds": round(seconds, 3),
-                }
-            )
-            advance(i + 1, target.name)
-    if json and results:
-        print_json(results)
-    else:
-        for entry in results:
-            print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
-    end_with(errors, others_done=bool(results))
+from hwrts.cli.console import print_error
+from hwrts.errors import DataError
 
 
 def end_with(errors: list[DataError], *, others_done: bool) -> None:
@@ -139,23 +32,3 @@ def picture_files(pictures: list[Path]) -> list[Path]:
             raise DataError(f"{picture}: no such picture; give files or folders of pictures")
         files += list_images(picture) if picture.is_dir() else [picture]
     return files
-
-
-def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Which picture goes where; several pictures need a folder, which is made if it is not there."""
-    from hwrts.data import check_suffix
-    from hwrts.files.new_folder import make_folder
-
-    sources = picture_files(pictures)
-    if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
-        check_suffix(output)
-        return [(sources[0], output)]
-    if output.exists() and not output.is_dir():
-        raise DataError(f"{output}: is a file; several pictures need a folder as --output")
-    make_folder(output, "choose another --output")
-    jobs = [(source, output / f"{source.stem}.png") for source in sources]
-    names = [target for _, target in jobs]
-    double = next((target for target in names if names.count(target) > 1), None)
-    if double is not None:
-        raise DataError(f"{double}: two of the pictures would be written to it; enhance them in two calls")
-    return jobs

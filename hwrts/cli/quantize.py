@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
-from hwrts.cli.limit import MaxMegapixels
+from hwrts.cli.options import MaxMegapixels, ReduceRange, option
 from hwrts.cli.sensitivity import choose, print_choice
-from hwrts.cli.training import ReduceRange, flag_of, option, print_stages, run_notes, weight_bits_of
+from hwrts.cli.settings import flag_of, run_notes, weight_bits_of
+from hwrts.cli.stage import print_stages
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError, RunFolderError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hwrts.runs.folder import RunFolder
 
 
-@app.command()
 def quantize(
     source: Annotated[
         str,

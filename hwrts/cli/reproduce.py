@@ -5,14 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
-from hwrts.cli.limit import MaxMegapixels
-from hwrts.cli.training import run_notes
+from hwrts.cli.options import MaxMegapixels
+from hwrts.cli.settings import run_notes
 
 
-@app.command()
 def reproduce(
     what: Annotated[
         str, typer.Argument(help="table1, table2, table3, fig4, fig5, fig6 or all.", metavar="WHAT")

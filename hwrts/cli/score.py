@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.cli.limit import MaxMegapixels
+from hwrts.cli.options import MaxMegapixels
 from hwrts.cli.pictures import end_with, picture_files
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ _NOTES = (
 )
 
 
-@app.command()
 def score(
     images: Annotated[
         list[Path], typer.Argument(help="Pictures, or folders of pictures.", metavar="IMAGE...")

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwrts.cli.app import app
-from hwrts.cli.commands import RunArgument
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.stage import StageOption, choose_network
+from hwrts.cli.options import RunArgument, StageOption
+from hwrts.cli.stage import choose_network
 from hwrts.cli.widths import Budget, parse_widths
 from hwrts.command_line import command_line
 from hwrts.errors import RunFolderError
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from hwrts.sensitivity.mixed import Choice
 
 
-@app.command()
 def sensitivity(
     run: RunArgument,
     stage: StageOption = None,

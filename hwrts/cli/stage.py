@@ -1,25 +1,13 @@
 """Which network of a run a command works with: one rule for all of them, and the choice is said."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from hwrts.cli.console import ConsoleProgress
+from hwrts.cli.console import ConsoleProgress, print_line, print_table
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from hwrts.runs.folder import RunFolder, StageFolder
-
-StageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--stage",
-        help=r"The network of this name: 2 (x2), 2-same (same size), 2-w4a8 \[of the kept stage: its "
-        r"same-size network, as a TV deploys it, or x2 if it has none].",
-        show_default=False,
-    ),
-]
 
 
 def choose_network(
@@ -55,3 +43,38 @@ def network_folder(path: Path, stage: str | None) -> Path:
     if stage is not None:
         raise ConfigError(f"--stage {stage}: is for run folders, and {path} is none; leave it out")
     return path.parent if path.name == JSON_NAME else path
+
+
+def print_stages(folder: "RunFolder") -> None:
+    """The table of a run's stages, and below it in words what it must not be read without."""
+    from hwrts.runs.documents import read_measures, read_verdict
+    from hwrts.runs.remarks import is_faithful, remarks, unfaithful_end
+
+    rows, said = [], []
+    for stage in folder.stages():
+        verdict, measures = read_verdict(stage.verify), read_measures(stage.metrics)
+        said += [f"stage {stage.name}: {text}" for text in remarks(measures)]
+        if not is_faithful(measures):
+            said.append(f"stage {stage.name}: {unfaithful_end(measures)}")
+        rows.append(
+            [
+                stage.name, "PASSED" if verdict["passed"] else "FAILED",
+                f"{verdict['mismatches']:,}", f"{verdict['compared'] / 1e6:.1f}",
+                *(_two(measures.get(f"psnr_{kind}_db")) for kind in ("bicubic", "float", "int8")),
+                *(_two(measures.get(f"difference_{kind}_percent")) for kind in ("float", "int8")),
+                f"{sum(measures.get('seconds', {}).values()):.0f}",
+            ]
+        )  # fmt: skip
+    columns = [
+        "stage", "verdict", "differ", "of 10^6 codes", "bicubic dB", "float dB", "int8 dB", "diff % float",
+        "diff % int8", "s",
+    ]  # fmt: skip
+    spare = ("of 10^6 codes", "s", "differ")  # the verdict says it
+    title = f"{folder.root}: x2 PSNR, and image difference of HRn from HR0"
+    print_table(title, columns, rows, spare)
+    for line in said:
+        print_line(line)
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"  # such as of x2, for a same-size network

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
 from hwrts.errors import ConfigError
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from hwrts.sweep.workers import Workers
 
 
-@app.command()
 def sweep(
     file: Annotated[
         Path | None,

@@ -49,7 +49,7 @@ def progress_lines(root: Path) -> None:
 
 
 def verdict(root: Path) -> None:
-    from hwrts.cli.training import print_stages
+    from hwrts.cli.stage import print_stages
     from hwrts.report.comparison import comparison
     from hwrts.report.stages import read_stages
     from hwrts.reproduce.sentences import int8_is_proved
@@ -68,7 +68,7 @@ def verdict(root: Path) -> None:
 
 
 def measures(root: Path) -> None:
-    from hwrts.cli.training import print_stages
+    from hwrts.cli.stage import print_stages
     from hwrts.report.plots import difference_plots
     from hwrts.report.stages import kept_stage, read_stages
     from hwrts.report.tables import stage_rows

@@ -60,7 +60,7 @@ def test_quantize_names_its_flags(workspace, hwrts):
 
 
 def test_help_lists_every_value_of_a_closed_list():
-    from hwrts.cli.training import flag_of
+    from hwrts.cli.settings import flag_of
     from hwrts.config import RunConfig
 
     texts = option_texts()

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from hwrts.cli.training import resolve_config
+from hwrts.cli.settings import resolve_config
 from hwrts.errors import ConfigError
 
 from .conftest import make_photographs

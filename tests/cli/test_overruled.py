@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hwrts.cli.training import resolve_config
+from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.progress import Silent
 from hwrts.runs.overruled import idle_settings, overruled

@@ -1,22 +1,16 @@
-"""hwrts verify, export, view and info: what is done with a finished run."""
+"""hwrts verify: every witness at every layer of every stage, compared exactly."""
 
-import platform
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hwrts import __version__
-from hwrts.cli.app import app
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.stage import StageOption, choose_network
+from hwrts.cli.options import RunArgument
 from hwrts.command_line import command_line
 
-RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 
-
-@app.command()
 def verify(
     run: RunArgument,
     stage: Annotated[str | None, typer.Option(help=r"Only this stage \[all].", show_default=False)] = None,
@@ -119,116 +113,4 @@ def _print_verdict(stage: str, verdict: dict[str, Any], run: Path) -> None:
             f"  note: on x86 without VNNI ({here}) a session without session.x64quantprecision=1 saturates "
             f"in {', '.join(pairs)}; here it returns {wrong:,} wrong codes; "
             "hwrts quantize --reduce-range is safe on any CPU"
-        )
-
-
-@app.command()
-def export(
-    run: RunArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
-    stage: StageOption = None,
-    unverified: Annotated[
-        bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
-) -> None:
-    """Hand over one folder: ONNX, integer network, verdict, and a manifest with checksums."""
-    from hwrts.errors import RunFolderError
-    from hwrts.export.handover import check_target, hand_over
-    from hwrts.files.lock import writing
-    from hwrts.files.new_folder import new_folder
-    from hwrts.runs.folder import open_run
-    from hwrts.runs.proof import read_proof
-
-    folder = open_run(run)
-    chosen = choose_network(folder, stage)
-    proof = read_proof(chosen)
-    if proof.verdict != "PASSED" and not unverified:
-        raise RunFolderError(
-            f"{chosen.root}: not handed over, it is {proof.verdict}; "
-            "run hwrts verify, or insist with --unverified"
-        )
-    source = {"run": folder.root.name, "stage": chosen.name}
-    with writing(output):
-        check_target(output, replace=force)
-        with new_folder(output) as made:
-            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source)
-    if json:
-        print_json(manifest)
-        return
-    for name, entry in manifest["files"].items():
-        print_line(f"{entry['sha256'][:16]}  {entry['bytes']:>9,} bytes  {output / name}")
-    print_line(f"verdict: {manifest['verdict']}")
-
-
-@app.command()
-def view(
-    run: RunArgument,
-    stage: StageOption = None,
-    port: Annotated[
-        int, typer.Option(help="Port on localhost; 0 takes a free one.", min=0, max=65535)
-    ] = 8080,
-    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
-) -> None:
-    """Show the int8 ONNX graph in Netron's page on localhost, until Ctrl-C; nothing leaves this machine."""
-    import webbrowser
-
-    from hwrts.cli.viewer import model_server
-    from hwrts.errors import HwrtsError
-    from hwrts.runs.folder import open_run
-
-    chosen = choose_network(open_run(run), stage)
-    try:
-        server = model_server(chosen.onnx, port)
-    except OSError as error:
-        if error.filename is not None:  # of the model
-            raise
-        raise HwrtsError(
-            f"port {port}: cannot be used ({error.strerror}); give another with --port, or 0 for a free one"
-        ) from error
-    with server:
-        address = f"http://localhost:{server.server_port}"
-        print_line(f"{address}  ({chosen.onnx}; Ctrl-C ends)")
-        if browser:
-            webbrowser.open(address)
-        server.serve_forever()
-
-
-@app.command()
-def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
-    """Print versions, the CPU features that matter, and the device that would be used."""
-    import torch
-
-    from hwrts.cli.versions import library_versions
-    from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
-    from hwrts.training.device import choose_device
-
-    flags = cpu_flags()
-    device = choose_device()
-    document: dict[str, Any] = {
-        "hwrts": __version__,
-        "python": platform.python_version(),
-        **library_versions(),
-        "cpu": cpu_name(),
-        "cpu flags": {flag: flag in flags for flag in FLAGS},
-        "threads": torch.get_num_threads(),
-        "device": device.name,
-        "bf16 training": device.bf16,
-        "device reason": device.reason,
-    }
-    if json:
-        print_json(document)
-        return
-    for key, value in document.items():
-        text = (
-            ", ".join(f"{flag} {'yes' if there else 'no'}" for flag, there in value.items())
-            if isinstance(value, dict)
-            else value
-        )
-        print_line(f"{key:14} {text}")
-    if platform.machine() in ("x86_64", "AMD64") and flags and not has_vnni(flags):
-        print_line(
-            "no VNNI: ONNX Runtime's default int8 kernel saturates; hwrts asks for the exact one "
-            "(docs/arithmetic.md, eq. 14)"
         )

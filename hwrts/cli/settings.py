@@ -1,0 +1,126 @@
+"""Settings of a run from its file and flags, and what its record starts with."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwrts import __version__
+from hwrts.cli.versions import library_versions
+from hwrts.command_line import command_line
+from hwrts.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hwrts.config import RunConfig
+    from hwrts.progress import Progress
+
+
+def resolve_config(
+    config: str | None, flags: dict[str, Any], progress: "Progress | None" = None
+) -> "RunConfig":
+    """The settings of a TOML file, or of a shipped one by its name, with those given as flags in their place.
+
+    A flag wins over everything in the file, also over what would leave it without effect; then that is said.
+    One that does nothing beside other flags, or that a file cannot give way to, is refused.
+
+    Args:
+        config: File or name; None takes the defaults.
+        flags: Values by dotted key, such as "network.blocks".
+        progress: Where to say what of the file gave way, or does nothing; None says nothing.
+
+    Raises:
+        ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
+    """
+    from hwrts.config import parse_config
+    from hwrts.runs.overruled import idle_settings, overruled
+    from hwrts.settings_file import read_toml, set_entry
+
+    document: dict[str, Any] = {}
+    if config is not None:
+        shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
+        path = Path(config)
+        document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
+        for line in _give_way(document, flags, config):
+            if progress is not None:
+                progress.say(line)
+    for key, value in flags.items():
+        set_entry(document, key, value, str(config))
+    resolved = parse_config(document, config or "command line", {key: flag_of(key) for key in flags})
+    for key in flags:
+        why = overruled(key, resolved)
+        if why is not None:
+            flag = flag_of(key).replace("--", "--no-", 1) if flags[key] is False else flag_of(key)
+            raise ConfigError(f"{flag}: would do nothing: {why}")
+    if progress is not None:
+        for key, why in idle_settings(resolved).items():
+            progress.say(f"{key} of {config} does nothing: {why}")
+    return resolved
+
+
+def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> list[str]:
+    """Take out what would leave a flag without effect; returns what is said about it."""
+    said = []
+
+    def take_out(table: str, keys: Sequence[str], flag: str) -> None:
+        settings = document.get(table)
+        found = [key for key in keys if settings.pop(key, None)] if isinstance(settings, dict) else []
+        if found:
+            names = ", ".join(f"{table}.{key}" for key in found)
+            said.append(f"{names} of {config} left out, {flag} is given in place of it")
+
+    network = document.get("network")
+    named = network.get("name", "residual") if isinstance(network, dict) else None
+    if flags.get("network.name", named) != named:  # blocks and channels are those of another network
+        take_out("network", ("blocks", "channels"), "--network")
+    steps = [key for key in ("rts.first_steps", "rts.steps") if key in flags]
+    if steps and "rts.epochs" not in flags:
+        take_out("rts", ("epochs",), flag_of(steps[0]))
+    if "qat.weight_bits" in flags:
+        take_out("qat", ("layer_weight_bits",), "--weight-bits (or --reduce-range)")
+    return said
+
+
+_OTHER_FLAGS = {"data.train": "--data", "network.name": "--network", "qat.steps": "--qat-steps"}
+
+
+def flag_of(key: str) -> str:
+    """The flag of ``hwrts run`` that gives a setting, by its dotted key."""
+    return _OTHER_FLAGS.get(key) or f"--{key.rpartition('.')[2].replace('_', '-')}"
+
+
+def run_notes(seed: int) -> dict[str, Any]:
+    """What run.json starts with."""
+    return {
+        "command": command_line(*sys.argv[1:]),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "versions": {"hwrts": __version__, **library_versions()},
+        "commit": _commit(),
+        "seed": seed,
+        "status": "created",
+    }
+
+
+def _commit() -> str | None:
+    """Commit of the source tree, when hwrts runs from one."""
+    here = Path(__file__)
+
+    def git(*words: str) -> str | None:
+        command = ["git", "-C", str(here.parent), *words]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    if git("ls-files", "--error-unmatch", here.name) is None:  # installed: a repository around it is not ours
+        return None
+    return git("describe", "--always", "--dirty", "--exclude", "*")
+
+
+def weight_bits_of(bits: int | None, reduce_range: bool) -> int | None:
+    """What --weight-bits and --reduce-range ask for together."""
+    if reduce_range and bits not in (None, 7):
+        raise ConfigError(f"--weight-bits {bits}: --reduce-range means 7 bits; give one of the two")
+    return 7 if reduce_range else bits
