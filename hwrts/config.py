@@ -1,6 +1,5 @@
 """Settings of a run: strict, complete, written back resolved so that any run can be repeated."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from pydantic import (
 )
 
 from hwrts.data import MAX_MEGAPIXELS, Kernel
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, did_you_mean
 
 
 class _Section(BaseModel):
@@ -308,5 +307,4 @@ def _suggest(location: tuple[int | str, ...]) -> str:
     for part in location[:-1]:
         model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
     known = list(model.model_fields)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(known)}"
+    return did_you_mean(str(location[-1]), known) or f"known keys here: {', '.join(known)}"

@@ -1,5 +1,8 @@
 """Errors that a user can cause; each message is one line: the value, what is allowed, the next step."""
 
+import difflib
+from collections.abc import Iterable
+
 from hwrts.fixed_point.errors import HwrtsError
 
 __all__ = [
@@ -9,7 +12,18 @@ __all__ = [
     "NotWrittenError",
     "RunFolderError",
     "UnsupportedOperatorError",
+    "did_you_mean",
 ]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question with the known word that is nearest, or "".
+
+    >>> did_you_mean("chanels", ["blocks", "channels"]), did_you_mean("x", ["blocks"])
+    ("did you mean 'channels'?", '')
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 class ConfigError(HwrtsError):

@@ -1,6 +1,5 @@
 """hwrts cost: parameters, MACs, line memory, traffic and accumulators of a network, trained or not."""
 
-import difflib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -11,7 +10,8 @@ from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_tab
 from hwrts.cli.options import StageOption
 from hwrts.cli.settings import resolve_config
 from hwrts.cli.stage import network_folder
-from hwrts.errors import ConfigError
+from hwrts.cost.modes import KIB_BITS
+from hwrts.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -132,10 +132,10 @@ def _check_settings(network: str) -> None:
     if path.exists() or path.suffix == ".toml" or network in shipped:
         return
     known = [*_networks(), *shipped]
-    near = difflib.get_close_matches(network, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(network, known)
     raise ConfigError(
-        f"{network!r}: no such network; {hint}use {', '.join(known)}, a TOML file, or a run or stage folder"
+        f"{network!r}: no such network; {hint and hint + ' '}use {', '.join(known)}, "
+        "a TOML file, or a run or stage folder"
     )
 
 
@@ -172,7 +172,7 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
             [
                 layer.name, kind, str(layer.channels), f"{layer.weights:,}" if layer.weights else "",
                 f"{layer.macs:,}" if layer.macs else "", str(register.bits) if register else "",
-                str(layer.line_rows), f"{layer.line_bits_per_column * columns / 8192:.1f}",
+                str(layer.line_rows), f"{layer.line_bits_per_column * columns / KIB_BITS:.1f}",
                 f"{traffic / 8e6:.1f}",
             ]
         )  # fmt: skip
@@ -189,7 +189,7 @@ def _print_sums(found: "Cost") -> None:
 
     stored = {"weights": _weight_span(found), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
     memory = [
-        f"{bits / 8192:,.2f} KiB of {name} ({stored[name]} bits)"
+        f"{bits / KIB_BITS:,.2f} KiB of {name} ({stored[name]} bits)"
         for name, bits in found.memory_bits.items() if bits
     ]  # fmt: skip
     per_output = float(found.macs_per_output_pixel)
@@ -224,7 +224,7 @@ def _print_loads(video: "Mode", loads: "list[Load]") -> None:
     rows = [
         [
             load.place, "x".join(map(str, load.input_size)), "x".join(map(str, load.output_size)),
-            f"{load.macs_per_second / 1e9:,.1f}", f"{load.line_bits / 8192:,.1f}",
+            f"{load.macs_per_second / 1e9:,.1f}", f"{load.line_bits / KIB_BITS:,.1f}",
             f"{load.traffic_bits / 8e6:,.1f}", f"{load.traffic_bits * load.frames_per_second / 8e9:,.2f}",
             f"{load.streamed_bits * load.frames_per_second / 8e9:,.2f}",
         ]

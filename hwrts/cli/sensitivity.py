@@ -67,8 +67,8 @@ def choose(
 
 def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Budget) -> None:
     """The chosen width of each layer, and what it is predicted to cost."""
+    from hwrts.cost.modes import KIB_BITS
     from hwrts.metrics import error_db
-    from hwrts.sensitivity.mixed import KIB_BITS
 
     rows = []
     for layer in found.layers:
@@ -88,8 +88,8 @@ def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Bud
 
 def print_sensitivity(title: str, found: "Sensitivity") -> None:
     """A table of PSNR against the int8 output, and one of the loss against each reference."""
+    from hwrts.cost.modes import KIB_BITS
     from hwrts.metrics import error_db
-    from hwrts.sensitivity.mixed import KIB_BITS
 
     widths = sorted({each.weight_bits for layer in found.layers for each in layer.reduced}, reverse=True)
     tried = [f"{bits} bits" for bits in widths]

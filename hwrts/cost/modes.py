@@ -1,11 +1,13 @@
 """Video modes by name, and what a network does when it works on one."""
 
-import difflib
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, did_you_mean
+
+KIB_BITS = 8 * 1024
+"""Bits of a KiB."""
 
 Place = Literal["input", "output"]
 """Which of the network's two pictures a video mode names."""
@@ -44,10 +46,9 @@ def mode_named(name: str) -> Mode:
     if own is not None:
         return Mode(name, *map(int, own.groups()))
     if name not in modes:
-        near = difflib.get_close_matches(name, modes, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, modes)
         raise ConfigError(
-            f"mode {name!r}: there is no such video mode; {hint}"
+            f"mode {name!r}: there is no such video mode; {hint and hint + ' '}"
             f"use {', '.join(modes)} or WIDTHxHEIGHT@FPS in whole numbers, such as 3440x1440@100"
         )
     return modes[name]

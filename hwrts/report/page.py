@@ -1,9 +1,6 @@
 """The report as one HTML file."""
 
-from importlib import resources
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
 
 from hwrts import __version__
 from hwrts.errors import HwrtsError
@@ -14,6 +11,7 @@ from hwrts.report.plots import Plot, difference_plots, training_plot
 from hwrts.report.stages import StageResult, kept_stage, read_stages
 from hwrts.report.summary import facts, headline, photograph_names
 from hwrts.report.tables import PHASES, stage_rows
+from hwrts.report.template import render
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.remarks import remarks
 
@@ -36,8 +34,9 @@ def write_report(run: RunFolder) -> Path:
     stages, best = read_stages(run), run.notes().get("best_stage")
     kept = kept_stage(stages, best)
     photographs, missing = _crops(run, kept)
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    html = template.from_string(_template()).render(
+    html = render(
+        "hwrts.report",
+        "report.html.j2",
         name=run.place.resolve().name,
         version=__version__,
         headline=headline(run, stages, kept),
@@ -79,7 +78,3 @@ def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | N
         return photo_crops(run, kept), None
     except HwrtsError as error:
         return [], str(error)
-
-
-def _template() -> str:
-    return resources.files("hwrts.report").joinpath("report.html.j2").read_text("utf-8")

@@ -3,11 +3,9 @@
 import csv
 import dataclasses
 import io
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from jinja2 import Environment, StrictUndefined
 from pydantic import Field, model_validator
 
 from hwrts import __version__
@@ -18,6 +16,7 @@ from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import LARGEST, Document, Text, read_versioned
 from hwrts.report.crops import png_uri
 from hwrts.report.plots import Curve, Plot, line_plot, standalone_svg
+from hwrts.report.template import render
 from hwrts.report.text import NONE, fixed
 from hwrts.reproduce.tables import Cell, Table
 from hwrts.runs.folder import write_json
@@ -103,10 +102,6 @@ def read_results(root: Path) -> dict[str, Any]:
 def write_page(root: Path, document: dict[str, Any]) -> Path:
     """Write results.json and index.html, which holds everything it shows; returns the page's path."""
     write_json(root / "results.json", document)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = resources.files("hwrts.reproduce").joinpath("page.html.j2").read_text("utf-8")
     sections = [
         {
             **entry, "name": name,
@@ -119,7 +114,9 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
         }
         for name, entry in document["results"].items()
     ]  # fmt: skip
-    html = environment.from_string(template).render(document=document, sections=sections, version=__version__)
+    html = render(
+        "hwrts.reproduce", "page.html.j2", document=document, sections=sections, version=__version__
+    )
     write_atomic(root / "index.html", text_bytes(html))
     return root / "index.html"
 

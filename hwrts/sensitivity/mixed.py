@@ -2,17 +2,16 @@
 
 What each layer costs alone is measured (hwrts/sensitivity/measure.py); the cost of all together is taken to
 be their sum. Under that assumption the choice is exact: dynamic programming over the layers, not a heuristic.
+Budgets are of weights alone, biases and slopes are not counted.
 """
 
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from hwrts.cost.modes import KIB_BITS
 from hwrts.errors import ConfigError
 from hwrts.sensitivity.measure import Sensitivity
-
-KIB_BITS = 8 * 1024
-"""Bits of a KiB; budgets are of weights alone, biases and slopes are not counted."""
 
 
 @dataclass(frozen=True)

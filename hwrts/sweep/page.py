@@ -1,12 +1,10 @@
 """The results as one HTML file with interactive plots, complete in itself."""
 
-from importlib import resources
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
 
 from hwrts import __version__
 from hwrts.files.atomic import text_bytes, write_atomic
+from hwrts.report.template import render
 from hwrts.report.text import NONE
 from hwrts.sweep.folder import open_sweep
 from hwrts.sweep.results import FRONT_COSTS, Row, below_bicubic_of, best, front, results_of, status
@@ -21,11 +19,8 @@ def write_page(root: Path, rows: list[Row]) -> Path:
     """Write index.html: fronts, the best network, every configuration; returns its path."""
     spec, _ = open_sweep(root)
     top, found, found_so_far = best(rows), results_of(rows), status(root)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = resources.files("hwrts.sweep").joinpath("page.html.j2").read_text("utf-8")
-    html = environment.from_string(template).render(
+    html = render(
+        "hwrts.sweep", "page.html.j2",
         name=root.resolve().name, version=__version__, quality=QUALITY[spec.quality], status=found_so_far,
         below=below_bicubic_of(found_so_far["below_bicubic"], found_so_far["results"]),
         budget=[(COSTS[unit], f"{most:g}") for unit, most in spec.budget.at_most.items()],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.config import RunConfig, parse_config
-from hwrts.cost.modes import mode_named
+from hwrts.cost.modes import KIB_BITS, mode_named
 from hwrts.cost.network import Cost, graph_cost, in_form
 from hwrts.errors import ConfigError
 from hwrts.graph.trace import trace
@@ -167,10 +167,10 @@ def cost_numbers(cost: Cost, limits: Limits) -> dict[str, float]:
     load = cost.at(mode_named(limits.mode), limits.at)
     return {
         "params": float(cost.parameters),
-        "weight_kib": cost.memory_bits["weights"] / 8192,
+        "weight_kib": cost.memory_bits["weights"] / KIB_BITS,
         "macs": float(cost.macs_per_output_pixel),
         "gmacs": load.macs_per_second / 1e9,
-        "line_kib": load.line_bits / 8192,
+        "line_kib": load.line_bits / KIB_BITS,
         "traffic_gbs": load.traffic_bits * load.frames_per_second / 8e9,
         "latency_lines": float(cost.latency_lines),
         "receptive_field": float(cost.receptive_field),

@@ -3,9 +3,10 @@ import itertools
 import numpy as np
 import pytest
 
+from hwrts.cost.modes import KIB_BITS
 from hwrts.errors import ConfigError
 from hwrts.sensitivity.measure import LayerSensitivity, Reduced, Sensitivity
-from hwrts.sensitivity.mixed import KIB_BITS, choose_widths
+from hwrts.sensitivity.mixed import choose_widths
 
 
 def sensitivity(*layers):
