@@ -184,8 +184,8 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
 
 
 def _print_sums(found: "Cost") -> None:
-    from hwrts.cost.extremes import SLOPE_BITS
     from hwrts.cost.network import BIAS_BITS
+    from hwrts.graph.operators.prelu import SLOPE_BITS
 
     stored = {"weights": _weight_span(found), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
     memory = [

@@ -2,29 +2,10 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from hwrts import fixed_point
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import PIXEL, Format, Layer, weight_limit
-from hwrts.graph import (
-    Add,
-    BatchNorm,
-    Conv,
-    DepthToSpace,
-    Graph,
-    Input,
-    Node,
-    PRelu,
-    Relu,
-    Repeat,
-    Scale,
-    graph_steps,
-)
-from hwrts.graph.rounding import dyadic_factor, dyadic_slopes
-
-SLOPE_BITS = 8
-"""A slope is an int8 code, whatever the width of the weights (arithmetic.md, eq. 16)."""
+from hwrts.fixed_point import PIXEL, Format, Layer
+from hwrts.graph import Graph, graph_channels
+from hwrts.graph.operators import Fused
 
 
 def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
@@ -37,15 +18,10 @@ def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
         bits: Width of the tensors between input and output, 2..8; those of pictures have 8.
     """
     on_pixels, unsigned = graph.pixel_tensors(), graph.non_negative()
-    formats: dict[str, Format] = {}
-    for node in graph.nodes:
-        if node.name in on_pixels:
-            formats[node.name] = PIXEL
-        elif isinstance(node, DepthToSpace | Repeat):
-            formats[node.name] = formats[node.sources[0]]
-        else:
-            formats[node.name] = Format(node.name not in unsigned, bits, PIXEL.frac)
-    return formats
+    return {
+        name: PIXEL if origin in on_pixels else Format(origin not in unsigned, bits, PIXEL.frac)
+        for name, origin in graph.origins().items()
+    }
 
 
 def extreme_layers(
@@ -63,42 +39,15 @@ def extreme_layers(
     Raises:
         UnsupportedOperatorError: A ReLU or batch norm that is not fused.
     """
-    channels = {step.name: step.channels for step in graph_steps(graph)}
-    return [
-        (
-            _layer(node, formats, channels[node.name], weight_bits.get(node.name), 1),
-            _layer(node, formats, channels[node.name], weight_bits.get(node.name), -1),
-        )
-        for node in graph.nodes[1:]
-    ]
-
-
-def _layer(
-    node: Node, formats: Mapping[str, Format], channels: int, weight_bits: int | None, end: int
-) -> Layer:  # fmt: skip
-    if isinstance(node, Relu | BatchNorm | Input):
+    for node in graph.of(Fused):  # type: ignore[type-abstract] # of either kind
         raise UnsupportedOperatorError(
             f"cost: {type(node).__name__} {node.name!r} stands alone; fuse it first (in_form)"
         )
-    out = formats[node.name]
-    if isinstance(node, Conv):
-        assert weight_bits is not None  # every convolution has a width
-        count = node.weight.shape[0]
-        weight = np.full(tuple(node.weight.shape), end * weight_limit(weight_bits), np.int8)
-        zeros = np.zeros(count, np.int32)
-        return fixed_point.Conv(node.name, node.sources[0], weight, zeros, zeros, out, weight_bits)
-    if isinstance(node, Add):
-        return fixed_point.Add(node.name, node.sources, out)
-    if isinstance(node, Scale):
-        return fixed_point.Scale(node.name, node.sources[0], *dyadic_factor(node.factor), out)
-    if isinstance(node, PRelu):
-        codes, frac = dyadic_slopes(node.slope)
-        slope = np.broadcast_to(codes.numpy().astype(np.int8), channels)
-        if node.trained:  # any slope on this grid
-            slope = np.full(channels, end * weight_limit(SLOPE_BITS), np.int8)
-        return fixed_point.PRelu(node.name, node.sources[0], slope, frac, out)
-    if isinstance(node, DepthToSpace):
-        return fixed_point.DepthToSpace(node.name, node.sources[0], node.block)
-    if isinstance(node, Repeat):
-        return fixed_point.Repeat(node.name, node.sources[0], node.factor)
-    return fixed_point.Upsample(node.name, node.sources[0], node.kind, node.factor, out)
+    channels = graph_channels(graph)
+    return [
+        (
+            node.extreme(formats, channels, weight_bits.get(node.name), 1),
+            node.extreme(formats, channels, weight_bits.get(node.name), -1),
+        )
+        for node in graph.operations
+    ]

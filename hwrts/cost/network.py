@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from hwrts import fixed_point
-from hwrts.cost.extremes import SLOPE_BITS, extreme_layers, untrained_formats
+from hwrts.cost.extremes import extreme_layers, untrained_formats
 from hwrts.cost.modes import Load, Mode, Place
 from hwrts.errors import HwrtsError
 from hwrts.fixed_point import (
@@ -32,8 +32,9 @@ from hwrts.fixed_point import (
     upsample_taps,
 )
 from hwrts.graph import Graph, graph_steps
-from hwrts.graph.deploy import deploy_form, fuse_relus
-from hwrts.graph.fold import fold_scales
+from hwrts.graph.deploy import deploy_form
+from hwrts.graph.fold import fold_scales, fuse_relus
+from hwrts.graph.operators.prelu import SLOPE_BITS
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, conv_names, layer_widths
 
 Form = Literal["drawn", "x2", "same-size"]

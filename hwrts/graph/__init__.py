@@ -1,23 +1,19 @@
 """The graph of a float network: traced from any module, rewritten exactly, read by all that follows."""
 
-from hwrts.graph.nodes import (
+from hwrts.graph.graph import Graph, graph_channels, graph_steps, new_names, run_graph
+from hwrts.graph.operators import (
     Add,
     BatchNorm,
     Conv,
     DepthToSpace,
-    Graph,
     Input,
     Node,
+    Operation,
     PRelu,
     Relu,
     Repeat,
     Scale,
     Upsample,
-    apply_node,
-    graph_steps,
-    leaky,
-    new_names,
-    run_graph,
 )
 
 __all__ = [
@@ -28,14 +24,14 @@ __all__ = [
     "Graph",
     "Input",
     "Node",
+    "Operation",
     "PRelu",
     "Relu",
     "Repeat",
     "Scale",
     "Upsample",
-    "apply_node",
+    "graph_channels",
     "graph_steps",
-    "leaky",
     "new_names",
     "run_graph",
 ]

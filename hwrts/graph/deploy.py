@@ -6,10 +6,11 @@ anchor form only small signed corrections are quantised (docs/arithmetic.md, eq.
 
 from dataclasses import replace
 
-from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, Relu, Repeat, new_names
-from hwrts.graph.fold import fold_scales
-from hwrts.graph.same_size import same_size_form
+import torch
+
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, new_names
+from hwrts.graph.fold import fold_scales, fuse_relus
+from hwrts.graph.same_size import image_residual, same_size_form
 
 
 def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
@@ -28,36 +29,6 @@ def fused_form(graph: Graph) -> Graph:
     return fuse_relus(fold_scales(graph))
 
 
-def fuse_relus(graph: Graph) -> Graph:
-    """Make each ReLU part of the convolution or addition in front of it: saturation of an unsigned code.
-
-    Raises:
-        UnsupportedOperatorError: A ReLU whose operand is also read by another node, or is not a
-            convolution or an addition.
-    """
-    renamed: dict[str, str] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        if isinstance(node, Relu):
-            source = graph.node(node.sources[0])
-            if not isinstance(source, Conv | Add) or len(graph.readers(source.name)) > 1:
-                raise UnsupportedOperatorError(
-                    f"{node.place or repr(node.name)}: this ReLU must be the only reader of a convolution or "
-                    "an addition"
-                )
-            place = next(i for i, made in enumerate(nodes) if made.name == source.name)
-            in_front = nodes[place]
-            assert isinstance(in_front, Conv | Add)
-            nodes[place] = replace(in_front, relu=True)
-            renamed[node.name] = source.name
-        elif isinstance(node, Input):
-            nodes.append(node)
-        else:
-            sources = tuple(renamed.get(source, source) for source in node.sources)
-            nodes.append(replace(node, sources=sources))  # type: ignore[arg-type]
-    return Graph(tuple(nodes))
-
-
 def anchor_image_residual(graph: Graph) -> Graph:
     """PixelShuffle(ext(x + r)) becomes repeat(x) + PixelShuffle(ext'(x) + ext(r)) (eq. 13).
 
@@ -71,20 +42,12 @@ def anchor_image_residual(graph: Graph) -> Graph:
     ext = graph.node(shuffle.sources[0])
     if not isinstance(ext, Conv) or ext.relu:
         return graph
-    blue = graph.node(ext.sources[0])
-    x = graph.input
-    if (
-        not isinstance(blue, Add)
-        or blue.relu
-        or x.name not in blue.sources
-        or blue.sources[0] == blue.sources[1]
-    ):
-        return graph
-    if len(graph.readers(ext.name)) > 1 or len(graph.readers(blue.name)) > 1:
+    blue, x = graph.node(ext.sources[0]), graph.input
+    residual = image_residual(graph, blue)
+    if residual is None or len(graph.readers(ext.name)) > 1 or len(graph.readers(blue.name)) > 1:
         return graph
     if ext.weight.shape[0] != x.channels * shuffle.block**2:
         return graph
-    residual = blue.sources[1] if blue.sources[0] == x.name else blue.sources[0]
     high_pass = ext.weight.clone()
     centre = ext.weight.shape[-1] // 2
     for channel in range(x.channels):
@@ -94,10 +57,10 @@ def anchor_image_residual(graph: Graph) -> Graph:
         graph, f"{ext.name}_x", f"{ext.name}_r", "correction", "repeat", "picture"
     )
     tail: tuple[Node, ...] = (
-        Conv(ext_x, (x.name,), high_pass, ext.bias.new_zeros(ext.bias.shape)),
-        Conv(ext_r, (residual,), ext.weight, ext.bias),
+        replace(ext, name=ext_x, sources=(x.name,), weight=high_pass, bias=torch.zeros_like(ext.bias)),
+        replace(ext, name=ext_r, sources=(residual,)),
         Add(correction, (ext_x, ext_r)),
-        DepthToSpace(shuffle.name, (correction,), shuffle.block),
+        replace(shuffle, sources=(correction,)),
         Repeat(repeat, (x.name,), shuffle.block),
         Add(picture, (repeat, shuffle.name)),
     )

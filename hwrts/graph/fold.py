@@ -1,9 +1,7 @@
-"""Constant factors and batch norms that vanish into the convolution in front of them (eq. 18)."""
+"""Operators that vanish into the one in front of them: batch norms, constant factors (eq. 18), ReLUs."""
 
-from dataclasses import replace
-
-from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import BatchNorm, Conv, Graph, Input, Node, Scale
+from hwrts.graph import BatchNorm, Graph, Node, Relu, Scale
+from hwrts.graph.operators import Fused, Operator
 
 
 def fold_batch_norms(graph: Graph) -> Graph:
@@ -12,14 +10,7 @@ def fold_batch_norms(graph: Graph) -> Graph:
     Raises:
         UnsupportedOperatorError: A batch norm that is not the only reader of a convolution.
     """
-    folded = _fold(graph, BatchNorm)
-    for node in folded.nodes:
-        if isinstance(node, BatchNorm):
-            raise UnsupportedOperatorError(
-                f"BatchNorm2d {node.place or repr(node.name)}: it must be the only reader of a Conv2d, "
-                "right behind it"
-            )
-    return folded
+    return _without(graph, BatchNorm)
 
 
 def fold_scales(graph: Graph) -> Graph:
@@ -27,29 +18,35 @@ def fold_scales(graph: Graph) -> Graph:
     return _fold(graph, Scale)
 
 
-def _fold(graph: Graph, kind: type[BatchNorm] | type[Scale]) -> Graph:
+def fuse_relus(graph: Graph) -> Graph:
+    """Make each ReLU part of the convolution or addition in front of it: saturation of an unsigned code.
+
+    Raises:
+        UnsupportedOperatorError: A ReLU whose operand is also read by another node, or is not a
+            convolution or an addition.
+    """
+    return _without(graph, Relu)
+
+
+def _without(graph: Graph, kind: type[Fused]) -> Graph:
+    folded = _fold(graph, kind)
+    for node in folded.of(kind):
+        raise node.refused()
+    return folded
+
+
+def _fold(graph: Graph, kind: type[Operator]) -> Graph:
+    """Each node of a kind joined to the one in front of it, where that can be and nobody else reads that."""
     renamed: dict[str, str] = {}
-    nodes: dict[str, Node] = {}
-    for node in graph.nodes:
-        if isinstance(node, Input):
-            nodes[node.name] = node
-            continue
-        sources = tuple(renamed.get(source, source) for source in node.sources)
-        conv = nodes[sources[0]]
+    nodes: dict[str, Node] = {graph.input.name: graph.input}
+    wanted = {node.name for node in graph.of(kind)}
+    for node in graph.operations:
+        front = nodes[renamed.get(node.sources[0], node.sources[0])]
         alone = len(graph.readers(node.sources[0])) == 1
-        if isinstance(node, kind) and isinstance(conv, Conv) and not conv.relu and alone:
-            nodes[conv.name] = _folded(conv, node)
-            renamed[node.name] = conv.name
+        joined = node.joined(front) if node.name in wanted and alone else None
+        if joined is None:
+            nodes[node.name] = node.reading(renamed)
         else:
-            nodes[node.name] = replace(node, sources=sources)  # type: ignore[arg-type]
+            nodes[front.name] = joined
+            renamed[node.name] = front.name
     return Graph(tuple(nodes.values()))
-
-
-def _folded(conv: Conv, node: BatchNorm | Scale) -> Conv:
-    """In float64, rounded once."""
-    weight, bias = conv.weight.double(), conv.bias.double()
-    if isinstance(node, Scale):
-        weight, bias = weight * node.factor, bias * node.factor
-    else:
-        weight, bias = weight * node.gain.reshape(-1, 1, 1, 1), bias * node.gain + node.offset
-    return replace(conv, weight=weight.to(conv.weight.dtype), bias=bias.to(conv.bias.dtype))

@@ -5,102 +5,73 @@ No code of the network is needed then, neither ours nor a user's.
 
 import math
 from dataclasses import fields
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 from torch import Tensor
 
-from hwrts.files.read import LARGEST, Document, Text
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Input, Node, PRelu, Repeat, Scale, Upsample
+from hwrts.files.read import Document, Text
+from hwrts.graph import Graph, Input, Node
+from hwrts.graph.operators import OPERATORS, Fused, Rank
 
 _KINDS: dict[str, type[Node]] = {
-    kind.__name__: kind for kind in (Input, Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample)
+    "Input": Input,
+    **{name: kind for name, kind in OPERATORS.items() if not issubclass(kind, Fused)},
 }
 """The operators of a deploy form; Relu and BatchNorm are part of others there."""
 
 MAX_NODES = 4096
 """As many as an integer network may have layers."""
 
-_MOVING = ("DepthToSpace", "Repeat")
+_MOVING = {name for name, kind in OPERATORS.items() if kind.MOVES}
 """Their codes only change places, so they have no format of their own."""
 
-_One = Annotated[list[Text], Field(min_length=1, max_length=1)]
-_Two = Annotated[list[Text], Field(min_length=2, max_length=2)]
 _Size = Annotated[int, Field(ge=1, lt=2**31)]
-_Factor = Annotated[int, Field(ge=2, le=16)]
 
 
-class _Shape1(Document):
+class _Shape(Document):
+    """What is noted of a tensor."""
+
+    shape: list[_Size]
+
+
+class _Shape1(_Shape):
     shape: Annotated[list[_Size], Field(min_length=1, max_length=1)]
 
 
-class _Shape4(Document):
+class _Shape4(_Shape):
     shape: Annotated[list[_Size], Field(min_length=4, max_length=4)]
 
 
-class _Input(Document):
-    op: Literal["Input"]
-    name: Text
-    channels: Annotated[int, Field(ge=1, le=1 << 16)]
+_SHAPES = {1: _Shape1, 4: _Shape4}
+"""By the rank of the tensor."""
 
 
-class _Conv(Document):
-    op: Literal["Conv"]
-    name: Text
-    sources: _One
-    weight: _Shape4
-    bias: _Shape1
-    relu: bool
+def _noted_type(hint: Any) -> Any:
+    """What is noted of a node's field of this type."""
+    if get_origin(hint) is tuple:  # the sources
+        count = len(get_args(hint))
+        return Annotated[list[Text], Field(min_length=count, max_length=count)]
+    ranks = [each.dimensions for each in get_args(hint)[1:] if isinstance(each, Rank)]
+    return _SHAPES[ranks[0]] if ranks else hint
 
 
-class _Add(Document):
-    op: Literal["Add"]
-    name: Text
-    sources: _Two
-    relu: bool
+def _model(name: str, kind: type[Node]) -> type[Document]:
+    """The model of a node's note: its operator's name, and each of its dataclass fields."""
+    hints = get_type_hints(kind, include_extras=True)
+    noted: dict[str, Any] = {"op": (Literal[name], ...)}
+    noted |= {field.name: (_noted_type(hints[field.name]), ...) for field in fields(kind)}
+    return create_model(f"_{name}", __base__=Document, **noted)
 
 
-class _Scale(Document):
-    op: Literal["Scale"]
-    name: Text
-    sources: _One
-    factor: Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-
-
-class _PRelu(Document):
-    op: Literal["PRelu"]
-    name: Text
-    sources: _One
-    slope: _Shape1
-    trained: bool
-
-
-class _DepthToSpace(Document):
-    op: Literal["DepthToSpace"]
-    name: Text
-    sources: _One
-    block: _Factor
-
-
-class _Repeat(Document):
-    op: Literal["Repeat"]
-    name: Text
-    sources: _One
-    factor: _Factor
-
-
-class _Upsample(Document):
-    op: Literal["Upsample"]
-    name: Text
-    sources: _One
-    kind: Text
-    factor: _Factor
-
-
-_NodeNote = Annotated[
-    _Input | _Conv | _Add | _Scale | _PRelu | _DepthToSpace | _Repeat | _Upsample, Field(discriminator="op")
-]
+if TYPE_CHECKING:
+    _NodeNote = Any
+else:
+    _NodeNote = Annotated[
+        Union[tuple(_model(name, kind) for name, kind in _KINDS.items())],  # noqa: UP007 - made of a list
+        Field(discriminator="op"),
+    ]
 
 
 class _Format(Document):
@@ -126,9 +97,9 @@ class QatNote(Document):
     def _check_graph(self) -> "QatNote":
         known: set[str] = set()
         for i, node in enumerate(self.graph):
-            if isinstance(node, _Input) != (i == 0):
+            if (node.op == "Input") != (i == 0):
                 raise ValueError("the input is the first node and no other")
-            missing = [] if isinstance(node, _Input) else [name for name in node.sources if name not in known]
+            missing = [name for name in getattr(node, "sources", ()) if name not in known]
             if missing or node.name in known:
                 raise ValueError(f"{node.name!r:.40} reads what is not made before it, or is there twice")
             known.add(node.name)
@@ -140,10 +111,8 @@ class QatNote(Document):
     @property
     def elements(self) -> int:
         """Numbers in all its tensors; a file that holds fewer is not worth the memory."""
-        shapes = [node.weight.shape for node in self.graph if isinstance(node, _Conv)]
-        shapes += [node.bias.shape for node in self.graph if isinstance(node, _Conv)]
-        shapes += [node.slope.shape for node in self.graph if isinstance(node, _PRelu)]
-        return sum(math.prod(shape) for shape in shapes)
+        values = [value for node in self.graph for _, value in node]
+        return sum(math.prod(value.shape) for value in values if isinstance(value, _Shape))
 
 
 def note_graph(graph: Graph) -> list[dict[str, Any]]:

@@ -1,15 +1,20 @@
-"""The tie rules of fixed_point.Rounding on float tensors, with a straight-through gradient."""
+"""From float tensors to codes: the tie rules of fixed_point.Rounding, dyadic numbers, sums that are kept."""
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hwrts.fixed_point import Rounding, weight_limit
+from hwrts.fixed_point import HwrtsError, Rounding, weight_limit
 
 FINEST_SLOPE = 12
 """Most fraction bits of a leaky ReLU's slopes: half an LSB then moves an 8-bit code by 0.03 at most, and
 codes shifted left by it stay far below float32's exact range (eq. 16)."""
+
+
+# Letters of the shape comments: O output channels, I input channels, K kernel size.
 
 
 def round_by(x: Tensor, rounding: Rounding) -> Tensor:
@@ -62,6 +67,61 @@ def dyadic_factor(factor: float) -> tuple[int, int]:
 def dyadic_slopes(slopes: Tensor) -> tuple[Tensor, int]:
     """Codes and fraction bits of a leaky ReLU's slopes (eq. 16)."""
     return dyadic(slopes, FINEST_SLOPE)
+
+
+def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:
+    """Round weights onto their grid so that the sum over each output channel's kernel is kept.
+
+    Rounding nine taps one by one shifts a kernel's sum, its answer to a flat area, by about one LSB. Here
+    the taps with the largest remainders are rounded the other way until each kernel's sum is right, an
+    error that is left is passed on to the next input channel, and at most half an LSB
+    remains (more only where taps are at their largest).
+
+    Args:
+        weight: (O, I, K, K).
+        scale: LSB of each output channel, (O,).
+        largest: Largest magnitude of a code.
+
+    Returns:
+        Values on the grid, (O, I, K, K); no tap moves by more than one LSB.
+    """
+    exact = (weight / scale.reshape(-1, 1, 1, 1)).double()
+    codes = exact.round().clamp(-largest, largest)
+    for kernels, wanted in zip(codes, exact, strict=True):  # (I, K, K) of one output channel
+        carried = 0.0
+        for kernel, target in zip(kernels.flatten(1), wanted.flatten(1), strict=True):  # (K*K,)
+            missing = float((target - kernel).sum()) + carried
+            steps = round(missing)
+            direction = 1 if steps > 0 else -1
+            for tap in ((target - kernel) * direction).argsort(descending=True)[: abs(steps)].tolist():
+                if abs(float(kernel[tap]) + direction) <= largest:
+                    kernel[tap] += direction
+                    missing -= direction
+            carried = missing
+    return (codes * scale.reshape(-1, 1, 1, 1)).to(weight.dtype)
+
+
+def log2_of(scale: Tensor, layer: str) -> NDArray[np.int64]:
+    """The exponents of a layer's scales.
+
+    Raises:
+        HwrtsError: A scale that is not a power of two.
+    """
+    mantissa, exponent = np.frexp(scale.detach().cpu().double().numpy())
+    if not (mantissa == 0.5).all():
+        raise HwrtsError(f"layer {layer!r}: a weight scale is not a power of two")
+    log2: NDArray[np.int64] = exponent.astype(np.int64) - 1
+    return log2
+
+
+def check_finite(layer: str, kind: str, values: Tensor) -> None:
+    """Refuse numbers that have no code.
+
+    Raises:
+        HwrtsError: One is NaN or infinite.
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise HwrtsError(f"layer {layer!r}: a {kind} is not finite, the training diverged; lower its rate")
 
 
 class StraightThrough(nn.Module):

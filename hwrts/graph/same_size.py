@@ -7,6 +7,8 @@ is ever formed (docs/arithmetic.md, eq. 13b):
     out = saturate(x + F'(x) + F(r)),    F' = F - identity
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +16,7 @@ from torch import Tensor
 from hwrts.data import downscale_by_2
 from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, apply_node, graph_steps, new_names
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, graph_steps, new_names
 
 TAPS = 5
 """Side of the folded kernels. F has 9x9 taps (conv_ext 3, D 12 of the x2 picture), but D's window makes the
@@ -44,7 +46,8 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     tail = _linear_tail(graph)
     blue = graph.node(tail[0].sources[0])
     x = graph.input
-    residual = next(source for source in blue.sources if source != x.name)
+    residual = image_residual(graph, blue)
+    assert residual is not None  # or there were no such tail
     kernel, bias = _folded(tail, x.channels, graph)  # (C, C, K, K), (C,)
     kernel = _trimmed(kernel, taps)  # (C, C, T, T)
     high_pass = kernel.clone()
@@ -74,18 +77,25 @@ def has_same_size_form(graph: Graph) -> bool:
     return True
 
 
-def _linear_tail(graph: Graph) -> tuple[Node, ...]:
+def image_residual(graph: Graph, node: Node) -> str | None:
+    """What a node adds to the picture; None if it is no such addition, or a ReLU follows."""
+    if not isinstance(node, Add) or node.relu or node.sources.count(graph.input.name) != 1:
+        return None
+    return next(source for source in node.sources if source != graph.input.name)
+
+
+def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
     """The nodes behind the image residual, in order."""
-    tail: list[Node] = []
+    tail: list[Conv | DepthToSpace] = []
     node = graph.nodes[-1]
     while (isinstance(node, Conv) and not node.relu) or isinstance(node, DepthToSpace):
         tail.insert(0, node)
         node = graph.node(node.sources[0])
         if len(graph.readers(node.name)) > 1:
             break
-    anchored = isinstance(node, Add) and not node.relu and node.sources.count(graph.input.name) == 1
+    anchored = image_residual(graph, node) is not None
     only_tail_reads = len(graph.readers(node.name)) == 1
-    enlargement = np.prod([each.block for each in tail if isinstance(each, DepthToSpace)])
+    enlargement = math.prod(each.grow for each in tail)
     if not tail or not anchored or not only_tail_reads or enlargement != 2:
         raise UnsupportedOperatorError(
             f"network ending in {graph.output!r}: it has no same-size form; that needs an addition to the "
@@ -95,7 +105,7 @@ def _linear_tail(graph: Graph) -> tuple[Node, ...]:
 
 
 @torch.no_grad()
-def _folded(tail: tuple[Node, ...], channels: int, graph: Graph) -> tuple[Tensor, Tensor]:
+def _folded(tail: tuple[Conv | DepthToSpace, ...], channels: int, graph: Graph) -> tuple[Tensor, Tensor]:
     """Kernel (C, C, K, K) and bias (C,) of D behind the tail: its answers to an impulse and to nothing."""
     names = {node.name for node in tail}
     steps = [step for step in graph_steps(graph) if step.name in names]
@@ -114,9 +124,9 @@ def _folded(tail: tuple[Node, ...], channels: int, graph: Graph) -> tuple[Tensor
     return kernel, offset[:, centre, centre].clone()
 
 
-def _tail_and_d(tail: tuple[Node, ...], x: Tensor) -> Tensor:
+def _tail_and_d(tail: tuple[Conv | DepthToSpace, ...], x: Tensor) -> Tensor:
     for node in tail:
-        x = apply_node(node, [x])
+        x = node.value(x)
     doubled = np.ascontiguousarray(x[0].permute(1, 2, 0).float().numpy())  # (2H, 2W, C)
     return torch.from_numpy(downscale_by_2(doubled, "lanczos")).permute(2, 0, 1)  # (C, H, W)
 

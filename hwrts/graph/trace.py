@@ -1,25 +1,25 @@
 """From any ``nn.Module`` to the graph, by ``torch.fx``: the door that our networks and a user's share."""
 
+import inspect
 import operator
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import FrameType
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Conv, DepthToSpace, Graph, Input, Node, run_graph
-from hwrts.graph.convert import PLACE, Clip, convert, refused_clip, where
+from hwrts.graph import Graph, Node, run_graph
+from hwrts.graph.convert import Clip, convert, refused_clip
 from hwrts.graph.fold import fold_batch_norms
+from hwrts.graph.operators.call import PLACE, where
 from hwrts.graph.user_code import described, is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
 
-_IN_PLACE_ARGUMENT: dict[Any, int] = {F.relu: 1, F.leaky_relu: 2, F.hardtanh: 3}
-"""Functions with an argument "inplace", and where it stands."""
 _AUGMENTED: tuple[Any, ...] = (operator.iadd, operator.imul, operator.itruediv)
 
 
@@ -114,12 +114,12 @@ def trace_with_clip(module: nn.Module) -> Traced:
                 raise UnsupportedOperatorError(f"{kind}: it must return one tensor, not {node.args[0]!r}")
             drawn, clipped = _without_last_clip(nodes, alias[node.args[0].name])
             graph = fold_batch_norms(drawn)
-            channels = _input_channels(list(graph.nodes)) if isinstance(graph.nodes[0], Input) else None
+            channels = _input_channels(graph)
             if channels is None:
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            graph = Graph((Input(graph.input.name, channels), *graph.nodes[1:]))
+            graph = Graph((replace(graph.input, channels=channels), *graph.operations))
             return Traced(graph, clipped, places)
         if node.op == "get_attr":
             continue  # a parameter: whoever reads it says what it is good for
@@ -154,11 +154,20 @@ def _in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if node.op not in ("call_function", "call_method"):
         return False
     target: Any = node.target
-    if target in _IN_PLACE_ARGUMENT:
-        given = node.args[_IN_PLACE_ARGUMENT[target] :] or (node.kwargs.get("inplace"),)
+    place = _in_place_argument(target)
+    if place is not None:
+        given = node.args[place:] or (node.kwargs.get("inplace"),)
         return bool(given[0])
     name = target if isinstance(target, str) else getattr(target, "__name__", "")
     return target in _AUGMENTED or (name.endswith("_") and not name.endswith("__"))  # torch's way to say it
+
+
+def _in_place_argument(target: Any) -> int | None:
+    """Where a function's argument "inplace" stands; what torch has built in has none."""
+    try:
+        return list(inspect.signature(target).parameters).index("inplace")
+    except (TypeError, ValueError):
+        return None
 
 
 def _without_last_clip(nodes: list[Node | Clip], output: str) -> tuple[Graph, bool]:
@@ -180,16 +189,15 @@ def _without_last_clip(nodes: list[Node | Clip], output: str) -> tuple[Graph, bo
     return Graph(tuple(kept)), clipped
 
 
-def _input_channels(nodes: list[Node]) -> int | None:
+def _input_channels(graph: Graph) -> int | None:
     """Channels of the picture, from the first convolution that it reaches; None if it reaches none."""
-    grouped = {nodes[0].name: 1}  # tensors that hold the picture's channels, in groups of so many
-    for node in nodes[1:]:
-        group = next((grouped[source] for source in node.sources if source in grouped), None)
-        if group is None:
-            continue
-        if isinstance(node, Conv):
-            return int(node.weight.shape[1]) * group
-        grouped[node.name] = group * node.block**2 if isinstance(node, DepthToSpace) else group
+    made = {graph.input.name: Fraction(1)}  # channels of each tensor for one of the picture
+    for node in graph.operations:
+        known = [made[source] for source in node.sources if source in made]
+        if known and node.reads is not None:
+            return int(node.reads / known[0])
+        if known:
+            made[node.name] = node.channels(*known)
     return None
 
 

@@ -17,7 +17,7 @@ NO_OWN_WIDTHS: Mapping[str, int] = MappingProxyType({})
 
 def conv_names(graph: Graph) -> tuple[str, ...]:
     """The layers of a deploy form that have weights, in order."""
-    return tuple(node.name for node in graph.nodes if isinstance(node, Conv))
+    return tuple(node.name for node in graph.of(Conv))
 
 
 def own_widths(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:

@@ -22,8 +22,6 @@ SATURATION = 2e-3
 COARSEST = -4
 """Fraction bits of the coarsest grid that is tried: with 8 bits values up to 4096 fit."""
 
-# Letters of the shape comments: O output channels, I input channels, K kernel size.
-
 
 @torch.no_grad()
 def calibrate(
@@ -76,38 +74,6 @@ def calibrate(
         if share < SATURATION:
             chosen[name] = finer[name]
     return {node.name: chosen.get(node.name, PIXEL) for node in graph.quantised_nodes()}
-
-
-def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:
-    """Round weights onto their grid so that the sum over each output channel's kernel is kept.
-
-    Rounding nine taps one by one shifts a kernel's sum, its answer to a flat area, by about one LSB. Here
-    the taps with the largest remainders are rounded the other way until each kernel's sum is right, an
-    error that is left is passed on to the next input channel, and at most half an LSB
-    remains (more only where taps are at their largest).
-
-    Args:
-        weight: (O, I, K, K).
-        scale: LSB of each output channel, (O,).
-        largest: Largest magnitude of a code.
-
-    Returns:
-        Values on the grid, (O, I, K, K); no tap moves by more than one LSB.
-    """
-    exact = (weight / scale.reshape(-1, 1, 1, 1)).double()
-    codes = exact.round().clamp(-largest, largest)
-    for kernels, wanted in zip(codes, exact, strict=True):  # (I, K, K) of one output channel
-        carried = 0.0
-        for kernel, target in zip(kernels.flatten(1), wanted.flatten(1), strict=True):  # (K*K,)
-            missing = float((target - kernel).sum()) + carried
-            steps = round(missing)
-            direction = 1 if steps > 0 else -1
-            for tap in ((target - kernel) * direction).argsort(descending=True)[: abs(steps)].tolist():
-                if abs(float(kernel[tap]) + direction) <= largest:
-                    kernel[tap] += direction
-                    missing -= direction
-            carried = missing
-    return (codes * scale.reshape(-1, 1, 1, 1)).to(weight.dtype)
 
 
 def _saturated_shares(

@@ -16,7 +16,7 @@ from hwrts import fixed_point
 from hwrts.cost.extremes import extreme_layers, untrained_formats
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import scales_of
-from hwrts.graph import Conv, Graph, PRelu, Scale, graph_steps, run_graph
+from hwrts.graph import Graph, Scale, graph_steps, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import Traced, trace_with_clip
 from hwrts.graph.user_code import described
@@ -202,13 +202,8 @@ def _layer(tensor: str, module: nn.Module) -> str:
 def _check_values(traced: Traced) -> None:
     """What hooks or batch norms computed of finite weights may still not be."""
     for node in traced.graph.nodes:
-        values = {}
-        if isinstance(node, Conv):
-            values = {"weight": node.weight, "bias": node.bias}
-        elif isinstance(node, PRelu):
-            values = {"slope": node.slope}
-        for what, value in values.items():
-            if not bool(torch.isfinite(value).all()):
+        for what, value in vars(node).items():
+            if isinstance(value, Tensor) and not bool(torch.isfinite(value).all()):
                 raise UnsupportedOperatorError(
                     f"{traced.places[node.name]}: its {what} is NaN or infinite, with the batch norm or the "
                     "hook that is part of it"

@@ -3,14 +3,12 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from hwrts.graph.convert import ADDITIONS
+from hwrts.graph import Add, Upsample
 from hwrts.graph.trace import Tracer
-from hwrts.networks import FixedUpsample
 
-UPSAMPLINGS: tuple[Any, ...] = (F.interpolate, FixedUpsample, nn.Upsample)
+UPSAMPLINGS: tuple[Any, ...] = (*Upsample.FUNCTIONS, *Upsample.MODULES)
 """What makes a larger picture of a picture."""
 
 
@@ -27,7 +25,7 @@ def _picture_side(traced: fx.GraphModule) -> set[fx.Node]:
         operator = type(modules[node.target]) if node.op == "call_module" else node.target
         if operator in UPSAMPLINGS and reads <= pictures:
             pictures.add(node)
-        elif (node.target in ADDITIONS and reads & pictures) or reads & side:
+        elif (node.target in Add.FUNCTIONS and reads & pictures) or reads & side:
             side.add(node)
     return side | {node for node in pictures if node.op != "placeholder"} if side else side
 

@@ -7,7 +7,8 @@ import torch
 import hwrts.qat.calibrate
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph import Conv, DepthToSpace, Graph, Input, Repeat, run_graph
-from hwrts.qat.calibrate import SATURATION, calibrate, round_keeping_sums
+from hwrts.graph.rounding import round_keeping_sums
+from hwrts.qat.calibrate import SATURATION, calibrate
 
 
 def _one_conv(gain: float, relu: bool) -> Graph:

@@ -9,7 +9,8 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Repeat as FixedRepeat
 from hwrts.fixed_point import run, run_layer
 from hwrts.graph import Conv, Graph, Relu, run_graph
-from hwrts.graph.deploy import anchor_image_residual, deploy_form, fuse_relus
+from hwrts.graph.deploy import anchor_image_residual, deploy_form
+from hwrts.graph.fold import fuse_relus
 from hwrts.graph.trace import trace
 from hwrts.networks import Residual
 from hwrts.qat.calibrate import calibrate

@@ -13,10 +13,11 @@ from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import PIXEL, Network, Rounding, load_network, run, save_network
 from hwrts.graph import Add, Conv, Graph, Input, PRelu, Scale, Upsample
 from hwrts.graph.deploy import deploy_form
+from hwrts.graph.operators.prelu import QuantSlope
 from hwrts.graph.trace import trace
 from hwrts.networks import FixedUpsample
 from hwrts.qat.calibrate import calibrate
-from hwrts.qat.network import QuantNetwork, QuantSlope
+from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
 from hwrts.training.fit import Schedule, Training, fit
 

@@ -12,9 +12,10 @@ from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run, run_all
 from hwrts.graph import Conv, Graph, Input
 from hwrts.graph.deploy import deploy_form
+from hwrts.graph.rounding import round_keeping_sums
 from hwrts.graph.trace import trace
 from hwrts.networks import Residual
-from hwrts.qat.calibrate import calibrate, round_keeping_sums
+from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
 from hwrts.runs.folder import StageFolder

@@ -11,7 +11,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import halo
 from hwrts.graph import Add, Conv, Graph, graph_steps, run_graph
-from hwrts.graph.deploy import fuse_relus
+from hwrts.graph.fold import fuse_relus
 from hwrts.graph.same_size import TAPS, same_size_form
 from hwrts.graph.trace import trace
 from hwrts.networks import Residual

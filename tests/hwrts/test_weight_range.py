@@ -9,8 +9,8 @@ import torch
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, Rounding, layer_bounds
 from hwrts.graph import Conv, Graph, Input
+from hwrts.graph.weight_range import WeightRange
 from hwrts.qat.network import QuantNetwork
-from hwrts.qat.weight_range import WeightRange
 from hwrts.qat.witness import TorchWitness
 
 from .test_qat import assert_integers_equal_values

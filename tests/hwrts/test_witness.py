@@ -6,8 +6,7 @@ import torch
 
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, network_bounds, run_all
-from hwrts.graph import Conv, Graph, Input
-from hwrts.qat import weight_range
+from hwrts.graph import Conv, Graph, Input, weight_range
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
 

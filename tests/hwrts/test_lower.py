@@ -7,9 +7,9 @@ import torch
 from brevitas.quant import Int8WeightPerChannelFloat
 from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint, Int8WeightPerTensorFixedPoint
 
-import hwrts.export
 from hwrts.fixed_point import PIXEL, Format, HwrtsError
-from hwrts.qat.lower import lower_conv, lower_prelu
+from hwrts.graph.operators.conv import lower_conv
+from hwrts.graph.operators.prelu import lower_prelu
 
 OUT = Format(True, 8, 8)
 
@@ -101,9 +101,3 @@ def test_the_module_is_left_alone():
         made.weight.zero_()
     assert np.count_nonzero(lowered.weight_i8) == 2
     assert before.abs().max() > 0
-
-
-def test_the_package_imports_it_when_asked():
-    assert hwrts.export.lower_conv is lower_conv
-    with pytest.raises(AttributeError, match="no attribute 'raise_conv'"):
-        hwrts.export.raise_conv  # noqa: B018 - the access is the test

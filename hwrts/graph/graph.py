@@ -1,0 +1,116 @@
+"""The graph: one network description that quantisation, lowering and the cost model all read.
+
+A float network is traced into it once (``hwrts.graph.trace``); everything after that works on the graph, so
+no network is ever written twice.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+from torch import Tensor
+
+from hwrts.fixed_point import Step
+from hwrts.graph.operators import Input, Node, Operation, Operator
+
+_Kind = TypeVar("_Kind", bound=Operator)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in an order in which every source comes first; the first is the input, the last the output."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def input(self) -> Input:
+        """The picture."""
+        first = self.nodes[0]
+        assert isinstance(first, Input)
+        return first
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All nodes but the input."""
+        return tuple(node for node in self.nodes if not isinstance(node, Input))
+
+    @property
+    def output(self) -> str:
+        """Name of the output tensor."""
+        return self.nodes[-1].name
+
+    def node(self, name: str) -> Node:
+        """The node that makes the tensor ``name``."""
+        return next(node for node in self.nodes if node.name == name)
+
+    def of(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
+        """The nodes of one kind, in order."""
+        return tuple(node for node in self.nodes if isinstance(node, kind))
+
+    def readers(self, name: str) -> tuple[Node, ...]:
+        """The nodes that read the tensor ``name``."""
+        return tuple(node for node in self.nodes if name in node.sources)
+
+    def origins(self) -> dict[str, str]:
+        """The tensor whose quantiser makes the codes of each tensor: moving codes keeps their format."""
+        found = {self.input.name: self.input.name}
+        for node in self.operations:
+            found[node.name] = found[node.sources[0]] if node.MOVES else node.name
+        return found
+
+    def quantised_nodes(self) -> tuple[Node, ...]:
+        """The nodes whose tensor has a quantiser of its own; moving codes needs none."""
+        return (self.input, *(node for node in self.operations if not node.MOVES))
+
+    def pixel_tensors(self) -> set[str]:
+        """Names of the quantised tensors on the pixel grid: the input, what is up-sampled of it, output."""
+        found = {self.input.name}
+        for node in self.operations:
+            if node.KEEPS_PICTURES and node.sources[0] in found:
+                found.add(node.name)
+        return {*found, self.origins()[self.output]}  # the output's codes may be made earlier
+
+    def non_negative(self) -> set[str]:
+        """Names of the tensors that are stored unsigned, because no value in them is negative."""
+        found = {self.input.name}
+        for node in self.operations:
+            if node.non_negative(all(source in found for source in node.sources)):
+                found.add(node.name)
+        return found
+
+
+def new_names(graph: Graph, *wanted: str) -> list[str]:
+    """Names for new nodes: those wanted, with underscores behind what the graph uses already."""
+    taken = {node.name for node in graph.nodes}
+    names = []
+    for name in wanted:
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
+    """Every tensor of a graph by name, computed in float, for pictures (N, C, H, W)."""
+    values = {graph.input.name: x}
+    for node in graph.operations:
+        values[node.name] = node.value(*(values[source] for source in node.sources))
+    return values
+
+
+def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:
+    """The shape of a graph as ``hwrts.fixed_point`` reads it, for codes of ``bits`` bits."""
+    x = graph.input
+    channels = {x.name: x.channels}
+    steps = [Step(x.name, (), 1, 1, x.channels, bits)]
+    for node in graph.operations:
+        found = int(node.channels(*(Fraction(channels[source]) for source in node.sources)))
+        channels[node.name] = found
+        steps.append(Step(node.name, node.sources, node.kernel, node.grow, found, bits))
+    return tuple(steps)
+
+
+def graph_channels(graph: Graph) -> dict[str, int]:
+    """Channels of every tensor of a graph."""
+    return {step.name: step.channels for step in graph_steps(graph)}

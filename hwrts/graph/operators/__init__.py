@@ -1,0 +1,51 @@
+"""The operators of the graph, one file each: node, spellings, value, QAT part, lowering, cost extremes.
+
+The whole list is here. Files of the same names in ``fixed_point/operators`` and ``export/operators`` say what
+the integers of each are, and its ONNX nodes.
+"""
+
+from typing import get_args
+
+from hwrts.graph.operators.add import Add
+from hwrts.graph.operators.batch_norm import BatchNorm
+from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.depth_to_space import DepthToSpace
+from hwrts.graph.operators.input import Input
+from hwrts.graph.operators.operator import Fused, Operator, Rank
+from hwrts.graph.operators.prelu import PRelu
+from hwrts.graph.operators.relu import Relu
+from hwrts.graph.operators.repeat import Repeat
+from hwrts.graph.operators.scale import Scale
+from hwrts.graph.operators.upsample import Upsample
+
+Operation = Conv | BatchNorm | Relu | PRelu | Add | Scale | DepthToSpace | Repeat | Upsample
+"""A node that is made of others. Messages name the operators in this order."""
+Node = Input | Operation
+
+OPERATORS: dict[str, type[Operation]] = {kind.__name__: kind for kind in get_args(Operation)}
+"""Every operator by its name in files."""
+
+PARTS = tuple(dict.fromkeys(kind.PARTS for kind in OPERATORS.values() if kind.PARTS))
+"""Names in files of the modules that hold their numbers during QAT."""
+
+__all__ = [
+    "OPERATORS",
+    "PARTS",
+    "Add",
+    "BatchNorm",
+    "Call",
+    "Conv",
+    "DepthToSpace",
+    "Fused",
+    "Input",
+    "Node",
+    "Operation",
+    "Operator",
+    "PRelu",
+    "Rank",
+    "Relu",
+    "Repeat",
+    "Scale",
+    "Upsample",
+]

@@ -1,0 +1,94 @@
+"""One call in a traced module, as the operators read it, and what is said of one that they cannot read."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import fx, nn
+
+from hwrts.errors import UnsupportedOperatorError
+
+PLACE = "place"
+"""Key of a node's own note: the line that it stands in."""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call of a module, a function or a method.
+
+    Attributes:
+        node: As torch.fx has it.
+        module: What is called, if it is a module.
+        parameters: Those of the whole traced module, by name.
+        alias: The tensor of the graph that each traced value stands for.
+    """
+
+    node: fx.Node
+    module: nn.Module | None
+    parameters: Mapping[str, nn.Parameter]
+    alias: Mapping[str, str]
+
+    @property
+    def function(self) -> Any:
+        """The function, or the name of the method; None if a module is called."""
+        return self.node.target if self.module is None else None
+
+    @property
+    def name(self) -> str:
+        """Of the tensor that it makes."""
+        return self.node.name
+
+    @property
+    def where(self) -> str:
+        """Where it stands, for a message."""
+        return where(self.node)
+
+    @property
+    def named(self) -> str:
+        """What a user calls the operator."""
+        return _named(self.node, self.module)
+
+    def is_of(self, modules: tuple[type[nn.Module], ...], functions: tuple[Any, ...]) -> bool:
+        """Whether one of these is called."""
+        return isinstance(self.module, modules) or (self.module is None and self.function in functions)
+
+    def argument(self, place: int, name: str, default: Any = None) -> Any:
+        """What a function is given at a place or by a name."""
+        return self.node.args[place] if len(self.node.args) > place else self.node.kwargs.get(name, default)
+
+    def sources(self, count: int = 1) -> Any:
+        """Names of the tensors that it reads: exactly its first ``count`` operands."""
+        operands: tuple[Any, ...] = self.node.args[:count]
+        if len(operands) < count or not all(isinstance(operand, fx.Node) for operand in operands):
+            raise self.refused(f"takes {list(self.node.args)}; {count} tensor(s) are supported, no constants")
+        return tuple(self.tensor(operand) for operand in operands)
+
+    def tensor(self, operand: fx.Node) -> str:
+        """The name of the tensor that an operand stands for."""
+        if operand.name not in self.alias:
+            raise self.refused(f"takes the parameter {operand.target!r}; a tensor of the picture is needed")
+        return self.alias[operand.name]
+
+    def finite(self, number: Any) -> float:
+        """A constant, if it is a finite number."""
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise self.refused(f"the constant {number} is not a finite number")
+        return float(number)
+
+    def refused(self, why: str) -> UnsupportedOperatorError:
+        """What is said of a call that cannot be read."""
+        return UnsupportedOperatorError(f"{self.where}: {why}")
+
+
+def where(node: fx.Node) -> str:
+    """Where a node stands: the path of its module, else its line, with the operator's name."""
+    if node.op == "call_module":
+        return f"{node.target!r}"
+    line = node.meta.get(PLACE, "")
+    return f"{line}, {_named(node, None)!r}" if line else f"node {node.name!r}"
+
+
+def _named(node: fx.Node, module: nn.Module | None) -> str:
+    target: str | Callable[..., Any] = node.target
+    return type(module).__name__ if module is not None else getattr(target, "__name__", str(target))

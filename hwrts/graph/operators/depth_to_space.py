@@ -1,0 +1,58 @@
+"""PixelShuffle: channels become pixels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwrts import fixed_point
+from hwrts.fixed_point import Format
+from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.operator import Factor, Operator
+
+
+@dataclass(frozen=True)
+class DepthToSpace(Operator):
+    """Channel c*R*R + i*R + j goes to (c, y*R + i, x*R + j), with R = block."""
+
+    MODULES = (nn.PixelShuffle,)
+    FUNCTIONS = (F.pixel_shuffle, torch.pixel_shuffle)
+    SPELLED = "PixelShuffle"
+    MOVES = True
+
+    sources: tuple[str]
+    block: Factor
+
+    @classmethod
+    def read(cls, call: Call) -> Self | None:
+        """Any of its spellings."""
+        if isinstance(call.module, nn.PixelShuffle):
+            return cls(call.name, call.sources(), call.module.upscale_factor)
+        return cls(call.name, call.sources(), int(call.argument(1, "upscale_factor")))
+
+    def value(self, *xs: Tensor) -> Tensor:
+        """(N, C*R*R, H, W) to (N, C, H*R, W*R)."""
+        return F.pixel_shuffle(xs[0], self.block)
+
+    def non_negative(self, sources: bool) -> bool:
+        """As its source."""
+        return sources
+
+    @property
+    def grow(self) -> int:
+        """The block."""
+        return self.block
+
+    def channels(self, *sources: Fraction) -> Fraction:
+        """One of each block."""
+        return sources[0] / self.block**2
+
+    def lower(
+        self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
+    ) -> fixed_point.Layer:
+        """The same rearrangement."""
+        return fixed_point.DepthToSpace(self.name, self.sources[0], self.block)

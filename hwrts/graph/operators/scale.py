@@ -1,0 +1,86 @@
+"""Multiplication by a constant."""
+
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import torch
+from pydantic import Field
+from torch import Tensor, fx
+
+from hwrts import fixed_point
+from hwrts.files.read import LARGEST
+from hwrts.fixed_point import Format
+from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.operator import Operator
+from hwrts.graph.rounding import dyadic_factor
+
+if TYPE_CHECKING:
+    from hwrts.graph.operators import Node
+
+LEAST_FACTOR = 2.0**-24
+"""Smallest factor, and its inverse the largest: far beyond what a network has; no shift is at its limit."""
+
+_TIMES = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply", "multiply_")
+_OVER = (
+    operator.truediv, operator.itruediv, torch.div, torch.divide, torch.true_divide,
+    "div", "div_", "divide", "divide_", "true_divide", "true_divide_",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scale(Operator):
+    """factor * x."""
+
+    FUNCTIONS = (*_TIMES, *_OVER)
+    SPELLED = "multiplication by a number"
+
+    sources: tuple[str]
+    factor: Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+
+    @classmethod
+    def read(cls, call: Call) -> Self | None:
+        """A tensor times or over a number, or a number times a tensor."""
+        given = call.node.args
+        if call.node.kwargs:
+            return None
+        over = call.function in _OVER
+        operands = [operand for operand in given if isinstance(operand, fx.Node)]
+        numbers = [operand for operand in given if not isinstance(operand, fx.Node)]
+        if len(operands) != 1 or len(numbers) != 1 or (over and given[0] is not operands[0]):
+            raise call.refused(f"takes {list(given)}; a tensor times or over a number is supported")
+        number = call.finite(numbers[0])
+        if number == 0:
+            raise call.refused("the number 0 leaves nothing; use another")
+        if not LEAST_FACTOR <= abs(number) <= 1 / LEAST_FACTOR:
+            raise call.refused(
+                f"the number {number:g} is beyond 2^-24 to 2^24, what int8 codes can be scaled by"
+            )
+        return cls(call.name, (call.tensor(operands[0]),), 1 / number if over else number)
+
+    def value(self, *xs: Tensor) -> Tensor:
+        """The product."""
+        return xs[0] * self.factor
+
+    def non_negative(self, sources: bool) -> bool:
+        """As its source, unless the factor turns the sign."""
+        return sources and self.factor >= 0
+
+    def joined(self, front: "Node") -> "Node | None":
+        """The convolution with the factor in its weights."""
+        return front.scaled(self.factor) if isinstance(front, Conv) and not front.relu else None
+
+    def quantised(self, part: Any, *sources: Any) -> Tensor:
+        """By the factor's nearest dyadic number (eq. 15)."""
+        multiplier, frac = dyadic_factor(self.factor)
+        return replace(self, factor=math.ldexp(multiplier, -frac)).value(sources[0].value)
+
+    def lower(
+        self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
+    ) -> fixed_point.Layer:
+        """By the same number."""
+        multiplier, frac = dyadic_factor(self.factor)
+        return fixed_point.Scale(self.name, self.sources[0], multiplier, frac, formats[self.name])
