@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Layer, Network, Requantised, Rounding, accumulate
+from hwrts.fixed_point import Layer, Network, Requantised, Rounding
 
 GRID = 64
 """Most cells on each side of the map of differences."""
@@ -120,9 +120,10 @@ def _explain(
     made: Layer = network.layer(layer)
     accumulator = shift = None
     if isinstance(made, Requantised):
-        acc, frac = accumulate(made, operands, network.formats)
+        formats = network.formats_of(made.sources)
+        acc = made.accumulate([operands[each] for each in made.sources], formats)
         accumulator = int(acc[y, x, channel])
-        shift = int(np.broadcast_to(frac, acc.shape)[y, x, channel]) - made.out.frac
+        shift = int(np.broadcast_to(made.shift(*formats), acc.shape)[y, x, channel])
     rounding: Rounding = network.rounding
     value = float(found[y, x, channel])
     return Difference(

@@ -15,15 +15,12 @@ from hwrts.export.witness import NumpyWitness, onnx_witnesses
 from hwrts.fixed_point import (
     Conv,
     HwrtsError,
-    Layer,
     Network,
+    Operator,
     Requantised,
     Rounding,
-    Upsample,
-    define,
     run_layer,
     shift_right,
-    weight_limit,
 )
 
 
@@ -50,11 +47,11 @@ def negative_controls(
     """
     controls, untold = [], []
     for conv in network.convs:
-        name, (flipped, place) = f"flipped weight bit in {conv.name}", _flip_bit(conv, tensors)
+        name, flipped = f"flipped weight bit in {conv.name}", _corrupted(conv, tensors)
         operands, codes = tensors, (_codes(network, conv, tensors), _codes(network, flipped, tensors))
         if np.array_equal(*codes):
             name = f"{name}, built border"
-            edge, operands = _at_border(network, conv, flipped, place)
+            edge, operands = _at_border(network, conv, flipped)
             broken = replace(flipped, bias_i32=edge.bias_i32)
             codes = _codes(network, edge, operands), _codes(network, broken, operands)
         if np.array_equal(*codes):
@@ -92,7 +89,7 @@ def witness_controls(
     for conv in network.convs:
         name = conv.name
         with suppress(HwrtsError):  # a weight one larger can pass a bound that the network keeps by a hair
-            broken = _replace_layer(network, _flip_bit(conv, tensors)[0])
+            broken = network.exchanged(_corrupted(conv, tensors))
             if not np.array_equal(run_layer(broken, broken.layer(name), tensors, "int64"), tensors[name]):
                 break
     else:
@@ -112,14 +109,15 @@ def witness_controls(
 
 
 def _codes(
-    network: Network, layer: Layer, operands: Mapping[str, NDArray[Any]], rounding: Rounding | None = None
+    network: Network, layer: Operator, operands: Mapping[str, NDArray[Any]], rounding: Rounding | None = None
 ) -> NDArray[Any]:
     """The definition of a layer, whether a network with it would be legal or not."""
-    return define(layer, operands, network.formats, rounding or network.rounding)
+    xs, formats = [operands[source] for source in layer.sources], network.formats_of(layer.sources)
+    return layer.define(xs, formats, rounding or network.rounding)
 
 
 def _control(
-    name: str, network: Network, layer: Layer, operands: Mapping[str, NDArray[Any]],
+    name: str, network: Network, layer: Operator, operands: Mapping[str, NDArray[Any]],
     expected: NDArray[Any], found: NDArray[Any],
 ) -> dict[str, Any]:  # fmt: skip
     row = compare(Row("control", "single", layer.name), network, name, expected, found, operands)
@@ -135,23 +133,11 @@ def _entry(name: str, row: Row) -> dict[str, Any]:
     }
 
 
-def _flip_bit(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> tuple[Conv, tuple[int, int]]:
-    """Flip bit 0 of one weight, where the codes are busiest; also its output and input channel."""
-    busiest_in = int(np.abs(tensors[conv.source].astype(np.int64)).sum(axis=(0, 1)).argmax())
-    busiest_out = int(tensors[conv.name].astype(np.float64).std(axis=(0, 1)).argmax())
-    weight = conv.weight_i8.copy()
-    centre = weight.shape[2] // 2
-    limit = weight_limit(conv.weight_bits)
-    flipped = int(weight[busiest_out, busiest_in, centre, centre]) ^ 1
-    weight[busiest_out, busiest_in, centre, centre] = (
-        flipped if abs(flipped) <= limit else flipped - 2 * np.sign(flipped)
-    )
-    return replace(conv, weight_i8=weight), (busiest_out, busiest_in)
+def _corrupted(conv: Conv, tensors: Mapping[str, NDArray[Any]]) -> Conv:
+    return conv.corrupted([tensors[conv.source]], tensors[conv.name])
 
 
-def _at_border(
-    network: Network, conv: Conv, flipped: Conv, place: tuple[int, int]
-) -> tuple[Conv, dict[str, NDArray[Any]]]:
+def _at_border(network: Network, conv: Conv, flipped: Conv) -> tuple[Conv, dict[str, NDArray[Any]]]:
     """The layer with a bias, and an impulse to feed it, such that the flip crosses a border between codes.
 
     The impulse is the largest code m >= 1, so the flip moves the accumulator by m or more. Its lower end is
@@ -159,9 +145,8 @@ def _at_border(
     than 32 bits (floor, a shift of 31), below the first that rounds to code 0.
     """
     source = network.formats[conv.source]
-    o, i = place
-    centre = conv.weight_i8.shape[2] // 2
-    weight, other = int(conv.weight_i8[o, i, centre, centre]), int(flipped.weight_i8[o, i, centre, centre])
+    o, i, *_ = place = tuple(np.argwhere(conv.weight_i8 != flipped.weight_i8)[0])
+    weight, other = int(conv.weight_i8[place]), int(flipped.weight_i8[place])
     first = _first_of_code(1, int(conv.shift(source)[o]), network.rounding)
     if first > np.iinfo(np.int32).max:
         first = _first_of_code(0, int(conv.shift(source)[o]), network.rounding)
@@ -193,19 +178,18 @@ def _rounding_control(network: Network) -> dict[str, Any] | None:
             codes = _codes(network, ties, operands), _codes(network, ties, operands, other)
             name = f"rounding {other.value} in {conv.name}, built ties"
             return _control(name, network, conv, operands, *codes)
-    for layer in network.layers:
-        if isinstance(layer, Requantised):
-            operands = _every_input(network, layer)
-            codes = _codes(network, layer, operands), _codes(network, layer, operands, other)
-            if not np.array_equal(*codes):
-                return _control(f"rounding {other.value} in {layer.name}", network, layer, operands, *codes)
+    for layer in network.requantised:
+        operands = _every_input(network, layer)
+        codes = _codes(network, layer, operands), _codes(network, layer, operands, other)
+        if not np.array_equal(*codes):
+            return _control(f"rounding {other.value} in {layer.name}", network, layer, operands, *codes)
     return None
 
 
 def _every_input(network: Network, layer: Requantised) -> dict[str, NDArray[Any]]:
     """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel."""
     sources = dict.fromkeys(layer.sources)
-    if isinstance(layer, Conv | Upsample):
+    if layer.window.kernel > 1 or isinstance(layer, Conv):  # of one pixel, it still mixes channels
         return {name: noise_codes(network.channels[name], network.formats[name]) for name in sources}
     formats = network.formats_of(sources)
     codes = np.meshgrid(*(np.arange(each.min, each.max + 1) for each in formats), indexing="ij")
@@ -217,8 +201,3 @@ def _with_ties(network: Network, conv: Conv) -> Conv:
     shift = conv.shift(network.formats[conv.source])
     bias = np.where(shift >= 1, np.int64(1) << np.maximum(shift - 1, 0), 0).astype(np.int32)
     return replace(conv, weight_i8=np.zeros_like(conv.weight_i8), bias_i32=bias)
-
-
-def _replace_layer(network: Network, layer: Layer) -> Network:
-    layers = tuple(layer if old.name == layer.name else old for old in network.layers)
-    return Network(network.inputs, layers, network.rounding)

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Writer
 from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.export.operators import NODES
 from hwrts.fixed_point import Network, Rounding
 
 OPSET = 19
@@ -39,9 +40,7 @@ def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> o
         HwrtsError: A width that an int8 file cannot hold.
     """
     qdq = is_qdq(network)
-    writer: Writer = QdqWriter(network) if qdq else IntegerWriter(network)
-    for layer in network.layers:
-        writer.layer(layer)
+    writer = _written_qdq(network) if qdq else _written_integer(network)
     graph = helper.make_graph(
         writer.nodes,
         "hwrts",
@@ -56,6 +55,20 @@ def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> o
     helper.set_model_props(model, {**own, **formats, **(metadata or {})})
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _written_qdq(network: Network) -> Writer:
+    writer = QdqWriter(network)
+    for layer in network.layers:
+        NODES[type(layer)].qdq(writer, layer)
+    return writer
+
+
+def _written_integer(network: Network) -> Writer:
+    writer = IntegerWriter(network)
+    for layer in network.layers:
+        NODES[type(layer)].integer(writer, layer)
+    return writer
 
 
 def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from hwrts.export.cpu import cpu_flags, has_vnni
 from hwrts.export.onnx_writer import is_qdq, to_onnx
-from hwrts.fixed_point import PIXEL, Add, Conv, HwrtsError, Input, Network, Scale, run
+from hwrts.export.operators import NODES
+from hwrts.fixed_point import PIXEL, Conv, HwrtsError, Input, Network, run
 from hwrts.fixed_point.cores import available_cores, cpu_quota
-
-_FLOAT_CONVS = ("Conv", "FusedConv")
-_FLOAT_ADDS = ("Add", "Sum")
 
 
 def open_session(
@@ -133,18 +131,19 @@ def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
     section 8). In the integer-operator flavour additions and roundings are float operators on exact integers
     by design.
     """
-    adds = sum(isinstance(layer, Add) for layer in network.layers)
-    scales = sum(isinstance(layer, Scale) for layer in network.layers)
-    expected = {"QLinearConv": len(network.convs), "QLinearAdd": adds, "QLinearMul": scales}
-    float_operators: tuple[str, ...] = _FLOAT_CONVS + _FLOAT_ADDS
-    if not is_qdq(network):
-        expected, float_operators = {"ConvInteger": len(network.convs)}, _FLOAT_CONVS
+    expected: dict[str, int] = {}
+    islands: list[str] = []
+    for kind, nodes in NODES.items():
+        fused = nodes.FUSED.qdq if is_qdq(network) else nodes.FUSED.integer
+        if fused is not None:
+            expected[fused] = sum(type(layer) is kind for layer in network.layers)
+            islands += nodes.FUSED.islands
     problems = [
         f"{op}: {counts.get(op, 0)} of {count}"
         for op, count in expected.items()
         if counts.get(op, 0) != count
     ]
-    return problems + [f"float {op}: {counts[op]}" for op in float_operators if op in counts]
+    return problems + [f"float {op}: {counts[op]}" for op in islands if op in counts]
 
 
 def _options(*, fused: bool, exact: bool) -> onnxruntime.SessionOptions:

@@ -16,10 +16,7 @@ from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnes
 from hwrts.fixed_point import (
     HwrtsError,
     Network,
-    Requantised,
     attack_input,
-    attacked_reach,
-    network_bounds,
     pair_can_saturate_int16,
     run_counted,
     run_layer,
@@ -224,10 +221,9 @@ def _run_file(
 
 def _check_attacks(verdict: Verdict, network: Network) -> None:
     """Every channel's proven bounds are reached exactly: neither too small nor too careful."""
-    for name, bounds in network_bounds(network).items():
-        layer = network.layer(name)
-        assert isinstance(layer, Requantised)
-        lowest, highest = attacked_reach(layer, network.formats_of(layer.sources))
+    for layer in network.requantised:
+        name, bounds = layer.name, network.bounds[layer.name]
+        lowest, highest = layer.attack(*network.formats_of(layer.sources))
         for kind, proved, reached in (
             ("lowest", bounds.lowest, lowest), ("highest", bounds.highest, highest),
         ):  # fmt: skip
@@ -259,5 +255,5 @@ def _bounds(network: Network) -> dict[str, dict[str, Any]]:
             "bits": int(bounds.bits.max()),
             "exact_in_float32": bounds.exact_in_float32,
         }
-        for name, bounds in network_bounds(network).items()
+        for name, bounds in network.bounds.items()
     }

@@ -4,35 +4,30 @@ The equations are derived in docs/arithmetic.md. The folder imports nothing but 
 beside a testbench.
 """
 
-from .bounds import (
-    FLOAT32_LIMIT,
-    Bounds,
-    attack_input,
-    attacked_reach,
-    layer_bounds,
-    network_bounds,
-    pair_can_saturate_int16,
-)
-from .codes import RunPath
-from .conv import conv_accumulate
-from .definition import accumulate, define
+from .bounds import FLOAT32_LIMIT, Bounds
+from .codes import Input, RunPath
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
-from .layers import Add, Conv, DepthToSpace, Input, Layer, PRelu, Repeat, Requantised, Scale, Upsample
 from .lines import Edge, Lines, plan_lines
 from .network import Network
+from .operators import OPERATORS, Add, Conv, DepthToSpace, Layer, PRelu, Repeat, Scale, Upsample
+from .operators.conv import attack_input, conv_accumulate, pair_can_saturate_int16
+from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
+from .operators.upsample import upsample_taps
 from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer
-from .steps import Step, halo, scales_of, steps_of
+from .steps import Step, halo, scales_of
 from .stream import LineRun, stream
-from .upsample import upsample_taps
+from .window import POINT, Window
 
 __all__ = [
     "FLOAT32_LIMIT",
     "JSON_NAME",
     "NPZ_NAME",
+    "OPERATORS",
     "PIXEL",
+    "POINT",
     "Add",
     "Bounds",
     "Conv",
@@ -45,6 +40,7 @@ __all__ = [
     "LineRun",
     "Lines",
     "Network",
+    "Operator",
     "PRelu",
     "Repeat",
     "Requantised",
@@ -52,16 +48,15 @@ __all__ = [
     "RunPath",
     "Scale",
     "Step",
+    "Tensor",
     "Upsample",
-    "accumulate",
+    "Window",
+    "Work",
     "attack_input",
-    "attacked_reach",
     "conv_accumulate",
-    "define",
     "halo",
     "layer_bounds",
     "load_network",
-    "network_bounds",
     "pair_can_saturate_int16",
     "plan_lines",
     "requantize",
@@ -72,7 +67,6 @@ __all__ = [
     "save_network",
     "scales_of",
     "shift_right",
-    "steps_of",
     "stream",
     "upsample_taps",
     "weight_limit",

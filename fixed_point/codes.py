@@ -1,16 +1,26 @@
 """Codes on their way into a network: what is accepted, and how they are computed with."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import HwrtsError
-from .layers import Input
+from .formats import Format
 
 RunPath = Literal["int64", "fast"]
 """How layers are computed; both give the same codes."""
 Codes = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A tensor that is fed from outside: codes (H, W, channels) of a format."""
+
+    name: str
+    channels: int
+    out: Format
 
 
 def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:

@@ -1,24 +1,20 @@
 """Convolution of rows of codes at BLAS speed: float arithmetic, used only where it is proved exact."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .blas import Product, accumulating_product, one_blas_thread
-from .bounds import layer_bounds
+from .codes import Codes
 from .cores import available_cores
 from .formats import Format
-from .layers import Conv
 from .requantize import Rounding, half_lsb
+from .rows import FloatRow, Row, round_and_saturate
 
 # Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
 # M = K // 2, the margin.
-
-FloatRow = NDArray[np.floating]
-"""Codes (W, C) of one row as float32 or float64: integers, exactly."""
 
 _COLUMNS = 512
 """Columns of one matrix product: its operands and result stay in a core's second-level cache."""
@@ -38,21 +34,24 @@ class ConvRows:
     rounding is the only step that loses anything.
 
     Args:
-        conv: The layer.
-        source: Format of its input.
+        weight_i8: Codes (O, I, K, K).
+        bias_i32: Codes (O,).
+        shift: Bits that each output channel drops, (O,).
+        dtype: float32 where it is exact, else float64.
+        out: Format of the result.
         rounding: The tie rule.
         width: W.
     """
 
-    def __init__(self, conv: Conv, source: Format, rounding: Rounding, width: int) -> None:
-        out_channels, in_channels, kernel, _ = conv.weight_i8.shape
-        shift = conv.shift(source)
-        exact = layer_bounds(conv, [source], rounding).exact_in_float32
-        dtype: type[np.floating] = np.float32 if exact else np.float64
+    def __init__(
+        self, weight_i8: NDArray[np.int8], bias_i32: NDArray[np.int32], shift: NDArray[np.int64],
+        dtype: type[np.floating], out: Format, rounding: Rounding, width: int,
+    ) -> None:  # fmt: skip
+        out_channels, in_channels, kernel, _ = weight_i8.shape
         raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
-        self._bias = np.ldexp(conv.bias_i32 + raised, -shift).astype(dtype)  # (O,)
+        self._bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)
         # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
-        scaled = np.ldexp(conv.weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
+        scaled = np.ldexp(weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
         self._row = np.zeros((width + kernel - 1, in_channels), dtype)  # with the padding, code 0
         self._inside = self._row[kernel // 2 : kernel // 2 + width]  # (W, I)
         self._sums = np.empty((width, kernel, out_channels), dtype)
@@ -62,7 +61,7 @@ class ConvRows:
             self._plan(np.roll(scaled[:, :, ::-1], oldest, axis=2).reshape(kernel, in_channels, -1))
             for oldest in range(kernel)
         ]
-        self._out, self._rounding = conv.out, rounding
+        self._out, self._rounding = out, rounding
 
     def _plan(self, weights: NDArray[np.floating]) -> list[Product]:
         """The products of one row with weights (K, I, K*O), part by part, for one position of the ring."""
@@ -76,19 +75,20 @@ class ConvRows:
             for kx, weight in enumerate(weights)
         ]
 
-    def feed(self, row: NDArray[Any] | None) -> None:
-        """Add the next row (W, I) of codes to the output rows that see it; None lies outside the picture."""
+    def feed(self, windows: Sequence[Sequence[Row | None]]) -> None:
+        """Add the lowest row (W, I) of a step to the output rows that see it; the others are in there."""
+        row = windows[0][-1]
         if row is not None:
             self._inside[...] = row
             for product in self._products[self._oldest]:
                 product()
 
-    def take(self) -> FloatRow:
+    def take(self) -> list[FloatRow]:
         """The codes (W, O) of the output row that the last fed row completes."""
         codes = np.empty((len(self._sums), len(self._bias)), self._sums.dtype)
         round_and_saturate(self._sums[:, self._oldest], codes, self._out, self._rounding)
         self.skip()
-        return codes
+        return [codes]
 
     def skip(self) -> None:
         """Drop the output row that the last fed row completes: it lies outside the picture."""
@@ -96,43 +96,28 @@ class ConvRows:
         self._oldest = (self._oldest + 1) % self._sums.shape[1]
 
 
-def conv_requantized(
-    x: NDArray[np.integer], conv: Conv, source: Format, rounding: Rounding
-) -> NDArray[np.integer]:
-    """The codes of ``requantize(conv_accumulate(x))`` for a whole picture, by :class:`ConvRows`.
+def conv_picture(x: NDArray[np.integer], kernel: int, make: Callable[[], ConvRows], out: Codes) -> None:
+    """Fill ``out`` (H, W, O) with the codes of a whole picture (H, W, I), a part of its rows for each core.
 
     Args:
-        x: Codes (H, W, I).
-        conv: The layer.
-        source: Format of ``x``.
-        rounding: The tie rule.
-
-    Returns:
-        Codes (H, W, O) of ``conv.out``.
-
-    >>> from .formats import PIXEL
-    >>> from .layers import Conv
-    >>> one = np.ones(1, np.int32)  # weight 1 * 2**-1, bias 1 * 2**-9: (2 + 1) / 2 is a tie
-    >>> half = Conv("c", "x", np.ones((1, 1, 1, 1), np.int8), one, one, PIXEL)
-    >>> conv_requantized(np.array([[[2]]], np.uint8), half, PIXEL, Rounding.HALF_EVEN).tolist()
-    [[[2]]]
+        x: Codes of the source.
+        kernel: K.
+        make: A convolution that has seen no row yet.
+        out: Where the codes go.
     """
-    height, width, _ = x.shape
-    out_channels, _, kernel, _ = conv.weight_i8.shape
-    out = np.empty((height, width, out_channels), conv.out.dtype)
+    margin = kernel // 2
 
     def compute(top: int, bottom: int) -> None:
-        rows = ConvRows(conv, source, rounding, width)
-        for y in range(top - kernel // 2, bottom + kernel // 2):
-            rows.feed(x[y] if 0 <= y < height else None)
-            done = y - kernel // 2
+        rows = make()
+        for y in range(top - margin, bottom + margin):
+            rows.feed([[x[y] if 0 <= y < len(x) else None]])
+            done = y - margin
             if top <= done:
-                out[done] = rows.take()
+                (out[done],) = rows.take()
             else:
                 rows.skip()
 
-    in_parts(height, compute)
-    return out
+    in_parts(len(x), compute)
 
 
 def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
@@ -148,15 +133,3 @@ def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
             return
         with ThreadPoolExecutor(count) as pool:
             list(pool.map(compute, edges[:-1], edges[1:]))
-
-
-def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Rounding) -> None:
-    """Requantise scaled accumulators into ``codes``; half an LSB is in them already for half-up (eq. 5)."""
-    if rounding is Rounding.HALF_EVEN:
-        np.rint(x, out=codes)
-    elif rounding is Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
-        np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
-        np.trunc(codes, out=codes)
-    else:
-        np.floor(x, out=codes)
-    np.clip(codes, out.min, out.max, out=codes)

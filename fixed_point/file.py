@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bounds import network_bounds
+from .codes import Input
 from .errors import HwrtsError
 from .layer_json import arrays_of, describe, describe_format, fields, parse_format, parse_layer
-from .layers import Input
 from .network import Network
 from .requantize import Rounding
 from .stored import MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, parse_json, read_file, unpack_npz
@@ -88,7 +87,7 @@ def load_network(folder: Path) -> Network:
 
 def _proofs(network: Network) -> dict[str, Any]:
     """What the accumulators of each layer can reach, for readers that do not compute it themselves."""
-    return {name: bounds.as_json() for name, bounds in network_bounds(network).items()}
+    return {name: bounds.as_json() for name, bounds in network.bounds.items()}
 
 
 def _arrays(network: Network) -> dict[str, NDArray[Any]]:

@@ -1,23 +1,33 @@
-"""One layer in the file format: what network.json says of it, and which arrays it has in network.npz."""
+"""One layer in the file format: what network.json says of it, and which arrays it has in network.npz.
 
+Both are read off the fields of its dataclass: arrays go to the one, all others to the other. A field that
+came later, with ``metadata={"later": True}`` and a default, is written only where it differs from that, so
+files of before stay as they are and can be read.
+"""
+
+import dataclasses
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import Field
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .formats import Format
-from .layers import Add, Conv, DepthToSpace, Layer, PRelu, Repeat, Requantised, Scale, Upsample
+from .operators import OPERATORS, Layer
+from .operators.operator import Requantised, holds_array
 
 Arrays = Mapping[str, NDArray[Any]]
 """Arrays by their name in network.npz: the layer's name, a point, and a part."""
 
+_APART = ("name", "source", "sources", "out")
+"""Fields of every operator, which stand at the beginning of its object."""
+
 
 def arrays_of(layer: Layer) -> dict[str, NDArray[np.signedinteger]]:
     """The integers of a layer that are not in its description, by part."""
-    if isinstance(layer, Conv):
-        return {"weight": layer.weight_i8, "weight_frac": layer.weight_frac, "bias": layer.bias_i32}
-    return {"slope": layer.slope_i8} if isinstance(layer, PRelu) else {}
+    return {_part(each): getattr(layer, each.name) for each in _array_fields(type(layer))}
 
 
 def describe(layer: Layer) -> dict[str, Any]:
@@ -25,19 +35,8 @@ def describe(layer: Layer) -> dict[str, Any]:
     entry: dict[str, Any] = {"op": type(layer).__name__, "name": layer.name, "sources": list(layer.sources)}
     if isinstance(layer, Requantised):
         entry |= {"format": describe_format(layer.out)}
-    if isinstance(layer, Conv):
-        entry |= {"weight_bits": layer.weight_bits}
-    elif isinstance(layer, Scale):
-        entry |= {"multiplier": layer.multiplier, "frac": layer.frac}
-    elif isinstance(layer, PRelu):
-        entry |= {"slope_frac": layer.slope_frac}
-    elif isinstance(layer, DepthToSpace):
-        entry |= {"block": layer.block}
-    elif isinstance(layer, Repeat):
-        entry |= {"factor": layer.factor}
-    elif isinstance(layer, Upsample):
-        entry |= {"kind": layer.kind, "factor": layer.factor}
-    return entry
+    values = {each: getattr(layer, each.name) for each in _plain_fields(type(layer))}
+    return entry | {each.name: value for each, value in values.items() if not _left_out(each, value)}
 
 
 def parse_layer(entry: object, arrays: Arrays) -> Layer:
@@ -47,30 +46,20 @@ def parse_layer(entry: object, arrays: Arrays) -> Layer:
         ValueError: An unknown operator, or fields, types or arrays that are not exactly its own.
     """
     op = entry.get("op") if isinstance(entry, dict) else None
-    if op == "Conv":
-        name, (source,), form, bits = _own(entry, 1, format=dict, weight_bits=int)
-        weight, frac, bias = (_array(arrays, f"{name}.{part}") for part in ("weight", "weight_frac", "bias"))
-        return Conv(name, source, weight, frac, bias, parse_format(form), bits)
-    if op == "Add":
-        name, (first, second), form = _own(entry, 2, format=dict)
-        return Add(name, (first, second), parse_format(form))
-    if op == "Scale":
-        name, (source,), form, multiplier, frac = _own(entry, 1, format=dict, multiplier=int, frac=int)
-        return Scale(name, source, multiplier, frac, parse_format(form))
-    if op == "PRelu":
-        name, (source,), form, frac = _own(entry, 1, format=dict, slope_frac=int)
-        return PRelu(name, source, _array(arrays, f"{name}.slope"), frac, parse_format(form))
-    if op == "DepthToSpace":
-        name, (source,), block = _own(entry, 1, block=int)
-        return DepthToSpace(name, source, block)
-    if op == "Repeat":
-        name, (source,), factor = _own(entry, 1, factor=int)
-        return Repeat(name, source, factor)
-    if op == "Upsample":
-        name, (source,), form, kind, factor = _own(entry, 1, format=dict, kind=str, factor=int)
-        return Upsample(name, source, kind, factor, parse_format(form))
-    known = "Conv, Add, Scale, PRelu, DepthToSpace, Repeat, Upsample"
-    raise ValueError(f"unknown operator {op!r:.80}; known are {known}")
+    if not isinstance(entry, dict) or not isinstance(op, str) or op not in OPERATORS:
+        raise ValueError(f"unknown operator {op!r:.80}; known are {', '.join(OPERATORS)}")
+    kind = OPERATORS[op]
+    plain = [each for each in _plain_fields(kind) if not (_comes_later(each) and each.name not in entry)]
+    types: dict[str, Any] = {"op": str, "name": str, "sources": list}
+    types |= {"format": dict} if issubclass(kind, Requantised) else {}
+    types |= {each.name: each.type for each in plain}
+    own = dict(zip(types, fields(entry, **types), strict=True))
+    name = own["name"]
+    values = {each.name: own[each.name] for each in plain}
+    values |= {each.name: _array(arrays, f"{name}.{_part(each)}") for each in _array_fields(kind)}
+    if "format" in own:
+        values |= {"out": parse_format(own["format"])}
+    return kind(name=name, **_sources(kind, own["sources"]), **values)
 
 
 def fields(entry: object, **types: type) -> tuple[Any, ...]:
@@ -98,12 +87,36 @@ def parse_format(entry: object) -> Format:
     return Format(*fields(entry, signed=bool, bits=int, frac=int))
 
 
-def _own(entry: object, count: int, **types: type) -> tuple[Any, ...]:
-    """Name, names of so many sources, and a layer's own fields."""
-    _, name, sources, *own = fields(entry, op=str, name=str, sources=list, **types)
+def _sources(kind: type[Layer], sources: list[Any]) -> dict[str, Any]:
+    """The field that holds the names of what an operator reads: one name, or a tuple of so many."""
+    several = next((each.type for each in dataclasses.fields(kind) if each.name == "sources"), None)
+    count = len(get_args(several)) or 1
     if len(sources) != count or not all(isinstance(source, str) for source in sources):
         raise ValueError(f"'sources' is {sources!r:.80}, expected {count} names")
-    return name, sources, *own
+    return {"sources": tuple(sources)} if several else {"source": sources[0]}
+
+
+def _plain_fields(kind: type[Layer]) -> list[Field[Any]]:
+    return [
+        each for each in dataclasses.fields(kind) if each.name not in _APART and not holds_array(each.type)
+    ]
+
+
+def _array_fields(kind: type[Layer]) -> list[Field[Any]]:
+    return [each for each in dataclasses.fields(kind) if holds_array(each.type)]
+
+
+def _part(each: Field[Any]) -> str:
+    """The name of an array in the file: without its representation."""
+    return re.sub(r"_[iu]\d+$", "", each.name)
+
+
+def _comes_later(each: Field[Any]) -> bool:
+    return bool(each.metadata.get("later"))
+
+
+def _left_out(each: Field[Any], value: object) -> bool:
+    return _comes_later(each) and value == each.default
 
 
 def _array(arrays: Arrays, key: str) -> NDArray[Any]:

@@ -87,7 +87,7 @@ def plan_lines(steps: Sequence[Step]) -> Lines:
     edges: list[Edge] = []
     for step in steps:
         for source in dict.fromkeys(step.sources):
-            edges.append(Edge(step.name, source, _wait(step, source, delay), step.kernel))
+            edges.append(Edge(step.name, source, _wait(step, source, delay), step.window.kernel))
     return Lines(tuple(steps), delay, tuple(_with_taps(edges)))
 
 
@@ -95,13 +95,13 @@ def _earliest(steps: Sequence[Step]) -> dict[str, int]:
     delay: dict[str, int] = {}
     for step in steps:
         latest = max((delay[source] for source in step.sources), default=0)
-        delay[step.name] = (latest + step.kernel // 2) * step.grow
+        delay[step.name] = (latest + step.window.after) * step.window.grow
     return delay
 
 
 def _wait(step: Step, source: str, delay: dict[str, int]) -> int:
     """Rows that a source waits before the step takes it."""
-    return delay[step.name] // step.grow - step.kernel // 2 - delay[source]
+    return delay[step.name] // step.window.grow - step.window.after - delay[source]
 
 
 def _postpone(steps: Sequence[Step], delay: dict[str, int]) -> None:
@@ -109,10 +109,10 @@ def _postpone(steps: Sequence[Step], delay: dict[str, int]) -> None:
     sizes = {step.name: step.channels * step.bits for step in steps}
     for step in reversed(steps[:-1]):
         readers = [reader for reader in steps if step.name in reader.sources]
-        enlarges = len(step.sources) == 1 and step.grow**2 * sizes[step.name] >= sizes[step.sources[0]]
+        enlarges = len(step.sources) == 1 and step.window.grow**2 * sizes[step.name] >= sizes[step.sources[0]]
         if readers and enlarges:
             slack = min(_wait(reader, step.name, delay) for reader in readers)
-            delay[step.name] += slack // step.grow * step.grow
+            delay[step.name] += slack // step.window.grow * step.window.grow
 
 
 def _with_taps(edges: Sequence[Edge]) -> list[Edge]:

@@ -1,14 +1,25 @@
 """The integer network: the single source of truth that every emitter and witness reads."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 
+from .bounds import Bounds, check_bounds
+from .codes import Input
 from .errors import HwrtsError
 from .formats import Format
-from .layers import Conv, DepthToSpace, Input, Layer, Requantised
+from .operators import OPERATORS, Conv, Layer
+from .operators.operator import Requantised, Tensor, check_whole, layer_bounds
 from .requantize import Rounding
-from .steps import halo, scales_of, steps_of
+from .steps import Step, halo
+from .window import POINT
+
+_MAX_SCALE = 64
+"""Largest enlargement of a tensor against the input, through all layers."""
+_MAX_CHANNELS = 1 << 16
+"""Channels of an input; those of layers cost weights in the file."""
+_MAX_LAYERS = 4096
+"""Layers of a network; the deepest of the field have a few hundred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +33,64 @@ class Network:
         inputs: Tensors fed from outside; a picture network has one, on the pixel grid.
         layers: Layers in an order in which every source comes first; the last one is the output.
         rounding: The tie rule of every requantisation.
+        bounds: What the accumulators of every layer that computes can be, by name.
+
+    Raises:
+        HwrtsError: The first fact that does not hold, with the layer's name and what is allowed.
     """
 
     inputs: tuple[Input, ...]
     layers: tuple[Layer, ...]
     rounding: Rounding = Rounding.HALF_EVEN
+    bounds: dict[str, Bounds] = field(init=False, repr=False)
+    like: InitVar["Network | None"] = None
+    """A network whose proofs are taken over for the layers that stand in this one as well."""
 
-    def __post_init__(self) -> None:
-        from .check import check_network  # the checks read this class
+    def __post_init__(self, like: "Network | None") -> None:
+        self._check_alone()
+        object.__setattr__(self, "bounds", self._proved(self.tensors, like))
 
-        check_network(self)
+    def _check_alone(self) -> None:
+        """Names, sources, and what can be said of each layer without knowing what it reads."""
+        if not self.inputs or not self.layers:
+            raise HwrtsError("network: it needs at least one input and one layer")
+        if not isinstance(self.rounding, Rounding):
+            raise HwrtsError(f"network: rounding {self.rounding!r} is not a member of Rounding")
+        count = len(self.inputs) + len(self.layers)
+        if count > _MAX_LAYERS:
+            raise HwrtsError(
+                f"network: {count} inputs and layers are not supported; use at most {_MAX_LAYERS}"
+            )
+        known: set[str] = set()
+        for tensor in self.inputs:
+            _check_name(tensor.name, known)
+            check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, _MAX_CHANNELS)
+        for layer in self.layers:
+            for source in layer.sources:
+                if source not in known:
+                    raise HwrtsError(f"layer {layer.name!r}: its source {source!r} is not made before it")
+            _check_name(layer.name, known)
+            if type(layer) not in OPERATORS.values():
+                names = ", ".join(OPERATORS)
+                raise HwrtsError(f"layer {layer.name!r}: {type(layer).__name__} is no layer; use {names}")
+            layer.check()
+
+    def _proved(self, tensors: Mapping[str, Tensor], like: "Network | None") -> dict[str, Bounds]:
+        """The bounds of each layer that computes; making the tensors has shown that it can read them."""
+        bounds: dict[str, Bounds] = {}
+        for layer in self.requantised:
+            sources = [tensors[source].out for source in layer.sources]
+            if like is None or not like._holds(layer, sources, self.rounding):
+                bounds[layer.name] = layer_bounds(layer, sources, self.rounding)
+            else:
+                bounds[layer.name] = like.bounds[layer.name]
+            check_bounds(layer.where, bounds[layer.name], layer.shift(*sources))
+        return bounds
+
+    def _holds(self, layer: Requantised, sources: list[Format], rounding: Rounding) -> bool:
+        """Whether that very layer stands here too, and reads the same."""
+        here = any(own is layer for own in self.layers)
+        return here and self.formats_of(layer.sources) == sources and self.rounding is rounding
 
     @property
     def output(self) -> str:
@@ -39,15 +98,22 @@ class Network:
         return self.layers[-1].name
 
     @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """Channels, size and format of every tensor by name."""
+        tensors = {each.name: Tensor(each.name, each.channels, 1, each.out) for each in self.inputs}
+        for layer in self.layers:
+            made = layer.made(*(tensors[source] for source in layer.sources))
+            if made.scale > _MAX_SCALE:
+                raise HwrtsError(
+                    f"{layer.where}: enlarges the input by more than {_MAX_SCALE}; use smaller factors"
+                )
+            tensors[layer.name] = made
+        return tensors
+
+    @cached_property
     def formats(self) -> dict[str, Format]:
         """Format of every tensor by name."""
-        formats = {tensor.name: tensor.out for tensor in self.inputs}
-        for layer in self.layers:
-            if isinstance(layer, Requantised):
-                formats[layer.name] = layer.out
-            else:
-                formats[layer.name] = formats[layer.source]
-        return formats
+        return {name: tensor.out for name, tensor in self.tensors.items()}
 
     def formats_of(self, names: Iterable[str]) -> list[Format]:
         """Formats of some tensors, in that order."""
@@ -56,20 +122,27 @@ class Network:
     @cached_property
     def channels(self) -> dict[str, int]:
         """Channel count of every tensor by name."""
-        channels = {tensor.name: tensor.channels for tensor in self.inputs}
-        for layer in self.layers:
-            count = channels[layer.sources[0]]
-            if isinstance(layer, Conv):
-                count = layer.weight_i8.shape[0]
-            elif isinstance(layer, DepthToSpace):
-                count //= layer.block**2
-            channels[layer.name] = count
-        return channels
+        return {name: tensor.channels for name, tensor in self.tensors.items()}
 
     @cached_property
     def scales(self) -> dict[str, int]:
         """Size of every tensor relative to the input: 2 means twice the height and width."""
-        return scales_of(steps_of(self))
+        return {name: tensor.scale for name, tensor in self.tensors.items()}
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Its shape without its numbers, inputs first."""
+        made = [*((each.name, (), POINT) for each in self.inputs),
+                *((each.name, each.sources, each.window) for each in self.layers)]  # fmt: skip
+        return tuple(
+            Step(name, sources, window, self.channels[name], self.formats[name].bits)
+            for name, sources, window in made
+        )
+
+    @property
+    def requantised(self) -> tuple[Requantised, ...]:
+        """The layers that compute, in order; the others move codes."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Requantised))
 
     @property
     def convs(self) -> tuple[Conv, ...]:
@@ -82,7 +155,7 @@ class Network:
 
         A tile cut out with this margin on each inner side gives the same output codes as the whole picture.
         """
-        return halo(steps_of(self))
+        return halo(self.steps)
 
     def layer(self, name: str) -> Layer:
         """The layer that makes the tensor ``name``.
@@ -101,4 +174,22 @@ class Network:
         layer = self.layer(name)
         sources = dict.fromkeys(layer.sources)
         inputs = tuple(Input(source, self.channels[source], self.formats[source]) for source in sources)
-        return Network(inputs, (layer,), self.rounding)
+        return Network(inputs, (layer,), self.rounding, like=self)
+
+    def exchanged(self, layer: Layer) -> "Network":
+        """The network with that layer in place of the one of its name; the others keep their proofs.
+
+        Raises:
+            HwrtsError: No layer has that name, or the network with it is not legal.
+        """
+        old = self.layer(layer.name)
+        layers = tuple(layer if each is old else each for each in self.layers)
+        return replace(self, layers=layers, like=self)
+
+
+def _check_name(name: object, known: set[str]) -> None:
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise HwrtsError(f"network: {name!r} is not a name; use one or more printable characters")
+    if name in known:
+        raise HwrtsError(f"network: the name {name!r} is used twice; each tensor needs its own")
+    known.add(name)

@@ -6,12 +6,10 @@ from typing import get_args
 import numpy as np
 
 from .codes import Codes, RunPath, checked_codes
-from .definition import accumulate, define
 from .errors import HwrtsError
-from .fast import conv_requantized
-from .fast_rows import RowLayer, fast_layer
-from .layers import Conv, Layer, Requantised
 from .network import Network
+from .operators import Layer
+from .operators.operator import Requantised
 from .requantize import count_saturated, requantize
 from .stream import run_rows
 
@@ -62,7 +60,9 @@ def run_counted(
     clamped: dict[str, tuple[int, int]] = {}
     for layer in network.layers:
         if isinstance(layer, Requantised):  # the sums once for both: they are what takes the time
-            acc, frac = accumulate(layer, tensors, network.formats)
+            formats = network.formats_of(layer.sources)
+            acc = layer.accumulate([tensors[source] for source in layer.sources], formats)
+            frac = layer.acc_frac(*formats)
             tensors[layer.name] = requantize(acc, frac, layer.out, network.rounding)
             clamped[layer.name] = count_saturated(acc, frac, layer.out, network.rounding)
         else:
@@ -74,12 +74,10 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
     """The codes that one layer makes of the codes of its sources, which ``tensors`` holds by name."""
     if path not in get_args(RunPath):
         raise HwrtsError(f"run: path {path!r} does not exist; use one of {', '.join(get_args(RunPath))}")
-    if path == "fast" and isinstance(layer, Conv):
-        source = layer.source
-        return conv_requantized(tensors[source], layer, network.formats[source], network.rounding)
-    if path == "fast" and isinstance(layer, RowLayer):
-        return fast_layer(layer, tensors, network.formats, network.rounding)
-    return define(layer, tensors, network.formats, network.rounding)
+    xs, formats = [tensors[source] for source in layer.sources], network.formats_of(layer.sources)
+    if path == "fast":
+        return layer.picture(xs, formats, network.rounding)
+    return layer.define(xs, formats, network.rounding)
 
 
 def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:

@@ -1,24 +1,17 @@
 """Line-buffer execution: rows in, rows out, and in between only the rows that a circuit would keep."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .codes import Codes, RunPath, checked_codes
-from .definition import define
 from .errors import HwrtsError
-from .fast import ConvRows, in_parts
-from .fast_rows import RowFunction, RowLayer, row_function
-from .layers import Layer, Upsample
+from .fast import in_parts
 from .lines import Edge, plan_lines
 from .network import Network
-from .steps import scales_of, steps_of
-
-Row = NDArray[Any]
-"""Codes (W, C) of one row; inside the fast path they are float numbers."""
+from .operators import Layer
+from .rows import Row, Rows
 
 
 class _Wire:
@@ -71,21 +64,15 @@ class LineRun:
         if len(network.inputs) != 1:
             raise HwrtsError(f"stream: the network has {len(network.inputs)} inputs; one can be streamed")
         self._network, self._path = network, path
-        steps = steps_of(network)
-        self._scales = scales_of(steps)
-        wires = [_Wire(edge) for edge in plan_lines(steps).edges]
+        wires = [_Wire(edge) for edge in plan_lines(network.steps).edges]
         owners = {(wire.edge.reader, wire.edge.source): wire for wire in wires}
-        self._from: dict[str, list[tuple[_Wire, _Wire | None]]] = {step.name: [] for step in steps}
+        self._from: dict[str, list[tuple[_Wire, _Wire | None]]] = {name: [] for name in network.tensors}
         self._into: dict[str, list[_Wire]] = {layer.name: [] for layer in network.layers}
         for wire in wires:
             owner = owners[wire.edge.tap, wire.edge.source] if wire.edge.tap else None
             self._from[wire.edge.source].append((wire, owner))
             self._into[wire.edge.reader].append(wire)
-        self._convs: dict[str, ConvRows] = {}
-        self._functions: dict[str, RowFunction] = {}
-        for layer in network.layers:
-            if path == "fast" and isinstance(layer, RowLayer):
-                self._functions[layer.name] = row_function(layer, network.formats, network.rounding)
+        self._rows: dict[str, Rows] = {}
         self._width: int | None = None
         self._owed = 0
         self.peak_bits = {layer.name: 0 for layer in network.layers}
@@ -102,16 +89,17 @@ class LineRun:
             self._start(len(row))
         if self._width != len(row):
             raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
-        self._owed += self._scales[self._network.output]
+        self._owed += self._network.scales[self._network.output]
         return self._tick(row)
 
     def _start(self, width: int) -> None:
         self._width, network = width, self._network
-        if self._path == "fast":
-            for conv in network.convs:
-                columns = width * self._scales[conv.source]
-                rows = ConvRows(conv, network.formats[conv.source], network.rounding, columns)
-                self._convs[conv.name] = rows
+        for layer in network.layers:
+            formats, columns = network.formats_of(layer.sources), width * network.scales[layer.sources[0]]
+            if self._path == "fast":
+                self._rows[layer.name] = layer.rows(formats, network.rounding, columns)
+            else:
+                self._rows[layer.name] = layer.defined_rows(formats, network.rounding)
 
     def finish(self) -> Iterator[Row]:
         """The output rows that are still inside after the last input row."""
@@ -151,38 +139,13 @@ class LineRun:
             made += self._compute(layer, [windows[source] for source in layer.sources])
         return made
 
-    def _compute(self, layer: Layer, windows: list[list[Row | None]]) -> list[Row | None]:
-        conv, network = self._convs.get(layer.name), self._network
-        if conv is not None:
-            conv.feed(windows[0][-1])
-        grow = self._scales[layer.name] // self._scales[layer.sources[0]]
-        middle = len(windows[0]) // 2
-        if any(window[middle] is None for window in windows):  # above or below the picture
-            if conv is not None:
-                conv.skip()
-            return [None] * grow
-        if conv is not None:
-            return [conv.take()]
-        filled = [_filled(window, replicate=isinstance(layer, Upsample)) for window in windows]
-        if layer.name in self._functions:
-            return list(self._functions[layer.name](filled))
-        frames = {source: _frame(rows) for source, rows in zip(layer.sources, filled, strict=True)}
-        codes = define(layer, frames, network.formats, network.rounding)  # (K*grow, W', C')
-        return list(codes[middle * grow : (middle + 1) * grow])
-
-
-def _frame(rows: list[Row]) -> Row:
-    """Rows (W, C) as a picture (K, W, C); one row is not copied."""
-    return rows[0][None] if len(rows) == 1 else np.stack(rows)
-
-
-def _filled(window: list[Row | None], *, replicate: bool) -> list[Row]:
-    """A window with code 0 for the rows outside the picture, or with the picture's first and last row."""
-    inside = [row for row in window if row is not None]  # never empty: the middle row is there
-    if not replicate:
-        return [np.zeros_like(inside[0]) if row is None else row for row in window]
-    above = next(i for i, row in enumerate(window) if row is not None)
-    return [*inside[:1] * above, *inside, *inside[-1:] * (len(window) - above - len(inside))]
+    def _compute(self, layer: Layer, windows: list[list[Row | None]]) -> Sequence[Row | None]:
+        rows, shape = self._rows[layer.name], layer.window
+        rows.feed(windows)
+        if any(window[shape.before] is None for window in windows):  # above or below the picture
+            rows.skip()
+            return [None] * shape.grow
+        return rows.take()
 
 
 def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Iterator[Row]:

@@ -41,10 +41,9 @@ def describe(network: Any, width: int) -> dict[str, Any]:
     """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
     import numpy as np
 
-    from hwrts.fixed_point import Conv, Requantised, attacked_reach, network_bounds, plan_lines, steps_of
+    from hwrts.fixed_point import Conv, Requantised, plan_lines
 
-    bounds = network_bounds(network)
-    lines = plan_lines(steps_of(network))
+    lines = plan_lines(network.steps)
     memory = lines.bits(width)
     layers = []
     for layer in network.layers:
@@ -57,11 +56,10 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         if isinstance(layer, Conv):
             entry |= {"kernel": layer.weight_i8.shape[2], "weight_bits": layer.weight_bits}
         if isinstance(layer, Requantised):
-            proof, sources = bounds[layer.name], network.formats_of(layer.sources)
-            lowest, highest = attacked_reach(layer, sources)
-            shift = layer.acc_frac(*sources) - layer.out.frac
+            proof, sources = network.bounds[layer.name], network.formats_of(layer.sources)
+            lowest, highest = layer.attack(*sources)
             entry |= {
-                "shift": np.broadcast_to(shift, proof.lowest.shape).tolist(),
+                "shift": np.broadcast_to(layer.shift(*sources), proof.lowest.shape).tolist(),
                 "accumulator": proof.as_json(),
                 "attacked": {"lowest": lowest.tolist(), "highest": highest.tolist()},
             }

@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from hwrts import fixed_point
 from hwrts.cost.extremes import extreme_layers, untrained_formats
 from hwrts.cost.modes import Load, Mode, Place
 from hwrts.errors import HwrtsError
@@ -24,12 +21,11 @@ from hwrts.fixed_point import (
     Requantised,
     Rounding,
     Step,
+    Tensor,
     halo,
     layer_bounds,
     plan_lines,
     scales_of,
-    steps_of,
-    upsample_taps,
 )
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
@@ -284,7 +280,7 @@ def graph_cost(
 
 def network_cost(network: Network) -> Cost:
     """The cost of an integer network, its accumulators proved."""
-    return _cost([(layer,) for layer in network.layers], steps_of(network), network.formats, proved=True)
+    return _cost([(layer,) for layer in network.layers], network.steps, network.formats, proved=True)
 
 
 def _cost(
@@ -297,7 +293,9 @@ def _cost(
     costs = []
     for choices in layers:
         register = _register([_bounds(layer, formats) for layer in choices])
-        costs.append(_layer_cost(choices[0], by_name, scales, volumes, lines, column, register))
+        step = by_name[choices[0].name]
+        made = Tensor(step.name, step.channels, scales[step.name], formats[step.name])
+        costs.append(_layer_cost(choices[0], step, made, volumes, lines, column, register))
     return Cost(
         tuple(costs),
         scale=scales[steps[-1].name],
@@ -309,24 +307,12 @@ def _cost(
 
 
 def _layer_cost(
-    layer: Layer, steps: Mapping[str, Step], scales: Mapping[str, int], volumes: Mapping[str, int],
+    layer: Layer, step: Step, made: Tensor, volumes: Mapping[str, int],
     lines: Lines, column: Mapping[str, int], register: Accumulator | None,
 ) -> LayerCost:  # fmt: skip
-    step, scale = steps[layer.name], scales[layer.name]
-    weights = biases = slopes = macs = multiplications = 0
-    weight_bits = None
-    if isinstance(layer, fixed_point.Conv):
-        weights, biases, weight_bits = layer.weight_i8.size, layer.bias_i32.size, layer.weight_bits
-        macs = weights * scale**2
-    elif isinstance(layer, fixed_point.Scale | fixed_point.PRelu):
-        multiplications = step.channels * scale**2
-        slopes = layer.slope_i8.size if isinstance(layer, fixed_point.PRelu) else 0
-    elif isinstance(layer, fixed_point.Upsample):
-        taps = int(np.count_nonzero(upsample_taps(layer.kind, layer.factor)[0]))
-        multiplications = (1 + layer.factor) * taps * step.channels * scales[layer.source] ** 2
     return LayerCost(
-        layer.name, type(layer).__name__, step.kernel, step.channels, step.bits, scale,
-        weights, weight_bits, biases, slopes, macs, multiplications,
+        layer.name, type(layer).__name__, step.window.kernel, step.channels, step.bits, made.scale,
+        **asdict(layer.work(made)),
         line_rows=lines.rows(layer.name),
         line_bits_per_column=column[layer.name],
         read_bits=sum(volumes[source] for source in set(layer.sources)),

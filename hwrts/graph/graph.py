@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from hwrts.fixed_point import Step
+from hwrts.fixed_point import POINT, Step
 from hwrts.graph.operators import Input, Node, Operation, Operator
 
 _Kind = TypeVar("_Kind", bound=Operator)
@@ -103,11 +103,11 @@ def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:
     """The shape of a graph as ``hwrts.fixed_point`` reads it, for codes of ``bits`` bits."""
     x = graph.input
     channels = {x.name: x.channels}
-    steps = [Step(x.name, (), 1, 1, x.channels, bits)]
+    steps = [Step(x.name, (), POINT, x.channels, bits)]
     for node in graph.operations:
         found = int(node.channels(*(Fraction(channels[source]) for source in node.sources)))
         channels[node.name] = found
-        steps.append(Step(node.name, node.sources, node.kernel, node.grow, found, bits))
+        steps.append(Step(node.name, node.sources, node.window, found, bits))
     return tuple(steps)
 
 

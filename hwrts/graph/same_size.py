@@ -95,7 +95,7 @@ def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
             break
     anchored = image_residual(graph, node) is not None
     only_tail_reads = len(graph.readers(node.name)) == 1
-    enlargement = math.prod(each.grow for each in tail)
+    enlargement = math.prod(each.window.grow for each in tail)
     if not tail or not anchored or not only_tail_reads or enlargement != 2:
         raise UnsupportedOperatorError(
             f"network ending in {graph.output!r}: it has no same-size form; that needs an addition to the "
@@ -109,7 +109,7 @@ def _folded(tail: tuple[Conv | DepthToSpace, ...], channels: int, graph: Graph) 
     """Kernel (C, C, K, K) and bias (C,) of D behind the tail: its answers to an impulse and to nothing."""
     names = {node.name for node in tail}
     steps = [step for step in graph_steps(graph) if step.name in names]
-    extra = sum(step.kernel // 2 for step in steps)  # in pixels of its own size, so at least in input pixels
+    extra = sum(step.window.after for step in steps)  # in pixels of their own: at least in input pixels
     reach = extra + DOWNSCALER_HALO
     side = 4 * reach + 1  # far from the edges, where D renormalises and convolutions pad
     centre = 2 * reach

@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwrts.fixed_point import Network, network_bounds
+from hwrts.fixed_point import Network
 from hwrts.qat.network import QuantNetwork
 
 
 def exact_dtype(network: Network) -> torch.dtype:
     """float32 where every accumulator of the network is proved exact in it (eq. 10), else float64."""
-    exact = all(bounds.exact_in_float32 for bounds in network_bounds(network).values())
+    exact = all(bounds.exact_in_float32 for bounds in network.bounds.values())
     return torch.float32 if exact else torch.float64
 
 

@@ -22,7 +22,7 @@ from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
 from hwrts.export.runtime import default_is_exact
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import check_document, read_bytes
-from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network, save_network, steps_of
+from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network, save_network
 from hwrts.fixed_point.stored import unpack_npz
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
@@ -209,7 +209,7 @@ def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
 def _check_same(stage: StageFolder, quantised: QuantNetwork, network: Network) -> None:
     """The two files that are compared must be of one structure, or nothing can be laid side by side."""
     ours = [replace(step, bits=0) for step in graph_steps(quantised.graph)]
-    theirs = [replace(step, bits=0) for step in steps_of(network)]
+    theirs = [replace(step, bits=0) for step in network.steps]
     for one, other in itertools.zip_longest(ours, theirs):
         if one != other:
             name = (one or other or ours[0]).name

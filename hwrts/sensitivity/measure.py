@@ -5,14 +5,14 @@ integer network with that one layer exchanged runs on photographs. docs/sensitiv
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.data.tiles import Picture
 from hwrts.errors import ConfigError
-from hwrts.fixed_point import Conv, Network, run
+from hwrts.fixed_point import Network, run
 from hwrts.metrics import psnr_db
 from hwrts.progress import Progress
 from hwrts.qat.network import QuantNetwork
@@ -149,18 +149,13 @@ def measure_sensitivity(
         for conv in network.convs:
             reduced = []
             for bits in tried[conv.name]:
-                found = _outputs(_exchanged(network, quantised.narrowed(conv.name, bits)), crops)
+                found = _outputs(network.exchanged(quantised.narrowed(conv.name, bits)), crops)
                 reduced.append(Reduced(bits, _mse(found, int8), _psnr_db(found, crops)))
                 done += 1
                 advance(done, f"{conv.name}, {bits} bits")
             size = conv.weight_i8.size
             layers.append(LayerSensitivity(conv.name, size, conv.weight_bits, tuple(reduced)))
     return Sensitivity(tuple(layers), _psnr_db(int8, crops), _bicubic_db(crops))
-
-
-def _exchanged(network: Network, layer: Conv) -> Network:
-    """The network with another layer of that name; all others are the same objects."""
-    return replace(network, layers=tuple(layer if old.name == layer.name else old for old in network.layers))
 
 
 def _outputs(network: Network, crops: Crops) -> list[Picture]:

@@ -4,16 +4,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwrts.export import NumpyWitness
+from hwrts.export import NumpyWitness, to_onnx
+from hwrts.export.compare import Row, compare
 from hwrts.export.controls import negative_controls, witness_controls
+from hwrts.export.stimuli import noise_codes
+from hwrts.export.witness import onnx_witnesses
 from hwrts.fixed_point import (
+    OPERATORS,
     PIXEL,
     Add,
     Conv,
+    DepthToSpace,
     Format,
     Input,
     Network,
+    PRelu,
     Repeat,
+    Requantised,
     Rounding,
     Scale,
     Upsample,
@@ -121,6 +128,49 @@ def test_networks_without_a_convolution_have_a_control(network, name):
     """They had none, and a verdict without a control is no pass."""
     controls, _ = negative_controls(network, run_all(network, np.full((4, 4, 3), 255, np.uint8), "int64"))
     assert [(control["name"], control["caught"]) for control in controls] == [(name, True)]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Add("y", ("x", "x"), PIXEL), Scale("y", "x", 3, 2, PIXEL),
+        Repeat("y", "x", 2), DepthToSpace("y", "x", 2),
+        PRelu("y", "x", np.full(4, 33, np.int8), 6, PIXEL), Upsample("y", "x", "bilinear", 4, PIXEL),
+        Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("source", [PIXEL, Format(True, 8, 8), Format(True, 2, 8)], ids=str)
+def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, source):
+    """And everything legal of it is seen by each path that computes it instead of the right one."""
+    if isinstance(layer, PRelu) and not source.signed:
+        return  # no code is below zero, so no slope is used
+    layer = replace(layer, out=replace(layer.out, signed=True)) if isinstance(layer, Requantised) else layer
+    network = Network((Input("x", 4, source),), (layer,))
+    x = noise_codes(4, source)
+    tensors = run_all(network, x, "int64")
+    xs = [x] * len(layer.sources)
+    broken = layer.corrupted(xs, tensors["y"])
+    found = broken.define(xs, [source] * len(xs), network.rounding)
+    row = compare(Row("control", "single", "y"), network, "noise", tensors["y"], found, tensors)
+    assert row.mismatches > 0
+    assert (
+        compare(Row("none", "single", "y"), network, "noise", tensors["y"], tensors["y"], tensors).first
+        is None
+    )
+    if type(broken) is type(layer):
+        other = network.exchanged(broken)
+        for witness in (
+            NumpyWitness(other, "fast"),
+            *onnx_witnesses(other, to_onnx(other).SerializeToString()),
+        ):
+            seen = witness.single("y", {"x": x})
+            assert np.array_equal(seen, found), witness.name
+
+
+def test_every_operator_has_a_deliberate_error_above():
+    layers = test_the_comparison_sees_the_deliberate_error_of_every_operator.pytestmark[-1].args[1]
+    assert {type(layer) for layer in layers} == set(OPERATORS.values())
 
 
 def test_flipped_weights_stay_symmetric():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwrts.fixed_point import Format, HwrtsError, Rounding, requantize
-from hwrts.fixed_point.add import add_accumulate
+from hwrts.fixed_point.operators.add import add_accumulate
 
 from .test_requantize import slow_round
 

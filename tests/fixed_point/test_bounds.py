@@ -15,13 +15,11 @@ from hwrts.fixed_point import (
     Scale,
     Upsample,
     attack_input,
-    attacked_reach,
     conv_accumulate,
     layer_bounds,
-    network_bounds,
     pair_can_saturate_int16,
 )
-from hwrts.fixed_point.upsample import upsample_accumulate
+from hwrts.fixed_point.operators.upsample import upsample_accumulate
 
 from .build import anchor_network, conv, random_conv
 
@@ -120,7 +118,7 @@ def test_bits_by_hand(lowest, highest, bits):
 @pytest.mark.parametrize("source", [PIXEL, S8, Format(True, 5, 3)])
 def test_every_channel_is_attacked_to_both_ends(source):
     layer = random_conv(np.random.default_rng(8), "c", "x", (6, 4), 3, PIXEL)
-    lowest, highest = attacked_reach(layer, [source])
+    lowest, highest = layer.attack(source)
     bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
     assert lowest.tolist() == bounds.lowest.tolist()
     assert highest.tolist() == bounds.highest.tolist()
@@ -244,7 +242,7 @@ def test_bounds_of_an_upsample_by_hand():
 )
 def test_every_other_bound_is_reached(layer, source):
     bounds = layer_bounds(layer, [source], Rounding.HALF_EVEN)
-    lowest, highest = attacked_reach(layer, [source])
+    lowest, highest = layer.attack(source)
     assert (lowest.tolist(), highest.tolist()) == (bounds.lowest.tolist(), bounds.highest.tolist())
     assert (bounds.partial_sum >= np.maximum(highest, -lowest)).all()
 
@@ -262,7 +260,7 @@ def test_no_picture_leaves_the_bounds_of_an_upsample():
 
 def test_bounds_of_a_network_by_name():
     network = anchor_network()
-    bounds = network_bounds(network)
+    bounds = network.bounds
     assert list(bounds) == [layer.name for layer in network.layers if isinstance(layer, Conv | Add)]
     layer = network.layer("ext_r")
     assert (

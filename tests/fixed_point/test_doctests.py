@@ -9,9 +9,12 @@ import pytest
 import hwrts.fixed_point as package
 
 MODULES = [package.__name__] + [
-    f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__)
+    m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
-WITH_EXAMPLES = {"add", "conv", "fast", "formats", "prelu", "rearrange", "requantize", "scale", "upsample"}
+WITH_EXAMPLES = {
+    "add", "bounds", "conv", "depth_to_space", "formats", "prelu", "repeat", "requantize", "scale",
+    "steps", "upsample", "window",
+}  # fmt: skip
 ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 
 
@@ -33,7 +36,9 @@ def test_every_cited_equation_exists():
     text = ARITHMETIC.read_text(encoding="utf-8")
     folder = Path(package.__path__[0])
     cited = {
-        n for file in folder.glob("*.py") for n in re.findall(r"eq\. (\d+)", file.read_text(encoding="utf-8"))
+        n
+        for file in folder.rglob("*.py")
+        for n in re.findall(r"eq\. (\d+)", file.read_text(encoding="utf-8"))
     }
     numbered = set(re.findall(r"^\s+.*\((\d+)\)$", text, re.MULTILINE))
     assert cited
@@ -42,5 +47,5 @@ def test_every_cited_equation_exists():
 
 
 def test_the_modules_are_short():
-    for file in Path(package.__path__[0]).glob("*.py"):
+    for file in Path(package.__path__[0]).rglob("*.py"):
         assert len(file.read_text(encoding="utf-8").splitlines()) <= 250, file.name

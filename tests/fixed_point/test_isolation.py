@@ -83,7 +83,7 @@ def test_importing_it_is_light():
 
 
 def test_imports_are_relative_numpy_or_standard():
-    for file in FOLDER.glob("*.py"):
+    for file in FOLDER.rglob("*.py"):
         for line in file.read_text(encoding="utf-8").splitlines():
             words = line.split()
             if words[:1] in (["import"], ["from"]) and len(words) > 1:

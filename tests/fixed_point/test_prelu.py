@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwrts.fixed_point import Format, Input, Network, PRelu, Rounding, run, run_all, stream
-from hwrts.fixed_point.prelu import prelu_accumulate
+from hwrts.fixed_point.operators.prelu import prelu_accumulate
 
 from .test_requantize import slow_round
 

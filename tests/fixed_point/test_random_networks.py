@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import LineRun, plan_lines, run, run_all, steps_of, stream
+from hwrts.fixed_point import LineRun, plan_lines, run, run_all, stream
 
 from .random_networks import random_codes, random_network
 
@@ -30,7 +30,7 @@ def test_all_paths_agree(seed, widest):
 @pytest.mark.parametrize("seed", range(60))
 def test_the_rows_held_are_those_planned(seed):
     network = random_network([seed, 99])
-    lines, engine = plan_lines(steps_of(network)), LineRun(network)
+    lines, engine = plan_lines(network.steps), LineRun(network)
     for row in random_codes(network, 40, 6, seed):
         engine.push(row)
     assert engine.peak_bits == lines.bits(6)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hwrts.fixed_point.rearrange import depth_to_space, repeat
+from hwrts.fixed_point.operators.depth_to_space import depth_to_space
+from hwrts.fixed_point.operators.repeat import repeat
 
 
 def test_depth_to_space_by_hand():

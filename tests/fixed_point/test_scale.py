@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwrts.fixed_point import Format, Input, Network, Rounding, Scale, run, run_all, stream
-from hwrts.fixed_point.scale import scale_accumulate
+from hwrts.fixed_point.operators.scale import scale_accumulate
 
 from .test_requantize import slow_round
 

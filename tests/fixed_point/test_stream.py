@@ -3,6 +3,7 @@ import pytest
 
 from hwrts.fixed_point import (
     PIXEL,
+    POINT,
     Add,
     Conv,
     DepthToSpace,
@@ -14,9 +15,9 @@ from hwrts.fixed_point import (
     Repeat,
     Step,
     Upsample,
+    Window,
     plan_lines,
     run,
-    steps_of,
     stream,
 )
 
@@ -118,7 +119,7 @@ def test_memory_held_is_the_plan(name, path):
     codes = np.random.default_rng(1).integers(0, 256, (height, width, network.inputs[0].channels), np.uint8)
     for row in codes:
         engine.push(row)
-    planned = plan_lines(steps_of(network)).bits(width)
+    planned = plan_lines(network.steps).bits(width)
     assert engine.peak_bits == planned
     assert sum(planned.values()) > 0 or name == "kernel 1"
 
@@ -126,7 +127,7 @@ def test_memory_held_is_the_plan(name, path):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rows_come_as_soon_as_the_plan_says(name):
     network = NETWORKS[name]
-    scale, latency = network.scales[network.output], plan_lines(steps_of(network)).latency
+    scale, latency = network.scales[network.output], plan_lines(network.steps).latency
     engine = LineRun(network)
     counts = [len(engine.push(np.zeros((3, network.inputs[0].channels), np.uint8))) for _ in range(20)]
     first = next(i for i, count in enumerate(counts) if count)
@@ -137,15 +138,18 @@ def test_rows_come_as_soon_as_the_plan_says(name):
     assert latency == network.halo or name in ("scaled", "upsampled", "windows between")
 
 
+THREE = Window.around(3)
+
+
 def drawn(blocks, channels=64):
     """Residual-N as its figure draws it: the picture is formed before the last convolution."""
-    steps = [Step("x", (), 1, 1, 3, 8), Step("h0", ("x",), 3, 1, channels, 8)]
+    steps = [Step("x", (), POINT, 3, 8), Step("h0", ("x",), THREE, channels, 8)]
     for n in range(blocks):
-        steps.append(Step(f"conv{n}", (f"h{n}",), 3, 1, channels, 8))
-        steps.append(Step(f"h{n + 1}", (f"h{n}", f"conv{n}"), 1, 1, channels, 8))
+        steps.append(Step(f"conv{n}", (f"h{n}",), THREE, channels, 8))
+        steps.append(Step(f"h{n + 1}", (f"h{n}", f"conv{n}"), POINT, channels, 8))
     return [
-        *steps, Step("r", (f"h{blocks}",), 3, 1, 3, 8), Step("y", ("x", "r"), 1, 1, 3, 8),
-        Step("ext", ("y",), 3, 1, 12, 8), Step("shuffle", ("ext",), 1, 2, 3, 8),
+        *steps, Step("r", (f"h{blocks}",), THREE, 3, 8), Step("y", ("x", "r"), POINT, 3, 8),
+        Step("ext", ("y",), THREE, 12, 8), Step("shuffle", ("ext",), Window(grow=2), 3, 8),
     ]  # fmt: skip
 
 
@@ -161,7 +165,7 @@ def test_line_memory_as_drawn_at_1920(blocks, kib):
 
 
 def test_line_memory_of_the_deploy_form_by_hand():
-    lines = plan_lines(steps_of(residual(1, 64)))
+    lines = plan_lines(residual(1, 64).steps)
     rows = {
         name: lines.rows(name) for name in ("h0", "conv0", "h1", "r", "ext_x", "ext_r", "picture", "repeat")
     }
@@ -175,16 +179,16 @@ def test_line_memory_of_the_deploy_form_by_hand():
 def test_line_memory_of_an_upscaler_by_hand():
     """Bicubic reads five rows of the picture: four are kept, and two rows pass until the first is made."""
     network = Network((Input("x", 3, PIXEL),), (Upsample("y", "x", "bicubic", 2, PIXEL),))
-    lines = plan_lines(steps_of(network))
+    lines = plan_lines(network.steps)
     assert (lines.rows("y"), lines.bits(1920)["y"], lines.latency) == (4, 4 * 1920 * 3 * 8, 2)
     network = Network((Input("x", 3, PIXEL),), (Upsample("y", "x", "bilinear", 4, PIXEL),))
-    lines = plan_lines(steps_of(network))
+    lines = plan_lines(network.steps)
     assert (lines.rows("y"), lines.latency) == (2, 1)
 
 
 def test_line_memory_of_a_residual_around_an_upscaler_by_hand():
     """The bilinear skip is made when it is needed, and taps the rows that bicubic keeps of the picture."""
-    lines = plan_lines(steps_of(upsampled_network()))
+    lines = plan_lines(upsampled_network().steps)
     rows = {step.name: lines.rows(step.name) for step in lines.steps if step.sources}
     # "r" is there 3 rows of the picture after "x": two for bicubic, and two new rows for two convolutions
     assert rows == {

@@ -19,7 +19,7 @@ from hwrts.fixed_point import (
     stream,
     upsample_taps,
 )
-from hwrts.fixed_point.upsample import upsample_accumulate
+from hwrts.fixed_point.operators.upsample import upsample_accumulate
 
 from .test_requantize import slow_round
 

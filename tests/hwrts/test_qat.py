@@ -9,7 +9,7 @@ from torch import nn
 
 from hwrts.errors import ConfigError
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, network_bounds, run, run_all
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, HwrtsError, Rounding, run, run_all
 from hwrts.graph import Conv, Graph, Input
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.rounding import round_keeping_sums
@@ -199,7 +199,7 @@ def test_channels_of_almost_zero_weights_keep_the_float32_proof(quantise, pictur
         quantised.convs["conv_out"].weight.mul_(1e-6)
         quantised.convs["conv_0"].bias[:2] = 0.9  # on a finer grid this bias alone would pass 2**24
     network = quantised.eval().lower()
-    assert max(int(bounds.partial_sum.max()) for bounds in network_bounds(network).values()) < FLOAT32_LIMIT
+    assert max(int(bounds.partial_sum.max()) for bounds in network.bounds.values()) < FLOAT32_LIMIT
     assert int(network.layer("conv_0").weight_frac.max()) == 14  # range 2**-7 in 7 bits and sign
     assert_integers_equal_values(quantised, picture(9, 9))
 

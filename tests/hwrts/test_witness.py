@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, network_bounds, run_all
+from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, run_all
 from hwrts.graph import Conv, Graph, Input, weight_range
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
@@ -38,7 +38,7 @@ def test_layers_beyond_the_float32_proof_run_in_float64(channels, dtype, picture
     network = quantised.lower()
     heavy = network.layer("heavy")
     assert set(np.abs(heavy.weight_i8).ravel()) == {127}
-    bound = int(network_bounds(network)["heavy"].partial_sum.max())
+    bound = int(network.bounds["heavy"].partial_sum.max())
     assert bound >= channels * 9 * 127 * 255
     assert (bound < FLOAT32_LIMIT) == (dtype == "float32")
     witness = TorchWitness(quantised, network)

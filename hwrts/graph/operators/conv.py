@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import Format, HwrtsError, weight_limit
+from hwrts.fixed_point import Format, HwrtsError, Window, weight_limit
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator, Rank
 from hwrts.graph.rounding import check_finite, log2_of, round_keeping_sums
@@ -63,7 +63,7 @@ class Conv(Operator):
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, I, H, W) to (N, O, H, W)."""
-        x = F.conv2d(xs[0], self.weight, self.bias, padding=self.kernel // 2)
+        x = F.conv2d(xs[0], self.weight, self.bias, padding=self.window.after)
         return F.relu(x) if self.relu else x
 
     def non_negative(self, sources: bool) -> bool:
@@ -71,9 +71,9 @@ class Conv(Operator):
         return self.relu
 
     @property
-    def kernel(self) -> int:
-        """K."""
-        return self.weight.shape[-1]
+    def window(self) -> Window:
+        """K rows and columns."""
+        return Window.around(self.weight.shape[-1])
 
     @property
     def reads(self) -> int:

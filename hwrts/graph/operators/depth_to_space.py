@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.fixed_point import Format
+from hwrts.fixed_point import Format, Window
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Factor, Operator
 
@@ -43,9 +43,9 @@ class DepthToSpace(Operator):
         return sources
 
     @property
-    def grow(self) -> int:
-        """The block."""
-        return self.block
+    def window(self) -> Window:
+        """A square of new pixels for each."""
+        return Window(grow=self.block)
 
     def channels(self, *sources: Fraction) -> Fraction:
         """One of each block."""

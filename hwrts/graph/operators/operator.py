@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.files.read import Text
-from hwrts.fixed_point import Format, Layer
+from hwrts.fixed_point import POINT, Format, Layer, Window
 from hwrts.graph.operators.call import Call
 
 if TYPE_CHECKING:
@@ -82,14 +82,9 @@ class Operator(ABC):
         """
 
     @property
-    def kernel(self) -> int:
-        """Rows and columns of the window that it reads."""
-        return 1
-
-    @property
-    def grow(self) -> int:
-        """Factor by which height and width grow."""
-        return 1
+    def window(self) -> Window:
+        """The rows and columns that it reads, and by how much it enlarges."""
+        return POINT
 
     @property
     def reads(self) -> int | None:

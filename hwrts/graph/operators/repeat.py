@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.fixed_point import Format
+from hwrts.fixed_point import Format, Window
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Factor, Operator
 
@@ -43,9 +43,9 @@ class Repeat(Operator):
         return sources
 
     @property
-    def grow(self) -> int:
-        """The factor."""
-        return self.factor
+    def window(self) -> Window:
+        """A square of new pixels for each."""
+        return Window(grow=self.factor)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

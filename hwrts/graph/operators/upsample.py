@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hwrts import fixed_point
 from hwrts.errors import HwrtsError
 from hwrts.files.read import Text
-from hwrts.fixed_point import Format, upsample_taps
+from hwrts.fixed_point import Format, Window, upsample_taps
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Factor, Operator
 from hwrts.graph.operators.repeat import given_to_upsample, whole_factor
@@ -61,14 +61,10 @@ class Upsample(Operator):
         return sources
 
     @property
-    def kernel(self) -> int:
-        """As many as the taps of a phase."""
-        return int(upsample_taps(self.kind, self.factor)[0].shape[1])
-
-    @property
-    def grow(self) -> int:
-        """The factor."""
-        return self.factor
+    def window(self) -> Window:
+        """As many rows as a phase has taps, edges replicated."""
+        taps, _ = upsample_taps(self.kind, self.factor)
+        return Window.around(taps.shape[1], self.factor, replicate=True)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

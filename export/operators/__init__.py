@@ -1,0 +1,33 @@
+"""The ONNX nodes of every operator: one file each, under the name that it has in hwrts.fixed_point."""
+
+from typing import Any, Protocol
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.export.operators import add, conv, depth_to_space, prelu, repeat, scale, upsample
+from hwrts.fixed_point import OPERATORS, Add, Conv, DepthToSpace, Layer, PRelu, Repeat, Scale, Upsample
+
+
+class Nodes(Protocol):
+    """What the file of an operator has; ``layer`` is one of its own."""
+
+    FUSED: Fused
+
+    def qdq(self, writer: QdqWriter, layer: Any) -> None:
+        """Append a layer as real-valued operators that runtimes fuse."""
+
+    def integer(self, writer: IntegerWriter, layer: Any) -> None:
+        """Append a layer as integer operators, with its requantisation."""
+
+
+NODES: dict[type[Layer], Nodes] = {
+    Conv: conv,
+    Add: add,
+    Scale: scale,
+    PRelu: prelu,
+    DepthToSpace: depth_to_space,
+    Repeat: repeat,
+    Upsample: upsample,
+}
+assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

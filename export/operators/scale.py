@@ -1,0 +1,28 @@
+"""A multiplication by a constant in ONNX."""
+
+import numpy as np
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.fixed_point import Scale
+
+FUSED = Fused(qdq="QLinearMul")
+
+_STORED_ZERO = 128
+"""Zero point of the constant: a signed number in an unsigned byte, as activations are (eq. 11)."""
+
+
+def qdq(writer: QdqWriter, layer: Scale) -> None:
+    """Mul on real values; the constant is a stored byte, or runtimes would not fuse it."""
+    name = f"{layer.name}.multiplier"
+    code = writer.constant(name, np.array(layer.multiplier + _STORED_ZERO, np.uint8))
+    factor = writer.dequantised(code, name, layer.frac, np.array(_STORED_ZERO, np.uint8))
+    writer.node("Mul", [writer.real(layer.source), factor], f"{layer.name}.exact")
+    writer.quantize(layer.name)
+
+
+def integer(writer: IntegerWriter, layer: Scale) -> None:
+    """Codes times the constant (eq. 15)."""
+    writer.times(writer.codes(layer.source, layer.name), layer.multiplier, f"{layer.name}.acc")
+    writer.requantize(layer)

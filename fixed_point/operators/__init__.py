@@ -1,0 +1,18 @@
+"""The operators that an integer network is made of: one file each, and all of them in one union."""
+
+from typing import get_args
+
+from .add import Add
+from .conv import Conv
+from .depth_to_space import DepthToSpace
+from .prelu import PRelu
+from .repeat import Repeat
+from .scale import Scale
+from .upsample import Upsample
+
+__all__ = ["OPERATORS", "Add", "Conv", "DepthToSpace", "Layer", "PRelu", "Repeat", "Scale", "Upsample"]
+
+Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample
+
+OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
+"""By the name that files give them."""

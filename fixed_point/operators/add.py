@@ -1,0 +1,123 @@
+"""Residual addition: align and add exactly, then one requantisation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bounds import Bounds, linear_reach
+from ..codes import Codes
+from ..errors import HwrtsError
+from ..formats import Format
+from ..requantize import Rounding
+from ..rows import FloatGrid, Row, RowFunction
+from ..window import POINT
+from .operator import Requantised, Tensor, Work, layer_bounds, nearer_grid
+
+_FARTHEST = 40
+"""Bits between grids beyond which nothing grows any more: an accumulator of 32 has been left long before."""
+
+
+def add_accumulate(
+    a: NDArray[np.integer], a_format: Format, b: NDArray[np.integer], b_format: Format
+) -> tuple[NDArray[np.int64], int]:
+    """The exact sum of two tensors on the finer of their grids, and that grid's fraction bits (eq. 6).
+
+    acc = (a << (f - f_a)) + (b << (f - f_b)) with f = max(f_a, f_b)
+
+    Args:
+        a: Codes of ``a_format``, any shape.
+        a_format: Format of ``a``.
+        b: Codes of ``b_format``, the same shape.
+        b_format: Format of ``b``.
+
+    Raises:
+        HwrtsError: Operands of different shapes.
+
+    >>> from ..requantize import Rounding, requantize
+    >>> u8, s9 = Format(False, 8, 8), Format(True, 9, 9)
+    >>> acc, frac = add_accumulate(np.array([250, 3, 4]), u8, np.array([20, -7, 1]), s9)
+    >>> requantize(acc, frac, u8, Rounding.HALF_EVEN).tolist()  # 260, -0.5, 4.5
+    [255, 0, 4]
+    """
+    if a.shape != b.shape:
+        raise HwrtsError(f"add: shapes {a.shape} and {b.shape} differ; both operands need the same")
+    frac = max(a_format.frac, b_format.frac)
+    total = (a.astype(np.int64) << (frac - a_format.frac)) + (b.astype(np.int64) << (frac - b_format.frac))
+    return total, frac
+
+
+@dataclass(frozen=True)
+class Add(Requantised):
+    """Sum of two tensors of the same shape, requantised once (eq. 6).
+
+    Attributes:
+        sources: Names of the tensors it reads.
+        out: Format of the result.
+    """
+
+    sources: tuple[str, str]
+    out: Format
+
+    window = POINT
+
+    def check(self) -> None:
+        """Two operands."""
+        if len(self.sources) != 2:
+            raise HwrtsError(f"{self.where}: adds {len(self.sources)} tensors; use exactly 2")
+
+    def made(self, *sources: Tensor) -> Tensor:
+        """The shape of both."""
+        a, b = sources
+        if (a.channels, a.scale) != (b.channels, b.scale):
+            raise HwrtsError(
+                f"{self.where}: (channels, enlargement) of {a.name!r} are {(a.channels, a.scale)}, "
+                f"of {b.name!r} {(b.channels, b.scale)}; both operands need the same"
+            )
+        return Tensor(self.name, a.channels, a.scale, self.out)
+
+    def acc_frac(self, *formats: Format) -> int:
+        """Fraction bits of the sum: the finer of the operands' grids (eq. 6)."""
+        return max(each.frac for each in formats)
+
+    def accumulate(self, xs: Sequence[Codes], formats: Sequence[Format]) -> NDArray[np.int64]:
+        """Sums (H, W, C) (eq. 6)."""
+        (a, b), (a_format, b_format) = xs, formats
+        return add_accumulate(a, a_format, b, b_format)[0]
+
+    def reach(self, *formats: Format) -> Bounds:
+        """Of all channels, (1,): an operand's weight is its alignment."""
+        finer = self.acc_frac(*formats)
+        weight = [[1 << min(finer - each.frac, _FARTHEST) for each in formats]]
+        return linear_reach(np.array(weight, np.int64), formats)
+
+    def attack(self, *formats: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Both operands at the same end of their ranges, (1,)."""
+        total = self.accumulate([np.array([each.min, each.max]) for each in formats], formats)
+        return total[:1], total[1:]
+
+    def work(self, made: Tensor) -> Work:
+        """Nothing is multiplied."""
+        return Work()
+
+    def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
+        """Shifted by one bit too few, or too many."""
+        return replace(self, out=nearer_grid(self.out))
+
+    def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
+        """Operands times their weights, in float."""
+        grid = FloatGrid(int(self.shift(*formats)), layer_bounds(self, formats, rounding), self.out, rounding)
+        finer, dtype = self.acc_frac(*formats), grid.dtype
+        factors = [dtype(np.ldexp(grid.unit, finer - each.frac)) for each in formats]
+
+        def add(windows: Sequence[Sequence[Row]]) -> list[Row]:
+            (a,), (b,) = windows
+            scaled = (
+                x if factor == 1 else np.multiply(x, factor, dtype=dtype)
+                for x, factor in zip((a, b), factors, strict=True)
+            )
+            return [grid.requantised(np.add(*scaled, dtype=dtype))]
+
+        return add

@@ -1,0 +1,143 @@
+"""A layer at work on rows: what a run by rows asks of it, and float arithmetic where it is proved exact."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bounds import Bounds
+from .codes import Codes
+from .formats import Format
+from .requantize import Rounding, half_lsb
+from .window import Window
+
+# Letters of the shape comments: W columns of a row; C channels; F factor; K rows of a window.
+
+Row = NDArray[Any]
+"""Codes (W, C) of one row; inside the fast path they are float numbers."""
+FloatRow = NDArray[np.floating]
+"""Codes (W, C) of one row as float32 or float64: integers, exactly."""
+RowFunction = Callable[[Sequence[Sequence[Row]]], Sequence[Row]]
+"""The windows of all sources, K rows (W, C) each, to the F new rows (F*W, C').
+
+What is no definition also takes pictures of rows (H, W, C) in the place of rows."""
+
+
+class Rows(Protocol):
+    """One layer fed step by step, from above the picture to below it; each step is taken or skipped."""
+
+    def feed(self, windows: Sequence[Sequence[Row | None]]) -> None:
+        """The rows (W, C) that a step reads of each source; None lies outside the picture."""
+
+    def take(self) -> Sequence[Row]:
+        """The F new rows (F*W, C') of the step that was fed last."""
+
+    def skip(self) -> None:
+        """Leave that step out: it lies outside the picture."""
+
+
+class WindowRows:
+    """A layer that remembers nothing from step to step.
+
+    Args:
+        function: Computes a step of windows without gaps.
+        window: What it reads; rows outside the picture are filled in as it says.
+    """
+
+    def __init__(self, function: RowFunction, window: Window) -> None:
+        self._function, self._replicate = function, window.replicate
+        self._windows: Sequence[Sequence[Row | None]] = ()
+
+    def feed(self, windows: Sequence[Sequence[Row | None]]) -> None:
+        """Remember them for one step."""
+        self._windows = windows
+
+    def take(self) -> Sequence[Row]:
+        """Compute the step."""
+        return self._function([self._filled(window) for window in self._windows])
+
+    def skip(self) -> None:
+        """Nothing is to be done."""
+
+    def _filled(self, window: Sequence[Row | None]) -> list[Row]:
+        inside = [row for row in window if row is not None]  # never empty: the row of the step is there
+        if len(inside) == len(window):
+            return inside
+        if not self._replicate:
+            return [np.zeros_like(inside[0]) if row is None else row for row in window]
+        above = next(i for i, row in enumerate(window) if row is not None)
+        return [*inside[:1] * above, *inside, *inside[-1:] * (len(window) - above - len(inside))]
+
+
+def defined(define: Callable[[Sequence[Codes]], Codes], window: Window) -> RowFunction:
+    """A definition for each step anew, on a picture of the K rows that it reads."""
+
+    def function(windows: Sequence[Sequence[Row]]) -> Sequence[Row]:
+        frames = [rows[0][None] if len(rows) == 1 else np.stack(rows) for rows in windows]  # (K, W, C)
+        codes = define(frames)  # (K*F, F*W, C')
+        return list(codes[window.before * window.grow : (window.before + 1) * window.grow])
+
+    return function
+
+
+def whole_picture(function: RowFunction, window: Window, xs: Sequence[Codes]) -> NDArray[Any]:
+    """All rows (F*H, F*W, C') of pictures (H, W, C) at once, by a function that takes rows of rows."""
+    windows = [_shifted(x, window) for x in xs]
+    rows = np.stack(function(windows), axis=1)  # (H, F, F*W, C')
+    return rows.reshape(-1, *rows.shape[2:])
+
+
+def _shifted(x: Codes, window: Window) -> list[Row]:
+    """The K pictures (H, W, C) that have the rows of each step's window at the step's place."""
+    if window.kernel == 1:
+        return [x]
+    margin = ((window.before, window.after), (0, 0), (0, 0))
+    padded = np.pad(x, margin, mode="edge" if window.replicate else "constant")  # (H + K - 1, W, C)
+    return [padded[k : k + len(x)] for k in range(window.kernel)]
+
+
+class FloatGrid:
+    """Accumulators in float, worth 2**-shift each, and their requantisation (eq. 5).
+
+    Factors are scaled by 2**-shift beforehand, which is exact; every product and partial sum is then an
+    integer below 2**24 times that power of two, or float64 is used, exact for every int32 (eq. 10).
+
+    Args:
+        shift: Bits that the layer drops.
+        bounds: What its accumulators can be.
+        out: Format of the result.
+        rounding: The tie rule.
+
+    Attributes:
+        dtype: float32 or float64.
+        unit: What 1 in the accumulator is worth in output codes, 2**-shift.
+    """
+
+    def __init__(self, shift: int, bounds: Bounds, out: Format, rounding: Rounding) -> None:
+        self.dtype: type[np.floating] = np.float32 if bounds.exact_in_float32 else np.float64
+        self.unit = float(np.ldexp(1.0, -shift))
+        self._half = self.dtype(int(half_lsb(shift, rounding)) * self.unit)
+        self._drops, self._out, self._rounding = shift > 0, out, rounding
+
+    def requantised(self, acc: FloatRow) -> FloatRow:
+        """The codes of scaled accumulators, in their place."""
+        if self._rounding is Rounding.HALF_UP:
+            acc += self._half
+        if self._drops:
+            round_and_saturate(acc, acc, self._out, self._rounding)
+        else:  # whole numbers already
+            np.clip(acc, self._out.min, self._out.max, out=acc)
+        return acc
+
+
+def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Rounding) -> None:
+    """Requantise scaled accumulators into ``codes``; half an LSB is in them already for half-up (eq. 5)."""
+    if rounding is Rounding.HALF_EVEN:
+        np.rint(x, out=codes)
+    elif rounding is Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
+        np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
+        np.trunc(codes, out=codes)
+    else:
+        np.floor(x, out=codes)
+    np.clip(codes, out.min, out.max, out=codes)
