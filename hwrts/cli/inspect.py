@@ -41,7 +41,7 @@ def describe(network: Any, width: int) -> dict[str, Any]:
     """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
     import numpy as np
 
-    from hwrts.fixed_point import Conv, Requantised, plan_lines
+    from hwrts.fixed_point import Conv, plan_lines
 
     lines = plan_lines(network.steps)
     memory = lines.bits(width)
@@ -55,7 +55,7 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         }
         if isinstance(layer, Conv):
             entry |= {"kernel": layer.weight_i8.shape[2], "weight_bits": layer.weight_bits}
-        if isinstance(layer, Requantised):
+        if layer.name in network.bounds:
             proof, sources = network.bounds[layer.name], network.formats_of(layer.sources)
             lowest, highest = layer.attack(*sources)
             entry |= {

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+import hwrts.export.operators
+import hwrts.fixed_point.operators
 import hwrts.graph.operators
 from hwrts.fixed_point import PIXEL
 from hwrts.graph import Add, BatchNorm, Conv, DepthToSpace, Graph, Input, Relu, Scale, run_graph
@@ -34,6 +36,15 @@ def test_every_operator_that_has_a_file_is_in_the_union():
         assert [each.__name__.lower() for each in own] == [name.replace("_", "")]
         found.update(own)
     assert found == set(OPERATORS.values())
+
+
+def test_the_three_lands_have_the_same_operators():
+    """The name of a file is the index; what is fused has no integers."""
+    lowered = [kind for kind in OPERATORS.values() if not issubclass(kind, Fused)]
+    assert {kind.__name__ for kind in lowered} == set(hwrts.fixed_point.OPERATORS)
+    names = {kind.__module__.rpartition(".")[2] for kind in lowered}
+    for land in (hwrts.fixed_point.operators, hwrts.export.operators):
+        assert {module.name for module in pkgutil.iter_modules(land.__path__)} - HELPERS == names
 
 
 def test_the_starts_of_keys_in_files_stay():
