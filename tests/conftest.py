@@ -1,9 +1,15 @@
 """Fixtures that every folder of tests shares; NumPy alone, as tests/fixed_point runs without the rest."""
 
+import signal
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+
+def pytest_configure() -> None:
+    """A shell script starts what ends in & with Ctrl-C ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

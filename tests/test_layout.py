@@ -1,6 +1,8 @@
 """What the folders promise each other: import directions, packages, links, and a light start."""
 
 import ast
+import importlib
+import json
 import re
 import subprocess
 import sys
@@ -143,6 +145,20 @@ def test_importing_it_loads_no_torch(module):
     code = f"import sys; import {module}; sys.exit(repr(sorted({heavy} & set(sys.modules)) or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stderr.strip() == "''", done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+def test_what_notebooks_import_is_there(path):
+    """A notebook takes minutes to fail, and nobody runs all of them after each rename."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    code = "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code")
+    wanted = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
+    ours = [node for node in wanted if under(node.module or "", "hwrts")]
+    assert ours
+    for node in ours:
+        module = importlib.import_module(str(node.module))
+        for alias in node.names:
+            assert hasattr(module, alias.name), f"{node.module}: {alias.name}"
 
 
 def test_every_todo_has_an_issue():
