@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 RUN = first
 
-.PHONY: run test slow oldest lint clean
+.PHONY: run test quick slow oldest lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -19,6 +19,10 @@ run: $(VENV)/.ready
 test: lint
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks
+
+# While working on integers or on ONNX: a minute or so.
+quick: lint
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto tests/test_layout.py tests/fixed_point tests/export
 
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
 slow: $(VENV)/.ready

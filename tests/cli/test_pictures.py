@@ -10,7 +10,7 @@ from PIL import Image
 
 from hwrts.data import MAX_MEGAPIXELS, read_image, read_with_profile
 
-from ..data.kinds import P3_PRIMARIES, grey_profile, png, rgb_profile  # noqa: TID252 - no package to name
+from ..data.kinds import P3_PRIMARIES, grey_profile, png, rgb_profile
 from .test_bad_input import assert_one_clear_line
 
 OWN = """

@@ -28,7 +28,7 @@ from hwrts.fixed_point import (
     weight_limit,
 )
 
-from ..fixed_point.random_networks import random_codes, random_network  # noqa: TID252 - no package to name
+from ..fixed_point.random_networks import random_codes, random_network
 
 
 @pytest.mark.parametrize("seed", range(4))

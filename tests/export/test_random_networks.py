@@ -10,7 +10,7 @@ from hwrts.export.runtime import float_islands
 from hwrts.export.witness import onnx_witnesses
 from hwrts.fixed_point import Network, run, run_all, stream
 
-from ..fixed_point.random_networks import random_codes, random_network  # noqa: TID252 - no package to name
+from ..fixed_point.random_networks import random_codes, random_network
 
 CHECKS = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 EXAMPLES = given(

@@ -38,7 +38,7 @@ from hwrts.networks import FixedUpsample, Residual
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 
-from ..fixed_point.random_networks import random_codes, random_network  # noqa: TID252 - no package to name
+from ..fixed_point.random_networks import random_codes, random_network
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cost.md"
 CHECKS = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}

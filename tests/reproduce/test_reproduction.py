@@ -19,7 +19,7 @@ from hwrts.reproduce.reproduction import reproduce
 from hwrts.reproduce.results import TARGETS
 from hwrts.reproduce.runs import Source
 
-from .test_pipeline import Lines, photographs
+from ..runs.test_pipeline import Lines, photographs
 
 SETTINGS = {
     "precision": "float32", "data": {"patch": 32, "crops_per_image": 4},

@@ -21,8 +21,8 @@ from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
 from hwrts.training.fit import Schedule, Training, fit
 
+from ..qat.test_qat import assert_integers_equal_values
 from .test_fold import trained_norm
-from .test_qat import assert_integers_equal_values
 from .test_trace import conv, module
 
 

@@ -13,7 +13,7 @@ from hwrts.graph.weight_range import WeightRange
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
 
-from .test_qat import assert_integers_equal_values
+from ..qat.test_qat import assert_integers_equal_values
 
 
 def wide(channels: int, kernel: int, bits: int = 8, fill: float | None = None) -> QuantNetwork:

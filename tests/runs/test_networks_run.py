@@ -12,7 +12,7 @@ from hwrts.runs.folder import open_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
 
-from .test_networks import TINY as NETWORKS
+from ..networks.test_networks import TINY as NETWORKS
 from .test_pipeline import TINY, Lines, photographs, start
 
 
