@@ -119,7 +119,7 @@ def _explain(
     y, x, channel = (int(i) for i in np.argwhere(differs)[0])
     made: Layer = network.layer(layer)
     accumulator = shift = None
-    if isinstance(made, Requantised):
+    if isinstance(made, Requantised):  # of what moves codes there is no sum to show
         formats = network.formats_of(made.sources)
         acc = made.accumulate([operands[each] for each in made.sources], formats)
         accumulator = int(acc[y, x, channel])

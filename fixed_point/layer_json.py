@@ -33,7 +33,7 @@ def arrays_of(layer: Layer) -> dict[str, NDArray[np.signedinteger]]:
 def describe(layer: Layer) -> dict[str, Any]:
     """The JSON object of a layer."""
     entry: dict[str, Any] = {"op": type(layer).__name__, "name": layer.name, "sources": list(layer.sources)}
-    if isinstance(layer, Requantised):
+    if isinstance(layer, Requantised):  # what moves codes has the format of its source
         entry |= {"format": describe_format(layer.out)}
     values = {each: getattr(layer, each.name) for each in _plain_fields(type(layer))}
     return entry | {each.name: value for each, value in values.items() if not _left_out(each, value)}

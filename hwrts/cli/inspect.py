@@ -53,7 +53,7 @@ def describe(network: Any, width: int) -> dict[str, Any]:
             "line_buffer_rows": lines.rows(layer.name),
             "line_buffer_bytes": -(-memory[layer.name] // 8),
         }
-        if isinstance(layer, Conv):
+        if isinstance(layer, Conv):  # the one with weights to speak of
             entry |= {"kernel": layer.weight_i8.shape[2], "weight_bits": layer.weight_bits}
         if layer.name in network.bounds:
             proof, sources = network.bounds[layer.name], network.formats_of(layer.sources)
