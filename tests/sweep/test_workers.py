@@ -49,9 +49,9 @@ def kill_one_that_trains(root, found):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not found:
         for checkpoint in root.glob("floats/*/rung0/state.safetensors"):
-            lock = f"{checkpoint.parts[-3]}-0.lock"  # who trains holds it
+            lock = checkpoint.parent.with_name(".rung0.lock").resolve()  # who trains holds it
             for child in psutil.Process().children(recursive=True):
-                if any(Path(file.path).name == lock for file in child.open_files()):
+                if any(Path(file.path) == lock for file in child.open_files()):
                     os.kill(child.pid, signal.SIGKILL)
                     found.append(child.pid)
                     return
