@@ -43,6 +43,11 @@ class Bounds:
         return int(self.partial_sum.max()) < FLOAT32_LIMIT
 
     @property
+    def float_dtype(self) -> type[np.floating]:
+        """The narrowest float that computes it exactly: float64 does for every int32 (eq. 10)."""
+        return np.float32 if self.exact_in_float32 else np.float64
+
+    @property
     def bits(self) -> NDArray[np.int64]:
         """Width of the two's complement register that each accumulator needs, (O,)."""
         reach = np.maximum(self.highest, ~self.lowest)  # -2**(n-1) fits n bits, as 2**(n-1) - 1 does

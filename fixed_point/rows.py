@@ -115,7 +115,7 @@ class FloatGrid:
     """
 
     def __init__(self, shift: int, bounds: Bounds, out: Format, rounding: Rounding) -> None:
-        self.dtype: type[np.floating] = np.float32 if bounds.exact_in_float32 else np.float64
+        self.dtype = bounds.float_dtype
         self.unit = float(np.ldexp(1.0, -shift))
         self._half = self.dtype(int(half_lsb(shift, rounding)) * self.unit)
         self._drops, self._out, self._rounding = shift > 0, out, rounding

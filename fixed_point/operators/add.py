@@ -12,9 +12,9 @@ from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
 from ..requantize import Rounding
-from ..rows import FloatGrid, Row, RowFunction
+from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import Requantised, Tensor, Work, layer_bounds, nearer_grid
+from .operator import Requantised, Tensor, Work, nearer_grid
 
 _FARTHEST = 40
 """Bits between grids beyond which nothing grows any more: an accumulator of 32 has been left long before."""
@@ -108,7 +108,7 @@ class Add(Requantised):
 
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
         """Operands times their weights, in float."""
-        grid = FloatGrid(int(self.shift(*formats)), layer_bounds(self, formats, rounding), self.out, rounding)
+        grid = self.float_grid(formats, rounding)
         finer, dtype = self.acc_frac(*formats), grid.dtype
         factors = [dtype(np.ldexp(grid.unit, finer - each.frac)) for each in formats]
 

@@ -176,8 +176,7 @@ class Conv(OneSource, Requantised):
 
     def rows(self, formats: Sequence[Format], rounding: Rounding, width: int) -> ConvRows:
         """By matrix products in place."""
-        exact = layer_bounds(self, formats, rounding).exact_in_float32
-        dtype: type[np.floating] = np.float32 if exact else np.float64
+        dtype = layer_bounds(self, formats, rounding).float_dtype
         shift = self.shift(*formats)
         return ConvRows(self.weight_i8, self.bias_i32, shift, dtype, self.out, rounding, width)
 

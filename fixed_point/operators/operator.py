@@ -17,7 +17,7 @@ from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
 from ..requantize import Rounding, half_lsb, requantize
-from ..rows import RowFunction, Rows, WindowRows, defined, whole_picture
+from ..rows import FloatGrid, RowFunction, Rows, WindowRows, defined, whole_picture
 from ..window import Window
 
 MAX_ENLARGEMENT = 16
@@ -207,6 +207,12 @@ class Requantised(Operator):
     def shift(self, *formats: Format) -> NDArray[np.int64]:
         """Bits that requantising drops, a number or one per channel; negative ones are added (eq. 4)."""
         return np.asarray(self.acc_frac(*formats) - self.out.frac, np.int64)
+
+    @final
+    def float_grid(self, formats: Sequence[Format], rounding: Rounding) -> FloatGrid:
+        """Its accumulators in float, for a row function; of operators that drop the same bits everywhere."""
+        bounds = layer_bounds(self, formats, rounding)
+        return FloatGrid(int(self.shift(*formats)), bounds, self.out, rounding)
 
 
 def layer_bounds(layer: Requantised, sources: Sequence[Format], rounding: Rounding) -> Bounds:

@@ -12,9 +12,9 @@ from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format, weight_limit
 from ..requantize import MIN_SHIFT, Rounding
-from ..rows import FloatGrid, Row, RowFunction
+from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Requantised, Tensor, Work, check_whole, layer_bounds
+from .operator import OneSource, Requantised, Tensor, Work, check_whole
 
 # Letters of the shape comments: H, W rows and columns; C channels, the last axis.
 
@@ -120,7 +120,7 @@ class PRelu(OneSource, Requantised):
 
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
         """Two products and a choice, in float."""
-        grid = FloatGrid(int(self.shift(*formats)), layer_bounds(self, formats, rounding), self.out, rounding)
+        grid = self.float_grid(formats, rounding)
         above = grid.dtype(np.ldexp(grid.unit, self.slope_frac))
         below = (self.slope_i8 * grid.unit).astype(grid.dtype)  # (C,)
 

@@ -11,9 +11,9 @@ from ..bounds import Bounds, linear_reach
 from ..codes import Codes
 from ..formats import Format, weight_limit
 from ..requantize import Rounding
-from ..rows import FloatGrid, Row, RowFunction
+from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Requantised, Tensor, Work, check_whole, layer_bounds
+from .operator import OneSource, Requantised, Tensor, Work, check_whole
 
 _MAX_FRAC = 32
 """Fraction bits of a constant, in either direction: as those of a format."""
@@ -95,7 +95,7 @@ class Scale(OneSource, Requantised):
 
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
         """One product, in float."""
-        grid = FloatGrid(int(self.shift(*formats)), layer_bounds(self, formats, rounding), self.out, rounding)
+        grid = self.float_grid(formats, rounding)
         factor = grid.dtype(self.multiplier * grid.unit)
 
         def scale(windows: Sequence[Sequence[Row]]) -> list[Row]:

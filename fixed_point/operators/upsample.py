@@ -14,7 +14,7 @@ from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
 from ..requantize import Rounding
-from ..rows import FloatGrid, FloatRow, Row, RowFunction
+from ..rows import FloatRow, Row, RowFunction
 from ..window import Window
 from .operator import (
     MAX_ENLARGEMENT,
@@ -23,7 +23,6 @@ from .operator import (
     Tensor,
     Work,
     check_whole,
-    layer_bounds,
     nearer_grid,
 )
 
@@ -168,7 +167,7 @@ class Upsample(OneSource, Requantised):
 
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
         """Sums of rows, then of columns, in float."""
-        grid = FloatGrid(int(self.shift(*formats)), layer_bounds(self, formats, rounding), self.out, rounding)
+        grid = self.float_grid(formats, rounding)
         taps, _ = upsample_taps(self.kind, self.factor)  # (F, K)
         vertical, horizontal = taps.astype(grid.dtype), (taps * grid.unit).astype(grid.dtype)
 
