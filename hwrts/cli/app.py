@@ -63,8 +63,10 @@ def register_commands() -> None:
     from hwrts.cli.verify import verify
     from hwrts.cli.view import view
 
-    commands = verify, export, view, info, cost, inspect, enhance, quantize, reproduce
-    for command in (*commands, score, sensitivity, sweep, run):
+    for command in (
+        verify, export, view, info, cost, inspect, enhance,
+        quantize, reproduce, score, sensitivity, sweep, run,
+    ):  # fmt: skip
         app.command()(command)
 
 
