@@ -53,9 +53,13 @@ def main() -> None:
         )
     network = load_network(stage.root)
     measures = evaluate_stage(
-        session.val, arguments.stage, float_upscaler(model, model, "cpu", clipped=False),
-        onnx_upscaler(stage.onnx.read_bytes(), network), network.halo, lambda done, count: None,
-    )  # fmt: skip
+        session.val,
+        arguments.stage,
+        float_upscaler(model, model, "cpu", clipped=False),
+        onnx_upscaler(stage.onnx.read_bytes(), network),
+        network.halo,
+        lambda done, count: None,
+    )
     print(f"float, trained {schedule.steps} steps more: {measures['psnr_float_db']:.3f} dB")
     print(f"int8 after {schedule.steps} steps of QAT:   {measures['psnr_int8_db']:.3f} dB")
     print(f"drop:                            {measures['psnr_float_db'] - measures['psnr_int8_db']:.3f} dB")

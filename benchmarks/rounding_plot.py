@@ -14,9 +14,11 @@ from hwrts.fixed_point import Format, Rounding, requantize
 SHIFT = 4
 """Bits dropped: 16 accumulators for each code, one of them a tie."""
 LABELS = {
-    Rounding.HALF_EVEN: "half to even", Rounding.HALF_UP: "half up",
-    Rounding.HALF_AWAY: "half away", Rounding.FLOOR: "floor",
-}  # fmt: skip
+    Rounding.HALF_EVEN: "half to even",
+    Rounding.HALF_UP: "half up",
+    Rounding.HALF_AWAY: "half away",
+    Rounding.FLOOR: "floor",
+}
 
 
 def main() -> None:

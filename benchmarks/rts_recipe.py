@@ -46,9 +46,16 @@ BASE = {
 }
 
 COLUMNS = {
-    "seconds": 0, "x2_db": 2, "mos_raw": 3, "difference_percent": 3, "mean_shift": 2,
-    "overshoot": 2, "overshoot_99": 1, "noise_gain": 2, "contraction": 3,
-}  # fmt: skip
+    "seconds": 0,
+    "x2_db": 2,
+    "mos_raw": 3,
+    "difference_percent": 3,
+    "mean_shift": 2,
+    "overshoot": 2,
+    "overshoot_99": 1,
+    "noise_gain": 2,
+    "contraction": 3,
+}
 """Of a row, and the decimals that are printed."""
 
 
@@ -133,9 +140,11 @@ def _quality(store: PhotoStore, stage: int) -> dict[str, float]:
             row |= {
                 "difference_percent": image_difference_percent(picture, original)[0],
                 "mean_shift": float(picture.mean(dtype=float) - original.mean(dtype=float)),
-                "overshoot": found.overshoot, "overshoot_99": found.overshoot_99,
-                "noise_gain": found.noise_gain, "contraction": contraction(picture, original),
-            }  # fmt: skip
+                "overshoot": found.overshoot,
+                "overshoot_99": found.overshoot_99,
+                "noise_gain": found.noise_gain,
+                "contraction": contraction(picture, original),
+            }
         rows.append(row)
     return {key: float(np.mean([row[key] for row in rows if row[key] is not None])) for key in rows[0]}
 

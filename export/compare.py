@@ -74,9 +74,13 @@ def _finite(entries: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare(
-    row: Row, network: Network, stimulus: str, expected: NDArray[Any], found: NDArray[Any] | None,
+    row: Row,
+    network: Network,
+    stimulus: str,
+    expected: NDArray[Any],
+    found: NDArray[Any] | None,
     operands: Mapping[str, NDArray[Any]],
-) -> Row:  # fmt: skip
+) -> Row:
     """A row with one more stimulus counted. Exact equality is the only agreement.
 
     Args:
@@ -113,9 +117,14 @@ def _where(differs: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
 
 
 def _explain(
-    network: Network, layer: str, stimulus: str, expected: NDArray[Any], found: NDArray[Any],
-    differs: NDArray[np.bool_], operands: Mapping[str, NDArray[Any]],
-) -> Difference:  # fmt: skip
+    network: Network,
+    layer: str,
+    stimulus: str,
+    expected: NDArray[Any],
+    found: NDArray[Any],
+    differs: NDArray[np.bool_],
+    operands: Mapping[str, NDArray[Any]],
+) -> Difference:
     y, x, channel = (int(i) for i in np.argwhere(differs)[0])
     made: Layer = network.layer(layer)
     accumulator = shift = None

@@ -101,9 +101,13 @@ def witness_controls(
     ):
         title = f"flipped weight bit in {name}, computed by {witness.name}"
         row = compare(
-            Row("control", "entire", name), network, title, tensors[name],
-            witness.entire(picture).get(name), tensors,
-        )  # fmt: skip
+            Row("control", "entire", name),
+            network,
+            title,
+            tensors[name],
+            witness.entire(picture).get(name),
+            tensors,
+        )
         controls.append(_entry(title, row))
     return controls
 
@@ -117,9 +121,13 @@ def _codes(
 
 
 def _control(
-    name: str, network: Network, layer: Operator, operands: Mapping[str, NDArray[Any]],
-    expected: NDArray[Any], found: NDArray[Any],
-) -> dict[str, Any]:  # fmt: skip
+    name: str,
+    network: Network,
+    layer: Operator,
+    operands: Mapping[str, NDArray[Any]],
+    expected: NDArray[Any],
+    found: NDArray[Any],
+) -> dict[str, Any]:
     row = compare(Row("control", "single", layer.name), network, name, expected, found, operands)
     return _entry(name, row)
 

@@ -59,11 +59,17 @@ class Verdict:
         """The content of verify.json; rows with most mismatches first."""
         rows = sorted(self.rows.values(), key=lambda row: -row.mismatches)
         return {
-            "schema": "hwrts.verify", "schema_version": 1,
-            "passed": self.passed, "compared": self.compared, "mismatches": self.mismatches, "tolerance": 0,
-            "problems": self.problems, "controls": self.controls, **self.facts,
+            "schema": "hwrts.verify",
+            "schema_version": 1,
+            "passed": self.passed,
+            "compared": self.compared,
+            "mismatches": self.mismatches,
+            "tolerance": 0,
+            "problems": self.problems,
+            "controls": self.controls,
+            **self.facts,
             "rows": [row.as_json() for row in rows],
-        }  # fmt: skip
+        }
 
 
 def verify(
@@ -144,9 +150,13 @@ def _chosen(what: str, known: list[str], asked: Iterable[str] | None) -> list[st
 
 
 def _compare_entire(
-    verdict: Verdict, network: Network, witness: Witness, pictures: Mapping[str, NDArray[np.uint8]],
-    definition: Mapping[str, Mapping[str, NDArray[Any]]], layers: Sequence[str],
-) -> None:  # fmt: skip
+    verdict: Verdict,
+    network: Network,
+    witness: Witness,
+    pictures: Mapping[str, NDArray[np.uint8]],
+    definition: Mapping[str, Mapping[str, NDArray[Any]]],
+    layers: Sequence[str],
+) -> None:
     for stimulus, picture in pictures.items():
         if witness.small_only and picture.shape[0] * picture.shape[1] > SMALL_PIXELS:
             continue
@@ -159,9 +169,12 @@ def _compare_entire(
 
 
 def _compare_single(
-    verdict: Verdict, network: Network, witness: Witness,
-    definition: Mapping[str, Mapping[str, NDArray[Any]]], layers: Sequence[str],
-) -> None:  # fmt: skip
+    verdict: Verdict,
+    network: Network,
+    witness: Witness,
+    definition: Mapping[str, Mapping[str, NDArray[Any]]],
+    layers: Sequence[str],
+) -> None:
     for name in layers:
         layer = network.layer(name)
         operands = {
@@ -185,9 +198,12 @@ def _compare_single(
 
 
 def _compare_file(
-    verdict: Verdict, network: Network, model: bytes, pictures: Mapping[str, NDArray[np.uint8]],
+    verdict: Verdict,
+    network: Network,
+    model: bytes,
+    pictures: Mapping[str, NDArray[np.uint8]],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
-) -> None:  # fmt: skip
+) -> None:
     """The file with nothing exposed: its fusions may differ from those of the copy that shows every layer."""
     row = Row("onnxruntime, the file", "entire", network.output)
     for stimulus, found in _run_file(model, network, pictures, exact=True).items():
@@ -197,9 +213,11 @@ def _compare_file(
 
 
 def _default_session(
-    model: bytes, network: Network, pictures: Mapping[str, NDArray[np.uint8]],
+    model: bytes,
+    network: Network,
+    pictures: Mapping[str, NDArray[np.uint8]],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
-) -> int:  # fmt: skip
+) -> int:
     """Codes that differ in a session without options (eq. 14 on this CPU). No part of the verdict."""
     found = _run_file(model, network, pictures, exact=False)
     return sum(
@@ -225,8 +243,9 @@ def _check_attacks(verdict: Verdict, network: Network) -> None:
         name, bounds = layer.name, network.bounds[layer.name]
         lowest, highest = layer.attack(*network.formats_of(layer.sources))
         for kind, proved, reached in (
-            ("lowest", bounds.lowest, lowest), ("highest", bounds.highest, highest),
-        ):  # fmt: skip
+            ("lowest", bounds.lowest, lowest),
+            ("highest", bounds.highest, highest),
+        ):
             for entry in np.flatnonzero(proved != reached)[:1]:
                 verdict.problems.append(
                     f"{name}: the attack on channel {entry} reaches {reached[entry]}, "

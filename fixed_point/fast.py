@@ -44,9 +44,15 @@ class ConvRows:
     """
 
     def __init__(
-        self, weight_i8: NDArray[np.int8], bias_i32: NDArray[np.int32], shift: NDArray[np.int64],
-        dtype: type[np.floating], out: Format, rounding: Rounding, width: int,
-    ) -> None:  # fmt: skip
+        self,
+        weight_i8: NDArray[np.int8],
+        bias_i32: NDArray[np.int32],
+        shift: NDArray[np.int64],
+        dtype: type[np.floating],
+        out: Format,
+        rounding: Rounding,
+        width: int,
+    ) -> None:
         out_channels, in_channels, kernel, _ = weight_i8.shape
         raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
         self._bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)

@@ -67,9 +67,16 @@ def load_network(folder: Path) -> Network:
     arrays = _unpack(folder / NPZ_NAME, payload)
     try:
         *_, rounding, inputs, layers, proofs, _ = fields(
-            document, schema=str, schema_version=int, npz_sha256=str, rounding=str, inputs=list, layers=list,
-            proofs=dict, json_sha256=str,
-        )  # fmt: skip
+            document,
+            schema=str,
+            schema_version=int,
+            npz_sha256=str,
+            rounding=str,
+            inputs=list,
+            layers=list,
+            proofs=dict,
+            json_sha256=str,
+        )
         network = Network(
             tuple(_parse_input(entry) for entry in inputs),
             tuple(parse_layer(entry, arrays) for entry in layers),

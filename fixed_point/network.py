@@ -132,8 +132,10 @@ class Network:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Its shape without its numbers, inputs first."""
-        made = [*((each.name, (), POINT) for each in self.inputs),
-                *((each.name, each.sources, each.window) for each in self.layers)]  # fmt: skip
+        made = [
+            *((each.name, (), POINT) for each in self.inputs),
+            *((each.name, each.sources, each.window) for each in self.layers),
+        ]
         return tuple(
             Step(name, sources, window, self.channels[name], self.formats[name].bits)
             for name, sources, window in made

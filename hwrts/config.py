@@ -77,10 +77,12 @@ class DegradationConfig(_Section):
     )
     kernel: Kernel = Field("bilinear", description="down-scaling kernel, antialiased")
     blur: float = Field(
-        0.0, ge=0, le=4,
+        0.0,
+        ge=0,
+        le=4,
         description="deviation in original pixels of a Gaussian before down-scaling; more makes the network "
         "sharpen more",
-    )  # fmt: skip
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -126,14 +128,18 @@ class NetworkConfig(_Section):
 
     name: NetworkName = Field("residual", description="Residual-N of the paper, or one to compare it with")
     blocks: int | None = Field(
-        None, ge=0, le=64,
+        None,
+        ge=0,
+        le=64,
         description="N of Residual-N; residual blocks of srresnet and edsr, hidden convolutions of vdsr, "
         "abpn and quicksrnet; srcnn has none",
-    )  # fmt: skip
+    )
     channels: int = Field(
-        32, ge=1, le=1024,
+        32,
+        ge=1,
+        le=1024,
         description="width of the hidden tensors; of srcnn's first layer, even: its second has half of it",
-    )  # fmt: skip
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -188,9 +194,11 @@ class RtsConfig(_Section):
         400, ge=1, description="steps of each later stage, which starts from the stage before"
     )
     epochs: int | None = Field(
-        None, ge=1, le=100_000,
+        None,
+        ge=1,
+        le=100_000,
         description="passes over all crops in place of steps, for every stage; the paper's is 20",
-    )  # fmt: skip
+    )
     batch: int = Field(16, ge=1, le=4096, description="crops per step; the paper's is 8")
     first_learning_rate: _Rate = Field(2e-3, description="peak Adam rate of stage 1")
     learning_rate: _Rate = Field(

@@ -53,10 +53,14 @@ class ConsoleProgress:
         last = ""
         if self._console.is_terminal:
             columns = (
-                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
                 TextColumn("{task.fields[info]}", markup=False),
-                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-            )  # fmt: skip
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            )
             with Progress(*columns, console=self._console, transient=True) as bars:
                 bar = bars.add_task(visible(title), total=total, info="")
                 yield lambda done, text: bars.update(bar, completed=done, info=visible(text))

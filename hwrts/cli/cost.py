@@ -52,9 +52,11 @@ def cost(
 
     video = mode_named(mode)
     flags = {
-        "network.blocks": blocks, "network.channels": channels,
-        "qat.weight_bits": weight_bits, "qat.activation_bits": activation_bits,
-    }  # fmt: skip
+        "network.blocks": blocks,
+        "network.channels": channels,
+        "qat.weight_bits": weight_bits,
+        "qat.activation_bits": activation_bits,
+    }
     given = {key: value for key, value in flags.items() if value is not None}
     found, facts = _cost_of(network, stage, form, given)
     loads = [found.at(video, "input"), found.at(video, "output")]
@@ -170,12 +172,17 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
         traffic = (layer.read_bits + layer.written_bits) * columns * rows
         table.append(
             [
-                layer.name, kind, str(layer.channels), f"{layer.weights:,}" if layer.weights else "",
-                f"{layer.macs:,}" if layer.macs else "", str(register.bits) if register else "",
-                str(layer.line_rows), f"{layer.line_bits_per_column * columns / KIB_BITS:.1f}",
+                layer.name,
+                kind,
+                str(layer.channels),
+                f"{layer.weights:,}" if layer.weights else "",
+                f"{layer.macs:,}" if layer.macs else "",
+                str(register.bits) if register else "",
+                str(layer.line_rows),
+                f"{layer.line_bits_per_column * columns / KIB_BITS:.1f}",
                 f"{traffic / 8e6:.1f}",
             ]
-        )  # fmt: skip
+        )
     headers = ["layer", "operator", "ch", "weights", "MAC/in px", "acc bits", "rows", "KiB", "MB/frame"]
     print_table(title, headers, table)
     print_line(
@@ -190,8 +197,9 @@ def _print_sums(found: "Cost") -> None:
     stored = {"weights": _weight_span(found), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
     memory = [
         f"{bits / KIB_BITS:,.2f} KiB of {name} ({stored[name]} bits)"
-        for name, bits in found.memory_bits.items() if bits
-    ]  # fmt: skip
+        for name, bits in found.memory_bits.items()
+        if bits
+    ]
     per_output = float(found.macs_per_output_pixel)
     side, factors = found.receptive_field, found.multiplications_per_input_pixel
     texts = {
@@ -223,13 +231,17 @@ def _weight_span(found: "Cost") -> str:
 def _print_loads(video: "Mode", loads: "list[Load]") -> None:
     rows = [
         [
-            load.place, "x".join(map(str, load.input_size)), "x".join(map(str, load.output_size)),
-            f"{load.macs_per_second / 1e9:,.1f}", f"{load.line_bits / KIB_BITS:,.1f}",
-            f"{load.traffic_bits / 8e6:,.1f}", f"{load.traffic_bits * load.frames_per_second / 8e9:,.2f}",
+            load.place,
+            "x".join(map(str, load.input_size)),
+            "x".join(map(str, load.output_size)),
+            f"{load.macs_per_second / 1e9:,.1f}",
+            f"{load.line_bits / KIB_BITS:,.1f}",
+            f"{load.traffic_bits / 8e6:,.1f}",
+            f"{load.traffic_bits * load.frames_per_second / 8e9:,.2f}",
             f"{load.streamed_bits * load.frames_per_second / 8e9:,.2f}",
         ]
         for load in loads
-    ]  # fmt: skip
+    ]
     columns = [
         f"{video.name} is",
         "input",

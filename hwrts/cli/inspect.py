@@ -118,11 +118,16 @@ def _print_channels(description: dict[str, Any], name: str) -> None:
     proof, attacked = entry["accumulator"], entry["attacked"]
     rows = [
         [
-            str(o), str(entry["shift"][o]), f"{proof['lowest'][o]:,}", f"{attacked['lowest'][o]:,}",
-            f"{proof['highest'][o]:,}", f"{attacked['highest'][o]:,}", str(proof["bits"][o]),
+            str(o),
+            str(entry["shift"][o]),
+            f"{proof['lowest'][o]:,}",
+            f"{attacked['lowest'][o]:,}",
+            f"{proof['highest'][o]:,}",
+            f"{attacked['highest'][o]:,}",
+            str(proof["bits"][o]),
             f"{proof['partial_sum'][o]:,}",
         ]
         for o in range(len(proof["bits"]))
-    ]  # fmt: skip
+    ]
     columns = ["channel", "shift", "lowest", "attacked", "highest", "attacked", "bits", "any partial sum <="]
     print_table(f"{name}: {entry['format']}, exact in {', '.join(proof['exact_in'])}", columns, rows)

@@ -66,9 +66,10 @@ def quantize(
 ) -> None:
     """Make another int8 network of a finished float stage, or one of your own module."""
     flags = {
-        "weight_bits": weight_bits_of(weight_bits, reduce_range), "activation_bits": activation_bits,
+        "weight_bits": weight_bits_of(weight_bits, reduce_range),
+        "activation_bits": activation_bits,
         "rounding": rounding,
-    }  # fmt: skip
+    }
     given: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
     if layer_weight_bits is not None:
         given["layer_weight_bits"] = parse_layer_widths(layer_weight_bits)
@@ -93,9 +94,16 @@ def quantize(
                 "--layer-weight-bits"
             )
         passed = _quantize_own(
-            source, weights, data, max_megapixels, output, {"steps": qat_steps or 0, **given}, force,
-            ConsoleProgress(quiet), as_json=json,
-        )  # fmt: skip
+            source,
+            weights,
+            data,
+            max_megapixels,
+            output,
+            {"steps": qat_steps or 0, **given},
+            force,
+            ConsoleProgress(quiet),
+            as_json=json,
+        )
     else:
         if source.endswith(".py"):
             raise ConfigError(f"{source}: name the function that makes the module, as {source}:build")
@@ -104,17 +112,30 @@ def quantize(
                 raise ConfigError(f"{flag}: is for a module of your own, given as my_file.py:build")
         steps = {} if qat_steps is None else {"same_size_steps" if same_size else "steps": qat_steps}
         passed = _quantize_run(
-            Path(source), stage, {**given, **steps}, budget, same_size, force, ConsoleProgress(quiet),
+            Path(source),
+            stage,
+            {**given, **steps},
+            budget,
+            same_size,
+            force,
+            ConsoleProgress(quiet),
             as_json=json,
-        )  # fmt: skip
+        )
     if not passed:
         raise typer.Exit(1)
 
 
 def _quantize_run(
-    run: Path, stage: int | None, given: dict[str, Any], budget: Budget | None, same_size: bool, force: bool,
-    progress: ConsoleProgress, *, as_json: bool,
-) -> bool:  # fmt: skip
+    run: Path,
+    stage: int | None,
+    given: dict[str, Any],
+    budget: Budget | None,
+    same_size: bool,
+    force: bool,
+    progress: ConsoleProgress,
+    *,
+    as_json: bool,
+) -> bool:
     from hwrts.files.lock import writing
     from hwrts.runs.folder import open_run
 
@@ -124,9 +145,16 @@ def _quantize_run(
 
 
 def _quantize_locked(
-    folder: "RunFolder", stage: int | None, given: dict[str, Any], budget: Budget | None, same_size: bool,
-    force: bool, progress: ConsoleProgress, *, as_json: bool,
-) -> bool:  # fmt: skip
+    folder: "RunFolder",
+    stage: int | None,
+    given: dict[str, Any],
+    budget: Budget | None,
+    same_size: bool,
+    force: bool,
+    progress: ConsoleProgress,
+    *,
+    as_json: bool,
+) -> bool:
     from hwrts.config import parse_config
     from hwrts.report import write_report
     from hwrts.runs.documents import read_measures
@@ -180,7 +208,7 @@ def _flags(given: dict[str, Any]) -> dict[str, str]:
 
 def _widths_name(
     network: "NetworkConfig", qat: "QatConfig", given: dict[str, Any], *, same_size: bool
-) -> str:  # fmt: skip
+) -> str:
     """The part of a variant's name that says how wide its weights are."""
     if not qat.layer_weight_bits:
         return f"w{qat.weight_bits}"
@@ -197,9 +225,17 @@ def _widths_name(
 
 
 def _quantize_own(
-    reference: str, weights: Path | None, data: Path | None, max_megapixels: int | None, output: Path | None,
-    settings: dict[str, Any], force: bool, progress: ConsoleProgress, *, as_json: bool,
-) -> bool:  # fmt: skip
+    reference: str,
+    weights: Path | None,
+    data: Path | None,
+    max_megapixels: int | None,
+    output: Path | None,
+    settings: dict[str, Any],
+    force: bool,
+    progress: ConsoleProgress,
+    *,
+    as_json: bool,
+) -> bool:
     from hwrts.config import parse_config
     from hwrts.data import MAX_MEGAPIXELS
     from hwrts.files.lock import writing
@@ -221,9 +257,11 @@ def _quantize_own(
         with own_code(reference):
             module = load_own_module(reference, weights)
         notes = {
-            **run_notes(seed=0), "module": reference, "weights": None if weights is None else str(weights),
+            **run_notes(seed=0),
+            "module": reference,
+            "weights": None if weights is None else str(weights),
             "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
-        }  # fmt: skip
+        }
         with new_folder(root, "choose another folder with --output") as folder:
             write_json(folder / "run.json", notes)
             with own_code(reference):
@@ -236,11 +274,15 @@ def _quantize_own(
     if as_json:
         print_json(
             {
-                "run": str(root), "passed": verdict.passed, "compared": verdict.compared,
-                "mismatches": verdict.mismatches, **measures, "faithful": is_faithful(measures),
+                "run": str(root),
+                "passed": verdict.passed,
+                "compared": verdict.compared,
+                "mismatches": verdict.mismatches,
+                **measures,
+                "faithful": is_faithful(measures),
                 "warnings": warnings,
             }
-        )  # fmt: skip
+        )
     else:
         print_line(
             f"int8 and float are at most {measures['fidelity_largest_codes']:,.0f} codes apart, "

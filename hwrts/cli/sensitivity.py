@@ -75,10 +75,14 @@ def print_choice(title: str, choice: "Choice", found: "Sensitivity", budget: Bud
         bits = choice.widths[layer.name]
         rows.append(
             [
-                layer.name, f"{layer.weights:,}", str(layer.weight_bits), str(bits),
-                f"{layer.weights * bits / KIB_BITS:.3f}", f"{layer.errors[bits]:.3f}",
+                layer.name,
+                f"{layer.weights:,}",
+                str(layer.weight_bits),
+                str(bits),
+                f"{layer.weights * bits / KIB_BITS:.3f}",
+                f"{layer.errors[bits]:.3f}",
             ]
-        )  # fmt: skip
+        )
     print_table(title, ["layer", "weights", "bits", "chosen", "KiB", "MSE, codes^2"], rows)
     print_line(
         f"weights {choice.weight_bits / KIB_BITS:.3f} of {budget.kib:g} KiB; predicted against int8, before "

@@ -58,17 +58,27 @@ def print_stages(folder: "RunFolder") -> None:
             said.append(f"stage {stage.name}: {unfaithful_end(measures)}")
         rows.append(
             [
-                stage.name, "PASSED" if verdict["passed"] else "FAILED",
-                f"{verdict['mismatches']:,}", f"{verdict['compared'] / 1e6:.1f}",
+                stage.name,
+                "PASSED" if verdict["passed"] else "FAILED",
+                f"{verdict['mismatches']:,}",
+                f"{verdict['compared'] / 1e6:.1f}",
                 *(_two(measures.get(f"psnr_{kind}_db")) for kind in ("bicubic", "float", "int8")),
                 *(_two(measures.get(f"difference_{kind}_percent")) for kind in ("float", "int8")),
                 f"{sum(measures.get('seconds', {}).values()):.0f}",
             ]
-        )  # fmt: skip
+        )
     columns = [
-        "stage", "verdict", "differ", "of 10^6 codes", "bicubic dB", "float dB", "int8 dB", "diff % float",
-        "diff % int8", "s",
-    ]  # fmt: skip
+        "stage",
+        "verdict",
+        "differ",
+        "of 10^6 codes",
+        "bicubic dB",
+        "float dB",
+        "int8 dB",
+        "diff % float",
+        "diff % int8",
+        "s",
+    ]
     spare = ("of 10^6 codes", "s", "differ")  # the verdict says it
     title = f"{folder.root}: x2 PSNR, and image difference of HRn from HR0"
     print_table(title, columns, rows, spare)

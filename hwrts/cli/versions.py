@@ -3,9 +3,13 @@
 from importlib import metadata
 
 LIBRARIES = {
-    "torch": "torch", "brevitas": "brevitas", "numpy": "numpy", "onnx": "onnx", "onnxruntime": "onnxruntime",
+    "torch": "torch",
+    "brevitas": "brevitas",
+    "numpy": "numpy",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
     "pillow": "PIL",
-}  # fmt: skip
+}
 """Names of distributions, and of the modules in them."""
 
 

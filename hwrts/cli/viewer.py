@@ -16,10 +16,15 @@ from urllib.parse import urlsplit
 MODEL = "/data/model.int8.onnx"
 
 _TYPES = {
-    ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css",
-    ".json": "application/json", ".png": "image/png", ".ico": "image/x-icon", ".svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".svg": "image/svg+xml",
     ".onnx": "application/octet-stream",
-}  # fmt: skip
+}
 
 _HEADERS = {
     # The browser itself refuses what is not from here, whatever a version of Netron tries.

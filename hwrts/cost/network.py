@@ -211,20 +211,24 @@ class Cost:
         pixels = columns * rows
         output_bits = size[0] * size[1] * self.layers[-1].channels * self.layers[-1].bits
         return Load(
-            place, (columns, rows), size,
+            place,
+            (columns, rows),
+            size,
             macs_per_second=self.macs_per_input_pixel * pixels * mode.frames_per_second,
             line_bits=self.line_bits(columns),
             traffic_bits=self.traffic_bits_per_input_pixel * pixels,
             streamed_bits=self.input_bits * pixels + output_bits,
             frames_per_second=mode.frames_per_second,
-        )  # fmt: skip
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; what is derived from the layers stands beside them."""
         return {
             "scale": self.scale,
             "parameters": {
-                "weights": self.weights, "biases": self.biases, "slopes": self.slopes,
+                "weights": self.weights,
+                "biases": self.biases,
+                "slopes": self.slopes,
                 "all": self.parameters,
             },
             "memory_bits": self.memory_bits,
@@ -238,7 +242,7 @@ class Cost:
             "accumulator_bits": self.accumulator_bits,
             "accumulators": "proved" if self.proved else "any weights, without bias",
             "layers": [layer.as_json() for layer in self.layers],
-        }  # fmt: skip
+        }
 
 
 def in_form(graph: Graph, form: Form) -> Graph:
@@ -253,9 +257,11 @@ def in_form(graph: Graph, form: Form) -> Graph:
 
 
 def graph_cost(
-    graph: Graph, weight_bits: int = 8, activation_bits: int = 8,
+    graph: Graph,
+    weight_bits: int = 8,
+    activation_bits: int = 8,
     layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
-) -> Cost:  # fmt: skip
+) -> Cost:
     """The cost of a graph whose ReLUs are fused, such as :func:`in_form` makes.
 
     Args:
@@ -307,18 +313,28 @@ def _cost(
 
 
 def _layer_cost(
-    layer: Layer, step: Step, made: Tensor, volumes: Mapping[str, int],
-    lines: Lines, column: Mapping[str, int], register: Accumulator | None,
-) -> LayerCost:  # fmt: skip
+    layer: Layer,
+    step: Step,
+    made: Tensor,
+    volumes: Mapping[str, int],
+    lines: Lines,
+    column: Mapping[str, int],
+    register: Accumulator | None,
+) -> LayerCost:
     return LayerCost(
-        layer.name, type(layer).__name__, step.window.kernel, step.channels, step.bits, made.scale,
+        layer.name,
+        type(layer).__name__,
+        step.window.kernel,
+        step.channels,
+        step.bits,
+        made.scale,
         **asdict(layer.work(made)),
         line_rows=lines.rows(layer.name),
         line_bits_per_column=column[layer.name],
         read_bits=sum(volumes[source] for source in set(layer.sources)),
         written_bits=volumes[layer.name],
         accumulator=register,
-    )  # fmt: skip
+    )
 
 
 def _bounds(layer: Layer, formats: Mapping[str, Format]) -> Bounds | None:

@@ -15,9 +15,16 @@ from hwrts.errors import DataError
 # drawings, scanned pages, microscopy or astronomy, whose detail is unlike that of a TV picture. In colour and
 # grey, 300 to 741 pixels a side.
 _EMBEDDED_TRAIN = (
-    "astronaut", "brick", "camera", "chelsea", "coins", "grass", "gravel",
-    "motorcycle_left", "motorcycle_right",
-)  # fmt: skip
+    "astronaut",
+    "brick",
+    "camera",
+    "chelsea",
+    "coins",
+    "grass",
+    "gravel",
+    "motorcycle_left",
+    "motorcycle_right",
+)
 # Fixed, so that results on the default data compare between runs: a still life with highlights, and a night
 # scene with fine lattices against a smooth sky. Neither has a near copy above, which the two motorcycle
 # pictures are of each other.
@@ -46,9 +53,15 @@ class Split:
 
 
 def find_photos(
-    data: Path | None, *, val: Path | None, val_fraction: float, seed: int, strict: bool, min_size: int,
+    data: Path | None,
+    *,
+    val: Path | None,
+    val_fraction: float,
+    seed: int,
+    strict: bool,
+    min_size: int,
     max_megapixels: int = MAX_MEGAPIXELS,
-) -> Split:  # fmt: skip
+) -> Split:
     """Find the photographs and split them.
 
     Training photographs are those of ``data/train`` if there is such a folder, else of ``data``, else

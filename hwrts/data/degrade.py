@@ -124,9 +124,13 @@ def to_codes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def degrade(
-    pixels: NDArray[np.uint8], *, jpeg: int | tuple[int, int] | None, kernel: Kernel, seed: int,
+    pixels: NDArray[np.uint8],
+    *,
+    jpeg: int | tuple[int, int] | None,
+    kernel: Kernel,
+    seed: int,
     blur: float = 0.0,
-) -> NDArray[np.uint8]:  # fmt: skip
+) -> NDArray[np.uint8]:
     """The LR picture of an original: JPEG compression at full size, blurred, halved, then rounded to codes.
 
     The JPEG has Pillow's default chroma subsampling 4:2:0 (colour at half size), as cameras and broadcast

@@ -16,9 +16,16 @@ _YCBCR_COEFFICIENTS, _YCBCR_SUBSAMPLING, _REFERENCE_BLACK_WHITE, _DNG_VERSION = 
 
 _WHITE_IS_ZERO, _PALETTE, _SEPARATED, _YCBCR = 0, 3, 5, 6
 _PHOTOMETRICS = {
-    0: "grey, white is 0", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab",
-    32803: "sensor data", 34892: "sensor data",
-}  # fmt: skip
+    0: "grey, white is 0",
+    1: "grey",
+    2: "RGB",
+    3: "palette",
+    5: "CMYK",
+    6: "YCbCr",
+    8: "Lab",
+    32803: "sensor data",
+    34892: "sensor data",
+}
 _SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float", 4: "undefined", 5: "complex", 6: "complex"}
 
 

@@ -12,8 +12,16 @@ from hwrts.graph.operators import OPERATORS, Call, Input, Node
 
 _HARDTANH: tuple[Any, ...] = (F.hardtanh, F.hardtanh_)
 _CLIP: tuple[Any, ...] = (
-    torch.clamp, torch.clamp_, torch.clip, torch.clip_, *_HARDTANH, "clamp", "clamp_", "clip", "clip_",
-)  # fmt: skip
+    torch.clamp,
+    torch.clamp_,
+    torch.clip,
+    torch.clip_,
+    *_HARDTANH,
+    "clamp",
+    "clamp_",
+    "clip",
+    "clip_",
+)
 _PASSED_ON: tuple[type[nn.Module], ...] = (nn.Identity, nn.Dropout)
 
 FUNCTIONS: tuple[Any, ...] = (*(each for kind in OPERATORS.values() for each in kind.FUNCTIONS), *_CLIP)

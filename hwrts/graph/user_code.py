@@ -18,9 +18,11 @@ from hwrts.errors import ConfigError, HwrtsError
 
 _PACKAGES = [find_spec(name) for name in ("hwrts", "hwrts.export", "hwrts.fixed_point")]
 _FOLDERS: list[str | Path] = [
-    sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), Path(torch.__file__).parents[1],
+    sysconfig.get_path("stdlib"),
+    sysconfig.get_path("purelib"),
+    Path(torch.__file__).parents[1],
     *(Path(str(package.origin)).parent for package in _PACKAGES if package is not None),
-]  # fmt: skip
+]
 _NOT_THEIRS = tuple(f"{Path(folder).resolve()}{os.sep}" for folder in _FOLDERS)
 """Folders of Python, of installed packages, and ours."""
 _LONGEST = 300

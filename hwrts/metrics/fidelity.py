@@ -74,9 +74,14 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bo
     a, b = compared(a, b, shave, smallest=_SSIM_WINDOW)
     x, y = (luma_y(a), luma_y(b)) if luma else (a.astype(np.float64), b.astype(np.float64))
     value = structural_similarity(
-        x, y, data_range=_PEAK, channel_axis=None if luma else 2,
-        gaussian_weights=True, sigma=_SSIM_SIGMA, use_sample_covariance=False,
-    )  # fmt: skip
+        x,
+        y,
+        data_range=_PEAK,
+        channel_axis=None if luma else 2,
+        gaussian_weights=True,
+        sigma=_SSIM_SIGMA,
+        use_sample_covariance=False,
+    )
     return float(value)
 
 

@@ -18,8 +18,12 @@ def build_network(network: NetworkConfig) -> nn.Module:
     if network.blocks is None:  # the settings allow this for one network only
         return SRCNN(channels)
     kinds: dict[str, type[nn.Module]] = {
-        "residual": Residual, "vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN,
+        "residual": Residual,
+        "vdsr": VDSR,
+        "srresnet": SRResNet,
+        "edsr": EDSR,
+        "abpn": ABPN,
         "quicksrnet": QuickSRNet,
-    }  # fmt: skip
+    }
     made: nn.Module = kinds[network.name](network.blocks, channels)
     return made

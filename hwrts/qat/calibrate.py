@@ -25,9 +25,12 @@ COARSEST = -4
 
 @torch.no_grad()
 def calibrate(
-    graph: Graph, batches: Iterable[Tensor], activation_bits: int = 8,
-    rounding: Rounding = Rounding.HALF_EVEN, progress: Progress = SILENT,
-) -> dict[str, Format]:  # fmt: skip
+    graph: Graph,
+    batches: Iterable[Tensor],
+    activation_bits: int = 8,
+    rounding: Rounding = Rounding.HALF_EVEN,
+    progress: Progress = SILENT,
+) -> dict[str, Format]:
     """Choose the format of every quantised tensor.
 
     The power of two with the smallest squared error wins, the finest of equals: a signal too small for any

@@ -41,9 +41,13 @@ class QuantNetwork(nn.Module):
     """
 
     def __init__(
-        self, graph: Graph, formats: dict[str, Format], weight_bits: int = 8,
-        rounding: Rounding = Rounding.HALF_EVEN, layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
-    ) -> None:  # fmt: skip
+        self,
+        graph: Graph,
+        formats: dict[str, Format],
+        weight_bits: int = 8,
+        rounding: Rounding = Rounding.HALF_EVEN,
+        layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
+    ) -> None:
         super().__init__()
         check_layers(layer_weight_bits, conv_names(graph))
         self.graph = graph

@@ -71,7 +71,10 @@ def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
     stimuli = verify.get("stimuli", {})
     sizes = (f"{name} ({shape[1]}\u00d7{shape[0]})" for name, shape in stimuli.items())
     return Comparison(
-        stage, kept, _witnesses(stage), _layers(stage),
+        stage,
+        kept,
+        _witnesses(stage),
+        _layers(stage),
         tuple(
             (each["name"], whole(each["mismatches"]), whole(each["compared"]), bool(each["caught"]))
             for each in stage.controls
@@ -81,7 +84,7 @@ def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
         tuple(verify.get("sha256", {}).items()),
         None if first is None else (first.text, first.command, _map(first)),
         _default_session(stage),
-    )  # fmt: skip
+    )
 
 
 def _witnesses(stage: StageResult) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -151,16 +151,24 @@ def _photo(store: PhotoStore, i: int, up: Shown, enhancing: Shown) -> PhotoCrops
     shift = float(enhanced.mean(dtype=np.float64) - hr0.mean(dtype=np.float64))
     pairs = (
         _pair(
-            "Enhancement (TV use)", hr0, enhanced, "HR0", f"int8, stage {enhancing.stage}",
+            "Enhancement (TV use)",
+            hr0,
+            enhanced,
+            "HR0",
+            f"int8, stage {enhancing.stage}",
             f"differs from HR0 by {fixed(percent, 2)} % of full scale, "
             f"mean {fixed(shift, 2, sign=True)} codes",
         ),
         _pair(
-            "\u00d72 from LR", bicubic, doubled, "bicubic", f"int8, stage {up.stage}",
+            "\u00d72 from LR",
+            bicubic,
+            doubled,
+            "bicubic",
+            f"int8, stage {up.stage}",
             f"PSNR against HR0: bicubic {fixed(psnr_db(bicubic, hr0), 2)} dB, "
             f"int8 {fixed(psnr_db(doubled, hr0), 2)} dB",
         ),
-    )  # fmt: skip
+    )
     place = (
         f"{original.shape[1]}\u00d7{original.shape[0]} pixels; columns {piece.left}\u2013{right - 1}, "
         f"rows {piece.top}\u2013{bottom - 1}"

@@ -22,8 +22,15 @@ _INK, _FAINT = "#010203", "#040506"
 _VARIABLES = {_INK: "var(--ink)", _FAINT: "var(--rule)"}
 
 _COLOURS = (
-    "#3b7dd8", "#d9772b", "#3a9d5d", "#c94f7c", "#8a63d2", "#a88414", "#2a9da5", "#7f8790",
-)  # fmt: skip
+    "#3b7dd8",
+    "#d9772b",
+    "#3a9d5d",
+    "#c94f7c",
+    "#8a63d2",
+    "#a88414",
+    "#2a9da5",
+    "#7f8790",
+)
 """Mid-tones that keep their distance from white and from near-black, one per stage."""
 
 _SIZE_INCHES = (480 / 72, 290 / 72)
@@ -89,9 +96,10 @@ def difference_plots(stages: Sequence[StageResult]) -> list[Plot]:
 def _difference_plot(name: str, curves: dict[str, Any], count: int, title: str) -> Plot:
     figure, axes = _axes("stage n", "% of full scale")
     styles = {
-        "float": (_COLOURS[0], "o", "-"), "int8": (_COLOURS[1], "s", "-"),
+        "float": (_COLOURS[0], "o", "-"),
+        "int8": (_COLOURS[1], "s", "-"),
         "int8, same size": (_COLOURS[2], "^", "-"),
-    }  # fmt: skip
+    }
     for label, points in curves.items():
         colour, marker, line = styles.get(label, (_COLOURS[-1], "D", "--"))
         if points:
@@ -99,9 +107,15 @@ def _difference_plot(name: str, curves: dict[str, Any], count: int, title: str) 
             size = 4 if label != "int8" else 6  # int8 lies over float: it must show around it
             hollow = "none" if label == "int8" else colour
             axes.plot(
-                x, y, color=colour, marker=marker, markersize=size, markerfacecolor=hollow, linestyle=line,
+                x,
+                y,
+                color=colour,
+                marker=marker,
+                markersize=size,
+                markerfacecolor=hollow,
+                linestyle=line,
                 label=label,
-            )  # fmt: skip
+            )
     axes.set_xlim(0.7, max(count, len(DIFFERENCE_PERCENT)) + 0.3)
     axes.axhline(0, color=_FAINT, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))

@@ -36,11 +36,16 @@ def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRo
 
     return [
         StageRow(
-            stage.name, stage.passed, stage is kept, stage.is_variant,
-            _quality(stage, before(stage)), _artefacts(stage), _work(stage),
+            stage.name,
+            stage.passed,
+            stage is kept,
+            stage.is_variant,
+            _quality(stage, before(stage)),
+            _artefacts(stage),
+            _work(stage),
         )
         for stage in stages
-    ]  # fmt: skip
+    ]
 
 
 def paper_difference(number: int) -> float | None:

@@ -108,7 +108,8 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 def _small() -> Budget:
     """Sized for two CPU cores; the reasons count with 115 GFLOP/s, measured in training on two of them."""
     stages = Experiment(
-        "small-stages", "Residual3",
+        "small-stages",
+        "Residual3",
         {
             "data": {"patch": 128},  # a quarter of the paper's pixels: more steps in the time
             "network": _NETWORKS["Residual3"],  # full width: a step takes 0.2 s
@@ -123,7 +124,7 @@ def _small() -> Budget:
         },
         # D(S(HR0)) of all of them takes 2.6 minutes a stage; more photographs would cost more than training.
         Selection(train=26, val=8),
-    )  # fmt: skip
+    )
     table3 = {
         "data": {"patch": 64},  # EDSR and VDSR take 0.6 to 2 s for a step of these
         "rts": {
@@ -167,11 +168,13 @@ def _paper() -> Budget:
         stages  # its first three stages are those of Table 3: nothing is trained twice
         if label == stages.label
         else Experiment(
-            f"paper-{label.lower()}", label,
-            {**base, "network": network, "rts": {**rts, "stages": TABLE3_STAGES}}, None,
+            f"paper-{label.lower()}",
+            label,
+            {**base, "network": network, "rts": {**rts, "stages": TABLE3_STAGES}},
+            None,
         )
         for label, network in _NETWORKS.items()
-    )  # fmt: skip
+    )
     notes = (
         "The paper's set-up (800 + 100 photographs of DIV2K if --data and --val name them), nothing reduced; "
         "JPEG quality 80 and the bilinear kernel, which the paper does not name, are our choice.",

@@ -104,9 +104,10 @@ def side_effects(originals: Pictures, changed: Pictures) -> Artefacts:
         return float(np.mean(known)) if known else None
 
     return Artefacts(
-        mean([row.overshoot for row in rows]), mean([row.overshoot_99 for row in rows]),
+        mean([row.overshoot for row in rows]),
+        mean([row.overshoot_99 for row in rows]),
         mean([row.noise_gain for row in rows]),
-    )  # fmt: skip
+    )
 
 
 def usm_differences(originals: Pictures, times: int) -> list[float]:

@@ -104,7 +104,8 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
     write_json(root / "results.json", document)
     sections = [
         {
-            **entry, "name": name,
+            **entry,
+            "name": name,
             "cells": [
                 [_shown(cell, decimals) for cell, decimals in zip(row, entry["decimals"], strict=True)]
                 for row in entry["rows"]
@@ -113,7 +114,7 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
             "pngs": [png_uri(read_image(root / file)) for file in entry["files"] if file.endswith(".png")],
         }
         for name, entry in document["results"].items()
-    ]  # fmt: skip
+    ]
     html = render(
         "hwrts.reproduce", "page.html.j2", document=document, sections=sections, version=__version__
     )

@@ -33,9 +33,16 @@ class SettingsFile(Document):
 
 
 def reproduce(
-    root: Path, targets: Sequence[Target], budget: Budget, source: Source, notes: dict[str, Any],
-    progress: Progress, *, int8: bool = False, measure_score: Callable[[Picture], Score] = score,
-) -> dict[str, Any]:  # fmt: skip
+    root: Path,
+    targets: Sequence[Target],
+    budget: Budget,
+    source: Source,
+    notes: dict[str, Any],
+    progress: Progress,
+    *,
+    int8: bool = False,
+    measure_score: Callable[[Picture], Score] = score,
+) -> dict[str, Any]:
     """Make results in a folder; earlier ones of the same settings stay and are shown beside them.
 
     Args:
@@ -55,18 +62,25 @@ def reproduce(
         HwrtsError: Photographs or a device that are not there, or a folder of other settings.
     """
     split = find_photos(
-        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False, min_size=2,
+        source.data,
+        val=source.val,
+        val_fraction=VAL_FRACTION,
+        seed=source.seed,
+        strict=False,
+        min_size=2,
         max_megapixels=source.max_megapixels,
-    )  # fmt: skip
+    )
     _check_shapes(split.val, progress)
     choose_device(source.device, budget.stages.config(source.data, source.val, 0, source.device).precision)
     _claim(root, budget, source)
     document = read_results(root)
     work = Work(root, budget, source, notes, progress, int8, ScoreCache(root / "scores.json", measure_score))
     document |= {
-        "budget": budget.name, "seed": source.seed, "notes": list(budget.notes),
+        "budget": budget.name,
+        "seed": source.seed,
+        "notes": list(budget.notes),
         "photographs": {"train": len(split.train), "val": len(split.val)},
-    }  # fmt: skip
+    }
     for target in targets:
         start = time.monotonic()
         wanted = int8 or document["results"].get(target, {}).get("int8", False)
@@ -92,10 +106,12 @@ def _check_shapes(photos: Sequence[Photo], progress: Progress) -> None:
 def _claim(root: Path, budget: Budget, source: Source) -> None:
     """Make the folder for these settings, or see that it was made for them."""
     settings = {
-        "budget": budget.name, "data": str(source.data.resolve()),
+        "budget": budget.name,
+        "data": str(source.data.resolve()),
         "val": str(source.val.resolve()) if source.val else None,
-        "seed": source.seed, "device": source.device,
-    }  # fmt: skip
+        "seed": source.seed,
+        "device": source.device,
+    }
     path = root / "settings.json"
     if path.is_file():
         before = read_document(path, SettingsFile, "choose another folder with -o")

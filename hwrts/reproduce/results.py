@@ -118,9 +118,10 @@ def _fig4(work: Work) -> Made:
     usm = measure.usm_differences(work.originals, len(levels))
     columns, rows = tables.usm_rows(levels, usm)
     findings = (
-        sentences.differences_converge(levels), sentences.usm_is_linear(usm, levels),
+        sentences.differences_converge(levels),
+        sentences.usm_is_linear(usm, levels),
         sentences.usm_does_not_settle(usm, levels),
-    )  # fmt: skip
+    )
     return Table(
         "fig4", _title("Fig. 4: recurrent training and repeated USM", work), columns, rows, findings
     ), None
@@ -128,8 +129,11 @@ def _fig4(work: Work) -> Made:
 
 def _table2(work: Work) -> Made:
     shown = [
-        *measure.lr_pictures(work.stages.val), work.originals, *work.enhanced(), *work.enhanced_int8(),
-    ]  # fmt: skip
+        *measure.lr_pictures(work.stages.val),
+        work.originals,
+        *work.enhanced(),
+        *work.enhanced_int8(),
+    ]
     columns, rows = tables.quality_rows({each.name: work.quality(each) for each in shown})
     title = _title("Table 2: VIQET (Outdoor Day), means of the validation photographs, LR by bicubic", work)
     return Table("table2", title, columns, rows, _quality_findings(work)), None
@@ -202,9 +206,14 @@ def _network(work: Work, trained: Trained) -> tables.NetworkResult:
     seconds = trained.seconds(stages)
     targets, training = seconds.pop("targets", 0.0), seconds.pop("train", 0.0)
     return tables.NetworkResult(
-        trained.label, trained.parameters, tuple(mos[: stages + 1]), tuple(mos[stages + 1 :]),
-        training, targets, sum(seconds.values()),
-    )  # fmt: skip
+        trained.label,
+        trained.parameters,
+        tuple(mos[: stages + 1]),
+        tuple(mos[stages + 1 :]),
+        training,
+        targets,
+        sum(seconds.values()),
+    )
 
 
 def _tile_mos(work: Work, trained: Trained, pictures: measure.Pictures) -> float:
@@ -222,10 +231,11 @@ def _proof(trainings: Sequence[Trained], stages: int) -> sentences.Finding:
         if stage.number <= stages
     ]
     return sentences.int8_is_proved(
-        sum(bool(verdict["passed"]) for verdict in verdicts), len(verdicts),
+        sum(bool(verdict["passed"]) for verdict in verdicts),
+        len(verdicts),
         sum(int(verdict["compared"]) for verdict in verdicts),
         sum(int(verdict["mismatches"]) for verdict in verdicts),
-    )  # fmt: skip
+    )
 
 
 def _title(text: str, work: Work) -> str:
@@ -233,5 +243,10 @@ def _title(text: str, work: Work) -> str:
 
 
 MAKERS: dict[Target, Callable[[Work], Made]] = {
-    "table1": _table1, "table2": _table2, "table3": _table3, "fig4": _fig4, "fig5": _fig5, "fig6": _fig6,
-}  # fmt: skip
+    "table1": _table1,
+    "table2": _table2,
+    "table3": _table3,
+    "fig4": _fig4,
+    "fig5": _fig5,
+    "fig6": _fig6,
+}

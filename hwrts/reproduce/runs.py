@@ -63,8 +63,15 @@ class Trained:
         return sums
 
 
-def train(root: Path, experiment: Experiment, source: Source, notes: dict[str, Any], *, int8: bool,
-          progress: Progress) -> Trained:  # fmt: skip
+def train(
+    root: Path,
+    experiment: Experiment,
+    source: Source,
+    notes: dict[str, Any],
+    *,
+    int8: bool,
+    progress: Progress,
+) -> Trained:
     """The run of an experiment with all its stages; what exists is reused, what is missing is made.
 
     Args:
@@ -144,9 +151,14 @@ def _select(
         return folder
     patch = experiment.config(source.data, source.val, source.seed, source.device).data.patch
     split = find_photos(
-        source.data, val=source.val, val_fraction=VAL_FRACTION, seed=source.seed, strict=False,
-        min_size=patch, max_megapixels=source.max_megapixels,
-    )  # fmt: skip
+        source.data,
+        val=source.val,
+        val_fraction=VAL_FRACTION,
+        seed=source.seed,
+        strict=False,
+        min_size=patch,
+        max_megapixels=source.max_megapixels,
+    )
     for _, reason in split.skipped:
         progress.say(f"left out: {reason}")
     parts = {"train": split.train, "val": tuple(photo for photo in split.val if may_have_score(photo))}

@@ -86,7 +86,8 @@ def differences_converge(levels: Sequence[float]) -> Finding:
     smallest, known_smallest = _smallest(steps), _smallest(known)
     why = unsettled(steps)
     return Finding(
-        "differences converge", why is None,
+        "differences converge",
+        why is None,
         f"The differences {'converge' if why is None else f'do not converge, {why}'}: the change is smallest "
         f"at stage {smallest + 1}, {_percent(steps[smallest])} after {_percent(steps[0])} at stage 1; the "
         f"paper's at stage {known_smallest + 1}, {_percent(known[known_smallest])} after "
@@ -97,7 +98,7 @@ def differences_converge(levels: Sequence[float]) -> Finding:
             if len(levels) <= len(paper.DIFFERENCE_PERCENT)
             else "."
         ),
-    )  # fmt: skip
+    )
 
 
 def contracts(measured: Spread | None) -> Finding:
@@ -112,17 +113,19 @@ def contracts(measured: Spread | None) -> Finding:
         return Finding(claim, False, "No photograph has detail that down-scaling loses: there is no a.")
     agrees = measured.mean - measured.deviation > 0 and measured.mean + measured.deviation < 1
     return Finding(
-        claim, agrees,
+        claim,
+        agrees,
         f"The contraction a of stage 1 is {measured} over {measured.count} photographs, "
         f"{'below 1, so targets converge' if agrees else 'not between 0 and 1 for most of them'}; the paper, "
         f"which does not say how it measures a, has {paper.CONTRACTION}.",
-    )  # fmt: skip
+    )
 
 
 def cleaner_than_usm(
-    original: float, stages: Mapping[str, tuple[float, Artefacts]],
+    original: float,
+    stages: Mapping[str, tuple[float, Artefacts]],
     masks: Sequence[tuple[float, Artefacts]],
-) -> Finding:  # fmt: skip
+) -> Finding:
     """Whether the best stage's MOS comes with smaller halos and less noise than USM's of the same MOS.
 
     Args:
@@ -142,11 +145,12 @@ def cleaner_than_usm(
         return Finding(claim, False, "The photographs have no edges or no flat areas to measure on.")
     which = "the fewest of at least this MOS" if reached else "which do not reach this MOS"
     return Finding(
-        claim, ours.overshoot <= usm.overshoot and ours.noise_gain <= usm.noise_gain,
+        claim,
+        ours.overshoot <= usm.overshoot and ours.noise_gain <= usm.noise_gain,
         f"{name} (MOS {mos:.3f}) overshoots edges by {ours.overshoot:.2f} codes and multiplies noise by "
         f"{ours.noise_gain:.2f}; USM {times} times, {which} ({score:.3f}), by "
         f"{usm.overshoot:.2f} codes and {usm.noise_gain:.2f}.",
-    )  # fmt: skip
+    )
 
 
 def usm_is_linear(usm: Sequence[float], levels: Sequence[float]) -> Finding:
@@ -163,11 +167,12 @@ def usm_is_linear(usm: Sequence[float], levels: Sequence[float]) -> Finding:
     how = how if len(steps) >= FEWEST else f"in {len(steps)} steps, too few for a line"
     last = changes(levels)[-1]
     return Finding(
-        "USM grows linearly", agrees,
+        "USM grows linearly",
+        agrees,
         f"Repeated USM grows {how}: its largest step is {ratio:.1f} times its smallest, "
         f"and the last one adds {_percent(steps[-1])} where stage {len(levels)} adds {_percent(last)}; the "
         "paper draws a straight line up.",
-    )  # fmt: skip
+    )
 
 
 def usm_does_not_settle(usm: Sequence[float], levels: Sequence[float]) -> Finding:
@@ -176,11 +181,12 @@ def usm_does_not_settle(usm: Sequence[float], levels: Sequence[float]) -> Findin
     steady = len(steps) >= FEWEST and steps[0] > 0 and min(steps) >= STEADY_SHARE * steps[0]
     agrees = steady and unsettled(grown) is None
     return Finding(
-        "USM grows without bound", agrees,
+        "USM grows without bound",
+        agrees,
         f"From the first to the last step, USM's go from {_percent(steps[0])} to {_percent(steps[-1])} and "
         f"those of HRn from {_percent(grown[0])} to {_percent(grown[-1])}: "
         f"{'only' if agrees else 'not only'} recurrent training settles; the paper says it alone does.",
-    )  # fmt: skip
+    )
 
 
 def mos_rises_and_peaks(mos: Sequence[float]) -> Finding:
@@ -212,10 +218,11 @@ def mos_rises_and_peaks(mos: Sequence[float]) -> Finding:
         ", the last" if last else past if not flat else " and falls after it" if later <= mos[peak] else level
     )
     return Finding(
-        claim, flat and not last,
+        claim,
+        flat and not last,
         f"MOS rises up to stage {peak}{after}, the paper's up to {known_peak}: {mos[peak]:.3f} is "
         f"{gain:+.3f} over HR0, the paper's {known[known_peak]:.3f} {known[known_peak] - known[0]:+.3f}.",
-    )  # fmt: skip
+    )
 
 
 def int8_keeps_gain(mos: Sequence[float], mos_int8: Sequence[float]) -> Finding:
@@ -233,10 +240,11 @@ def int8_keeps_gain(mos: Sequence[float], mos_int8: Sequence[float]) -> Finding:
     )
     verb = "keeps" if agrees else "does not keep"
     return Finding(
-        "int8 keeps the gain", agrees,
+        "int8 keeps the gain",
+        agrees,
         f"At stage {best} int8 {verb} the gain: the float network's MOS is {gain:+.3f} over HR0, the int8 "
         f"one's {gain_int8:+.3f}, {share}; the paper has no int8.",
-    )  # fmt: skip
+    )
 
 
 def int8_keeps_every_gain(
@@ -256,10 +264,11 @@ def int8_keeps_every_gain(
     kept = sum(share >= KEPT_SHARE for share in shares.values())
     least = min(shares, key=lambda name: shares[name])
     return Finding(
-        "int8 keeps every network's gain", kept == len(shares),
+        "int8 keeps every network's gain",
+        kept == len(shares),
         f"int8 keeps at least {100 * KEPT_SHARE:.0f} % of the gain with {kept} of {len(shares)} networks; "
         f"the least is {100 * shares[least]:.0f} % ({least}).",
-    )  # fmt: skip
+    )
 
 
 def repetition_beats_size(mos: Mapping[str, Sequence[float]]) -> Finding:
@@ -274,12 +283,13 @@ def repetition_beats_size(mos: Mapping[str, Sequence[float]]) -> Finding:
     agrees = small[after] > large[1] and small[after] > small[1]
     below = [name for name, scores in mos.items() if scores[1] < small[after]]
     return Finding(
-        "repetition beats size", agrees,
+        "repetition beats size",
+        agrees,
         f"Residual1 after stage {after} is {'above' if small[after] > large[1] else 'not above'} EDSR after "
         f"stage 1{'' if small[after] > small[1] else ' but not above itself after stage 1'}: "
         f"{small[after]:.3f} against {large[1]:.3f}, in the paper {known[0]:.3f} against {known[1]:.3f}. "
         f"It is above {len(below)} of the {len(mos)} networks after stage 1, in the paper above all.",
-    )  # fmt: skip
+    )
 
 
 def stages_help_every_network(mos: Mapping[str, Sequence[float]]) -> Finding:
@@ -287,21 +297,23 @@ def stages_help_every_network(mos: Mapping[str, Sequence[float]]) -> Finding:
     helped = [name for name, scores in mos.items() if max(scores[1:]) > max(scores[0], scores[1])]
     agrees = len(helped) == len(mos)
     return Finding(
-        "recurrent training helps every network", agrees,
+        "recurrent training helps every network",
+        agrees,
         f"A stage after the first is better than HR0 and HR1 with {len(helped)} of {len(mos)} networks"
         f"{'' if agrees else ', not with ' + ', '.join(name for name in mos if name not in helped)}; in the "
         "paper with all.",
-    )  # fmt: skip
+    )
 
 
 def int8_is_proved(passed: int, networks: int, compared: int, mismatches: int) -> Finding:
     """The bit comparison of the int8 networks that the rows are of."""
     agrees = passed == networks and mismatches == 0 and compared > 0
     return Finding(
-        "int8 is exact", agrees,
+        "int8 is exact",
+        agrees,
         f"{passed} of {networks} int8 networks passed the bit comparison: {mismatches:,} of {compared:,} "
         "codes differ.",
-    )  # fmt: skip
+    )
 
 
 def changes(levels: Sequence[float]) -> list[float]:

@@ -70,9 +70,13 @@ def difference_rows(
         int8: The same of the int8 networks; empty without them.
     """
     columns = [
-        Column("stage"), Column("paper: difference from HR0, %", 2), Column("difference, % of full scale", 2),
-        Column("paper: change", 2), Column("change", 2), Column("difference, % of mean brightness", 2),
-    ]  # fmt: skip
+        Column("stage"),
+        Column("paper: difference from HR0, %", 2),
+        Column("difference, % of full scale", 2),
+        Column("paper: change", 2),
+        Column("change", 2),
+        Column("difference, % of mean brightness", 2),
+    ]
     if int8:
         columns += [Column("int8: difference, % of full scale", 2), Column("int8: change", 2)]
     known, known_changes = paper.DIFFERENCE_PERCENT, changes(paper.DIFFERENCE_PERCENT)
@@ -90,9 +94,13 @@ def usm_rows(
 ) -> tuple[tuple[Column, ...], tuple[tuple[Cell, ...], ...]]:
     """Columns and rows of Fig. 4: differences from HR0 in % of full scale, of HR_n and of n unsharp masks."""
     columns = (
-        Column("n"), Column("paper: HRn, %", 2), Column("HRn, %", 2), Column("change", 2),
-        Column("USM n times, %", 2), Column("change of USM", 2),
-    )  # fmt: skip
+        Column("n"),
+        Column("paper: HRn, %", 2),
+        Column("HRn, %", 2),
+        Column("change", 2),
+        Column("USM n times, %", 2),
+        Column("change of USM", 2),
+    )
     known = paper.DIFFERENCE_PERCENT
     rows = tuple(
         (i + 1, known[i] if i < len(known) else None, level, change, masked, masked_change)
@@ -126,9 +134,12 @@ def artefact_rows(
 ) -> tuple[tuple[Column, ...], tuple[tuple[Cell, ...], ...]]:
     """Columns and rows beside Fig. 5: the raw MOS of pictures by name, and what it was bought with."""
     columns = (
-        Column("pictures"), Column("MOS, raw", 3), Column("overshoot at edges, mean, codes", 2),
-        Column("overshoot at edges, 99 %, codes", 1), Column("noise gain in flat areas", 2),
-    )  # fmt: skip
+        Column("pictures"),
+        Column("MOS, raw", 3),
+        Column("overshoot at edges, mean, codes", 2),
+        Column("overshoot at edges, 99 %, codes", 1),
+        Column("noise gain in flat areas", 2),
+    )
     rows = tuple(
         (name, mos, found.overshoot, found.overshoot_99, found.noise_gain)
         for name, (mos, found) in measured.items()

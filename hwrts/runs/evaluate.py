@@ -16,9 +16,11 @@ from hwrts.metrics.viqet import score
 from hwrts.training.rts import target_kind
 
 _EXTREMES: dict[str, Callable[[Sequence[float]], float]] = {
-    "int8_against_float_largest": max, "fidelity_largest_codes": max,
-    "float_lowest_codes": min, "float_highest_codes": max,
-}  # fmt: skip
+    "int8_against_float_largest": max,
+    "fidelity_largest_codes": max,
+    "float_lowest_codes": min,
+    "float_highest_codes": max,
+}
 """Measures that have no mean over pictures: the furthest of all is what counts."""
 
 
@@ -77,9 +79,13 @@ def evaluate_stage(
 
 
 def evaluate_same_size(
-    store: PhotoStore, stage: int, int8_network: Upscaler, halo: int, progress: Callable[[int, int], None],
+    store: PhotoStore,
+    stage: int,
+    int8_network: Upscaler,
+    halo: int,
+    progress: Callable[[int, int], None],
     scored: bool = False,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Means over the validation photographs at full size, of a network with D folded in.
 
     Returns:

@@ -49,8 +49,11 @@ def idle_settings(config: RunConfig) -> dict[str, str]:
     names = [
         (table, key) for table, settings in tables.items() if isinstance(settings, dict) for key in settings
     ]
-    found = {f"{table}.{key}": overruled(f"{table}.{key}", config)
-             for table, key in names if tables[table][key] != usual[table][key]}  # fmt: skip
+    found = {
+        f"{table}.{key}": overruled(f"{table}.{key}", config)
+        for table, key in names
+        if tables[table][key] != usual[table][key]
+    }
     return {name: why for name, why in found.items() if why is not None}
 
 

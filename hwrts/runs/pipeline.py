@@ -37,7 +37,7 @@ from hwrts.runs.quantise import (
     save_quantised,
     start_qat,
     verify_stage,
-)  # fmt: skip
+)
 from hwrts.runs.remarks import faithfulness, is_faithful, remarks
 from hwrts.runs.session import Session
 from hwrts.training.aids import TrainingAids, training_aids
@@ -48,7 +48,7 @@ from hwrts.training.checkpoint import (
     preserve_layout,
     save_training,
     save_weights,
-)  # fmt: skip
+)
 from hwrts.training.fit import Batches, Schedule, Training, fit
 from hwrts.training.precision import MixedPrecision
 from hwrts.training.rts import (
@@ -196,9 +196,14 @@ def quantise_stage(
             )
         else:
             measures = evaluate_stage(
-                session.val, number, float_upscaler(model, model, session.device.name, clipped=False), int8,
-                network.halo, lambda i, n: advance(i, ""), session.config.rts.scored,
-            )  # fmt: skip
+                session.val,
+                number,
+                float_upscaler(model, model, session.device.name, clipped=False),
+                int8,
+                network.halo,
+                lambda i, n: advance(i, ""),
+                session.config.rts.scored,
+            )
     with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
         advance(1, "")
@@ -296,10 +301,16 @@ def stage_scores(run: RunFolder, count: int) -> list[float]:
 
 
 def _train(
-    session: Session, stage: StageFolder, phase: str, training: Training,
-    forward: Callable[[Tensor], Tensor], batches: Batches, schedule: Schedule,
-    constrain: Callable[[], None] | None = None, penalty: Callable[[], Tensor] | None = None,
-) -> None:  # fmt: skip
+    session: Session,
+    stage: StageFolder,
+    phase: str,
+    training: Training,
+    forward: Callable[[Tensor], Tensor],
+    batches: Batches,
+    schedule: Schedule,
+    constrain: Callable[[], None] | None = None,
+    penalty: Callable[[], Tensor] | None = None,
+) -> None:
     if not schedule.steps:  # of what is calibrated alone
         return
     run, mine = session.run, {"stage": stage.name, "phase": phase}

@@ -47,9 +47,13 @@ MAX_INPUT_BYTES = 1 << 20
 
 
 def start_qat(
-    traced: Graph, qat: QatConfig, inputs: Callable[[int], Tensor], progress: Progress, *,
+    traced: Graph,
+    qat: QatConfig,
+    inputs: Callable[[int], Tensor],
+    progress: Progress,
+    *,
     same_size: bool = False,
-) -> QuantNetwork:  # fmt: skip
+) -> QuantNetwork:
     """The calibrated fake-quantised form of a trained float network.
 
     Args:
@@ -138,9 +142,13 @@ def export_stage(stage: StageFolder, quantised: QuantNetwork, source: str) -> Ne
 
 
 def verify_stage(
-    run: RunFolder, stage: StageFolder, *, layers: list[str] | None = None, stimuli: list[str] | None = None,
+    run: RunFolder,
+    stage: StageFolder,
+    *,
+    layers: list[str] | None = None,
+    stimuli: list[str] | None = None,
     record: bool = True,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Compare all witnesses of a stage from its files.
 
     A complete comparison is written to verify.json, unless ``record`` is False.
@@ -161,9 +169,13 @@ def verify_stage(
     photographs = load_verify_inputs(run)
     sqnr = layer_sqnr_db(quantised, photographs.values())
     verdict = verify(
-        network, read_bytes(stage.onnx), photographs, [TorchWitness(quantised, network)],
-        layers=layers, stimuli=stimuli,
-    )  # fmt: skip
+        network,
+        read_bytes(stage.onnx),
+        photographs,
+        [TorchWitness(quantised, network)],
+        layers=layers,
+        stimuli=stimuli,
+    )
     flags = cpu_flags()
     verdict.facts |= {
         "stage": stage.name,
@@ -171,11 +183,15 @@ def verify_stage(
         "sha256": file_hashes(stage),
         "cpu": {"name": cpu_name(), "vnni": default_is_exact(), "flags": sorted(flags & set(FLAGS))},
         "versions": {
-            "hwrts": __version__, "python": platform.python_version(), "torch": torch.__version__,
-            "numpy": np.__version__, "onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__,
+            "hwrts": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
         },
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }  # fmt: skip
+    }
     if record and layers is None and stimuli is None:
         write_json(stage.verify, verdict.as_json())
     return verdict

@@ -61,9 +61,13 @@ VAL_FRACTION = 0.1
 
 
 def quantise_own(
-    run: RunFolder, module: nn.Module, data: Path | None, qat: QatConfig, progress: Progress,
+    run: RunFolder,
+    module: nn.Module,
+    data: Path | None,
+    qat: QatConfig,
+    progress: Progress,
     max_megapixels: int = MAX_MEGAPIXELS,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Calibrate, fine-tune, lower, export, measure and verify; the files are those of a stage of a run.
 
     Args:
@@ -109,9 +113,13 @@ def quantise_own(
             progress.task("fine-tuning toward the float network", qat.steps) as advance,
         ):
             fit(
-                Training.start(quantised), quantised, batches, qat_schedule(qat),
-                lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"), penalty=penalty,
-            )  # fmt: skip
+                Training.start(quantised),
+                quantised,
+                batches,
+                qat_schedule(qat),
+                lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"),
+                penalty=penalty,
+            )
     save_quantised(stage, quantised)
     network = export_stage(stage, load_quantised(stage), str(run.notes().get("module")))
     save_verify_inputs(run, val.items())
@@ -143,9 +151,14 @@ def _photographs(
 ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]]]:
     """Pixels by name: what to calibrate and fine-tune on, and what to measure and verify on."""
     split = find_photos(
-        data, val=None, val_fraction=VAL_FRACTION, seed=SEED, strict=False, min_size=PATCH,
+        data,
+        val=None,
+        val_fraction=VAL_FRACTION,
+        seed=SEED,
+        strict=False,
+        min_size=PATCH,
         max_megapixels=max_megapixels,
-    )  # fmt: skip
+    )
     skipped = [reason for _, reason in split.skipped]
     train, val = (
         _loaded(photos[:limit], skipped)
@@ -188,9 +201,13 @@ def _crops(pictures: Sequence[NDArray[np.uint8]], device: str) -> Callable[[int]
 
 
 def _measures(
-    module: nn.Module, device: str, onnx: bytes, network: Network, pictures: dict[str, NDArray[np.uint8]],
+    module: nn.Module,
+    device: str,
+    onnx: bytes,
+    network: Network,
+    pictures: dict[str, NDArray[np.uint8]],
     advance: Callable[[int, str], None],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     exact = float_upscaler(module, module, device, clipped=False)
     int8 = onnx_upscaler(onnx, network)
     rows = []

@@ -54,9 +54,15 @@ class Session:
         """Originals, and what a stage's float network makes of them; as many pixels as in :meth:`batches`."""
         data, rts = self.config.data, self.config.rts
         return crop_batches(
-            self.train, self.plan, target_kind(stage), batch=max(1, rts.batch // 4), patch=data.patch // 2,
-            seed=self.config.seed * 1000 + stage, device=self.device.name, same_size=True,
-        )  # fmt: skip
+            self.train,
+            self.plan,
+            target_kind(stage),
+            batch=max(1, rts.batch // 4),
+            patch=data.patch // 2,
+            seed=self.config.seed * 1000 + stage,
+            device=self.device.name,
+            same_size=True,
+        )
 
 
 def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
@@ -120,10 +126,17 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
     for part, photos in (("train", split.train), ("val", split.val)):
         with progress.task(f"reading {part} photographs", len(photos)) as advance:
             store, broken = build_store(
-                photos, run.root / "data" / part, jpeg=degradation.jpeg_range, kernel=degradation.kernel,
-                blur=degradation.blur, seed=config.seed, strict=data.strict, min_size=data.patch,
-                targets=config.stage_limit, progress=lambda i, n: advance(i, ""),
-            )  # fmt: skip
+                photos,
+                run.root / "data" / part,
+                jpeg=degradation.jpeg_range,
+                kernel=degradation.kernel,
+                blur=degradation.blur,
+                seed=config.seed,
+                strict=data.strict,
+                min_size=data.patch,
+                targets=config.stage_limit,
+                progress=lambda i, n: advance(i, ""),
+            )
         skipped += [reason for _, reason in broken]
         stores.append(store)
     if skipped:
@@ -132,9 +145,10 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
     if both:
         progress.say(twins_text(both))
     run.update_notes(
-        skipped=skipped, photographs={"train": stores[0].names, "val": stores[1].names},
+        skipped=skipped,
+        photographs={"train": stores[0].names, "val": stores[1].names},
         in_both=[train if train == val else f"{train} = {val}" for train, val in both],
-    )  # fmt: skip
+    )
     return stores[0], stores[1]
 
 
@@ -142,10 +156,14 @@ def find_split(config: RunConfig) -> Split:
     """The photographs that the settings name; raises as :func:`hwrts.data.find_photos`."""
     data = config.data
     return find_photos(
-        Path(data.train) if data.train else None, val=Path(data.val) if data.val else None,
-        val_fraction=data.val_fraction, seed=config.seed, strict=data.strict, min_size=data.patch,
+        Path(data.train) if data.train else None,
+        val=Path(data.val) if data.val else None,
+        val_fraction=data.val_fraction,
+        seed=config.seed,
+        strict=data.strict,
+        min_size=data.patch,
         max_megapixels=data.max_megapixels,
-    )  # fmt: skip
+    )
 
 
 def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:

@@ -139,8 +139,10 @@ def measure_sensitivity(
         ConfigError: No layer has more bits than the smallest of the widths.
     """
     network = quantised.eval().lower()
-    tried = {conv.name: [bits for bits in sorted(widths, reverse=True) if bits < conv.weight_bits]
-             for conv in network.convs}  # fmt: skip
+    tried = {
+        conv.name: [bits for bits in sorted(widths, reverse=True) if bits < conv.weight_bits]
+        for conv in network.convs
+    }
     if not any(tried.values()):
         widest = max(conv.weight_bits for conv in network.convs)
         raise ConfigError(f"--bits: the widest weights have {widest} bits already; try fewer")

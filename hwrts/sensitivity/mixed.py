@@ -31,7 +31,7 @@ class Choice:
 
 def choose_widths(
     sensitivity: Sensitivity, budget_kib: float, allowed: Collection[int] = range(2, 9)
-) -> Choice:  # fmt: skip
+) -> Choice:
     """The widths with the smallest sum of the layers' errors whose weights fit into the budget.
 
     Layer by layer, all choices for the layers so far are kept that no other one beats in both bits and error:
@@ -58,12 +58,13 @@ def choose_widths(
             )
         extended = [
             Choice(
-                {**choice.widths, layer.name: bits}, choice.weight_bits + layer.weights * bits,
+                {**choice.widths, layer.name: bits},
+                choice.weight_bits + layer.weights * bits,
                 choice.mse + mse,
             )
             for choice in frontier
             for bits, mse in errors.items()
-        ]  # fmt: skip
+        ]
         frontier = _undominated(extended)
     fitting = [choice for choice in frontier if choice.weight_bits <= budget_kib * KIB_BITS]
     if not fitting:

@@ -20,16 +20,23 @@ def write_page(root: Path, rows: list[Row]) -> Path:
     spec, _ = open_sweep(root)
     top, found, found_so_far = best(rows), results_of(rows), status(root)
     html = render(
-        "hwrts.sweep", "page.html.j2",
-        name=root.resolve().name, version=__version__, quality=QUALITY[spec.quality], status=found_so_far,
+        "hwrts.sweep",
+        "page.html.j2",
+        name=root.resolve().name,
+        version=__version__,
+        quality=QUALITY[spec.quality],
+        status=found_so_far,
         below=below_bicubic_of(found_so_far["below_bicubic"], found_so_far["results"]),
         budget=[(COSTS[unit], f"{most:g}") for unit, most in spec.budget.at_most.items()],
-        mode=f"{spec.budget.mode}, {spec.budget.at} picture", best=top, axes=list(spec.axes),
-        plots=_plots(spec, rows), columns=columns(spec),
+        mode=f"{spec.budget.mode}, {spec.budget.at} picture",
+        best=top,
+        axes=list(spec.axes),
+        plots=_plots(spec, rows),
+        columns=columns(spec),
         cells=[[shown(row, name) for name, _ in columns(spec)] for row in rows],
         marks=["best" if row is top else "final" if row in found else "" for row in rows],
         remarks=[row["remarks"] for row in rows],
-    )  # fmt: skip
+    )
     write_atomic(root / "index.html", text_bytes(html))
     return root / "index.html"
 
@@ -38,12 +45,18 @@ def columns(spec: SweepSpec) -> list[tuple[str, str]]:
     """Keys of a row and headings, as a table shows them."""
     return [
         *((axis, axis.rpartition(".")[2].replace("_", " ")) for axis in spec.axes),
-        ("params", "parameters"), ("weight_kib", "weights, KiB"), ("macs", "MAC per output pixel"),
-        ("gmacs", "GMAC/s"), ("line_kib", "line memory, KiB"), ("rung", "rung"),
+        ("params", "parameters"),
+        ("weight_kib", "weights, KiB"),
+        ("macs", "MAC per output pixel"),
+        ("gmacs", "GMAC/s"),
+        ("line_kib", "line memory, KiB"),
+        ("rung", "rung"),
         *([("bicubic", "bicubic")] if spec.quality == "psnr" else []),
-        ("quality_float", "float"), ("quality_int8", "int8"), ("mismatches", "codes that differ"),
+        ("quality_float", "float"),
+        ("quality_int8", "int8"),
+        ("mismatches", "codes that differ"),
         ("seconds", "s"),
-    ]  # fmt: skip
+    ]
 
 
 def shown(row: Row, name: str) -> str:
@@ -70,22 +83,34 @@ def _plots(spec: SweepSpec, rows: list[Row]) -> list[str]:
             quality = f"quality_{kind}"
             line = front(rows, cost, quality)
             figure.add_scatter(
-                x=[row[cost] for row in found], y=[row[quality] for row in found], mode="markers", name=kind,
-                text=[_describe(spec, row) for row in found], hovertemplate="%{text}<br>%{y:.3f} at %{x:,}",
-                marker={"color": colour, "opacity": 0.45}, legendgroup=kind,
-            )  # fmt: skip
-            figure.add_scatter(
-                x=[row[cost] for row in line], y=[row[quality] for row in line], mode="lines+markers",
-                name=f"{kind}, front", text=[_describe(spec, row) for row in line],
-                hovertemplate="%{text}<br>%{y:.3f} at %{x:,}", line={"color": colour, "shape": "hv"},
+                x=[row[cost] for row in found],
+                y=[row[quality] for row in found],
+                mode="markers",
+                name=kind,
+                text=[_describe(spec, row) for row in found],
+                hovertemplate="%{text}<br>%{y:.3f} at %{x:,}",
+                marker={"color": colour, "opacity": 0.45},
                 legendgroup=kind,
-            )  # fmt: skip
+            )
+            figure.add_scatter(
+                x=[row[cost] for row in line],
+                y=[row[quality] for row in line],
+                mode="lines+markers",
+                name=f"{kind}, front",
+                text=[_describe(spec, row) for row in line],
+                hovertemplate="%{text}<br>%{y:.3f} at %{x:,}",
+                line={"color": colour, "shape": "hv"},
+                legendgroup=kind,
+            )
         figure.update_traces(cliponaxis=False)  # the best network is at the very top
         figure.update_layout(
-            xaxis_title=COSTS[cost], yaxis_title=QUALITY[spec.quality], height=420, template="plotly_white",
+            xaxis_title=COSTS[cost],
+            yaxis_title=QUALITY[spec.quality],
+            height=420,
+            template="plotly_white",
             margin={"l": 60, "r": 20, "t": 60, "b": 50},
             legend={"orientation": "h", "yanchor": "bottom", "y": 1.0},
-        )  # fmt: skip
+        )
         html = figure.to_html(
             full_html=False, include_plotlyjs=not plots, div_id=f"plot-{cost}", config={"responsive": True}
         )

@@ -122,9 +122,13 @@ def write_tables(root: Path, rows: list[Row]) -> list[Path]:
     }
     top = best(rows)
     document = {
-        "schema": "hwrts sweep results", "schema_version": 1, "quality": spec.quality,
-        "best": top["key"] if top else None, "fronts": fronts, "rows": rows,
-    }  # fmt: skip
+        "schema": "hwrts sweep results",
+        "schema_version": 1,
+        "quality": spec.quality,
+        "best": top["key"] if top else None,
+        "fronts": fronts,
+        "rows": rows,
+    }
     write_json(root / "results.json", document)
     if not rows:
         return [root / "results.json"]

@@ -194,10 +194,16 @@ class Sweep:
         point = known.candidate
         return workers.submit(
             Task(
-                str(self.root), known.key, point.float_key(self.photographs), point.config.model_dump(),
-                point.head, self.spec.quality, rung, self.spec.halving.model_dump(),
+                str(self.root),
+                known.key,
+                point.float_key(self.photographs),
+                point.config.model_dump(),
+                point.head,
+                self.spec.quality,
+                rung,
+                self.spec.halving.model_dump(),
             )
-        )  # fmt: skip
+        )
 
     def _result(self, future: "Future[dict[str, Any]]", known: Known, progress: Progress) -> float | None:
         shown = ", ".join(f"{axis} = {value}" for axis, value in known.candidate.values.items())

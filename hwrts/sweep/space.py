@@ -28,8 +28,13 @@ KEY_DIGITS = 12
 
 
 _DECIDING = (
-    HEAD, "rts.stages", "rts.epochs", "rts.stop", "qat.steps", "qat.same_size_steps",
-)  # fmt: skip
+    HEAD,
+    "rts.stages",
+    "rts.epochs",
+    "rts.stop",
+    "qat.steps",
+    "qat.same_size_steps",
+)
 """Axes by which others have an effect or not (`hwrts.runs.overruled`)."""
 
 

@@ -33,9 +33,15 @@ DEFAULT_AXES: dict[str, list[Any]] = {
 
 
 FIXED = (
-    "data.train", "data.val", "data.val_fraction", "data.strict", "data.max_megapixels", "device",
-    "qat.same_size", "rts.score",
-)  # fmt: skip
+    "data.train",
+    "data.val",
+    "data.val_fraction",
+    "data.strict",
+    "data.max_megapixels",
+    "device",
+    "qat.same_size",
+    "rts.score",
+)
 """Settings that are no axes: the photographs are the sweep's, the rest follows from head and quality."""
 
 

@@ -70,8 +70,10 @@ class SweepStudy:
         """The study in a journal; anything may be raised by a damaged one."""
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path)))),
-            study_name=STUDY, load_if_exists=True, directions=["maximize", "minimize"],
-        )  # fmt: skip
+            study_name=STUDY,
+            load_if_exists=True,
+            directions=["maximize", "minimize"],
+        )
         if len(study.directions) != 2:
             raise ValueError("another number of objectives")
         for trial in study.get_trials(deepcopy=False):

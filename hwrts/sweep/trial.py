@@ -225,9 +225,16 @@ def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:
             'use quality = "psnr"'
         )
     return {
-        "schema": "hwrts trial", "schema_version": SCHEMA_VERSION,
-        "key": task.key, "rung": task.rung, "stage": stage.name, "quality": task.quality,
-        "quality_float": plain[names[0]], "quality_int8": measures[names[1]],
-        "passed": verdict["passed"], "compared": verdict["compared"], "mismatches": verdict["mismatches"],
+        "schema": "hwrts trial",
+        "schema_version": SCHEMA_VERSION,
+        "key": task.key,
+        "rung": task.rung,
+        "stage": stage.name,
+        "quality": task.quality,
+        "quality_float": plain[names[0]],
+        "quality_int8": measures[names[1]],
+        "passed": verdict["passed"],
+        "compared": verdict["compared"],
+        "mismatches": verdict["mismatches"],
         "measures": measures,
-    }  # fmt: skip
+    }

@@ -37,9 +37,16 @@ def stage_schedule(config: RunConfig, stage: int, crops: int) -> Schedule:
 
 
 def crop_batches(
-    store: PhotoStore, plan: CropPlan, target: str, *, batch: int, patch: int, seed: int, device: str,
+    store: PhotoStore,
+    plan: CropPlan,
+    target: str,
+    *,
+    batch: int,
+    patch: int,
+    seed: int,
+    device: str,
     same_size: bool = False,
-) -> Batches:  # fmt: skip
+) -> Batches:
     """Step number to a batch of aligned crops, values code * 2**-8, channels last in memory.
 
     Args:
@@ -87,9 +94,13 @@ def float_upscaler(
 
 
 def update_targets(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], device: Device, store: PhotoStore, stage: int,
+    model: nn.Module,
+    forward: Callable[[Tensor], Tensor],
+    device: Device,
+    store: PhotoStore,
+    stage: int,
     progress: Callable[[int, int], None],
-) -> None:  # fmt: skip
+) -> None:
     """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, uint8, rounded once.
 
     The network's output is not rounded between S and D: a rounding there would be amplified by the next

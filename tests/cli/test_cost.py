@@ -42,8 +42,11 @@ def test_the_example_of_the_issue(hwrts):
     found = document(hwrts, "residual", "--blocks", "3", "--channels", "64")
     assert (found["schema"], found["schema_version"]) == ("hwrts.cost", 1)
     assert (found["network"], found["form"], found["weight_bits"], found["activation_bits"]) == (
-        "residual", "x2", 8, 8,
-    )  # fmt: skip
+        "residual",
+        "x2",
+        8,
+        8,
+    )
     assert found["parameters"] == {"weights": 114_696, "biases": 283, "slopes": 0, "all": 114_979}
     assert found["memory_bits"] == {"weights": 114_696 * 8, "biases": 283 * 32, "slopes": 0}
     assert (found["macs_per_input_pixel"], found["macs_per_output_pixel"]) == (114_696, 28_674)
@@ -75,8 +78,9 @@ def test_the_tables(hwrts):
     assert max(map(len, result.out.splitlines())) <= 100
     rows = {
         line.split("│")[0].strip(): [cell.strip() for cell in line.split("│")[1:]]
-        for line in result.out.splitlines() if "│" in line
-    }  # fmt: skip
+        for line in result.out.splitlines()
+        if "│" in line
+    }
     assert rows["conv_0"] == ["Conv 3x3", "64", "36,864", "36,864", "26", "2", "480.0", "1061.7"]
     assert rows["add"][-3:] == ["0", "0.0", "1592.5"]
     assert rows["output"][:4] == ["3840x2160", "7680x4320", "112,117.7", "3,517.5"]
@@ -85,9 +89,10 @@ def test_the_tables(hwrts):
         "parameters       225,763: 225,288 weights, 475 biases, 0 slopes",
         "their memory     220.01 KiB of weights (8 bits), 1.86 KiB of biases (32 bits)",
         "MAC              225,288 per input pixel, 56,322 per output pixel",
-        "receptive field  19x19 input pixels", "latency          9 input lines",
+        "receptive field  19x19 input pixels",
+        "latency          9 input lines",
         "accumulator      26 bits at most, whatever the weights; biases not counted",
-    ):  # fmt: skip
+    ):
         assert line in result.out.splitlines()
     assert "multiplications" not in result.out
 

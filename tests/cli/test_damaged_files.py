@@ -429,10 +429,14 @@ def test_damage_behind_a_right_checksum(whole, tmp_path, name):
 
 
 SEALED = (
-    "run/state.safetensors", "run/stage1/float.safetensors", "run/stage1/qat.safetensors",
-    "run/data/val/hr/00000.npy", "run/data/val/target1/00000.npy", "run/stage1/network.json",
+    "run/state.safetensors",
+    "run/stage1/float.safetensors",
+    "run/stage1/qat.safetensors",
+    "run/data/val/hr/00000.npy",
+    "run/data/val/target1/00000.npy",
+    "run/stage1/network.json",
     "run/stage1/network.npz",
-)  # fmt: skip
+)
 """Files with a checksum."""
 
 

@@ -121,9 +121,7 @@ def test_commands_that_are_printed_can_be_pasted(workspace, hwrts):
 
 def test_a_mode_is_a_name_or_a_picture_at_a_rate(hwrts):
     found = json.loads(hwrts("cost", "residual", "--mode", "3440x1440@100", "--json").out)
-    assert found["mode"] == {
-        "name": "3440x1440@100", "width": 3440, "height": 1440, "frames_per_second": 100
-    }  # fmt: skip
+    assert found["mode"] == {"name": "3440x1440@100", "width": 3440, "height": 1440, "frames_per_second": 100}
     same = json.loads(hwrts("cost", "residual", "--mode", "3840x2160@60", "--json").out)
     named = json.loads(hwrts("cost", "residual", "--mode", "2160p60", "--json").out)
     assert same["as_output"] == named["as_output"]

@@ -57,11 +57,16 @@ def test_a_folder_in_the_place_of_a_result_does_not_stop_the_others(workspace, h
 @pytest.mark.parametrize(
     "command",
     [
-        ("run", "-o", "loop"), ("run", "--data", "loop"), ("verify", "loop"), ("export", "loop", "-o", "x"),
-        ("export", "runs/tiny", "-o", "loop"), ("sweep", "--budget", "params=1k", "-o", "loop"),
-        ("enhance", "photos", "-o", "loop", "--run", "runs/tiny"), ("score", "loop"),
+        ("run", "-o", "loop"),
+        ("run", "--data", "loop"),
+        ("verify", "loop"),
+        ("export", "loop", "-o", "x"),
+        ("export", "runs/tiny", "-o", "loop"),
+        ("sweep", "--budget", "params=1k", "-o", "loop"),
+        ("enhance", "photos", "-o", "loop", "--run", "runs/tiny"),
+        ("score", "loop"),
     ],
-)  # fmt: skip
+)
 def test_a_folder_that_is_a_link_to_itself(workspace, hwrts, command):
     """Python before 3.13 raises a RuntimeError."""
     (workspace / "loop").symlink_to("loop")
@@ -70,9 +75,13 @@ def test_a_folder_that_is_a_link_to_itself(workspace, hwrts, command):
 
 def fresh(*arguments, cwd, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "hwrts", *arguments], capture_output=True, text=True, check=False, cwd=cwd,
+        [sys.executable, "-m", "hwrts", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
         env=os.environ | environment,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others don't let the current folder be deleted")

@@ -89,8 +89,9 @@ def test_every_operator_that_computes_is_proved_and_attacked(hwrts, upscaler):
         proof = entry["accumulator"]
         assert proof == stored[name]
         assert (entry["attacked"]["lowest"], entry["attacked"]["highest"]) == (
-            proof["lowest"], proof["highest"],
-        )  # fmt: skip
+            proof["lowest"],
+            proof["highest"],
+        )
         assert len(entry["shift"]) == len(proof["bits"])
     assert (entries["up"]["shift"], entries["up"]["accumulator"]["bits"]) == ([14] * 4, [24] * 4)
     assert (entries["p"]["shift"], entries["p"]["accumulator"]["lowest"]) == ([7, 7], [-12800, 0])

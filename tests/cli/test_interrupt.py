@@ -16,9 +16,14 @@ from .conftest import make_photographs
 def start(*arguments, cwd=None, **environment):
     # A session of its own: this one may ignore Ctrl-C, as background jobs of a shell do.
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, cwd=cwd, start_new_session=True, env=os.environ | environment,
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        start_new_session=True,
+        env=os.environ | environment,
+    )
 
 
 PROGRAM = """
@@ -49,9 +54,17 @@ def test_while_libraries_load(finished, number, code, delay):
 
 def test_a_training_says_how_it_goes_on(tmp_path):
     process = start(
-        "run", "-o", "r  1", "--channels", "4", "--first-steps", "100000", "--no-score", "--no-same-size",
+        "run",
+        "-o",
+        "r  1",
+        "--channels",
+        "4",
+        "--first-steps",
+        "100000",
+        "--no-score",
+        "--no-same-size",
         cwd=tmp_path,
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 240
     while not (tmp_path / "r  1/metrics.jsonl").exists():
         assert time.monotonic() < deadline
@@ -132,16 +145,17 @@ def test_last_words_are_said_by_whoever_swallows_the_exception(who):
         ("hwrts.sweep.runner.Sweep.run", "sweep -o s --budget params=9k", "the same command continues"),
         ("hwrts.reproduce.reproduction.reproduce", "reproduce fig4 --data .", "the same command continues"),
     ],
-)  # fmt: skip
+)
 def test_how_it_goes_on_is_said_while_a_library_loads(tmp_path, replaced, command, words):
     """Optimisers and exporters load some at their first use: half of the signals in a run left no word."""
     make_photographs(tmp_path / "photos", size=(132, 128))
     module, _, name = replaced.rpartition(".")
     program = program_of(
-        "an import", "import os, pkgutil, signal, sys\n\ndef met(*_, **__):\n",
+        "an import",
+        "import os, pkgutil, signal, sys\n\ndef met(*_, **__):\n",
         f"setattr(pkgutil.resolve_name({module!r}), {name!r}, met)\n"
         f"sys.argv = ['hwrts', *{command.split()}]\nfrom hwrts.cli import main\nmain()\n",
-    )  # fmt: skip
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
     )

@@ -206,9 +206,14 @@ def test_wrappers_of_torch_are_taken_off(folder):
 
 @pytest.mark.parametrize(
     "wrapped",
-    [lambda n: f"module.{n}", lambda n: f"_orig_mod.{n}", lambda n: f"_orig_mod.module.{n}",
-     lambda n: f"module._orig_mod.{n}", lambda n: n.replace("pop.", "pop._orig_mod.")],
-)  # fmt: skip
+    [
+        lambda n: f"module.{n}",
+        lambda n: f"_orig_mod.{n}",
+        lambda n: f"_orig_mod.module.{n}",
+        lambda n: f"module._orig_mod.{n}",
+        lambda n: n.replace("pop.", "pop._orig_mod."),
+    ],
+)
 def test_weights_saved_from_a_wrapper(folder, wrapped):
     state = load_own_module("own.py:build").state_dict()
     save_file({wrapped(name): value for name, value in state.items()}, "w.safetensors")
@@ -282,9 +287,17 @@ def test_a_module_that_is_correct_but_unusual(folder, hwrts):
     given = {name: value.clone() for name, value in Odd().state_dict().items() if "extra" not in name}
     save_file(given, "w.safetensors")
     result = hwrts(
-        "quantize", "odd.py:build", "--weights", "w.safetensors", "--data", "photos", "-o", "out",
-        "--qat-steps", "2",
-    )  # fmt: skip
+        "quantize",
+        "odd.py:build",
+        "--weights",
+        "w.safetensors",
+        "--data",
+        "photos",
+        "-o",
+        "out",
+        "--qat-steps",
+        "2",
+    )
     assert result.code == 0, result.err
     stored = load_file("out/stage1/float.safetensors")
     assert stored.keys() == given.keys()

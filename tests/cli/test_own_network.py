@@ -45,8 +45,13 @@ def test_the_document_works(folder, hwrts, monkeypatch):
     monkeypatch.syspath_prepend(folder)
     exec(compile(SAVE, "own_network.md", "exec"), {})
     assert [command.split()[1] for command in COMMANDS] == [
-        "quantize", "quantize", "verify", "inspect", "export", "enhance",
-    ]  # fmt: skip
+        "quantize",
+        "quantize",
+        "verify",
+        "inspect",
+        "export",
+        "enhance",
+    ]
     for command in COMMANDS:
         if command.split()[1] == "verify":
             (folder / "my_file.py").unlink()  # no command needs it any more
@@ -57,8 +62,10 @@ def test_the_document_works(folder, hwrts, monkeypatch):
     stage = folder / "runs/sharpener/stage1"
     described = {path.name for path in stage.iterdir()}
     assert described == set(re.findall(r"`(\w[\w.]+\.(?:safetensors|json|npz|onnx))`", DOCUMENT)) - {
-        "w.safetensors", "run.json", "verify_inputs.npz",
-    }  # fmt: skip
+        "w.safetensors",
+        "run.json",
+        "verify_inputs.npz",
+    }
     verdict = json.loads((stage / "verify.json").read_text())
     assert (verdict["passed"], verdict["mismatches"]) == (True, 0)
     assert {row["witness"] for row in verdict["rows"]} >= {"torch fake-quantised float32", "onnx.reference"}

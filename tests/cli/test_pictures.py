@@ -81,12 +81,17 @@ def test_a_broken_picture_is_named_at_the_end_and_the_others_are_done(workspace,
     assert len(entries) == 3
     errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
     assert [re.search(r"photos/(\w+)\.png: ", line)[1] for line in errors] == [
-        "a_cut", "giant", "photo0a", "z_empty",
-    ]  # fmt: skip
+        "a_cut",
+        "giant",
+        "photo0a",
+        "z_empty",
+    ]
     if command == "enhance":
         assert sorted(path.name for path in (workspace / "out").iterdir()) == [
-            "photo0.png", "photo1.png", "photo2.png",
-        ]  # fmt: skip
+            "photo0.png",
+            "photo1.png",
+            "photo2.png",
+        ]
     for path in photos.glob("photo?.png"):
         path.unlink()
     none = hwrts(command, "photos", *options, "-q")

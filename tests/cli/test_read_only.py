@@ -32,8 +32,12 @@ def test_a_read_only_run(workspace, arguments, key):
     try:
         done = subprocess.run(
             [sys.executable, "-m", "hwrts", *arguments, "--json"],
-            capture_output=True, text=True, check=False, preexec_fn=_as_anyone, cwd=workspace,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=_as_anyone,
+            cwd=workspace,
+        )
     finally:
         for path in paths:
             path.chmod(path.stat().st_mode | 0o200)

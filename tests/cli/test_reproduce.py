@@ -17,10 +17,11 @@ from .test_bad_input import assert_one_clear_line
 def photos(tmp_path, monkeypatch):
     """One stage of a few steps in place of the small budget."""
     settings = {
-        "precision": "float32", "data": {"patch": 32, "crops_per_image": 4},
+        "precision": "float32",
+        "data": {"patch": 32, "crops_per_image": 4},
         "network": {"name": "residual", "blocks": 1, "channels": 4},
         "rts": {"stages": 1, "first_steps": 4, "batch": 2, "score": False},
-    }  # fmt: skip
+    }
     stages = Experiment("tiny", "Residual3", settings, Selection(train=2, val=1))
     notes = ("Nearly everything is reduced.",)
     monkeypatch.setattr(budgets, "_small", lambda: Budget("small", notes, stages, ()))

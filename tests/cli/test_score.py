@@ -89,10 +89,11 @@ def test_tables_of_several_pictures(photos, hwrts):
     scores = [score(np.asarray(Image.open(path))) for path in (photos / "photo0.png", long)]
     means = [line.split("│")[1:] for line in lines if line.startswith(" mean ")]
     assert [cell.strip() for row in means for cell in row][:4] == [
-        f"{np.mean([s.mos_raw for s in scores]):.3f}", f"{np.mean([s.mos for s in scores]):.3f}",
+        f"{np.mean([s.mos_raw for s in scores]):.3f}",
+        f"{np.mean([s.mos for s in scores]):.3f}",
         f"{np.mean([s.mos_raw_night for s in scores]):.3f}",
         f"{np.mean([s.features['Multi-scale Edge Acutance'] for s in scores]):.2f}",
-    ]  # fmt: skip
+    ]
     assert len(means[0]) + len(means[1]) == 3 + len(UNITS)
     names = "".join(line.split("│")[0].strip() for line in lines if "│" in line)
     assert names.count(re.sub(" ", "", str(long))) == 2, names  # folded, never cut

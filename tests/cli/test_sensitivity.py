@@ -129,9 +129,18 @@ def test_a_budget_for_the_same_size_network_and_few_widths(workspace, hwrts):
 
 def test_widths_of_single_layers(workspace, hwrts):
     result = hwrts(
-        "quantize", "runs/tiny", "--stage", "1", "--weight-bits", "6", "--layer-weight-bits",
-        "conv_0=3,conv_ext_r=8", "--qat-steps", "0", "-q",
-    )  # fmt: skip
+        "quantize",
+        "runs/tiny",
+        "--stage",
+        "1",
+        "--weight-bits",
+        "6",
+        "--layer-weight-bits",
+        "conv_0=3,conv_ext_r=8",
+        "--qat-steps",
+        "0",
+        "-q",
+    )
     assert result.code == 0, result.err
     expected = {"conv_in": 6, "conv_0": 3, "conv_out": 6, "conv_ext_x": 6, "conv_ext_r": 8}
     assert widths_of(workspace / "runs/tiny/stage1-w63668a8s0") == expected
@@ -139,9 +148,11 @@ def test_widths_of_single_layers(workspace, hwrts):
 
 def test_a_run_with_widths_of_its_own(workspace, hwrts):
     settings = "[qat]\nlayer_weight_bits = {conv_0 = 5, fold_x = 4}\n"
-    (workspace / "my.toml").write_text((workspace / "runs/tiny/config.toml").read_text().replace(
-        "layer_weight_bits = {}\n", settings.splitlines()[1] + "\n"
-    ))  # fmt: skip
+    (workspace / "my.toml").write_text(
+        (workspace / "runs/tiny/config.toml")
+        .read_text()
+        .replace("layer_weight_bits = {}\n", settings.splitlines()[1] + "\n")
+    )
     result = hwrts("run", "my.toml", "--name", "own", "--stages", "1", "--no-same-size", "-q")
     assert result.code == 0, result.err
     run = workspace / "runs/own"

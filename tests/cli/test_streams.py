@@ -17,9 +17,14 @@ HWRTS = [sys.executable, "-m", "hwrts"]
 def shell(command, folder, **environment):
     program = command.replace("hwrts", " ".join(HWRTS))
     return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {program}"], capture_output=True, text=True, check=False,
-        cwd=folder, env={**os.environ, **environment}, errors="surrogateescape",
-    )  # fmt: skip
+        ["bash", "-c", f"set -o pipefail; {program}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, **environment},
+        errors="surrogateescape",
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,8 +83,10 @@ def test_results_with_such_names(workspace, hwrts):
     (workspace / "runs/tiny").rename(workspace / "runs" / EVIL)
     calls = [
         ("enhance", photo, "-o", f"{EVIL}.png", "--run", f"runs/{EVIL}", "--engine", "numpy"),
-        ("score", photo), ("verify", f"runs/{EVIL}", "--stage", "1"), ("run", "--resume", f"runs/{EVIL}"),
-    ]  # fmt: skip
+        ("score", photo),
+        ("verify", f"runs/{EVIL}", "--stage", "1"),
+        ("run", "--resume", f"runs/{EVIL}"),
+    ]
     for arguments in calls:
         result = hwrts(*arguments)
         assert result.code == 0, result.err
@@ -110,9 +117,10 @@ def test_debug_stands_anywhere(tmp_path, monkeypatch, place):
     from hwrts.errors import ConfigError
 
     words = {
-        "before": ["--debug", "cost", "nothing"], "after": ["cost", "nothing", "--debug"],
+        "before": ["--debug", "cost", "nothing"],
+        "after": ["cost", "nothing", "--debug"],
         "between": ["cost", "--debug", "nothing"],
-    }[place]  # fmt: skip
+    }[place]
     monkeypatch.setattr(sys, "argv", ["hwrts", *words])
     with pytest.raises(ConfigError, match="'nothing': no such network"):
         main()
@@ -153,9 +161,11 @@ def test_tables_leave_columns_out_before_they_break_a_word(capsys, monkeypatch, 
 def test_the_tables_of_a_run_at_80_columns(workspace, monkeypatch, hwrts, verb):
     monkeypatch.setenv("COLUMNS", "80")
     arguments = {
-        "verify": ("runs/tiny", "--stage", "1"), "inspect": ("runs/tiny/stage1",),
-        "cost": ("runs/tiny/stage1",), "sensitivity": ("runs/tiny", "--stage", "1", "--bits", "4-7"),
-    }[verb]  # fmt: skip
+        "verify": ("runs/tiny", "--stage", "1"),
+        "inspect": ("runs/tiny/stage1",),
+        "cost": ("runs/tiny/stage1",),
+        "sensitivity": ("runs/tiny", "--stage", "1", "--bits", "4-7"),
+    }[verb]
     lines = hwrts(verb, *arguments).out.splitlines()
     rows = [line for line in lines if "│" in line]
     assert rows
@@ -176,10 +186,13 @@ def test_names_that_are_no_utf_8(tmp_path, monkeypatch, hwrts):
     assert "\udcff" not in result.out + result.err
     picture = photos / f"{strange}.png"
     calls = [
-        ("verify", strange), ("enhance", picture, "-o", f"{strange}.png", "--run", strange, "--x2"),
-        ("score", picture), ("export", strange, "-o", f"{strange}2"), ("inspect", f"{strange}/stage1"),
+        ("verify", strange),
+        ("enhance", picture, "-o", f"{strange}.png", "--run", strange, "--x2"),
+        ("score", picture),
+        ("export", strange, "-o", f"{strange}2"),
+        ("inspect", f"{strange}/stage1"),
         ("quantize", strange, "--stage", "1", "--weight-bits", "4", "--qat-steps", "0"),
-    ]  # fmt: skip
+    ]
     for arguments in calls:
         result = hwrts(*arguments)
         assert result.code == 0, (arguments, result.err)

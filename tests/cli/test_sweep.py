@@ -123,18 +123,23 @@ def test_nothing_in_the_budget(file, hwrts):
     assert not Path("out/trials").exists()
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ((), "give a TOML file, or --budget"),
-    (("nowhere.toml",), "nowhere.toml: cannot be read"),
-    (("sweep.toml", "--data", "nowhere"), "nowhere"),
-    (("wrong.toml",), "wrong.toml: axes = 3 is not allowed"),
-    (("--budget", "parms=3"), "units: params"),
-    (("sweep.toml", "--budget", "params=x"), "is no amount"),
-    (("--status", "-o", "photos"), "is not a sweep's folder"),
-    (("sweep.toml", "--data", "photos", "-o", "photos"), "is not a sweep's folder"),
-    (("sweep.toml", "--data", "photos", "--cluster", "tcp://127.0.0.1:9", "--workers", "2"),
-     "give --workers or"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give a TOML file, or --budget"),
+        (("nowhere.toml",), "nowhere.toml: cannot be read"),
+        (("sweep.toml", "--data", "nowhere"), "nowhere"),
+        (("wrong.toml",), "wrong.toml: axes = 3 is not allowed"),
+        (("--budget", "parms=3"), "units: params"),
+        (("sweep.toml", "--budget", "params=x"), "is no amount"),
+        (("--status", "-o", "photos"), "is not a sweep's folder"),
+        (("sweep.toml", "--data", "photos", "-o", "photos"), "is not a sweep's folder"),
+        (
+            ("sweep.toml", "--data", "photos", "--cluster", "tcp://127.0.0.1:9", "--workers", "2"),
+            "give --workers or",
+        ),
+    ],
+)
 def test_bad_input(file, hwrts, arguments, words):
     result = hwrts("sweep", *arguments)
     assert_one_clear_line(result)

@@ -86,9 +86,12 @@ def test_one_convolution_by_hand(kernel):
 def skip_graph():
     """x -> a (4 channels, 3x3, ReLU) -> b (5x5) ; c = a + b -> y (1x1)."""
     nodes = (
-        Input("x", 3), conv("a", "x", 4, 3, 3, relu=True), conv("b", "a", 4, 4, 5), Add("c", ("a", "b")),
+        Input("x", 3),
+        conv("a", "x", 4, 3, 3, relu=True),
+        conv("b", "a", 4, 4, 5),
+        Add("c", ("a", "b")),
         conv("y", "c", 3, 4, 1),
-    )  # fmt: skip
+    )
     return Graph(nodes)
 
 
@@ -130,8 +133,11 @@ def test_a_source_that_enters_twice_is_read_once():
 def test_depth_to_space_and_what_follows_by_hand():
     """A convolution at twice the size: four times its weights per input pixel, rows twice as wide."""
     nodes = (
-        Input("x", 3), conv("a", "x", 12, 3, 3), DepthToSpace("up", ("a",), 2), conv("y", "up", 3, 3, 5),
-    )  # fmt: skip
+        Input("x", 3),
+        conv("a", "x", 12, 3, 3),
+        DepthToSpace("up", ("a",), 2),
+        conv("y", "up", 3, 3, 5),
+    )
     cost = graph_cost(Graph(nodes), activation_bits=6)
     a, up, y = cost.layers
     assert (a.scale, up.scale, y.scale, cost.scale) == (1, 2, 2, 2)
@@ -147,12 +153,16 @@ def test_depth_to_space_and_what_follows_by_hand():
 def test_interpolation_slopes_factors_and_repetition_by_hand():
     one = torch.full((1,), 0.25)
     nodes = (
-        Input("x", 3), Upsample("up", ("x",), "bicubic", 2), conv("a", "up", 4, 3, 1),
-        PRelu("leaky", ("a",), one, trained=False), PRelu("trained", ("leaky",), one, trained=True),
-        Scale("half", ("trained",), -0.5), Repeat("big", ("half",), 3),
+        Input("x", 3),
+        Upsample("up", ("x",), "bicubic", 2),
+        conv("a", "up", 4, 3, 1),
+        PRelu("leaky", ("a",), one, trained=False),
+        PRelu("trained", ("leaky",), one, trained=True),
+        Scale("half", ("trained",), -0.5),
+        Repeat("big", ("half",), 3),
         Upsample("smooth", ("big",), "bilinear", 2),
         conv("y", "smooth", 1, 4, 1),
-    )  # fmt: skip
+    )
     cost = graph_cost(Graph(nodes), activation_bits=4)
     found = layers(cost)
     # bicubic: 8 taps make 2 rows of one, and each of these is widened by 8 more, for 3 channels
@@ -266,9 +276,14 @@ def test_the_numbers_of_the_arithmetic_document():
 def test_traffic_of_a_paper_network_by_hand():
     """Residual-1 as drawn: bytes per input pixel, read and written by each layer."""
     bytes_moved = {
-        "conv_in": 3 + 64, "conv_0": 64 + 64, "add": 128 + 64, "conv_out": 64 + 3, "add_1": 6 + 3,
-        "conv_ext": 3 + 12, "shuffle": 12 + 4 * 3,
-    }  # fmt: skip
+        "conv_in": 3 + 64,
+        "conv_0": 64 + 64,
+        "add": 128 + 64,
+        "conv_out": 64 + 3,
+        "add_1": 6 + 3,
+        "conv_ext": 3 + 12,
+        "shuffle": 12 + 4 * 3,
+    }
     cost = residual(1, 64)
     assert {layer.name: (layer.read_bits + layer.written_bits) // 8 for layer in cost.layers} == bytes_moved
     load = cost.at(mode_named("2160p60"), "output")
@@ -278,9 +293,11 @@ def test_traffic_of_a_paper_network_by_hand():
 
 def test_the_modes():
     assert [(mode.name, mode.width, mode.height, mode.frames_per_second) for mode in MODES] == [
-        ("1080p60", 1920, 1080, 60), ("2160p60", 3840, 2160, 60), ("2160p120", 3840, 2160, 120),
+        ("1080p60", 1920, 1080, 60),
+        ("2160p60", 3840, 2160, 60),
+        ("2160p120", 3840, 2160, 120),
         ("4320p60", 7680, 4320, 60),
-    ]  # fmt: skip
+    ]
     assert all(mode_named(mode.name) is mode for mode in MODES)
     with pytest.raises(
         ConfigError, match="mode '2160p61': there is no such video mode; did you mean '2160p60'"
@@ -503,8 +520,11 @@ def test_the_json_is_plain_and_complete():
     fields = {field.name for field in dataclasses.fields(hwrts.cost.network.LayerCost)}
     assert all(set(layer) == fields for layer in document["layers"])
     assert document["layers"][0]["accumulator"] == {
-        "lowest": -27 * 127 * 255, "highest": 27 * 127 * 255, "bits": 21, "room": 2**20 - 1 - 27 * 127 * 255,
-    }  # fmt: skip
+        "lowest": -27 * 127 * 255,
+        "highest": 27 * 127 * 255,
+        "bits": 21,
+        "room": 2**20 - 1 - 27 * 127 * 255,
+    }
 
 
 def table_rows():
@@ -521,12 +541,18 @@ def test_the_table_of_the_document():
         cost = residual(int(network.rpartition("-")[2]), 64, form)
         load = cost.at(mode_named("2160p60"), "output")
         assert cells == [
-            f"{cost.weights:,}", f"{cost.biases:,}", f"{cost.macs_per_input_pixel:,}",
-            f"{float(cost.macs_per_output_pixel):,.0f}", f"{load.macs_per_second / 1e9:,.1f}",
-            f"{cost.line_bits(1920) / 8192:,.1f}", f"{load.line_bits / 8192:,.1f}",
-            f"{load.traffic_bits / 8e6:,.1f}", str(cost.receptive_field), str(cost.latency_lines),
+            f"{cost.weights:,}",
+            f"{cost.biases:,}",
+            f"{cost.macs_per_input_pixel:,}",
+            f"{float(cost.macs_per_output_pixel):,.0f}",
+            f"{load.macs_per_second / 1e9:,.1f}",
+            f"{cost.line_bits(1920) / 8192:,.1f}",
+            f"{load.line_bits / 8192:,.1f}",
+            f"{load.traffic_bits / 8e6:,.1f}",
+            str(cost.receptive_field),
+            str(cost.latency_lines),
             str(cost.accumulator_bits),
-        ]  # fmt: skip
+        ]
 
 
 def test_the_modes_of_the_document():

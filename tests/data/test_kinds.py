@@ -17,12 +17,14 @@ BANDS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "separated": 4, "palette": 
 KINDS = [
     kind
     for kind in itertools.product(
-        ("u1", "u2", "i1", "i2", "f4"), BANDS, ("contig", "separate"),
+        ("u1", "u2", "i1", "i2", "f4"),
+        BANDS,
+        ("contig", "separate"),
         (None, "unassalpha", "assocalpha", "unspecified"),
     )
     if (kind[1] not in ("palette", "ycbcr") or (kind[0], kind[3]) == ("u1", None))
     and (BANDS[kind[1]] > 1 or kind[3] or kind[2] == "contig")
-]  # fmt: skip
+]
 
 
 def refused(path):
@@ -164,13 +166,23 @@ def test_tiff_is_upright(tmp_path, orientation, dtype, compression):
     """Of uncompressed greys that are turned by 90 degrees the rows were mixed up."""
     stored = np.random.default_rng(5).integers(0, np.iinfo(dtype).max, (5, 9), dtype=dtype)
     upright = {
-        1: stored, 2: stored[:, ::-1], 3: stored[::-1, ::-1], 4: stored[::-1],
-        5: stored.T, 6: np.rot90(stored, -1), 7: np.rot90(stored, 2).T, 8: np.rot90(stored, 1),
-    }[orientation]  # fmt: skip
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.T,
+        6: np.rot90(stored, -1),
+        7: np.rot90(stored, 2).T,
+        8: np.rot90(stored, 1),
+    }[orientation]
     tifffile.imwrite(
-        tmp_path / "a.tif", stored, photometric="minisblack", compression=compression, metadata=None,
+        tmp_path / "a.tif",
+        stored,
+        photometric="minisblack",
+        compression=compression,
+        metadata=None,
         extratags=[(274, "H", 1, orientation, True)],
-    )  # fmt: skip
+    )
     assert_colours(tmp_path / "a.tif", upright[..., np.newaxis] / np.iinfo(dtype).max, 0.51)
 
 
@@ -181,9 +193,14 @@ def test_tiles_strips_and_big_tiff(tmp_path, layout, planar):
         values = np.random.default_rng(6).integers(0, np.iinfo(dtype).max, (50, 37, 3), dtype=dtype)
         stored = values if planar == "contig" else np.moveaxis(values, -1, 0)
         tifffile.imwrite(
-            tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, compression=compression,
-            metadata=None, **layout,
-        )  # fmt: skip
+            tmp_path / "a.tif",
+            stored,
+            photometric="rgb",
+            planarconfig=planar,
+            compression=compression,
+            metadata=None,
+            **layout,
+        )
         if (dtype, compression, planar) == ("u2", None, "separate"):
             assert "in separate planes" in refused(tmp_path / "a.tif")
         else:
@@ -191,8 +208,15 @@ def test_tiles_strips_and_big_tiff(tmp_path, layout, planar):
 
 
 def _rgb_tags(**more):
-    tags = {256: (3, [2]), 257: (3, [2]), 258: (3, [8] * 3), 259: (3, [1]), 262: (3, [2]), 277: (3, [3]),
-            278: (3, [2])}  # fmt: skip
+    tags = {
+        256: (3, [2]),
+        257: (3, [2]),
+        258: (3, [8] * 3),
+        259: (3, [1]),
+        262: (3, [2]),
+        277: (3, [3]),
+        278: (3, [2]),
+    }
     return {**tags, **{int(tag[1:]): value for tag, value in more.items()}}
 
 
@@ -219,9 +243,10 @@ PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 PNG_KINDS = [
     (depth, colour, key)
     for depth, colour, key in itertools.product((1, 2, 4, 8, 16), PNG_SAMPLES, (False, True))
-    if not (colour in (2, 4, 6) and depth < 8) and not (colour == 3 and depth > 8)
+    if not (colour in (2, 4, 6) and depth < 8)
+    and not (colour == 3 and depth > 8)
     and not (key and colour in (4, 6))
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("depth", "colour", "key"), PNG_KINDS)

@@ -9,19 +9,27 @@ from hwrts.fixed_point import PIXEL, Add, Conv, DepthToSpace, Format, Input, Net
 
 
 def random_conv(
-    rng: np.random.Generator, name: str, source: str, shape: tuple[int, int, int], out: Format, *,
-    bits: int = 8, frac: int = 9,
-) -> Conv:  # fmt: skip
+    rng: np.random.Generator,
+    name: str,
+    source: str,
+    shape: tuple[int, int, int],
+    out: Format,
+    *,
+    bits: int = 8,
+    frac: int = 9,
+) -> Conv:
     """A convolution (O, I, K) with random codes and one of two grids for each output channel."""
     outputs, inputs, kernel = shape
     limit = (1 << (bits - 1)) - 1
     return Conv(
-        name, source,
+        name,
+        source,
         rng.integers(-limit, limit, (outputs, inputs, kernel, kernel), endpoint=True).astype(np.int8),
         (frac + rng.integers(0, 2, outputs)).astype(np.int32),
         rng.integers(-5000, 5000, outputs).astype(np.int32),
-        out, bits,
-    )  # fmt: skip
+        out,
+        bits,
+    )
 
 
 @pytest.fixture
@@ -29,9 +37,13 @@ def anchor() -> Callable[..., Network]:
     """Makes a network with every layer kind, in the deploy form: convolutions, adds, shuffle, repetition."""
 
     def make(
-        seed: int = 0, *, weight_bits: int = 8, activation_bits: int = 8, channels: int = 5,
+        seed: int = 0,
+        *,
+        weight_bits: int = 8,
+        activation_bits: int = 8,
+        channels: int = 5,
         rounding: Rounding = Rounding.HALF_EVEN,
-    ) -> Network:  # fmt: skip
+    ) -> Network:
         print(f"seed {seed}")
         rng = np.random.default_rng(seed)
         narrow, frac = 8 - activation_bits, weight_bits + 1

@@ -79,8 +79,12 @@ def test_every_operator_that_computes_explains_its_first_difference():
         row = compare(Row("w", "single", layer.name), network, "a", tensors[layer.name], found, tensors)
         explained[layer.name] = (row.first.accumulator, row.first.shift)
     assert explained == {
-        "add": (-16, 1), "scale": (-40, 4), "prelu": (-56, 5), "up": (-128, 5), "moved": (None, None)
-    }  # fmt: skip
+        "add": (-16, 1),
+        "scale": (-40, 4),
+        "prelu": (-56, 5),
+        "up": (-128, 5),
+        "moved": (None, None),
+    }
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.5, 1e-9, -1.0])

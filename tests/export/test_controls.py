@@ -37,8 +37,9 @@ def test_every_control_is_caught(anchor, picture, seed):
     controls, untold = negative_controls(network, run_all(network, picture(24, 25, seed), "int64"))
     assert untold == []
     assert [control["name"].split(",")[0] for control in controls] == [
-        *(f"flipped weight bit in {conv.name}" for conv in network.convs), "rounding half_up in first",
-    ]  # fmt: skip
+        *(f"flipped weight bit in {conv.name}" for conv in network.convs),
+        "rounding half_up in first",
+    ]
     for control in controls:
         assert control["caught"], control
         assert 0 < control["mismatches"] <= control["compared"]
@@ -133,13 +134,16 @@ def test_networks_without_a_convolution_have_a_control(network, name):
 @pytest.mark.parametrize(
     "layer",
     [
-        Add("y", ("x", "x"), PIXEL), Scale("y", "x", 3, 2, PIXEL),
-        Repeat("y", "x", 2), DepthToSpace("y", "x", 2),
-        PRelu("y", "x", np.full(4, 33, np.int8), 6, PIXEL), Upsample("y", "x", "bilinear", 4, PIXEL),
+        Add("y", ("x", "x"), PIXEL),
+        Scale("y", "x", 3, 2, PIXEL),
+        Repeat("y", "x", 2),
+        DepthToSpace("y", "x", 2),
+        PRelu("y", "x", np.full(4, 33, np.int8), 6, PIXEL),
+        Upsample("y", "x", "bilinear", 4, PIXEL),
         Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
     ],
     ids=lambda layer: type(layer).__name__,
-)  # fmt: skip
+)
 @pytest.mark.parametrize("source", [PIXEL, Format(True, 8, 8), Format(True, 2, 8)], ids=str)
 def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, source):
     """And everything legal of it is seen by each path that computes it instead of the right one."""
@@ -189,8 +193,11 @@ def test_each_kind_of_witness_sees_a_flipped_bit(anchor, picture):
     pixels = picture(21, 23)
     found = witness_controls(network, pixels, run_all(network, pixels, "int64"))
     assert [entry["name"].partition("computed by ")[2] for entry in found] == [
-        "numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference",
-    ]  # fmt: skip
+        "numpy fast",
+        "onnxruntime fused",
+        "onnxruntime unfused",
+        "onnx.reference",
+    ]
     assert all(entry["caught"] and entry["mismatches"] > 0 for entry in found)
 
 

@@ -21,18 +21,26 @@ from hwrts.fixed_point import (
 
 MAKERS = {
     "conv": lambda out: Conv(
-        "y", "x", np.array([[127, 127]], np.int8).reshape(1, 2, 1, 1), np.zeros(1, np.int32),
-        np.full(1, 9, np.int32), out,
+        "y",
+        "x",
+        np.array([[127, 127]], np.int8).reshape(1, 2, 1, 1),
+        np.zeros(1, np.int32),
+        np.full(1, 9, np.int32),
+        out,
     ),
     "conv below": lambda out: Conv(
-        "y", "x", np.array([[-127, -127], [1, 1]], np.int8).reshape(2, 2, 1, 1), np.zeros(2, np.int32),
-        np.zeros(2, np.int32), out,
+        "y",
+        "x",
+        np.array([[-127, -127], [1, 1]], np.int8).reshape(2, 2, 1, 1),
+        np.zeros(2, np.int32),
+        np.zeros(2, np.int32),
+        out,
     ),
     "add": lambda out: Add("y", ("x", "x"), out),
     "scale": lambda out: Scale("y", "x", 127, 0, out),
     "prelu": lambda out: PRelu("y", "x", np.array([127, -127], np.int8), 0, out),
     "upsample": lambda out: Upsample("y", "x", "bilinear", 2, out),
-}  # fmt: skip
+}
 
 
 def _shifted(kind: str, left: int, source: Format, out: Format, rounding: Rounding) -> Network:

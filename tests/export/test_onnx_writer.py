@@ -143,8 +143,9 @@ def test_runtime_makes_integers_of_everything(anchor, settings):
 
 def test_moving_codes_needs_no_arithmetic(picture):
     network = Network(
-        (Input("x", 4, PIXEL),), (Repeat("big", "x", 3), DepthToSpace("out", "big", 2)),
-    )  # fmt: skip
+        (Input("x", 4, PIXEL),),
+        (Repeat("big", "x", 3), DepthToSpace("out", "big", 2)),
+    )
     codes = np.random.default_rng(0).integers(0, 256, (3, 5, 4), dtype=np.uint8)
     _assert_exact(network, codes)
 

@@ -28,9 +28,14 @@ from hwrts.fixed_point import (
 S8 = Format(True, 8, 8)
 KINDS = [("bilinear", 2), ("bilinear", 4), ("bicubic", 2)]
 FORMATS = [
-    (PIXEL, PIXEL), (S8, S8), (PIXEL, S8), (S8, PIXEL), (Format(True, 8, 3), Format(False, 8, 6)),
-    (PIXEL, Format(True, 5, 3)), (Format(False, 4, 0), Format(True, 8, 2)),
-]  # fmt: skip
+    (PIXEL, PIXEL),
+    (S8, S8),
+    (PIXEL, S8),
+    (S8, PIXEL),
+    (Format(True, 8, 3), Format(False, 8, 6)),
+    (PIXEL, Format(True, 5, 3)),
+    (Format(False, 4, 0), Format(True, 8, 2)),
+]
 
 
 def reading_x(layers, channels, source, rounding=Rounding.HALF_EVEN):

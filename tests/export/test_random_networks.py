@@ -13,9 +13,7 @@ from hwrts.fixed_point import Network, run, run_all, stream
 from ..fixed_point.random_networks import random_codes, random_network
 
 CHECKS = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
-EXAMPLES = given(
-    seed=st.integers(0, 2**32 - 1), height=st.integers(1, 12), width=st.integers(1, 12)
-)  # fmt: skip
+EXAMPLES = given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 12), width=st.integers(1, 12))
 
 
 def check(seed, height, width):

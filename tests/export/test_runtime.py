@@ -55,9 +55,13 @@ def test_sessions_on_an_emulated_processor_without_vnni():
     """
     command = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, str(Path(saturating_pairs.__file__))]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=600,
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     document = json.loads(done.stdout)
     assert not document["default_is_exact"]

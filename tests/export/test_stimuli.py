@@ -8,8 +8,16 @@ from hwrts.fixed_point import Format
 def test_pictures_are_what_their_names_say():
     pictures = synthetic_pictures()
     assert set(pictures) == {
-        "all 0", "all 255", "ramp", "impulse", "checkerboard", "noise", "one pixel", "one row", "one column",
-    }  # fmt: skip
+        "all 0",
+        "all 255",
+        "ramp",
+        "impulse",
+        "checkerboard",
+        "noise",
+        "one pixel",
+        "one row",
+        "one column",
+    }
     assert {picture.dtype for picture in pictures.values()} == {np.dtype(np.uint8)}
     assert {picture.shape[2] for picture in pictures.values()} == {3}
     assert not pictures["all 0"].any()

@@ -25,5 +25,7 @@ def test_witnesses_have_names_of_their_own(anchor):
     network = anchor()
     witnesses = onnx_witnesses(network, to_onnx(network).SerializeToString())
     assert [(witness.name, witness.small_only) for witness in witnesses] == [
-        ("onnxruntime fused", False), ("onnxruntime unfused", False), ("onnx.reference", True),
-    ]  # fmt: skip
+        ("onnxruntime fused", False),
+        ("onnxruntime unfused", False),
+        ("onnx.reference", True),
+    ]

@@ -83,10 +83,13 @@ def test_a_full_disk_names_the_file_and_both_numbers(disk):
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.EDQUOT, "quota of this disk is used up"), (errno.ENOSPC, "disk full"),
-        (errno.EROFS, "can't be written"), (errno.EIO, "can't be written"), (errno.ENAMETOOLONG, "too long"),
+        (errno.EDQUOT, "quota of this disk is used up"),
+        (errno.ENOSPC, "disk full"),
+        (errno.EROFS, "can't be written"),
+        (errno.EIO, "can't be written"),
+        (errno.ENAMETOOLONG, "too long"),
     ],
-)  # fmt: skip
+)
 def test_every_reason_names_the_file(tmp_path, number, words):
     with pytest.raises(NotWrittenError) as caught, writing_to(tmp_path / "metrics.jsonl"):
         raise OSError(number, "what the system says")

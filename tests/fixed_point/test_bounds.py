@@ -90,10 +90,13 @@ def test_the_attack_reaches_the_extreme_exactly(source, sign, kernel):
 @pytest.mark.parametrize(
     ("a", "b"),
     [
-        (PIXEL, PIXEL), (S8, S8), (PIXEL, S8), (Format(True, 3, 2), Format(False, 2, 5)),
+        (PIXEL, PIXEL),
+        (S8, S8),
+        (PIXEL, S8),
+        (Format(True, 3, 2), Format(False, 2, 5)),
         (Format(False, 4, 0), Format(True, 2, -3)),
     ],
-)  # fmt: skip
+)
 def test_the_reach_of_a_sum_is_the_extreme_over_all_codes(a, b):
     frac = max(a.frac, b.frac)
     sums = [

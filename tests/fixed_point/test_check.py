@@ -134,9 +134,11 @@ def test_shifted_accumulators_end_below_2_to_31():
     shifts = np.array([9, -8], np.int32)
     for sign in (1, -1):
         legal = replace(
-            GOOD, weight_i8=GOOD.weight_i8 * np.int8(sign), weight_frac=shifts,
+            GOOD,
+            weight_i8=GOOD.weight_i8 * np.int8(sign),
+            weight_frac=shifts,
             bias_i32=np.array([2**30, sign * bias], np.int32),
-        )  # fmt: skip
+        )
         Network((X,), (legal,))
         over = replace(legal, bias_i32=np.array([2**30, sign * (bias + 1)], np.int32))
         refused(over, message="times 2.8 can reach 2147483392 before it is clipped")

@@ -44,7 +44,7 @@ V1 = "5:memory:/box\n3:cpu,cpuacct:/box/job\n"
         ("", {"cpu.max": "100000 100000"}, math.inf),
         ("nonsense\n:\n", {}, math.inf),
     ],
-)  # fmt: skip
+)
 def test_the_smallest_limit_around_a_process_counts(tmp_path, own, files, quota):
     assert cpu_quota(*tree(tmp_path, own, files)) == quota
 

@@ -354,10 +354,14 @@ def test_wrong_values_in_every_field(tmp_path):
     """With a right checksum: each is refused, unless the value is a legal one that makes a legal network."""
     first, bigger = conv("c", "x", np.ones((4, 4, 1, 1))), Repeat("u", "s", 2)
     layers = (
-        first, Add("s", ("x", "c"), PIXEL), bigger, DepthToSpace("d", "u", 2),
-        Scale("m", "d", 100, 7, PIXEL), PRelu("p", "m", np.array([3], np.int8), 5, PIXEL),
+        first,
+        Add("s", ("x", "c"), PIXEL),
+        bigger,
+        DepthToSpace("d", "u", 2),
+        Scale("m", "d", 100, 7, PIXEL),
+        PRelu("p", "m", np.array([3], np.int8), 5, PIXEL),
         Upsample("i", "p", "bilinear", 2, PIXEL),
-    )  # fmt: skip
+    )
     save_network(Network((Input("x", 4, PIXEL),), layers), tmp_path)
     original = json.loads((tmp_path / JSON_NAME).read_bytes())
     original.pop("json_sha256")
@@ -385,8 +389,10 @@ def test_missing_and_unknown_fields(tmp_path, make):
     original = json.loads((saved / JSON_NAME).read_bytes())
     original.pop("json_sha256")
     for path in [(key,) for key in original] + [
-        ("inputs", 0), ("inputs", 0, "format"), *(("layers", k) for k in range(len(original["layers"])))
-    ]:  # fmt: skip
+        ("inputs", 0),
+        ("inputs", 0, "format"),
+        *(("layers", k) for k in range(len(original["layers"]))),
+    ]:
         document = json.loads(json.dumps(original))
         place = document
         for key in path[:-1]:
@@ -437,9 +443,12 @@ def test_proofs_of_every_operator_are_in_the_file(tmp_path):
     assert list(proofs) == [layer.name for layer in upsampled_network().layers]
     assert proofs["up"]["highest"] == [19744 * 255] * 4
     assert proofs["soft"] == {
-        "lowest": [-6528], "highest": [6477], "partial_sum": [6528], "bits": [14],
+        "lowest": [-6528],
+        "highest": [6477],
+        "partial_sum": [6528],
+        "bits": [14],
         "exact_in": ["int32", "float64", "float32"],
-    }  # fmt: skip
+    }
     assert proofs["leaky"]["lowest"] == [5 * -128, 0, 0, 127 * -128]
 
 

@@ -14,13 +14,31 @@ def test_formats_channels_and_scales_by_hand():
     network = anchor_network()
     assert network.output == "y"
     assert network.formats == {
-        "x": PIXEL, "in": U8, "hidden": U8, "sum": U8, "r": S8, "ext_x": S8, "ext_r": S8, "d": S8,
-        "shuffled": S8, "up": PIXEL, "y": PIXEL,
-    }  # fmt: skip
+        "x": PIXEL,
+        "in": U8,
+        "hidden": U8,
+        "sum": U8,
+        "r": S8,
+        "ext_x": S8,
+        "ext_r": S8,
+        "d": S8,
+        "shuffled": S8,
+        "up": PIXEL,
+        "y": PIXEL,
+    }
     assert network.channels == {
-        "x": 3, "in": 8, "hidden": 8, "sum": 8, "r": 3, "ext_x": 12, "ext_r": 12, "d": 12,
-        "shuffled": 3, "up": 3, "y": 3,
-    }  # fmt: skip
+        "x": 3,
+        "in": 8,
+        "hidden": 8,
+        "sum": 8,
+        "r": 3,
+        "ext_x": 12,
+        "ext_r": 12,
+        "d": 12,
+        "shuffled": 3,
+        "up": 3,
+        "y": 3,
+    }
     assert {name for name, scale in network.scales.items() if scale == 2} == {"shuffled", "up", "y"}
     assert [layer.name for layer in network.convs] == ["in", "hidden", "r", "ext_x", "ext_r"]
 

@@ -68,10 +68,15 @@ def test_each_channel_has_its_slope():
 @pytest.mark.parametrize(
     ("slope", "frac", "code", "acc"),
     [
-        (127, 12, -128, -16256), (-127, 12, -128, 16256), (127, 12, 127, 127 << 12), (127, 0, 127, 127),
-        (3, 5, 0, 0), (3, 5, -1, -3), (3, 5, 1, 32),
+        (127, 12, -128, -16256),
+        (-127, 12, -128, 16256),
+        (127, 12, 127, 127 << 12),
+        (127, 0, 127, 127),
+        (3, 5, 0, 0),
+        (3, 5, -1, -3),
+        (3, 5, 1, 32),
     ],
-)  # fmt: skip
+)
 def test_accumulators_by_hand(slope, frac, code, acc):
     found = prelu_accumulate(np.array([[code]], np.int8), np.array([slope], np.int8), frac)
     assert (found.dtype, found.item()) == (np.int64, acc)

@@ -46,5 +46,8 @@ def test_the_networks_differ():
     formats = {out for network in networks for out in network.formats.values()}
     assert {out.bits for out in formats} == set(range(2, 9))
     assert min(out.frac for out in formats) < 0
-    assert any(layer.sources[0] == layer.sources[-1] and len(layer.sources) == 2
-               for network in networks for layer in network.layers)  # fmt: skip
+    assert any(
+        layer.sources[0] == layer.sources[-1] and len(layer.sources) == 2
+        for network in networks
+        for layer in network.layers
+    )

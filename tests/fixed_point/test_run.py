@@ -40,8 +40,11 @@ def test_one_pixel_by_hand():
     codes = np.array([[[100]]], np.uint8)
     assert run(network, codes).tolist() == [[[150], [150]], [[150], [150]]]
     assert {name: t.ravel().tolist() for name, t in run_all(network, codes).items()} == {
-        "x": [100], "c": [50], "s": [150], "y": [150] * 4
-    }  # fmt: skip
+        "x": [100],
+        "c": [50],
+        "s": [150],
+        "y": [150] * 4,
+    }
 
 
 def test_a_negative_sum_is_a_relu_in_an_unsigned_format():

@@ -34,9 +34,11 @@ def npy(shape, data=b"", dtype="|u1"):
 
 def test_what_numpy_wrote_comes_back():
     arrays = {
-        "a": np.arange(24, dtype=np.int8).reshape(2, 3, 4), "f": np.asfortranarray(np.eye(3, dtype=np.int32)),
-        "scalar": np.int64(7), "none": np.zeros((0, 3), np.uint8),
-    }  # fmt: skip
+        "a": np.arange(24, dtype=np.int8).reshape(2, 3, 4),
+        "f": np.asfortranarray(np.eye(3, dtype=np.int32)),
+        "scalar": np.int64(7),
+        "none": np.zeros((0, 3), np.uint8),
+    }
     found = unpack_npz(npz(**arrays))
     assert list(found) == list(arrays)
     for name, array in arrays.items():
@@ -89,10 +91,19 @@ def test_members_that_share_their_bytes_are_refused():
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 100_000, '{"a":' * 5000, "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "9" * 5000, "NaN",
-        "[-Infinity]", '{"a": 1, "a": 2}', '{"a": "\0"}', "\ufeff{}", "", "{",
+        "[" * 100_000,
+        '{"a":' * 5000,
+        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        "9" * 5000,
+        "NaN",
+        "[-Infinity]",
+        '{"a": 1, "a": 2}',
+        '{"a": "\0"}',
+        "\ufeff{}",
+        "",
+        "{",
     ],
-)  # fmt: skip
+)
 def test_json_that_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         parse_json(text.encode())
@@ -111,9 +122,13 @@ def test_only_regular_files_are_opened(tmp_path):
     (tmp_path / "link").symlink_to("/dev/zero")
     (tmp_path / "large").write_bytes(bytes(101))
     reasons = {
-        "pipe": "not a regular file", "link": "not a regular file", "large": "larger than 100 bytes",
-        ".": "Is a directory", "none": "No such file", "a\0b": "zero byte",
-    }  # fmt: skip
+        "pipe": "not a regular file",
+        "link": "not a regular file",
+        "large": "larger than 100 bytes",
+        ".": "Is a directory",
+        "none": "No such file",
+        "a\0b": "zero byte",
+    }
     for name, reason in reasons.items():
         with pytest.raises(OSError, match=reason):
             read_file(tmp_path / name, 100)

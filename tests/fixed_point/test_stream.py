@@ -89,10 +89,15 @@ def windows_between():
 
 
 NETWORKS = {
-    "upsampled": upsampled_network(), "windows between": windows_between(),
-    "residual 0": residual(0, 4), "residual 1": residual(1, 5), "residual 3": residual(3, 4),
-    "kernel 1": residual(1, 4, kernel=1), "kernel 5": residual(1, 3, kernel=5), "scaled": after_scaling(),
-}  # fmt: skip
+    "upsampled": upsampled_network(),
+    "windows between": windows_between(),
+    "residual 0": residual(0, 4),
+    "residual 1": residual(1, 5),
+    "residual 3": residual(3, 4),
+    "kernel 1": residual(1, 4, kernel=1),
+    "kernel 5": residual(1, 3, kernel=5),
+    "scaled": after_scaling(),
+}
 SIZES = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (5, 7), (8, 6), (17, 4)]
 
 
@@ -148,9 +153,12 @@ def drawn(blocks, channels=64):
         steps.append(Step(f"conv{n}", (f"h{n}",), THREE, channels, 8))
         steps.append(Step(f"h{n + 1}", (f"h{n}", f"conv{n}"), POINT, channels, 8))
     return [
-        *steps, Step("r", (f"h{blocks}",), THREE, 3, 8), Step("y", ("x", "r"), POINT, 3, 8),
-        Step("ext", ("y",), THREE, 12, 8), Step("shuffle", ("ext",), Window(grow=2), 3, 8),
-    ]  # fmt: skip
+        *steps,
+        Step("r", (f"h{blocks}",), THREE, 3, 8),
+        Step("y", ("x", "r"), POINT, 3, 8),
+        Step("ext", ("y",), THREE, 12, 8),
+        Step("shuffle", ("ext",), Window(grow=2), 3, 8),
+    ]
 
 
 @pytest.mark.parametrize(("blocks", "kib"), [(1, 519), (3, 1011), (6, 1748)])
@@ -171,8 +179,15 @@ def test_line_memory_of_the_deploy_form_by_hand():
     }
     # ext_x waits 3 rows in a FIFO and keeps 2; the repetition of x taps that line buffer
     assert rows == {
-        "h0": 2, "conv0": 2, "h1": 0, "r": 2, "ext_x": 5, "ext_r": 2, "picture": 0, "repeat": 0,
-    }  # fmt: skip
+        "h0": 2,
+        "conv0": 2,
+        "h1": 0,
+        "r": 2,
+        "ext_x": 5,
+        "ext_r": 2,
+        "picture": 0,
+        "repeat": 0,
+    }
     assert sum(lines.bits(1920).values()) // 8 == 1920 * (2 * 2 * 64 + 9 * 3)
 
 
@@ -191,9 +206,7 @@ def test_line_memory_of_a_residual_around_an_upscaler_by_hand():
     lines = plan_lines(upsampled_network().steps)
     rows = {step.name: lines.rows(step.name) for step in lines.steps if step.sources}
     # "r" is there 3 rows of the picture after "x": two for bicubic, and two new rows for two convolutions
-    assert rows == {
-        "up": 4, "in": 2, "leaky": 0, "r": 2, "soft": 0, "smooth": 2, "sum": 0, "y": 2
-    }  # fmt: skip
+    assert rows == {"up": 4, "in": 2, "leaky": 0, "r": 2, "soft": 0, "smooth": 2, "sum": 0, "y": 2}
 
 
 def test_refusals():

@@ -40,8 +40,11 @@ def test_fusing_relus_changes_no_bit():
     graph = fuse_relus(trace(network))
     assert torch.equal(output_of(graph, x), network(x))
     assert [node.name for node in graph.nodes if isinstance(node, Conv) and node.relu] == [
-        "conv_in", "conv_0", "conv_1", "conv_2",
-    ]  # fmt: skip
+        "conv_in",
+        "conv_0",
+        "conv_1",
+        "conv_2",
+    ]
 
 
 class Net(nn.Module):

@@ -43,9 +43,13 @@ def test_batch_norm_by_hand():
     network = module(lambda s, x: s.n(s.c(x)), c=nn.Conv2d(1, 1, 1), n=nn.BatchNorm2d(1, eps=0.0)).eval()
     with torch.no_grad():
         for tensor, value in (
-            (network.c.weight, 3), (network.c.bias, 5), (network.n.running_mean, 1),
-            (network.n.running_var, 4), (network.n.weight, 6), (network.n.bias, 7),
-        ):  # fmt: skip
+            (network.c.weight, 3),
+            (network.c.bias, 5),
+            (network.n.running_mean, 1),
+            (network.n.running_var, 4),
+            (network.n.weight, 6),
+            (network.n.bias, 7),
+        ):
             tensor.fill_(value)
     node = trace(network).nodes[-1]
     assert isinstance(node, Conv)
@@ -137,7 +141,10 @@ def test_each_rewrite_on_its_own_is_the_same_function():
 def test_a_factor_behind_a_fused_relu_stays():
     """max(0, c) * -1 is no convolution with a ReLU."""
     graph = Graph(
-        (Input("x", 1), Conv("c", ("x",), torch.ones(1, 1, 1, 1), torch.zeros(1), relu=True),
-         Scale("s", ("c",), -1.0))
-    )  # fmt: skip
+        (
+            Input("x", 1),
+            Conv("c", ("x",), torch.ones(1, 1, 1, 1), torch.zeros(1), relu=True),
+            Scale("s", ("c",), -1.0),
+        )
+    )
     assert kinds(fold_scales(graph)) == ["Input", "Conv", "Scale"]

@@ -81,13 +81,19 @@ class LaterShuffle(DepthToSpace):
 
 def test_no_rewrite_drops_a_later_field():
     weight, bias = torch.rand(3, 3, 3, 3), torch.rand(3)
-    graph = Graph((
-        Input("x", 3), Later("a", ("x",), weight, bias, later=1),
-        BatchNorm("n", ("a",), torch.ones(3).double(), torch.ones(3).double()), Relu("p", ("n",)),
-        Later("r", ("p",), weight, bias, later=2), Scale("s", ("r",), 0.5), Add("y", ("x", "s")),
-        Later("ext", ("y",), torch.rand(12, 3, 3, 3), torch.rand(12), later=3),
-        LaterShuffle("z", ("ext",), 2, later=4),
-    ))  # fmt: skip
+    graph = Graph(
+        (
+            Input("x", 3),
+            Later("a", ("x",), weight, bias, later=1),
+            BatchNorm("n", ("a",), torch.ones(3).double(), torch.ones(3).double()),
+            Relu("p", ("n",)),
+            Later("r", ("p",), weight, bias, later=2),
+            Scale("s", ("r",), 0.5),
+            Add("y", ("x", "s")),
+            Later("ext", ("y",), torch.rand(12, 3, 3, 3), torch.rand(12), later=3),
+            LaterShuffle("z", ("ext",), 2, later=4),
+        )
+    )
     form = deploy_form(fold_batch_norms(graph))
     found = {node.name: node.later for node in form.nodes if hasattr(node, "later")}
     assert found == {"a": 1, "r": 2, "ext_x": 3, "ext_r": 3, "z": 4}

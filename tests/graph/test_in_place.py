@@ -13,9 +13,18 @@ from hwrts.graph.convert import FUNCTIONS
 from hwrts.graph.trace import trace_with_clip
 
 ARGUMENTS = {
-    "relu": (), "leaky_relu": (0.2,), "add": (torch.tensor,), "mul": (3,), "multiply": (-2,), "div": (4,),
-    "divide": (4,), "true_divide": (4,), "clamp": (0, 1), "clip": (0, 1), "hardtanh": (0, 1),
-}  # fmt: skip
+    "relu": (),
+    "leaky_relu": (0.2,),
+    "add": (torch.tensor,),
+    "mul": (3,),
+    "multiply": (-2,),
+    "div": (4,),
+    "divide": (4,),
+    "true_divide": (4,),
+    "clamp": (0, 1),
+    "clip": (0, 1),
+    "hardtanh": (0, 1),
+}
 """What each function that has a form in place is called with; torch.tensor stands for the tensor itself."""
 WITHOUT = {"prelu", "pixel_shuffle", "interpolate"}
 """Functions without a form in place."""
@@ -54,7 +63,7 @@ SPELLINGS = {
     "nn.LeakyReLU(0.2, inplace=True)": nn.LeakyReLU(0.2, inplace=True),
     "nn.Hardtanh(0, 1, inplace=True)": nn.Hardtanh(0, 1, inplace=True),
     "nn.Dropout(inplace=True)": nn.Dropout(inplace=True),
-}  # fmt: skip
+}
 
 
 def is_clip(spelling):

@@ -74,15 +74,21 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     save_network(quantised.eval().lower(), tmp_path)
     network = load_network(tmp_path)
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
+        network,
+        to_onnx(network).SerializeToString(),
+        {"photo": picture(15, 14)},
         [TorchWitness(quantised, network)],
-    )  # fmt: skip
+    )
     assert verdict.passed, (verdict.problems, verdict.mismatches)
     witnesses = {row.witness for row in verdict.rows.values()}
     assert witnesses == {
-        "numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference", "onnxruntime, the file",
+        "numpy fast",
+        "onnxruntime fused",
+        "onnxruntime unfused",
+        "onnx.reference",
+        "onnxruntime, the file",
         "torch fake-quantised float32",
-    }  # fmt: skip
+    }
     # A flipped bit in each convolution, another rounding rule, one flipped bit as four witnesses see it.
     assert len(verdict.controls) == 3 + 1 + 4
     assert all(control["caught"] for control in verdict.controls)
@@ -111,9 +117,12 @@ def test_a_wrong_integer_of_each_operator_is_found_by_the_torch_witness(picture)
         broken = Network(network.inputs, layers, network.rounding)
         witness = TorchWitness(quantised, broken)
         verdict = verify(
-            broken, to_onnx(broken).SerializeToString(), {"photo": picture(15, 14)}, [witness],
+            broken,
+            to_onnx(broken).SerializeToString(),
+            {"photo": picture(15, 14)},
+            [witness],
             layers=[name],
-        )  # fmt: skip
+        )
         rows = [row for row in verdict.rows.values() if row.witness == witness.name]
         assert all(row.mismatches for row in rows), name
         assert not verdict.passed
@@ -126,8 +135,9 @@ def test_slopes_are_trained_on_their_grid_and_constants_stay():
     after = quantised.eval().lower()
     moved = {
         node.name: bool((before.layer(node.name).slope_i8 != after.layer(node.name).slope_i8).any())
-        for node in quantised.graph.nodes if isinstance(node, PRelu)
-    }  # fmt: skip
+        for node in quantised.graph.nodes
+        if isinstance(node, PRelu)
+    }
     assert moved == {"act": True, "leaky": False, "shared": True}
     assert before.layer("leaky").slope_i8.tolist() == [102] * 8  # 0.1 is 102 * 2**-10
     assert before.layer("leaky").slope_frac == 10
@@ -204,13 +214,19 @@ def test_the_upsampled_picture_is_on_the_pixel_grid_whatever_overshoots():
 def test_what_is_stored_unsigned():
     one = torch.ones(1)
     nodes = (
-        Input("x", 1), Conv("signed", ("x",), one.reshape(1, 1, 1, 1), one),
+        Input("x", 1),
+        Conv("signed", ("x",), one.reshape(1, 1, 1, 1), one),
         Conv("relu", ("x",), one.reshape(1, 1, 1, 1), one, relu=True),
-        Scale("half", ("relu",), 0.5), Scale("minus", ("relu",), -0.5), Scale("of signed", ("signed",), 0.5),
-        PRelu("passes", ("half",), one, trained=True), PRelu("leaks", ("signed",), one, trained=True),
-        Upsample("up", ("passes",), "bicubic", 2), Upsample("up signed", ("leaks",), "bilinear", 2),
-        Add("sum", ("up", "up")), Add("mixed", ("up", "up signed")),
-    )  # fmt: skip
+        Scale("half", ("relu",), 0.5),
+        Scale("minus", ("relu",), -0.5),
+        Scale("of signed", ("signed",), 0.5),
+        PRelu("passes", ("half",), one, trained=True),
+        PRelu("leaks", ("signed",), one, trained=True),
+        Upsample("up", ("passes",), "bicubic", 2),
+        Upsample("up signed", ("leaks",), "bilinear", 2),
+        Add("sum", ("up", "up")),
+        Add("mixed", ("up", "up signed")),
+    )
     assert Graph(nodes).non_negative() == {"x", "relu", "half", "passes", "up", "sum"}
 
 

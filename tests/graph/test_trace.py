@@ -77,9 +77,17 @@ def test_own_module_equals_its_graph_bit_for_bit():
 def test_graph_of_residual():
     graph = trace(Residual(1, 4))
     assert [(type(node), node.name) for node in graph.nodes] == [
-        (Input, "x"), (Conv, "conv_in"), (Relu, "relu"), (Conv, "conv_0"), (Relu, "relu_1"),
-        (Add, "add"), (Conv, "conv_out"), (Add, "add_1"), (Conv, "conv_ext"), (DepthToSpace, "shuffle"),
-    ]  # fmt: skip
+        (Input, "x"),
+        (Conv, "conv_in"),
+        (Relu, "relu"),
+        (Conv, "conv_0"),
+        (Relu, "relu_1"),
+        (Add, "add"),
+        (Conv, "conv_out"),
+        (Add, "add_1"),
+        (Conv, "conv_ext"),
+        (DepthToSpace, "shuffle"),
+    ]
     assert halo(graph_steps(graph)) == 4  # four 3x3 convolutions in a row
     assert halo(graph_steps(deploy_form(graph))) == 4
 
@@ -282,11 +290,28 @@ def test_later_operators_equal_the_module():
     assert kinds == {"Input": 1, "Conv": 1, "PRelu": 9, "Scale": 10, "Add": 15, "Upsample": 6}
     torch.testing.assert_close(output_of(graph, x), network(x), rtol=1e-5, atol=1e-6)
     assert [(n.trained, len(n.slope)) for n in graph.nodes if isinstance(n, PRelu)] == [
-        (True, 1), (True, 6), (True, 6), (True, 6), (True, 6), (False, 1), (False, 1), (False, 1), (False, 1)
-    ]  # fmt: skip
+        (True, 1),
+        (True, 6),
+        (True, 6),
+        (True, 6),
+        (True, 6),
+        (False, 1),
+        (False, 1),
+        (False, 1),
+        (False, 1),
+    ]
     assert [node.factor for node in graph.nodes if isinstance(node, Scale)] == [
-        0.5, -2, 0.1, 3, 0.7, 1.5, 1 / 3, 1 / 0.7, 1 / 2, 1 / 5
-    ]  # fmt: skip
+        0.5,
+        -2,
+        0.1,
+        3,
+        0.7,
+        1.5,
+        1 / 3,
+        1 / 0.7,
+        1 / 2,
+        1 / 5,
+    ]
     assert halo(graph_steps(graph)) == 1 + 3  # a convolution, and 2 + 2/2 of the two bicubic windows
 
 
@@ -306,10 +331,16 @@ class Clipped(nn.Module):
         return self.clip(self.conv(x))
 
 
-@pytest.mark.parametrize("clip", [
-    nn.Hardtanh(0, 1), lambda x: x.clamp(0, 1), lambda x: torch.clip(x, min=0.0, max=1.0),
-    lambda x: F.hardtanh(x, 0, max_val=1), lambda x: x.clamp_(0, max=1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "clip",
+    [
+        nn.Hardtanh(0, 1),
+        lambda x: x.clamp(0, 1),
+        lambda x: torch.clip(x, min=0.0, max=1.0),
+        lambda x: F.hardtanh(x, 0, max_val=1),
+        lambda x: x.clamp_(0, max=1),
+    ],
+)
 def test_a_clip_to_pixels_at_the_output_is_saturation(clip):
     module = Clipped(clip)
     graph = trace(module)
@@ -319,9 +350,16 @@ def test_a_clip_to_pixels_at_the_output_is_saturation(clip):
     assert torch.equal(output_of(graph, x).clamp(0, 1), module(x))
 
 
-@pytest.mark.parametrize("clip", [
-    nn.Hardtanh(), nn.ReLU6(), lambda x: x.clamp(0, 2), lambda x: x.clamp(max=1), lambda x: 2 * x.clamp(0, 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "clip",
+    [
+        nn.Hardtanh(),
+        nn.ReLU6(),
+        lambda x: x.clamp(0, 2),
+        lambda x: x.clamp(max=1),
+        lambda x: 2 * x.clamp(0, 1),
+    ],
+)
 def test_other_clips_are_refused(clip):
     with pytest.raises(UnsupportedOperatorError, match=r"only one to 0\.\.1 at the output is supported"):
         trace(Clipped(clip))

@@ -24,10 +24,11 @@ def wide(channels: int, kernel: int, bits: int = 8, fill: float | None = None) -
         second.fill_(fill)
     graph = Graph(
         (
-            Input("x", 3), Conv("a", ("x",), first, torch.randn(channels), relu=True),
+            Input("x", 3),
+            Conv("a", ("x",), first, torch.randn(channels), relu=True),
             Conv("b", ("a",), second, torch.randn(3)),
         )
-    )  # fmt: skip
+    )
     formats = {"x": PIXEL, "a": Format(False, 8, 8), "b": PIXEL}
     return QuantNetwork(graph, formats, bits).eval()
 
@@ -60,9 +61,12 @@ def test_long_sums_agree_in_every_witness(picture, kernel, bits):
     quantised = wide(64, kernel, bits)
     network = quantised.lower()
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {}, [TorchWitness(quantised, network)],
+        network,
+        to_onnx(network).SerializeToString(),
+        {},
+        [TorchWitness(quantised, network)],
         stimuli=["one row", "impulse"],
-    )  # fmt: skip
+    )
     assert verdict.passed, (verdict.problems, verdict.mismatches)
     assert all(entry["exact_in_float32"] for entry in verdict.facts["bounds"].values())
     assert "torch fake-quantised float32" in {row.witness for row in verdict.rows.values()}

@@ -94,9 +94,10 @@ def test_ssim_against_its_formula(picture):
         cov = (window * (p - mean[0]) * (q - mean[1])).sum()
         c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
         return (
-            (2 * mean[0] * mean[1] + c1) * (2 * cov + c2)
+            (2 * mean[0] * mean[1] + c1)
+            * (2 * cov + c2)
             / ((mean[0] ** 2 + mean[1] ** 2 + c1) * (sum(var) + c2))
-        )  # fmt: skip
+        )
 
     assert ssim(a, b, luma=True) == pytest.approx(formula(luma_y(a), luma_y(b)), rel=1e-9)
     channels = [formula(a[:, :, c].astype(float), b[:, :, c].astype(float)) for c in range(3)]

@@ -69,10 +69,15 @@ def test_examples_in_documents(name):
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        ((1200, 1920), (1200, 1920)), ((2160, 3840), (1080, 1920)), ((1200, 1921), (1199, 1920)),
-        ((640, 427), (1200, 800)), ((1, 2), (960, 1920)), ((1, 5000), (0, 1920)), ((2000, 1), (1200, 0)),
+        ((1200, 1920), (1200, 1920)),
+        ((2160, 3840), (1080, 1920)),
+        ((1200, 1921), (1199, 1920)),
+        ((640, 427), (1200, 800)),
+        ((1, 2), (960, 1920)),
+        ((1, 5000), (0, 1920)),
+        ((2000, 1), (1200, 0)),
     ],
-)  # fmt: skip
+)
 def test_working_size(size, expected):
     assert working_size(*size) == expected
 
@@ -168,10 +173,13 @@ def test_saturation():
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [
-        ([7, 7, 7], math.log(256)), ([255, 255], math.log(256)), ([0, 1], math.log(128)),
-        ([3, 255, 255], math.log(256)), (list(range(255)), math.log(256 / 255)),
+        ([7, 7, 7], math.log(256)),
+        ([255, 255], math.log(256)),
+        ([0, 1], math.log(128)),
+        ([3, 255, 255], math.log(256)),
+        (list(range(255)), math.log(256 / 255)),
     ],
-)  # fmt: skip
+)
 def test_divergence(codes, expected):
     assert divergence_from_uniform(np.array([codes], np.uint8)) == pytest.approx(expected, abs=1e-12)
 

@@ -110,9 +110,14 @@ PICTURES: dict[str, Callable[[], np.ndarray | None]] = {
     **{
         name: lambda file=file: _embedded(file)
         for name, file in {
-            "astronaut": "astronaut.png", "coffee": "coffee.png", "chelsea": "chelsea.png",
-            "rocket": "rocket.jpg", "hubble": "hubble_deep_field.jpg", "grass": "grass.png",
-            "motorcycle_left": "motorcycle_left.png", "retina": "retina.jpg",
+            "astronaut": "astronaut.png",
+            "coffee": "coffee.png",
+            "chelsea": "chelsea.png",
+            "rocket": "rocket.jpg",
+            "hubble": "hubble_deep_field.jpg",
+            "grass": "grass.png",
+            "motorcycle_left": "motorcycle_left.png",
+            "retina": "retina.jpg",
         }.items()
     },
     "mosaic_1200x1920": lambda: _mosaic(1200, 1920),
@@ -120,5 +125,5 @@ PICTURES: dict[str, Callable[[], np.ndarray | None]] = {
     "mosaic_2160x3840": _large_mosaic,
     "synth_random": _random,
     "synth_gradient": _gradient,
-}  # fmt: skip
+}
 """By the names of viqet_golden.json; None where the package is not installed."""

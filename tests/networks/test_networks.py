@@ -29,10 +29,14 @@ from hwrts.training.fit import Schedule, Training, fit
 from hwrts.training.precision import MixedPrecision
 
 TINY = {
-    "residual": {"blocks": 1, "channels": 4}, "srcnn": {"channels": 8}, "vdsr": {"blocks": 2, "channels": 6},
-    "srresnet": {"blocks": 1, "channels": 6}, "edsr": {"blocks": 1, "channels": 6},
-    "abpn": {"blocks": 1, "channels": 6}, "quicksrnet": {"blocks": 1, "channels": 6},
-}  # fmt: skip
+    "residual": {"blocks": 1, "channels": 4},
+    "srcnn": {"channels": 8},
+    "vdsr": {"blocks": 2, "channels": 6},
+    "srresnet": {"blocks": 1, "channels": 6},
+    "edsr": {"blocks": 1, "channels": 6},
+    "abpn": {"blocks": 1, "channels": 6},
+    "quicksrnet": {"blocks": 1, "channels": 6},
+}
 
 
 def config(name, **changes) -> NetworkConfig:
@@ -50,10 +54,14 @@ def parameters(network: nn.Module) -> int:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("srcnn", 69_251), ("vdsr", 668_227), ("srresnet", 1_401_749), ("edsr", 1_369_859), ("abpn", 33_464),
+        ("srcnn", 69_251),
+        ("vdsr", 668_227),
+        ("srresnet", 1_401_749),
+        ("edsr", 1_369_859),
+        ("abpn", 33_464),
         ("quicksrnet", 22_860),
     ],
-)  # fmt: skip
+)
 def test_parameters_of_the_default_networks(name, expected):
     assert parameters(build_network(config(name))) == expected
 
@@ -121,9 +129,12 @@ def test_from_the_network_to_verified_integers(name, rounding, picture, tmp_path
     network = load_network(tmp_path)
     assert network.formats[network.output] == PIXEL
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
-        [TorchWitness(quantised, network)], stimuli=["photo", "one pixel", "impulse"],
-    )  # fmt: skip
+        network,
+        to_onnx(network).SerializeToString(),
+        {"photo": picture(15, 14)},
+        [TorchWitness(quantised, network)],
+        stimuli=["photo", "one pixel", "impulse"],
+    )
     assert verdict.passed, (verdict.problems, verdict.mismatches)
     assert all(entry["exact_in_float32"] for entry in verdict.facts["bounds"].values())
     if rounding is Rounding.HALF_EVEN:
@@ -162,9 +173,12 @@ def test_networks_of_the_papers_size(name, picture):
     quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(1, 3, 16, 16)])).eval()
     network = quantised.lower()
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
-        [TorchWitness(quantised, network)], stimuli=["photo", "one pixel", "one row"],
-    )  # fmt: skip
+        network,
+        to_onnx(network).SerializeToString(),
+        {"photo": picture(15, 14)},
+        [TorchWitness(quantised, network)],
+        stimuli=["photo", "one pixel", "one row"],
+    )
     assert verdict.passed, (verdict.problems, verdict.mismatches)
     assert all(entry["exact_in_float32"] for entry in verdict.facts["bounds"].values())
     found = {op: count for op, count in verdict.facts["census"].items() if op in COUNTED}
@@ -263,11 +277,19 @@ def test_settings_are_written_complete_and_read_back(name, tmp_path):
 def test_titles_and_folder_names():
     names = [config(name) for name in TINY]
     assert [each.slug for each in names] == [
-        "residual1x32", "srcnn64", "vdsr18x64", "srresnet16x64", "edsr16x64", "abpn4x28", "quicksrnet2x32",
-    ]  # fmt: skip
+        "residual1x32",
+        "srcnn64",
+        "vdsr18x64",
+        "srresnet16x64",
+        "edsr16x64",
+        "abpn4x28",
+        "quicksrnet2x32",
+    ]
     assert [each.title for each in names[:3]] == [
-        "Residual-1, 32 channels", "SRCNN, 64 channels", "VDSR, 18 blocks, 64 channels"
-    ]  # fmt: skip
+        "Residual-1, 32 channels",
+        "SRCNN, 64 channels",
+        "VDSR, 18 blocks, 64 channels",
+    ]
 
 
 @pytest.mark.parametrize(

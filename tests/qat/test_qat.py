@@ -40,9 +40,18 @@ def assert_integers_equal_values(quantised: QuantNetwork, codes: np.ndarray) -> 
 
 
 GRID = [
-    (0, 4, 8, 8), (1, 4, 8, 8), (3, 8, 8, 8), (1, 16, 7, 8), (1, 8, 4, 8), (1, 8, 2, 8),
-    (1, 8, 8, 7), (1, 8, 8, 4), (2, 4, 3, 3), (1, 4, 2, 2), (1, 32, 5, 6),
-]  # fmt: skip
+    (0, 4, 8, 8),
+    (1, 4, 8, 8),
+    (3, 8, 8, 8),
+    (1, 16, 7, 8),
+    (1, 8, 4, 8),
+    (1, 8, 2, 8),
+    (1, 8, 8, 7),
+    (1, 8, 8, 4),
+    (2, 4, 3, 3),
+    (1, 4, 2, 2),
+    (1, 32, 5, 6),
+]
 
 
 @pytest.mark.parametrize(("blocks", "channels", "weight_bits", "activation_bits"), GRID)
@@ -71,9 +80,11 @@ def test_a_layer_has_weights_of_its_own_width(quantise, picture):
         largest = np.abs(conv.weight_i8).max()
         assert 2 ** (conv.weight_bits - 2) <= largest <= 2 ** (conv.weight_bits - 1) - 1, conv.name
     verdict = verify(
-        lowered, to_onnx(lowered).SerializeToString(), {"photo": picture(15, 14)},
+        lowered,
+        to_onnx(lowered).SerializeToString(),
+        {"photo": picture(15, 14)},
         [TorchWitness(mixed, lowered)],
-    )  # fmt: skip
+    )
     assert verdict.passed, verdict.problems
 
 
@@ -137,9 +148,11 @@ def test_every_rounding_rule_is_trained_with_and_verified(quantise, picture, rou
     x = torch.rand(2, 3, 12, 12)
     assert not torch.equal(ruled(x), quantised(x))  # the rule reaches the training module
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {"photo": picture(15, 14)},
+        network,
+        to_onnx(network).SerializeToString(),
+        {"photo": picture(15, 14)},
         [TorchWitness(ruled, network)],
-    )  # fmt: skip
+    )
     assert verdict.passed, verdict.problems
     assert verdict.facts["rounding"] == rounding.value
     witnesses = {row.witness for row in verdict.rows.values()}

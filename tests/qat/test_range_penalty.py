@@ -67,9 +67,13 @@ def test_training_with_it_brings_a_residual_back_into_range(quantised):
         formats = model.signed_convs() if quantised else {residual: CORRECTION}
         with RangePenalty(formats) as penalty:
             fit(
-                Training.start(model), model, lambda step, batch=(x, target): batch, Schedule(1e-2, 60),
-                lambda done, loss: None, penalty=penalty if watched else None,
-            )  # fmt: skip
+                Training.start(model),
+                model,
+                lambda step, batch=(x, target): batch,
+                Schedule(1e-2, 60),
+                lambda done, loss: None,
+                penalty=penalty if watched else None,
+            )
             model(x)
             outside[watched] = penalty().item()
     assert outside[True] < 1e-3 < outside[False]

@@ -77,9 +77,12 @@ def test_heavy_layer_is_verified(picture):
     quantised = _heavy(64)
     network = quantised.lower()
     verdict = verify(
-        network, to_onnx(network).SerializeToString(), {"p": picture(9, 11)},
-        [TorchWitness(quantised, network)], stimuli=["p", "one column"],
-    )  # fmt: skip
+        network,
+        to_onnx(network).SerializeToString(),
+        {"p": picture(9, 11)},
+        [TorchWitness(quantised, network)],
+        stimuli=["p", "one column"],
+    )
     wrong = [row.as_json() for row in verdict.rows.values() if row.mismatches]
     # ONNX promises int32 accumulators only where it computes in integers: the float witnesses may differ
     assert [

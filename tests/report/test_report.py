@@ -58,12 +58,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     document = {
         "device": "cpu",
         "data": {
-            "train": str(base / "train"), "val": str(base / "val"), "patch": 64, "crops_per_image": 8,
+            "train": str(base / "train"),
+            "val": str(base / "val"),
+            "patch": 64,
+            "crops_per_image": 8,
         },
         "network": {"channels": 4},
         "rts": {"stages": 1, "first_steps": 4, "batch": 2, "score": False},
         "qat": {"steps": 2, "same_size": False},
-    }  # fmt: skip
+    }
     run = create_run(base / "run", parse_config(document, "test"), {}, force=False)
     run_stages(open_session(run, Silent()))
     return run
@@ -167,11 +170,13 @@ def test_measures_and_settings_are_in_it(finished: RunFolder, html: str) -> None
     measured = [
         fixed(measures.get(f"{name}_{kind}{unit}"), decimals, sign="shift" in name)
         for name, unit, decimals in (
-            ("mean_shift", "_codes", 2), ("overshoot", "_codes", 2), ("overshoot_99", "_codes", 1),
+            ("mean_shift", "_codes", 2),
+            ("overshoot", "_codes", 2),
+            ("overshoot_99", "_codes", 1),
             ("noise_gain", "", 2),
         )
         for kind in ("float", "int8")
-    ]  # fmt: skip
+    ]
     measured += [fixed(measures["fidelity_db"], 1), fixed(measures["saturated_percent"], 2)]
     assert cells == measured
     assert any(cell != NONE for cell in cells)
@@ -217,9 +222,13 @@ def test_special_characters_in_a_name_are_escaped(finished: RunFolder, html: str
 
 def test_command_and_notes_are_shown_and_escaped(run: RunFolder) -> None:
     run.update_notes(
-        command="hwrts run <script>alert(1)</script>", commit="abc1234", started="2026-01-02T03:04:05Z",
-        seed=7, versions={"torch": "9.9.9"}, skipped=["<i>.png: broken"],
-    )  # fmt: skip
+        command="hwrts run <script>alert(1)</script>",
+        commit="abc1234",
+        started="2026-01-02T03:04:05Z",
+        seed=7,
+        versions={"torch": "9.9.9"},
+        skipped=["<i>.png: broken"],
+    )
     html = report(run)
     assert "<script>alert" not in html
     assert "<i>" not in html
@@ -246,10 +255,14 @@ def fail(verdict: dict[str, Any]) -> None:
             convolution = row["layer"] == layer
             row["mismatches"], row["largest"] = 12, 3.0
             row["first"] = {
-                "stimulus": "ramp", "index": [3, 5, 2], "expected": 17, "found": 18.0,
-                "accumulator": 4480 if convolution else None, "shift": 8 if convolution else None,
+                "stimulus": "ramp",
+                "index": [3, 5, 2],
+                "expected": 17,
+                "found": 18.0,
+                "accumulator": 4480 if convolution else None,
+                "shift": 8 if convolution else None,
                 "rounding": "half_even",
-            }  # fmt: skip
+            }
             row["where"] = [[0, 5, 0], [0, 0, 7]]
     verdict["mismatches"] = sum(row["mismatches"] for row in verdict["rows"])
     verdict["passed"] = False
@@ -342,7 +355,7 @@ def nothing_in_a_row(verdict: dict[str, Any]) -> None:
         (lambda verdict: verdict.update(problems=["float Conv: 1"]), "float Conv: 1"),
         (lambda verdict: verdict.update(passed=False), "Stage 1 failed"),
     ],
-)  # fmt: skip
+)
 def test_a_pass_that_its_own_numbers_contradict_is_a_failure(
     run: RunFolder, change: Callable[[dict[str, Any]], None], reason: str
 ) -> None:
@@ -431,11 +444,14 @@ def test_without_photographs_the_rest_is_written(run: RunFolder) -> None:
     assert "PASSED" in text
 
 
-@pytest.mark.parametrize(("wrong", "vnni", "start"), [
-    (42_294, False, "This CPU has no VNNI: an ONNX Runtime session opened without"),
-    (5, True, "On this CPU: an ONNX Runtime session opened without"),
-    (0, False, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wrong", "vnni", "start"),
+    [
+        (42_294, False, "This CPU has no VNNI: an ONNX Runtime session opened without"),
+        (5, True, "On this CPU: an ONNX Runtime session opened without"),
+        (0, False, None),
+    ],
+)
 def test_what_a_session_without_options_would_return(
     run: RunFolder, wrong: int, vnni: bool, start: str | None
 ) -> None:
@@ -465,17 +481,27 @@ def test_pictures_are_the_pieces_they_claim_to_be(finished: RunFolder, html: str
     enhanced, doubled = enhance(int8, hr, network.halo), upscale(int8, lr, network.halo)
     bicubic = to_codes(upscale_by_2(lr))
     expected = [
-        enhanced, hr, _amplified(hr, enhanced),
-        doubled, bicubic, _amplified(bicubic, doubled),
-    ]  # fmt: skip
+        enhanced,
+        hr,
+        _amplified(hr, enhanced),
+        doubled,
+        bicubic,
+        _amplified(bicubic, doubled),
+    ]
     assert len(found) == len(expected)
     for picture, wanted in zip(found, expected, strict=True):
         np.testing.assert_array_equal(picture, wanted)  # 160 pixels: the piece is the whole photograph
 
 
-@pytest.mark.parametrize("piece", [
-    Piece(0, 0, 32, 32), Piece(62, 50, 32, 40), Piece(128, 120, 32, 40), Piece(0, 0, SIDE, SIDE),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "piece",
+    [
+        Piece(0, 0, 32, 32),
+        Piece(62, 50, 32, 40),
+        Piece(128, 120, 32, 40),
+        Piece(0, 0, SIDE, SIDE),
+    ],
+)
 def test_a_piece_equals_that_of_the_whole_picture(finished: RunFolder, piece: Piece) -> None:
     store = open_store(finished.root / "data" / "val")
     network = load_network(finished.stage(1).root)
@@ -500,22 +526,27 @@ def test_most_detail_against_a_slow_search() -> None:
     for top in range(0, 22 - 8 + 1, 2):
         for left in range(0, 30 - 8 + 1, 2):
             high = [
-                5 * grey[y + 1, x + 1] - grey[y : y + 3, x + 1].sum() - grey[y + 1, x : x + 3].sum()
+                5 * grey[y + 1, x + 1]
+                - grey[y : y + 3, x + 1].sum()
+                - grey[y + 1, x : x + 3].sum()
                 + grey[y + 1, x + 1]
                 for y in range(top, top + 8)
                 for x in range(left, left + 8)
-            ]  # fmt: skip
+            ]
             if np.var(high) > variance * (1 + 1e-12):  # np.var rounds; the search is exact
                 best, variance = Piece(top, left, 8, 8), float(np.var(high))
     assert most_detail(pixels, 8) == best, f"seed {SEED}"
 
 
-@pytest.mark.parametrize(("shape", "piece"), [
-    ((2, 2), Piece(0, 0, 2, 2)),
-    ((4, 40), Piece(0, 0, 4, 16)),
-    ((40, 4), Piece(0, 0, 16, 4)),
-    ((16, 16), Piece(0, 0, 16, 16)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "piece"),
+    [
+        ((2, 2), Piece(0, 0, 2, 2)),
+        ((4, 40), Piece(0, 0, 4, 16)),
+        ((40, 4), Piece(0, 0, 16, 4)),
+        ((16, 16), Piece(0, 0, 16, 16)),
+    ],
+)
 def test_most_detail_of_a_flat_or_small_picture(shape: tuple[int, int], piece: Piece) -> None:
     assert most_detail(np.zeros((*shape, 3), np.uint8), 16) == piece
 
@@ -542,19 +573,22 @@ def _amplified(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[n
 # ---- numbers and plots ----
 
 
-@pytest.mark.parametrize(("value", "decimals", "sign", "text"), [
-    (None, 2, False, "\u2013"),
-    (float("nan"), 2, False, "\u2013"),
-    (float("inf"), 2, False, "\u221e"),
-    (float("-inf"), 2, False, "\u2212\u221e"),
-    (0.0, 2, True, "0.00"),
-    (-0.004, 2, True, "0.00"),
-    (0.004, 2, True, "0.00"),
-    (-0.006, 2, False, "\u22120.01"),
-    (0.4, 2, True, "+0.40"),
-    (1234.5, 1, False, "1,234.5"),
-    (-1234.5, 1, False, "\u22121,234.5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "decimals", "sign", "text"),
+    [
+        (None, 2, False, "\u2013"),
+        (float("nan"), 2, False, "\u2013"),
+        (float("inf"), 2, False, "\u221e"),
+        (float("-inf"), 2, False, "\u2212\u221e"),
+        (0.0, 2, True, "0.00"),
+        (-0.004, 2, True, "0.00"),
+        (0.004, 2, True, "0.00"),
+        (-0.006, 2, False, "\u22120.01"),
+        (0.4, 2, True, "+0.40"),
+        (1234.5, 1, False, "1,234.5"),
+        (-1234.5, 1, False, "\u22121,234.5"),
+    ],
+)
 def test_fixed(value: float | None, decimals: int, sign: bool, text: str) -> None:
     assert fixed(value, decimals, sign=sign) == text
 

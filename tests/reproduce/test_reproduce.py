@@ -43,8 +43,10 @@ def test_usm_of_an_impulse_by_hand():
 
 def test_usm_saturates_and_keeps_flat_areas_and_colours_apart():
     assert usm(grey([[0, 0, 0], [0, 200, 0], [0, 0, 0]]), 1.0)[:, :, 0].tolist() == [
-        [0, 0, 0], [0, 255, 0], [0, 0, 0],
-    ]  # fmt: skip
+        [0, 0, 0],
+        [0, 255, 0],
+        [0, 0, 0],
+    ]
     for level in (0, 1, 128, 255):
         flat = np.full((4, 6, 3), level, np.uint8)
         assert np.array_equal(usm(flat, 1.0), flat)  # also at the border, which is repeated
@@ -107,12 +109,14 @@ def test_the_paper_agrees_with_itself():
         sentences.differences_converge(paper.DIFFERENCE_PERCENT),
         sentences.usm_is_linear(line, paper.DIFFERENCE_PERCENT),
         sentences.usm_does_not_settle(line, paper.DIFFERENCE_PERCENT),
-        sentences.mos_rises_and_peaks(mos), sentences.int8_keeps_gain(mos, mos[1:]),
-        sentences.repetition_beats_size(networks), sentences.stages_help_every_network(networks),
+        sentences.mos_rises_and_peaks(mos),
+        sentences.int8_keeps_gain(mos, mos[1:]),
+        sentences.repetition_beats_size(networks),
+        sentences.stages_help_every_network(networks),
         sentences.int8_is_proved(4, 4, 1_000, 0),
         sentences.contracts(spread([0.681, 0.877])),
         sentences.int8_keeps_every_gain(networks, {name: scores[1:] for name, scores in networks.items()}),
-    ]  # fmt: skip
+    ]
     assert [finding.agrees for finding in findings] == [True] * 10
     assert "smallest at stage 4, 0.01 % after 0.95 %" in findings[0].text
     assert "in a line: its largest step is 1.0 times its smallest" in findings[1].text
@@ -154,13 +158,16 @@ def test_what_differs_is_said():
         (sentences.repetition_beats_size(networks), "not above EDSR after stage 1: 2.300 against 2.400"),
         (sentences.stages_help_every_network(networks), "with 1 of 2 networks, not with EDSR"),
         (sentences.contracts(spread([1.1])), "is 1.100 +- 0.000 over 1 photographs, not between 0 and 1 for"),
-        (sentences.int8_keeps_every_gain({"A": [2.0, 2.4, 2.3], "B": [2.0, 2.2, 2.3]},
-                                         {"A": [2.4, 2.0], "B": [2.3, 2.25]}),
-         "with 1 of 2 networks; the least is 83 % (B)"),
+        (
+            sentences.int8_keeps_every_gain(
+                {"A": [2.0, 2.4, 2.3], "B": [2.0, 2.2, 2.3]}, {"A": [2.4, 2.0], "B": [2.3, 2.25]}
+            ),
+            "with 1 of 2 networks; the least is 83 % (B)",
+        ),
         (sentences.int8_keeps_every_gain({"A": [2.0, 1.9]}, {"A": [2.0]}), "with 0 of 1 networks"),
         (sentences.int8_is_proved(3, 4, 1_000, 2), "3 of 4 int8 networks passed the bit comparison: 2 of"),
         (sentences.int8_is_proved(0, 0, 0, 0), "0 of 0"),
-    ]  # fmt: skip
+    ]
     for finding, words in cases:
         assert not finding.agrees, finding
         assert words in finding.text, finding.text
@@ -290,8 +297,10 @@ def test_ringing_is_compared_at_equal_score():
 def test_rows_of_differences():
     columns, rows = tables.difference_rows([(0.6, 2.0), (0.9, 2.8)], [(0.7, 2.2), (0.95, 3.0)])
     assert [column.title for column in columns][:3] == [
-        "stage", "paper: difference from HR0, %", "difference, % of full scale",
-    ]  # fmt: skip
+        "stage",
+        "paper: difference from HR0, %",
+        "difference, % of full scale",
+    ]
     assert rows[1] == ("HR2", 1.35, 0.9, 0.4, pytest.approx(0.3), 2.8, 0.95, pytest.approx(0.25))
     columns, rows = tables.difference_rows([(0.6, 2.0)] * 9, [])
     assert len(columns) == 6

@@ -22,23 +22,27 @@ from hwrts.reproduce.runs import Source
 from ..runs.test_pipeline import Lines, photographs
 
 SETTINGS = {
-    "precision": "float32", "data": {"patch": 32, "crops_per_image": 4},
+    "precision": "float32",
+    "data": {"patch": 32, "crops_per_image": 4},
     "rts": {"stages": 2, "first_steps": 4, "steps": 3, "batch": 2, "score": False},
     "qat": {"steps": 2, "same_size_steps": 2},
-}  # fmt: skip
+}
 RESIDUAL = {"name": "residual", "blocks": 1, "channels": 4}
 TABLE3 = {
-    **SETTINGS, "rts": {**SETTINGS["rts"], "stages": 1}, "qat": {"steps": 2, "same_size": False},
-}  # fmt: skip
+    **SETTINGS,
+    "rts": {**SETTINGS["rts"], "stages": 1},
+    "qat": {"steps": 2, "same_size": False},
+}
 TILED = Selection(train=2, val=1, train_crop=(64, 64), val_crop=(48, 96))
 TINY = Budget(
-    "small", ("Nearly everything is reduced.",),
+    "small",
+    ("Nearly everything is reduced.",),
     Experiment("stages", "Residual3", {**SETTINGS, "network": RESIDUAL}, Selection(train=2, val=1)),
     (
         Experiment("residual1", "Residual1", {**TABLE3, "network": RESIDUAL}, TILED),
         Experiment("edsr", "EDSR", {**TABLE3, "network": {**RESIDUAL, "name": "edsr"}}, TILED),
     ),
-)  # fmt: skip
+)
 
 
 class Measure:
@@ -117,9 +121,13 @@ def test_everything_is_made_and_nothing_twice(source):
     assert min(seconds["training, s"], seconds["int8, s"]) > 0
     claims = {each["claim"] for entry in document["results"].values() for each in entry["findings"]}
     assert {
-        "int8 keeps the gain", "repetition beats size", "int8 is exact", "a stage contracts",
-        "a better score without ringing", "int8 keeps every network's gain",
-    } <= claims  # fmt: skip
+        "int8 keeps the gain",
+        "repetition beats size",
+        "int8 is exact",
+        "a stage contracts",
+        "a better score without ringing",
+        "int8 keeps every network's gain",
+    } <= claims
     exact = [
         each
         for entry in document["results"].values()

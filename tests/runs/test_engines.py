@@ -83,8 +83,10 @@ def test_onnx_bytes_that_a_runtime_refuses_are_one_line(stage, quantise, picture
     model, network = stage.onnx.read_bytes(), load_network(stage.root)
     other = to_onnx(quantise(0, 4)[1].single("conv_in"))
     damaged = {
-        "no ONNX": b"no ONNX", "cut": model[: len(model) // 2], "another network": other.SerializeToString(),
+        "no ONNX": b"no ONNX",
+        "cut": model[: len(model) // 2],
+        "another network": other.SerializeToString(),
         "an operator that there is not": model.replace(b"QuantizeLinear", b"QuantizeLinfar"),
-    }[kind]  # fmt: skip
+    }[kind]
     with pytest.raises(HwrtsError, match=r"^ONNX file: .*export or quantize the stage again$"):
         onnx_upscaler(damaged, network)(picture(6, 7))

@@ -41,13 +41,18 @@ def photographs(root, colour):
 
 def settings(photos):
     return {
-        "device": "cpu", "precision": "float32",
-        "data": {"train": str(photos / "train"), "val": str(photos / "val"), "patch": 32,
-                 "crops_per_image": 4},
+        "device": "cpu",
+        "precision": "float32",
+        "data": {
+            "train": str(photos / "train"),
+            "val": str(photos / "val"),
+            "patch": 32,
+            "crops_per_image": 4,
+        },
         "network": {"blocks": 0, "channels": 4},
         "rts": {"stages": 1, "first_steps": 2, "batch": 2},
         "qat": {"steps": 1, "same_size_steps": 1},
-    }  # fmt: skip
+    }
 
 
 def finite(path):
@@ -79,9 +84,15 @@ def sweep_trial(root, photos):
     sweep = Sweep(root / "s", spec)
     point = candidate(spec, next(points(spec)))
     task = Task(
-        str(sweep.root), point.key(sweep.photographs), point.float_key(sweep.photographs),
-        point.config.model_dump(), point.head, spec.quality, 0, spec.halving.model_dump(),
-    )  # fmt: skip
+        str(sweep.root),
+        point.key(sweep.photographs),
+        point.float_key(sweep.photographs),
+        point.config.model_dump(),
+        point.head,
+        spec.quality,
+        0,
+        spec.halving.model_dump(),
+    )
     run_trial(task, Silent())
     assert math.isfinite(finite(task.folder / "trial.json")["quality_int8"])
     made = RunFolder(task.folder)

@@ -26,12 +26,13 @@ from hwrts.runs.session import open_session
 from hwrts.training.checkpoint import load_weights, save_weights
 
 TINY = {
-    "device": "cpu", "precision": "float32",
+    "device": "cpu",
+    "precision": "float32",
     "data": {"patch": 64, "crops_per_image": 6, "val_fraction": 0.5},
     "network": {"blocks": 1, "channels": 4},
     "rts": {"stages": 2, "first_steps": 6, "steps": 6, "batch": 2, "score": False},
     "qat": {"steps": 4, "same_size_steps": 3},
-}  # fmt: skip
+}
 
 
 class Lines(Silent):
@@ -83,8 +84,13 @@ def mains(made: RunFolder) -> list[StageFolder]:
 
 
 STAGE_FILES = {
-    "float.safetensors", "qat.safetensors", "network.npz", "network.json", "model.int8.onnx", "verify.json",
-}  # fmt: skip
+    "float.safetensors",
+    "qat.safetensors",
+    "network.npz",
+    "network.json",
+    "model.int8.onnx",
+    "verify.json",
+}
 
 
 def test_every_file_has_the_name_of_the_design(finished):
@@ -108,9 +114,13 @@ def test_the_verdict_is_passed_and_of_these_files(finished):
         assert verdict["problems"] == []
         assert all(control["caught"] for control in verdict["controls"])
         assert {row["witness"] for row in verdict["rows"]} == {
-            "numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference",
-            "torch fake-quantised float32", "onnxruntime, the file",
-        }  # fmt: skip
+            "numpy fast",
+            "onnxruntime fused",
+            "onnxruntime unfused",
+            "onnx.reference",
+            "torch fake-quantised float32",
+            "onnxruntime, the file",
+        }
         assert verdict["sha256"] == file_hashes(stage)
         named = {path.name: path for path in stage.root.iterdir()}
         for name, expected in verdict["sha256"].items():
@@ -178,9 +188,13 @@ def test_run_notes_and_loss_lines(finished):
     assert len(notes["photographs"]["train"]) == len(notes["photographs"]["val"]) == 1
     assert notes["device"]["name"] == "cpu"
     assert [(e["stage"], e["phase"], e["step"]) for e in made.metrics()] == [
-        ("1", "float", 6), ("1", "qat", 4), ("1-same", "same-size", 3),
-        ("2", "float", 6), ("2", "qat", 4), ("2-same", "same-size", 3),
-    ]  # fmt: skip
+        ("1", "float", 6),
+        ("1", "qat", 4),
+        ("1-same", "same-size", 3),
+        ("2", "float", 6),
+        ("2", "qat", 4),
+        ("2-same", "same-size", 3),
+    ]
 
 
 def test_stage_two_trains_on(finished):
@@ -218,8 +232,9 @@ def test_a_finished_run_is_not_computed_again(finished):
     assert run_stages(open_session(open_run(made.root), lines)) == 2
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert [line for line in lines.said if "finished already" in line] == [
-        "stage 1: finished already", "stage 2: finished already",
-    ]  # fmt: skip
+        "stage 1: finished already",
+        "stage 2: finished already",
+    ]
     assert lines.tasks == []
 
 

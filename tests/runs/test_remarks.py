@@ -44,9 +44,11 @@ def test_only_outputs_of_one_shape_are_compared():
 
 def measures(db=50.0, saturated=0.0, lowest=0.0, highest=255.0):
     return {
-        "fidelity_db": db, "saturated_percent": saturated,
-        "float_lowest_codes": lowest, "float_highest_codes": highest,
-    }  # fmt: skip
+        "fidelity_db": db,
+        "saturated_percent": saturated,
+        "float_lowest_codes": lowest,
+        "float_highest_codes": highest,
+    }
 
 
 @pytest.mark.parametrize(

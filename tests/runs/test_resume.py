@@ -50,12 +50,13 @@ COMPARED = ("float.safetensors", "qat.safetensors", "network.npz", "network.json
 
 def _make(root: Path, photos: Path) -> RunFolder:
     settings = {
-        "device": "cpu", "precision": "float32",
+        "device": "cpu",
+        "precision": "float32",
         "data": {"train": str(photos), "val_fraction": 0.5, "patch": 16, "crops_per_image": 20},
         "network": {"blocks": 1, "channels": 4},
         "rts": {"stages": 2, "first_steps": 240, "steps": 80, "batch": 2, "score": False},
         "qat": {"steps": 80, "same_size_steps": 80},
-    }  # fmt: skip
+    }
     return create_run(root, parse_config(settings, "test"), {}, force=False)
 
 

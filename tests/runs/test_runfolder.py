@@ -43,9 +43,14 @@ def test_names_that_others_rely_on(run):
         stage.verify,
     )
     assert [str(path.relative_to(run.root)) for path in paths] == [
-        "state.safetensors", "report.html", "verify_inputs.npz", "stage2/float.safetensors",
-        "stage2/qat.safetensors", "stage2/model.int8.onnx", "stage2/verify.json",
-    ]  # fmt: skip
+        "state.safetensors",
+        "report.html",
+        "verify_inputs.npz",
+        "stage2/float.safetensors",
+        "stage2/qat.safetensors",
+        "stage2/model.int8.onnx",
+        "stage2/verify.json",
+    ]
     assert (stage.name, stage.number) == ("2", 2)
     variant = run.stage("12-w4a8")
     assert (variant.name, variant.number, variant.root.name) == ("12-w4a8", 12, "stage12-w4a8")
@@ -113,8 +118,10 @@ def test_metrics_of_a_repeated_step_are_the_last(run):
         run.append_metric(stage="1", phase="float", step=step, loss=loss)
     run.append_metric(stage="1", phase="qat", step=20, loss=9.0)
     assert [(entry["phase"], entry["step"], entry["loss"]) for entry in run.metrics()] == [
-        ("float", 20, 1.0), ("float", 40, 0.25), ("qat", 20, 9.0),
-    ]  # fmt: skip
+        ("float", 20, 1.0),
+        ("float", 40, 0.25),
+        ("qat", 20, 9.0),
+    ]
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))

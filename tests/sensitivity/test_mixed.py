@@ -39,7 +39,7 @@ THREE = sensitivity(
         (1.875, (6, 4, 2), 0.9),
         (0.875, (2, 2, 2), 17.3),
     ],
-)  # fmt: skip
+)
 def test_choices_by_hand(kib, widths, mse):
     choice = choose_widths(THREE, kib)
     assert tuple(choice.widths.values()) == widths

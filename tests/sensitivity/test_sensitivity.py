@@ -48,9 +48,12 @@ def test_each_layer_alone_by_hand(quantise, crops):
     quantised, network = quantise(1, 4, weight_bits=6)
     found = measure_sensitivity(quantised, crops, [4, 2], Silent())
     assert [(layer.name, layer.weights, layer.weight_bits) for layer in found.layers] == [
-        ("conv_in", 108, 6), ("conv_0", 144, 6), ("conv_out", 108, 6), ("conv_ext_x", 324, 6),
+        ("conv_in", 108, 6),
+        ("conv_0", 144, 6),
+        ("conv_out", 108, 6),
+        ("conv_ext_x", 324, 6),
         ("conv_ext_r", 324, 6),
-    ]  # fmt: skip
+    ]
     int8 = [run(network, x, "int64") for x in crops.inputs]
     originals = crops.references["original"]
     assert found.psnr_db["original"] == pytest.approx(

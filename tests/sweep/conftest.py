@@ -57,10 +57,16 @@ def tasks():
         sweep = Sweep(root, spec)
         return [
             Task(
-                str(sweep.root), point.key(sweep.photographs), point.float_key(sweep.photographs),
-                point.config.model_dump(), point.head, spec.quality, rung, spec.halving.model_dump(),
+                str(sweep.root),
+                point.key(sweep.photographs),
+                point.float_key(sweep.photographs),
+                point.config.model_dump(),
+                point.head,
+                spec.quality,
+                rung,
+                spec.halving.model_dump(),
             )
             for point in (candidate(spec, values) for values in points(spec))
-        ]  # fmt: skip
+        ]
 
     return make

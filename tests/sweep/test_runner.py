@@ -40,12 +40,18 @@ class Trainer:
             return future
         self.done.append((task.key, task.rung))
         document = {
-            "key": task.key, "rung": task.rung, "stage": "1", "quality": task.quality, "seconds": 2.0,
+            "key": task.key,
+            "rung": task.rung,
+            "stage": "1",
+            "quality": task.quality,
+            "seconds": 2.0,
             "quality_float": 30.0 + network["blocks"] + network["channels"] / 100 + task.rung,
             "quality_int8": 29.9 + network["blocks"] + network["channels"] / 100 + task.rung,
             "passed": (network["blocks"], network["channels"]) not in self.failing,
-            "compared": 1000, "mismatches": 0, "measures": {},
-        }  # fmt: skip
+            "compared": 1000,
+            "mismatches": 0,
+            "measures": {},
+        }
         task.folder.mkdir(parents=True, exist_ok=True)
         write_json(task.folder / RESULT, document)
         future.set_result(document)
@@ -109,8 +115,9 @@ def test_samplers_keep_to_the_budget(tmp_path, method):
     trainer = Trainer()
     document = {
         "axes": {"network.blocks": [0, 1, 2, 3], "network.channels": [4, 8, 12, 16, 24]},
-        "search": {"method": method, "trials": 30}, "budget": {"at_most": {"params": 4000}},
-    }  # fmt: skip
+        "search": {"method": method, "trials": 30},
+        "budget": {"at_most": {"params": 4000}},
+    }
     sweep = trainer.run(tmp_path / "s", document)
     rows = results.read_rows(tmp_path / "s")
     assert rows
@@ -197,8 +204,10 @@ def test_nsga2_learns_from_what_is_over_budget(tmp_path):
     """Of 60 configurations in a space that is nearly all over budget, later ones are within more often."""
     axes = {"network.blocks": [0, 1, 2, 3, 4, 5, 6, 7], "network.channels": [4 * n for n in range(1, 17)]}
     document = {
-        "axes": axes, "search": {"method": "nsga2", "trials": 60}, "budget": {"at_most": {"params": 3000}},
-    }  # fmt: skip
+        "axes": axes,
+        "search": {"method": "nsga2", "trials": 60},
+        "budget": {"at_most": {"params": 3000}},
+    }
     over = []
     for seed in range(3):
         document["search"]["seed"] = seed
@@ -278,8 +287,9 @@ def test_status_while_it_runs(tmp_path):
         Trainer(stop_after=7).run(tmp_path / "s")
     found = results.status(tmp_path / "s")
     assert found["rungs"] == [
-        {"rung": 0, "chosen": 6, "finished": 6}, {"rung": 1, "chosen": 2, "finished": 1},
-    ]  # fmt: skip
+        {"rung": 0, "chosen": 6, "finished": 6},
+        {"rung": 1, "chosen": 2, "finished": 1},
+    ]
     assert (found["in_budget"], found["results"], found["seconds"]) == (6, 1, 14.0)
 
 

@@ -80,8 +80,9 @@ def test_psnr_is_of_one_stage_unless_stages_are_given():
 def test_over_budget_is_relative():
     numbers = dict.fromkeys(COSTS, 100.0)
     assert over_budget(numbers, Limits(at_most={"params": 80, "line_kib": 200})) == {
-        "params": 0.25, "line_kib": -0.5,
-    }  # fmt: skip
+        "params": 0.25,
+        "line_kib": -0.5,
+    }
 
 
 def test_keys_tell_what_matters():
@@ -104,46 +105,59 @@ def test_keys_tell_what_matters():
     assert len(key) == len(float_key) == 12
 
 
-@pytest.mark.parametrize(("document", "message"), [
-    ({"axis": {}}, "unknown key 'axis'; known keys here: axes"),
-    ({"budget": {"params": 3}}, "unknown key 'budget.params'; known keys here: mode, at, at_most"),
-    ({"budget": {"at_most": {"parms": 3}}}, "'parms' is no unit of cost; use params"),
-    ({"budget": {"at_most": {"params": "many"}}}, "'many' is no amount"),
-    ({"budget": {"at_most": {"params": 0}}}, "0 is no amount"),
-    ({"axes": {}}, "give at least one axis"),
-    ({"axes": {"seed": []}}, "give at least one axis"),
-    ({"axes": {"seed": [1, 1]}}, "seed has a value twice"),
-    ({"axes": {"head": ["x4"]}}, "head 'x4': use x2 or same-size"),
-    ({"cost": "euros"}, "'euros' is no unit of cost"),
-    ({"search": {"method": "random"}}, "search.method"),
-    ({"halving": {"factor": 1}}, "halving.factor"),
-    ({"axes": {"data.val_fraction": [0.1, 0.5]}}, "data.val_fraction cannot vary within a sweep"),
-    ({"axes": {"device": ["cpu"]}}, "device cannot vary"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"axis": {}}, "unknown key 'axis'; known keys here: axes"),
+        ({"budget": {"params": 3}}, "unknown key 'budget.params'; known keys here: mode, at, at_most"),
+        ({"budget": {"at_most": {"parms": 3}}}, "'parms' is no unit of cost; use params"),
+        ({"budget": {"at_most": {"params": "many"}}}, "'many' is no amount"),
+        ({"budget": {"at_most": {"params": 0}}}, "0 is no amount"),
+        ({"axes": {}}, "give at least one axis"),
+        ({"axes": {"seed": []}}, "give at least one axis"),
+        ({"axes": {"seed": [1, 1]}}, "seed has a value twice"),
+        ({"axes": {"head": ["x4"]}}, "head 'x4': use x2 or same-size"),
+        ({"cost": "euros"}, "'euros' is no unit of cost"),
+        ({"search": {"method": "random"}}, "search.method"),
+        ({"halving": {"factor": 1}}, "halving.factor"),
+        ({"axes": {"data.val_fraction": [0.1, 0.5]}}, "data.val_fraction cannot vary within a sweep"),
+        ({"axes": {"device": ["cpu"]}}, "device cannot vary"),
+    ],
+)
 def test_bad_sweeps(document, message):
     with pytest.raises(ConfigError, match="test: ") as caught:
         parse_spec(document, "test")
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(("document", "values", "message"), [
-    ({}, {"network.block": 1}, "did you mean 'blocks'"),
-    ({}, {"qat.weight_bits": 9}, "qat.weight_bits = 9 is not allowed"),
-    ({"base": {"rts": {"stages": "auto"}}}, {}, "give a number"),
-    ({"base": {"network": 3}}, {"network.blocks": 1}, "base: network = 3 is not allowed: write it"),
-    ({}, {"head": "same-size"}, "a same-size network has no x2 PSNR"),
-    ({"base": {"rts": {"epochs": 2}}}, {}, "rts.epochs cannot be divided into rungs"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("document", "values", "message"),
+    [
+        ({}, {"network.block": 1}, "did you mean 'blocks'"),
+        ({}, {"qat.weight_bits": 9}, "qat.weight_bits = 9 is not allowed"),
+        ({"base": {"rts": {"stages": "auto"}}}, {}, "give a number"),
+        ({"base": {"network": 3}}, {"network.blocks": 1}, "base: network = 3 is not allowed: write it"),
+        ({}, {"head": "same-size"}, "a same-size network has no x2 PSNR"),
+        ({"base": {"rts": {"epochs": 2}}}, {}, "rts.epochs cannot be divided into rungs"),
+    ],
+)
 def test_bad_points(document, values, message):
     with pytest.raises(ConfigError) as caught:
         candidate(spec(**document), values)
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("params", "write unit=number"), ("parms=3", "units: params, weight_kib"), ("params=x", "no amount"),
-    ("params=-1", "no amount"), ("params=inf", "no amount"), ("", "write unit=number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("params", "write unit=number"),
+        ("parms=3", "units: params, weight_kib"),
+        ("params=x", "no amount"),
+        ("params=-1", "no amount"),
+        ("params=inf", "no amount"),
+        ("", "write unit=number"),
+    ],
+)
 def test_bad_budgets(text, message):
     with pytest.raises(ConfigError) as caught:
         parse_budget(text)
@@ -178,8 +192,10 @@ def test_the_document_s_file_is_one():
     [
         ({"axes": {"rts.steps": [1, 2]}}, "rts.stages = 1 has no later stage"),  # by psnr
         ({"axes": {"rts.learning_rate": [1e-3, 2e-3]}}, "rts.stages = 1 has no later stage"),
-        ({"axes": {"rts.first_steps": [1, 2]}, "base": {"rts": {"epochs": 3}}, "halving": {"rungs": 1}},
-         "rts.epochs = 3 takes the place of steps"),
+        (
+            {"axes": {"rts.first_steps": [1, 2]}, "base": {"rts": {"epochs": 3}}, "halving": {"rungs": 1}},
+            "rts.epochs = 3 takes the place of steps",
+        ),
         ({"axes": {"rts.stop": ["change", "score"]}}, "is a number"),
         ({"axes": {"rts.max_stages": [2, 3]}, "base": {"rts": {"stages": 2}}}, "is a number"),
         ({"axes": {"qat.same_size_steps": [1, 2]}}, "qat.same_size = false"),
@@ -189,7 +205,7 @@ def test_the_document_s_file_is_one():
         ({"axes": {"rts.first_steps": [1, 2], "qat.weight_bits": [4, 8]}}, None),
         ({}, None),
     ],
-)  # fmt: skip
+)
 def test_an_axis_that_changes_nothing_is_refused(document, why):
     made = parse_spec(document, "test")
     if why is None:

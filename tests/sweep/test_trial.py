@@ -57,10 +57,13 @@ def test_quantisations_share_a_float_network_and_rungs_go_on(tmp_path, tiny, tas
     assert not run.start.exists()  # its float weights are there already
 
 
-@pytest.mark.parametrize(("axes", "stage"), [
-    ({"rts.stages": [2], "qat.activation_bits": [6], "network.channels": [4]}, "2"),
-    ({"network.name": ["srcnn"]}, "1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("axes", "stage"),
+    [
+        ({"rts.stages": [2], "qat.activation_bits": [6], "network.channels": [4]}, "2"),
+        ({"network.name": ["srcnn"]}, "1"),
+    ],
+)
 def test_every_axis_is_trained_and_proved(tmp_path, tiny, tasks, axes, stage):
     """Through both rungs: stages, widths of activations, other networks."""
     root, spec = tmp_path / "s", tiny(axes=axes)

@@ -199,9 +199,12 @@ def test_ctrl_c_ends_busy_workers_without_a_word(tmp_path, moment):
     script.write_text(HOLD)
     started = [tmp_path / "a", tmp_path / "b"]
     with subprocess.Popen(
-        [sys.executable, script, *started], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, script, *started],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    ) as process:  # fmt: skip
+    ) as process:
         assert process.stdout.readline() == "started\n"
         deadline = time.monotonic() + 240
         if moment == "while they work":

@@ -26,9 +26,13 @@ def test_hidden_layers_are_bf16_and_the_picture_path_float32(network):
     y = MixedPrecision(network).run(torch.rand(1, 3, 8, 8))
     bf16, full = torch.bfloat16, torch.float32
     assert seen == {
-        "conv_in": (full, bf16), "conv.0": (bf16, bf16), "conv.1": (bf16, bf16), "conv_out": (bf16, bf16),
-        "conv_ext": (full, full), "shuffle": (full, full),
-    }  # fmt: skip
+        "conv_in": (full, bf16),
+        "conv.0": (bf16, bf16),
+        "conv.1": (bf16, bf16),
+        "conv_out": (bf16, bf16),
+        "conv_ext": (full, full),
+        "shuffle": (full, full),
+    }
     assert y.dtype == full
 
 

@@ -103,9 +103,15 @@ def store(tmp_path: Path) -> Make:
             Image.fromarray(pixels).save(path)
             photos.append(Photo(path.stem, path))
         made, broken = build_store(
-            photos, tmp_path / "store", jpeg=None, kernel="bilinear", seed=0, strict=True, min_size=16,
+            photos,
+            tmp_path / "store",
+            jpeg=None,
+            kernel="bilinear",
+            seed=0,
+            strict=True,
+            min_size=16,
             progress=lambda i, n: None,
-        )  # fmt: skip
+        )
         assert not broken
         return made
 

@@ -153,9 +153,14 @@ def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
 
     out_channels, in_channels, kernel, _ = node.weight.shape
     conv = qnn.QuantConv2d(
-        in_channels, out_channels, kernel, padding=kernel // 2,
-        weight_quant=WeightQuant, bias_quant=Int32Bias, return_quant_tensor=True,
-    )  # fmt: skip
+        in_channels,
+        out_channels,
+        kernel,
+        padding=kernel // 2,
+        weight_quant=WeightQuant,
+        bias_quant=Int32Bias,
+        return_quant_tensor=True,
+    )
     with torch.no_grad():
         conv.weight.copy_(node.weight)
         conv.bias.copy_(node.bias)

@@ -26,9 +26,18 @@ LEAST_FACTOR = 2.0**-24
 
 _TIMES = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply", "multiply_")
 _OVER = (
-    operator.truediv, operator.itruediv, torch.div, torch.divide, torch.true_divide,
-    "div", "div_", "divide", "divide_", "true_divide", "true_divide_",
-)  # fmt: skip
+    operator.truediv,
+    operator.itruediv,
+    torch.div,
+    torch.divide,
+    torch.true_divide,
+    "div",
+    "div_",
+    "divide",
+    "divide_",
+    "true_divide",
+    "true_divide_",
+)
 
 
 @dataclass(frozen=True)

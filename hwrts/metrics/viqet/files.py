@@ -20,9 +20,11 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def score_files(
-    paths: Sequence[Path], workers: int | None = None, advance: Advance | None = None,
+    paths: Sequence[Path],
+    workers: int | None = None,
+    advance: Advance | None = None,
     max_megapixels: int = MAX_MEGAPIXELS,
-) -> list[Score | DataError]:  # fmt: skip
+) -> list[Score | DataError]:
     """Score image files, in their order; one that can't be read or scored gives the error that names it.
 
     Each process takes about 0.3 GB and a second to start; one file is scored in this process. Processes

@@ -111,15 +111,23 @@ def model_vector(raw: RawFeatures) -> NDArray[np.float64]:
     calm = math.exp(raw.noise[0])
     return np.array(
         [
-            raw.noise[0], raw.grain, raw.divergence, raw.exposure * raw.contrast,
-            raw.edge_strength, raw.edge_count,
+            raw.noise[0],
+            raw.grain,
+            raw.divergence,
+            raw.exposure * raw.contrast,
+            raw.edge_strength,
+            raw.edge_count,
             *raw.acutance,
-            raw.warmth, raw.saturation, raw.over, raw.under, raw.noise[1],
+            raw.warmth,
+            raw.saturation,
+            raw.over,
+            raw.under,
+            raw.noise[1],
             *raw.texture,
             *(raw.acutance / calm),
             *_band_ratios(raw.texture),
         ]
-    )  # fmt: skip
+    )
 
 
 def _band_ratios(table: NDArray[np.float64]) -> list[float]:
