@@ -51,6 +51,7 @@ def register_commands() -> None:
     """Add every command to the application; in this order they stand in the help."""
     from hwrts.cli.cost import cost
     from hwrts.cli.enhance import enhance
+    from hwrts.cli.evaluate import evaluate
     from hwrts.cli.export import export
     from hwrts.cli.info import info
     from hwrts.cli.inspect import inspect
@@ -64,7 +65,7 @@ def register_commands() -> None:
     from hwrts.cli.view import view
 
     for command in (
-        verify, export, view, info, cost, inspect, enhance,
+        verify, export, view, info, cost, inspect, enhance, evaluate,
         quantize, reproduce, score, sensitivity, sweep, run,
     ):  # fmt: skip
         app.command()(command)

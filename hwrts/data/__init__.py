@@ -7,11 +7,13 @@ from hwrts.data.images import (
     MAX_MEGAPIXELS,
     check_suffix,
     check_target,
+    has_one_channel,
     list_images,
     read_image,
     read_with_profile,
     write_image,
 )
+from hwrts.data.matlab import crop, enlarge, shrink
 from hwrts.data.store import PhotoStore, build_store, open_store
 
 __all__ = [
@@ -25,17 +27,21 @@ __all__ = [
     "build_store",
     "check_suffix",
     "check_target",
+    "crop",
     "degrade",
     "downscale",
     "downscale_by_2",
+    "enlarge",
     "find_photos",
     "gather",
+    "has_one_channel",
     "list_images",
     "load_photo",
     "open_store",
     "plan_crops",
     "read_image",
     "read_with_profile",
+    "shrink",
     "to_codes",
     "upscale_by_2",
     "write_image",

@@ -64,7 +64,7 @@ def profile_of(image: Image.Image, path: Path) -> Profile | None:
     if not isinstance(icc, bytes):  # Pillow's None: parts are missing or don't unpack
         raise ValueError(f"its ICC profile is damaged; {_ADVICE}")
     mode, is_srgb = _examined(icc)
-    pixels = "CMYK" if image.mode == "CMYK" else "L" if _is_grey(image) else "RGB"
+    pixels = "CMYK" if image.mode == "CMYK" else "L" if is_grey(image) else "RGB"
     if mode != pixels and (mode, pixels) != ("RGB", "L"):  # grey in RGB is a colour like any other
         raise ValueError(f"its ICC profile is for {mode} pixels, but they are {pixels}; {_ADVICE}")
     return Profile(icc, mode, is_srgb)
@@ -82,7 +82,8 @@ def is_srgb(icc: bytes) -> bool:
     return _examined(icc)[1]
 
 
-def _is_grey(image: Image.Image) -> bool:
+def is_grey(image: Image.Image) -> bool:
+    """Whether a picture has no colours, of whatever depth, with or without alpha."""
     return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
 
 

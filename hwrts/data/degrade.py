@@ -74,33 +74,37 @@ def downscale(
     Raises:
         DataError: Another shape or dtype, a size that F does not divide, or an unknown kernel.
     """
-    _check_picture(pixels)
+    check_divisible(pixels, factor)
     height, width = pixels.shape[:2]
-    if height % factor or width % factor:
-        raise DataError(
-            f"a picture of {width}x{height} can't be divided by {factor}; crop it to multiples of {factor}"
-        )
     return _resize(pixels, height // factor, width // factor, kernel)  # (H/F, W/F, 3)
 
 
 def upscale_by_2(
     pixels: NDArray[np.uint8] | NDArray[np.float32], kernel: Kernel = "bicubic"
 ) -> NDArray[np.float32]:
-    """Double-size picture in float; the default is the bicubic baseline that networks are measured against.
+    """Double-size picture in float: :func:`upscale` by 2; by default the bicubic baseline of a run."""
+    return upscale(pixels, 2, kernel)  # (2H, 2W, 3)
+
+
+def upscale(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], factor: int, kernel: Kernel
+) -> NDArray[np.float32]:
+    """Larger picture in float, half-pixel centres, weights renormalised at the borders.
 
     Args:
         pixels: (H, W, 3) uint8, or float32 in the same unit (codes).
+        factor: F, 1 or more.
         kernel: Interpolation; "box" repeats pixels.
 
     Returns:
-        (2H, 2W, 3) float32, not clipped.
+        (FH, FW, 3) float32, not clipped.
 
     Raises:
         DataError: Another shape or dtype, or an unknown kernel.
     """
     _check_picture(pixels)
     height, width = pixels.shape[:2]
-    return _resize(pixels, 2 * height, 2 * width, kernel)  # (2H, 2W, 3)
+    return _resize(pixels, factor * height, factor * width, kernel)  # (FH, FW, 3)
 
 
 def to_codes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -181,6 +185,16 @@ def _resize(
         rows = plane.resize((width, plane.height), resampling)  # (H, width)
         out[:, :, channel] = np.asarray(rows.resize((width, height), resampling))
     return out
+
+
+def check_divisible(pixels: NDArray[np.uint8] | NDArray[np.float32], factor: int) -> None:
+    """Raise DataError if these are no pixels, or the factor does not divide their size."""
+    _check_picture(pixels)
+    height, width = pixels.shape[:2]
+    if height % factor or width % factor:
+        raise DataError(
+            f"a picture of {width}x{height} can't be divided by {factor}; crop it to multiples of {factor}"
+        )
 
 
 def _check_picture(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> None:

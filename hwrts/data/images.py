@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hwrts.data.colour import Profile, is_srgb, profile_of, to_srgb
+from hwrts.data.colour import Profile, is_grey, is_srgb, profile_of, to_srgb
 from hwrts.data.tiff import check_tiff, describe_tiff, grey_scale
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
@@ -127,6 +127,12 @@ def image_size(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> tuple[int, i
         _check_kind(path, image)
         _profile(path, image)
         return image.height, image.width
+
+
+def has_one_channel(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> bool:
+    """Whether the file holds grey alone, from its header; same errors as `read_image`, but for the pixels."""
+    with _opened(path, max_megapixels) as image:
+        return is_grey(image)
 
 
 def list_images(folder: Path) -> list[Path]:

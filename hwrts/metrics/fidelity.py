@@ -20,7 +20,14 @@ _SSIM_SIGMA = 1.5
 _SSIM_WINDOW = 11
 
 
-def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bool = False) -> float:
+def psnr_db(
+    a: NDArray[np.uint8],
+    b: NDArray[np.uint8],
+    *,
+    shave: int = 0,
+    luma: bool = False,
+    full_range: bool = False,
+) -> float:
     """Peak signal-to-noise ratio of two pictures in dB, peak 255; 99 for equal pictures.
 
     Papers on super-resolution report x2 figures as ``psnr_db(a, b, shave=2, luma=True)``.
@@ -30,6 +37,7 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma:
         b: Codes of the same shape.
         shave: Pixels left out at each border; by custom the scale.
         luma: Measure on Y (`luma_y`) instead of all RGB codes.
+        full_range: With ``luma``, of Y.
 
     Raises:
         DataError: Two shapes, another dtype, or nothing left after shaving.
@@ -39,7 +47,7 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma:
     """
     a, b = compared(a, b, shave, smallest=1)
     if luma:
-        squared = float(np.mean(np.square(luma_y(a) - luma_y(b))))
+        squared = float(np.mean(np.square(luma_y(a, full_range) - luma_y(b, full_range))))
     else:
         squared = float(np.mean(np.square(a.astype(np.float32) - b), dtype=np.float64))
     return error_db(squared)
@@ -54,7 +62,14 @@ def error_db(squared: float) -> float:
     return min(10 * float(np.log10(_PEAK**2 / squared)), LARGEST_DB) if squared else LARGEST_DB
 
 
-def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bool = False) -> float:
+def ssim(
+    a: NDArray[np.uint8],
+    b: NDArray[np.uint8],
+    *,
+    shave: int = 0,
+    luma: bool = False,
+    full_range: bool = False,
+) -> float:
     """Structural similarity of two pictures, -1..1, 1 for equal ones; scikit-image computes it.
 
     Gaussian window 11x11 of sigma 1.5, range 255; windows that reach over the border do not count. On RGB the
@@ -65,6 +80,7 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bo
         b: Codes of the same shape.
         shave: Pixels left out at each border; by custom the scale.
         luma: Measure on Y (`luma_y`) instead of the RGB channels.
+        full_range: With ``luma``, of Y.
 
     Raises:
         DataError: Two shapes, another dtype, or fewer than 11 rows or columns after shaving.
@@ -72,7 +88,7 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bo
     from skimage.metrics import structural_similarity  # here: PSNR alone must not wait for scikit-image
 
     a, b = compared(a, b, shave, smallest=_SSIM_WINDOW)
-    x, y = (luma_y(a), luma_y(b)) if luma else (a.astype(np.float64), b.astype(np.float64))
+    x, y = (luma_y(each, full_range) if luma else each.astype(np.float64) for each in (a, b))
     value = structural_similarity(
         x,
         y,
@@ -85,20 +101,22 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], *, shave: int = 0, luma: bo
     return float(value)
 
 
-def luma_y(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def luma_y(pixels: NDArray[np.uint8], full_range: bool = False) -> NDArray[np.float64]:
     """Y of BT.601 in studio range, 16 + (65.481 R + 128.553 G + 24.966 B)/255, not rounded.
 
     Args:
         pixels: (H, W, 3) uint8, RGB.
+        full_range: (Y - 16) 255/219 in place of Y: of a grey picture its own codes, on which papers measure
+            a picture of one channel.
 
     Returns:
-        (H, W) float64, 16..235.
+        (H, W) float64, 16..235, or 0..255 with ``full_range``.
 
     >>> luma_y(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)).tolist()
     [[16.0, 235.0]]
     """
-    y: NDArray[np.float64] = 16 + pixels @ np.array([65.481, 128.553, 24.966]) / 255
-    return y
+    above_black: NDArray[np.float64] = pixels @ np.array([65.481, 128.553, 24.966]) / 255
+    return above_black * (255 / 219) if full_range else 16 + above_black
 
 
 def loss_psnr_db(loss: float) -> float:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hwrts.config import DegradationConfig, RunConfig
+
 FAITHFUL_DB = 30.0
 """Below this an int8 network is no longer the float one: an error of 8 codes rms is seen everywhere."""
 
@@ -65,6 +67,38 @@ def below_bicubic(measures: Mapping[str, Any]) -> str | None:
     later = str(measures.get("stage", "1")).partition("-")[0] != "1"
     why = "later stages leave the original by design" if later else "it is trained for too few steps"
     return f"{text}; so is the float network, {exact:.2f}: {why}"
+
+
+_OF_UP_SCALING = DegradationConfig(jpeg="none", kernel="bicubic")
+
+
+def trained_for(config: RunConfig, stage: int) -> str | None:
+    """What a network is for, if it is not up-scaling: it undoes what made its LR, and later stages enhance.
+
+    Args:
+        config: Of its run.
+        stage: 1 the first.
+    """
+    made = config.degradation
+    reasons = [] if made == _OF_UP_SCALING else [f"its LR was made by {_described(made)}"]
+    if stage > 1:
+        reasons.append(f"stage {stage} is trained toward enhanced pictures")
+    if not reasons:
+        return None
+    return (
+        f"stage {stage} is trained to enhance, not to up-scale: {' and '.join(reasons)}; hwrts run upscale "
+        "trains a network on bicubic LR"
+    )
+
+
+def _described(made: DegradationConfig) -> str:
+    jpeg = made.jpeg_range
+    parts = [f"the {made.kernel} kernel"]
+    if made.blur:
+        parts.append(f"blur {made.blur:g}")
+    if jpeg is not None:
+        parts.append(f"JPEG {jpeg[0]}" if jpeg[0] == jpeg[1] else f"JPEG {jpeg[0]} to {jpeg[1]}")
+    return ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
 
 
 def _unfaithful(measures: Mapping[str, Any]) -> str | None:
