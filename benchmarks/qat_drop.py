@@ -10,10 +10,9 @@ import argparse
 from pathlib import Path
 
 from hwrts.cli.console import ConsoleProgress
-from hwrts.fixed_point import load_network
 from hwrts.networks.build import build_network
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
-from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.engines import open_stage
 from hwrts.runs.evaluate import evaluate_stage
 from hwrts.runs.folder import open_run
 from hwrts.runs.quantise import qat_schedule
@@ -51,13 +50,11 @@ def main() -> None:
             aids.constrain,
             penalty,
         )
-    network = load_network(stage.root)
     measures = evaluate_stage(
         session.val,
         arguments.stage,
         float_upscaler(model, model, "cpu", clipped=False),
-        onnx_upscaler(stage.onnx.read_bytes(), network),
-        network.halo,
+        open_stage(stage),
         lambda done, count: None,
     )
     print(f"float, trained {schedule.steps} steps more: {measures['psnr_float_db']:.3f} dB")

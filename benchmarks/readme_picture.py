@@ -10,9 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hwrts.data import Photo, load_photo
-from hwrts.data.tiles import enhance
-from hwrts.fixed_point import load_network
-from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.engines import open_stage
 from hwrts.runs.folder import open_run
 
 TOP, LEFT, HEIGHT, WIDTH = 60, 150, 300, 400
@@ -26,10 +24,8 @@ def main() -> None:
     arguments = parser.parse_args()
     run = open_run(arguments.run)
     stage = run.enhancing_stage(None)
-    network = load_network(stage.root)
     original = load_photo(Photo("coffee", None))
-    int8, scale = onnx_upscaler(stage.onnx.read_bytes(), network), network.scales[network.output]
-    enhanced = enhance(int8, original, network.halo, scale)
+    enhanced = open_stage(stage).enhance(original)
     halves = [picture[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH] for picture in (original, enhanced)]
     picture = Image.fromarray(np.concatenate(halves, axis=1))
     draw = ImageDraw.Draw(picture)

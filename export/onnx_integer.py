@@ -1,5 +1,7 @@
 """The integer-operator flavour: every step of the arithmetic is a node, so any rounding rule can be said."""
 
+from typing import assert_never
+
 import numpy as np
 from onnx import TensorProto
 
@@ -50,12 +52,16 @@ class IntegerWriter(Writer):
         self.node("Cast", [x], name, to=TensorProto.UINT8)
 
     def _round(self, x: str, name: str, rounding: Rounding, half: str) -> str:
-        if rounding is Rounding.HALF_EVEN:
-            return self.node("Round", [x], f"{name}.rounded")
-        if rounding is Rounding.FLOOR:
-            return self.node("Floor", [x], f"{name}.rounded")
-        if rounding is Rounding.HALF_UP:
-            return self.node("Floor", [self.node("Add", [x, half], f"{name}.raised")], f"{name}.rounded")
-        size = self.node("Add", [self.node("Abs", [x], f"{name}.size"), half], f"{name}.raised")
-        whole = self.node("Floor", [size], f"{name}.whole")
-        return self.node("Mul", [whole, self.node("Sign", [x], f"{name}.sign")], f"{name}.rounded")
+        match rounding:
+            case Rounding.HALF_EVEN:
+                return self.node("Round", [x], f"{name}.rounded")
+            case Rounding.FLOOR:
+                return self.node("Floor", [x], f"{name}.rounded")
+            case Rounding.HALF_UP:
+                return self.node("Floor", [self.node("Add", [x, half], f"{name}.raised")], f"{name}.rounded")
+            case Rounding.HALF_AWAY:
+                size = self.node("Add", [self.node("Abs", [x], f"{name}.size"), half], f"{name}.raised")
+                whole = self.node("Floor", [size], f"{name}.whole")
+                return self.node("Mul", [whole, self.node("Sign", [x], f"{name}.sign")], f"{name}.rounded")
+            case _:
+                assert_never(rounding)

@@ -1,6 +1,7 @@
 """The only operation that loses bits: one rounding shift, then one saturation."""
 
 from enum import Enum
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,15 +61,20 @@ def shift_right(
     right = np.maximum(shift, 0)
     acc = acc.astype(np.int64) << np.maximum(-shift, 0)
     floor: NDArray[np.int64] = acc >> right  # arithmetic shift: rounds toward -infinity for both signs
-    if rounding is Rounding.FLOOR:
-        return floor
     one_lsb = np.int64(1) << right
     twice_rest = (acc - (floor << right)) << 1  # 0 .. 2*one_lsb - 2
     tie: NDArray[np.bool_] = twice_rest == one_lsb
-    if rounding is Rounding.HALF_EVEN:
-        tie &= (floor & 1) == 1
-    elif rounding is Rounding.HALF_AWAY:
-        tie &= acc >= 0
+    match rounding:
+        case Rounding.FLOOR:
+            return floor
+        case Rounding.HALF_EVEN:
+            tie &= (floor & 1) == 1
+        case Rounding.HALF_UP:
+            pass  # every tie
+        case Rounding.HALF_AWAY:
+            tie &= acc >= 0
+        case _:
+            assert_never(rounding)
     above: NDArray[np.bool_] = (twice_rest > one_lsb) | tie
     return floor + above.astype(np.int64)
 

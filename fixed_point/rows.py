@@ -1,7 +1,7 @@
 """A layer at work on rows: what a run by rows asks of it, and float arithmetic where it is proved exact."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,11 +133,14 @@ class FloatGrid:
 
 def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Rounding) -> None:
     """Requantise scaled accumulators into ``codes``; half an LSB is in them already for half-up (eq. 5)."""
-    if rounding is Rounding.HALF_EVEN:
-        np.rint(x, out=codes)
-    elif rounding is Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
-        np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
-        np.trunc(codes, out=codes)
-    else:
-        np.floor(x, out=codes)
+    match rounding:
+        case Rounding.HALF_EVEN:
+            np.rint(x, out=codes)
+        case Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
+            np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
+            np.trunc(codes, out=codes)
+        case Rounding.HALF_UP | Rounding.FLOOR:
+            np.floor(x, out=codes)
+        case _:
+            assert_never(rounding)
     np.clip(codes, out.min, out.max, out=codes)

@@ -188,8 +188,8 @@ def test_every_todo_has_an_issue():
 @pytest.mark.parametrize(
     ("line", "caught"),
     [
-        ("# TODO: later", True),
-        ("# FIXME", True),
+        ("# TO" + "DO: later", True),
+        ("# FIX" + "ME", True),
         ("todo list", False),
         ("# TODO (#12): later", False),
         ("# TODO(#3)", False),

@@ -44,7 +44,7 @@ def enhance(
     RGB pictures stay in the colours of their own ICC profile, which is written with them; grey and CMYK ones
     that have a profile become sRGB. A picture that can't be read is named at the end, with exit code 1.
     """
-    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, tiles, write_image
+    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, write_image
     from hwrts.fixed_point import load_network
     from hwrts.runs.engines import make_engine
     from hwrts.runs.folder import open_run
@@ -65,9 +65,9 @@ def enhance(
         quantised = load_quantised(chosen).to(dtype)
         return float_upscaler(quantised, lambda x: quantised(x.to(dtype)), "cpu")
 
-    upscaler, network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
-    scale = network.scales[network.output]
-    if scale == 1 and not same_size:
+    network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
+    form = "same-size" if network.scale == 1 else f"x{network.scale}"  # of the network, not of the call
+    if network.scale == 1 and not same_size:
         raise ConfigError(f"{run}: its network keeps the size; leave --x2 out")
     jobs = _plan(pictures, output)
     taken = [target for _, target in jobs if target.exists()]
@@ -87,10 +87,7 @@ def enhance(
                 advance(i + 1, source.name)
                 continue
             start = time.perf_counter()
-            if same_size:
-                result = tiles.enhance(upscaler, pixels, network.halo, scale)
-            else:
-                result = tiles.upscale(upscaler, pixels, network.halo, scale)
+            result = network.enhance(pixels) if same_size else network.upscale(pixels)
             seconds = time.perf_counter() - start
             write_image(target, result, profile)
             height, width, _ = result.shape
@@ -99,7 +96,7 @@ def enhance(
                     "in": str(source),
                     "out": str(target),
                     "stage": chosen.name,
-                    "form": "same-size" if scale == 1 else f"x{scale}",  # of the network, not of the call
+                    "form": form,
                     "width": width,
                     "height": height,
                     "seconds": round(seconds, 3),

@@ -1,5 +1,6 @@
 """hwrts evaluate: how well a network up-scales, by the protocol of the papers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -67,26 +68,24 @@ def evaluate(
 
 def _methods(folder: "RunFolder", stage: "StageFolder") -> "tuple[dict[str, Enlarge], int]":
     """The int8 network of a stage and, of a run that trained it, the float one; and how much they enlarge."""
-    from hwrts.data import tiles
     from hwrts.runs.engines import make_engine
 
     # torch's fake-quantised module is another engine, which is not asked for
-    upscaler, network = make_engine("onnxruntime", stage, NotImplemented)
-    scale = network.scales[network.output]
-    if scale == 1:
+    network = make_engine("onnxruntime", stage, NotImplemented)
+    if network.scale == 1:
         other = f"--stage {stage.number}" if folder.trained else "a network that enlarges"
         raise ConfigError(f"stage {stage.name} of {folder.root}: its network keeps the size; use {other}")
-    methods: dict[str, Enlarge] = {"int8": lambda x: tiles.upscale(upscaler, x, network.halo, scale)}
+    methods: dict[str, Enlarge] = {"int8": network.upscale}
     if not folder.trained:
-        return methods, scale  # the module's code is not in the folder
+        return methods, network.scale  # the module's code is not in the folder
     from hwrts.networks.build import build_network
     from hwrts.training.checkpoint import fit_weights
     from hwrts.training.rts import float_upscaler
 
     model = build_network(folder.config.network)
     fit_weights(folder.root / f"stage{stage.number}" / stage.float_weights.name, model)
-    exact = float_upscaler(model, model, "cpu")
-    return {"float": lambda x: tiles.upscale(exact, x, network.halo, scale), **methods}, scale
+    exact = replace(network, codes=float_upscaler(model, model, "cpu"))
+    return {"float": exact.upscale, **methods}, network.scale
 
 
 def _print(title: str, scored: "list[Scored]") -> None:

@@ -1,6 +1,7 @@
 """From float tensors to codes: the tie rules of fixed_point.Rounding, dyadic numbers, sums that are kept."""
 
 import math
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -26,13 +27,17 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
     >>> [round_by(torch.tensor([-1.5, -0.5, 0.5, 1.5]), rule).tolist() for rule in Rounding][1]
     [-1.0, 0.0, 1.0, 2.0]
     """
-    if rounding is Rounding.HALF_EVEN:
-        return x.round()
-    if rounding is Rounding.HALF_UP:
-        return (x + 0.5).floor()
-    if rounding is Rounding.HALF_AWAY:
-        return (x.abs() + 0.5).floor() * x.sign()
-    return x.floor()
+    match rounding:
+        case Rounding.HALF_EVEN:
+            return x.round()
+        case Rounding.HALF_UP:
+            return (x + 0.5).floor()
+        case Rounding.HALF_AWAY:
+            return (x.abs() + 0.5).floor() * x.sign()
+        case Rounding.FLOOR:
+            return x.floor()
+        case _:
+            assert_never(rounding)
 
 
 def dyadic(numbers: Tensor, finest: int = 32) -> tuple[Tensor, int]:

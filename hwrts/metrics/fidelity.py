@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.errors import DataError
+from hwrts.fixed_point import PIXEL
 
 _PEAK = 255.0  # also of Y, whose codes end at 235: every published figure is computed so
 
@@ -119,13 +120,17 @@ def luma_y(pixels: NDArray[np.uint8], full_range: bool = False) -> NDArray[np.fl
     return above_black * (255 / 219) if full_range else 16 + above_black
 
 
+_WHITE = PIXEL.max * 2.0**-PIXEL.frac
+"""The largest value of a pixel."""
+
+
 def loss_psnr_db(loss: float) -> float:
     """PSNR of a training loss in dB: mean squared error in (code / 256)**2, against a peak of 255 codes.
 
     >>> round(loss_psnr_db((1 / 256) ** 2), 2)
     48.13
     """
-    return 10 * float(np.log10((255 / 256) ** 2 / max(loss, 1e-12)))  # 1e-12: a loss of 0 has no logarithm
+    return 10 * float(np.log10(_WHITE**2 / max(loss, 1e-12)))  # 1e-12: a loss of 0 has no logarithm
 
 
 def image_difference_percent(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> tuple[float, float]:

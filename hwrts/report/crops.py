@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwrts.data import PhotoStore, open_store, to_codes, upscale_by_2
-from hwrts.data.tiles import DOWNSCALER_HALO, Picture, Upscaler, enhance, upscale
-from hwrts.files.read import read_bytes
-from hwrts.fixed_point import load_network
+from hwrts.data.tiles import DOWNSCALER_HALO, Picture
 from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.report.stages import StageResult
 from hwrts.report.text import fixed
-from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.engines import Deployed, open_stage
 from hwrts.runs.folder import RunFolder, StageFolder
 
 PHOTOGRAPHS = 4
@@ -62,20 +60,15 @@ class PhotoCrops:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An int8 network of a stage: as a function on codes, with its halo and enlargement."""
+class _Shown:
+    """The int8 network of a stage."""
 
     stage: str
-    int8: Upscaler
-    halo: int
-    scale: int
+    int8: Deployed
 
     @classmethod
-    def open(cls, folder: StageFolder) -> "Shown":
-        """The network of a finished stage."""
-        network = load_network(folder.root)
-        int8 = onnx_upscaler(read_bytes(folder.onnx), network)
-        return cls(folder.name, int8, network.halo, network.scales[network.output])
+    def open(cls, folder: StageFolder) -> "_Shown":
+        return cls(folder.name, open_stage(folder))
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,7 @@ def photo_crops(run: RunFolder, kept: StageResult) -> list[PhotoCrops]:
         HwrtsError: The photographs or the network are missing or damaged.
     """
     store = open_store(run.root / "data" / "val")
-    up, enhancing = (Shown.open(folder) for folder in (kept.folder, run.enhancing_stage(kept.name)))
+    up, enhancing = (_Shown.open(folder) for folder in (kept.folder, run.enhancing_stage(kept.name)))
     count = min(PHOTOGRAPHS, len(store.names))
     return [_photo(store, i, up, enhancing) for i in range(count)]
 
@@ -126,27 +119,27 @@ def most_detail(pixels: Picture, side: int) -> Piece:
     return Piece(first_row + 2 * int(top), first_column + 2 * int(left), height, width)
 
 
-def enhanced_piece(int8: Upscaler, original: Picture, piece: Piece, halo: int, scale: int = 2) -> Picture:
+def enhanced_piece(int8: Deployed, original: Picture, piece: Piece) -> Picture:
     """The same-size enhancement of a piece (H, W, 3), the same codes as in the whole picture's."""
-    region, inner = _with_margin(original, piece, halo + DOWNSCALER_HALO)
-    return enhance(int8, region, halo, scale)[inner]
+    region, inner = _with_margin(original, piece, int8.halo + DOWNSCALER_HALO)
+    return int8.enhance(region)[inner]
 
 
-def upscaled_pieces(int8: Upscaler, lr: Picture, piece: Piece, halo: int) -> tuple[Picture, Picture]:
+def upscaled_pieces(int8: Deployed, lr: Picture, piece: Piece) -> tuple[Picture, Picture]:
     """Bicubic and S(LR) of a piece given in original pixels, each (H, W, 3), as in the whole pictures."""
     half = Piece(piece.top // 2, piece.left // 2, piece.height // 2, piece.width // 2)
-    region, inner = _with_margin(lr, half, max(halo, BICUBIC_HALO))
+    region, inner = _with_margin(lr, half, max(int8.halo, BICUBIC_HALO))
     doubled = tuple(slice(2 * part.start, 2 * part.stop) for part in inner)
-    return to_codes(upscale_by_2(region))[doubled], upscale(int8, region, halo)[doubled]
+    return to_codes(upscale_by_2(region))[doubled], int8.upscale(region)[doubled]
 
 
-def _photo(store: PhotoStore, i: int, up: Shown, enhancing: Shown) -> PhotoCrops:
+def _photo(store: PhotoStore, i: int, up: _Shown, enhancing: _Shown) -> PhotoCrops:
     original, lr = np.array(store.array(i, "hr")), np.array(store.array(i, "lr"))
     piece = most_detail(original, CROP)
     bottom, right = piece.top + piece.height, piece.left + piece.width
     hr0 = original[piece.top : bottom, piece.left : right]
-    enhanced = enhanced_piece(enhancing.int8, original, piece, enhancing.halo, enhancing.scale)
-    bicubic, doubled = upscaled_pieces(up.int8, lr, piece, up.halo)
+    enhanced = enhanced_piece(enhancing.int8, original, piece)
+    bicubic, doubled = upscaled_pieces(up.int8, lr, piece)
     percent = image_difference_percent(enhanced, hr0)[0]
     shift = float(enhanced.mean(dtype=np.float64) - hr0.mean(dtype=np.float64))
     pairs = (

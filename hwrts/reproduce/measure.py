@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwrts.data import PhotoStore
-from hwrts.data.tiles import Picture, enhance
+from hwrts.data.tiles import Picture
 from hwrts.errors import DataError
 from hwrts.metrics import Artefacts, Spread, artefacts, contraction, image_difference_percent, spread
 from hwrts.metrics.viqet import UNITS, Score
-from hwrts.report.crops import Shown
 from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm
 from hwrts.reproduce.runs import Trained
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.tables import Quality
+from hwrts.runs.engines import Deployed, open_stage
 from hwrts.runs.folder import StageFolder
 from hwrts.training.rts import target_kind
 
@@ -52,9 +52,9 @@ def float_pictures(store: PhotoStore, stage: int) -> Pictures:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(stage: StageFolder) -> Shown:
+def _opened(stage: StageFolder) -> Deployed:
     """One int8 network at a time: ONNX Runtime holds gigabytes for a deep one at full size."""
-    return Shown.open(stage)
+    return open_stage(stage)
 
 
 def int8_pictures(trained: Trained, stage: int) -> Pictures:
@@ -62,8 +62,7 @@ def int8_pictures(trained: Trained, stage: int) -> Pictures:
     store, folder = trained.val, trained.run.enhancing_stage(str(stage))
 
     def make(i: int) -> Picture:
-        network = _opened(folder)
-        return enhance(network.int8, np.array(store.array(i, "hr")), network.halo, network.scale)
+        return _opened(folder).enhance(np.array(store.array(i, "hr")))
 
     return Pictures(f"HR{stage} int8", len(store.names), make)
 

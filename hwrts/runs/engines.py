@@ -1,14 +1,17 @@
 """The ways to run a finished stage on pictures; all return the same bytes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from hwrts.command_line import command_line
+from hwrts.data import tiles
 from hwrts.data.tiles import Picture, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
+from hwrts.files.read import read_bytes
 from hwrts.fixed_point import Network, load_network, run
 from hwrts.runs.folder import StageFolder
 from hwrts.runs.proof import read_proof
@@ -17,10 +20,36 @@ Engine = Literal["onnxruntime", "numpy", "torch"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
-def make_engine(
-    name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler]
-) -> tuple[Upscaler, Network]:
-    """An int8 upscaler of a stage, and its integer network (for the halo).
+@dataclass(frozen=True)
+class Deployed:
+    """An int8 network, however it is computed, on whole pictures: in tiles, so in bounded memory.
+
+    Attributes:
+        codes: Codes (H, W, 3) uint8 to (SH, SW, 3), of a piece that is small enough for one pass.
+        halo: Input pixels around an output pixel that it depends on.
+        scale: S; 1 of a same-size network.
+    """
+
+    codes: Upscaler
+    halo: int
+    scale: int
+
+    @classmethod
+    def of(cls, network: Network, codes: Upscaler) -> "Deployed":
+        """What computes the codes of an integer network, with that network's halo and scale."""
+        return cls(codes, network.halo, network.scales[network.output])
+
+    def upscale(self, pixels: Picture) -> Picture:
+        """S(x): codes (H, W, 3) to (SH, SW, 3)."""
+        return tiles.upscale(self.codes, pixels, self.halo, self.scale)
+
+    def enhance(self, pixels: Picture) -> Picture:
+        """The same-size enhancement: codes (H, W, 3) to (H, W, 3)."""
+        return tiles.enhance(self.codes, pixels, self.halo, self.scale)
+
+
+def make_engine(name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler]) -> Deployed:
+    """The int8 network of a stage, computed by an engine.
 
     Args:
         name: Which runtime computes.
@@ -39,21 +68,26 @@ def make_engine(
             f"it again with {command_line('verify', stage.root.parent)}"
         )
     if name == "numpy":
-        return (lambda pixels: run(network, pixels)), network
+        return Deployed.of(network, lambda pixels: run(network, pixels))
     if name == "onnxruntime":
-        return onnx_upscaler(proof.payloads[stage.onnx.name], network), network
+        return onnx_engine(proof.payloads[stage.onnx.name], network)
     if name == "torch":
-        return torch_upscaler(), network
+        return Deployed.of(network, torch_upscaler())
     raise HwrtsError(f"engine {name!r} is unknown; use {', '.join(ENGINES)}")
 
 
-def onnx_upscaler(model: bytes, network: Network) -> Upscaler:
-    """The int8 ONNX file as a function on codes (H, W, 3) to (2H, 2W, 3)."""
+def open_stage(stage: StageFolder) -> Deployed:
+    """The int8 ONNX file of a finished stage, whether it is proved or not."""
+    return onnx_engine(read_bytes(stage.onnx), load_network(stage.root))
+
+
+def onnx_engine(model: bytes, network: Network) -> Deployed:
+    """The int8 ONNX file of a network, computed by ONNX Runtime."""
     session = open_session(model)
 
-    def upscaler(pixels: Picture) -> Picture:
+    def codes(pixels: Picture) -> Picture:
         stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, 3, H, W)
         result: Picture = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
-    return upscaler
+    return Deployed.of(network, codes)

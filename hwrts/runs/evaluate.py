@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
-from hwrts.data.tiles import Picture, Upscaler, enhance, upscale, upscale_float
+from hwrts.data.tiles import Picture, Upscaler, upscale_float
 from hwrts.errors import DataError
 from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics import against_float, artefacts, image_difference_percent, psnr_db
 from hwrts.metrics.viqet import score
+from hwrts.runs.engines import Deployed
 from hwrts.training.rts import target_kind
 
 _EXTREMES: dict[str, Callable[[Sequence[float]], float]] = {
@@ -28,8 +29,7 @@ def evaluate_stage(
     store: PhotoStore,
     stage: int,
     float_network: Upscaler,
-    int8_network: Upscaler,
-    halo: int,
+    int8_network: Deployed,
     progress: Callable[[int, int], None],
     scored: bool = False,
 ) -> dict[str, Any]:
@@ -43,8 +43,7 @@ def evaluate_stage(
         store: The validation photographs.
         stage: 1 the first.
         float_network: Its output must not be clipped: how far it leaves 0..255 is measured.
-        int8_network: What is deployed.
-        halo: Of both.
+        int8_network: What is deployed; the float network's halo is its halo.
         progress: Told the photographs that are done, and all.
         scored: Measure VIQET's MOS too.
 
@@ -57,8 +56,9 @@ def evaluate_stage(
     for i in range(len(store.names)):
         lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
         target = store.array(i, target_kind(stage - 1))
-        exact = upscale_float(float_network, lr, halo)  # (2H, 2W, 3), beyond 0..255 where the network is
-        x2_float, x2_int8 = to_codes(exact), upscale(int8_network, lr, halo)
+        # Codes (2H, 2W, 3), beyond 0..255 where the network is.
+        exact = upscale_float(float_network, lr, int8_network.halo)
+        x2_float, x2_int8 = to_codes(exact), int8_network.upscale(lr)
         rows.append(
             {
                 "psnr_bicubic_db": psnr_db(to_codes(upscale_by_2(lr)), original),
@@ -68,7 +68,7 @@ def evaluate_stage(
                 "psnr_target_int8_db": psnr_db(x2_int8, target),
                 **_as_displayed(x2_float, x2_int8),
                 **against_float(exact, x2_int8),
-                **_enhancement(store, i, stage, enhanced := enhance(int8_network, original, halo)),
+                **_enhancement(store, i, stage, enhanced := int8_network.enhance(original)),
             }
         )
         if scored:
@@ -81,8 +81,7 @@ def evaluate_stage(
 def evaluate_same_size(
     store: PhotoStore,
     stage: int,
-    int8_network: Upscaler,
-    halo: int,
+    int8_network: Deployed,
     progress: Callable[[int, int], None],
     scored: bool = False,
 ) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def evaluate_same_size(
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
         original = np.array(store.array(i, "hr"))
-        enhanced = enhance(int8_network, original, halo, scale=1)
+        enhanced = int8_network.enhance(original)
         rows.append(_enhancement(store, i, stage, enhanced) | (_scores({"int8": enhanced}) if scored else {}))
         progress(i + 1, len(store.names))
     return means(rows)

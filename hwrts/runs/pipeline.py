@@ -18,26 +18,20 @@ from hwrts.config import QatConfig
 from hwrts.data import PhotoStore
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.files.new_folder import next_to, put_in_place
-from hwrts.files.read import DELETE, read_bytes, read_document
+from hwrts.files.read import DELETE, read_document
 from hwrts.graph.deploy import fused_form
 from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
+from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.documents import Seconds, read_measures, read_verdict
-from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.engines import Deployed
 from hwrts.runs.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.runs.folder import RunFolder, StageFolder, write_json
-from hwrts.runs.quantise import (
-    calibration_inputs,
-    export_stage,
-    load_quantised,
-    qat_schedule,
-    save_quantised,
-    start_qat,
-    verify_stage,
-)
+from hwrts.runs.integers import Material, to_integers
+from hwrts.runs.quantise import calibration_inputs
 from hwrts.runs.remarks import faithfulness, is_faithful, remarks
 from hwrts.runs.session import Session
 from hwrts.training.aids import TrainingAids, training_aids
@@ -162,59 +156,44 @@ def quantise_stage(
 ) -> None:
     """From a trained float network to the stage's int8 files, verdict and measures."""
     run, number, progress = session.run, stage.number, session.progress
-    with clock("qat"):
-        if not stage.qat_weights.is_file():
-            if stage.same_size:
-                _write_targets(session, number, model, session.train, "training")
-                batches = session.same_size_batches(number)
-                inputs: Callable[[int], Tensor] = lambda step: batches(step)[0]  # noqa: E731
-            else:
-                batches = session.batches(number, target_kind(number - 1))
-                inputs = calibration_inputs(batches, session.batches(number, "hr"))
-            quantised = start_qat(trace(model), qat, inputs, progress, same_size=stage.same_size)
-            quantised = quantised.to(session.device.name)
-            training, schedule = Training.start(quantised), qat_schedule(qat, same_size=stage.same_size)
-            with RangePenalty(quantised.signed_convs()) as penalty:
-                phase = "same-size" if stage.same_size else "qat"
-                _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
-            save_quantised(stage, quantised)
-    with clock("export"):
-        network = export_stage(stage, load_quantised(stage), f"{run.place.name} stage {stage.name}")
-    with (
-        clock("measure"),
-        progress.task(f"stage {stage.name}: measuring", len(session.val.names)) as advance,
-    ):
-        int8 = onnx_upscaler(read_bytes(stage.onnx), network)
+
+    def tuning() -> tuple[Callable[[int], Tensor], Batches]:
         if stage.same_size:
-            measures = evaluate_same_size(
-                session.val,
-                number,
-                int8,
-                network.halo,
-                lambda i, n: advance(i, ""),
-                session.config.rts.scored,
-            )
-        else:
-            measures = evaluate_stage(
-                session.val,
-                number,
-                float_upscaler(model, model, session.device.name, clipped=False),
-                int8,
-                network.halo,
-                lambda i, n: advance(i, ""),
-                session.config.rts.scored,
-            )
-    with clock("verify"), progress.task(f"stage {stage.name}: comparing bits", 1) as advance:
-        verdict = verify_stage(run, stage)
-        advance(1, "")
-    write_json(stage.metrics, {"stage": stage.name, **measures, "seconds": clock.seconds})
+            _write_targets(session, number, model, session.train, "training")
+            batches = session.same_size_batches(number)
+            return lambda step: batches(step)[0], batches
+        batches = session.batches(number, target_kind(number - 1))
+        return calibration_inputs(batches, session.batches(number, "hr")), batches
+
+    def train(
+        quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
+    ) -> None:
+        phase, training = "same-size" if stage.same_size else "qat", Training.start(quantised)
+        _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
+
+    def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
+        scored, told = session.config.rts.scored, lambda i, n: advance(i, "")
+        if stage.same_size:
+            return evaluate_same_size(session.val, number, int8, told, scored)
+        exact = float_upscaler(model, model, session.device.name, clipped=False)
+        return evaluate_stage(session.val, number, exact, int8, told, scored)
+
+    material = Material(
+        tuning,
+        train,
+        measure,
+        len(session.val.names),
+        f"{run.place.name} stage {stage.name}",
+        session.device.name,
+    )
+    verdict, measures = to_integers(run, stage, trace(model), qat, material, clock, progress)
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
         f"{verdict.mismatches:,} of {verdict.compared:,} codes differ; {_quality(measures)}; "
         f"difference from HR0 {measures['difference_int8_percent']:.2f} % int8, "
         f"{measures['difference_float_percent']:.2f} float{_score(measures)}"
     )
-    for remark in remarks({"stage": stage.name, **measures}):
+    for remark in remarks(measures):
         progress.say(f"stage {stage.name}: {remark}")
 
 

@@ -4,7 +4,8 @@ The module's own float output is the target of the fine-tuning, so photographs a
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +19,22 @@ from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
 from hwrts.data.twins import twins, twins_text
 from hwrts.errors import DataError
 from hwrts.export import Verdict
-from hwrts.files.read import read_bytes
-from hwrts.fixed_point import PIXEL, Network
+from hwrts.fixed_point import PIXEL
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names
 from hwrts.metrics import against_float, loss_psnr_db
 from hwrts.progress import Progress
-from hwrts.qat.range_penalty import RangePenalty
-from hwrts.runs.engines import onnx_upscaler
+from hwrts.qat.network import QuantNetwork
+from hwrts.runs.engines import Deployed
 from hwrts.runs.evaluate import means
-from hwrts.runs.folder import RunFolder, write_json
+from hwrts.runs.folder import RunFolder
+from hwrts.runs.integers import Material, to_integers
 from hwrts.runs.own_check import Checked, check_own_module
-from hwrts.runs.quantise import (
-    CALIBRATION_BATCHES,
-    export_stage,
-    load_quantised,
-    qat_schedule,
-    save_quantised,
-    start_qat,
-    verify_stage,
-)
+from hwrts.runs.quantise import CALIBRATION_BATCHES
 from hwrts.runs.session import centre_crop, save_verify_inputs
 from hwrts.training.checkpoint import save_weights
 from hwrts.training.device import choose_device, make_deterministic
-from hwrts.training.fit import Training, fit
+from hwrts.training.fit import Batches, Schedule, Training, fit
 from hwrts.training.rts import float_upscaler, to_values
 
 PATCH, BATCH = 64, 16
@@ -88,50 +81,46 @@ def quantise_own(
     module.to(device.name)
     module.eval()
     checked = check_own_module(module, device.name)
-    scale = checked.scale
     widths = _named_widths(checked, qat.layer_weight_bits)
     if "weight_bits" in qat.model_fields_set:
         check_one_width(widths, conv_names(deploy_form(checked.graph)))
     qat = qat.model_copy(update={"layer_weight_bits": widths})
-    progress.say(f"device {device.name}, float32; {'same size' if scale == 1 else f'x{scale}'} in and out")
+    size = "same size" if checked.scale == 1 else f"x{checked.scale}"
+    progress.say(f"device {device.name}, float32; {size} in and out")
     train, val = _photographs(data, progress, max_megapixels)
-    stage, seconds = run.stage(1), _Seconds()
-    save_weights(stage.float_weights, module, {"stage": 1})
+    stage, clock = run.stage(1), _Clock()
+    with clock("qat"):
+        save_weights(stage.float_weights, module, {"stage": 1})
+        save_verify_inputs(run, val.items())
     inputs = _crops(list(train.values()), device.name)
-    quantised = start_qat(checked.graph, qat, inputs, progress).to(device.name)
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         x = inputs(CALIBRATION_BATCHES + step)
-        with torch.no_grad():
-            return x, module(x.clone()).clamp(
-                0, PIXEL.max * 2.0**-PIXEL.frac
-            )  # it may overwrite what it reads
+        with torch.no_grad():  # the module may overwrite what it reads
+            return x, module(x.clone()).clamp(0, PIXEL.max * 2.0**-PIXEL.frac)
 
-    if qat.steps:
-        with (
-            RangePenalty(quantised.signed_convs()) as penalty,
-            progress.task("fine-tuning toward the float network", qat.steps) as advance,
-        ):
+    def fine_tune(
+        quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
+    ) -> None:
+        if not schedule.steps:
+            return
+        with progress.task("fine-tuning toward the float network", schedule.steps) as advance:
             fit(
                 Training.start(quantised),
                 quantised,
                 batches,
-                qat_schedule(qat),
+                schedule,
                 lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"),
                 penalty=penalty,
             )
-    save_quantised(stage, quantised)
-    network = export_stage(stage, load_quantised(stage), str(run.notes().get("module")))
-    save_verify_inputs(run, val.items())
-    seconds.note("qat")
-    with progress.task("measuring int8 against float", len(val)) as advance:
-        measures = _measures(module, device.name, read_bytes(stage.onnx), network, val, advance)
-    seconds.note("measure")
-    with progress.task("comparing bits", 1) as advance:
-        verdict = verify_stage(run, stage)
-        advance(1, "")
-    seconds.note("verify")
-    write_json(stage.metrics, {"stage": stage.name, "scale": scale, **measures, "seconds": seconds.taken})
+
+    def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
+        return {"scale": checked.scale, **_measures(module, device.name, int8, val, advance)}
+
+    material = Material(
+        lambda: (inputs, batches), fine_tune, measure, len(val), str(run.notes().get("module")), device.name
+    )
+    verdict, _ = to_integers(run, stage, checked.graph, qat, material, clock, progress)
     run.update_notes(status="finished", best_stage=1, photographs={"train": [*train], "val": [*val]})
     return verdict
 
@@ -203,28 +192,27 @@ def _crops(pictures: Sequence[NDArray[np.uint8]], device: str) -> Callable[[int]
 def _measures(
     module: nn.Module,
     device: str,
-    onnx: bytes,
-    network: Network,
+    int8: Deployed,
     pictures: dict[str, NDArray[np.uint8]],
     advance: Callable[[int, str], None],
 ) -> dict[str, Any]:
     exact = float_upscaler(module, module, device, clipped=False)
-    int8 = onnx_upscaler(onnx, network)
     rows = []
     for i, pixels in enumerate(pictures.values()):
         crop = centre_crop(pixels, MEASURED[1])
-        rows.append(against_float(exact(crop), int8(crop)))
+        rows.append(against_float(exact(crop), int8.codes(crop)))
         advance(i + 1, "")
     return means(rows)
 
 
-class _Seconds:
-    """Time since the note before."""
+class _Clock:
+    """Seconds of each piece; lowering and writing the files are counted to the fine-tuning."""
 
     def __init__(self) -> None:
-        self.taken: dict[str, float] = {}
-        self._start = time.perf_counter()
+        self.seconds: dict[str, float] = {}
 
-    def note(self, name: str) -> None:
-        now = time.perf_counter()
-        self.taken[name], self._start = round(now - self._start, 2), now
+    @contextmanager
+    def __call__(self, piece: str) -> Iterator[None]:
+        start, name = time.perf_counter(), "qat" if piece == "export" else piece
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)

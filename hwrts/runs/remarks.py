@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hwrts.config import DegradationConfig, RunConfig
+from hwrts.fixed_point import PIXEL
 
 FAITHFUL_DB = 30.0
 """Below this an int8 network is no longer the float one: an error of 8 codes rms is seen everywhere."""
@@ -15,7 +16,7 @@ with exit code 1. Even 2-bit weights without any fine-tuning stay above."""
 SATURATED_PERCENT = 1.0
 """More saturated codes than this are no highlights any more."""
 
-_FULL_SCALES = 4 * 256
+_FULL_SCALES = 4 * (PIXEL.max + 1)
 """An output that reaches so many codes is no picture of 0..1 that overshoots, but one in another unit."""
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.config import RunConfig
-from hwrts.data import Photo
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
+from hwrts.files.read import file_sha256
 from hwrts.progress import Progress
 from hwrts.runs.session import find_split
 from hwrts.sweep.folder import claim, entries, finished, save_entry, save_promoted
@@ -231,7 +231,9 @@ def _fingerprint(spec: SweepSpec) -> str:
     digest = hashlib.sha256()
     for part in (split.train, split.val):
         for photo in part:
-            digest.update(os.fsencode(photo.name) + f"\0{_bytes_hash(photo)}\0".encode())
+            # The embedded photographs are told by their names.
+            content = "" if photo.path is None else file_sha256(photo.path)
+            digest.update(os.fsencode(photo.name) + f"\0{content}\0".encode())
         digest.update(b"\1")
     return digest.hexdigest()
 
@@ -245,11 +247,3 @@ def _any_config(spec: SweepSpec) -> RunConfig:
         except HwrtsError as error:
             first = first or error
     raise first or ConfigError("sweep: has no configuration at all")
-
-
-def _bytes_hash(photo: Photo) -> str:
-    """Of a file's content; the embedded photographs are told by their names."""
-    if photo.path is None:
-        return ""
-    with photo.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

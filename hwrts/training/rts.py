@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.data.tiles import Picture, Upscaler, enhance
-from hwrts.fixed_point import halo
+from hwrts.fixed_point import PIXEL, halo
 from hwrts.graph import graph_steps
 from hwrts.graph.trace import trace
 from hwrts.training.device import Device
@@ -71,7 +71,7 @@ def crop_batches(
 
 def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
     """Codes (B, H, W, 3) to values code * 2**-8 (B, 3, H, W); the strides stay channels last."""
-    return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-8)
+    return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-PIXEL.frac)
 
 
 def float_upscaler(
@@ -85,7 +85,8 @@ def float_upscaler(
     def upscaler(pixels: Picture) -> NDArray[np.float32]:
         model.eval()
         with torch.inference_mode():
-            y = forward(to_values(np.array(pixels)[None], device)).float().mul(256)  # (1, 3, 2H, 2W)
+            values = forward(to_values(np.array(pixels)[None], device))  # (1, 3, 2H, 2W)
+            y = values.float().mul(2.0**PIXEL.frac)
             y = y.clamp_(0, 255) if clipped else y
             codes: NDArray[np.float32] = y[0].permute(1, 2, 0).contiguous().cpu().numpy()
             return codes

@@ -162,13 +162,13 @@ def onnx(root: Path) -> None:
     from hwrts.export.runtime import census, check_model
     from hwrts.export.witness import onnx_witnesses
     from hwrts.fixed_point import load_network
-    from hwrts.runs.engines import onnx_upscaler
+    from hwrts.runs.engines import onnx_engine
     from hwrts.runs.folder import StageFolder
 
     stage = StageFolder(root / "run" / "stage1")
     network, model = load_network(stage.root), stage.onnx.read_bytes()
     picture = np.full((6, 7, 3), 99, np.uint8)
-    onnx_upscaler(model, network)(picture)
+    onnx_engine(model, network).codes(picture)
     check_model(model)
     for witness in onnx_witnesses(network, model)[:2]:
         witness.entire(picture)

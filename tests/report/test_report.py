@@ -17,17 +17,15 @@ from PIL import Image
 
 from hwrts.config import QatConfig, parse_config
 from hwrts.data import open_store, to_codes, upscale_by_2
-from hwrts.data.tiles import enhance, upscale
 from hwrts.errors import RunFolderError
 from hwrts.files.read import read_json
-from hwrts.fixed_point import load_network
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
 from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
-from hwrts.runs.engines import onnx_upscaler
+from hwrts.runs.engines import open_stage
 from hwrts.runs.folder import RunFolder, create_run, write_json
 from hwrts.runs.pipeline import quantise_variant, run_stages
 from hwrts.runs.session import open_session
@@ -431,10 +429,9 @@ def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
     assert html.count('<th scope="row">1-same</th>') == 3
     row = html[html.index('<th scope="row">1-same</th>') :][:900]
     assert NONE in row  # no x2 picture, so no PSNR of it
-    network = load_network(run.stage("1-same").root)
-    int8 = onnx_upscaler(run.stage("1-same").onnx.read_bytes(), network)
+    int8 = open_stage(run.stage("1-same"))
     hr = np.array(open_store(run.root / "data" / "val").array(0, "hr"))
-    assert png_uri(enhance(int8, hr, network.halo, scale=1)) in html  # 160 x 160: the piece is the whole
+    assert png_uri(int8.enhance(hr)) in html  # 160 x 160: the piece is the whole
 
 
 def test_without_photographs_the_rest_is_written(run: RunFolder) -> None:
@@ -475,10 +472,9 @@ def test_pictures_are_the_pieces_they_claim_to_be(finished: RunFolder, html: str
     sources = [value for value in Page(html).attributes("src") if value.startswith("data:image")]
     found = [_decode(source) for source in sources]
     store = open_store(finished.root / "data" / "val")
-    network = load_network(finished.stage(1).root)
-    int8 = onnx_upscaler(finished.stage(1).onnx.read_bytes(), network)
+    int8 = open_stage(finished.stage(1))
     hr, lr = np.array(store.array(0, "hr")), np.array(store.array(0, "lr"))
-    enhanced, doubled = enhance(int8, hr, network.halo), upscale(int8, lr, network.halo)
+    enhanced, doubled = int8.enhance(hr), int8.upscale(lr)
     bicubic = to_codes(upscale_by_2(lr))
     expected = [
         enhanced,
@@ -504,18 +500,17 @@ def test_pictures_are_the_pieces_they_claim_to_be(finished: RunFolder, html: str
 )
 def test_a_piece_equals_that_of_the_whole_picture(finished: RunFolder, piece: Piece) -> None:
     store = open_store(finished.root / "data" / "val")
-    network = load_network(finished.stage(1).root)
-    int8 = onnx_upscaler(finished.stage(1).onnx.read_bytes(), network)
+    int8 = open_stage(finished.stage(1))
     hr, lr = np.array(store.array(0, "hr")), np.array(store.array(0, "lr"))
     inside = (
         slice(piece.top, piece.top + piece.height),
         slice(piece.left, piece.left + piece.width),
     )
-    found = enhanced_piece(int8, hr, piece, network.halo)
-    np.testing.assert_array_equal(found, enhance(int8, hr, network.halo)[inside])
-    bicubic, doubled = upscaled_pieces(int8, lr, piece, network.halo)
+    found = enhanced_piece(int8, hr, piece)
+    np.testing.assert_array_equal(found, int8.enhance(hr)[inside])
+    bicubic, doubled = upscaled_pieces(int8, lr, piece)
     np.testing.assert_array_equal(bicubic, to_codes(upscale_by_2(lr))[inside])
-    np.testing.assert_array_equal(doubled, upscale(int8, lr, network.halo)[inside])
+    np.testing.assert_array_equal(doubled, int8.upscale(lr)[inside])
 
 
 def test_most_detail_against_a_slow_search() -> None:

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from hwrts.data.tiles import enhance, upscale
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import to_onnx
 from hwrts.fixed_point import load_network
 from hwrts.graph.note import note_graph
-from hwrts.runs.engines import ENGINES, make_engine, onnx_upscaler
+from hwrts.runs.engines import ENGINES, make_engine, onnx_engine
 from hwrts.runs.folder import StageFolder, write_json
 from hwrts.runs.proof import file_hashes
 from hwrts.runs.quantise import export_stage, load_quantised, save_quantised
@@ -32,8 +31,8 @@ def test_all_engines_return_the_same_bytes(stage, picture):
     pixels = picture(15, 22)
     results = {}
     for name in ENGINES:
-        upscaler, network = make_engine(name, stage, torch_upscaler)
-        results[name] = (upscale(upscaler, pixels, network.halo), enhance(upscaler, pixels, network.halo))
+        network = make_engine(name, stage, torch_upscaler)
+        results[name] = (network.upscale(pixels), network.enhance(pixels))
     assert set(results) == {"onnxruntime", "numpy", "torch"}
     for name, (x2, same_size) in results.items():
         assert (x2.shape, x2.dtype, same_size.shape) == ((30, 44, 3), np.uint8, (15, 22, 3))
@@ -89,4 +88,4 @@ def test_onnx_bytes_that_a_runtime_refuses_are_one_line(stage, quantise, picture
         "an operator that there is not": model.replace(b"QuantizeLinear", b"QuantizeLinfar"),
     }[kind]
     with pytest.raises(HwrtsError, match=r"^ONNX file: .*export or quantize the stage again$"):
-        onnx_upscaler(damaged, network)(picture(6, 7))
+        onnx_engine(damaged, network).codes(picture(6, 7))

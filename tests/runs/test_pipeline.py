@@ -296,13 +296,13 @@ def test_verification_inputs_are_the_photographs(finished):
 
 
 def test_the_handed_over_files_agree_with_each_other(finished, picture):
-    from hwrts.runs.engines import onnx_upscaler
+    from hwrts.runs.engines import onnx_engine
 
     stage = finished[0].stage(2)
     network = load_network(stage.root)
     pixels = picture(19, 21)
     np.testing.assert_array_equal(
-        onnx_upscaler(stage.onnx.read_bytes(), network)(pixels), run(network, pixels)
+        onnx_engine(stage.onnx.read_bytes(), network).codes(pixels), run(network, pixels)
     )
 
 
