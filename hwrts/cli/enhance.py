@@ -41,10 +41,10 @@ def enhance(
 ) -> None:
     """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K.
 
-    RGB pictures stay in the colours of their own ICC profile, which is written with them; grey and CMYK ones
-    that have a profile become sRGB. A picture that can't be read is named at the end, with exit code 1.
+    Pictures stay what they were: 8 or 16 bits, grey or colours, alpha, ICC profile, EXIF and dpi. What can't
+    be kept is said below each; a picture that can't be read is named at the end, with exit code 1.
     """
-    from hwrts.data import MAX_MEGAPIXELS, check_target, read_with_profile, write_image
+    from hwrts.data import MAX_MEGAPIXELS, codes_of, fit_to, read_picture, with_result, write_picture
     from hwrts.fixed_point import load_network
     from hwrts.runs.engines import make_engine
     from hwrts.runs.folder import open_run
@@ -78,8 +78,7 @@ def enhance(
     with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
         for i, (source, target) in enumerate(jobs):
             try:
-                pixels, profile = read_with_profile(source, max_megapixels or MAX_MEGAPIXELS)
-                check_target(target, profile)
+                picture = fit_to(target, read_picture(source, max_megapixels or MAX_MEGAPIXELS))
                 if target.is_dir():
                     raise DataError(f"{target}: is a folder, which --force does not replace; move it away")
             except DataError as error:  # the others are not to blame
@@ -87,10 +86,12 @@ def enhance(
                 advance(i + 1, source.name)
                 continue
             start = time.perf_counter()
-            result = network.enhance(pixels) if same_size else network.upscale(pixels)
+            codes = codes_of(picture)
+            made = network.enhance(codes) if same_size else network.upscale(codes)
+            result = with_result(picture, made, 1 if same_size else network.scale)
             seconds = time.perf_counter() - start
-            write_image(target, result, profile)
-            height, width, _ = result.shape
+            write_picture(target, result)
+            height, width, _ = result.samples.shape
             results.append(
                 {
                     "in": str(source),
@@ -99,6 +100,8 @@ def enhance(
                     "form": form,
                     "width": width,
                     "height": height,
+                    "kind": result.kind,
+                    "notes": list(result.notes),
                     "seconds": round(seconds, 3),
                 }
             )
@@ -107,7 +110,10 @@ def enhance(
         print_json(results)
     else:
         for entry in results:
-            print_line(f"{entry['out']}: {entry['width']}x{entry['height']} in {entry['seconds']:.2f} s")
+            size = f"{entry['width']}x{entry['height']}"
+            print_line(f"{entry['out']}: {size} {entry['kind']} in {entry['seconds']:.2f} s")
+            for note in entry["notes"]:
+                print_line(f"  {note}")
     end_with(errors, others_done=bool(results))
 
 

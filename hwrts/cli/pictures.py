@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from hwrts.cli.console import print_error
+from hwrts.cli.console import print_error, print_note
 from hwrts.errors import DataError
 
 
@@ -22,7 +22,8 @@ def end_with(errors: list[DataError], *, others_done: bool) -> None:
 def picture_files(pictures: list[Path]) -> list[Path]:
     """The files that arguments name: each file itself, and of a folder its pictures by name.
 
-    Of a name at which nothing is, that is said before any work; what is no picture, when it is read.
+    Of a name at which nothing is, that is said before any work; what is no picture, when it is read. How many
+    files of a folder have no picture's name is said on stderr.
     """
     from hwrts.data import list_images
 
@@ -30,5 +31,13 @@ def picture_files(pictures: list[Path]) -> list[Path]:
     for picture in pictures:
         if not os.path.lexists(picture):
             raise DataError(f"{picture}: no such picture; give files or folders of pictures")
-        files += list_images(picture) if picture.is_dir() else [picture]
+        if not picture.is_dir():
+            files.append(picture)
+            continue
+        found = list_images(picture)
+        files += found
+        others = sum(not each.name.startswith(".") and not each.is_dir() for each in picture.iterdir())
+        if skipped := others - len(found):
+            what = "1 file that is no picture" if skipped == 1 else f"{skipped} files that are no pictures"
+            print_note(f"{picture}: {what} by name, skipped")
     return files

@@ -5,16 +5,15 @@ from hwrts.data.dataset import Photo, Split, find_photos, load_photo
 from hwrts.data.degrade import Kernel, degrade, downscale, downscale_by_2, to_codes, upscale_by_2
 from hwrts.data.images import (
     MAX_MEGAPIXELS,
-    check_suffix,
-    check_target,
     has_one_channel,
     list_images,
     read_image,
-    read_with_profile,
-    write_image,
+    read_picture,
 )
 from hwrts.data.matlab import crop, enlarge, shrink
+from hwrts.data.picture import Picture, codes_of, with_result
 from hwrts.data.store import PhotoStore, build_store, open_store
+from hwrts.data.write import check_suffix, fit_to, write_image, write_picture
 
 __all__ = [
     "MAX_MEGAPIXELS",
@@ -22,17 +21,19 @@ __all__ = [
     "Kernel",
     "Photo",
     "PhotoStore",
+    "Picture",
     "Split",
     "batch_indices",
     "build_store",
     "check_suffix",
-    "check_target",
+    "codes_of",
     "crop",
     "degrade",
     "downscale",
     "downscale_by_2",
     "enlarge",
     "find_photos",
+    "fit_to",
     "gather",
     "has_one_channel",
     "list_images",
@@ -40,9 +41,11 @@ __all__ = [
     "open_store",
     "plan_crops",
     "read_image",
-    "read_with_profile",
+    "read_picture",
     "shrink",
     "to_codes",
     "upscale_by_2",
+    "with_result",
     "write_image",
+    "write_picture",
 ]

@@ -49,8 +49,13 @@ class Profile:
     is_srgb: bool
 
 
-def profile_of(image: Image.Image, path: Path) -> Profile | None:
+def profile_of(image: Image.Image, path: Path, *, grey: bool) -> Profile | None:
     """The profile embedded in a picture that was opened and not decoded yet, or None.
+
+    Args:
+        image: The picture.
+        path: Its file.
+        grey: Whether it has no colours.
 
     Raises:
         ValueError: It is broken or for pixels of another kind, or another note in the file says that the
@@ -64,7 +69,7 @@ def profile_of(image: Image.Image, path: Path) -> Profile | None:
     if not isinstance(icc, bytes):  # Pillow's None: parts are missing or don't unpack
         raise ValueError(f"its ICC profile is damaged; {_ADVICE}")
     mode, is_srgb = _examined(icc)
-    pixels = "CMYK" if image.mode == "CMYK" else "L" if is_grey(image) else "RGB"
+    pixels = "CMYK" if image.mode == "CMYK" else "L" if grey else "RGB"
     if mode != pixels and (mode, pixels) != ("RGB", "L"):  # grey in RGB is a colour like any other
         raise ValueError(f"its ICC profile is for {mode} pixels, but they are {pixels}; {_ADVICE}")
     return Profile(icc, mode, is_srgb)
@@ -80,11 +85,6 @@ def to_srgb(image: Image.Image, profile: Profile) -> Image.Image:
 def is_srgb(icc: bytes) -> bool:
     """Whether a profile that :func:`profile_of` let through is sRGB's."""
     return _examined(icc)[1]
-
-
-def is_grey(image: Image.Image) -> bool:
-    """Whether a picture has no colours, of whatever depth, with or without alpha."""
-    return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
 
 
 @functools.lru_cache(maxsize=16)  # the photographs of a folder share one or two

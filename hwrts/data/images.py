@@ -1,4 +1,4 @@
-"""Image files to (H, W, 3) uint8 codes and back.
+"""Image files to (H, W, 3) uint8 codes, or to pictures that keep what they had.
 
 Letters: H rows, W columns. The three channels are R, G, B in 0..255.
 """
@@ -6,29 +6,26 @@ Letters: H rows, W columns. The three channels are R, G, B in 0..255.
 import errno
 import functools
 import logging
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hwrts.data.colour import Profile, is_grey, is_srgb, profile_of, to_srgb
-from hwrts.data.tiff import check_tiff, describe_tiff, grey_scale
+from hwrts.data.colour import Profile, profile_of, to_srgb
+from hwrts.data.decode import decoded, formats, is_grey, notes_of, open_of_any_size, raw_mode_of
+from hwrts.data.exif import read_dpi, read_exif
+from hwrts.data.picture import Picture, in_8_bits, over_white
+from hwrts.data.tiff import check_tiff, describe_tiff
 from hwrts.errors import DataError
-from hwrts.files.atomic import atomic_file
 
 _log = logging.getLogger(__name__)
-
-# Not photographs: EPS would start Ghostscript on the user's file, WMF needs Windows, the others are stubs
-# without a decoder.
-_REFUSED_FORMATS = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"})
 
 # 32-bit "I" is Pillow's mode for 16-bit greys in these formats, which can't hold more than 16 bits.
 _FORMATS_WITH_16_BITS_IN_I = frozenset({"PNG", "PPM"})
@@ -42,23 +39,6 @@ MAX_MEGAPIXELS = 256
 """Largest picture that is read if nothing else is said: an 8K frame is 33, the largest cameras make 200. A
 PNG of 388 KB can unpack to 400, which takes gigabytes to score."""
 
-_pillow_limit = threading.Lock()
-
-# Suffix -> (Pillow format, options). A closed list, for Pillow would write a GIF with 256 colours without a
-# word. JPEG is the one lossy format: 95 is the highest quality Pillow recommends, subsampling 0 keeps colour
-# at full size.
-_WRITERS: dict[str, tuple[str, dict[str, int | bool]]] = {
-    ".png": ("PNG", {}),
-    ".tif": ("TIFF", {}),
-    ".tiff": ("TIFF", {}),
-    ".bmp": ("BMP", {}),
-    ".ppm": ("PPM", {}),
-    ".webp": ("WEBP", {"lossless": True}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-}
-_WITHOUT_PROFILE = frozenset({".bmp", ".ppm"})
-
 
 def read_image(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> NDArray[np.uint8]:
     """The picture in a file as sRGB codes, upright by its EXIF orientation; of an animation the first frame.
@@ -67,8 +47,8 @@ def read_image(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> NDArray[np.u
       without one are taken as sRGB. A damaged profile is refused, and so is a file that names other colours
       in another way.
     - Transparency is composited over white: what a viewer or a print shows. Opaque pixels keep their codes.
-    - 16-bit grey becomes rint(v * 255 / 65535), ties to even. Of 16-bit *colour* Pillow hands out the high
-      byte only; that is within one code of the exact value, and within three where it is transparent or CMYK.
+    - 16 bits become the nearest code (eq. 19). Of 16-bit CMYK and of colours multiplied by alpha Pillow hands
+      out the high byte only, within three codes.
     - 32-bit integer, signed and float pictures are refused: nothing says which value is white.
     - CMYK without a profile, YCbCr, grey, palette and 1-bit pictures are converted to RGB by formula.
 
@@ -82,40 +62,45 @@ def read_image(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> NDArray[np.u
     Raises:
         DataError: No such file, not readable, not an image, truncated, too many pixels, or a refused kind.
     """
-    return _read(path, max_megapixels, own_colours=False)[0]
-
-
-def read_with_profile(
-    path: Path, max_megapixels: int = MAX_MEGAPIXELS
-) -> tuple[NDArray[np.uint8], bytes | None]:
-    """As :func:`read_image`, but RGB codes stay those of the picture's own profile, which is returned too.
-
-    Grey and CMYK with a profile of their own become sRGB, and the profile None: it would not fit RGB codes.
-    """
-    return _read(path, max_megapixels, own_colours=True)
-
-
-def _read(path: Path, max_megapixels: int, *, own_colours: bool) -> tuple[NDArray[np.uint8], bytes | None]:
     with _opened(path, max_megapixels) as image:
         _check_kind(path, image)
-        profile = _profile(path, image)
-        deep = _deep_grey(image)
-        upright = ImageOps.exif_transpose(image)
-        if deep is not None:
-            upright = _codes_of_deep_grey(upright, *deep)
-        see_through = upright.has_transparency_data
-        if see_through:
-            upright = upright.convert("RGBA")
-        keep = own_colours and profile is not None and profile.mode == "RGB"
-        if profile is None or keep:
-            shown = upright.convert("RGB")
-        else:
-            shown = to_srgb(upright.convert(profile.mode), profile)
-        if see_through:
-            shown.putalpha(upright.getchannel("A"))
-            shown = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
-        pixels = np.array(shown, dtype=np.uint8)  # (H, W, 3)
-        return pixels, profile.icc if profile is not None and keep else None
+        raw_mode = raw_mode_of(image)
+        profile = _profile(path, image, raw_mode)
+        samples, alpha, profile = decoded(path, image, raw_mode, profile)
+        picture = in_8_bits(Picture(samples, alpha))
+        own = Image.fromarray(picture.samples if samples.shape[2] == 3 else picture.samples[..., 0])
+        shown = own.convert("RGB") if profile is None else to_srgb(own, profile)
+        return over_white(replace(picture, samples=np.array(shown))).samples.astype(np.uint8, copy=False)
+
+
+def read_picture(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> Picture:
+    """A picture to be written again: its own colours and depth, its alpha, upright by its EXIF orientation.
+
+    Refused is what :func:`read_image` refuses. What can't come out as it went in is in the notes:
+
+    - CMYK becomes sRGB; palettes, YCbCr, and grey that has a profile of RGB become RGB; bilevel becomes grey.
+    - More than 8 bits are kept of grey in PNG, TIFF, PPM and JPEG 2000, and of RGB in PNG and TIFF, unless it
+      is multiplied by alpha or in separate planes; 12 bits become 16.
+    - Of several frames the first.
+
+    Raises:
+        DataError: As :func:`read_image`.
+    """
+    with _opened(path, max_megapixels) as image:
+        _check_kind(path, image)
+        raw_mode = raw_mode_of(image)
+        notes = notes_of(path, image, raw_mode)
+        profile = _profile(path, image, raw_mode)
+        image.load()  # what is damaged is the picture then, and not its EXIF
+        dpi = read_dpi(image)
+        try:
+            exif = read_exif(image)
+        except ValueError as error:
+            exif, notes = {}, [*notes, f"{error}: left out"]
+        samples, alpha, profile = decoded(path, image, raw_mode, profile)
+        if profile is not None and profile.mode == "RGB" and is_grey(image, raw_mode):
+            notes.append("grey with a profile of RGB: became RGB")
+        return Picture(samples, alpha, profile.icc if profile else None, exif, dpi, tuple(notes))
 
 
 def image_size(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> tuple[int, int]:
@@ -125,14 +110,14 @@ def image_size(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> tuple[int, i
     """
     with _opened(path, max_megapixels) as image:
         _check_kind(path, image)
-        _profile(path, image)
+        _profile(path, image, raw_mode_of(image))
         return image.height, image.width
 
 
 def has_one_channel(path: Path, max_megapixels: int = MAX_MEGAPIXELS) -> bool:
     """Whether the file holds grey alone, from its header; same errors as `read_image`, but for the pixels."""
     with _opened(path, max_megapixels) as image:
-        return is_grey(image)
+        return is_grey(image, raw_mode_of(image))
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -172,46 +157,6 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def check_suffix(path: Path) -> None:
-    """Raise DataError if :func:`write_image` knows no format for the suffix of ``path``."""
-    if path.suffix.lower() not in _WRITERS:
-        allowed = " ".join(_WRITERS)
-        raise DataError(f"{path}: can't write the suffix '{path.suffix}'; use one of {allowed}")
-
-
-def check_target(path: Path, profile: bytes | None) -> None:
-    """As :func:`check_suffix`, and raise DataError if that format would lose the colours of a profile."""
-    check_suffix(path)
-    if profile is not None and path.suffix.lower() in _WITHOUT_PROFILE and not is_srgb(profile):
-        raise DataError(f"{path}: {path.suffix} can't hold its ICC profile; use .png, .tif, .webp or .jpg")
-
-
-def write_image(path: Path, pixels: NDArray[np.uint8], profile: bytes | None = None) -> None:
-    """Write RGB codes in the format that the suffix names; the file appears complete or not at all.
-
-    All formats are lossless except .jpg and .jpeg (quality 95, full-size colour).
-
-    Args:
-        path: Its folder must exist; an existing file is replaced.
-        pixels: (H, W, 3) uint8.
-        profile: ICC profile of the codes; None leaves them untagged, which is sRGB to readers.
-
-    Raises:
-        DataError: Another shape or dtype, an unknown suffix, one that can't hold the profile, a missing or
-            read-only folder, or a full disk.
-    """
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise DataError(f"{path}: pixels are {pixels.dtype} {pixels.shape}; give uint8 (height, width, 3)")
-    check_target(path, profile)
-    kind, options = _WRITERS[path.suffix.lower()]
-    tag = {} if profile is None or path.suffix.lower() in _WITHOUT_PROFILE else {"icc_profile": profile}
-    with atomic_file(path) as file:
-        try:
-            Image.fromarray(pixels).save(file, format=kind, **options, **tag)
-        except (ValueError, SystemError) as error:  # e.g. more pixels a side than the format's header can say
-            raise DataError(f"{path}: can't be written as {kind} ({_one_line(error)}); use .png") from error
-
-
 @contextmanager
 def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
     """An open image whose errors, including those of decoding it within the block, become DataErrors."""
@@ -223,7 +168,7 @@ def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
             # rows of an uncompressed TIFF that its orientation turns by 90 degrees.
             if not (path.is_file() or path.is_dir()) and path.exists():  # opening a pipe would wait for ever
                 raise DataError(f"{path}: a device or a pipe, not a file; give an image file")
-            with path.open("rb") as file, _open_of_any_size(file) as image:
+            with path.open("rb") as file, open_of_any_size(file) as image:
                 _check_size(path, image.size, max_megapixels)
                 yield image
         except (DataError, MemoryError):
@@ -251,16 +196,6 @@ def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
     for warning in caught:
         if not issubclass(warning.category, Image.DecompressionBombWarning):
             _log.warning("%s: %s", path, _one_line(warning.message))
-
-
-def _open_of_any_size(file: BinaryIO) -> Image.Image:
-    """Pillow's own limit is one for the whole process, and below a photograph of 200 megapixels."""
-    with _pillow_limit:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file, formats=_formats())
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
 
 
 def _check_size(path: Path, size: tuple[int, int], max_megapixels: int) -> None:
@@ -305,30 +240,11 @@ def _check_kind(path: Path, image: Image.Image) -> None:
         raise DataError(f"{path}: {error}") from error
 
 
-def _profile(path: Path, image: Image.Image) -> Profile | None:
+def _profile(path: Path, image: Image.Image, raw_mode: str | None) -> Profile | None:
     try:
-        return profile_of(image, path)
+        return profile_of(image, path, grey=is_grey(image, raw_mode))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def _deep_grey(image: Image.Image) -> tuple[int, bool] | None:
-    """Of grey with more than 8 bits: the largest value, and whether it is black; else None."""
-    if not image.mode.startswith("I"):
-        return None
-    return grey_scale(image.tag_v2) if isinstance(image, TiffImageFile) else (65535, False)
-
-
-def _codes_of_deep_grey(image: Image.Image, white: int, inverted: bool) -> Image.Image:
-    """Codes rint(v * 255 / white) of grey with more than 8 bits; with alpha if one value is transparent."""
-    values = np.asarray(image)  # (H, W)
-    # White is odd, so v * 255 / white is never half way between two codes: any rounding to nearest will do.
-    codes = np.rint(values * (255.0 / white)).astype(np.uint8)  # (H, W)
-    grey = Image.fromarray(255 - codes if inverted else codes)
-    transparent = image.info.get("transparency")  # a PNG may declare one grey value transparent
-    if isinstance(transparent, int):
-        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
-    return grey
 
 
 def _one_line(error: object) -> str:
@@ -336,12 +252,6 @@ def _one_line(error: object) -> str:
 
 
 @functools.cache
-def _formats() -> tuple[str, ...]:
-    Image.init()  # loads Pillow's plugins; without it only a handful of formats is known
-    return tuple(sorted(set(Image.OPEN) - _REFUSED_FORMATS))
-
-
-@functools.cache
 def _suffixes() -> frozenset[str]:
-    formats = _formats()
-    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in formats)
+    allowed = formats()
+    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in allowed)

@@ -49,7 +49,7 @@ def check_tiff(tags: Mapping[int, Any], mode: str) -> None:
         raise ValueError("its palette has 8-bit entries where 16 bits belong; save it as RGB")
     if tags.get(_PHOTOMETRIC) == _SEPARATED and tags.get(_INK_SET, 1) != 1:
         raise ValueError("its inks are not cyan, magenta, yellow and black; save it as RGB")
-    if tags.get(_PLANAR, 1) == 2 and not _planes_are_read(tags, mode):
+    if in_planes(tags) and not _planes_are_read(tags, mode):
         raise ValueError(f"{_described(tags)} in separate planes; save it interleaved (contiguous samples)")
     if tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION, 1) == 1 and not _plain_ycbcr(tags):
         raise ValueError("uncompressed YCbCr other than full-range BT.601 4:4:4; save it as RGB")
@@ -59,6 +59,11 @@ def grey_scale(tags: Mapping[int, Any]) -> tuple[int, bool]:
     """Of deep grey: the largest value, and whether it is black."""
     bits = _tuple(tags.get(_BITS, 16))[0]
     return 2**bits - 1, tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def in_planes(tags: Mapping[int, Any]) -> bool:
+    """Whether all of one colour stands before all of the next."""
+    return bool(tags.get(_PLANAR, 1) == 2)
 
 
 def describe_tiff(path: Path) -> str | None:

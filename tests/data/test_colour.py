@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from hwrts.data import read_image, write_image
-from hwrts.data.images import check_target, read_with_profile
+from hwrts.data import Picture, read_image, read_picture, write_image
+from hwrts.data.write import fit_to, write_picture
 from hwrts.errors import DataError
 
 from .kinds import (
@@ -44,9 +44,9 @@ def test_p3_becomes_srgb(tmp_path, suffix):
     Image.fromarray(CODES).save(path, icc_profile=P3, **options)
     codes = np.asarray(Image.open(path))  # what JPEG made of them
     assert np.abs(read_image(path) - p3_to_srgb(codes)).max() <= 1
-    own, profile = read_with_profile(path)
-    assert np.array_equal(own, codes)
-    assert profile == P3
+    own = read_picture(path)
+    assert np.array_equal(own.samples, codes)
+    assert own.profile == P3
 
 
 def test_the_colour_that_showed_it(tmp_path):
@@ -62,7 +62,7 @@ def test_the_colour_that_showed_it(tmp_path):
 def test_srgb_is_not_touched_whatever_its_profile_is_called(tmp_path, profile):
     Image.fromarray(CODES).save(tmp_path / "a.png", icc_profile=profile)
     assert np.array_equal(read_image(tmp_path / "a.png"), CODES)
-    assert read_with_profile(tmp_path / "a.png")[1] == profile
+    assert read_picture(tmp_path / "a.png").profile == profile
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "LA", "I;16", "1"])
@@ -89,9 +89,9 @@ def test_grey_with_a_curve_of_its_own(tmp_path, deep):
     wanted = compress((grey[..., np.newaxis] / 255) ** 1.8)
     Image.fromarray(stored).save(tmp_path / "a.png", icc_profile=grey_profile(1.8))
     assert np.abs(read_image(tmp_path / "a.png") - wanted).max() <= 1
-    codes, profile = read_with_profile(tmp_path / "a.png")
-    assert profile is None  # it is for one channel, and what is written has three
-    assert np.array_equal(codes, read_image(tmp_path / "a.png"))
+    own = read_picture(tmp_path / "a.png")
+    assert own.profile == grey_profile(1.8)
+    assert np.array_equal(own.samples[..., 0], stored)
 
 
 def wrong(kind):
@@ -107,7 +107,7 @@ def wrong(kind):
 @pytest.mark.parametrize("kind", ["noise", "cut", "for CMYK", "for grey", "for six inks"])
 def test_profiles_that_say_nothing_of_these_pixels_are_refused(tmp_path, kind):
     Image.fromarray(CODES).save(tmp_path / "a.png", icc_profile=wrong(kind))
-    for function in (read_image, read_with_profile):
+    for function in (read_image, read_picture):
         with pytest.raises(DataError, match=r"a\.png: its ICC profile is (damaged|for )") as caught:
             function(tmp_path / "a.png")
         assert "\n" not in str(caught.value)
@@ -177,7 +177,7 @@ def test_camera_set_to_adobe_rgb(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
 def test_written_with_its_profile(tmp_path, suffix):
-    write_image(tmp_path / f"a{suffix}", CODES, P3)
+    write_picture(tmp_path / f"a{suffix}", Picture(CODES, profile=P3))
     with Image.open(tmp_path / f"a{suffix}") as image:
         assert image.info["icc_profile"] == P3
     write_image(tmp_path / f"b{suffix}", CODES)
@@ -189,9 +189,8 @@ def test_written_with_its_profile(tmp_path, suffix):
 def test_formats_without_profiles(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     with pytest.raises(DataError, match=f"a.{suffix[1:]}: .* can't hold its ICC profile; use .png"):
-        check_target(path, P3)
+        fit_to(path, Picture(CODES, profile=P3))
     for profile in (None, SRGB_FILES["by hand"]):  # without one, codes are taken as sRGB
-        check_target(path, profile)
-        write_image(path, CODES, profile)
+        write_picture(path, Picture(CODES, profile=profile))
         assert np.array_equal(read_image(path), CODES)
     assert io.BytesIO(path.read_bytes()).read(2) in (b"BM", b"P6")
