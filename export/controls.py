@@ -17,6 +17,7 @@ from hwrts.fixed_point import (
     HwrtsError,
     Network,
     Operator,
+    Padding,
     Requantised,
     Rounding,
     run_layer,
@@ -35,6 +36,7 @@ def negative_controls(
       idle (the residual of an untrained network is 0 everywhere), on an impulse at a rounding border,
     - another rounding rule (half up for half to even) on accumulators that are exact ties: of the first
       convolution that drops bits, else of the first other layer where an input tells the two rules apart,
+    - zero padding in the first convolution that replicates edges and shows it on the photograph,
     - one code off by one, in a network where nothing of this can be told.
 
     Args:
@@ -63,6 +65,12 @@ def negative_controls(
         untold.append("another rounding rule: no layer drops a bit where an input would show it")
     else:
         controls.append(rounding)
+    replicating = [conv for conv in network.convs if conv.padding is Padding.REPLICATE]
+    padding = next(filter(None, (_padding_control(network, conv, tensors) for conv in replicating)), None)
+    if padding is not None:
+        controls.append(padding)
+    elif replicating:
+        untold.append("zero padding: no convolution makes another code of the photograph with it")
     if not controls:
         output = network.layers[-1]
         codes = tensors[output.name].astype(np.int64), tensors[output.name].astype(np.int64)
@@ -192,6 +200,16 @@ def _rounding_control(network: Network) -> dict[str, Any] | None:
         if not np.array_equal(*codes):
             return _control(f"rounding {other.value} in {layer.name}", network, layer, operands, *codes)
     return None
+
+
+def _padding_control(
+    network: Network, conv: Conv, tensors: Mapping[str, NDArray[Any]]
+) -> dict[str, Any] | None:
+    """Code 0 around the picture in place of its edge, or None if that changes no code."""
+    codes = tensors[conv.name], _codes(network, replace(conv, padding=Padding.ZERO), tensors)
+    if np.array_equal(*codes):
+        return None
+    return _control(f"zero padding in {conv.name}", network, conv, tensors, *codes)
 
 
 def _every_input(network: Network, layer: Requantised) -> dict[str, NDArray[Any]]:

@@ -66,6 +66,14 @@ class Writer:
         zero = np.array(zero_point(self.network.formats[name]), np.uint8)
         return self.constant(f"{name}.zero_point", zero)
 
+    def replicated(self, name: str, margin: int) -> str:
+        """The stored codes of a tensor with its edges repeated so many times on each side, made once."""
+        padded = f"{name}.replicated{margin}"
+        if all(padded not in node.output for node in self.nodes):
+            pads = self.constant(f"{padded}.pads", np.array([0, 0, margin, margin] * 2, np.int64))
+            self.node("Pad", [name, pads], padded, mode="edge")
+        return padded
+
     def factors(self, name: str, factor: int) -> str:
         """The constant with which Resize enlarges for the layer of that name."""
         return self.constant(f"{name}.scales", np.array([1, 1, factor, factor], np.float32))

@@ -12,11 +12,17 @@ class QdqWriter(Writer):
     T.real is the dequantised tensor T, T.exact what an operator makes of real values.
     """
 
-    def real(self, name: str) -> str:
-        """The dequantised tensor, made when first read: an unread one would keep its layer in float."""
-        if all(f"{name}.real" not in node.output for node in self.nodes):
-            self.node("DequantizeLinear", [name, *self._parameters(name)], f"{name}.real")
-        return f"{name}.real"
+    def real(self, name: str, codes: str | None = None) -> str:
+        """The dequantised tensor, made when first read: an unread one would keep its layer in float.
+
+        Args:
+            name: The tensor.
+            codes: What to dequantise in place of its stored codes.
+        """
+        codes = codes or name
+        if all(f"{codes}.real" not in node.output for node in self.nodes):
+            self.node("DequantizeLinear", [codes, *self._parameters(name)], f"{codes}.real")
+        return f"{codes}.real"
 
     def coefficients(self, name: str, codes: NDArray[np.generic], frac: NDArray[np.integer]) -> str:
         """Integer weights or biases behind DequantizeLinear, one scale for each output channel."""

@@ -19,7 +19,7 @@ from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer
 from .steps import Step, halo, scales_of
 from .stream import LineRun, stream
-from .window import POINT, Window
+from .window import POINT, Padding, Window
 
 __all__ = [
     "FLOAT32_LIMIT",
@@ -42,6 +42,7 @@ __all__ = [
     "Network",
     "Operator",
     "PRelu",
+    "Padding",
     "Repeat",
     "Requantised",
     "Rounding",

@@ -12,6 +12,7 @@ from .cores import available_cores
 from .formats import Format
 from .requantize import Rounding, half_lsb
 from .rows import FloatRow, Row, round_and_saturate
+from .window import Window
 
 # Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
 # M = K // 2, the margin.
@@ -41,6 +42,7 @@ class ConvRows:
         out: Format of the result.
         rounding: The tie rule.
         width: W.
+        replicate: Whether what lies outside the picture equals the nearest inside; else it is code 0.
     """
 
     def __init__(
@@ -52,14 +54,16 @@ class ConvRows:
         out: Format,
         rounding: Rounding,
         width: int,
+        replicate: bool,
     ) -> None:
         out_channels, in_channels, kernel, _ = weight_i8.shape
         raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
         self._bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)
         # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
         scaled = np.ldexp(weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
-        self._row = np.zeros((width + kernel - 1, in_channels), dtype)  # with the padding, code 0
-        self._inside = self._row[kernel // 2 : kernel // 2 + width]  # (W, I)
+        self._margin, self._replicate = kernel // 2, replicate
+        self._row = np.zeros((width + kernel - 1, in_channels), dtype)  # with the padding, code 0 at first
+        self._inside = self._row[self._margin : self._margin + width]  # (W, I)
         self._sums = np.empty((width, kernel, out_channels), dtype)
         self._sums[...] = self._bias
         self._oldest = 0
@@ -83,11 +87,28 @@ class ConvRows:
 
     def feed(self, windows: Sequence[Sequence[Row | None]]) -> None:
         """Add the lowest row (W, I) of a step to the output rows that see it; the others are in there."""
-        row = windows[0][-1]
+        *above, row = windows[0]
         if row is not None:
             self._inside[...] = row
-            for product in self._products[self._oldest]:
-                product()
+            if self._replicate:
+                self._replicate_sides()
+                if above and above[-1] is None:  # the first row of the picture: it lies above itself too
+                    for _ in range(self._margin):
+                        self._add()
+                        self.skip()
+            self._add()
+        elif self._replicate and any(each is not None for each in above):
+            self._add()  # below the picture: its last row once more
+
+    def _replicate_sides(self) -> None:
+        """Repeat the first and the last pixel of the row in the padding beside it."""
+        self._row[: self._margin] = self._inside[0]
+        self._row[len(self._row) - self._margin :] = self._inside[-1]
+
+    def _add(self) -> None:
+        """Add the row that is held to the K sums, as the next lower row."""
+        for product in self._products[self._oldest]:
+            product()
 
     def take(self) -> list[FloatRow]:
         """The codes (W, O) of the output row that the last fed row completes."""
@@ -102,24 +123,23 @@ class ConvRows:
         self._oldest = (self._oldest + 1) % self._sums.shape[1]
 
 
-def conv_picture(x: NDArray[np.integer], kernel: int, make: Callable[[], ConvRows], out: Codes) -> None:
+def conv_picture(x: NDArray[np.integer], window: Window, make: Callable[[], ConvRows], out: Codes) -> None:
     """Fill ``out`` (H, W, O) with the codes of a whole picture (H, W, I), a part of its rows for each core.
 
     Args:
         x: Codes of the source.
-        kernel: K.
+        window: Its K rows.
         make: A convolution that has seen no row yet.
         out: Where the codes go.
     """
-    margin = kernel // 2
 
     def compute(top: int, bottom: int) -> None:
         rows = make()
-        for y in range(top - margin, bottom + margin):
-            rows.feed([[x[y] if 0 <= y < len(x) else None]])
-            done = y - margin
-            if top <= done:
-                (out[done],) = rows.take()
+        for y in range(top - window.kernel + 1, bottom):
+            seen = range(y - window.before, y + window.after + 1)
+            rows.feed([[x[each] if 0 <= each < len(x) else None for each in seen]])
+            if top <= y:
+                (out[y],) = rows.take()
             else:
                 rows.skip()
 

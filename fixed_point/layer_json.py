@@ -2,13 +2,14 @@
 
 Both are read off the fields of its dataclass: arrays go to the one, all others to the other. A field that
 came later, with ``metadata={"later": True}`` and a default, is written only where it differs from that, so
-files of before stay as they are and can be read.
+files of before stay as they are and can be read. A member of an Enum is written as its value.
 """
 
 import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import Field
+from enum import Enum
 from typing import Any, get_args
 
 import numpy as np
@@ -36,7 +37,7 @@ def describe(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, Requantised):  # what moves codes has the format of its source
         entry |= {"format": describe_format(layer.out)}
     values = {each: getattr(layer, each.name) for each in _plain_fields(type(layer))}
-    return entry | {each.name: value for each, value in values.items() if not _left_out(each, value)}
+    return entry | {each.name: _plain(value) for each, value in values.items() if not _left_out(each, value)}
 
 
 def parse_layer(entry: object, arrays: Arrays) -> Layer:
@@ -52,10 +53,10 @@ def parse_layer(entry: object, arrays: Arrays) -> Layer:
     plain = [each for each in _plain_fields(kind) if not (_comes_later(each) and each.name not in entry)]
     types: dict[str, Any] = {"op": str, "name": str, "sources": list}
     types |= {"format": dict} if issubclass(kind, Requantised) else {}
-    types |= {each.name: each.type for each in plain}
+    types |= {each.name: str if _enum(each) else each.type for each in plain}
     own = dict(zip(types, fields(entry, **types), strict=True))
     name = own["name"]
-    values = {each.name: own[each.name] for each in plain}
+    values = {each.name: _member(each, own[each.name]) for each in plain}
     values |= {each.name: _array(arrays, f"{name}.{_part(each)}") for each in _array_fields(kind)}
     if "format" in own:
         values |= {"out": parse_format(own["format"])}
@@ -109,6 +110,19 @@ def _array_fields(kind: type[Layer]) -> list[Field[Any]]:
 def _part(each: Field[Any]) -> str:
     """The name of an array in the file: without its representation."""
     return re.sub(r"_[iu]\d+$", "", each.name)
+
+
+def _enum(each: Field[Any]) -> type[Enum] | None:
+    return each.type if isinstance(each.type, type) and issubclass(each.type, Enum) else None
+
+
+def _member(each: Field[Any], value: Any) -> Any:
+    kind = _enum(each)
+    return value if kind is None else kind(value)
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
 
 
 def _comes_later(each: Field[Any]) -> bool:

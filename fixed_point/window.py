@@ -1,6 +1,22 @@
 """Which part of a picture an operator reads for one pixel."""
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Padding(Enum):
+    """What a convolution sees where its kernel reaches beyond the picture (eq. 2).
+
+    | member    | left of 1 2 3 4, two codes |
+    |-----------|----------------------------|
+    | ZERO      | 0 0                        |
+    | REPLICATE | 1 1                        |
+    """
+
+    ZERO = "zero"
+    """Code 0, value 0, in every layer: a frame as deep as all kernels reach looks darker to it."""
+    REPLICATE = "replicate"
+    """The nearest code inside, of each layer's own source. In hardware: addresses are clamped."""
 
 
 @dataclass(frozen=True)

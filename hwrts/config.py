@@ -140,6 +140,11 @@ class NetworkConfig(_Section):
         le=1024,
         description="width of the hidden tensors; of srcnn's first layer, even: its second has half of it",
     )
+    padding: Literal["replicate", "zero"] = Field(
+        "zero",
+        description="what convolutions see outside the picture: replicate repeats the nearest pixel of what "
+        "each reads; zero, the paper's, leaves a coloured frame",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Conv
 
@@ -15,7 +15,8 @@ def qdq(writer: QdqWriter, conv: Conv) -> None:
     acc_frac = conv.acc_frac(writer.network.formats[conv.source])
     weight = writer.coefficients(f"{conv.name}.weight", conv.weight_i8, conv.weight_frac)
     bias = writer.coefficients(f"{conv.name}.bias", conv.bias_i32, acc_frac)
-    writer.node("Conv", [writer.real(conv.source), weight, bias], f"{conv.name}.exact", **_shape(conv))
+    source = writer.real(conv.source, _padded(writer, conv))
+    writer.node("Conv", [source, weight, bias], f"{conv.name}.exact", **_shape(conv))
     writer.quantize(conv.name)
 
 
@@ -23,14 +24,21 @@ def integer(writer: IntegerWriter, conv: Conv) -> None:
     """ConvInteger on stored codes, then the bias (eq. 2)."""
     weight = writer.constant(f"{conv.name}.weight", conv.weight_i8)
     zeros = [writer.stored_zero(conv.source), writer.constant(f"{conv.name}.no_offset", np.array(0, np.int8))]
-    inputs = [conv.source, weight, *zeros]
+    inputs = [_padded(writer, conv), weight, *zeros]
     products = writer.node("ConvInteger", inputs, f"{conv.name}.products", **_shape(conv))
     bias = writer.constant(f"{conv.name}.bias", conv.bias_i32.reshape(1, -1, 1, 1))
     writer.node("Add", [products, bias], f"{conv.name}.acc")
     writer.requantize(conv)
 
 
+def _padded(writer: Writer, conv: Conv) -> str:
+    """The stored codes that it reads, with what a convolution of ONNX cannot put around them (eq. 2)."""
+    margin = conv.window.before
+    return writer.replicated(conv.source, margin) if conv.window.replicate and margin else conv.source
+
+
 def _shape(conv: Conv) -> dict[str, object]:
-    """Attributes of a convolution that keeps the picture's size."""
-    kernel = conv.weight_i8.shape[2]
-    return {"kernel_shape": [kernel, kernel], "pads": [kernel // 2] * 4, "strides": [1, 1]}
+    """Attributes of a convolution that keeps the picture's size, on what :func:`_padded` gives it."""
+    kernel, window = conv.weight_i8.shape[2], conv.window
+    pads = [0 if window.replicate else window.before] * 4
+    return {"kernel_shape": [kernel, kernel], "pads": pads, "strides": [1, 1]}

@@ -1,8 +1,8 @@
 """Convolution: exact sums of products, then one requantisation per channel."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from ..errors import HwrtsError
 from ..fast import ConvRows, conv_picture
 from ..formats import Format, weight_limit
 from ..requantize import Rounding
-from ..window import Window
+from ..window import Padding, Window
 from .operator import OneSource, Requantised, Tensor, Work, busiest, check_whole, layer_bounds
 
 # Letters of the shape comments: H, W rows and columns; I, O input and output channels; K kernel size.
@@ -27,9 +27,12 @@ _INT16_PAIR_LIMIT = (1 << 15) - 1
 
 
 def conv_accumulate(
-    x: NDArray[np.integer], weight_i8: NDArray[np.int8], bias_i32: NDArray[np.int32]
+    x: NDArray[np.integer],
+    weight_i8: NDArray[np.int8],
+    bias_i32: NDArray[np.int32],
+    padding: Padding = Padding.ZERO,
 ) -> NDArray[np.int64]:
-    """Sum of products plus bias, stride 1, the picture's size kept by code-0 padding (eq. 2).
+    """Sum of products plus bias, stride 1, the picture's size kept by padding (eq. 2).
 
     acc[y, x, o] = bias[o] + sum over i, ky, kx of weight[o, i, ky, kx] * x[y + ky - K//2, x + kx - K//2, i]
 
@@ -37,6 +40,7 @@ def conv_accumulate(
         x: Codes (H, W, I). Code 0 is value 0 in every format, so padding needs no zero point.
         weight_i8: Codes (O, I, K, K), K odd.
         bias_i32: Codes (O,) on the accumulator's grid.
+        padding: What x is outside the picture.
 
     Returns:
         Accumulators (H, W, O), int64; the caller's proof is that they fit int32.
@@ -45,11 +49,15 @@ def conv_accumulate(
     >>> w = np.array([[[[0, 0, 0], [1, 2, 4], [0, 0, 0]]]], np.int8)
     >>> conv_accumulate(x, w, np.array([-1], np.int32))[0, :, 0].tolist()
     [25, 12]
+    >>> conv_accumulate(x, w, np.array([-1], np.int32), Padding.REPLICATE)[0, :, 0].tolist()
+    [28, 32]
     """
     height, width, _ = x.shape
     out_channels, _, kernel, _ = weight_i8.shape
     margin = kernel // 2
-    padded = np.pad(x.astype(np.int64), ((margin, margin), (margin, margin), (0, 0)))  # (H+K-1, W+K-1, I)
+    mode: Literal["edge", "constant"] = "edge" if padding is Padding.REPLICATE else "constant"
+    margins = ((margin, margin), (margin, margin), (0, 0))
+    padded = np.pad(x.astype(np.int64), margins, mode)  # (H+K-1, W+K-1, I)
     taps = weight_i8.astype(np.int64).transpose(2, 3, 1, 0)  # (K, K, I, O)
     acc = np.broadcast_to(bias_i32.astype(np.int64), (height, width, out_channels)).copy()
     for ky in range(kernel):
@@ -60,7 +68,7 @@ def conv_accumulate(
 
 @dataclass(frozen=True, eq=False)
 class Conv(OneSource, Requantised):
-    """Convolution, stride 1, size kept by zero padding, then one requantisation per channel.
+    """Convolution, stride 1, size kept by padding, then one requantisation per channel.
 
     Attributes:
         weight_i8: Codes (O, I, K, K) int8, symmetric.
@@ -68,6 +76,7 @@ class Conv(OneSource, Requantised):
         bias_i32: Codes (O,) int32 on the accumulator's grid, fraction bits source.frac + weight_frac (eq. 3).
         out: Format of the result; unsigned means that a ReLU is part of it.
         weight_bits: Width that the weight codes fit in, 2..8.
+        padding: What it sees outside the picture.
     """
 
     weight_i8: NDArray[np.int8]
@@ -75,11 +84,12 @@ class Conv(OneSource, Requantised):
     bias_i32: NDArray[np.int32]
     out: Format
     weight_bits: int = 8
+    padding: Padding = field(default=Padding.ZERO, metadata={"later": True})
 
     @property
     def window(self) -> Window:
         """K rows and columns."""
-        return Window.around(self.weight_i8.shape[2])
+        return Window.around(self.weight_i8.shape[2], replicate=self.padding is Padding.REPLICATE)
 
     def check(self) -> None:
         """Dtypes, shapes and the range of the weights."""
@@ -99,6 +109,8 @@ class Conv(OneSource, Requantised):
                 f"entry for each of {weight.shape[0]} output channels"
             )
         check_whole(self.where, "weight_bits", self.weight_bits, 2, 8)
+        if not isinstance(self.padding, Padding):
+            raise HwrtsError(f"{self.where}: padding {self.padding!r} is not a member of Padding")
         largest = weight_limit(self.weight_bits)
         if int(np.abs(weight.astype(np.int64)).max()) > largest:
             raise HwrtsError(
@@ -122,7 +134,7 @@ class Conv(OneSource, Requantised):
     def accumulate(self, xs: Sequence[Codes], formats: Sequence[Format]) -> NDArray[np.int64]:
         """Sums of products (H, W, O) (eq. 2)."""
         (x,) = xs
-        return conv_accumulate(x, self.weight_i8, self.bias_i32)
+        return conv_accumulate(x, self.weight_i8, self.bias_i32, self.padding)
 
     def reach(self, *formats: Format) -> Bounds:
         """Of each output channel, (O,)."""
@@ -170,15 +182,15 @@ class Conv(OneSource, Requantised):
         """
         (x,) = xs
         out = np.empty((*x.shape[:2], len(self.weight_i8)), self.out.dtype)
-        width, kernel = x.shape[1], self.window.kernel
-        conv_picture(x, kernel, lambda: self.rows(formats, rounding, width), out)
+        conv_picture(x, self.window, lambda: self.rows(formats, rounding, x.shape[1]), out)
         return out
 
     def rows(self, formats: Sequence[Format], rounding: Rounding, width: int) -> ConvRows:
         """By matrix products in place."""
         dtype = layer_bounds(self, formats, rounding).float_dtype
         shift = self.shift(*formats)
-        return ConvRows(self.weight_i8, self.bias_i32, shift, dtype, self.out, rounding, width)
+        replicate = self.window.replicate
+        return ConvRows(self.weight_i8, self.bias_i32, shift, dtype, self.out, rounding, width, replicate)
 
 
 def attack_input(

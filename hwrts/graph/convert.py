@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph.operators import OPERATORS, Call, Input, Node
+from hwrts.graph.operators import OPERATORS, Call, Input, Node, Pad
 
 _HARDTANH: tuple[Any, ...] = (F.hardtanh, F.hardtanh_)
 _CLIP: tuple[Any, ...] = (
@@ -24,10 +24,16 @@ _CLIP: tuple[Any, ...] = (
 )
 _PASSED_ON: tuple[type[nn.Module], ...] = (nn.Identity, nn.Dropout)
 
-FUNCTIONS: tuple[Any, ...] = (*(each for kind in OPERATORS.values() for each in kind.FUNCTIONS), *_CLIP)
+_PADS: tuple[type[nn.Module], ...] = (nn.ReplicationPad2d, nn.ZeroPad2d)
+
+FUNCTIONS: tuple[Any, ...] = (
+    *(each for kind in OPERATORS.values() for each in kind.FUNCTIONS),
+    *_CLIP,
+    F.pad,
+)
 """Every function, and every method by its name, that is read."""
 
-_MODULES = (*(each for kind in OPERATORS.values() for each in kind.MODULES), nn.Hardtanh, *_PASSED_ON)
+_MODULES = (*(each for kind in OPERATORS.values() for each in kind.MODULES), nn.Hardtanh, *_PADS, *_PASSED_ON)
 
 _ALLOWED = ", ".join([*(kind.SPELLED for kind in OPERATORS.values()), "a clamp to 0..1 at the output"])
 
@@ -48,15 +54,19 @@ class Clip:
 
 
 def convert(
-    node: fx.Node, modules: dict[str, nn.Module], parameters: dict[str, nn.Parameter], alias: dict[str, str]
-) -> Node | Clip | str:
-    """One fx node as a graph node, or the name of the tensor it merely passes on."""
+    node: fx.Node,
+    modules: dict[str, nn.Module],
+    parameters: dict[str, nn.Parameter],
+    alias: dict[str, str],
+    pads: dict[str, Pad],
+) -> Node | Clip | Pad | str:
+    """One fx node as a graph node, as a padded tensor, or as the name of the one that it merely passes on."""
     if node.op == "placeholder":
         if alias:
             raise UnsupportedOperatorError(f"input {node.name!r}: a network takes one picture")
         return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None
-    call = Call(node, module, parameters, alias)
+    call = Call(node, module, parameters, alias, pads)
     if module is not None:
         _check_forward(call, module)
     for kind in OPERATORS.values():
@@ -68,6 +78,8 @@ def convert(
         return passed_on
     if call.is_of((nn.Hardtanh,), _CLIP):
         return _clip(call)
+    if call.is_of(_PADS, (F.pad,)):
+        return _pad(call)
     raise call.refused(f"operator {call.named} is not supported; allowed are {_ALLOWED}")
 
 
@@ -109,3 +121,21 @@ def _clip(call: Call) -> Clip:
     if limits != (0, 1):
         raise refused_clip(call.where, limits)
     return Clip(call.name, call.sources(), call.where)
+
+
+def _pad(call: Call) -> Pad:
+    """As many pixels on each side, zeros or replicated edges."""
+    if call.module is not None:
+        margins, value = call.module.padding, 0
+        mode = "replicate" if isinstance(call.module, nn.ReplicationPad2d) else "constant"
+    else:
+        margins, mode = call.argument(1, "pad"), call.argument(2, "mode", "constant")
+        value = call.argument(3, "value") or 0
+    sides = tuple(margins) if isinstance(margins, tuple | list) else (margins,)
+    same = len(sides) == 4 and len(set(sides)) == 1 and isinstance(sides[0], int)
+    if not same or mode not in ("replicate", "constant") or value != 0:
+        raise call.refused(
+            f"padding {sides} {mode!r} with {value} is not supported; use the same number on all four sides, "
+            "mode 'replicate', or 'constant' with 0"
+        )
+    return Pad(call.sources()[0], sides[0], mode == "replicate")

@@ -4,6 +4,7 @@ No code of the network is needed then, neither ours nor a user's.
 """
 
 import math
+from dataclasses import Field as DataclassField
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -57,11 +58,16 @@ def _noted_type(hint: Any) -> Any:
     return _SHAPES[ranks[0]] if ranks else hint
 
 
+def _default(field: DataclassField[Any]) -> Any:
+    """What is read of a file from before the field was there; all others must be there."""
+    return field.default if field.metadata.get("later") else ...
+
+
 def _model(name: str, kind: type[Node]) -> type[Document]:
     """The model of a node's note: its operator's name, and each of its dataclass fields."""
     hints = get_type_hints(kind, include_extras=True)
     noted: dict[str, Any] = {"op": (Literal[name], ...)}
-    noted |= {field.name: (_noted_type(hints[field.name]), ...) for field in fields(kind)}
+    noted |= {each.name: (_noted_type(hints[each.name]), _default(each)) for each in fields(kind)}
     return create_model(f"_{name}", __base__=Document, **noted)
 
 
@@ -125,7 +131,8 @@ def noted_graph(notes: list[dict[str, Any]]) -> Graph:
     nodes = []
     for entry in notes:
         kind = _KINDS[entry["op"]]
-        nodes.append(kind(**{field.name: _value(entry[field.name]) for field in fields(kind)}))
+        noted = [field for field in fields(kind) if field.name in entry]
+        nodes.append(kind(**{field.name: _value(entry[field.name]) for field in noted}))
     return Graph(tuple(nodes))
 
 

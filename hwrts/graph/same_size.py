@@ -32,7 +32,8 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
 
     In real numbers the result equals D(S(x)), except where S(x) is clipped, in a frame as wide as F's reach
     at the picture's edge (one convolution pads once, the chain pads at every step), and for the taps
-    that are left out. Fold before QAT and QAT trains what ships.
+    that are left out. The folded convolution replicates edges if all that are folded do; then a flat picture
+    has no frame. Fold before QAT and QAT trains what ships.
 
     Args:
         graph: A network with its ReLUs fused: tail(x + r) with a tail of convolutions without ReLU and
@@ -54,14 +55,15 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     centre = kernel.shape[-1] // 2
     for channel in range(x.channels):
         high_pass[channel, channel, centre, centre] -= 1
+    replicate = all(node.replicate for node in tail if isinstance(node, Conv))
     dropped = {blue.name, *(node.name for node in tail)}
     kept = tuple(node for node in graph.nodes if node.name not in dropped)
     fold_x, fold_r, correction, picture = new_names(graph, "fold_x", "fold_r", "correction", "picture")
     return Graph(
         (
             *kept,
-            Conv(fold_x, (x.name,), high_pass, torch.zeros_like(bias)),
-            Conv(fold_r, (residual,), kernel, bias),
+            Conv(fold_x, (x.name,), high_pass, torch.zeros_like(bias), replicate=replicate),
+            Conv(fold_r, (residual,), kernel, bias, replicate=replicate),
             Add(correction, (fold_x, fold_r)),
             Add(picture, (x.name, correction)),
         )

@@ -16,7 +16,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Graph, Node, run_graph
 from hwrts.graph.convert import Clip, convert, refused_clip
 from hwrts.graph.fold import fold_batch_norms
-from hwrts.graph.operators.call import PLACE, where
+from hwrts.graph.operators.call import PLACE, Pad, where
 from hwrts.graph.user_code import described, is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
 
@@ -106,6 +106,7 @@ def trace_with_clip(module: nn.Module) -> Traced:
         ) from error
     modules, parameters = dict(module.named_modules()), dict(module.named_parameters(remove_duplicate=False))
     alias: dict[str, str] = {}
+    pads: dict[str, Pad] = {}
     nodes: list[Node | Clip] = []
     places: dict[str, str] = {}
     for node in traced.nodes:
@@ -123,7 +124,10 @@ def trace_with_clip(module: nn.Module) -> Traced:
             return Traced(graph, clipped, places)
         if node.op == "get_attr":
             continue  # a parameter: whoever reads it says what it is good for
-        made = convert(node, modules, parameters, alias)
+        made = convert(node, modules, parameters, alias, pads)
+        if isinstance(made, Pad):
+            pads[node.name] = made
+            continue
         name = made if isinstance(made, str) else made.name
         if _in_place(node, modules):  # whoever reads the operand from here on reads the result
             overwritten = alias[node.args[0].name]

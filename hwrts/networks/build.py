@@ -13,7 +13,15 @@ from hwrts.networks.vdsr import VDSR
 
 
 def build_network(network: NetworkConfig) -> nn.Module:
-    """The float x2 network of a run, initialised."""
+    """The float x2 network of a run, initialised, its convolutions padding as the settings say."""
+    made = _built(network)
+    for part in made.modules():
+        if isinstance(part, nn.Conv2d):
+            part.padding_mode = "replicate" if network.padding == "replicate" else "zeros"
+    return made
+
+
+def _built(network: NetworkConfig) -> nn.Module:
     channels = network.channels
     if network.blocks is None:  # the settings allow this for one network only
         return SRCNN(channels)

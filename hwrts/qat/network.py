@@ -118,7 +118,7 @@ class QuantNetwork(nn.Module):
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
         part = node.part(formats, weight_bits)
-        return lower_conv(part, name, source, formats[source], formats[name])
+        return replace(lower_conv(part, name, source, formats[source], formats[name]), padding=node.padding)
 
     def quantised(self, node: Operation, operands: list[Any]) -> Any:
         """The QuantTensor of one node from the QuantTensors of its sources."""

@@ -9,6 +9,7 @@ from hwrts.fixed_point import (
     Format,
     Input,
     Network,
+    Padding,
     PRelu,
     Repeat,
     Rounding,
@@ -102,7 +103,8 @@ def _conv(rng, name, source, tensor, widest):
     frac = int(rng.integers(0, 9)) + rng.integers(0, 3, outputs)
     out = _format(rng, form.frac + int(frac.min()) - int(rng.integers(-1, 12)), widest)
     bias = rng.integers(-4000, 4000, outputs, endpoint=True)
-    conv = Conv(name, source, weight.astype(np.int8), frac.astype(np.int32), bias.astype(np.int32), out, bits)
+    weight_i8, frac_i32, bias_i32 = weight.astype(np.int8), frac.astype(np.int32), bias.astype(np.int32)
+    conv = Conv(name, source, weight_i8, frac_i32, bias_i32, out, bits, _pick(rng, list(Padding)))
     return conv, (outputs, scale, out)
 
 

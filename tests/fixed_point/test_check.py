@@ -34,6 +34,10 @@ def test_the_base_of_these_tests_is_legal():
     assert Network((X,), (GOOD,)).output == "c"
 
 
+def test_a_padding_by_its_name():
+    refused(replace(GOOD, padding="replicate"), message="padding 'replicate' is not a member of Padding")
+
+
 def test_nothing_in_it():
     refused(message="at least one input and one layer")
     refused(GOOD, inputs=(), message="at least one input and one layer")

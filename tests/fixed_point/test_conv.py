@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import conv_accumulate
+from hwrts.fixed_point import Padding, conv_accumulate
 
 
-def slow_conv(x, weight, bias):
+def slow_conv(x, weight, bias, replicate=False):
     """Five loops over Python integers, written from the equation alone; the picture's outside is 0."""
     height, width, in_channels = x.shape
     out_channels, _, kernel, _ = weight.shape
@@ -15,6 +15,8 @@ def slow_conv(x, weight, bias):
                 for ky in range(kernel):
                     for kx in range(kernel):
                         y, z = row + ky - kernel // 2, column + kx - kernel // 2
+                        if replicate:
+                            y, z = min(max(y, 0), height - 1), min(max(z, 0), width - 1)
                         if 0 <= y < height and 0 <= z < width:
                             for i in range(in_channels):
                                 result[row][column][o] += int(weight[o, i, ky, kx]) * int(x[y, z, i])
@@ -68,13 +70,30 @@ def test_signed_codes():
     assert conv_accumulate(x, np.full((1, 1, 1, 1), -127, np.int8), np.zeros(1, np.int32)).item() == 16256
 
 
+def test_replicated_edges_by_hand():
+    # three rows of 1 1 2 2, columns of COUNT summed: 12*1 + 15*1 + 18*2 and 12*1 + 15*2 + 18*2
+    x, weight, bias = np.array([[[1], [2]]], np.uint8), np.array(COUNT, np.int8), np.zeros(1, np.int32)
+    assert conv_accumulate(x, weight, bias, Padding.REPLICATE).tolist() == [[[63], [78]]]
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_replicated_edges_leave_no_frame(level):
+    x, rng = np.full((5, 6, 2), level, np.uint8), np.random.default_rng(14)
+    weight, bias = rng.integers(-127, 128, (3, 2, 5, 5)).astype(np.int8), np.full(3, 77, np.int32)
+    acc = conv_accumulate(x, weight, bias, Padding.REPLICATE)
+    assert (acc == acc[2, 3]).all()
+    assert level == 0 or (conv_accumulate(x, weight, bias) != acc).any()
+
+
+@pytest.mark.parametrize("padding", Padding)
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 @pytest.mark.parametrize("size", [(1, 1), (1, 6), (6, 1), (4, 5)])
-def test_random_pictures_against_loops(kernel, size):
+def test_random_pictures_against_loops(kernel, size, padding):
     seed = 13
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (*size, 3)).astype(np.int8)
     weight = rng.integers(-127, 128, (2, 3, kernel, kernel)).astype(np.int8)
     bias = rng.integers(-(2**20), 2**20, 2).astype(np.int32)
-    assert conv_accumulate(x, weight, bias).tolist() == slow_conv(x, weight, bias)
+    expected = slow_conv(x, weight, bias, replicate=padding is Padding.REPLICATE)
+    assert conv_accumulate(x, weight, bias, padding).tolist() == expected

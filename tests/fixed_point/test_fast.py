@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from hwrts.fixed_point import (
     FLOAT32_LIMIT,
     PIXEL,
     Format,
+    Padding,
     Rounding,
     attack_input,
     blas,
@@ -22,7 +25,7 @@ WIDE = Format(True, 16, 0)
 
 
 def definition(x, layer, source, rounding):
-    acc = conv_accumulate(x, layer.weight_i8, layer.bias_i32)
+    acc = conv_accumulate(x, layer.weight_i8, layer.bias_i32, layer.padding)
     return requantize(acc, source.frac + layer.weight_frac.astype(np.int64), layer.out, rounding)
 
 
@@ -55,21 +58,25 @@ def test_ties_by_hand(rounding, codes):
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (9, 140)])
-@pytest.mark.parametrize("source", [PIXEL, Format(True, 8, 6)])
-def test_random_pictures_equal_the_definition(rounding, kernel, size, source):
+@pytest.mark.parametrize(
+    ("source", "padding"), [(PIXEL, Padding.ZERO), (Format(True, 8, 6), Padding.REPLICATE)]
+)
+def test_random_pictures_equal_the_definition(rounding, kernel, size, source, padding):
     seed = 31
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
     layer = random_conv(rng, "c", "x", (5, 3), kernel, Format(bool(kernel == 3), 8, source.frac - 3))
+    layer = replace(layer, padding=padding)
     x = rng.integers(source.min, source.max, (*size, 3), endpoint=True).astype(source.dtype)
     assert_same(x, layer, source, rounding)
 
 
 @pytest.mark.parametrize("rounding", Rounding)
-@pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_parts_of_every_size_equal_the_definition(rounding, kernel, monkeypatch):
+@pytest.mark.parametrize(("kernel", "padding"), [(1, "zero"), (3, "zero"), (5, "replicate")])
+def test_parts_of_every_size_equal_the_definition(rounding, kernel, padding, monkeypatch):
     rng = np.random.default_rng(32)
     layer = random_conv(rng, "c", "x", (4, 2), kernel, Format(True, 8, 5))
+    layer = replace(layer, padding=Padding(padding))
     x = rng.integers(0, 256, (11, 13, 2)).astype(np.uint8)
     for columns in (1, 2, 5, 13, 64):
         monkeypatch.setattr(fast, "_COLUMNS", columns)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Network,
+    Padding,
     PRelu,
     Repeat,
     Rounding,
@@ -158,6 +160,28 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
     save_network(load_network(first), first)
     for name in (JSON_NAME, NPZ_NAME):
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_padding_is_written_where_it_is_not_zero(tmp_path):
+    """A file from before convolutions had a padding says nothing of it, and is written again as it was."""
+    zero = conv("c", "x", np.ones((1, 1, 3, 3)))
+    network = one_conv(replace(zero, padding=Padding.REPLICATE))
+    save_network(one_conv(zero), tmp_path)
+    old = (tmp_path / JSON_NAME).read_bytes()
+    assert b"padding" not in old
+    save_network(load_network(tmp_path), tmp_path)
+    assert (tmp_path / JSON_NAME).read_bytes() == old
+    save_network(network, tmp_path)
+    (layer,) = load_network(tmp_path).convs
+    assert layer.padding is Padding.REPLICATE
+    assert json.loads((tmp_path / JSON_NAME).read_bytes())["layers"][0]["padding"] == "replicate"
+
+
+@pytest.mark.parametrize("wrong", ["reflect", "", 1, True, None, ["replicate"]])
+def test_wrong_paddings(tmp_path, wrong):
+    save_network(one_conv(conv("c", "x", np.ones((1, 1, 3, 3)))), tmp_path)
+    rewrite(tmp_path, lambda document: document["layers"][0].update(padding=wrong))
+    refused(tmp_path)
 
 
 def test_memory_order_does_not_change_the_bytes(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import LineRun, plan_lines, run, run_all, stream
+from hwrts.fixed_point import LineRun, Padding, plan_lines, run, run_all, stream
 
 from .random_networks import random_codes, random_network
 
@@ -43,6 +43,7 @@ def test_the_networks_differ():
     assert kinds == {"Conv", "Add", "Scale", "PRelu", "DepthToSpace", "Repeat", "Upsample"}
     assert {network.rounding.value for network in networks} == {"half_even", "half_up", "half_away", "floor"}
     assert {len(network.layers) for network in networks} == set(range(1, 8))
+    assert {conv.padding for network in networks for conv in network.convs} == set(Padding)
     formats = {out for network in networks for out in network.formats.values()}
     assert {out.bits for out in formats} == set(range(2, 9))
     assert min(out.frac for out in formats) < 0

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from hwrts.fixed_point import (
     Input,
     LineRun,
     Network,
+    Padding,
     Repeat,
     Step,
     Upsample,
@@ -88,6 +91,14 @@ def windows_between():
     )
 
 
+def replicated(network, *names):
+    """The network with replicated edges in the convolutions of these names, or in all."""
+    for layer in network.convs:
+        if layer.name in (names or [layer.name]):
+            network = network.exchanged(replace(layer, padding=Padding.REPLICATE))
+    return network
+
+
 NETWORKS = {
     "upsampled": upsampled_network(),
     "windows between": windows_between(),
@@ -97,6 +108,8 @@ NETWORKS = {
     "kernel 1": residual(1, 4, kernel=1),
     "kernel 5": residual(1, 3, kernel=5),
     "scaled": after_scaling(),
+    "replicated": replicated(residual(1, 3, kernel=5)),
+    "one that replicates": replicated(residual(3, 3), "conv1"),
 }
 SIZES = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (5, 7), (8, 6), (17, 4)]
 

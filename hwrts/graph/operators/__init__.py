@@ -8,7 +8,7 @@ from typing import get_args
 
 from hwrts.graph.operators.add import Add
 from hwrts.graph.operators.batch_norm import BatchNorm
-from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.call import Call, Pad
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.input import Input
@@ -43,6 +43,7 @@ __all__ = [
     "Operation",
     "Operator",
     "PRelu",
+    "Pad",
     "Rank",
     "Relu",
     "Repeat",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import fx, nn
@@ -11,6 +11,21 @@ from hwrts.errors import UnsupportedOperatorError
 
 PLACE = "place"
 """Key of a node's own note: the line that it stands in."""
+
+
+@dataclass(frozen=True)
+class Pad:
+    """A tensor with the same number of pixels added on each side, for a convolution that adds none itself.
+
+    Attributes:
+        source: Name of the tensor without them.
+        margin: How many.
+        replicate: Whether they repeat the nearest pixel; else they are 0.
+    """
+
+    source: str
+    margin: int
+    replicate: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +37,14 @@ class Call:
         module: What is called, if it is a module.
         parameters: Those of the whole traced module, by name.
         alias: The tensor of the graph that each traced value stands for.
+        pads: The traced values that are padded tensors: no tensors of the graph.
     """
 
     node: fx.Node
     module: nn.Module | None
     parameters: Mapping[str, nn.Parameter]
     alias: Mapping[str, str]
+    pads: Mapping[str, Pad] = field(default_factory=dict)
 
     @property
     def function(self) -> Any:
@@ -64,8 +81,16 @@ class Call:
             raise self.refused(f"takes {list(self.node.args)}; {count} tensor(s) are supported, no constants")
         return tuple(self.tensor(operand) for operand in operands)
 
+    @property
+    def pad(self) -> Pad | None:
+        """What its first operand is, if that is a padded tensor."""
+        operand = self.node.args[0] if self.node.args else None
+        return self.pads.get(operand.name) if isinstance(operand, fx.Node) else None
+
     def tensor(self, operand: fx.Node) -> str:
         """The name of the tensor that an operand stands for."""
+        if operand.name in self.pads:
+            raise self.refused("takes a padded tensor; only a Conv2d with padding=0 may read one")
         if operand.name not in self.alias:
             raise self.refused(f"takes the parameter {operand.target!r}; a tensor of the picture is needed")
         return self.alias[operand.name]

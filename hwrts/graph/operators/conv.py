@@ -1,7 +1,7 @@
 """Convolution: the operator that has nearly all of a network's numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import Format, HwrtsError, Window, weight_limit
+from hwrts.fixed_point import Format, HwrtsError, Padding, Window, weight_limit
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator, Rank
 from hwrts.graph.rounding import check_finite, log2_of, round_keeping_sums
@@ -21,50 +21,72 @@ from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
 
 @dataclass(frozen=True, eq=False)
 class Conv(Operator):
-    """Convolution of stride 1 that keeps the picture's size by zero padding, with an optional ReLU behind it.
+    """Convolution of stride 1 that keeps the picture's size by padding, with an optional ReLU behind it.
 
     Attributes:
         weight: (O, I, K, K), K odd.
         bias: (O,).
         relu: Whether max(0, .) follows.
+        replicate: Whether pixels outside the picture equal the nearest inside; else they are 0.
     """
 
     MODULES = (nn.Conv2d,)
-    SPELLED = "Conv2d (stride 1, zero padding that keeps the size)"
+    SPELLED = "Conv2d (stride 1, padding with zeros or replicated edges that keeps the size)"
     PARTS = "convs"
 
     sources: tuple[str]
     weight: Annotated[Tensor, Rank(4)]
     bias: Annotated[Tensor, Rank(1)]
     relu: bool = False
+    replicate: bool = field(default=False, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
         """A Conv2d that keeps the size."""
         conv = call.module
         assert isinstance(conv, nn.Conv2d)
-        sources, kernel = call.sources(), conv.kernel_size
-        same = conv.padding == "same" or conv.padding == tuple(size // 2 for size in kernel)
+        kernel, pad = conv.kernel_size, call.pad
+        sources = call.sources() if pad is None else (pad.source,)
+        margin = tuple(size // 2 for size in kernel)
+        if pad is None:
+            same, replicate = conv.padding in ("same", margin), conv.padding_mode == "replicate"
+        else:
+            same, replicate = conv.padding in ("valid", (0, 0)), pad.replicate
         facts: list[tuple[bool, str]] = [
             (conv.stride == (1, 1), f"stride {conv.stride}; only 1 is supported"),
             (conv.dilation == (1, 1), f"dilation {conv.dilation}; only 1 is supported"),
             (conv.groups == 1, f"groups {conv.groups}; only 1 is supported"),
             (kernel[0] == kernel[1] and kernel[0] % 2 == 1, f"kernel {kernel}; it must be square and odd"),
             (
-                same and conv.padding_mode == "zeros",
-                f"padding {conv.padding} {conv.padding_mode!r}; zeros that keep the size only",
+                same and conv.padding_mode in ("zeros", "replicate"),
+                f"padding {conv.padding} {conv.padding_mode!r}{'' if pad is None else ' behind a padding'}; "
+                "'zeros' or 'replicate' that keep the size only",
+            ),
+            (
+                pad is None or margin == (pad.margin, pad.margin),
+                f"kernel {kernel} behind a padding by {pad.margin if pad else 0}; it must keep the size",
             ),
         ]
         for holds, message in facts:
             if not holds:
                 raise UnsupportedOperatorError(f"Conv2d {call.where}: {message}")
         bias = conv.bias if conv.bias is not None else conv.weight.new_zeros(conv.out_channels)
-        return cls(call.name, sources, conv.weight.detach(), bias.detach())
+        return cls(call.name, sources, conv.weight.detach(), bias.detach(), replicate=replicate)
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, I, H, W) to (N, O, H, W)."""
-        x = F.conv2d(xs[0], self.weight, self.bias, padding=self.window.after)
+        x = F.conv2d(self._padded(xs[0]), self.weight, self.bias, padding=self._zeros)
         return F.relu(x) if self.relu else x
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """What it reads (N, I, H, W), with its edges replicated if it replicates them."""
+        margin = self.window.after
+        return F.pad(x, [margin] * 4, mode="replicate") if self.replicate and margin else x
+
+    @property
+    def _zeros(self) -> int:
+        """Zeros that are put around what it reads."""
+        return 0 if self.replicate else self.window.after
 
     def non_negative(self, sources: bool) -> bool:
         """Behind a ReLU."""
@@ -73,7 +95,7 @@ class Conv(Operator):
     @property
     def window(self) -> Window:
         """K rows and columns."""
-        return Window.around(self.weight.shape[-1])
+        return Window.around(self.weight.shape[-1], replicate=self.replicate)
 
     @property
     def reads(self) -> int:
@@ -104,7 +126,8 @@ class Conv(Operator):
 
     def quantised(self, part: Any, *sources: Any) -> Tensor:
         """As Brevitas computes it: a ReLU is the saturation of an unsigned code."""
-        value: Tensor = part(sources[0]).value
+        (x,) = sources
+        value: Tensor = part(x.set(value=self._padded(x.value)) if self.replicate else x).value
         return value
 
     def fine_tuned(self, part: Any) -> Self:
@@ -116,7 +139,8 @@ class Conv(Operator):
     ) -> fixed_point.Layer:
         """Brevitas' own codes."""
         source = self.sources[0]
-        return lower_conv(part, self.name, source, formats[source], formats[self.name])
+        lowered = lower_conv(part, self.name, source, formats[source], formats[self.name])
+        return replace(lowered, padding=self.padding)
 
     def extreme(
         self, formats: Mapping[str, Format], channels: Mapping[str, int], weight_bits: int | None, end: int
@@ -126,7 +150,13 @@ class Conv(Operator):
         weight = np.full(tuple(self.weight.shape), end * weight_limit(weight_bits), np.int8)
         zeros = np.zeros(len(weight), np.int32)
         out = formats[self.name]
-        return fixed_point.Conv(self.name, self.sources[0], weight, zeros, zeros, out, weight_bits)
+        extreme = fixed_point.Conv(self.name, self.sources[0], weight, zeros, zeros, out, weight_bits)
+        return replace(extreme, padding=self.padding)
+
+    @property
+    def padding(self) -> Padding:
+        """As the integers name it."""
+        return Padding.REPLICATE if self.replicate else Padding.ZERO
 
 
 def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
@@ -156,7 +186,7 @@ def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
         in_channels,
         out_channels,
         kernel,
-        padding=kernel // 2,
+        padding=0 if node.replicate else kernel // 2,
         weight_quant=WeightQuant,
         bias_quant=Int32Bias,
         return_quant_tensor=True,
