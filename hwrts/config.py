@@ -123,6 +123,11 @@ _NETWORKS: dict[str, tuple[str, int | None, int]] = {
 """How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
 
 
+Keeps = Literal["nothing", "flat", "grey"]
+"""What passes a network unchanged whatever it has learnt: nothing for certain, flat areas of any colour, or
+those and the greyness of grey pictures."""
+
+
 class NetworkConfig(_Section):
     """The float network."""
 
@@ -146,6 +151,12 @@ class NetworkConfig(_Section):
         "each reads; zero, the paper's, leaves a coloured frame",
     )
 
+    keeps: Keeps = Field(
+        "grey",
+        description="what passes unchanged by construction: grey (flat areas, and grey pictures stay grey), "
+        "flat, or nothing; residual alone, the paper: nothing",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _resolve(cls, values: Any) -> Any:
@@ -154,7 +165,8 @@ class NetworkConfig(_Section):
         if name not in list(_NETWORKS):  # a list, for what cannot be a key; the error is pydantic's
             return values
         _, blocks, channels = _NETWORKS[name]
-        filled = {"blocks": blocks, "channels": channels}
+        keeps = "grey" if name == "residual" else "nothing"
+        filled = {"blocks": blocks, "channels": channels, "keeps": keeps}
         return filled | {key: value for key, value in values.items() if value is not None}
 
     @model_validator(mode="after")
@@ -163,6 +175,8 @@ class NetworkConfig(_Section):
             raise ValueError("srcnn has three layers and no blocks; leave blocks out")
         if self.name == "srcnn" and self.channels % 2:
             raise ValueError(f"srcnn's second layer has half of {self.channels} channels; use an even number")
+        if self.name != "residual" and self.keeps != "nothing":
+            raise ValueError(f"{self.name} has no form that keeps {self.keeps}; use residual, or nothing")
         return self
 
     @property

@@ -74,7 +74,7 @@ def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> l
     network = document.get("network")
     named = network.get("name", "residual") if isinstance(network, dict) else None
     if flags.get("network.name", named) != named:  # blocks and channels are those of another network
-        take_out("network", ("blocks", "channels"), "--network")
+        take_out("network", ("blocks", "channels", "keeps"), "--network")
     steps = [key for key in ("rts.first_steps", "rts.steps") if key in flags]
     if steps and "rts.epochs" not in flags:
         take_out("rts", ("epochs",), flag_of(steps[0]))

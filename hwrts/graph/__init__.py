@@ -1,6 +1,6 @@
 """The graph of a float network: traced from any module, rewritten exactly, read by all that follows."""
 
-from hwrts.graph.graph import Graph, graph_channels, graph_steps, new_names, run_graph
+from hwrts.graph.graph import Graph, graph_channels, graph_steps, new_names, run_graph, silenced
 from hwrts.graph.operators import (
     Add,
     BatchNorm,
@@ -34,4 +34,5 @@ __all__ = [
     "graph_steps",
     "new_names",
     "run_graph",
+    "silenced",
 ]

@@ -34,7 +34,8 @@ def anchor_image_residual(graph: Graph) -> Graph:
 
     ext' = ext - pixel repetition is a high-pass kernel, so that every quantised tensor near the output is a
     small correction on the pixel grid, and a zero correction passes the picture through bit for bit.
-    Graphs whose output is not of that form come back unchanged.
+    Graphs whose output is not of that form come back unchanged. If r is held to be 0 on flat areas, so is all
+    that is added to the picture (eq. 13c).
     """
     shuffle = graph.nodes[-1]
     if not isinstance(shuffle, DepthToSpace):
@@ -53,12 +54,21 @@ def anchor_image_residual(graph: Graph) -> Graph:
     for channel in range(x.channels):
         high_pass[channel * shuffle.block**2 : (channel + 1) * shuffle.block**2, channel, centre, centre] -= 1
     kept = tuple(node for node in graph.nodes if node.name not in (shuffle.name, ext.name, blue.name))
+    silent = graph.node(residual).zero_on_flat  # then each of the two corrections gives 0 on its own
     ext_x, ext_r, correction, repeat, picture = new_names(
         graph, f"{ext.name}_x", f"{ext.name}_r", "correction", "repeat", "picture"
     )
     tail: tuple[Node, ...] = (
-        replace(ext, name=ext_x, sources=(x.name,), weight=high_pass, bias=torch.zeros_like(ext.bias)),
-        replace(ext, name=ext_r, sources=(residual,)),
+        replace(
+            ext,
+            name=ext_x,
+            sources=(x.name,),
+            weight=high_pass,
+            bias=torch.zeros_like(ext.bias),
+            zero_sums=silent,
+            zero_on_flat=silent,
+        ),
+        replace(ext, name=ext_r, sources=(residual,), zero_on_flat=silent),
         Add(correction, (ext_x, ext_r)),
         replace(shuffle, sources=(correction,)),
         Repeat(repeat, (x.name,), shuffle.block),

@@ -4,14 +4,14 @@ A float network is traced into it once (``hwrts.graph.trace``); everything after
 no network is ever written twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
 from torch import Tensor
 
-from hwrts.fixed_point import POINT, Step
-from hwrts.graph.operators import Input, Node, Operation, Operator
+from hwrts.fixed_point import POINT, Step, halo
+from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
 
 _Kind = TypeVar("_Kind", bound=Operator)
 
@@ -97,6 +97,22 @@ def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
     for node in graph.operations:
         values[node.name] = node.value(*(values[source] for source in node.sources))
     return values
+
+
+def silenced(graph: Graph) -> Graph:
+    """The graph with those biases with which a flat picture gives 0 where it should.
+
+    What is held of the other weights (``networks.held``) makes the answer the same for every level.
+    """
+    side = 2 * halo(graph_steps(graph)) + 1  # its middle sees no edge
+    for place, node in enumerate(graph.nodes):
+        if isinstance(node, Conv) and node.zero_on_flat:
+            values = run_graph(graph, node.weight.new_zeros(1, graph.input.channels, side, side))
+            answer = replace(node, relu=False).value(values[node.sources[0]])
+            middle = answer[0, :, answer.shape[2] // 2, answer.shape[3] // 2]  # (O,)
+            kept = replace(node, bias=node.bias - middle)
+            graph = Graph((*graph.nodes[:place], kept, *graph.nodes[place + 1 :]))
+    return graph
 
 
 def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:

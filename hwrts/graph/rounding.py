@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwrts.fixed_point import HwrtsError, Rounding, weight_limit
+from hwrts.networks.held import Held
 
 FINEST_SLOPE = 12
 """Most fraction bits of a leaky ReLU's slopes: half an LSB then moves an 8-bit code by 0.03 at most, and
@@ -91,19 +92,42 @@ def round_keeping_sums(weight: Tensor, scale: Tensor, largest: int) -> Tensor:
         Values on the grid, (O, I, K, K); no tap moves by more than one LSB.
     """
     exact = (weight / scale.reshape(-1, 1, 1, 1)).double()
-    codes = exact.round().clamp(-largest, largest)
-    for kernels, wanted in zip(codes, exact, strict=True):  # (I, K, K) of one output channel
-        carried = 0.0
-        for kernel, target in zip(kernels.flatten(1), wanted.flatten(1), strict=True):  # (K*K,)
-            missing = float((target - kernel).sum()) + carried
-            steps = round(missing)
-            direction = 1 if steps > 0 else -1
-            for tap in ((target - kernel) * direction).argsort(descending=True)[: abs(steps)].tolist():
-                if abs(float(kernel[tap]) + direction) <= largest:
-                    kernel[tap] += direction
-                    missing -= direction
-            carried = missing
+    codes = torch.empty_like(exact)
+    carried = exact.new_zeros(len(exact))  # (O,)
+    for i in range(exact.shape[1]):
+        wanted = exact[:, i].flatten(1)  # (O, K*K)
+        total = wanted.sum(1) + carried
+        kernels = round_to_sums(wanted, total, largest)
+        codes[:, i] = kernels.reshape(exact[:, i].shape)
+        carried = total - kernels.sum(1)
     return (codes * scale.reshape(-1, 1, 1, 1)).to(weight.dtype)
+
+
+def round_to_sums(exact: Tensor, sums: Tensor, largest: int) -> Tensor:
+    """Round kernels to codes of given sums: the taps with the largest remainders go the other way.
+
+    Args:
+        exact: Kernels (N, T) in LSB.
+        sums: What the codes of each add up to, to the nearest whole number, (N,).
+        largest: Largest magnitude of a code.
+
+    Returns:
+        Codes (N, T). A sum is missed only where all taps are at their largest.
+
+    >>> round_to_sums(torch.tensor([[0.4, 0.4, 0.4, -1.2]]), torch.tensor([0.0]), 127).tolist()
+    [[1.0, 0.0, 0.0, -1.0]]
+    """
+    codes = exact.round().clamp(-largest, largest)
+    while True:
+        missing = (sums - codes.sum(1)).round()  # (N,)
+        direction = missing.sign()[:, None]  # (N, 1)
+        free = (codes + direction).abs() <= largest
+        gain = torch.where(free, (exact - codes) * direction, -torch.inf)
+        rank = gain.argsort(dim=1, descending=True, stable=True).argsort(1)  # (N, T), 0 the first to move
+        moved = free & (rank < missing.abs()[:, None])
+        if not bool(moved.any()):
+            return codes
+        codes = codes + moved * direction
 
 
 def log2_of(scale: Tensor, layer: str) -> NDArray[np.int64]:
@@ -127,6 +151,30 @@ def check_finite(layer: str, kind: str, values: Tensor) -> None:
     """
     if not bool(torch.isfinite(values).all()):
         raise HwrtsError(f"layer {layer!r}: a {kind} is not finite, the training diverged; lower its rate")
+
+
+class HeldWeights(nn.Module):
+    """Weights in LSB to codes that keep what is held of them; the gradient passes as if it rounded nothing.
+
+    Args:
+        held: What is held of the convolution.
+        largest: Largest magnitude of a code.
+    """
+
+    def __init__(self, held: Held, largest: int) -> None:
+        super().__init__()
+        self._held, self._largest = held, largest
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Codes (O, I, K, K) of a tied kernel are equal; those of one that sums to 0 do so exactly."""
+        x = self._held.projected(x)
+        if not self._held.zero_sums:
+            codes = x.detach().round()
+        else:
+            kernels = x.detach().double().flatten(2).flatten(0, 1)  # (O*I, K*K)
+            codes = round_to_sums(kernels, kernels.new_zeros(len(kernels)), self._largest)
+            codes = codes.reshape(x.shape).to(x.dtype)
+        return x + (codes - x.detach())
 
 
 class StraightThrough(nn.Module):

@@ -17,6 +17,7 @@ from hwrts.data import downscale_by_2
 from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, graph_steps, new_names
+from hwrts.networks.held import Tie
 
 TAPS = 5
 """Side of the folded kernels. F has 9x9 taps (conv_ext 3, D 12 of the x2 picture), but D's window makes the
@@ -59,11 +60,23 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     dropped = {blue.name, *(node.name for node in tail)}
     kept = tuple(node for node in graph.nodes if node.name not in dropped)
     fold_x, fold_r, correction, picture = new_names(graph, "fold_x", "fold_r", "correction", "picture")
+    silent = graph.node(residual).zero_on_flat  # then each of the two corrections gives 0 on its own
+    even = all(node.tie == "colours" for node in tail if isinstance(node, Conv))  # and so is D
+    tie: Tie = "colours" if even else "none"
     return Graph(
         (
             *kept,
-            Conv(fold_x, (x.name,), high_pass, torch.zeros_like(bias), replicate=replicate),
-            Conv(fold_r, (residual,), kernel, bias, replicate=replicate),
+            Conv(
+                fold_x,
+                (x.name,),
+                high_pass,
+                torch.zeros_like(bias),
+                zero_sums=silent,
+                zero_on_flat=silent,
+                tie=tie,
+                replicate=replicate,
+            ),
+            Conv(fold_r, (residual,), kernel, bias, zero_on_flat=silent, tie=tie, replicate=replicate),
             Add(correction, (fold_x, fold_r)),
             Add(picture, (x.name, correction)),
         )

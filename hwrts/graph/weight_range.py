@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hwrts.fixed_point import FLOAT32_LIMIT, Format, weight_limit
+from hwrts.networks.held import FREE, Held
 
 SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
@@ -29,11 +30,12 @@ class WeightRange(nn.Module):
     Args:
         bits: Width of the weights.
         source: Format of the tensor that the convolution reads.
+        held: What is held of its numbers.
     """
 
-    def __init__(self, bits: int, source: Format) -> None:
+    def __init__(self, bits: int, source: Format, held: Held = FREE) -> None:
         super().__init__()
-        self._bits, self._source = bits, source
+        self._bits, self._source, self._held = bits, source, held
         self._conv: list[Any] = []  # in a list, or the convolution would be a part of its own quantiser
 
     def watch(self, conv: nn.Module) -> None:
@@ -42,9 +44,11 @@ class WeightRange(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Weights (O, I*K*K) to ranges (O,); a power of two above the range is the quantiser's scale."""
-        largest = weight.abs().amax(1)
         if not self._conv:
-            return largest
+            return weight.abs().amax(1)
+        if self._held != FREE:  # training leaves a little in the weights that the quantiser takes out
+            weight = self._held.projected(weight.reshape(self._conv[0].weight.shape)).flatten(1)
+        largest = weight.abs().amax(1)
         with torch.no_grad():
             start = largest.clamp(min=SMALLEST_WEIGHT_RANGE)
             wide = start
@@ -62,5 +66,6 @@ class WeightRange(nn.Module):
         codes = (weight / lsb[:, None]).round().clamp(-limit, limit).abs().double().sum(1)
         bias_lsb = lsb.double() * math.ldexp(1.0, -self._source.frac)
         bias = (self._conv[0].bias.double() / bias_lsb).round().abs()
-        bound: Tensor = codes * self._source.magnitude + bias
+        products = codes * self._source.magnitude
+        bound: Tensor = products + (products if self._held.zero_on_flat else bias)  # |b| = |W f|, no more
         return bound

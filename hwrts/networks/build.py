@@ -25,8 +25,9 @@ def _built(network: NetworkConfig) -> nn.Module:
     channels = network.channels
     if network.blocks is None:  # the settings allow this for one network only
         return SRCNN(channels)
+    if network.name == "residual":
+        return Residual(network.blocks, channels, keeps=network.keeps)
     kinds: dict[str, type[nn.Module]] = {
-        "residual": Residual,
         "vdsr": VDSR,
         "srresnet": SRResNet,
         "edsr": EDSR,

@@ -4,7 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwrts.config import Keeps
+from hwrts.networks.held import Held, HeldConv2d, project_gradients, project_weights
 from hwrts.networks.start import add_bilinear, start_nearly_zero
+
+_REACH = 1
+"""Pixels that each convolution sees on every side."""
 
 # Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
 
@@ -19,34 +24,76 @@ class Residual(nn.Module):
         blocks: N, the number of residual convolutions, 0 or more.
         channels: Width of the hidden tensors.
         scale: Up-scaling factor; 2 in the paper.
+        keeps: What passes unchanged; nothing in the paper. Held by the shape of the network, of every
+            weight: conv_in sees no level (its kernels sum to 0), so a flat area gives one constant vector
+            per layer; conv_out's bias is what makes its answer to that 0; conv_ext keeps levels. "grey" adds
+            one correction to red, green and blue (conv_out's rows are equal), and conv_ext does the same to
+            each.
     """
 
-    def __init__(self, blocks: int = 3, channels: int = 64, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 3, channels: int = 64, scale: int = 2, keeps: Keeps = "nothing") -> None:
         super().__init__()
-        self.conv_in = nn.Conv2d(3, channels, 3, padding=1)
+        flat, grey = keeps != "nothing", keeps == "grey"
+        blind = Held(zero_sums=flat)
+        silent = Held(zero_on_flat=flat, tie="rows" if grey else "none")
+        even = Held(tie="colours" if grey else "none")
+        self.conv_in = HeldConv2d(3, channels, 3, padding=1, held=blind)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
-        self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
-        self.conv_ext = nn.Conv2d(3, 3 * scale**2, 3, padding=1)
+        self.conv_out = HeldConv2d(channels, 3, 3, padding=1, held=silent)
+        self.conv_ext = HeldConv2d(3, 3 * scale**2, 3, padding=1, held=even)
         self.shuffle = nn.PixelShuffle(scale)
         self.scale = scale
+        self.keeps = keeps
         start_nearly_zero(self.conv_out)
         nn.init.zeros_(self.conv_ext.bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.conv_ext.weight)
         add_bilinear(self.conv_ext, scale)
+        if flat:
+            self.hold_weights()
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        if self.keeps != "nothing" and self.training:
+            # What is subtracted is 0 (hold_weights); what counts is its gradient. Without it training sees
+            # no harm in a larger answer to flat areas, as the bias takes it out again after each step, and
+            # drives it up without end. First this, as the range penalty keeps the last residual it saw.
+            silence = self._on_flat(x)
+            r = self._residual(x) - silence
+        else:
+            r = self._residual(x)
+        y = x + r  # (N, 3, H, W): the blue node of Fig. 3
+        shuffled: Tensor = self.shuffle(self.conv_ext(y))  # (N, 3, 2H, 2W)
+        return shuffled
+
+    def _residual(self, x: Tensor) -> Tensor:
+        """What conv_out makes of pictures, (N, 3, H, W)."""
         h = F.relu(self.conv_in(x))  # (N, C, H, W)
         for conv in self.conv:
             h = h + F.relu(conv(h))
-        y = x + self.conv_out(h)  # (N, 3, H, W): the blue node of Fig. 3
-        shuffled: Tensor = self.shuffle(self.conv_ext(y))  # (N, 3, 2H, 2W)
-        return shuffled
+        r: Tensor = self.conv_out(h)
+        return r
+
+    def _on_flat(self, x: Tensor) -> Tensor:
+        """What conv_out makes of a flat picture, (1, 3, 1, 1), far from every edge."""
+        reach = _REACH * (len(self.conv) + 2)
+        side = 2 * reach + 1
+        return self._residual(x.new_zeros(1, 3, side, side))[:, :, reach : reach + 1, reach : reach + 1]
 
     @property
     def image_residual(self) -> nn.Module:
         """What makes the image residual: it should stay small enough for 8 bits."""
         return self.conv_out
+
+    def project_gradients(self) -> None:
+        """Called before each step of a training that holds what the network keeps."""
+        project_gradients(self)
+
+    @torch.no_grad()
+    def hold_weights(self) -> None:
+        """Called after each step: bring the weights back to where the network keeps what it should."""
+        project_weights(self)
+        self.keep_flat_areas()
+        self.conv_out.bias.sub_(self._on_flat(self.conv_in.weight).flatten())  # type: ignore[union-attr]
 
     @torch.no_grad()
     def keep_flat_areas(self) -> None:

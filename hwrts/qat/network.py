@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 import brevitas.nn as qnn
+import numpy as np
 import torch
 from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.fixed_point import Format, Network, Rounding
-from hwrts.graph import Conv, Graph, Operation, graph_channels
+from hwrts.fixed_point import Format, Network, Rounding, halo, run_all
+from hwrts.graph import Conv, Graph, Operation, graph_channels, graph_steps, silenced
 from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv import lower_conv
 from hwrts.graph.rounding import StraightThrough
@@ -69,22 +70,41 @@ class QuantNetwork(nn.Module):
 
     def values(self, x: Tensor) -> dict[str, Tensor]:
         """The fake-quantised value of every tensor by name; value * 2**frac is its integer code."""
+        quantised = self._all(x, self._on_flat())
+        return {name: tensor.value for name, tensor in quantised.items()}
+
+    def _all(self, x: Tensor, flat: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The QuantTensor of every tensor; x is itself the flat picture if ``flat`` is None."""
         quantised: dict[str, Any] = {self.graph.input.name: self.quantisers[self.graph.input.name](x)}
         for node in self.graph.operations:
-            quantised[node.name] = self.quantised(node, [quantised[source] for source in node.sources])
-        return {name: tensor.value for name, tensor in quantised.items()}
+            known = quantised if flat is None else flat
+            quantised[node.name] = self.quantised(node, [quantised[source] for source in node.sources], known)
+        return quantised
+
+    def _on_flat(self) -> dict[str, Any]:
+        """The QuantTensor of every tensor of a flat picture, if any node needs one."""
+        if not any(node.zero_on_flat for node in self.graph.operations):
+            return {}
+        like = next(self.parameters())
+        picture = like.new_zeros(1, self.graph.input.channels, self._flat_side, self._flat_side)
+        return self._all(picture, None)
+
+    @property
+    def _flat_side(self) -> int:
+        """Of a picture whose middle no edge is seen from."""
+        return 2 * halo(graph_steps(self.graph)) + 1
 
     def single(self, name: str, operands: dict[str, Tensor]) -> Tensor:
         """The fake-quantised value of one tensor, fed with given values of its sources."""
         (node,) = (each for each in self.graph.operations if each.name == name)
         origins = self.graph.origins()
         quantised = [self.quantisers[origins[source]](operands[source]) for source in node.sources]
-        return self.quantised(node, quantised).value  # type: ignore[no-any-return]
+        return self.quantised(node, quantised, self._on_flat()).value  # type: ignore[no-any-return]
 
     def unquantised(self) -> Graph:
         """The same network without a single quantiser: the weights that the training ended with, in float."""
         tuned = (node.fine_tuned(self._part(node)) for node in self.graph.operations)
-        return Graph((self.graph.input, *tuned))
+        return silenced(Graph((self.graph.input, *tuned)))
 
     def signed_convs(self) -> dict[nn.Module, Format]:
         """The convolutions whose result is stored signed, with its format: these may need to stay small."""
@@ -100,7 +120,31 @@ class QuantNetwork(nn.Module):
         formats, channels, x = self._all_formats(), graph_channels(self.graph), self.graph.input
         inputs = (fixed_point.Input(x.name, x.channels, formats[x.name]),)
         layers = tuple(node.lower(self._part(node), formats, channels) for node in self.graph.operations)
-        return Network(inputs, layers, self.rounding)
+        return self._silenced(Network(inputs, layers, self.rounding))
+
+    def exchanged(self, network: Network, layer: fixed_point.Layer) -> Network:
+        """A network of this module with another layer in place of the one of that name.
+
+        What is to be 0 on flat areas stays so: biases are found again.
+        """
+        return self._silenced(network.exchanged(layer))
+
+    def _silenced(self, network: Network) -> Network:
+        """The network with those biases with which flat pictures give 0 where they should, in integers."""
+        side = self._flat_side
+        for node in self.graph.operations:
+            if node.zero_on_flat:
+                picture = np.zeros((side, side, self.graph.input.channels), np.uint8)
+                tensors = run_all(network, picture, "int64")  # each such bias changes the layers behind it
+                layer = network.layer(node.name)
+                assert isinstance(layer, fixed_point.Conv)
+                sources = [tensors[source] for source in layer.sources]
+                answer = layer.accumulate(sources, network.formats_of(layer.sources))
+                middle = answer[answer.shape[0] // 2, answer.shape[1] // 2]  # (O,)
+                network = network.exchanged(
+                    replace(layer, bias_i32=(layer.bias_i32 - middle).astype(np.int32))
+                )
+        return network
 
     def narrowed(self, name: str, weight_bits: int) -> fixed_point.Conv:
         """The integers of one convolution if its weights are rounded once more, to fewer bits, sums kept.
@@ -120,9 +164,13 @@ class QuantNetwork(nn.Module):
         part = node.part(formats, weight_bits)
         return replace(lower_conv(part, name, source, formats[source], formats[name]), padding=node.padding)
 
-    def quantised(self, node: Operation, operands: list[Any]) -> Any:
-        """The QuantTensor of one node from the QuantTensors of its sources."""
+    def quantised(self, node: Operation, operands: list[Any], flat: Mapping[str, Any]) -> Any:
+        """The QuantTensor of a node from those of its sources; ``flat`` has all of a flat picture."""
         made = node.quantised(self._part(node), *operands)
+        if node.zero_on_flat:
+            answer = node.quantised(self._part(node), *(flat[source] for source in node.sources))
+            rows, columns = (side // 2 for side in answer.shape[2:])
+            made = made - answer[:, :, rows : rows + 1, columns : columns + 1]
         return operands[0].set(value=made) if node.MOVES else self.quantisers[node.name](made)
 
     def _part(self, node: Operation) -> Any:

@@ -243,9 +243,9 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)
     training = Training.start(model)
-    aids = training_aids(model) if session.config.rts.small_residual else TrainingAids()
+    aids = training_aids(model, small_residual=session.config.rts.small_residual)
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
-        _train(session, stage, "float", training, forward, batches, schedule, aids.constrain, penalty)
+        _train(session, stage, "float", training, forward, batches, schedule, aids, penalty)
     save_weights(stage.float_weights, model, {"stage": number})
 
 
@@ -287,7 +287,7 @@ def _train(
     forward: Callable[[Tensor], Tensor],
     batches: Batches,
     schedule: Schedule,
-    constrain: Callable[[], None] | None = None,
+    aids: TrainingAids = TrainingAids(),  # noqa: B008 - frozen
     penalty: Callable[[], Tensor] | None = None,
 ) -> None:
     if not schedule.steps:  # of what is calibrated alone
@@ -318,7 +318,7 @@ def _train(
                 save_training(state, training, mine)
                 saved = time.monotonic()
 
-        fit(training, forward, batches, schedule, after_step, constrain, penalty)
+        fit(training, forward, batches, schedule, after_step, aids.constrain, penalty, aids.project)
 
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -151,7 +151,7 @@ def measure_sensitivity(
         for conv in network.convs:
             reduced = []
             for bits in tried[conv.name]:
-                found = _outputs(network.exchanged(quantised.narrowed(conv.name, bits)), crops)
+                found = _outputs(quantised.exchanged(network, quantised.narrowed(conv.name, bits)), crops)
                 reduced.append(Reduced(bits, _mse(found, int8), _psnr_db(found, crops)))
                 done += 1
                 advance(done, f"{conv.name}, {bits} bits")

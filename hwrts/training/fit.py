@@ -68,6 +68,7 @@ def fit(
     after_step: Callable[[int, float], None],
     constrain: Callable[[], None] | None = None,
     penalty: Callable[[], Tensor] | None = None,
+    project: Callable[[], None] | None = None,
 ) -> None:
     """Minimise the mean squared error from the training's step to the schedule's end.
 
@@ -79,6 +80,7 @@ def fit(
         after_step: Called with the number of steps done and the squared error; it may save a checkpoint.
         constrain: Called after each update, to bring the weights back to where they may be.
         penalty: Called after each forward pass; added to what is minimised.
+        project: Called before each update, to keep the gradients where the weights may be.
 
     Raises:
         HwrtsError: The loss is not finite.
@@ -92,6 +94,8 @@ def fit(
         loss = F.mse_loss(forward(x).float(), target)
         total = loss if penalty is None else loss + penalty()
         total.backward()  # type: ignore[no-untyped-call]
+        if project is not None:
+            project()
         training.optimizer.step()
         if constrain is not None:
             constrain()

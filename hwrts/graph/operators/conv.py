@@ -1,7 +1,7 @@
 """Convolution: the operator that has nearly all of a network's numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
@@ -15,8 +15,9 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Format, HwrtsError, Padding, Window, weight_limit
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator, Rank
-from hwrts.graph.rounding import check_finite, log2_of, round_keeping_sums
+from hwrts.graph.rounding import HeldWeights, check_finite, log2_of, round_keeping_sums
 from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
+from hwrts.networks.held import FREE, Held, HeldConv2d, Tie
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,9 @@ class Conv(Operator):
         bias: (O,).
         relu: Whether max(0, .) follows.
         replicate: Whether pixels outside the picture equal the nearest inside; else they are 0.
+        zero_sums: As of ``hwrts.networks.held.Held``, and so are the next two.
+        zero_on_flat: The bias is then 0 in training, and found when the integers are.
+        tie: Which kernels are equal.
     """
 
     MODULES = (nn.Conv2d,)
@@ -39,6 +43,9 @@ class Conv(Operator):
     bias: Annotated[Tensor, Rank(1)]
     relu: bool = False
     replicate: bool = field(default=False, metadata={"later": True})
+    zero_sums: bool = field(default=False, metadata={"later": True})
+    zero_on_flat: bool = field(default=False, metadata={"later": True})
+    tie: Tie = field(default="none", metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
@@ -71,7 +78,9 @@ class Conv(Operator):
             if not holds:
                 raise UnsupportedOperatorError(f"Conv2d {call.where}: {message}")
         bias = conv.bias if conv.bias is not None else conv.weight.new_zeros(conv.out_channels)
-        return cls(call.name, sources, conv.weight.detach(), bias.detach(), replicate=replicate)
+        held = conv.held if isinstance(conv, HeldConv2d) else FREE
+        weight = conv.weight.detach()
+        return cls(call.name, sources, weight, bias.detach(), replicate=replicate, **asdict(held))
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, I, H, W) to (N, O, H, W)."""
@@ -106,6 +115,11 @@ class Conv(Operator):
         """O."""
         return Fraction(self.weight.shape[0])
 
+    @property
+    def held(self) -> Held:
+        """What is held of its numbers."""
+        return Held(self.zero_sums, self.zero_on_flat, self.tie)
+
     def scaled(self, gain: Tensor | float, offset: Tensor | None = None) -> Self:
         """The convolution with gain * y + offset behind it, in float64, rounded once (eq. 18).
 
@@ -132,7 +146,7 @@ class Conv(Operator):
 
     def fine_tuned(self, part: Any) -> Self:
         """With the weights and biases of its module."""
-        return replace(self, weight=part.weight.detach(), bias=part.bias.detach())
+        return replace(self, weight=self.held.projected(part.weight.detach()), bias=part.bias.detach())
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
@@ -174,12 +188,14 @@ def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
     from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint
     from brevitas.quant.scaled_int import Int32Bias
 
-    ranges = WeightRange(bits, source)
+    ranges = WeightRange(bits, source, node.held)
 
     class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
         bit_width = bits
         scaling_stats_impl = ranges
         scaling_min_val = SMALLEST_WEIGHT_RANGE
+        if node.held != FREE:
+            float_to_int_impl = HeldWeights(node.held, weight_limit(bits))
 
     out_channels, in_channels, kernel, _ = node.weight.shape
     conv = qnn.QuantConv2d(
@@ -192,11 +208,18 @@ def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
         return_quant_tensor=True,
     )
     with torch.no_grad():
-        conv.weight.copy_(node.weight)
-        conv.bias.copy_(node.bias)
+        conv.weight.copy_(node.held.projected(node.weight))
+        if node.zero_on_flat:
+            conv.bias.zero_().requires_grad_(False)
+        else:
+            conv.bias.copy_(node.bias)
         ranges.watch(conv)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
-        conv.weight.copy_(round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits)))
+        if node.zero_sums:  # its quantiser keeps them
+            conv.weight.copy_(conv.quant_weight().value)
+        else:
+            kept = round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits))
+            conv.weight.copy_(node.held.projected(kept))
         _hold_range(conv, scale)
     return conv  # type: ignore[no-any-return]
 

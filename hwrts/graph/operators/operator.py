@@ -59,6 +59,8 @@ class Operator(ABC):
 
     name: Text
     sources: tuple[str, ...]
+    zero_on_flat = False
+    """Whether what it makes of a flat picture is taken from what it makes of any (``networks.held``)."""
 
     @classmethod
     @abstractmethod

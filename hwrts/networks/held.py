@@ -1,0 +1,84 @@
+"""Convolutions of which something is held while they are trained, so that flat and grey areas pass unchanged.
+
+Three facts, each linear in the weights, so that each is an orthogonal projection: a training step is kept
+within them by projecting its gradients, and the rest that Adam's scaling of single weights leaves by
+projecting the weights behind it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+# Letters of the shape comments: O output channels, I input channels, K kernel size.
+
+Tie = Literal["none", "rows", "colours"]
+"""Which kernels are equal: those of all output channels ("rows": one correction for red, green and blue), or
+those of each colour, and nothing goes from one colour into another ("colours": O is a multiple of I)."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held of a convolution's numbers.
+
+    Attributes:
+        zero_sums: Each kernel sums to 0: a flat area of any level gives the biases alone.
+        zero_on_flat: The bias is no number of its own but what makes the answer to a flat picture 0.
+        tie: Which kernels are equal.
+    """
+
+    zero_sums: bool = False
+    zero_on_flat: bool = False
+    tie: Tie = "none"
+
+    def projected(self, weight: Tensor) -> Tensor:
+        """The nearest weights (O, I, K, K) of which it holds.
+
+        >>> ramp = torch.arange(9.0).reshape(1, 1, 3, 3)
+        >>> Held(zero_sums=True).projected(ramp).flatten().tolist()
+        [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0]
+        """
+        if self.zero_sums:
+            weight = weight - weight.mean((2, 3), keepdim=True)
+        if self.tie == "rows":
+            weight = weight.mean(0, keepdim=True).expand_as(weight)
+        elif self.tie == "colours":
+            colours, kernel = weight.shape[1], weight.shape[2:]
+            parts = weight.reshape(colours, -1, colours, *kernel)  # (I, O/I, I, K, K)
+            shared = torch.stack([parts[colour, :, colour] for colour in range(colours)]).mean(0)
+            own = torch.eye(colours, dtype=weight.dtype, device=weight.device)  # (I, I)
+            weight = torch.einsum("ci,pyx->cpiyx", own, shared).reshape(weight.shape)
+        return weight
+
+
+FREE = Held()
+"""Nothing is held."""
+
+
+class HeldConv2d(nn.Conv2d):
+    """A convolution that says what is held of it; it computes as any other.
+
+    Args:
+        held: What is held.
+        arguments: Those of ``nn.Conv2d``.
+    """
+
+    def __init__(self, *arguments: Any, held: Held, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.held = held
+
+
+def project_gradients(module: nn.Module) -> None:
+    """Take out of the gradients of all :class:`HeldConv2d` what would leave what is held."""
+    for conv in module.modules():
+        if isinstance(conv, HeldConv2d) and conv.weight.grad is not None:
+            conv.weight.grad.copy_(conv.held.projected(conv.weight.grad))
+
+
+@torch.no_grad()
+def project_weights(module: nn.Module) -> None:
+    """Bring the weights of all :class:`HeldConv2d` back to what is held."""
+    for conv in module.modules():
+        if isinstance(conv, HeldConv2d):
+            conv.weight.copy_(conv.held.projected(conv.weight))
