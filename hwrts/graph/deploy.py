@@ -54,7 +54,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
     for channel in range(x.channels):
         high_pass[channel * shuffle.block**2 : (channel + 1) * shuffle.block**2, channel, centre, centre] -= 1
     kept = tuple(node for node in graph.nodes if node.name not in (shuffle.name, ext.name, blue.name))
-    silent = graph.node(residual).zero_on_flat  # then each of the two corrections gives 0 on its own
+    silent = residual in graph.zero_on_flat()  # then each of the two corrections gives 0 on its own
     ext_x, ext_r, correction, repeat, picture = new_names(
         graph, f"{ext.name}_x", f"{ext.name}_r", "correction", "repeat", "picture"
     )

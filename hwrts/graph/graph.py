@@ -70,6 +70,10 @@ class Graph:
                 found.add(node.name)
         return {*found, self.origins()[self.output]}  # the output's codes may be made earlier
 
+    def zero_on_flat(self) -> set[str]:
+        """Names of the tensors that are held to be 0 wherever the picture is flat."""
+        return {node.name for node in self.operations if node.zero_on_flat}
+
     def non_negative(self) -> set[str]:
         """Names of the tensors that are stored unsigned, because no value in them is negative."""
         found = {self.input.name}

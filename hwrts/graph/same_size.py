@@ -60,7 +60,7 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     dropped = {blue.name, *(node.name for node in tail)}
     kept = tuple(node for node in graph.nodes if node.name not in dropped)
     fold_x, fold_r, correction, picture = new_names(graph, "fold_x", "fold_r", "correction", "picture")
-    silent = graph.node(residual).zero_on_flat  # then each of the two corrections gives 0 on its own
+    silent = residual in graph.zero_on_flat()  # then each of the two corrections gives 0 on its own
     even = all(node.tie == "colours" for node in tail if isinstance(node, Conv))  # and so is D
     tie: Tie = "colours" if even else "none"
     return Graph(

@@ -83,7 +83,7 @@ class QuantNetwork(nn.Module):
 
     def _on_flat(self) -> dict[str, Any]:
         """The QuantTensor of every tensor of a flat picture, if any node needs one."""
-        if not any(node.zero_on_flat for node in self.graph.operations):
+        if not self.graph.zero_on_flat():
             return {}
         like = next(self.parameters())
         picture = like.new_zeros(1, self.graph.input.channels, self._flat_side, self._flat_side)

@@ -216,6 +216,7 @@ def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
     aids = training_aids(network)
     assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn"))
     assert (aids.constrain is None) == (name != "residual")
+    assert training_aids(network, small_residual=False).residuals == ()
 
 
 @pytest.mark.parametrize("name", TINY)

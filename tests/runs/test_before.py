@@ -1,0 +1,13 @@
+"""Settings of runs that were made before there was a choice keep what they had."""
+
+from hwrts.config import RunConfig
+from hwrts.runs.folder import RunFolder
+from hwrts.settings_file import dump_toml
+
+
+def test_a_run_without_the_setting_keeps_nothing(tmp_path):
+    text = dump_toml(RunConfig())
+    (tmp_path / "config.toml").write_text(text.replace('keeps = "grey"\n', ""))
+    assert RunFolder(tmp_path).config.network.keeps == "nothing"
+    (tmp_path / "config.toml").write_text(text)
+    assert RunFolder(tmp_path).config.network.keeps == "grey"
