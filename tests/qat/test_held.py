@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hwrts.config import NetworkConfig
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import Rounding, run
 from hwrts.graph import run_graph
@@ -11,6 +12,7 @@ from hwrts.graph.deploy import deploy_form
 from hwrts.graph.rounding import round_to_sums
 from hwrts.graph.trace import trace
 from hwrts.networks import Residual
+from hwrts.networks.build import build_network
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
@@ -21,9 +23,11 @@ from hwrts.training.fit import Schedule, Training, fit
 BITS = [(8, 8), (7, 8), (4, 8), (3, 6), (2, 4)]
 
 
-def quantised_of(keeps, same_size, weight_bits=8, activation_bits=8, rounding=Rounding.HALF_EVEN, steps=0):
+def quantised_of(
+    keeps, same_size, weight_bits=8, activation_bits=8, rounding=Rounding.HALF_EVEN, steps=0, padding="zero"
+):
     torch.manual_seed(weight_bits)
-    network = Residual(1, 8, keeps=keeps)
+    network = build_network(NetworkConfig(channels=8, keeps=keeps, padding=padding))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) / 5)
@@ -61,6 +65,13 @@ def test_every_level_and_grey_come_out_as_they_went_in(same_size, weight_bits, a
 @pytest.mark.parametrize("rounding", Rounding)
 def test_under_every_rounding_rule(rounding):
     assert levels_off(quantised_of("grey", False, rounding=rounding).lower(), 2) == []
+
+
+@pytest.mark.parametrize("same_size", [False, True])
+def test_with_replicated_edges_whole_pictures_stay(same_size):
+    network = quantised_of("grey", same_size, steps=2, padding="replicate").lower()
+    for level in range(256):
+        assert (run(network, np.full((3, 4, 3), level, np.uint8)) == level).all(), level
 
 
 def test_what_keeps_nothing_does_not_keep_it():
