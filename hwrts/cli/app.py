@@ -55,6 +55,7 @@ def register_commands() -> None:
     from hwrts.cli.export import export
     from hwrts.cli.info import info
     from hwrts.cli.inspect import inspect
+    from hwrts.cli.patterns import patterns
     from hwrts.cli.quantize import quantize
     from hwrts.cli.reproduce import reproduce
     from hwrts.cli.run import run
@@ -66,7 +67,7 @@ def register_commands() -> None:
 
     for command in (
         verify, export, view, info, cost, inspect, enhance, evaluate,
-        quantize, reproduce, score, sensitivity, sweep, run,
+        patterns, quantize, reproduce, score, sensitivity, sweep, run,
     ):  # fmt: skip
         app.command()(command)
 

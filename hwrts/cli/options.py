@@ -28,6 +28,16 @@ MaxMegapixels = Annotated[
     ),
 ]
 
+RequireOption = Annotated[
+    str | None,
+    typer.Option(
+        "--require",
+        help="Most codes that test patterns may be off: flat, border, grey, step, such as "
+        "flat=0,grey=1,border=1; exit code 1 if they are.",
+        show_default=False,
+    ),
+]
+
 ReduceRange = Annotated[
     bool, typer.Option("--reduce-range", help="7-bit weights, which never saturate on x86 without VNNI.")
 ]

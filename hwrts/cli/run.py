@@ -7,7 +7,7 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.interrupt import LastWords
-from hwrts.cli.options import MaxMegapixels, ReduceRange, option
+from hwrts.cli.options import MaxMegapixels, ReduceRange, RequireOption, option
 from hwrts.cli.settings import resolve_config, run_notes, weight_bits_of
 from hwrts.cli.stage import print_stages
 from hwrts.command_line import command_line
@@ -82,6 +82,7 @@ def run(
             "--force", help="Replace a run of the same name, which stays until this one is finished."
         ),
     ] = False,
+    require: RequireOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -89,7 +90,9 @@ def run(
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import put_in_place
     from hwrts.runs.folder import RunFolder, open_run
+    from hwrts.runs.requirements import parse_requirements
 
+    limits = parse_requirements(require) if require is not None else {}
     flags = {
         "seed": seed, "device": device, "precision": precision,
         "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
@@ -123,8 +126,9 @@ def run(
             passed = _run_and_report(folder, progress)
             if folder.root != root:
                 put_in_place(folder.root, root)
-    _print_result(RunFolder(root), as_json=json)
-    if not passed:
+    missed = _unmet(RunFolder(root), limits)
+    _print_result(RunFolder(root), missed, as_json=json)
+    if not passed or missed:
         raise typer.Exit(1)
 
 
@@ -181,7 +185,21 @@ def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
     )
 
 
-def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
+def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:
+    """What is required of the kept stage's networks, x2 and same-size, and is not so."""
+    from hwrts.runs.documents import read_measures
+    from hwrts.runs.requirements import unmet
+
+    best = folder.finished_stage(None)
+    networks = {stage.name: stage for stage in (best, folder.enhancing_stage(best.name))}
+    return [
+        f"stage {name}: {text}"
+        for name, stage in networks.items()
+        for text in unmet(read_measures(stage.metrics), limits)
+    ]
+
+
+def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> None:
     from hwrts.runs.documents import read_measures, read_verdict
     from hwrts.runs.remarks import remarks
 
@@ -196,10 +214,18 @@ def _print_result(folder: "RunFolder", *, as_json: bool) -> None:
             for stage in folder.stages()
         ]
         print_json(
-            {"run": str(folder.root), "best_stage": best.name, "report": str(folder.report), "stages": stages}
+            {
+                "run": str(folder.root),
+                "best_stage": best.name,
+                "report": str(folder.report),
+                "stages": stages,
+                "unmet": missed,
+            }
         )
         return
     print_stages(folder)
+    for text in missed:
+        print_line(f"NOT MET: {text}")
     print_line(f"report: {folder.report}")
     enhance = command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", folder.root)
     print_line(f"next:   {enhance}")

@@ -4,6 +4,7 @@ from hwrts.metrics.against_float import against_float
 from hwrts.metrics.artefacts import Artefacts, artefacts
 from hwrts.metrics.contraction import Spread, contraction, spread
 from hwrts.metrics.fidelity import error_db, image_difference_percent, loss_psnr_db, luma_y, psnr_db, ssim
+from hwrts.metrics.patterns import pattern_figures, pattern_pictures
 
 __all__ = [
     "Artefacts",
@@ -15,6 +16,8 @@ __all__ = [
     "image_difference_percent",
     "loss_psnr_db",
     "luma_y",
+    "pattern_figures",
+    "pattern_pictures",
     "psnr_db",
     "spread",
     "ssim",

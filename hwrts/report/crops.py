@@ -18,6 +18,7 @@ from hwrts.report.stages import StageResult
 from hwrts.report.text import fixed
 from hwrts.runs.engines import Deployed, open_stage
 from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.patterns import amplified
 
 PHOTOGRAPHS = 4
 """At most so many are shown; six PNGs of a piece are about 0.8 MB, and the file should open at once."""
@@ -27,9 +28,6 @@ CROP = 288
 
 SEARCHED = 2048
 """Side of the centre that is searched for detail; 64-bit sums over it take about 200 MiB."""
-
-AMPLIFICATION = 8
-"""Of the difference around grey 128: a code of 1 becomes just visible, 16 and more saturate."""
 
 BICUBIC_HALO = 2
 """Input pixels that bicubic up-scaling by 2 reaches on each side."""
@@ -172,11 +170,8 @@ def _photo(store: PhotoStore, i: int, up: _Shown, enhancing: _Shown) -> PhotoCro
 def _pair(
     title: str, before: Picture, after: Picture, before_label: str, after_label: str, caption: str
 ) -> Pair:
-    difference = AMPLIFICATION * (after.astype(np.int16) - before) + 128
-    amplified = np.clip(difference, 0, 255).astype(np.uint8)
-    return Pair(
-        title, png_uri(before), png_uri(after), before_label, after_label, png_uri(amplified), caption
-    )
+    shown = png_uri(before), png_uri(after)
+    return Pair(title, *shown, before_label, after_label, png_uri(amplified(before, after)), caption)
 
 
 def png_uri(pixels: Picture) -> str:

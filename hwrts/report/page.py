@@ -6,13 +6,15 @@ from hwrts import __version__
 from hwrts.errors import HwrtsError
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.report.comparison import comparison
-from hwrts.report.crops import AMPLIFICATION, PhotoCrops, photo_crops
+from hwrts.report.crops import PhotoCrops, photo_crops
 from hwrts.report.plots import Plot, difference_plots, training_plot
+from hwrts.report.shown_patterns import ShownPattern, shown_patterns
 from hwrts.report.stages import StageResult, kept_stage, read_stages
 from hwrts.report.summary import facts, headline, photograph_names
 from hwrts.report.tables import PHASES, stage_rows
 from hwrts.report.template import render
 from hwrts.runs.folder import RunFolder
+from hwrts.runs.patterns import AMPLIFICATION
 from hwrts.runs.remarks import remarks
 
 
@@ -53,6 +55,7 @@ def write_report(run: RunFolder) -> Path:
         kept_word="latest" if best is None else "kept",  # an unfinished run has not chosen yet
         photographs=photographs,
         no_photographs=missing,
+        patterns=_patterns(run, kept),
         amplification=AMPLIFICATION,
         comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
     )
@@ -78,3 +81,13 @@ def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | N
         return photo_crops(run, kept), None
     except HwrtsError as error:
         return [], str(error)
+
+
+def _patterns(run: RunFolder, kept: StageResult) -> list[tuple[str, list[ShownPattern]]]:
+    """As :func:`_crops`; what is wrong with a file is said there."""
+    if kept.changed:
+        return []
+    try:
+        return shown_patterns(run, kept)
+    except HwrtsError:
+        return []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hwrts.report.paper import DIFFERENCE_PERCENT
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, fixed, whole
+from hwrts.runs.requirements import REQUIRED
 
 PHASES = ("train", "targets", "qat", "export", "measure", "verify")
 """Parts of a stage that are timed, in the order of the work."""
@@ -22,6 +23,7 @@ class StageRow:
     quality: tuple[str, ...]
     artefacts: tuple[str, ...]
     work: tuple[str, ...]
+    patterns: tuple[str, ...]
 
 
 def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRow]:
@@ -43,6 +45,7 @@ def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRo
             _quality(stage, before(stage)),
             _artefacts(stage),
             _work(stage),
+            tuple(fixed(stage.measure(name), 0) for name in REQUIRED.values()),
         )
         for stage in stages
     ]

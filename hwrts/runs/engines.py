@@ -39,6 +39,10 @@ class Deployed:
         """What computes the codes of an integer network, with that network's halo and scale."""
         return cls(codes, network.halo, network.scales[network.output])
 
+    def reach(self, *, same_size: bool) -> int:
+        """Input pixels around a pixel of what :meth:`enhance` or :meth:`upscale` returns it depends on."""
+        return self.halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
+
     def upscale(self, pixels: Picture) -> Picture:
         """S(x): codes (H, W, 3) to (SH, SW, 3)."""
         return tiles.upscale(self.codes, pixels, self.halo, self.scale)

@@ -11,7 +11,13 @@ from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.data.tiles import Picture, Upscaler, upscale_float
 from hwrts.errors import DataError
 from hwrts.fixed_point.cores import available_cores
-from hwrts.metrics import against_float, artefacts, image_difference_percent, psnr_db
+from hwrts.metrics import (
+    against_float,
+    artefacts,
+    image_difference_percent,
+    pattern_figures,
+    psnr_db,
+)
 from hwrts.metrics.viqet import score
 from hwrts.runs.engines import Deployed
 from hwrts.training.rts import target_kind
@@ -50,7 +56,8 @@ def evaluate_stage(
     Returns:
         Numbers by name: psnr_* in dB, difference_* in percent, int8_against_float_* with the float picture
         as it is displayed (clipped, rounded), those of :func:`against_float` before that, mean_shift_* and
-        overshoot_* in codes, noise_gain_*; with ``scored``, mos_raw_* of HR0 and HR_n by VIQET, unclipped.
+        overshoot_* in codes, noise_gain_*; with ``scored``, mos_raw_* of HR0 and HR_n by VIQET, unclipped;
+        and what :func:`hwrts.metrics.pattern_figures` finds.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
@@ -75,7 +82,7 @@ def evaluate_stage(
             pictures = {"hr0": original, "float": np.array(store.array(i, target_kind(stage)))}
             rows[-1] |= _scores({**pictures, "int8": enhanced})
         progress(i + 1, len(store.names))
-    return means(rows)
+    return means(rows) | pattern_figures(int8_network.upscale, int8_network.halo)
 
 
 def evaluate_same_size(
@@ -89,7 +96,7 @@ def evaluate_same_size(
 
     Returns:
         Numbers by name: difference_* in percent, int8_* against D(S(HR0)) of the float network; with
-        ``scored``, mos_raw_int8.
+        ``scored``, mos_raw_int8; and what :func:`hwrts.metrics.pattern_figures` finds.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
@@ -97,7 +104,7 @@ def evaluate_same_size(
         enhanced = int8_network.enhance(original)
         rows.append(_enhancement(store, i, stage, enhanced) | (_scores({"int8": enhanced}) if scored else {}))
         progress(i + 1, len(store.names))
-    return means(rows)
+    return means(rows) | pattern_figures(int8_network.upscale, int8_network.halo)
 
 
 def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) -> dict[str, float]:

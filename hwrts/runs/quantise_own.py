@@ -22,7 +22,7 @@ from hwrts.export import Verdict
 from hwrts.fixed_point import PIXEL
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names
-from hwrts.metrics import against_float, loss_psnr_db
+from hwrts.metrics import against_float, loss_psnr_db, pattern_figures
 from hwrts.progress import Progress
 from hwrts.qat.network import QuantNetwork
 from hwrts.runs.engines import Deployed
@@ -202,7 +202,7 @@ def _measures(
         crop = centre_crop(pixels, MEASURED[1])
         rows.append(against_float(exact(crop), int8.codes(crop)))
         advance(i + 1, "")
-    return means(rows)
+    return means(rows) | pattern_figures(int8.upscale, int8.halo)
 
 
 class _Clock:

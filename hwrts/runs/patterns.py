@@ -1,0 +1,49 @@
+"""The test patterns through a network, to be looked at: input, output and their difference."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwrts.data.tiles import Picture
+from hwrts.metrics import pattern_pictures
+
+AMPLIFICATION = 8
+"""Of a difference around grey 128: a code of 1 becomes just visible, 16 and more saturate."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern and what a network makes of it.
+
+    Attributes:
+        name: Such as "zone plate".
+        given: Codes (H, W, 3), pixels repeated to the size of the output.
+        found: Codes (SH, SW, 3).
+    """
+
+    name: str
+    given: Picture
+    found: Picture
+
+
+def patterns_of(network: Callable[[Picture], Picture]) -> list[Pattern]:
+    """Each pattern through a function on codes (H, W, 3) to (SH, SW, 3)."""
+    found = []
+    for name, picture in pattern_pictures().items():
+        out = network(picture)
+        scale = len(out) // len(picture)
+        found.append(Pattern(name, picture.repeat(scale, axis=0).repeat(scale, axis=1), out))
+    return found
+
+
+def difference(pattern: Pattern) -> Picture:
+    """Output minus input, amplified, around grey 128."""
+    return amplified(pattern.given, pattern.found)
+
+
+def amplified(before: Picture, after: Picture) -> Picture:
+    """The difference of two pictures of one shape, times AMPLIFICATION, around grey 128."""
+    wide = AMPLIFICATION * (after.astype(np.int16) - before) + 128
+    shown: Picture = np.clip(wide, 0, 255).astype(np.uint8)
+    return shown
