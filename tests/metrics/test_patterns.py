@@ -48,9 +48,9 @@ def _ringing(pixels):
     [
         (lambda pixels: pixels, {}),
         (_twice, {}),
-        (_framed, {"border": 7, "grey": 7}),
+        (_framed, {"border": 7, "grey": 7, "step": 7}),
         (_off_at_one_level, {"flat": 2}),
-        (_checkered, {"flat": 1}),
+        (_checkered, {"flat": 1, "step": 1}),
         (_tinted, {"grey": 9}),
         (_ringing, {"step": 11}),
     ],
@@ -77,7 +77,9 @@ def test_the_patterns_hold_what_they_are_for():
     plate = pictures["zone plate"][:, :, 0].astype(int)
     assert np.array_equal(plate, plate.T)
     assert plate[64, 64] == 255
-    assert np.ptp(plate[64, -4:]) > 200  # finest in the middle of a side
+    slopes = np.sign(np.diff(plate[64]))
+    assert list(slopes[65:69]) == [-1] * 4  # coarse in the centre,
+    assert np.array_equal(slopes[-6:], np.resize([1, -1], 6) * slopes[-6])  # each pixel turns at a side
 
 
 @pytest.mark.parametrize(
