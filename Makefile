@@ -1,4 +1,5 @@
 # make run   environment, then the main job on the embedded photographs (five to eight minutes on two cores)
+#            RUN_FLAGS="--first-steps 100 --steps 50 --qat-steps 20" are settings of hwrts run: shorter, and worse pictures
 # make test  environment, then every check and test
 # Both work from a fresh clone with nothing installed but Python 3.11 or newer, git and make.
 
@@ -6,19 +7,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 RUN = first
+RUN_FLAGS =
 
 .PHONY: run test quick slow oldest lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
 	@if [ -f runs/$(RUN)/run.json ]; then $(BIN)/hwrts run --resume runs/$(RUN); \
-	else $(BIN)/hwrts run --name $(RUN); fi
+	else $(BIN)/hwrts run --name $(RUN) $(RUN_FLAGS); fi
 
-# A test worker has one core, so one thread: more would wait for one another by spinning. Notebooks come one after the
-# other: each takes every core.
+# A worker has one core, so one thread: more would wait for one another by spinning. Each begins with a half of the tests,
+# in order, and then takes from the other what it has not begun: fixtures of a module are made once, seldom twice.
 test: lint
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
+		--nbmake --nbmake-timeout=900 notebooks tests
 
 # While working on integers or on ONNX: a minute or so.
 quick: lint

@@ -1,7 +1,12 @@
-"""Fixtures that every folder of tests shares; NumPy alone, as tests/fixed_point runs without the rest."""
+"""Fixtures that every folder of tests shares.
+
+NumPy alone is imported here: tests/fixed_point runs without the rest. A fixture imports what it needs.
+"""
 
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,3 +26,41 @@ def picture() -> Callable[..., np.ndarray]:
         return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _torch_state() -> Iterator[None]:
+    """Each test starts from the same generator and leaves torch's global switches as they were."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        yield  # whoever imports it now is the first, and the next test sets it up
+        return
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)  # networks too small to share out: threads would only wait for each other
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def quantise() -> Callable[..., Any]:
+    """Makes a random Residual-N, quantised and lowered."""
+    from .torch_fixtures import quantise
+
+    return quantise
+
+
+@pytest.fixture
+def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proofs take two of the stimuli and small crops, where a proof is made on the way to what is tested.
+
+    Every witness, layer and negative control is still there: the time goes into the number of pictures.
+    """
+    import hwrts.export.verify
+    import hwrts.runs.session
+
+    verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
+    few = {name: verify.synthetic_pictures()[name] for name in ("ramp", verify.CONTROL_PICTURE)}
+    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
+    monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (33, 35))

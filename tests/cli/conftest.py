@@ -1,11 +1,12 @@
 """A tiny finished run, made once through the command line itself."""
 
+import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 TINY = [
@@ -55,6 +56,13 @@ def a_pipe_of_no_width(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _verdict(request):
+    """The commands prove what they make: with few pictures, but where the proof is what is tested."""
+    if "full_verdict" not in request.keywords:
+        request.getfixturevalue("small_verdict")
+
+
 @pytest.fixture
 def hwrts(capfd):
     return lambda *arguments: call(capfd, *arguments)
@@ -62,8 +70,17 @@ def hwrts(capfd):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Folder with photos/ and runs/tiny: the result of one real ``hwrts run``."""
-    root = tmp_path_factory.mktemp("work")
+    """Folder with photos/ and runs/tiny, the result of one real ``hwrts run``; all workers share it."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with FileLock(f"{root}.lock"):
+        if not (root / "made").is_file():
+            make_run(root)
+            (root / "made").touch()
+    return root
+
+
+def make_run(root):
     photos = make_photographs(root / "photos")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -73,7 +90,6 @@ def finished(tmp_path_factory):
         with pytest.raises(SystemExit) as end:
             main()
         assert not end.value.code
-    return Path(root)
 
 
 @pytest.fixture

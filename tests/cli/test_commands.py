@@ -54,6 +54,7 @@ def test_resume_of_a_finished_run_changes_nothing(workspace, hwrts):
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
+@pytest.mark.full_verdict
 def test_verify_passes_and_says_how_much_it_compared(workspace, hwrts):
     result = hwrts("verify", "runs/tiny")
     assert result.code == 0
@@ -76,6 +77,7 @@ def test_verify_json_of_one_stage_and_one_layer(workspace, hwrts):
     ).read_bytes() == recorded  # a part is no verdict of the whole
 
 
+@pytest.mark.full_verdict
 def test_verify_fails_with_the_first_difference_when_the_onnx_file_was_changed(workspace, hwrts):
     import onnx
     from onnx import numpy_helper
@@ -87,7 +89,7 @@ def test_verify_fails_with_the_first_difference_when_the_onnx_file_was_changed(w
     codes[0, 0, 1, 1] ^= 1
     weight.CopyFrom(numpy_helper.from_array(codes, weight.name))
     onnx.save(model, path)
-    result = hwrts("verify", "runs/tiny")
+    result = hwrts("verify", "runs/tiny", "--stage", "2")
     assert result.code == 1
     assert "FAILED" in result.out
     assert "first difference: Witness onnx" in result.out

@@ -18,9 +18,8 @@ MUTATIONS = int(os.environ.get("HWRTS_MUTATIONS", "40"))
 
 
 def notes(root: Path) -> None:
-    from hwrts.report.page import photograph_names
     from hwrts.report.stages import kept_stage, read_stages
-    from hwrts.report.summary import facts, headline
+    from hwrts.report.summary import facts, headline, photograph_names
     from hwrts.runs.folder import open_run
 
     run = open_run(root / "run")

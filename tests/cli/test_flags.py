@@ -4,7 +4,7 @@ import json
 import shlex
 import shutil
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -20,7 +20,8 @@ def option_texts():
     from hwrts.cli.app import app, register_commands
 
     register_commands()
-    command = get_command(app).commands["run"]
+    group: Any = get_command(app)  # typer's own copy of click.Group
+    command = group.commands["run"]
     return {flag: each.help for each in command.params for flag in each.opts if flag.startswith("--")}
 
 

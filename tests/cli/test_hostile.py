@@ -154,30 +154,38 @@ def own(tmp_path):
     return tmp_path
 
 
-def quantised(own, function):
-    arguments = ("--data", "photos", "-o", "out", "--qat-steps", "1", "--json")
-    return fresh("quantize", f"own.py:{function}", *arguments, cwd=own)
+ARGUMENTS = ("--data", "photos", "-o", "out", "--qat-steps", "1", "--json")
+
+
+@pytest.fixture
+def quantised(own, hwrts, monkeypatch):
+    """The command on a function of this code, in this process, and afterwards torch where it was."""
+    import torch
+
+    monkeypatch.chdir(own)
+    yield lambda function: hwrts("quantize", f"own.py:{function}", *ARGUMENTS)
+    torch.set_default_device(None)
 
 
 def test_what_own_code_writes_below_pythons_stdout_is_no_result(own):
-    done = quantised(own, "loud")
+    done = fresh("quantize", "own.py:loud", *ARGUMENTS, cwd=own)
     assert json.loads(done.stdout)["passed"], done.stderr
     assert {"low", "buffered", "child"} <= set(done.stderr.splitlines())
 
 
 @pytest.mark.parametrize("function", ["placed", "single"])
-def test_own_code_that_is_unusual(own, function):
+def test_own_code_that_is_unusual(quantised, function):
     """It moves torch to another device; it is a single layer, refused as "conv2d, allowed are Conv2d"."""
-    done = quantised(own, function)
-    assert json.loads(done.stdout)["passed"], done.stderr
+    done = quantised(function)
+    assert json.loads(done.out)["passed"], done.err
 
 
 @pytest.mark.parametrize(
     ("function", "words"), [("odd", "Odd: thing"), ("closed", "GeneratorExit"), ("Raises", "GeneratorExit")]
 )
-def test_own_code_that_raises_what_is_no_exception(own, function, words):
-    done = quantised(own, function)
-    (line,) = done.stderr.splitlines()
-    assert (done.returncode, done.stdout) == (2, "")
+def test_own_code_that_raises_what_is_no_exception(quantised, function, words):
+    done = quantised(function)
+    (line,) = done.err.splitlines()
+    assert (done.code, done.out) == (2, "")
     assert line.startswith("error: own.py:")
     assert words in line

@@ -1,7 +1,6 @@
 """hwrts run --network NAME."""
 
 import json
-from importlib import import_module
 
 import pytest
 
@@ -13,9 +12,6 @@ from .test_bad_input import assert_one_clear_line
 
 
 def test_another_network_by_name(tmp_path, hwrts, monkeypatch):
-    verify = import_module("hwrts.export.verify")
-    few = dict(list(verify.synthetic_pictures().items())[:2])
-    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
     monkeypatch.chdir(tmp_path)
     make_photographs(tmp_path / "photos", size=(66, 80))
     size = "--blocks 1 --channels 4 --stages 1 --first-steps 2 --batch 2 --patch 32 --qat-steps 1 --no-score"

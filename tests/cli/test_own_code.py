@@ -187,8 +187,9 @@ def test_a_module_of_methods_names_that_prints_and_enlarges_by_three(folder, hwr
             assert made.code == 0, made.err
             with Image.open(target) as picture:
                 assert picture.size == size
-    for size in (80, 240):
-        assert (folder / f"onnxruntime{size}.png").read_bytes() == (folder / f"torch{size}.png").read_bytes()
+    for width in (80, 240):
+        onnx, torch = (folder / f"{engine}{width}.png" for engine in ("onnxruntime", "torch"))
+        assert onnx.read_bytes() == torch.read_bytes()
     refused = hwrts("quantize", "own.py:build", "--layer-weight-bits", "push=6", "-o", "other")
     assert_one_clear_line(refused, "no layer 'push'", "it has update, pop")
     idle = hwrts("quantize", "own.py:build", *widths[:2], "--weight-bits", "4", "-o", "other", "-q")

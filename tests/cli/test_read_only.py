@@ -20,7 +20,10 @@ def _as_anyone() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="drops a capability of Linux")
 @pytest.mark.parametrize(
     ("arguments", "key"),
-    [(("verify", "runs/tiny"), "passed"), (("sensitivity", "runs/tiny", "--bits", "4", "-q"), "layers")],
+    [
+        (("verify", "runs/tiny", "--stage", "1"), "passed"),
+        (("sensitivity", "runs/tiny", "--bits", "4", "-q"), "layers"),
+    ],
 )
 def test_a_read_only_run(workspace, arguments, key):
     """Everything was computed and no verdict printed."""

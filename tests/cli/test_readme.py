@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -22,7 +23,7 @@ def test_the_readme_has_commands():
 def test_commands_parse(command):
     words = shlex.split(command)[1:]
     register_commands()
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)  # typer's own copy of click.Group
     context = group.make_context("hwrts", list(words), resilient_parsing=True)
     name, verb, rest = group.resolve_command(context, words)
     with verb.make_context(name, rest):  # raises for an unknown flag or a missing argument

@@ -161,6 +161,7 @@ def test_a_process_that_dies_is_reported(photos):
 
     def kill_all(done, name):
         for child in multiprocessing.active_children():
+            assert child.pid is not None
             os.kill(child.pid, signal.SIGKILL)
 
     paths = sorted(photos.iterdir()) * 3

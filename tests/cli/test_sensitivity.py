@@ -6,6 +6,7 @@ import shlex
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -53,7 +54,7 @@ def test_layer_widths_that_are_none(text):
 def test_the_document_says_what_can_be_said():
     """Its commands parse (each is run below with other numbers), and its settings are allowed."""
     register_commands()
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)  # typer's own copy of click.Group
     assert [command.split()[1] for command in COMMANDS] == [*["sensitivity"] * 2, *["quantize"] * 3]
     for command in COMMANDS:
         words = shlex.split(command)[1:]

@@ -6,6 +6,7 @@ import itertools
 import re
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ from hwrts.qat.network import QuantNetwork
 from ..fixed_point.random_networks import random_codes, random_network
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cost.md"
-CHECKS = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
+CHECKS: dict[str, Any] = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def conv(name, source, outputs, inputs, kernel, relu=False):
@@ -246,7 +247,8 @@ def test_the_papers_networks(blocks):
 
 def chain(channels, *widths_and_kernels):
     """Bicubic x2 and convolutions at the larger size, ReLUs in between."""
-    modules, before = [FixedUpsample("bicubic", 2)], channels
+    modules: list[nn.Module] = [FixedUpsample("bicubic", 2)]
+    before = channels
     for outputs, kernel in widths_and_kernels:
         modules += [nn.Conv2d(before, outputs, kernel, padding=kernel // 2), nn.ReLU()]
         before = outputs
@@ -571,6 +573,6 @@ def test_every_cited_formula_exists():
     numbered = set(re.findall(r"\((C\d+)\)$", DOCUMENT.read_text("utf-8"), re.MULTILINE))
     assert numbered == {f"C{n}" for n in range(1, 14)}
     for module in (hwrts.cost.network, hwrts.cost.modes):
-        cited = set(re.findall(r"\((C\d+)\)", Path(module.__file__).read_text("utf-8")))
+        cited = set(re.findall(r"\((C\d+)\)", Path(str(module.__file__)).read_text("utf-8")))
         assert cited
         assert cited <= numbered

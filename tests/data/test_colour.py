@@ -1,6 +1,7 @@
 """Colours of a picture with an ICC profile, or with other words on what its codes mean."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def p3_to_srgb(codes):
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
 def test_p3_becomes_srgb(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    options = {"quality": 100, "subsampling": 0} if suffix == ".jpg" else {}
+    options: dict[str, Any] = {"quality": 100, "subsampling": 0} if suffix == ".jpg" else {}
     options |= {"lossless": True} if suffix == ".webp" else {}
     Image.fromarray(CODES).save(path, icc_profile=P3, **options)
     codes = np.asarray(Image.open(path))  # what JPEG made of them

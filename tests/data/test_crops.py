@@ -117,8 +117,17 @@ def coded_store(tmp_path):
         pixels = np.stack([y, x, np.full_like(y, k)], axis=2).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{k}.png")
         photos.append(Photo(str(k), tmp_path / f"{k}.png"))
-    settings = {"jpeg": None, "kernel": "box", "seed": 0, "strict": True, "min_size": 8, "progress": None}
-    return build_store(photos, tmp_path / "store", **settings)[0]
+    store, _ = build_store(
+        photos,
+        tmp_path / "store",
+        jpeg=None,
+        kernel="box",
+        seed=0,
+        strict=True,
+        min_size=8,
+        progress=None,
+    )
+    return store
 
 
 def test_crops_and_targets_are_aligned(coded_store):

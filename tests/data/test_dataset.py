@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,7 +8,7 @@ import hwrts.data.dataset as dataset
 from hwrts.data import Photo, find_photos, load_photo
 from hwrts.errors import DataError
 
-DEFAULTS = {"val": None, "val_fraction": 0.25, "seed": 0, "strict": False, "min_size": 8}
+DEFAULTS: dict[str, Any] = {"val": None, "val_fraction": 0.25, "seed": 0, "strict": False, "min_size": 8}
 
 # (photographs, fraction, how many go to validation): at least one, never all
 FRACTIONS = [

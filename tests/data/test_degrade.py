@@ -2,6 +2,7 @@ import doctest
 import io
 import math
 import sys
+from functools import cache
 from typing import get_args
 
 import numpy as np
@@ -61,6 +62,7 @@ def kernel_value(kernel, s):
     return np.sinc(s) * np.sinc(s / 3) if s < 3 else 0.0
 
 
+@cache
 def matrix(n, kernel):
     """(n/2, n) float64 weights of halving n samples."""
     w = np.array(
@@ -299,7 +301,7 @@ def test_degrade_refuses_float():
 
 def test_unknown_kernel():
     with pytest.raises(DataError, match="'cubic' is unknown; use one of box, bilinear"):
-        downscale_by_2(np.zeros((2, 2, 3), np.uint8), "cubic")
+        downscale_by_2(np.zeros((2, 2, 3), np.uint8), "cubic")  # type: ignore[arg-type]
 
 
 def test_doctests():

@@ -2,12 +2,12 @@ import os
 import stat
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import hwrts.files.atomic as atomic
 from hwrts.data import list_images, read_image, write_image
 from hwrts.data.images import image_size, read_picture
 from hwrts.errors import DataError
@@ -273,7 +273,7 @@ def test_permission_error_is_named(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(atomic.Path, "open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"a.png: not readable \(Permission denied\)"):
         read_image(tmp_path / "a.png")
 
@@ -317,7 +317,7 @@ def test_write_image_is_lossless(tmp_path, name):
 def test_write_jpeg_at_full_chroma(tmp_path):
     write_image(tmp_path / "a.jpg", noise(8, 8))
     with Image.open(tmp_path / "a.jpg") as image:
-        assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
+        assert [layer[1:3] for layer in vars(image)["layer"]] == [(1, 1)] * 3
 
 
 def test_write_image_replaces_and_respects_the_umask(tmp_path):
@@ -379,7 +379,7 @@ def test_read_only_folder(tmp_path, monkeypatch):
     def refuse(self, *args):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(atomic.Path, "open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(
         DataError, match=r"can't be written .*Permission denied.*; choose a folder that is writable"
     ):

@@ -1,5 +1,7 @@
 """A left shift comes before the clipping: what is legal fits every witness' int32 registers (eq. 10b)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -18,8 +20,9 @@ from hwrts.fixed_point import (
     Upsample,
     run_all,
 )
+from hwrts.fixed_point.operators import Layer
 
-MAKERS = {
+MAKERS: dict[str, Callable[[Format], Layer]] = {
     "conv": lambda out: Conv(
         "y",
         "x",

@@ -1,5 +1,7 @@
 """Every witness agrees on random networks; `pytest -m slow` runs two thousand of them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +14,7 @@ from hwrts.fixed_point import Network, run, run_all, stream
 
 from ..fixed_point.random_networks import random_codes, random_network
 
-CHECKS = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
+CHECKS: dict[str, Any] = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 EXAMPLES = given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 12), width=st.integers(1, 12))
 
 

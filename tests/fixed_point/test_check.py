@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,7 +152,8 @@ def test_shifted_accumulators_end_below_2_to_31():
 def test_additions():
     refused(GOOD, Add("s", ("x", "c"), PIXEL), message=r"of 'x' are \(3, 1\), of 'c' \(2, 1\)")
     refused(Repeat("u", "x", 2), Add("s", ("x", "u"), PIXEL), message=r"of 'x' are \(3, 1\), of 'u' \(3, 2\)")
-    for sources in ((), ("x",), ("x", "x", "x")):
+    wrong: tuple[Any, ...] = ((), ("x",), ("x", "x", "x"))
+    for sources in wrong:
         refused(Add("s", sources, PIXEL), message=f"adds {len(sources)} tensors; use exactly 2")
 
 
@@ -183,7 +185,7 @@ def test_depth_to_space_needs_enough_channels():
 
 def test_a_layer_wrong_in_itself_is_named_first():
     """A layer that is wrong in itself is named before any derived fact about it can fail."""
-    layer = Conv("c", "x", np.int8(1), np.zeros(1, np.int32), np.zeros(1, np.int32), PIXEL)
+    layer = Conv("c", "x", np.int8(1), np.zeros(1, np.int32), np.zeros(1, np.int32), PIXEL)  # type: ignore[arg-type]
     refused(layer, Add("s", ("c", "x"), PIXEL), message="weight shape")
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import zipfile
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from hwrts.fixed_point import (
     save_network,
 )
 from hwrts.fixed_point.file import _sealed
+from hwrts.fixed_point.stored import read_file
 
 from .build import anchor_network, conv, noise, one_conv, upsampled_network
 
@@ -186,9 +188,10 @@ def test_wrong_paddings(tmp_path, wrong):
 
 def test_memory_order_does_not_change_the_bytes(tmp_path):
     weight = np.arange(2 * 3 * 9).reshape(2, 3, 3, 3)
-    for folder, order in ((tmp_path / "1", "C"), (tmp_path / "2", "F")):
-        folder.mkdir()
-        save_network(one_conv(conv("c", "x", np.array(weight, np.int8, order=order))), folder)
+    orders = {"1": np.ascontiguousarray(weight, np.int8), "2": np.asfortranarray(weight, np.int8)}
+    for name, ordered in orders.items():
+        (tmp_path / name).mkdir()
+        save_network(one_conv(conv("c", "x", ordered)), tmp_path / name)
     assert (tmp_path / "1" / NPZ_NAME).read_bytes() == (tmp_path / "2" / NPZ_NAME).read_bytes()
 
 
@@ -260,7 +263,7 @@ def test_files_of_two_networks_do_not_mix(saved, tmp_path_factory):
 
 def test_a_pair_that_is_replaced_while_it_is_read_is_read_again(saved, monkeypatch):
     """network.json was of the old network, network.npz of the new one: refused as damaged."""
-    other, read = anchor_network(seed=9), file.read_file
+    other, read = anchor_network(seed=9), read_file
 
     def replaced_in_between(path, limit):
         payload = read(path, limit)
@@ -342,7 +345,7 @@ def test_a_newer_version_is_named_before_its_checksum(saved):
     refused(saved, "version 3 is not readable here")
 
 
-WRONG = [
+WRONG: list[Any] = [
     None,
     True,
     1,

@@ -43,7 +43,7 @@ ONE_OF_EACH = {
     "Conv": random_conv(np.random.default_rng(1), "y", "x", (5, 8), 3, Format(True, 8, 3)),
     "Add": Add("y", ("x", "x"), Format(True, 8, 7)),
     "Scale": Scale("y", "x", 77, 6, S8),
-    "PRelu": PRelu("y", "x", np.arange(-40, 40, 10, np.int8), 6, S8),
+    "PRelu": PRelu("y", "x", np.arange(-40, 40, 10, dtype=np.int8), 6, S8),
     "DepthToSpace": DepthToSpace("y", "x", 2),
     "Repeat": Repeat("y", "x", 3),
     "Upsample": Upsample("y", "x", "bicubic", 2, S8),

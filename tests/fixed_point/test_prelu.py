@@ -101,7 +101,7 @@ def test_random_codes_against_fractions(rounding):
         )
         slopes, frac = rng.integers(-127, 128, 3), int(rng.integers(0, 13))
         x = rng.integers(source.min, source.max, (2, 2, 3), endpoint=True)
-        expected = []
+        expected: list[int] = []
         for *_, channel in np.ndindex(x.shape):
             code = int(x.ravel()[len(expected)])
             value = Fraction(code) / Fraction(2) ** source.frac

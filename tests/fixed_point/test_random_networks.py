@@ -14,7 +14,8 @@ SIZES = [(1, 1), (1, 8), (9, 1), (2, 2), (5, 7), (16, 3), (33, 10)]
 @pytest.mark.parametrize("seed", range(100))
 def test_all_paths_agree(seed, widest):
     network = random_network([seed, widest], widest)
-    codes = random_codes(network, *SIZES[seed % len(SIZES)], seed)
+    height, width = SIZES[seed % len(SIZES)]
+    codes = random_codes(network, height, width, seed)
     expected = run_all(network, codes, "int64")
     for name, tensor in run_all(network, codes, "fast").items():
         np.testing.assert_array_equal(tensor, expected[name], err_msg=f"{name} of {network}")

@@ -1,5 +1,6 @@
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_the_largest_shift(rounding, expected):
 
 
 def test_int32_accumulators_do_not_wrap():
-    acc = np.array([2**31 - 1, -(2**31)], np.int32)
+    acc: Any = np.array([2**31 - 1, -(2**31)], np.int32)  # int64 is what is asked for
     assert shift_right(acc, -1, Rounding.FLOOR).tolist() == [2**32 - 2, -(2**32)]
 
 

@@ -218,7 +218,7 @@ def test_refused_inputs(codes, message):
 
 def test_an_unknown_path():
     with pytest.raises(HwrtsError, match="path 'Fast' does not exist; use one of int64, fast"):
-        run(anchor_network(), noise(anchor_network(), 2, 2), "Fast")
+        run(anchor_network(), noise(anchor_network(), 2, 2), "Fast")  # type: ignore[arg-type]
 
 
 def test_the_input_is_left_alone():

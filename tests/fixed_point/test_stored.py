@@ -5,6 +5,7 @@ import json
 import os
 import tracemalloc
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def npy(shape, data=b"", dtype="|u1"):
 
 
 def test_what_numpy_wrote_comes_back():
-    arrays = {
+    arrays: dict[str, Any] = {
         "a": np.arange(24, dtype=np.int8).reshape(2, 3, 4),
         "f": np.asfortranarray(np.eye(3, dtype=np.int32)),
         "scalar": np.int64(7),

@@ -1,5 +1,6 @@
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,7 +140,7 @@ def test_pictures_against_the_kernel_in_fractions(kind, factor, rounding):
         x = rng.integers(source.min, source.max, (height, width, 1), endpoint=True)
 
         def weights(position, size, kernel=kernel):
-            found = {}
+            found: dict[Any, Any] = {}
             for offset in range(-2, 4):
                 at = floor(position) + offset
                 inside = min(max(at, 0), size - 1)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,7 @@ def trained_norm(channels: int, **settings) -> nn.BatchNorm2d:
     for tensor in (norm.running_mean, norm.weight, norm.bias):
         if tensor is not None:
             nn.init.uniform_(tensor, -2, 2)
+    assert norm.running_var is not None
     nn.init.uniform_(norm.running_var, 0.1, 3)
     return norm
 
@@ -40,7 +43,7 @@ def test_batch_norm_vanishes_into_its_convolution(settings, bias):
 
 def test_batch_norm_by_hand():
     """w = 3, b = 5, mean 1, variance 4, gamma 6, beta 7: 6 * (3x + 5 - 1) / 2 + 7 = 9x + 19."""
-    network = module(lambda s, x: s.n(s.c(x)), c=nn.Conv2d(1, 1, 1), n=nn.BatchNorm2d(1, eps=0.0)).eval()
+    network: Any = module(lambda s, x: s.n(s.c(x)), c=nn.Conv2d(1, 1, 1), n=nn.BatchNorm2d(1, eps=0.0)).eval()
     with torch.no_grad():
         for tensor, value in (
             (network.c.weight, 3),

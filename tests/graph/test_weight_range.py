@@ -8,6 +8,7 @@ import torch
 
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, Rounding, layer_bounds
+from hwrts.fixed_point import Conv as IntegerConv
 from hwrts.graph import Conv, Graph, Input
 from hwrts.graph.weight_range import WeightRange
 from hwrts.qat.network import QuantNetwork
@@ -46,6 +47,7 @@ def wide(channels: int, kernel: int, bits: int = 8, fill: float | None = None) -
 )
 def test_wide_channels_give_up_as_many_bits_as_they_need(channels, kernel, fill, given_up):
     conv = wide(channels, kernel, fill=fill).lower().layer("b")
+    assert isinstance(conv, IntegerConv)
     source = Format(False, 8, 8)
     found = layer_bounds(conv, [source], Rounding.HALF_EVEN).partial_sum
     assert (found < FLOAT32_LIMIT).all()
@@ -81,6 +83,7 @@ def test_the_bound_follows_the_training(picture):
         quantised.convs["b"].bias.fill_(200.0)
     assert_integers_equal_values(quantised, picture(5, 6))
     conv = quantised.lower().layer("b")
+    assert isinstance(conv, IntegerConv)
     assert (layer_bounds(conv, [Format(False, 8, 8)], Rounding.HALF_EVEN).partial_sum < FLOAT32_LIMIT).all()
     assert conv.weight_frac.tolist() == [3, 3, 3]
     assert other.lower().layer("b").weight_frac.tolist() == [6, 6, 6]  # a copy watches its own bias
@@ -98,6 +101,7 @@ def test_channels_that_fit_keep_their_range():
     ranges = WeightRange(8, Format(False, 8, 8))
     weight = torch.tensor([[0.5, -0.75], [1e-9, 0.0]])
     conv = torch.nn.Conv2d(1, 2, 1)
+    assert conv.bias is not None
     torch.nn.init.zeros_(conv.bias)
     ranges.watch(conv)
     assert ranges(weight).tolist() == weight.abs().amax(1).tolist()

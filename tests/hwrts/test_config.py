@@ -1,5 +1,6 @@
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_a_dotted_name_of_many_parts_is_refused():
 )  # fmt: skip
 def test_numbers_that_would_fail_later_or_never_end(name, value):
     """They passed the checks, and torch, NumPy or the memory ended the run after its start."""
-    document = {}
+    document: dict[str, Any] = {}
     set_entry(document, name, value, "test")
     with pytest.raises(ConfigError, match=rf"test: {name} = .* is not allowed: "):
         parse_config(document, "test")

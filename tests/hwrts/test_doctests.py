@@ -21,7 +21,6 @@ def test_examples_in_docstrings(name):
 
 
 def test_there_are_examples():
-    attempted = {name: doctest.testmod(importlib.import_module(name)).attempted for name in MODULES}
-    assert {"hwrts.graph.rounding", "hwrts.training.rts", "hwrts.metrics.fidelity"} <= {
-        name for name, n in attempted.items() if n
-    }
+    for name in ("hwrts.graph.rounding", "hwrts.training.rts", "hwrts.metrics.fidelity"):
+        assert name in MODULES
+        assert any(test.examples for test in doctest.DocTestFinder().find(importlib.import_module(name)))

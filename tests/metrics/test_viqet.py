@@ -63,6 +63,7 @@ def test_the_golden_values_that_need_no_other_package_are_compared():
 
 def test_raw_values_tell_apart_what_clipping_makes_equal():
     grass = package_picture("skimage", "data", "grass.png")
+    assert grass is not None
     soft, plain, sharp = (score(p) for p in (box(grass, 3), grass, sharpened(grass, 1)))
     assert soft.mos == plain.mos == sharp.mos == 1
     assert soft.mos_raw + 0.4 < plain.mos_raw < sharp.mos_raw - 0.4

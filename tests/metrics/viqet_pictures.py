@@ -4,6 +4,7 @@ Letters: H rows, W columns.
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -108,7 +109,7 @@ PICTURES: dict[str, Callable[[], np.ndarray | None]] = {
     "china_near4": _of_china(lambda a: a.repeat(4, 0).repeat(4, 1)),
     "flower": _flower,
     **{
-        name: lambda file=file: _embedded(file)
+        name: partial(_embedded, file)
         for name, file in {
             "astronaut": "astronaut.png",
             "coffee": "coffee.png",

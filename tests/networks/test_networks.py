@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -249,7 +250,8 @@ def test_bf16_never_rounds_the_picture(name):
 
 
 def test_hidden_layers_of_vdsr_run_in_bf16():
-    network, seen = tiny("vdsr").eval(), {}
+    network = tiny("vdsr").eval()
+    seen: dict[Any, Any] = {}
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda m, given, out, name=name: seen.__setitem__(name, out.dtype))

@@ -1,5 +1,6 @@
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -95,7 +96,7 @@ class Recorded:
     """Progress that remembers."""
 
     def __init__(self) -> None:
-        self.tasks = {}
+        self.tasks: dict[str, Any] = {}
 
     def say(self, text):
         raise AssertionError(text)
@@ -117,7 +118,12 @@ def test_saturation_is_counted_for_all_signed_tensors_at_once_and_seen(monkeypat
     for picture in pictures:
         picture[0, :, :3, 0] = 1.0  # one of a thousand beyond the finer format's range
     runs, progress = [], Recorded()
-    monkeypatch.setattr(hwrts.qat.calibrate, "run_graph", lambda *given: runs.append(0) or run_graph(*given))
+
+    def counted(*given):
+        runs.append(0)
+        return run_graph(*given)
+
+    monkeypatch.setattr(hwrts.qat.calibrate, "run_graph", counted)
     formats = calibrate(graph, pictures, progress=progress)
     assert len(runs) == 2 * len(pictures)
     assert list(progress.tasks.values()) == [(3, [1, 2, 3])] * 2

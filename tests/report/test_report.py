@@ -30,6 +30,8 @@ from hwrts.runs.folder import RunFolder, create_run, write_json
 from hwrts.runs.pipeline import quantise_variant, run_stages
 from hwrts.runs.session import open_session
 
+pytestmark = pytest.mark.usefixtures("small_verdict")
+
 SIDE = 160
 SPECIAL = "sky <b>&amp; 'sea\""  # a name that breaks unescaped HTML in text and in attributes
 SEED = 20190

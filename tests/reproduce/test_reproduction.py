@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ from hwrts.reproduce.reproduction import reproduce
 from hwrts.reproduce.results import TARGETS
 from hwrts.reproduce.runs import Source
 
-from ..runs.test_pipeline import Lines, photographs
+from ..runs.tiny import Lines, photographs
 
-SETTINGS = {
+pytestmark = pytest.mark.usefixtures("small_verdict")
+
+SETTINGS: dict[str, Any] = {
     "precision": "float32",
     "data": {"patch": 32, "crops_per_image": 4},
     "rts": {"stages": 2, "first_steps": 4, "steps": 3, "batch": 2, "score": False},

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -45,15 +47,19 @@ def test_torch_is_not_asked_for_by_the_others(stage):
         make_engine(name, stage, lambda: pytest.fail("made a torch upscaler"))
 
 
+def never():
+    pytest.fail("made a torch upscaler")
+
+
 def test_unknown_engines_and_missing_files_are_refused(stage):
     with pytest.raises(HwrtsError, match="engine 'tpu' is unknown; use onnxruntime, numpy, torch"):
-        make_engine("tpu", stage, lambda: None)  # type: ignore[arg-type]
+        make_engine("tpu", stage, never)  # type: ignore[arg-type]
     stage.onnx.unlink()
     with pytest.raises(RunFolderError, match=r"model\.int8\.onnx: not used, it is UNVERIFIED .*restore"):
-        make_engine("onnxruntime", stage, lambda: None)
+        make_engine("onnxruntime", stage, never)
     (stage.root / "network.npz").write_bytes(b"no")
     with pytest.raises(HwrtsError, match="network"):
-        make_engine("numpy", stage, lambda: None)
+        make_engine("numpy", stage, never)
 
 
 def test_quantised_module_comes_back_with_its_formats(stage, quantise, picture):
@@ -68,7 +74,12 @@ def test_quantised_module_comes_back_with_its_formats(stage, quantise, picture):
 
 def test_a_note_that_does_not_belong_to_its_tensors_is_refused(stage, quantise):
     quantised, other = load_quantised(stage), quantise(2, 4)[0]
-    broken = [{}, {"graph": note_graph(other.graph)}, {"graph": [{"op": "Softmax"}]}, {"rounding": "up"}]
+    broken: list[dict[str, Any]] = [
+        {},
+        {"graph": note_graph(other.graph)},
+        {"graph": [{"op": "Softmax"}]},
+        {"rounding": "up"},
+    ]
     for changes in broken:
         save_quantised(stage, quantised)
         notes = {**load_weights(stage.qat_weights)[1], **changes} if changes else {}

@@ -1,7 +1,5 @@
 """Other networks than Residual-N through recurrent training and the command line's folders."""
 
-import sys
-
 import pytest
 
 from hwrts.config import parse_config
@@ -13,14 +11,9 @@ from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
 
 from ..networks.test_networks import TINY as NETWORKS
-from .test_pipeline import TINY, Lines, photographs, start
+from .tiny import TINY, Lines, photographs, start
 
-
-@pytest.fixture(autouse=True)
-def _few_stimuli(monkeypatch) -> None:
-    verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
-    few = dict(list(verify.synthetic_pictures().items())[:2])
-    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
+pytestmark = pytest.mark.usefixtures("small_verdict")
 
 
 @pytest.mark.parametrize("name", ["vdsr", "srresnet", "abpn"])

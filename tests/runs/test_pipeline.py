@@ -1,9 +1,6 @@
 import hashlib
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,63 +8,19 @@ import torch
 from PIL import Image
 
 from hwrts.config import QatConfig, parse_config
-from hwrts.data import open_store
 from hwrts.errors import DataError, RunFolderError
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
-from hwrts.metrics.viqet import score
 from hwrts.progress import Silent
 from hwrts.report.summary import photograph_names
 from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
-from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes, stage_scores
+from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes
 from hwrts.runs.proof import file_hashes
 from hwrts.runs.quantise import load_verify_inputs, verify_stage
 from hwrts.runs.session import open_session
 from hwrts.training.checkpoint import load_weights, save_weights
 
-TINY = {
-    "device": "cpu",
-    "precision": "float32",
-    "data": {"patch": 64, "crops_per_image": 6, "val_fraction": 0.5},
-    "network": {"blocks": 1, "channels": 4},
-    "rts": {"stages": 2, "first_steps": 6, "steps": 6, "batch": 2, "score": False},
-    "qat": {"steps": 4, "same_size_steps": 3},
-}
-
-
-class Lines(Silent):
-    """Keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.tasks: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    @contextmanager
-    def task(self, title: str, total: int) -> Iterator[Callable[[int, str], None]]:
-        self.tasks.append(title)
-        yield lambda done, text: None
-
-
-def photographs(folder: Path, count: int = 2, size: int = 160) -> Path:
-    """Generated pictures with edges, gradients and texture."""
-    folder.mkdir()
-    y, x = np.mgrid[:size, :size]
-    for i in range(count):
-        rng = np.random.default_rng(i)
-        plane = 90 + 60 * np.sin(x / (7 + i)) * np.cos(y / 11) + 40 * ((x // 20 + y // 16) % 2)
-        pixels = plane[..., None] + rng.normal(0, 6, (size, size, 3)) + [0, 10, -10]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"photo{i}.png")
-    return folder
-
-
-def start(root: Path, data: Path, progress: Silent | None = None, **changes: object) -> RunFolder:
-    document = {**TINY, **changes, "data": {**TINY["data"], "train": str(data)}}
-    made = create_run(root, parse_config(document, "test"), {}, force=False)
-    run_stages(open_session(made, progress or Silent()))
-    return made
+from .tiny import TINY, Lines, photographs, start
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +120,7 @@ def test_which_network_enhances(finished, tmp_path):
         made.enhancing_stage("3")
 
 
-@pytest.mark.usefixtures("few_stimuli")
+@pytest.mark.usefixtures("small_verdict")
 def test_a_run_without_same_size_networks(finished, tmp_path):
     plain = {"steps": 1, "same_size": False}
     made = start(tmp_path / "plain", finished[0].root.parent / "photos", qat=plain)
@@ -204,19 +157,12 @@ def test_stage_two_trains_on(finished):
     assert 0 < max(moved) < 0.1  # six steps of a small rate from the weights of stage 1, not a new start
 
 
-@pytest.fixture
-def few_stimuli(monkeypatch) -> None:
-    """Two synthetic pictures for the verdict: where it is not what is tested."""
-    verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
-    few = dict(list(verify.synthetic_pictures().items())[:2])
-    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
-
-
-@pytest.mark.usefixtures("few_stimuli")
+@pytest.mark.usefixtures("small_verdict")
 def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     made, _ = finished
     again = start(tmp_path / "again", made.root.parent / "photos")
-    other = start(tmp_path / "other", made.root.parent / "photos", seed=1, rts={**TINY["rts"], "stages": 1})
+    one: dict[str, Any] = {"rts": {**TINY["rts"], "stages": 1}, "qat": {**TINY["qat"], "same_size": False}}
+    other = start(tmp_path / "other", made.root.parent / "photos", seed=1, **one)
     for name in ("float.safetensors", "qat.safetensors", "network.npz"):
         for stage in (
             each.root.name for each in (mains(made) if name.startswith("float") else made.stages())
@@ -261,7 +207,7 @@ def test_a_partial_verification_leaves_the_verdict(finished):
     assert stage.verify.read_bytes() == before
 
 
-@pytest.mark.usefixtures("few_stimuli")
+@pytest.mark.usefixtures("small_verdict")
 def test_a_variant_gets_its_own_folder(finished):
     made, _ = finished
     session = open_session(made, Silent())
@@ -323,22 +269,6 @@ def test_a_broken_file_fails_the_verdict(finished):
         stage.verify.write_bytes(written)
 
 
-@pytest.mark.usefixtures("few_stimuli")
-def test_automatic_runs_stop_by_the_rule(finished, tmp_path):
-    auto = {**TINY["rts"], "stages": "auto", "max_stages": 3, "steps": 1}
-    lines = Lines()
-    made = start(tmp_path / "auto", finished[0].root.parent / "photos", lines, rts=auto, qat={"steps": 0})
-    count = len(mains(made))
-    changes = [abs(change) for change in stage_changes(made, count)]
-    best = made.notes()["best_stage"]
-    if changes[-1] > changes[-2]:
-        assert best == count - 1
-        assert any(f"stopping, stage {best} is kept" in line for line in lines.said)
-    else:
-        assert best == count == 3
-
-
-@pytest.mark.usefixtures("few_stimuli")
 def test_what_is_in_training_and_validation_is_said(finished, tmp_path):
     """A copy under another name and in another format; and a resume says that it does not look again."""
     data = photographs(tmp_path / "photos", count=3)
@@ -372,23 +302,6 @@ def test_photographs_without_a_score_can_not_stop_a_run(tmp_path):
     made = create_run(tmp_path / "run", parse_config(document, "test"), {}, force=False)
     with pytest.raises(DataError, match="panorama: too elongated to score, as all photographs"):
         open_session(made, Silent())
-
-
-def test_automatic_runs_can_stop_by_the_score(finished, tmp_path):
-    """Every stage's score is VIQET's of the targets on disk, and the run keeps the stage before it falls."""
-    auto = {**TINY["rts"], "stages": "auto", "max_stages": 2, "stop": "score", "steps": 1}
-    plain = {"steps": 0, "same_size": False}
-    lines = Lines()
-    made = start(tmp_path / "auto", finished[0].root.parent / "photos", lines, rts=auto, qat=plain)
-    scores = stage_scores(made, 2)
-    store = open_store(made.root / "data" / "val")
-    for number, found in enumerate(scores, 1):
-        assert found == pytest.approx(score(np.array(store.array(0, f"target{number}"))).mos_raw, abs=1e-9)
-    measures = read_json(made.stage(1).metrics)
-    assert measures["mos_raw_hr0"] == pytest.approx(score(np.array(store.array(0, "hr"))).mos_raw, abs=1e-9)
-    fell = scores[1] <= scores[0]
-    assert made.notes()["best_stage"] == (1 if fell else 2)
-    assert any("the score fell after stage 1" in line for line in lines.said) == fell
 
 
 def test_photographs_too_small_are_an_error(tmp_path):

@@ -14,7 +14,7 @@ SIZES = [(1, 1), (1, 9), (7, 1), (8, 8), (9, 8), (17, 23), (24, 16), (25, 41)]
 def test_tiles_equal_one_pass(quantise, picture, monkeypatch, tile, height, width):
     _, network = quantise(1, 4)
     pixels = picture(height, width)
-    x2 = run(network, pixels)
+    x2 = run(network, pixels).astype(np.uint8)
     monkeypatch.setattr(hwrts.data.tiles, "TILE", tile)
     np.testing.assert_array_equal(upscale(lambda part: run(network, part), pixels, network.halo), x2)
     expected = to_codes(downscale_by_2(x2, "lanczos"))

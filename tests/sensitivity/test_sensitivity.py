@@ -1,9 +1,11 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hwrts.data.store import PhotoStore
 from hwrts.errors import ConfigError, RunFolderError
 from hwrts.fixed_point import Network, run
 from hwrts.metrics import psnr_db
@@ -24,13 +26,17 @@ from hwrts.sensitivity.measure import (
 )
 
 
-class Store:
+class Store(PhotoStore):
     """Pictures by kind: hr is LR with every pixel four times, target2 is 2 codes brighter."""
 
+    _lr: list[np.ndarray]
+
     def __init__(self, *shapes):
-        self.names = tuple(f"photo{i}" for i in range(len(shapes)))
+        names = tuple(f"photo{i}" for i in range(len(shapes)))
+        super().__init__(Path("nowhere"), names, tuple((2 * height, 2 * width) for height, width in shapes))
         rng = np.random.default_rng(3)
-        self._lr = [rng.integers(0, 200, (*shape, 3), dtype=np.uint8) for shape in shapes]
+        lr = [rng.integers(0, 200, (*shape, 3), dtype=np.uint8) for shape in shapes]
+        object.__setattr__(self, "_lr", lr)  # of a frozen dataclass
 
     def array(self, i, kind):
         if kind == "lr":
@@ -54,7 +60,7 @@ def test_each_layer_alone_by_hand(quantise, crops):
         ("conv_ext_x", 324, 6),
         ("conv_ext_r", 324, 6),
     ]
-    int8 = [run(network, x, "int64") for x in crops.inputs]
+    int8 = [run(network, x, "int64").astype(np.uint8) for x in crops.inputs]
     originals = crops.references["original"]
     assert found.psnr_db["original"] == pytest.approx(
         np.mean([psnr_db(a, b) for a, b in zip(int8, originals, strict=True)])
@@ -67,7 +73,8 @@ def test_each_layer_alone_by_hand(quantise, crops):
                 quantised.narrowed(layer.name, each.weight_bits) if old.name == layer.name else old
                 for old in network.layers
             ]
-            outputs = [run(Network(network.inputs, tuple(layers)), x, "int64") for x in crops.inputs]
+            narrow = Network(network.inputs, tuple(layers))
+            outputs = [run(narrow, x, "int64").astype(np.uint8) for x in crops.inputs]
             apart = np.concatenate([a.astype(float) - b for a, b in zip(outputs, int8, strict=True)])
             assert each.mse_int8 == pytest.approx(np.mean(apart**2))
             changed += each.mse_int8 > 0

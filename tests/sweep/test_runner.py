@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import CancelledError, Future
+from typing import Any
 
 import optuna
 import pytest
@@ -34,7 +35,7 @@ class Trainer:
         network = task.settings["network"]
         if self.stop_after is not None and len(self.done) >= self.stop_after:
             raise KeyboardInterrupt
-        future = Future()
+        future: Future[Any] = Future()
         if (network["blocks"], network["channels"]) in self.broken:
             future.set_exception(self.error)
             return future

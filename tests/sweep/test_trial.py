@@ -6,6 +6,8 @@ import json
 import pytest
 import torch
 
+import hwrts.sweep.front
+import hwrts.sweep.space
 import hwrts.sweep.trial
 from hwrts.config import RunConfig
 from hwrts.errors import HwrtsError
@@ -14,6 +16,8 @@ from hwrts.runs.folder import open_run
 from hwrts.sweep.spec import Halving
 from hwrts.sweep.trial import RESULT, run_trial, rung_config
 from hwrts.training.checkpoint import load_weights
+
+pytestmark = pytest.mark.usefixtures("small_verdict")
 
 
 @pytest.fixture(autouse=True)

@@ -190,6 +190,7 @@ def test_layout_changes_no_value():
     model = Residual(1, 4).eval()
     x = torch.rand(1, 3, 6, 6)
     expected = model(x)
-    assert preserve_layout(model).conv[0].weight.is_contiguous(memory_format=torch.channels_last)
+    weight = preserve_layout(model).get_parameter("conv.0.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)
     # 1e-6: the same products, summed in another order by another kernel
     torch.testing.assert_close(model(x), expected, rtol=0, atol=1e-6)

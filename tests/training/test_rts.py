@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +83,15 @@ def test_values_are_codes_over_256_channels_last():
     assert large.is_contiguous(memory_format=torch.channels_last)
 
 
+def _doubled(values: torch.Tensor, offset: float) -> torch.Tensor:
+    return values.repeat(1, 1, 2, 2) + offset
+
+
 def test_float_upscaler_clips_and_does_not_round():
     x = np.full((2, 3, 3), 100, np.uint8)
     for offset, expected in ((0.25, 100.25), (200.0, 255.0), (-200.0, 0.0)):
-        up = float_upscaler(torch.nn.Identity(), lambda v, o=offset: v.repeat(1, 1, 2, 2) + o / 256, "cpu")(x)
+        forward = partial(_doubled, offset=offset / 256)
+        up = float_upscaler(torch.nn.Identity(), forward, "cpu")(x)
         assert up.dtype == np.float32
         assert up.shape == (4, 6, 3)
         assert set(up.ravel().tolist()) == {expected}
