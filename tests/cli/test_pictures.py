@@ -124,6 +124,7 @@ def test_what_goes_into_enhance_comes_out(workspace, hwrts):
     assert np.array_equal(x8, rgb)
     wanted = deep.astype(int) + 257 * (y8.astype(int) - x8)
     assert np.array_equal(out.samples, np.clip(wanted, 0, 65535))
+    assert out.alpha is not None
     assert np.array_equal(out.alpha, alpha)
     assert (out.exif, out.dpi) == (exif, pytest.approx((300, 300), abs=0.02))
     twice = hwrts("enhance", "given", "-o", "twice", "--run", "runs/tiny", "-q", "--x2", "--json")

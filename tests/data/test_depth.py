@@ -1,6 +1,7 @@
 """16 bits around a network of 8-bit codes, eq. 19 to 22 of docs/arithmetic.md, against slow integer loops."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,8 @@ def test_bands_of_rows_do_not_show(scale):
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_an_unchanged_code_changes_no_value(scale):
     x = deep(37, 23)
-    assert np.array_equal(corrected(x, enlarge_bilinear(reduce(x), scale), scale), enlarge_bilinear(x, scale))
+    unchanged: Any = enlarge_bilinear(reduce(x), scale)
+    assert np.array_equal(corrected(x, unchanged, scale), enlarge_bilinear(x, scale))
 
 
 def test_what_came_from_8_bits_goes_the_way_of_8_bits():
@@ -98,7 +100,7 @@ def test_a_ramp_has_no_bands_after_x2(slope, repeated):
     ramp = 20_000 + slope * (np.arange(200)[None, :] + np.arange(30)[:, None] // 2)
     ramp = np.repeat(ramp[..., None], 3, 2).astype(np.uint16)
     x8 = reduce(ramp)
-    y8 = np.repeat(np.repeat(x8, 2, 0), 2, 1) if repeated else enlarge_bilinear(x8, 2)
+    y8: Any = np.repeat(np.repeat(x8, 2, 0), 2, 1) if repeated else enlarge_bilinear(x8, 2)
     out = corrected(ramp, y8, 2).astype(int)
     assert np.array_equal(out, enlarge_bilinear(ramp, 2))
     assert np.diff(out[:, 2:-2], axis=1).max() <= slope / 2 + 1
@@ -135,6 +137,7 @@ def test_tiles_of_a_deep_picture_are_one_picture(kind, scale):
     wanted = 257 * (wanted.astype(int) - enlarge_bilinear(reduce(x), scale)) + enlarge_bilinear(x, scale)
     assert np.array_equal(out.samples, np.clip(wanted, 0, 65535))
     if alpha is not None:
+        assert out.alpha is not None
         assert np.array_equal(out.alpha, enlarge_bilinear(alpha, scale))
 
 
@@ -149,9 +152,11 @@ def test_hidden_colours_draw_no_outline(dtype):
     assert len(np.unique(codes)) == 1
     out = with_result(picture, sharpened(codes), 1)
     assert np.array_equal(out.samples, samples)  # hidden ones too
+    assert out.alpha is not None
     assert np.array_equal(out.alpha, alpha)
     twice = with_result(picture, np.repeat(np.repeat(codes, 2, 0), 2, 1), 2)
     assert len(np.unique(twice.samples)) == 1
+    assert twice.alpha is not None
     assert np.array_equal(twice.alpha, enlarge_bilinear(alpha, 2))
     nothing = Picture(samples, np.zeros_like(alpha))
     assert np.array_equal(codes_of(nothing), reduce(samples))

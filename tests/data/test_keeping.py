@@ -1,6 +1,7 @@
 """What goes in comes out: bits, grey, alpha, profile, EXIF and dpi through each format that can hold them."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ HELD = [
 
 def picture(bits, samples, size=(5, 7), **more):
     dtype = np.uint16 if bits == 16 else np.uint8
-    values = np.random.default_rng(bits + samples).integers(0, 2**bits, (*size, samples), dtype=dtype)
+    values: Any = np.random.default_rng(bits + samples).integers(0, 2**bits, (*size, samples), dtype=dtype)
     alpha = values[..., -1].copy() if samples in (2, 4) else None
     return Picture(values[..., : 1 if samples < 3 else 3].copy(), alpha, **more)
 

@@ -1,5 +1,7 @@
 """Uniform pictures of every level and grey pictures through the integers, for any weights."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,7 @@ def quantised_of(
     keeps, same_size, weight_bits=8, activation_bits=8, rounding=Rounding.HALF_EVEN, steps=0, padding="zero"
 ):
     torch.manual_seed(weight_bits)
-    network = build_network(NetworkConfig(channels=8, keeps=keeps, padding=padding))
+    network: Any = build_network(NetworkConfig(channels=8, keeps=keeps, padding=padding))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) / 5)
