@@ -89,8 +89,8 @@ def replicating() -> Residual:
         for layer in (network.conv_in, network.conv_out, network.conv_ext):
             layer.padding_mode = "replicate"
             layer.bias.uniform_(-0.05, 0.05)
-    for layer in network.conv.children():
-        layer.padding_mode = "replicate"  # type: ignore[assignment]  # torch says Module
+    for hidden in network.conv.children():
+        hidden.padding_mode = "replicate"  # type: ignore[assignment] # torch says Module
     return network.eval()
 
 
