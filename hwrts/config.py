@@ -109,7 +109,7 @@ class DegradationConfig(_Section):
         return self.jpeg if isinstance(self.jpeg, tuple) else (self.jpeg, self.jpeg)
 
 
-NetworkName = Literal["residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet"]
+NetworkName = Literal["residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet", "sesr"]
 
 _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "residual": ("Residual", 1, 32),  # the paper's base model has 3 and 64: `hwrts run paper`
@@ -119,6 +119,7 @@ _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "edsr": ("EDSR", 16, 64),
     "abpn": ("ABPN", 4, 28),
     "quicksrnet": ("QuickSRNet", 2, 32),
+    "sesr": ("SESR", 5, 16),
 }
 """How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
 
@@ -137,7 +138,7 @@ class NetworkConfig(_Section):
         ge=0,
         le=64,
         description="N of Residual-N; residual blocks of srresnet and edsr, hidden convolutions of vdsr, "
-        "abpn and quicksrnet; srcnn has none",
+        "abpn, quicksrnet and sesr; srcnn has none",
     )
     channels: int = Field(
         32,
@@ -227,6 +228,11 @@ class RtsConfig(_Section):
         True,
         description="train so that 8 bits hold the image residual on the pixel grid; the paper: no",
     )
+    loss: Literal["squared", "luma"] = Field(
+        "squared",
+        description="what is minimised: the mean squared error of RGB (the paper), or the mean absolute one "
+        "of Y, on which up-scaling is measured; luma is for sesr, whose colours have one correction",
+    )
     schedule: Literal["one-cycle", "constant"] = Field(
         "one-cycle", description="rate over the steps of a stage; the paper's is constant"
     )
@@ -286,6 +292,15 @@ class RunConfig(_Section):
     network: NetworkConfig = NetworkConfig()
     rts: RtsConfig = RtsConfig()
     qat: QatConfig = QatConfig()
+
+    @model_validator(mode="after")
+    def _check_loss(self) -> "RunConfig":
+        if self.rts.loss == "luma" and self.network.name != "sesr":
+            raise ValueError(
+                f"rts.loss = luma would leave the colours of {self.network.name} untrained; use sesr, or "
+                "squared"
+            )
+        return self
 
     @property
     def stage_limit(self) -> int:

@@ -48,6 +48,7 @@ def enhance(
     from hwrts.fixed_point import load_network
     from hwrts.runs.engines import make_engine
     from hwrts.runs.folder import open_run
+    from hwrts.runs.remarks import trained_for
 
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
@@ -74,6 +75,8 @@ def enhance(
     if taken and not force:
         raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
     progress = ConsoleProgress(quiet)
+    if not same_size and folder.trained and (why := trained_for(folder.config, chosen.number)) is not None:
+        progress.say(why)
     results, errors = [], []
     with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
         for i, (source, target) in enumerate(jobs):

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def run(
     config: Annotated[
-        str | None, typer.Argument(help="TOML file of settings, or 'paper' for the paper's set-up.")
+        str | None,
+        typer.Argument(
+            help="TOML file of settings; or 'upscale', to up-scale and not enhance; or 'paper', its set-up."
+        ),
     ] = None,
     data: Annotated[Path | None, option("Folder of photographs (default: the embedded ones).")] = None,
     val: Annotated[Path | None, option("Folder of validation photographs.")] = None,
@@ -31,7 +34,7 @@ def run(
     max_megapixels: MaxMegapixels = None,
     network: Annotated[
         str | None,
-        option("residual, srcnn, vdsr, srresnet, edsr, abpn or quicksrnet [residual].", "--network"),
+        option("residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet or sesr [residual].", "--network"),
     ] = None,
     blocks: Annotated[
         int | None, option("N of Residual-N [1]; blocks of other networks [as in their papers].")
@@ -201,7 +204,7 @@ def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:
 
 def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> None:
     from hwrts.runs.documents import read_measures, read_verdict
-    from hwrts.runs.remarks import remarks
+    from hwrts.runs.remarks import purpose, remarks
 
     best = folder.finished_stage(None)
     if as_json:
@@ -226,6 +229,7 @@ def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> N
     print_stages(folder)
     for text in missed:
         print_line(f"NOT MET: {text}")
+    print_line(f"for:    {purpose(folder.config)}")
     print_line(f"report: {folder.report}")
     enhance = command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", folder.root)
     print_line(f"next:   {enhance}")

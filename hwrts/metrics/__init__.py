@@ -3,10 +3,19 @@
 from hwrts.metrics.against_float import against_float
 from hwrts.metrics.artefacts import Artefacts, artefacts
 from hwrts.metrics.contraction import Spread, contraction, spread
-from hwrts.metrics.fidelity import error_db, image_difference_percent, loss_psnr_db, luma_y, psnr_db, ssim
+from hwrts.metrics.fidelity import (
+    LUMA,
+    error_db,
+    image_difference_percent,
+    loss_psnr_db,
+    luma_y,
+    psnr_db,
+    ssim,
+)
 from hwrts.metrics.patterns import pattern_figures, pattern_pictures
 
 __all__ = [
+    "LUMA",
     "Artefacts",
     "Spread",
     "against_float",

@@ -15,6 +15,9 @@ LARGEST_DB = 99.0
 """The largest PSNR: of equal pictures, whose infinite one no mean and no JSON can hold, and of all that comes
 near (one code of a 4K picture by 1 is 122 dB, and nothing that a mean should be made of)."""
 
+LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+"""What red, green and blue give to Y of BT.601, which goes from 16 to 235."""
+
 # Wang et al. 2004, as SR papers report it: an 11x11 Gaussian window of sigma 1.5 (scikit-image cuts it at 3.5
 # sigma), population covariances.
 _SSIM_SIGMA = 1.5
@@ -116,7 +119,7 @@ def luma_y(pixels: NDArray[np.uint8], full_range: bool = False) -> NDArray[np.fl
     >>> luma_y(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)).tolist()
     [[16.0, 235.0]]
     """
-    above_black: NDArray[np.float64] = pixels @ np.array([65.481, 128.553, 24.966]) / 255
+    above_black: NDArray[np.float64] = pixels @ np.array(LUMA)
     return above_black * (255 / 219) if full_range else 16 + above_black
 
 

@@ -4,9 +4,10 @@ from hwrts.networks.abpn import ABPN
 from hwrts.networks.edsr import EDSR
 from hwrts.networks.quicksrnet import QuickSRNet
 from hwrts.networks.residual import Residual
+from hwrts.networks.sesr import SESR
 from hwrts.networks.srcnn import SRCNN
 from hwrts.networks.srresnet import SRResNet
 from hwrts.networks.upsample import FixedUpsample
 from hwrts.networks.vdsr import VDSR
 
-__all__ = ["ABPN", "EDSR", "SRCNN", "VDSR", "FixedUpsample", "QuickSRNet", "Residual", "SRResNet"]
+__all__ = ["ABPN", "EDSR", "SESR", "SRCNN", "VDSR", "FixedUpsample", "QuickSRNet", "Residual", "SRResNet"]

@@ -7,6 +7,7 @@ from hwrts.networks.abpn import ABPN
 from hwrts.networks.edsr import EDSR
 from hwrts.networks.quicksrnet import QuickSRNet
 from hwrts.networks.residual import Residual
+from hwrts.networks.sesr import SESR
 from hwrts.networks.srcnn import SRCNN
 from hwrts.networks.srresnet import SRResNet
 from hwrts.networks.vdsr import VDSR
@@ -33,6 +34,7 @@ def _built(network: NetworkConfig) -> nn.Module:
         "edsr": EDSR,
         "abpn": ABPN,
         "quicksrnet": QuickSRNet,
+        "sesr": SESR,
     }
     made: nn.Module = kinds[network.name](network.blocks, channels)
     return made

@@ -65,9 +65,11 @@ def write_report(run: RunFolder) -> Path:
 
 def _plots(run: RunFolder, stages: tuple[StageResult, ...]) -> list[Plot]:
     metrics = list(run.metrics())
+    bicubic = next((db for stage in stages if (db := stage.measure("psnr_bicubic_db")) is not None), None)
+    title = "PSNR of the crops against HR(n\u22121)"
     trained = (
-        training_plot(metrics, "float", "Float training: PSNR of the crops against HR(n\u22121)"),
-        training_plot(metrics, "qat", "Quantisation-aware training: PSNR of the crops against HR(n\u22121)"),
+        training_plot(metrics, "float", f"Float training: {title}", bicubic),
+        training_plot(metrics, "qat", f"Quantisation-aware training: {title}", bicubic),
         training_plot(metrics, "same-size", "Same-size networks: PSNR of the crops against D(S(HR0)), float"),
     )
     return [plot for plot in trained if plot is not None] + difference_plots(stages)

@@ -48,8 +48,17 @@ class Plot:
     svg: str
 
 
-def training_plot(metrics: Iterable[dict[str, Any]], phase: str, title: str) -> Plot | None:
-    """PSNR of the training crops against the step, one line per stage; None without a single entry."""
+def training_plot(
+    metrics: Iterable[dict[str, Any]], phase: str, title: str, bicubic_db: float | None = None
+) -> Plot | None:
+    """PSNR of the training crops against the step, one line per stage; None without a single entry.
+
+    Args:
+        metrics: Lines of metrics.jsonl.
+        phase: Which of them.
+        title: In words.
+        bicubic_db: What interpolation has on the photographs to validate, for a level line.
+    """
     curves: dict[str, list[tuple[int, float]]] = {}
     for entry in metrics:
         if entry.get("phase") == phase and entry.get("loss", 0) > 0:
@@ -68,6 +77,9 @@ def training_plot(metrics: Iterable[dict[str, Any]], phase: str, title: str) -> 
             steps = np.convolve(steps, np.full(window, 1 / window), "valid")
         marker = "o" if len(steps) < 12 else ""  # a line of one point would not be seen
         axes.plot(steps, psnr, color=colour, marker=marker, markersize=3.5, label=f"stage {stage}")
+    if bicubic_db is not None:
+        label = "bicubic, validation"
+        axes.axhline(bicubic_db, color=_COLOURS[-1], linestyle="--", linewidth=1, label=label)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     return Plot(title, _svg(figure, axes, f"train-{phase}"))

@@ -1,16 +1,19 @@
 """The head of the report: the verdict in one line, and what was run."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import nn
+
 from hwrts.config import RunConfig
-from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.errors import HwrtsError
 from hwrts.fixed_point import load_network
+from hwrts.networks.build import build_network
 from hwrts.report.stages import StageResult
 from hwrts.report.text import plural, whole
 from hwrts.runs.folder import RunFolder
-from hwrts.training.checkpoint import load_weights
+from hwrts.runs.remarks import purpose
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
         ("Commit", notes.get("commit")),
         ("Seed", notes.get("seed", config.seed)),
         ("Network", _network(config, kept)),
+        ("Made for", purpose(config)),
         ("Photographs", _photographs(notes)),
         ("Processor", _cpu(verify.get("cpu") or {})),
         ("Device", f"{device['name']}, {hidden}: {device.get('reason', '')}" if "name" in device else None),
@@ -79,10 +83,7 @@ def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _network(config: RunConfig, kept: StageResult) -> str:
-    text = config.network.title
-    trained = _float_weights(kept)
-    if trained is not None:
-        text += f": {whole(trained)} weights (biases not counted)"
+    text = f"{config.network.title}: {whole(_float_weights(config))} weights (biases not counted)"
     try:
         convs = load_network(kept.folder.root).convs
     except HwrtsError:
@@ -95,16 +96,11 @@ def _network(config: RunConfig, kept: StageResult) -> str:
     )
 
 
-def _float_weights(kept: StageResult) -> int | None:
-    path = kept.folder.float_weights
-    if kept.is_variant:  # made of the float network of its stage
-        path = path.parent.with_name(f"stage{kept.folder.number}") / path.name
-    try:
-        shapes = [tensor.shape for tensor in load_weights(path)[0].values()]
-    except RunFolderError:
-        return None
-    count: int = sum(math.prod(shape) for shape in shapes if len(shape) == 4)  # (O, I, K, K)
-    return count
+def _float_weights(config: RunConfig) -> int:
+    """Of the network as it is drawn; the file may hold more, of convolutions that are trained as two."""
+    with torch.device("meta"):  # shapes alone: no time, no random numbers
+        modules = build_network(config.network).modules()
+    return sum(conv.weight.numel() for conv in modules if isinstance(conv, nn.Conv2d))
 
 
 def _photographs(notes: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.config import QatConfig
@@ -24,6 +25,7 @@ from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
+from hwrts.qat.colours import colour_tie
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.documents import Seconds, read_measures, read_verdict
@@ -43,7 +45,7 @@ from hwrts.training.checkpoint import (
     save_training,
     save_weights,
 )
-from hwrts.training.fit import Batches, Schedule, Training, fit
+from hwrts.training.fit import Batches, Schedule, Training, fit, luma_loss
 from hwrts.training.precision import MixedPrecision
 from hwrts.training.rts import (
     best_scored_stage,
@@ -169,7 +171,8 @@ def quantise_stage(
         quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
     ) -> None:
         phase, training = "same-size" if stage.same_size else "qat", Training.start(quantised)
-        _train(session, stage, phase, training, quantised, batches, schedule, penalty=penalty)
+        aids = TrainingAids(constrain=colour_tie(model, quantised))
+        _train(session, stage, phase, training, quantised, batches, schedule, aids, penalty)
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
         scored, told = session.config.rts.scored, lambda i, n: advance(i, "")
@@ -318,7 +321,8 @@ def _train(
                 save_training(state, training, mine)
                 saved = time.monotonic()
 
-        fit(training, forward, batches, schedule, after_step, aids.constrain, penalty, aids.project)
+        loss = luma_loss if session.config.rts.loss == "luma" else F.mse_loss
+        fit(training, forward, batches, schedule, after_step, aids.constrain, penalty, aids.project, loss)
 
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:

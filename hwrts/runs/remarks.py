@@ -73,6 +73,14 @@ def below_bicubic(measures: Mapping[str, Any]) -> str | None:
 _OF_UP_SCALING = DegradationConfig(jpeg="none", kernel="bicubic")
 
 
+def purpose(config: RunConfig) -> str:
+    """What a run's networks are for, which follows from how its LR is made."""
+    made = config.degradation
+    if made == _OF_UP_SCALING:
+        return "up-scaling of clean pictures (bicubic LR without JPEG)"
+    return f"enhancement (LR by {_described(made)}); to up-scale: hwrts run upscale"
+
+
 def trained_for(config: RunConfig, stage: int) -> str | None:
     """What a network is for, if it is not up-scaling: it undoes what made its LR, and later stages enhance.
 

@@ -102,6 +102,9 @@ def _plots(spec: SweepSpec, rows: list[Row]) -> list[str]:
                 line={"color": colour, "shape": "hv"},
                 legendgroup=kind,
             )
+        if spec.quality == "psnr" and found[0]["bicubic"] is not None:
+            level = found[0]["bicubic"]  # of the photographs, the same for every network
+            figure.add_hline(y=level, line_dash="dash", line_color="#7f8790", annotation_text="bicubic")
         figure.update_traces(cliponaxis=False)  # the best network is at the very top
         figure.update_layout(
             xaxis_title=COSTS[cost],

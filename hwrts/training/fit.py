@@ -10,9 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.errors import HwrtsError
+from hwrts.metrics import LUMA
 
 Batches = Callable[[int], tuple[Tensor, Tensor]]
 """Step number to (input, target), both (B, 3, H, W) in 0..1: pure, so a resumed run sees the same."""
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Output and target, both (B, 3, H, W) in 0..1, to a scalar."""
+
+
+def luma_loss(y: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of Y (BT.601), on which up-scaling is measured."""
+    weights = torch.tensor(LUMA, device=y.device)[:, None, None]  # (3, 1, 1)
+    return ((y - target) * weights).sum(1).abs().mean()
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,9 @@ def fit(
     constrain: Callable[[], None] | None = None,
     penalty: Callable[[], Tensor] | None = None,
     project: Callable[[], None] | None = None,
+    loss: Loss = F.mse_loss,
 ) -> None:
-    """Minimise the mean squared error from the training's step to the schedule's end.
+    """Minimise the mean squared error, or another loss, from the training's step to the schedule's end.
 
     Args:
         training: Model, optimiser and position; changed in place.
@@ -81,6 +93,7 @@ def fit(
         constrain: Called after each update, to bring the weights back to where they may be.
         penalty: Called after each forward pass; added to what is minimised.
         project: Called before each update, to keep the gradients where the weights may be.
+        loss: Of output and target.
 
     Raises:
         HwrtsError: The loss is not finite.
@@ -91,8 +104,8 @@ def fit(
             group["lr"] = schedule.rate(training.step)
         x, target = batches(training.step)
         training.optimizer.zero_grad(set_to_none=True)
-        loss = F.mse_loss(forward(x).float(), target)
-        total = loss if penalty is None else loss + penalty()
+        y = forward(x).float()
+        total = loss(y, target) if penalty is None else loss(y, target) + penalty()
         total.backward()  # type: ignore[no-untyped-call]
         if project is not None:
             project()
@@ -100,7 +113,7 @@ def fit(
         if constrain is not None:
             constrain()
         training.step += 1
-        value = float(loss.detach())
+        value = float(F.mse_loss(y.detach(), target))  # whatever is minimised, this is shown
         if not math.isfinite(value):
             raise HwrtsError(
                 f"training: the loss is {value} at step {training.step}; lower the learning rate"

@@ -28,6 +28,24 @@ def test_another_network_by_name(tmp_path, hwrts, monkeypatch):
     assert_one_clear_line(refused, "no same-size form")
 
 
+def test_the_recipe_of_up_scaling(tmp_path, hwrts, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_photographs(tmp_path / "photos", size=(66, 80))
+    size = "--blocks 1 --channels 4 --first-steps 3 --batch 2 --patch 32 --qat-steps 2"
+    result = hwrts("run", "upscale", "--data", "photos", "--name", "up", *size.split())
+    assert result.code == 0, result.err
+    assert "for:    up-scaling of clean pictures (bicubic LR without JPEG)" in result.out
+    page = (tmp_path / "runs/up/report.html").read_text()
+    assert "SESR, 1 block, 4 channels: 684 weights (biases not counted); 684 weights of 8 bits" in page
+    assert "up-scaling of clean pictures" in page
+    measured = hwrts("evaluate", "runs/up", "--data", "photos", "--json", "-q")
+    warnings = json.loads(measured.out)["warnings"]
+    assert all("trained to enhance" not in text for text in warnings)
+    enhanced = hwrts("enhance", "photos/photo0.png", "-o", "out.png", "--run", "runs/up", "--x2")
+    assert enhanced.code == 0, enhanced.err
+    assert "trained to enhance" not in enhanced.err
+
+
 def test_blocks_and_channels_of_a_file_are_those_of_its_own_network():
     other = resolve_config("paper", {"network.name": "srcnn"})
     assert (other.network.blocks, other.network.channels, other.rts.epochs) == (None, 64, 20)

@@ -108,11 +108,11 @@ def test_every_field_survives_with_another_value_than_its_default():
         "data": {"train": "a", "val": "b", "val_fraction": 0.2, "strict": True, "patch": 64,
                  "crops_per_image": 2, "max_megapixels": 9},
         "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5},
-        "network": {"name": "vdsr", "blocks": 2, "channels": 5, "padding": "replicate", "keeps": "nothing"},
+        "network": {"name": "sesr", "blocks": 2, "channels": 5, "padding": "replicate", "keeps": "nothing"},
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
-            "schedule": "constant", "score": False, "stop": "score",
+            "schedule": "constant", "score": False, "stop": "score", "loss": "luma",
         },
         "qat": {
             "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor",

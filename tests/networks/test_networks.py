@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrize import remove_parametrizations
 
 from hwrts.config import NetworkConfig, parse_config
 from hwrts.errors import ConfigError, UnsupportedOperatorError
@@ -19,7 +20,7 @@ from hwrts.graph.deploy import deploy_form, fused_form
 from hwrts.graph.note import note_graph, noted_graph
 from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
-from hwrts.networks import ABPN, EDSR, SRCNN, VDSR, QuickSRNet, Residual, SRResNet
+from hwrts.networks import ABPN, EDSR, SESR, SRCNN, VDSR, QuickSRNet, Residual, SRResNet
 from hwrts.networks.build import build_network
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
@@ -37,6 +38,7 @@ TINY = {
     "edsr": {"blocks": 1, "channels": 6},
     "abpn": {"blocks": 1, "channels": 6},
     "quicksrnet": {"blocks": 1, "channels": 6},
+    "sesr": {"blocks": 1, "channels": 6},
 }
 
 
@@ -49,6 +51,10 @@ def tiny(name) -> nn.Module:
 
 
 def parameters(network: nn.Module) -> int:
+    """Those that are deployed: of a convolution that is trained as two, the product."""
+    for module in network.modules():
+        for name in list(getattr(module, "parametrizations", ())):
+            remove_parametrizations(module, name)
     return sum(each.numel() for each in network.parameters())
 
 
@@ -61,6 +67,7 @@ def parameters(network: nn.Module) -> int:
         ("edsr", 1_369_859),
         ("abpn", 33_464),
         ("quicksrnet", 22_860),
+        ("sesr", 13_788),
     ],
 )
 def test_parameters_of_the_default_networks(name, expected):
@@ -78,7 +85,7 @@ def test_the_document_has_these_numbers():
         graph = deploy_form(trace(build_network(config(name)).eval()))
         kinds = [type(node).__name__ for node in graph.nodes]
         assert (kinds.count("Conv"), kinds.count("Add")) == (int(convs), int(adds)), name
-    assert len(census) == 6
+    assert len(census) == 7
 
 
 def test_parameters_of_table_3():
@@ -187,7 +194,7 @@ def test_networks_of_the_papers_size(name, picture):
     print(name, verdict.compared, verdict.facts["census"])
 
 
-@pytest.mark.parametrize("name", ["vdsr", "abpn"])
+@pytest.mark.parametrize("name", ["vdsr", "abpn", "sesr"])
 def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     """Anchored: no layer between the enlarged input and the output can harm the picture."""
     model = tiny(name).eval()
@@ -215,7 +222,7 @@ def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
         with pytest.raises(UnsupportedOperatorError, match="no same-size form"):
             deploy_form(graph, same_size=True)
     aids = training_aids(network)
-    assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn"))
+    assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn", "sesr"))
     assert (aids.constrain is None) == (name != "residual")
     assert training_aids(network, small_residual=False).residuals == ()
 
@@ -231,7 +238,7 @@ def test_a_noted_graph_is_the_graph(name):
     assert run_graph(again, x)[again.output].shape == run_graph(graph, x)[graph.output].shape
 
 
-@pytest.mark.parametrize("name", ["vdsr", "abpn", "edsr", "srresnet", "srcnn"])
+@pytest.mark.parametrize("name", ["vdsr", "abpn", "edsr", "srresnet", "srcnn", "sesr"])
 def test_bf16_never_rounds_the_picture(name):
     """With the residual at zero, bf16 training sees the enlarged input itself, not its 8-bit rounding."""
     network = tiny(name).eval()
@@ -260,7 +267,8 @@ def test_hidden_layers_of_vdsr_run_in_bf16():
 
 
 def test_defaults_are_those_of_the_papers():
-    classes = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN, "quicksrnet": QuickSRNet}
+    classes = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN}
+    classes |= {"quicksrnet": QuickSRNet, "sesr": SESR}
     for name, kind in classes.items():
         made = build_network(config(name))
         assert type(made) is kind
@@ -287,6 +295,7 @@ def test_titles_and_folder_names():
         "edsr16x64",
         "abpn4x28",
         "quicksrnet2x32",
+        "sesr5x16",
     ]
     assert [each.title for each in names[:3]] == [
         "Residual-1, 32 channels",

@@ -625,3 +625,7 @@ def test_training_plot_has_a_line_per_stage_in_order() -> None:
     assert "var(--ink)" in plot.svg
     assert not re.search(r"#010203|#040506|http|nan", plot.svg)
     assert training_plot(metrics, "qat", "title") is None
+    assert "bicubic" not in plot.svg
+    beside = training_plot(metrics, "float", "title", bicubic_db=28.25)
+    assert beside is not None
+    assert ">bicubic, validation</text>" in beside.svg

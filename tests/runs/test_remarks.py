@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from hwrts.cli.settings import resolve_config
+from hwrts.config import RunConfig
 from hwrts.errors import DataError
 from hwrts.metrics import against_float
-from hwrts.runs.remarks import below_bicubic, faithfulness, is_faithful, remarks
+from hwrts.runs.remarks import below_bicubic, faithfulness, is_faithful, purpose, remarks, trained_for
 
 GREY = np.full((4, 4, 3), 100.0)
 
@@ -97,6 +99,22 @@ def test_int8_below_bicubic_is_said(int8, exact, stage, words):
     found = {"stage": stage, "psnr_bicubic_db": 31.2, "psnr_int8_db": int8, "psnr_float_db": exact}
     text = below_bicubic({name: value for name, value in found.items() if value is not None})
     assert (text is None) if words is None else text is not None and words in text
+
+
+def test_what_a_run_is_for_is_said():
+    usual, shipped = RunConfig(), resolve_config("upscale", {})
+    assert purpose(usual) == (
+        "enhancement (LR by the bilinear kernel and JPEG 80); to up-scale: hwrts run upscale"
+    )
+    assert purpose(shipped) == "up-scaling of clean pictures (bicubic LR without JPEG)"
+    assert "its LR was made by the bilinear kernel and JPEG 80; hwrts run upscale" in str(
+        trained_for(usual, 1)
+    )
+    assert "JPEG 80 and stage 3 is trained toward enhanced pictures" in str(trained_for(usual, 3))
+    assert trained_for(shipped, 1) is None
+    assert "upscale: stage 2 is trained toward" in str(trained_for(shipped, 2)).replace("up-scale", "upscale")
+    blurred = RunConfig.model_validate({"degradation": {"jpeg": (60, 95), "kernel": "bicubic", "blur": 0.5}})
+    assert "by the bicubic kernel, blur 0.5 and JPEG 60 to 95;" in str(trained_for(blurred, 1))
 
 
 def test_no_width_alone_falls_below_the_floor(quantise):

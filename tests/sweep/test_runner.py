@@ -312,9 +312,12 @@ def test_tables_and_page(tmp_path):
     html = write_page(root, rows).read_text()
     assert html.count('id="plot-') == 4
     assert 'src="http' not in html
+    assert '"text":"bicubic"' not in html  # these trainings did not measure it
     assert "at most 1e+06 weights, biases and slopes" in html
     assert html.count("<tr") == 1 + len(rows)
     assert html.count('class="best"') == 1
+    html = write_page(root, [{**row, "bicubic": 28.25} for row in rows]).read_text()
+    assert html.count('"text":"bicubic"') == 4  # a level line in every plot of dB
 
 
 def test_a_page_without_results(tmp_path):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hwrts.errors import HwrtsError
-from hwrts.training.fit import Schedule, Training, fit
+from hwrts.training.fit import Schedule, Training, fit, luma_loss
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,26 @@ def test_fits_a_line_and_tells_each_step():
     assert told[-1][1] < 1e-4 < told[0][1]
     assert training.step == 200
     assert model.weight.item() == pytest.approx(2.0, abs=0.05)  # where 200 steps of Adam stop
+
+
+def test_another_loss_is_minimised_and_the_squared_error_told():
+    """Y of the output meets that of the target; red and blue alone, which luma can't tell apart, do not."""
+    model = nn.Conv2d(3, 3, 1)
+    x = torch.rand(1, 3, 6, 6)
+    target = x.flip(1)
+    told: list[float] = []
+    fit(
+        Training.start(model), model, lambda step: (x, target), Schedule(0.05, 300),
+        lambda step, error: told.append(error), loss=luma_loss,
+    )  # fmt: skip
+    with torch.no_grad():
+        assert float(luma_loss(model(x), target)) < 0.01
+        assert told[-1] == pytest.approx(float((model(x) - target).square().mean()), rel=0.2)
+    assert told[-1] > 1e-3
+    one = torch.zeros(1, 3, 1, 1)
+    assert float(luma_loss(one + 1, one)) == pytest.approx(219 / 255)
+    red = torch.tensor([1.0, 0, 0])[None, :, None, None]
+    assert float(luma_loss(one - red, one)) == pytest.approx(65.481 / 255)
 
 
 def test_rates_come_from_the_schedule():

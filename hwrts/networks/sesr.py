@@ -1,0 +1,125 @@
+"""SESR (Bhardwaj et al.: Collapsible Linear Blocks for Super-Efficient Super Resolution, 2022)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from hwrts.networks.start import PICTURE
+from hwrts.networks.upsample import FixedUpsample
+
+WIDE = 128
+"""Maps in the middle of a linear block while it is trained. They cost nothing in a step, which convolves with
+the product, and train faster than its weights alone (docs/experiments.md)."""
+
+_START_SMALL = 0.005
+"""Of the correction, beside a picture of 0..1."""
+
+# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT; of weights O
+# output and I input channels, K taps, W = WIDE.
+
+
+class SESR(nn.Module):
+    """Plain convolutions, trained wide, and one correction of red, green and blue over bicubic up-sampling.
+
+    Each convolution is trained as K x K taps to 128 maps and 1x1 back, with an identity beside them; both are
+    linear, so they are one convolution: its weight is their product in every step, and the traced network
+    holds no more than that. With 5 blocks of 16 maps it has 13,788 parameters then.
+
+    The paper's M5 (13.5K) sees luma alone, through 5x5 taps in the first and last layer, and adds the pixel
+    itself. Here these have 3x3 taps, which pays for the three colours, and the sum of the first and the last
+    hidden tensor is left out. The four maps of the correction are the same for each colour (chroma is that
+    of bicubic, grey stays grey), because up-scaling is measured on Y, and eyes judge by it.
+
+    Args:
+        blocks: Hidden convolutions.
+        channels: Their width.
+        scale: Up-scaling factor, 2.
+    """
+
+    def __init__(self, blocks: int = 5, channels: int = 16, scale: int = 2) -> None:
+        super().__init__()
+        self.up = FixedUpsample("bicubic", scale)
+        self.conv_in = _collapsible(nn.Conv2d(PICTURE, channels, 3, padding=1))
+        self.conv = nn.ModuleList(
+            _collapsible(nn.Conv2d(channels, channels, 3, padding=1)) for _ in range(blocks)
+        )
+        self.conv_out = _collapsible(nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1), copies=PICTURE)
+        self.shuffle = nn.PixelShuffle(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        h = F.relu(self.conv_in(x))  # (N, C, H, W)
+        for conv in self.conv:
+            h = F.relu(conv(h))
+        y: Tensor = self.up(x) + self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        return y
+
+    @property
+    def image_residual(self) -> nn.Module:
+        """What makes the image residual: it should stay small enough for 8 bits."""
+        return self.conv_out
+
+    @property
+    def equal_colours(self) -> tuple[str, ...]:
+        """The convolutions whose maps are the same for each colour, also while they are fine-tuned."""
+        return ("conv_out",)
+
+
+@torch.no_grad()
+def tie_colours(weight: Tensor, bias: Tensor) -> None:
+    """Give the maps of each colour (O = 3 * maps) the mean of the three, in place."""
+    for numbers in (weight, bias):
+        parts = numbers.view(PICTURE, -1, *numbers.shape[1:])  # (3, O/3, ...)
+        parts.copy_(parts.mean(0, keepdim=True).expand_as(parts))
+
+
+def _collapsible(conv: nn.Conv2d, copies: int = 1) -> nn.Conv2d:
+    """A convolution that is trained as two."""
+    parametrize.register_parametrization(conv, "weight", _Product(copies))
+    parametrize.register_parametrization(conv, "bias", _Copies(copies))
+    return conv
+
+
+class _Product(nn.Module):
+    """The weight of a linear block."""
+
+    def __init__(self, copies: int) -> None:
+        super().__init__()
+        self.copies = copies
+
+    def forward(self, wide: Tensor, narrow: Tensor) -> Tensor:
+        """From (W, I, K, K) and (O/copies, W) to (O, I, K, K)."""
+        weight = torch.einsum("ow,wiyx->oiyx", narrow, wide)
+        if weight.shape[0] == weight.shape[1]:
+            centre = weight.shape[-1] // 2
+            identity = torch.zeros_like(weight)
+            identity[:, :, centre, centre] = torch.eye(len(weight))
+            weight = weight + identity
+        return weight.repeat(self.copies, 1, 1, 1)
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
+        out, wide = len(weight) // self.copies, weight.new_empty(WIDE, *weight.shape[1:])
+        nn.init.normal_(wide, std=1 / math.sqrt(wide[0].numel()))
+        # Beside an identity half of it is enough, and a correction starts nearly as none.
+        gain = _START_SMALL if self.copies > 1 else 0.5 if weight.shape[0] == weight.shape[1] else 1.0
+        return wide, nn.init.normal_(weight.new_empty(out, WIDE), std=gain * math.sqrt(2 / WIDE))
+
+
+class _Copies(nn.Module):
+    """A bias for each colour."""
+
+    def __init__(self, copies: int) -> None:
+        super().__init__()
+        self.copies = copies
+
+    def forward(self, bias: Tensor) -> Tensor:
+        """From (O/copies,) to (O,)."""
+        return bias.repeat(self.copies)
+
+    def right_inverse(self, bias: Tensor) -> Tensor:
+        """None at the start."""
+        return torch.zeros(len(bias) // self.copies)
