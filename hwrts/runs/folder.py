@@ -20,7 +20,6 @@ from hwrts.fixed_point.stored import parse_json
 from hwrts.runs.documents import MetricLine, RunNotes
 from hwrts.settings_file import dump_toml, load_config, read_toml
 
-
 _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 
 
