@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hwrts.fixed_point import JSON_NAME, NPZ_NAME, HwrtsError, load_network
+from hwrts.fixed_point import JSON_NAME, NPZ_NAME, HwrtsError, Network, Padding, load_network
 from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 
 SCHEMA = "hwrts.handover"
@@ -52,6 +52,8 @@ def hand_over(
         "rounding": network.rounding.value,
         "formats": {name: str(out) for name, out in network.formats.items()},
         "pixel_layout": "input and output: uint8 NCHW RGB, code = pixel",
+        "padding": {conv.name: conv.padding.value for conv in network.convs},
+        "padding_in_the_file": _padding_in_the_file(network),
         "files": {
             name: {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
             for name, payload in files.items()
@@ -59,6 +61,16 @@ def hand_over(
     }
     _write(folder, {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
+
+
+def _padding_in_the_file(network: Network) -> str:
+    """What the ONNX file says of the picture's edges: an accelerator may not take it."""
+    if any(conv.padding is Padding.REPLICATE for conv in network.convs):
+        return (
+            "Pad of mode edge on uint8 in front of each convolution with 'replicate'; where a compiler "
+            "refuses it, or moves it to the host, clamped addresses must give the same bytes"
+        )
+    return "pads of the convolutions: zeros, so the output has a frame as deep as its kernels reach"
 
 
 def check_target(output: Path, *, replace: bool) -> None:

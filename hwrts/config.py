@@ -147,7 +147,7 @@ class NetworkConfig(_Section):
         description="width of the hidden tensors; of srcnn's first layer, even: its second has half of it",
     )
     padding: Literal["replicate", "zero"] = Field(
-        "zero",
+        "replicate",
         description="what convolutions see outside the picture: replicate repeats the nearest pixel of what "
         "each reads; zero, the paper's, leaves a coloured frame",
     )

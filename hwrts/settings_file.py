@@ -19,8 +19,21 @@ _LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{
 
 
 def load_config(path: Path) -> RunConfig:
-    """Read a TOML file of settings; errors as in :func:`parse_config`."""
-    return parse_config(read_toml(path), str(path))
+    """Read the settings of a run, which name every setting of its time; errors as in :func:`parse_config`."""
+    return parse_config(as_before(read_toml(path)), str(path))
+
+
+BEFORE = {"network": {"keeps": "nothing", "padding": "zero"}}
+"""Settings that runs were made with before there was a choice; theirs are written complete, these are not."""
+
+
+def as_before(document: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a run with those that came later, which they do not name, as they were in effect before."""
+    document = dict(document)
+    for table, before in BEFORE.items():
+        if isinstance(document.get(table, {}), dict):
+            document[table] = before | document.get(table, {})
+    return document
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -42,6 +42,9 @@ def run(
     channels: Annotated[
         int | None, option("Width of the hidden tensors [32; others as in their papers].")
     ] = None,
+    padding: Annotated[
+        str | None, option("What convolutions see around the picture: replicate or zero [replicate].")
+    ] = None,
     stages: Annotated[str | None, option("Number of RTS stages, or auto [3].")] = None,
     first_steps: Annotated[int | None, option("Training steps of stage 1 [1000].")] = None,
     steps: Annotated[int | None, option("Training steps of later stages [400].")] = None,
@@ -103,6 +106,7 @@ def run(
         "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
         "degradation.blur": blur,
         "network.name": network, "network.blocks": blocks, "network.channels": channels,
+        "network.padding": padding,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),

@@ -36,13 +36,15 @@ def resolve_config(
     """
     from hwrts.config import parse_config
     from hwrts.runs.overruled import idle_settings, overruled
-    from hwrts.settings_file import read_toml, set_entry
+    from hwrts.settings_file import as_before, read_toml, set_entry
 
     document: dict[str, Any] = {}
     if config is not None:
         shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
         path = Path(config)
         document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
+        if (path.parent / "run.json").is_file():  # the record of a run, trained again
+            document = as_before(document)
         for line in _give_way(document, flags, config):
             if progress is not None:
                 progress.say(line)

@@ -94,13 +94,13 @@ def budget(name: str) -> Budget:
 
 
 _NETWORKS: dict[str, dict[str, Any]] = {
-    "Residual1": {"name": "residual", "blocks": 1, "channels": 64},
-    "Residual3": {"name": "residual", "blocks": 3, "channels": 64},
-    "Residual6": {"name": "residual", "blocks": 6, "channels": 64},
-    "SRCNN": {"name": "srcnn"},
-    "VDSR": {"name": "vdsr"},
-    "SRResNet": {"name": "srresnet"},
-    "EDSR": {"name": "edsr"},
+    "Residual1": {"name": "residual", "blocks": 1, "channels": 64, "padding": "zero"},
+    "Residual3": {"name": "residual", "blocks": 3, "channels": 64, "padding": "zero"},
+    "Residual6": {"name": "residual", "blocks": 6, "channels": 64, "padding": "zero"},
+    "SRCNN": {"name": "srcnn", "padding": "zero"},
+    "VDSR": {"name": "vdsr", "padding": "zero"},
+    "SRResNet": {"name": "srresnet", "padding": "zero"},
+    "EDSR": {"name": "edsr", "padding": "zero"},
 }
 """Table 3 in its order; the widths that are not written are those of each network's own paper."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.command_line import command_line
-from hwrts.config import RunConfig, parse_config
+from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
 from hwrts.files.atomic import write_atomic, writing_to
 from hwrts.files.lock import restore
@@ -18,10 +18,7 @@ from hwrts.files.new_folder import new_folder, place_of
 from hwrts.files.read import check_document, read_bytes, read_document
 from hwrts.fixed_point.stored import parse_json
 from hwrts.runs.documents import MetricLine, RunNotes
-from hwrts.settings_file import dump_toml, read_toml
-
-_BEFORE = {"network": {"keeps": "nothing"}}
-"""Settings that runs were made with before there was a choice; theirs are written complete, these are not."""
+from hwrts.settings_file import dump_toml, load_config, read_toml
 
 _STAGE = re.compile(r"stage[1-9]\d*(-\w+)?")
 
@@ -161,12 +158,7 @@ class RunFolder:
                 f"{self.root}: has no config.toml, it was not trained by hwrts run; "
                 "quantize a module again with hwrts quantize my_file.py:build"
             )
-        path = self.root / "config.toml"
-        document = read_toml(path)
-        for table, before in _BEFORE.items():
-            if isinstance(document.get(table), dict):  # what else it may be is told by the check
-                document[table] = before | document[table]
-        return parse_config(document, str(path))
+        return load_config(self.root / "config.toml")
 
     def settings_sha256(self) -> str:
         """Of what config.toml says, but where it is computed: a run may go on on another device."""

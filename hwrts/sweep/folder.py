@@ -1,14 +1,16 @@
 """The folder of a sweep: what it is for, the configurations that fit, and what is finished."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
 from hwrts.files.new_folder import make_folder
 from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.runs.folder import is_occupied, write_json
+from hwrts.settings_file import as_before
 from hwrts.sweep.spec import COSTS, SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, read_trial, trial_folder
 
@@ -26,6 +28,8 @@ class SweepFile(Document):
     spec: dict[Text, Any]
     photographs: Text
     promoted: dict[Text, list[Text]] = Field({})
+    # not in folders from before convolutions had one
+    padding: Literal["replicate", "zero"] = Field("zero")
 
 
 class _Costs(Document):
@@ -49,8 +53,8 @@ class ConfigurationFile(Document):
     costs: _Costs
 
 
-def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
-    """Make the folder for this sweep, or see that it was made for it.
+def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
+    """Make the folder for this sweep, or see that it was made for it; returns the sweep as it goes on there.
 
     Args:
         root: The folder.
@@ -69,11 +73,24 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> None:
                 raise RunFolderError(
                     f"{root}: was made with another {what}; use the same, or another folder with -o"
                 )
-        return
+        return _going_on(spec, before)
     if is_occupied(root):
         raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
     make_folder(root, "choose another one with -o")
+    settings["padding"] = RunConfig().network.padding
     write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
+    return _going_on(spec, settings)
+
+
+def _going_on(spec: SweepSpec, document: dict[str, Any]) -> SweepSpec:
+    """A sweep with the settings that were the default when its folder was made, where it names none."""
+    network = spec.base.get("network", {})
+    if not isinstance(network, dict):
+        return spec  # an error that the settings name
+    if "padding" not in document:
+        return spec.model_copy(update={"base": as_before(spec.base)})
+    network = {"padding": document["padding"], **network}
+    return spec.model_copy(update={"base": {**spec.base, "network": network}})
 
 
 def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
@@ -85,7 +102,7 @@ def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:
     if not (root / SWEEP).is_file():
         raise RunFolderError(f"{root}: is not a sweep's folder (no {SWEEP}); hwrts sweep makes one")
     document = read_versioned(root / SWEEP, SweepFile, SCHEMA, SCHEMA_VERSION)
-    return parse_spec(document["spec"], str(root / SWEEP)), document
+    return _going_on(parse_spec(document["spec"], str(root / SWEEP)), document), document
 
 
 def finished(root: Path, key: str, rung: int) -> dict[str, Any] | None:

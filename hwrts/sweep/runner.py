@@ -60,9 +60,8 @@ class Sweep:
 
     def __init__(self, root: Path, spec: SweepSpec) -> None:
         check_axes(spec)
-        self.root, self.spec = root.resolve(), spec
-        self.photographs = _fingerprint(spec)
-        claim(self.root, spec, self.photographs)
+        self.root, self.photographs = root.resolve(), _fingerprint(spec)
+        self.spec = spec = claim(self.root, spec, self.photographs)
         self.study = SweepStudy(self.root, spec, [entry["values"] for entry in entries(self.root)])
         self.wanted = wanted(spec)
         self.known: dict[str, Known] = {}

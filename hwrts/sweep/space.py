@@ -17,7 +17,7 @@ from hwrts.graph.trace import trace
 from hwrts.graph.weight_bits import check_settings, own_widths
 from hwrts.networks.build import build_network
 from hwrts.runs.overruled import overruled
-from hwrts.settings_file import set_entry
+from hwrts.settings_file import BEFORE, set_entry
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
 
 GRID_LIMIT = 100
@@ -62,6 +62,9 @@ class Candidate:
 
     def _settings(self) -> dict[str, Any]:
         settings = self.config.model_dump(mode="json")
+        for name, before in BEFORE["network"].items():  # what every sweep did before there was a choice
+            if settings["network"][name] == before:
+                del settings["network"][name]
         return {key: value for key, value in settings.items() if key not in ("data", "device")} | {
             "crops": [settings["data"]["patch"], settings["data"]["crops_per_image"]]
         }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hwrts
+from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig, parse_config
 from hwrts.errors import ConfigError
 from hwrts.settings_file import dump_toml, load_config, read_toml, set_entry
@@ -108,7 +109,7 @@ def test_every_field_survives_with_another_value_than_its_default():
         "data": {"train": "a", "val": "b", "val_fraction": 0.2, "strict": True, "patch": 64,
                  "crops_per_image": 2, "max_megapixels": 9},
         "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5},
-        "network": {"name": "sesr", "blocks": 2, "channels": 5, "padding": "replicate", "keeps": "nothing"},
+        "network": {"name": "sesr", "blocks": 2, "channels": 5, "padding": "zero", "keeps": "nothing"},
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
@@ -152,9 +153,22 @@ def test_shipped_configurations_load():
         assert parse_config(tomllib.loads(dump_toml(config)), "test") == config
 
 
+def test_settings_of_a_run_from_before_there_was_a_padding_mean_zeros(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("\n".join(line for line in dump_toml(RunConfig()).split("\n") if "padding" not in line))
+    assert load_config(path).network.padding == "zero"
+    assert resolve_config(str(path), {}).network.padding == "replicate"  # of a file for new runs
+    (tmp_path / "run.json").write_text("{}")
+    assert resolve_config(str(path), {}).network.padding == "zero"
+    assert resolve_config(str(path), {"network.padding": "replicate"}).network.padding == "replicate"
+    path.write_text("network = 3")
+    with pytest.raises(ConfigError, match="network = 3 is not allowed"):
+        load_config(path)
+
+
 def test_paper_configuration_is_the_papers():
     config = load_config(next(path for path in SHIPPED if path.name == "paper.toml"))
-    assert (config.network.blocks, config.network.channels) == (3, 64)
+    assert (config.network.blocks, config.network.channels, config.network.padding) == (3, 64, "zero")
     assert (config.data.patch, config.data.crops_per_image) == (256, 100)
     assert (config.rts.batch, config.rts.epochs, config.rts.schedule) == (8, 20, "constant")
     assert config.rts.first_learning_rate == config.rts.learning_rate == 1e-3

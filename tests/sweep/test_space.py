@@ -1,3 +1,4 @@
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 
 from hwrts.errors import ConfigError
 from hwrts.settings_file import read_toml
+from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import candidate, check_axes, cost_numbers, cost_of, over_budget, points, size_of
 from hwrts.sweep.spec import COSTS, DEFAULT_AXES, Limits, parse_budget, parse_spec
 
@@ -214,3 +216,22 @@ def test_an_axis_that_changes_nothing_is_refused(document, why):
         with pytest.raises(ConfigError, match=r"axis (rts|qat).* would change nothing") as error:
             check_axes(made)
         assert why in str(error.value)
+
+
+def test_a_sweep_from_before_there_was_a_padding_goes_on_with_zeros(tmp_path):
+    """Its trials have the keys that they had, so they are found again."""
+    plain = spec(base={"seed": 1})
+    new = claim(tmp_path / "new", plain, "photographs")
+    assert new.base == {"seed": 1, "network": {"padding": "replicate"}}
+    path = tmp_path / "old"
+    path.mkdir()
+    old = json.loads((tmp_path / "new" / "sweep.json").read_text())
+    del old["padding"]
+    (path / "sweep.json").write_text(json.dumps(old))
+    going_on = claim(path, plain, "photographs")
+    before = {"keeps": "nothing", "padding": "zero"}
+    assert going_on.base["network"] == open_sweep(path)[0].base["network"] == before
+    point = candidate(going_on, {"network.blocks": 1})
+    assert not before.keys() & point._settings()["network"].keys()
+    assert point.key("p") != candidate(new, {"network.blocks": 1}).key("p")
+    assert candidate(going_on, {"network.padding": "replicate"}).config.network.padding == "replicate"
