@@ -23,7 +23,10 @@ def load_config(path: Path) -> RunConfig:
     return parse_config(as_before(read_toml(path)), str(path))
 
 
-BEFORE = {"network": {"keeps": "nothing", "padding": "zero"}}
+BEFORE: dict[str, dict[str, Any]] = {
+    "degradation": {"read_noise": 0.0, "shot_noise": 0.0, "lr_jpeg": "none", "versions": 1},
+    "network": {"keeps": "nothing", "padding": "zero"},
+}
 """Settings that runs were made with before there was a choice; theirs are written complete, these are not."""
 
 

@@ -2,7 +2,16 @@
 
 from hwrts.data.crops import CropPlan, batch_indices, gather, plan_crops
 from hwrts.data.dataset import Photo, Split, find_photos, load_photo
-from hwrts.data.degrade import Kernel, degrade, downscale, downscale_by_2, to_codes, upscale_by_2
+from hwrts.data.degrade import (
+    Footage,
+    Kernel,
+    Subsampling,
+    degrade,
+    downscale,
+    downscale_by_2,
+    to_codes,
+    upscale_by_2,
+)
 from hwrts.data.images import (
     MAX_MEGAPIXELS,
     has_one_channel,
@@ -18,11 +27,13 @@ from hwrts.data.write import check_suffix, fit_to, write_image, write_picture
 __all__ = [
     "MAX_MEGAPIXELS",
     "CropPlan",
+    "Footage",
     "Kernel",
     "Photo",
     "PhotoStore",
     "Picture",
     "Split",
+    "Subsampling",
     "batch_indices",
     "build_store",
     "check_suffix",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.store import PhotoStore
+from hwrts.data.store import PhotoStore, lr_kind
 from hwrts.errors import DataError
 
 
@@ -96,6 +96,8 @@ def gather(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cut crops and their targets out of a store: LR rows y..y+P belong to target rows 2y..2y+2P.
 
+    Of several versions of LR, crop k of the plan is of version k modulo their number, always.
+
     Args:
         store: Has "lr" and ``target_kind``.
         plan: Made for this store's LR shapes and ``patch_lr``.
@@ -118,6 +120,6 @@ def gather(
             raise DataError(
                 f"crop {int(indices[b])} leaves picture {i} of {store.folder}; plan crops for this store"
             )
-        lr[b] = store.array(i, "lr")[y : y + p, x : x + p]
+        lr[b] = store.array(i, lr_kind(int(indices[b]) % store.versions))[y : y + p, x : x + p]
         target[b] = store.array(i, target_kind)[2 * y : 2 * (y + p), 2 * x : 2 * (x + p)]
     return lr, target

@@ -10,6 +10,8 @@ Letters: H rows, W columns.
 """
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -127,27 +129,60 @@ def to_codes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
     return codes
 
 
+Subsampling = Literal["4:2:0", "4:4:4", "either"]
+"""Size of the colour planes in a JPEG: half, as in cameras and broadcasting, full, or drawn each time."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What LR pictures have of footage besides their size, while targets stay clean; by default nothing.
+
+    A network that sees it learns what not to sharpen. Every pair is the range that a value is drawn from,
+    once for each picture; a pair of equals is fixed.
+
+    Attributes:
+        read_noise: Standard deviation, in codes, of what a sensor adds everywhere.
+        shot_noise: That of what light adds, at white; its variance is proportional to the level.
+        jpeg: Quality of a compression of the LR picture itself, whose blocks are as large as those of
+            footage (those of a compression at full size are 4x4 here); None leaves it out.
+        times: How many times it is compressed, each with a quality of its own; 0 is none.
+        subsampling: Of these compressions.
+    """
+
+    read_noise: tuple[float, float] = (0.0, 0.0)
+    shot_noise: tuple[float, float] = (0.0, 0.0)
+    jpeg: tuple[int, int] | None = None
+    times: tuple[int, int] = (1, 1)
+    subsampling: Subsampling = "4:2:0"
+
+
+CLEAN = Footage()
+"""Nothing."""
+
+
 def degrade(
     pixels: NDArray[np.uint8],
     *,
     jpeg: int | tuple[int, int] | None,
-    kernel: Kernel,
-    seed: int,
-    blur: float = 0.0,
+    kernel: Kernel | tuple[Kernel, ...],
+    seed: int | Sequence[int],
+    blur: float | tuple[float, float] = 0.0,
+    footage: Footage = CLEAN,
 ) -> NDArray[np.uint8]:
-    """The LR picture of an original: JPEG compression at full size, blurred, halved, then rounded to codes.
+    """The LR picture of an original: compressed at full size, blurred, halved, with noise, compressed again.
 
-    The JPEG has Pillow's default chroma subsampling 4:2:0 (colour at half size), as cameras and broadcast
-    material do.
+    The first JPEG has Pillow's default chroma subsampling 4:2:0 (colour at half size), as cameras and
+    broadcast material do.
 
     Args:
         pixels: (H, W, 3) uint8, H and W even.
         jpeg: Quality 1..95 (Pillow advises against more), or a range (low, high) from which one quality is
             drawn uniformly, both ends included; None leaves JPEG out.
-        kernel: Of `downscale_by_2`.
-        seed: Decides the quality within a range; without a range it has no effect.
-        blur: Standard deviation in pixels of a Gaussian before the down-scaling; 0 leaves it out. A network
-            trained to undo a wider kernel sharpens more.
+        kernel: Of `downscale_by_2`, or several of which one is drawn.
+        seed: Decides what is drawn: one, or several that make one together.
+        blur: Standard deviation in pixels of a Gaussian before the down-scaling, or a range of it; 0 leaves
+            it out. A network trained to undo a wider kernel sharpens more.
+        footage: Noise and compression of the LR picture.
 
     Returns:
         (H/2, W/2, 3) uint8.
@@ -161,13 +196,38 @@ def degrade(
     quality = _draw_quality(jpeg, seed)
     if quality is not None:
         pixels = _through_jpeg(pixels, quality)
+    # A generator of its own: what is drawn of these must not depend on whether the quality above is.
+    rng = np.random.default_rng([*np.atleast_1d(seed).tolist(), _FOOTAGE])
     blurred: NDArray[np.uint8] | NDArray[np.float32] = pixels
+    blur = float(rng.uniform(*blur)) if isinstance(blur, tuple) else blur
+    kernel = kernel[int(rng.integers(len(kernel)))] if isinstance(kernel, tuple) else kernel
     if blur:
         from scipy.ndimage import gaussian_filter  # here: reading pictures must not wait for SciPy
 
         # Cut at four deviations; pixels beyond the border repeat the last one.
         blurred = gaussian_filter(pixels.astype(np.float32), (blur, blur, 0), mode="nearest")
-    return to_codes(downscale_by_2(blurred, kernel))  # (H/2, W/2, 3)
+    return _as_footage(downscale_by_2(blurred, kernel), footage, rng)  # (H/2, W/2, 3)
+
+
+_FOOTAGE = 0xF007A6E
+"""Keeps the draws of footage apart from those of a quality."""
+
+
+def _as_footage(x: NDArray[np.float32], footage: Footage, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Codes (H, W, 3) of a float picture, with what footage has."""
+    read, shot = rng.uniform(*footage.read_noise), rng.uniform(*footage.shot_noise)
+    if read or shot:
+        deviation = np.sqrt(read**2 + shot**2 * np.clip(x, 0, 255) / 255)
+        x = x + (rng.standard_normal(x.shape, np.float32) * deviation).astype(np.float32)
+    codes = to_codes(x)
+    if footage.jpeg is not None:
+        for _ in range(int(rng.integers(*footage.times, endpoint=True))):
+            quality = int(rng.integers(*footage.jpeg, endpoint=True))
+            half = (
+                bool(rng.integers(2)) if footage.subsampling == "either" else footage.subsampling == "4:2:0"
+            )
+            codes = _through_jpeg(codes, quality, "4:2:0" if half else "4:4:4")
+    return codes
 
 
 def _resize(
@@ -209,7 +269,7 @@ def _check_picture(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> None:
         )
 
 
-def _draw_quality(jpeg: int | tuple[int, int] | None, seed: int) -> int | None:
+def _draw_quality(jpeg: int | tuple[int, int] | None, seed: int | Sequence[int]) -> int | None:
     if jpeg is None:
         return None
     low, high = (jpeg, jpeg) if isinstance(jpeg, int) else jpeg
@@ -218,14 +278,17 @@ def _draw_quality(jpeg: int | tuple[int, int] | None, seed: int) -> int | None:
     return int(np.random.default_rng(seed).integers(low, high, endpoint=True))
 
 
-def _through_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+def _through_jpeg(
+    pixels: NDArray[np.uint8], quality: int, subsampling: str | None = None
+) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     if max(height, width) > 65_535:  # 16-bit fields in the JPEG header
         raise DataError(
             f"a picture of {width}x{height} is too large for JPEG; use sides up to 65535 or no JPEG"
         )
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality)
+    settings = {} if subsampling is None else {"subsampling": subsampling}
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality, **settings)
     buffer.seek(0)
     # Not Image.open: it warns of a decompression bomb at 89 megapixels, and this file is our own.
     with JpegImagePlugin.JpegImageFile(buffer) as image:

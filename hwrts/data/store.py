@@ -5,6 +5,7 @@ Layout of the folder, n being the position in the store:
     index.json          names and shapes; written last, so a folder without it is an interrupted build
     hr/00000.npy        (H, W, 3) uint8, the original cropped to even H and W
     lr/00000.npy        (H/2, W/2, 3) uint8, degraded
+    lr1/00000.npy       the same, other draws of what the degradation draws; as many as there are versions
     <kind>/00000.npy    (H, W, 3) uint8, added later, such as target1
 
 Behind its array each .npy file has the SHA-256 of the bytes before, which readers of NumPy leave alone; it is
@@ -19,7 +20,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hwrts.data.dataset import Photo, load_photo
-from hwrts.data.degrade import Kernel, degrade
+from hwrts.data.degrade import CLEAN, Footage, Kernel, degrade
 from hwrts.data.images import image_size
 from hwrts.errors import DataError, RunFolderError
 from hwrts.files.atomic import atomic_file, check_free_space
@@ -37,10 +38,10 @@ from hwrts.files.read import Document, Text, check_document, read_json
 _INDEX = "index.json"
 _UNFINISHED = "unfinished"  # an empty file: this folder is ours to clear when a build was interrupted
 _VERSION = 1
-_SOURCE_KINDS = ("hr", "lr")
+_LR = re.compile(r"lr\d*")
 _KIND_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
-_BYTES_PER_PIXEL = 3.75  # hr has 3 bytes a pixel, lr a quarter of that
+_HR_BYTES, _LR_BYTES = 3.0, 0.75  # of a pixel of hr
 _EMBEDDED_PIXELS = 741 * 500  # the largest embedded photograph
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _FILE_OVERHEAD = 2 * 4096  # headers, and the last block of two files
@@ -48,9 +49,14 @@ _FILE_OVERHEAD = 2 * 4096  # headers, and the last block of two files
 _Side = Annotated[int, Field(ge=2, lt=1 << 24, multiple_of=2)]
 
 
+MAX_VERSIONS = 64
+"""Of a photograph's LR picture: sixteen times the bytes of its original."""
+
+
 class _Index(Document):
     """index.json; what else stands in it is for people."""
 
+    versions: Annotated[int, Field(ge=1, le=MAX_VERSIONS)] = 1  # not in stores from before there were several
     names: list[Text]
     shapes: list[Annotated[list[_Side], Field(min_length=2, max_length=2)]]
 
@@ -62,6 +68,8 @@ class PhotoStore:
     folder: Path
     names: tuple[str, ...]
     shapes: tuple[tuple[int, int], ...]
+    versions: int = 1
+    """How many LR pictures each has: kinds "lr", "lr1", ..."""
     _checked: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def array(self, i: int, kind: str) -> NDArray[np.uint8]:
@@ -122,7 +130,12 @@ class PhotoStore:
 
     def _shape(self, i: int, kind: str) -> tuple[int, int, int]:
         height, width = self.shapes[i]
-        return (height // 2, width // 2, 3) if kind == "lr" else (height, width, 3)
+        return (height // 2, width // 2, 3) if _LR.fullmatch(kind) else (height, width, 3)
+
+
+def lr_kind(version: int) -> str:
+    """Name in a store of the LR pictures of one version, 0 the first."""
+    return f"lr{version}" if version else "lr"
 
 
 def open_store(folder: Path) -> PhotoStore:
@@ -146,8 +159,9 @@ def open_store(folder: Path) -> PhotoStore:
         raise DataError(str(error)) from error
     names = tuple(index["names"])
     shapes = tuple((height, width) for height, width in index["shapes"])
-    store = PhotoStore(folder, names, shapes)
-    if not names or len(names) != len(shapes) or not all(store.has(kind) for kind in _SOURCE_KINDS):
+    store = PhotoStore(folder, names, shapes, index.get("versions", 1))
+    kinds = ("hr", *map(lr_kind, range(store.versions)))
+    if not names or len(names) != len(shapes) or not all(map(store.has, kinds)):
         raise DataError(f"{folder}: the photo store lacks some of its pictures; build it again")
     return store
 
@@ -157,8 +171,10 @@ def build_store(
     folder: Path,
     *,
     jpeg: int | tuple[int, int] | None,
-    kernel: Kernel,
-    blur: float = 0.0,
+    kernel: Kernel | tuple[Kernel, ...],
+    blur: float | tuple[float, float] = 0.0,
+    footage: Footage = CLEAN,
+    versions: int = 1,
     seed: int,
     strict: bool,
     min_size: int,
@@ -176,6 +192,9 @@ def build_store(
             a file that breaks does not change the degradation of the others.
         kernel: As in `degrade`.
         blur: As in `degrade`.
+        footage: As in `degrade`.
+        versions: LR pictures of each photograph, with draws of their own: the first has the seed above, the
+            others that and their number.
         seed: See ``jpeg``.
         strict: Raise on the first unusable photograph instead of skipping it.
         min_size: Least width and height after cropping to even sizes (2 if less is given).
@@ -192,7 +211,7 @@ def build_store(
     if not photos:
         raise DataError(f"{folder}: no photographs to store; give at least one")
     _clear(folder)
-    check_free_space(folder, _estimate_bytes(photos, targets))
+    check_free_space(folder, _estimate_bytes(photos, targets, versions))
 
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
@@ -207,8 +226,10 @@ def build_store(
         else:
             file = f"{len(names):05d}.npy"
             _write_array(folder / "hr" / file, hr)
-            lr = degrade(hr, jpeg=jpeg, kernel=kernel, blur=blur, seed=seed + k)
-            _write_array(folder / "lr" / file, lr)
+            for version in range(versions):
+                own = (seed + k, version) if version else seed + k
+                lr = degrade(hr, jpeg=jpeg, kernel=kernel, blur=blur, footage=footage, seed=own)
+                _write_array(folder / lr_kind(version) / file, lr)
             names.append(photo.name)
             shapes.append((hr.shape[0], hr.shape[1]))
         if progress is not None:
@@ -217,12 +238,14 @@ def build_store(
         raise DataError(f"none of {len(photos)} photographs is usable; the first: {skipped[0][1]}")
 
     # for the reader of the file
-    made = {"jpeg": jpeg, "kernel": kernel, "blur": blur, "seed": seed, "skipped": skipped}
-    index = {"version": _VERSION, "names": names, "shapes": shapes, **made}
+    made = {"jpeg": jpeg, "kernel": kernel, "blur": blur, "footage": asdict(footage), "seed": seed}
+    index = {"version": _VERSION, "names": names, "shapes": shapes, **made, "skipped": skipped}
+    if versions > 1:
+        index["versions"] = versions
     with atomic_file(folder / _INDEX) as out:
         out.write(json.dumps(index, indent=1).encode())
     (folder / _UNFINISHED).unlink(missing_ok=True)
-    return PhotoStore(folder, tuple(names), tuple(shapes)), tuple(skipped)
+    return PhotoStore(folder, tuple(names), tuple(shapes), versions), tuple(skipped)
 
 
 def _load_even(photo: Photo, min_size: int) -> NDArray[np.uint8]:
@@ -279,8 +302,8 @@ def _check_file(path: Path, shape: tuple[int, int, int]) -> None:
             raise ValueError("its bytes do not match its checksum")
 
 
-def _estimate_bytes(photos: Sequence[Photo], targets: int) -> int:
-    bytes_per_pixel = _BYTES_PER_PIXEL + 3 * targets
+def _estimate_bytes(photos: Sequence[Photo], targets: int, versions: int) -> int:
+    bytes_per_pixel = _HR_BYTES * (1 + targets) + _LR_BYTES * versions
     total = 0.0
     for photo in photos:
         try:

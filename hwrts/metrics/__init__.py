@@ -1,7 +1,7 @@
 """Measures of pictures: against a reference here, without one in ``hwrts.metrics.viqet``."""
 
 from hwrts.metrics.against_float import against_float
-from hwrts.metrics.artefacts import Artefacts, artefacts
+from hwrts.metrics.artefacts import Artefacts, artefacts, error_gain
 from hwrts.metrics.contraction import Spread, contraction, spread
 from hwrts.metrics.fidelity import (
     LUMA,
@@ -22,6 +22,7 @@ __all__ = [
     "artefacts",
     "contraction",
     "error_db",
+    "error_gain",
     "image_difference_percent",
     "loss_psnr_db",
     "luma_y",

@@ -81,6 +81,36 @@ def artefacts(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> Artefa
     )
 
 
+def error_gain(
+    enhanced_damaged: NDArray[np.uint8],
+    enhanced: NDArray[np.uint8],
+    damaged: NDArray[np.uint8],
+    original: NDArray[np.uint8],
+) -> float | None:
+    """By how much enhancement multiplies the error of a picture that has some, such as that of a compression.
+
+    rms(f(d) - f(x)) / rms(d - x) over all pixels and colours, of an original x and its damaged version d: 1
+    passes the error on, 0 removes it. None if the damaged picture is the original.
+
+    Args:
+        enhanced_damaged: f(d), (H, W, 3) uint8.
+        enhanced: f(x), the same shape, and so are the next two.
+        damaged: d.
+        original: x.
+
+    Raises:
+        DataError: Two shapes or another dtype.
+
+    >>> x = np.full((2, 2, 3), 100, np.uint8)
+    >>> error_gain(x + 6, x + 2, x + 2, x), error_gain(x, x, x, x)
+    (2.0, None)
+    """
+    after, before = compared(enhanced_damaged, enhanced, 0, 1), compared(damaged, original, 0, 1)
+    compared(enhanced, original, 0, 1)
+    errors = [float(np.mean(np.square(a.astype(np.float64) - b))) for a, b in (after, before)]
+    return float(np.sqrt(errors[0] / errors[1])) if errors[1] else None
+
+
 def _block_variance(y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Variance of each whole block of a plane (H, W)."""
     rows, columns = (side // FLAT_BLOCK for side in y.shape)

@@ -70,7 +70,9 @@ def below_bicubic(measures: Mapping[str, Any]) -> str | None:
     return f"{text}; so is the float network, {exact:.2f}: {why}"
 
 
-_OF_UP_SCALING = DegradationConfig(jpeg="none", kernel="bicubic")
+_OF_UP_SCALING = DegradationConfig(
+    jpeg="none", kernel="bicubic", blur=0.0, read_noise=0.0, shot_noise=0.0, lr_jpeg="none", versions=1
+)
 
 
 def purpose(config: RunConfig) -> str:
@@ -102,11 +104,17 @@ def trained_for(config: RunConfig, stage: int) -> str | None:
 
 def _described(made: DegradationConfig) -> str:
     jpeg = made.jpeg_range
-    parts = [f"the {made.kernel} kernel"]
-    if made.blur:
-        parts.append(f"blur {made.blur:g}")
+    kernels = (made.kernel,) if isinstance(made.kernel, str) else made.kernel
+    parts = [f"the {' or '.join(kernels)} kernel"]
+    least, most = made.blur_range
+    if most:
+        parts.append(f"blur {most:g}" if least == most else f"blur {least:g} to {most:g}")
     if jpeg is not None:
         parts.append(f"JPEG {jpeg[0]}" if jpeg[0] == jpeg[1] else f"JPEG {jpeg[0]} to {jpeg[1]}")
+    if made.footage.read_noise[1] or made.footage.shot_noise[1]:
+        parts.append("noise")
+    if made.footage.jpeg is not None and made.footage.times[1]:
+        parts.append("JPEG at half size")
     return ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
 
 

@@ -131,6 +131,8 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
                 jpeg=degradation.jpeg_range,
                 kernel=degradation.kernel,
                 blur=degradation.blur,
+                footage=degradation.footage,
+                versions=degradation.versions if part == "train" else 1,
                 seed=config.seed,
                 strict=data.strict,
                 min_size=data.patch,

@@ -108,7 +108,9 @@ def test_every_field_survives_with_another_value_than_its_default():
         "seed": 3, "device": "cpu", "precision": "float32",
         "data": {"train": "a", "val": "b", "val_fraction": 0.2, "strict": True, "patch": 64,
                  "crops_per_image": 2, "max_megapixels": 9},
-        "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5},
+        "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5, "read_noise": 1.5,
+                        "shot_noise": (0.5, 1.0), "lr_jpeg": 70, "lr_jpeg_times": (1, 2),
+                        "lr_subsampling": "4:2:0", "versions": 3},
         "network": {"name": "sesr", "blocks": 2, "channels": 5, "padding": "zero", "keeps": "nothing"},
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
