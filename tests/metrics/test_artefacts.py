@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hwrts.errors import DataError
-from hwrts.metrics import artefacts
+from hwrts.metrics import artefacts, error_gain
 from hwrts.metrics.artefacts import EDGE_RANGE
 
 Y_PER_CODE = (65.481 + 128.553 + 24.966) / 255  # of a grey
@@ -79,3 +79,16 @@ def test_small_pictures(size):
 def test_bad_pictures():
     with pytest.raises(DataError, match="pictures to compare are"):
         artefacts(step(), step(size=(30, 48)))
+
+
+def test_the_gain_of_an_error_is_a_ratio_of_its_rms():
+    original = np.full((8, 8, 3), 100, np.uint8)
+    damaged, enhanced = original.copy(), original + 3
+    damaged[0, 0, 0] += 4
+    after = enhanced.copy()
+    after[0, 0, 0] += 6
+    assert error_gain(after, enhanced, damaged, original) == 1.5
+    assert error_gain(enhanced, enhanced, damaged, original) == 0.0
+    assert error_gain(enhanced, enhanced, original, original) is None
+    with pytest.raises(DataError, match="pictures to compare"):
+        error_gain(after[:4], enhanced[:4], damaged, original)

@@ -10,6 +10,7 @@ from PIL import Image
 from hwrts.config import parse_config
 from hwrts.data import to_codes
 from hwrts.files.read import read_json
+from hwrts.fixed_point import load_network, run
 from hwrts.metrics import against_float, psnr_db
 from hwrts.progress import Silent
 from hwrts.report import write_report
@@ -109,6 +110,27 @@ def test_a_run_measures_a_black_photograph(tmp_path, make):
     report = write_report(made).read_text("utf-8")
     assert "99.00" in report
     assert "\u221e" not in report
+
+
+def test_every_level_passes_every_network_of_a_run(tmp_path, monkeypatch):
+    few = dict(list(sys.modules["hwrts.export.verify"].synthetic_pictures().items())[:1])
+    monkeypatch.setattr(sys.modules["hwrts.export.verify"], "synthetic_pictures", lambda: few)
+    given = settings(photographs(tmp_path / "photos", FLAT["grey"]))
+    given["network"] = {"blocks": 1, "channels": 6, "padding": "replicate"}
+    given["rts"] |= {"stages": 2, "first_steps": 5, "steps": 4}
+    given["qat"] = {"steps": 4, "same_size_steps": 3}
+    made = create_run(tmp_path / "run", parse_config(given, "test"), {}, force=False)
+    run_stages(open_session(made, Silent()))
+    assert len(made.stages()) == 4
+    grey = np.random.default_rng(0).integers(0, 256, (24, 20, 1), np.uint8).repeat(3, 2)
+    for stage in made.stages():
+        network = load_network(stage.root)
+        for level in range(256):
+            picture = run(network, np.full((5, 4, 3), level, np.uint8))
+            assert (picture == level).all(), (stage.name, level)
+        found = run(network, grey)
+        assert (found == found[:, :, :1]).all()
+        assert any(conv.bias_i32.any() for conv in network.convs)  # it has learnt something
 
 
 @pytest.mark.parametrize("colour", FLAT.values(), ids=FLAT)
