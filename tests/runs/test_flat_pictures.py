@@ -112,9 +112,8 @@ def test_a_run_measures_a_black_photograph(tmp_path, make):
     assert "\u221e" not in report
 
 
-def test_every_level_passes_every_network_of_a_run(tmp_path, monkeypatch):
-    few = dict(list(sys.modules["hwrts.export.verify"].synthetic_pictures().items())[:1])
-    monkeypatch.setattr(sys.modules["hwrts.export.verify"], "synthetic_pictures", lambda: few)
+@pytest.mark.usefixtures("small_verdict")
+def test_every_level_passes_every_network_of_a_run(tmp_path):
     given = settings(photographs(tmp_path / "photos", FLAT["grey"]))
     given["network"] = {"blocks": 1, "channels": 6, "padding": "replicate"}
     given["rts"] |= {"stages": 2, "first_steps": 5, "steps": 4}

@@ -104,11 +104,13 @@ def test_int8_below_bicubic_is_said(int8, exact, stage, words):
 def test_what_a_run_is_for_is_said():
     usual, shipped = RunConfig(), resolve_config("upscale", {})
     assert purpose(usual) == (
-        "enhancement (LR by the bilinear kernel and JPEG 80); to up-scale: hwrts run upscale"
+        "enhancement (LR by the bilinear kernel, JPEG 80, noise and JPEG at half size); "
+        "to up-scale: hwrts run upscale"
     )
     assert purpose(shipped) == "up-scaling of clean pictures (bicubic LR without JPEG)"
-    assert "its LR was made by the bilinear kernel and JPEG 80; hwrts run upscale" in str(
-        trained_for(usual, 1)
+    assert (
+        "its LR was made by the bilinear kernel, JPEG 80, noise and JPEG at half size; hwrts run upscale"
+        in str(trained_for(usual, 1))
     )
     assert "JPEG 80 and stage 3 is trained toward enhanced pictures" in str(trained_for(usual, 3))
     assert trained_for(shipped, 1) is None
