@@ -1,5 +1,7 @@
 """Noise and compression of LR pictures, drawn from seeds."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,14 @@ def test_blur_and_kernel_are_drawn_too():
 
 
 def test_a_store_has_as_many_versions_and_crops_take_turns(tmp_path):
-    settings = {"jpeg": None, "kernel": "box", "strict": True, "min_size": 2, "progress": None, "seed": 5}
+    settings: dict[str, Any] = {
+        "jpeg": None,
+        "kernel": "box",
+        "strict": True,
+        "min_size": 2,
+        "progress": None,
+        "seed": 5,
+    }
     footage = Footage(read_noise=(4, 4))
     photos = [Photo("camera", None)]
     build_store(photos, tmp_path / "s", footage=footage, versions=3, **settings)

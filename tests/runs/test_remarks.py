@@ -112,11 +112,13 @@ def test_what_a_run_is_for_is_said():
         "its LR was made by the bilinear kernel, JPEG 80, noise and JPEG at half size; hwrts run upscale"
         in str(trained_for(usual, 1))
     )
-    assert "JPEG 80 and stage 3 is trained toward enhanced pictures" in str(trained_for(usual, 3))
+    assert "half size and stage 3 is trained toward enhanced pictures" in str(trained_for(usual, 3))
     assert trained_for(shipped, 1) is None
     assert "upscale: stage 2 is trained toward" in str(trained_for(shipped, 2)).replace("up-scale", "upscale")
     blurred = RunConfig.model_validate({"degradation": {"jpeg": (60, 95), "kernel": "bicubic", "blur": 0.5}})
-    assert "by the bicubic kernel, blur 0.5 and JPEG 60 to 95;" in str(trained_for(blurred, 1))
+    assert "by the bicubic kernel, blur 0.5, JPEG 60 to 95, noise and JPEG at half size;" in str(
+        trained_for(blurred, 1)
+    )
 
 
 def test_no_width_alone_falls_below_the_floor(quantise):
