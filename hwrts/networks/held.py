@@ -14,8 +14,10 @@ from torch import Tensor, nn
 # Letters of the shape comments: O output channels, I input channels, K kernel size.
 
 Tie = Literal["none", "rows", "colours"]
-"""Which kernels are equal: those of all output channels ("rows": one correction for red, green and blue), or
-those of each colour, and nothing goes from one colour into another ("colours": O is a multiple of I)."""
+"""Which kernels are equal: those of the red, green and blue third of the outputs ("rows": one correction
+for all three), or those of each colour, and nothing goes from one colour into another ("colours": I is 3)."""
+
+COLOURS = 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Held:
         if self.zero_sums:
             weight = weight - weight.mean((2, 3), keepdim=True)
         if self.tie == "rows":
-            weight = weight.mean(0, keepdim=True).expand_as(weight)
+            weight = _evened(weight)
         elif self.tie == "colours":
             colours, kernel = weight.shape[1], weight.shape[2:]
             parts = weight.reshape(colours, -1, colours, *kernel)  # (I, O/I, I, K, K)
@@ -50,6 +52,16 @@ class Held:
             own = torch.eye(colours, dtype=weight.dtype, device=weight.device)  # (I, I)
             weight = torch.einsum("ci,pyx->cpiyx", own, shared).reshape(weight.shape)
         return weight
+
+    def projected_bias(self, bias: Tensor) -> Tensor:
+        """The nearest biases (O,) of which it holds: equal for each colour where kernels are."""
+        return bias if self.tie == "none" else _evened(bias)
+
+
+def _evened(numbers: Tensor) -> Tensor:
+    """The mean of the three colours' thirds of numbers (O, ...) in each of them."""
+    parts = numbers.reshape(COLOURS, -1, *numbers.shape[1:])  # (3, O/3, ...)
+    return parts.mean(0, keepdim=True).expand_as(parts).reshape(numbers.shape)
 
 
 FREE = Held()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from hwrts.networks.held import Held, HeldConv2d
 from hwrts.networks.start import PICTURE
 from hwrts.networks.upsample import FixedUpsample
 
@@ -46,7 +47,8 @@ class SESR(nn.Module):
         self.conv = nn.ModuleList(
             _collapsible(nn.Conv2d(channels, channels, 3, padding=1)) for _ in range(blocks)
         )
-        self.conv_out = _collapsible(nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1), copies=PICTURE)
+        even = HeldConv2d(channels, PICTURE * scale**2, 3, padding=1, held=Held(tie="rows"))
+        self.conv_out = _collapsible(even, copies=PICTURE)  # here they are copies; fine-tuning keeps them so
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,19 +63,6 @@ class SESR(nn.Module):
     def image_residual(self) -> nn.Module:
         """What makes the image residual: it should stay small enough for 8 bits."""
         return self.conv_out
-
-    @property
-    def equal_colours(self) -> tuple[str, ...]:
-        """The convolutions whose maps are the same for each colour, also while they are fine-tuned."""
-        return ("conv_out",)
-
-
-@torch.no_grad()
-def tie_colours(weight: Tensor, bias: Tensor) -> None:
-    """Give the maps of each colour (O = 3 * maps) the mean of the three, in place."""
-    for numbers in (weight, bias):
-        parts = numbers.view(PICTURE, -1, *numbers.shape[1:])  # (3, O/3, ...)
-        parts.copy_(parts.mean(0, keepdim=True).expand_as(parts))
 
 
 def _collapsible(conv: nn.Conv2d, copies: int = 1) -> nn.Conv2d:

@@ -122,6 +122,13 @@ class QuantNetwork(nn.Module):
         layers = tuple(node.lower(self._part(node), formats, channels) for node in self.graph.operations)
         return self._silenced(Network(inputs, layers, self.rounding))
 
+    @torch.no_grad()
+    def hold(self) -> None:
+        """Called after each step: biases stay equal where kernels do, which their quantisers see to."""
+        for node in self.graph.of(Conv):
+            bias = self._part(node).bias
+            bias.copy_(node.held.projected_bias(bias))
+
     def exchanged(self, network: Network, layer: fixed_point.Layer) -> Network:
         """A network of this module with another layer in place of the one of that name.
 

@@ -25,7 +25,6 @@ from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
-from hwrts.qat.colours import colour_tie
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.documents import Seconds, read_measures, read_verdict
@@ -171,7 +170,7 @@ def quantise_stage(
         quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
     ) -> None:
         phase, training = "same-size" if stage.same_size else "qat", Training.start(quantised)
-        aids = TrainingAids(constrain=colour_tie(model, quantised))
+        aids = TrainingAids(constrain=quantised.hold)
         _train(session, stage, phase, training, quantised, batches, schedule, aids, penalty)
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:

@@ -111,6 +111,7 @@ def quantise_own(
                 batches,
                 schedule,
                 lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"),
+                constrain=quantised.hold,
                 penalty=penalty,
             )
 

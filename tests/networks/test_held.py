@@ -14,6 +14,7 @@ from hwrts.training.precision import MixedPrecision
 KINDS = [
     (Held(zero_sums=True), (8, 3, 3, 3)),
     (Held(tie="rows"), (3, 8, 3, 3)),
+    (Held(tie="rows"), (12, 8, 3, 3)),
     (Held(tie="colours"), (12, 3, 3, 3)),
     (Held(zero_sums=True, tie="colours"), (3, 3, 5, 5)),
     (Held(), (4, 2, 1, 1)),

@@ -15,7 +15,6 @@ from hwrts.graph.trace import trace
 from hwrts.networks import SESR
 from hwrts.networks.sesr import WIDE
 from hwrts.qat.calibrate import calibrate
-from hwrts.qat.colours import colour_tie
 from hwrts.qat.network import QuantNetwork
 from hwrts.training.fit import Schedule, Training, fit
 
@@ -40,9 +39,7 @@ def test_colours_get_the_same_codes_also_after_fine_tuning(tied):
     fit(Training.start(network), network, lambda n: (x, target), Schedule(1e-2, 5), lambda n, v: None)
     graph = deploy_form(trace(network.eval()))
     quantised = QuantNetwork(graph, calibrate(graph, [x]))
-    tie = colour_tie(network, quantised)
-    assert tie is not None
-    constrain = tie if tied else None
+    constrain = quantised.hold if tied else None
     fit(
         Training.start(quantised), quantised, lambda n: (x, target), Schedule(1e-2, 5), lambda n, v: None,
         constrain,
@@ -51,10 +48,6 @@ def test_colours_get_the_same_codes_also_after_fine_tuning(tied):
     made = run(quantised.eval().lower(), grey)
     assert (np.ptp(made, axis=2).max() == 0) == tied
     assert np.ptp(made) > 0
-
-
-def test_other_networks_are_fine_tuned_freely():
-    assert colour_tie(torch.nn.Conv2d(3, 3, 1), None) is None  # type: ignore[arg-type]
 
 
 def test_the_loss_of_luma_is_for_one_correction_of_all_colours():

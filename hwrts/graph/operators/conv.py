@@ -212,7 +212,7 @@ def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
         if node.zero_on_flat:
             conv.bias.zero_().requires_grad_(False)
         else:
-            conv.bias.copy_(node.bias)
+            conv.bias.copy_(node.held.projected_bias(node.bias))
         ranges.watch(conv)
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         if node.zero_sums:  # its quantiser keeps them
