@@ -282,6 +282,11 @@ class RtsConfig(_Section):
         True,
         description="train so that 8 bits hold the image residual on the pixel grid; the paper: no",
     )
+    bound_targets: bool = Field(
+        True,
+        description="keep the training targets of later stages within the range of the original's pixels "
+        "around, so that halos are not learnt; the paper: no",
+    )
     loss: Literal["squared", "luma"] = Field(
         "squared",
         description="what is minimised: the mean squared error of RGB (the paper), or the mean absolute one "

@@ -26,6 +26,7 @@ def load_config(path: Path) -> RunConfig:
 BEFORE: dict[str, dict[str, Any]] = {
     "degradation": {"read_noise": 0.0, "shot_noise": 0.0, "lr_jpeg": "none", "versions": 1},
     "network": {"keeps": "nothing", "padding": "zero"},
+    "rts": {"bound_targets": False},
 }
 """Settings that runs were made with before there was a choice; theirs are written complete, these are not."""
 

@@ -130,6 +130,7 @@ def _small() -> Budget:
                 "first_steps": 2000,  # 6.5 minutes; reaches 32.8 dB, a tenth below twice as many
                 "steps": 600,  # 2 minutes; a later stage starts from the one before and changes little
                 "score": False,  # pictures are scored once, and kept, by this command
+                "bound_targets": False,  # as the paper
             },
             "qat": {"steps": 150},  # half the default: 0.8 minutes a stage, and the loss is level by then
         },

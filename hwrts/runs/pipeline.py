@@ -145,7 +145,10 @@ def _write_targets(session: Session, number: int, model: nn.Module, store: Photo
         title = f"stage {number}: {what} targets D(S(HR0))"
         with session.progress.task(title, len(store.names)) as advance:
             forward, device = _forward(session, model), session.device
-            update_targets(model, forward, device, store, number, lambda i, n: advance(i, ""))
+            bounded = store is session.train and session.config.rts.bound_targets
+            update_targets(
+                model, forward, device, store, number, lambda i, n: advance(i, ""), bounded=bounded
+            )
 
 
 def _new_model(session: Session) -> nn.Module:

@@ -17,6 +17,7 @@ from hwrts.data.tiles import Picture, Upscaler, enhance
 from hwrts.fixed_point import PIXEL, halo
 from hwrts.graph import graph_steps
 from hwrts.graph.trace import trace
+from hwrts.metrics.artefacts import REACH
 from hwrts.training.device import Device
 from hwrts.training.fit import Batches, Schedule
 
@@ -101,8 +102,13 @@ def update_targets(
     store: PhotoStore,
     stage: int,
     progress: Callable[[int, int], None],
+    *,
+    bounded: bool = False,
 ) -> None:
     """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, uint8, rounded once.
+
+    Bounded, each code is clipped to the range of HR0's codes of its colour over the pixels around, so that a
+    steeper edge stays a target and a halo beside it does not.
 
     The network's output is not rounded between S and D: a rounding there would be amplified by the next
     stage. Pictures that are there already (an interrupted run) are written again with the same bytes.
@@ -111,8 +117,18 @@ def update_targets(
     upscaler = float_upscaler(model, forward, device.name)
     count = len(store.names)
     for i in range(count):
-        store.write(i, target_kind(stage), enhance(upscaler, store.array(i, "hr"), margin))
+        original = np.array(store.array(i, "hr"))
+        made = enhance(upscaler, original, margin)
+        store.write(i, target_kind(stage), _within(made, original) if bounded else made)
         progress(i + 1, count)
+
+
+def _within(picture: Picture, original: Picture) -> Picture:
+    """A picture (H, W, 3) clipped to the range that its original has over 7x7 pixels, colour by colour."""
+    from scipy.ndimage import maximum_filter, minimum_filter  # here: a training without it need not wait
+
+    around = (2 * REACH + 1, 2 * REACH + 1, 1)
+    return np.clip(picture, minimum_filter(original, around), maximum_filter(original, around))
 
 
 def best_scored_stage(scores: Sequence[float]) -> int | None:

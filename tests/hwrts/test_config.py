@@ -115,6 +115,7 @@ def test_every_field_survives_with_another_value_than_its_default():
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
+            "bound_targets": False,
             "schedule": "constant", "score": False, "stop": "score", "loss": "luma",
         },
         "qat": {

@@ -154,6 +154,23 @@ def test_targets_keep_the_mean_of_a_flat_picture(store, code):
         assert set(np.unique(inside).tolist()) == {code}
 
 
+def test_bounded_targets_are_steeper_edges_without_halos(store, sharpener):
+    ramp = np.clip((np.arange(48) - 20) * 25 + 60, 60, 185).astype(np.uint8)
+    original = np.repeat(np.repeat(ramp[None, :, None], 40, 0), 3, 2)
+    made = store([original])
+    _update(made, sharpener, 1)
+    free = np.array(made.array(0, target_kind(1)))
+    update_targets(sharpener, sharpener, CPU, made, 1, lambda i, n: None, bounded=True)
+    bounded = np.array(made.array(0, target_kind(1)))
+    inside = (slice(8, -8), slice(8, -8))  # zero padding darkens the frame
+    assert free[inside].min() < 60  # there is a halo to lose
+    assert free[inside].max() > 185
+    assert (bounded[inside].min(), bounded[inside].max()) == (60, 185)
+    within = (free >= 60) & (free <= 185)
+    assert np.array_equal(bounded[inside][within[inside]], free[inside][within[inside]])
+    assert np.abs(bounded[20].astype(int) - original[20]).max() > 3  # the edge is still steeper
+
+
 def test_targets_keep_the_mean_of_a_photograph(store):
     """0.02 codes: D and rounding without bias leave the mean of 60,000 codes within the noise of rounding."""
     rng = np.random.default_rng(4)
