@@ -9,6 +9,7 @@ from hwrts.data.degrade import (
     degrade,
     downscale,
     downscale_by_2,
+    through_jpeg,
     to_codes,
     upscale_by_2,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "read_image",
     "read_picture",
     "shrink",
+    "through_jpeg",
     "to_codes",
     "upscale_by_2",
     "with_result",

@@ -195,7 +195,7 @@ def degrade(
     _check_picture(pixels)
     quality = _draw_quality(jpeg, seed)
     if quality is not None:
-        pixels = _through_jpeg(pixels, quality)
+        pixels = through_jpeg(pixels, quality)
     # A generator of its own: what is drawn of these must not depend on whether the quality above is.
     rng = np.random.default_rng([*np.atleast_1d(seed).tolist(), _FOOTAGE])
     blurred: NDArray[np.uint8] | NDArray[np.float32] = pixels
@@ -226,7 +226,7 @@ def _as_footage(x: NDArray[np.float32], footage: Footage, rng: np.random.Generat
             half = (
                 bool(rng.integers(2)) if footage.subsampling == "either" else footage.subsampling == "4:2:0"
             )
-            codes = _through_jpeg(codes, quality, "4:2:0" if half else "4:4:4")
+            codes = through_jpeg(codes, quality, "4:2:0" if half else "4:4:4")
     return codes
 
 
@@ -278,9 +278,19 @@ def _draw_quality(jpeg: int | tuple[int, int] | None, seed: int | Sequence[int])
     return int(np.random.default_rng(seed).integers(low, high, endpoint=True))
 
 
-def _through_jpeg(
+def through_jpeg(
     pixels: NDArray[np.uint8], quality: int, subsampling: str | None = None
 ) -> NDArray[np.uint8]:
+    """What is left of a picture (H, W, 3) after JPEG.
+
+    Args:
+        pixels: Codes.
+        quality: 1..95.
+        subsampling: "4:2:0" or "4:4:4"; None is what Pillow takes, 4:2:0.
+
+    Raises:
+        DataError: A side of more than 65,535 pixels.
+    """
     height, width = pixels.shape[:2]
     if max(height, width) > 65_535:  # 16-bit fields in the JPEG header
         raise DataError(

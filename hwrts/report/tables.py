@@ -102,6 +102,7 @@ def _artefacts(stage: StageResult) -> tuple[str, ...]:
         *(fixed(stage.measure(f"noise_gain_{name}"), 2) for name in ("float", "int8")),
         fixed(stage.measure("fidelity_db"), 1),
         fixed(stage.measure("saturated_percent"), 2),
+        fixed(stage.measure("jpeg_gain_int8"), 2),
     )
 
 

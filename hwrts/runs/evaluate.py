@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from hwrts.data import PhotoStore, to_codes, upscale_by_2
+from hwrts.data import PhotoStore, through_jpeg, to_codes, upscale_by_2
 from hwrts.data.tiles import Picture, Upscaler, upscale_float
 from hwrts.errors import DataError
 from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics import (
     against_float,
     artefacts,
+    error_gain,
     image_difference_percent,
     pattern_figures,
     psnr_db,
@@ -21,6 +22,9 @@ from hwrts.metrics import (
 from hwrts.metrics.viqet import score
 from hwrts.runs.engines import Deployed
 from hwrts.training.rts import target_kind
+
+JPEG_QUALITY = 80
+"""Of the JPEG whose error is followed through a network: a good camera's, or a broadcaster's at its best."""
 
 _EXTREMES: dict[str, Callable[[Sequence[float]], float]] = {
     "int8_against_float_largest": max,
@@ -56,8 +60,8 @@ def evaluate_stage(
     Returns:
         Numbers by name: psnr_* in dB, difference_* in percent, int8_against_float_* with the float picture
         as it is displayed (clipped, rounded), those of :func:`against_float` before that, mean_shift_* and
-        overshoot_* in codes, noise_gain_*; with ``scored``, mos_raw_* of HR0 and HR_n by VIQET, unclipped;
-        and what :func:`hwrts.metrics.pattern_figures` finds.
+        overshoot_* in codes, noise_gain_*, jpeg_gain_int8; with ``scored``, mos_raw_* of HR0 and HR_n by
+        VIQET, unclipped; and what :func:`hwrts.metrics.pattern_figures` finds.
     """
     rows: list[dict[str, float]] = []
     for i in range(len(store.names)):
@@ -76,6 +80,7 @@ def evaluate_stage(
                 **_as_displayed(x2_float, x2_int8),
                 **against_float(exact, x2_int8),
                 **_enhancement(store, i, stage, enhanced := int8_network.enhance(original)),
+                **_jpeg_gain(int8_network, enhanced, original),
             }
         )
         if scored:
@@ -102,7 +107,11 @@ def evaluate_same_size(
     for i in range(len(store.names)):
         original = np.array(store.array(i, "hr"))
         enhanced = int8_network.enhance(original)
-        rows.append(_enhancement(store, i, stage, enhanced) | (_scores({"int8": enhanced}) if scored else {}))
+        rows.append(
+            _enhancement(store, i, stage, enhanced)
+            | _jpeg_gain(int8_network, enhanced, original)
+            | (_scores({"int8": enhanced}) if scored else {})
+        )
         progress(i + 1, len(store.names))
     return means(rows) | pattern_figures(int8_network.upscale, int8_network.halo)
 
@@ -135,6 +144,13 @@ def _artefacts(name: str, enhanced: Picture, original: Picture) -> dict[str, flo
         f"noise_gain_{name}": found.noise_gain,
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _jpeg_gain(network: Deployed, enhanced: Picture, original: Picture) -> dict[str, float]:
+    """By how much enhancement multiplies the error of a JPEG; one without an error is left out."""
+    damaged = through_jpeg(original, JPEG_QUALITY, "4:2:0")
+    gain = error_gain(network.enhance(damaged), enhanced, damaged, original)
+    return {} if gain is None else {"jpeg_gain_int8": gain}
 
 
 def _scores(pictures: dict[str, Picture]) -> dict[str, float]:

@@ -178,6 +178,7 @@ def test_measures_and_settings_are_in_it(finished: RunFolder, html: str) -> None
         for kind in ("float", "int8")
     ]
     measured += [fixed(measures["fidelity_db"], 1), fixed(measures["saturated_percent"], 2)]
+    measured.append(fixed(measures["jpeg_gain_int8"], 2))
     assert cells == measured
     assert any(cell != NONE for cell in cells)
     assert (finished.root / "config.toml").read_text() in text
