@@ -24,11 +24,19 @@ def load_config(path: Path) -> RunConfig:
 
 
 BEFORE: dict[str, dict[str, Any]] = {
-    "degradation": {"read_noise": 0.0, "shot_noise": 0.0, "lr_jpeg": "none", "versions": 1},
+    "degradation": {
+        "read_noise": 0.0,
+        "shot_noise": 0.0,
+        "lr_jpeg": "none",
+        "lr_jpeg_times": [0, 2],  # without a JPEG this says nothing, nor does the next
+        "lr_subsampling": "either",
+        "versions": 1,
+    },
     "network": {"keeps": "nothing", "padding": "zero"},
-    "rts": {"bound_targets": False},
+    "rts": {"bound_targets": False, "loss": "squared"},
 }
-"""Settings that runs were made with before there was a choice; theirs are written complete, these are not."""
+"""Settings that runs were made with before there was a choice; theirs are written complete, these are not.
+A later setting is added with what was in effect, or the trials of older sweeps are not found again."""
 
 
 def as_before(document: dict[str, Any]) -> dict[str, Any]:

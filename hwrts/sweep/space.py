@@ -32,6 +32,7 @@ _DECIDING = (
     "rts.stages",
     "rts.epochs",
     "rts.stop",
+    "degradation.lr_jpeg",
     "qat.steps",
     "qat.same_size_steps",
 )
@@ -62,9 +63,10 @@ class Candidate:
 
     def _settings(self) -> dict[str, Any]:
         settings = self.config.model_dump(mode="json")
-        for name, before in BEFORE["network"].items():  # what every sweep did before there was a choice
-            if settings["network"][name] == before:
-                del settings["network"][name]
+        for table, choices in BEFORE.items():  # what every sweep did before there was a choice
+            for name, before in choices.items():
+                if settings[table][name] == before:
+                    del settings[table][name]
         return {key: value for key, value in settings.items() if key not in ("data", "device")} | {
             "crops": [settings["data"]["patch"], settings["data"]["crops_per_image"]]
         }

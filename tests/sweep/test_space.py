@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwrts.errors import ConfigError
-from hwrts.settings_file import read_toml
+from hwrts.settings_file import as_before, read_toml
 from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import candidate, check_axes, cost_numbers, cost_of, over_budget, points, size_of
 from hwrts.sweep.spec import COSTS, DEFAULT_AXES, Limits, parse_budget, parse_spec
@@ -235,3 +235,20 @@ def test_a_sweep_from_before_there_was_a_padding_goes_on_with_zeros(tmp_path):
     assert not before.keys() & point._settings()["network"].keys()
     assert point.key("p") != candidate(new, {"network.blocks": 1}).key("p")
     assert candidate(going_on, {"network.padding": "replicate"}).config.network.padding == "replicate"
+
+
+def test_trials_of_older_sweeps_have_the_keys_that_they_had():
+    """The literals are of the commit before there were paddings, what is kept, noise and losses."""
+    older = spec(base=as_before({"rts": {"stages": 1}}))
+    point = candidate(older, {"network.channels": 16})
+    assert (point.key("p"), point.float_key("p")) == ("8d974bae6dd6", "305aa67a15f4")
+    for name, value in (
+        ("degradation.lr_jpeg", 80),
+        ("degradation.shot_noise", 1.0),
+        ("degradation.versions", 2),
+        ("network.keeps", "flat"),
+        ("network.padding", "replicate"),
+        ("rts.bound_targets", True),
+    ):
+        other = candidate(older, {"network.channels": 16, name: value})
+        assert other.float_key("p") != point.float_key("p")
