@@ -356,8 +356,8 @@ class RunConfig(_Section):
     def _check_loss(self) -> "RunConfig":
         if self.rts.loss == "luma" and self.network.name != "sesr":
             raise ValueError(
-                f"rts.loss = luma would leave the colours of {self.network.name} untrained; use sesr, or "
-                "squared"
+                f'rts.loss = "luma" is not allowed: it would leave the colours of {self.network.name} '
+                'untrained; use "squared", or network.name = "sesr"'
             )
         return self
 
@@ -388,12 +388,13 @@ def parse_config(document: dict[str, Any], where: str, flags: Mapping[str, str] 
         # Of a value of several kinds, such as a number or auto, each kind has an error of its own.
         same = [each["msg"] for each in error.errors() if _key(each["loc"]) == key]
         reason = ", or ".join([same[0], *(each.removeprefix("Input should be ") for each in same[1:])])
+        reason = reason.replace("a valid tuple", "a list")  # what TOML calls it
         given = [flag for name, flag in (flags or {}).items() if f"{name}.".startswith(f"{key}.")]
         shown = f"{' '.join(given)} ({key})" if given else key
         value = "" if isinstance(first["input"], dict) else f" = {first['input']!r:.80}"
+        which = f"{shown}{value} is not allowed: " if key else ""  # of two tables together: it names them
         raise ConfigError(
-            f"{'command line' if given else where}: {shown}{value} is not allowed: "
-            f"{reason.removeprefix('Value error, ')}"
+            f"{'command line' if given else where}: {which}{reason.removeprefix('Value error, ')}"
         ) from error
 
 

@@ -77,6 +77,9 @@ def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> l
     named = network.get("name", "residual") if isinstance(network, dict) else None
     if flags.get("network.name", named) != named:  # blocks and channels are those of another network
         take_out("network", ("blocks", "channels", "keeps"), "--network")
+        rts = document.get("rts")
+        if flags["network.name"] != "sesr" and isinstance(rts, dict) and rts.get("loss") == "luma":
+            take_out("rts", ("loss",), "--network")  # it is for one correction of all colours
     steps = [key for key in ("rts.first_steps", "rts.steps") if key in flags]
     if steps and "rts.epochs" not in flags:
         take_out("rts", ("epochs",), flag_of(steps[0]))

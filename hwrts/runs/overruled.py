@@ -15,7 +15,7 @@ def overruled(name: str, config: RunConfig) -> str | None:
     >>> overruled("rts.steps", RunConfig.model_validate({"rts": {"stages": 1}}))
     'rts.stages = 1 has no later stage; the steps of the only one are rts.first_steps'
     """
-    rts, qat, data = config.rts, config.qat, config.data
+    rts, qat, data, made = config.rts, config.qat, config.data, config.degradation
     only = f"rts.stages = {rts.stages} has no later stage"
     automatic = f'rts.stages = {rts.stages} is a number; it is for rts.stages = "auto"'
     if name in ("rts.first_steps", "rts.steps") and rts.epochs is not None:
@@ -24,6 +24,10 @@ def overruled(name: str, config: RunConfig) -> str | None:
         return f"{only}; the steps of the only one are rts.first_steps"
     if name == "rts.learning_rate" and config.stage_limit == 1:
         return f"{only}; the rate of the only one is rts.first_learning_rate"
+    if name == "rts.bound_targets" and config.stage_limit == 1 and not qat.same_size:
+        return f"{only}, and the targets of the only one are the photographs"
+    if name in ("degradation.lr_jpeg_times", "degradation.lr_subsampling") and made.lr_jpeg == "none":
+        return 'degradation.lr_jpeg = "none" compresses nothing'
     if name in ("rts.stop", "rts.max_stages") and rts.stages != "auto":
         return automatic
     if name == "rts.score" and rts.scored and not rts.score:

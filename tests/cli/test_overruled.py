@@ -156,3 +156,11 @@ def test_files_of_finished_runs_still_load(tmp_path):
         assert overruled(name, everything)
     for name in ("rts.first_learning_rate", "rts.epochs", "qat.steps", "rts.score", "seed"):
         assert overruled(name, everything) is None
+
+
+def test_another_network_up_scales_with_the_recipe_of_sesr():
+    lines = Lines()
+    resolved = resolve_config("upscale", {"network.name": "vdsr"}, lines)
+    assert (resolved.network.name, resolved.rts.loss) == ("vdsr", "squared")
+    assert any("rts.loss of upscale left out, --network is given" in text for text in lines.said)
+    assert resolve_config("upscale", {"network.blocks": 3}).rts.loss == "luma"

@@ -53,7 +53,11 @@ def test_unknown_keys_get_a_suggestion(document, message):
         ("data", "train", 7), ("data", "strict", 1), ("degradation", "kernel", "nearest"),
         ("degradation", "jpeg", 0), ("degradation", "jpeg", 96), ("degradation", "jpeg", [90, 70]),
         ("degradation", "jpeg", [70]), ("degradation", "jpeg", [1, 2, 3]), ("degradation", "jpeg", "best"),
-        ("degradation", "jpeg", True),
+        ("degradation", "jpeg", True), ("degradation", "lr_jpeg", [95, 40]), ("degradation", "versions", 65),
+        ("degradation", "blur", [1.0, 0.5]), ("degradation", "blur", 5.0), ("degradation", "kernel", []),
+        ("degradation", "read_noise", -1.0), ("degradation", "shot_noise", [6.0, 3.0]),
+        ("degradation", "lr_jpeg_times", 9), ("degradation", "lr_subsampling", "4:2:2"),
+        ("network", "keeps", "all"), ("network", "padding", "same"), ("rts", "loss", "mse"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_named(section, key, value):
@@ -64,6 +68,11 @@ def test_wrong_values_are_named(section, key, value):
     assert key in message
     assert "is not allowed: " in message
     assert "\n" not in message
+
+
+def test_what_two_tables_say_together_is_one_sentence():
+    with pytest.raises(ConfigError, match=r'^test: rts.loss = "luma" is not allowed: .* colours of residual'):
+        parse_config({"rts": {"loss": "luma"}}, "test")
 
 
 @pytest.mark.parametrize(("key", "value"), [("seed", -1), ("seed", 1.5), ("precision", "fp8"), ("device", 0)])
