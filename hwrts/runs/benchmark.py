@@ -83,9 +83,11 @@ def benchmark(
             original = crop(read_image(file, max_megapixels), scale)
             if min(original.shape[:2]) == 0:
                 raise DataError(f"{file}: is smaller than the scale, {scale}; leave it out")
-            low = shrink(original, scale, lr) if not isinstance(lr, Path) else read_image(given[file])
             if isinstance(lr, Path):
+                low = read_image(given[file], max_megapixels)
                 _check_lr(given[file], low, original, scale)
+            else:
+                low = shrink(original, scale, lr)
             made: dict[str, Picture] = {name: enlarge(low, scale, name) for name in BASELINES}
             made |= {name: method(low) for name, method in methods.items()}
             grey = has_one_channel(file, max_megapixels)

@@ -148,7 +148,10 @@ def _artefacts(name: str, enhanced: Picture, original: Picture) -> dict[str, flo
 
 def _jpeg_gain(network: Deployed, enhanced: Picture, original: Picture) -> dict[str, float]:
     """By how much enhancement multiplies the error of a JPEG; one without an error is left out."""
-    damaged = through_jpeg(original, JPEG_QUALITY, "4:2:0")
+    try:
+        damaged = through_jpeg(original, JPEG_QUALITY, "4:2:0")
+    except DataError:  # longer than JPEG can be
+        return {}
     gain = error_gain(network.enhance(damaged), enhanced, damaged, original)
     return {} if gain is None else {"jpeg_gain_int8": gain}
 

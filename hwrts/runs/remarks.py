@@ -70,15 +70,15 @@ def below_bicubic(measures: Mapping[str, Any]) -> str | None:
     return f"{text}; so is the float network, {exact:.2f}: {why}"
 
 
-_OF_UP_SCALING = DegradationConfig(
-    jpeg="none", kernel="bicubic", blur=0.0, read_noise=0.0, shot_noise=0.0, lr_jpeg="none", versions=1
-)
+def _is_of_up_scaling(made: DegradationConfig) -> bool:
+    """Whether LR is made as papers make it: bicubic and nothing else, however the settings say nothing."""
+    return _described(made) == "the bicubic kernel"
 
 
 def purpose(config: RunConfig) -> str:
     """What a run's networks are for, which follows from how its LR is made."""
     made = config.degradation
-    if made == _OF_UP_SCALING:
+    if _is_of_up_scaling(made):
         return "up-scaling of clean pictures (bicubic LR without JPEG)"
     return f"enhancement (LR by {_described(made)}); to up-scale: hwrts run upscale"
 
@@ -91,7 +91,7 @@ def trained_for(config: RunConfig, stage: int) -> str | None:
         stage: 1 the first.
     """
     made = config.degradation
-    reasons = [] if made == _OF_UP_SCALING else [f"its LR was made by {_described(made)}"]
+    reasons = [] if _is_of_up_scaling(made) else [f"its LR was made by {_described(made)}"]
     if stage > 1:
         reasons.append(f"stage {stage} is trained toward enhanced pictures")
     if not reasons:
@@ -104,7 +104,7 @@ def trained_for(config: RunConfig, stage: int) -> str | None:
 
 def _described(made: DegradationConfig) -> str:
     jpeg = made.jpeg_range
-    kernels = (made.kernel,) if isinstance(made.kernel, str) else made.kernel
+    kernels = (made.kernel,) if isinstance(made.kernel, str) else dict.fromkeys(made.kernel)
     parts = [f"the {' or '.join(kernels)} kernel"]
     least, most = made.blur_range
     if most:

@@ -106,6 +106,10 @@ def test_lr_pictures_of_ones_own(workspace, hwrts):
     missing = hwrts(*arguments, "--lr", folder)
     assert (missing.code, missing.out) == (2, "")
     assert "lr: has no LR picture of photo1.png; name it photo1, photo1x2 or photo1_x2" in missing.err
+    write_image(folder / "photo1.bmp", np.zeros((1000, 1001, 3), np.uint8))
+    large = hwrts(*arguments, "--lr", folder, "--max-megapixels", "1")
+    assert (large.code, large.out) == (2, "")
+    assert "photo1.bmp: 1001x1000 is 1.0 megapixels, more than the limit" in large.err
     write_image(folder / "photo1.bmp", read_image(Path("photos/photo1.png")))
     wrong = hwrts(*arguments, "--lr", folder)
     assert (wrong.code, wrong.out) == (2, "")

@@ -14,7 +14,8 @@ from hwrts.fixed_point import load_network, run
 from hwrts.metrics import against_float, psnr_db
 from hwrts.progress import Silent
 from hwrts.report import write_report
-from hwrts.runs.evaluate import means
+from hwrts.runs.engines import Deployed
+from hwrts.runs.evaluate import _jpeg_gain, means
 from hwrts.runs.folder import RunFolder, create_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
@@ -150,3 +151,10 @@ def test_a_mean_is_of_what_is_defined():
     rows = [{"a": 1.0, "b": math.inf}, {"a": math.nan, "b": -math.inf}, {"c": 3.0}]
     assert means(rows) == {"images": 3, "a": 1.0, "c": 3.0}
     assert means([]) == {"images": 0}
+
+
+def test_a_photograph_longer_than_a_jpeg_has_no_gain_of_one():
+    long, short = np.zeros((2, 65_536, 3), np.uint8), np.full((16, 16, 3), [200, 20, 20], np.uint8)
+    network = Deployed(lambda codes: codes, halo=0, scale=1)
+    assert _jpeg_gain(network, long, long) == {}
+    assert _jpeg_gain(network, short, short) == {"jpeg_gain_int8": 1.0}

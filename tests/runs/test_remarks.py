@@ -115,6 +115,10 @@ def test_what_a_run_is_for_is_said():
     assert "half size and stage 3 is trained toward enhanced pictures" in str(trained_for(usual, 3))
     assert trained_for(shipped, 1) is None
     assert "upscale: stage 2 is trained toward" in str(trained_for(shipped, 2)).replace("up-scale", "upscale")
+    idle = {"blur": (0, 0), "kernel": ("bicubic",), "lr_jpeg": 80, "lr_jpeg_times": 0, "versions": 2}
+    same = RunConfig.model_validate({"degradation": shipped.degradation.model_dump() | idle})
+    assert purpose(same) == purpose(shipped)
+    assert trained_for(same, 1) is None
     blurred = RunConfig.model_validate({"degradation": {"jpeg": (60, 95), "kernel": "bicubic", "blur": 0.5}})
     assert "by the bicubic kernel, blur 0.5, JPEG 60 to 95, noise and JPEG at half size;" in str(
         trained_for(blurred, 1)
