@@ -108,7 +108,16 @@ def _train_cold(session: Session, number: int, model: nn.Module) -> None:
     forward = MixedPrecision(model).run if session.device.bf16 else model
     aids, batches = training_aids(model), session.batches(number, target_kind(number - 1))
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
-        fit(Training.start(model), forward, batches, schedule, lambda *_: None, aids.constrain, penalty)
+        fit(
+            Training.start(model),
+            forward,
+            batches,
+            schedule,
+            lambda *_: None,
+            aids.constrain,
+            penalty,
+            aids.project,
+        )
     save_weights(session.run.stage(number).float_weights, model, {"stage": number})
     write_json(session.run.stage(number).root / "cold.json", {"train": time.perf_counter() - start})
 

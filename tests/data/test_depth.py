@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from hwrts.data import Picture, codes_of, with_result
-from hwrts.data.depth import corrected, enlarge_bilinear, luma, reduce
+from hwrts.data.depth import _LUMA, corrected, enlarge_bilinear, luma, reduce
 from hwrts.data.tiles import TILE
 from hwrts.data.tiles import enhance as by_tiles
+from hwrts.metrics import LUMA
 
 
 def deep(height, width, channels=3, seed=0):
@@ -170,3 +171,9 @@ def test_grey_that_a_network_coloured_is_its_luma():
     assert (out.samples == 103).all()  # 0.299 * 110 + 0.587 * 100 + 0.114 * 97 = 102.658
     assert out.notes == ("the network coloured the grey by up to 13 codes; its luma is written",)
     assert with_result(picture, codes_of(picture), 1).notes == ()
+
+
+def test_its_luma_is_that_of_the_measures():
+    """BT.601 stands twice: in studio range to measure by, and in 65536ths to compute with."""
+    assert tuple(round(65536 * each * 255 / 219) for each in LUMA) == _LUMA
+    assert sum(_LUMA) == 65536

@@ -21,6 +21,7 @@ from hwrts.reproduce.budgets import budget
 from hwrts.reproduce.measure import quality, tiles
 from hwrts.reproduce.results import TARGETS, chosen_targets
 from hwrts.reproduce.scores import ScoreCache
+from hwrts.settings_file import BEFORE
 
 
 def grey(rows: list[list[int]]) -> np.ndarray:
@@ -426,3 +427,13 @@ def test_plot_of_curves_stands_alone_too():
     alone = standalone_svg(plot)
     assert alone.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
     assert "var(" not in alone
+
+
+@pytest.mark.parametrize("name", ["small", "paper"])
+def test_experiments_are_trained_as_before_there_was_a_choice(name, tmp_path):
+    """So the paper's set-up stays what it was, and folders of older reproductions go on."""
+    found = budget(name)
+    for experiment in (found.stages, *found.networks):
+        settings = experiment.config(tmp_path, None, 0, "cpu", 256).model_dump(mode="json")
+        for table, before in BEFORE.items():
+            assert {key: settings[table][key] for key in before} == before, experiment.name
