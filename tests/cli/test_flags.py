@@ -115,6 +115,8 @@ def test_commands_that_are_printed_can_be_pasted(workspace, hwrts):
         printed = [line[line.index("hwrts ") :] for line in text.splitlines() if "hwrts " in line]
         assert printed, (words, text)
         for line in printed:
+            if "hwrts run upscale" in line:
+                continue  # another recipe, for any folder
             assert name in [word.rstrip(",") for word in shlex.split(line)], line
     notes = json.loads((workspace / "runs/tiny/run.json").read_text())
     assert shlex.split(notes["command"])[:2] == ["hwrts", "run"]

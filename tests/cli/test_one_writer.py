@@ -122,7 +122,7 @@ def test_a_killed_run_that_replaces_another(workspace, hwrts):
     """3 of 8 kills left neither the old run nor the new one."""
     run = workspace / "runs/tiny"
     old = (run / "stage1/network.npz").read_bytes()
-    settings = ["run", "--data", "photos", "-q", *TINY, "--stages", "1", "--no-same-size", "--seed", "5"]
+    settings = ["run", "--data", "photos", "-q", *TINY, "--no-same-size", "--seed", "5"]
     command = [*settings, "--name", "tiny", "--force"]
     assert killed("replace", 3, "/.tiny.next/", command) == -signal.SIGKILL  # in training
     assert (workspace / "runs/.tiny.next").is_dir()

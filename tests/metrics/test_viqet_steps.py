@@ -38,6 +38,7 @@ WITH_EXAMPLES = {
     "contraction",
     "fidelity",
     "filters",
+    "patterns",
     "resize",
     "simple",
 }

@@ -419,7 +419,7 @@ def test_variants_have_their_rows(run: RunFolder) -> None:
     compared = 2 * read_json(run.stage(1).verify)["compared"]
     assert f"0 of {compared:,} codes differ: 1 stage and 1 variant" in text
     assert "the run keeps stage 1." in text
-    assert html.count('<th scope="row">1-w4a8</th>') == 3
+    assert html.count('<th scope="row">1-w4a8</th>') == 4
     assert "Stage 1-w4a8" in text
     change_verdict(run, fail)
     assert "Failed: stage 1." in Page(report(run)).text
@@ -429,7 +429,7 @@ def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
     session = open_session(run, Silent())
     assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
     html = report(run)
-    assert html.count('<th scope="row">1-same</th>') == 3
+    assert html.count('<th scope="row">1-same</th>') == 4
     row = html[html.index('<th scope="row">1-same</th>') :][:900]
     assert NONE in row  # no x2 picture, so no PSNR of it
     int8 = open_stage(run.stage("1-same"))
@@ -472,7 +472,8 @@ def test_what_a_session_without_options_would_return(
 
 
 def test_pictures_are_the_pieces_they_claim_to_be(finished: RunFolder, html: str) -> None:
-    sources = [value for value in Page(html).attributes("src") if value.startswith("data:image")]
+    before = html[: html.index("<h2>Test patterns</h2>")]
+    sources = [value for value in Page(before).attributes("src") if value.startswith("data:image")]
     found = [_decode(source) for source in sources]
     store = open_store(finished.root / "data" / "val")
     int8 = open_stage(finished.stage(1))
