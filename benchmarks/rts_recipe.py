@@ -33,7 +33,7 @@ from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.folder import StageFolder, create_run, open_run, write_json
 from hwrts.runs.pipeline import train_stage
 from hwrts.runs.session import Session, open_session
-from hwrts.settings_file import set_entry
+from hwrts.settings_file import as_before, set_entry
 from hwrts.training.aids import training_aids
 from hwrts.training.checkpoint import preserve_layout, save_weights
 from hwrts.training.fit import Training, fit
@@ -86,7 +86,7 @@ def measure(folder: Path, data: Path, val: Path, settings: str) -> list[dict[str
     cold = given.pop("start", "warm") == "cold"
     for key, value in {**given, "data.train": str(data.resolve()), "data.val": str(val.resolve())}.items():
         set_entry(document, key, _value(value), "settings")
-    config = parse_config(document, "settings")
+    config = parse_config(as_before(document), "settings")  # or the tables would change with the default
     run = open_run(folder) if (folder / "run.json").is_file() else create_run(folder, config, {}, force=False)
     if run.config != config:
         raise SystemExit(f"{folder}: was trained with other settings; give it another name")

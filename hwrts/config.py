@@ -284,8 +284,8 @@ class RtsConfig(_Section):
     )
     bound_targets: bool = Field(
         True,
-        description="keep the training targets of later stages within the range of the original's pixels "
-        "around, so that halos are not learnt; the paper: no",
+        description="keep what later stages and same-size networks are trained toward within the range of "
+        "the original's pixels around, so that halos are not learnt; the paper: no",
     )
     loss: Literal["squared", "luma"] = Field(
         "squared",

@@ -8,7 +8,7 @@ import typer
 from hwrts.cli.console import print_json, print_line
 from hwrts.cli.options import RequireOption, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, DataError
 
 
 def patterns(
@@ -22,6 +22,7 @@ def patterns(
         typer.Option("--output", "-o", help="Folder for each pattern's input, output and difference."),
     ] = None,
     require: RequireOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -44,11 +45,15 @@ def patterns(
         raise ConfigError(
             f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
         )
+    if output is not None:
+        make_folder(output, "choose another --output")
+        there = next(output.glob("*_difference.png"), None)
+        if there is not None and not force:
+            raise DataError(f"{there}: exists already; write elsewhere or replace it with --force")
     network = make_engine("onnxruntime", chosen, NotImplemented)
     apply = network.enhance if same_size else network.upscale
     figures = pattern_figures(apply, network.reach(same_size=same_size))
     if output is not None:
-        make_folder(output, "choose another --output")
         for made in patterns_of(apply):
             stem = made.name.replace("/", "-").replace(" ", "_")
             write_image(output / f"{stem}_in.png", made.given)

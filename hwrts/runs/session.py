@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, Split, build_store, find_photos, open_store, plan_crops
+from hwrts.data.degrade import CLEAN
 from hwrts.data.twins import twins, twins_text
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
@@ -131,7 +132,8 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
                 jpeg=degradation.jpeg_range,
                 kernel=degradation.kernel,
                 blur=degradation.blur,
-                footage=degradation.footage,
+                # What is measured has a clean LR: beside bicubic of noise every network would look good.
+                footage=degradation.footage if part == "train" else CLEAN,
                 versions=degradation.versions if part == "train" else 1,
                 seed=config.seed,
                 strict=data.strict,

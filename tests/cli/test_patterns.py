@@ -17,6 +17,9 @@ def test_figures_are_those_of_the_measures_and_pictures_can_be_looked_at(workspa
     measures = json.loads((workspace / "runs/tiny/stage1/metrics.json").read_text())
     assert figures["stage"] == "1"
     assert all(figures[key] == measures[key] for key in REQUIRED.values())
+    again = hwrts("patterns", "runs/tiny", "-o", "looked", "-q")
+    assert again.code == 2
+    assert "exists already; write elsewhere or replace it with --force" in again.err
     made = {path.name for path in (workspace / "looked").iterdir()}
     assert len(made) == 3 * len(pattern_pictures())
     given, found, difference = (
