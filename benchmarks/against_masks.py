@@ -1,0 +1,132 @@
+"""A run's enhancement beside unsharp masks of the same mean difference, in figures and at 1:1.
+
+    python benchmarks/against_masks.py runs/first [--data DIR] [--picture docs/recipe.png]
+
+For each mask (a Gaussian of deviation sigma) the strength is sought at which the mean image difference equals
+the network's. Without --data the run's validation photographs are taken. The picture shows the piece with the
+most detail of the first photograph: input, int8 network and the masks above; below its half size, enlarged by
+bicubic, by Lanczos and by the x2 network.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.ndimage import gaussian_filter
+
+from hwrts.data import degrade, list_images, open_store, read_image, through_jpeg, to_codes, upscale_by_2
+from hwrts.data.tiles import Picture
+from hwrts.metrics import artefacts, error_gain, image_difference_percent
+from hwrts.metrics.viqet import has_score, score
+from hwrts.report.crops import most_detail
+from hwrts.reproduce.baselines import lanczos
+from hwrts.runs.engines import open_stage
+from hwrts.runs.evaluate import JPEG_QUALITY
+from hwrts.runs.folder import open_run
+
+SIGMAS = (0.7, 1.0, 1.5)
+SIDE = 256
+Enhance = Callable[[Picture], Picture]
+
+
+def mask(sigma: float, amount: float) -> Enhance:
+    """Unsharp masking of codes (H, W, 3)."""
+
+    def masked(pixels: Picture) -> Picture:
+        x = pixels.astype(np.float64)
+        return to_codes(x + amount * (x - gaussian_filter(x, (sigma, sigma, 0), mode="nearest")))
+
+    return masked
+
+
+def as_strong(sigma: float, pictures: list[Picture], wanted: float) -> tuple[float, Enhance]:
+    """The mask whose mean image difference in percent is as wanted."""
+    low, high = 0.0, 8.0
+    for _ in range(12):
+        amount = (low + high) / 2
+        found = np.mean([image_difference_percent(mask(sigma, amount)(x), x)[0] for x in pictures])
+        low, high = (amount, high) if found < wanted else (low, amount)
+    return amount, mask(sigma, amount)
+
+
+def figures(enhance: Enhance, pictures: list[Picture]) -> dict[str, float]:
+    """Means over the pictures that have each."""
+    rows = []
+    for x in pictures:
+        y, jpeg = enhance(x), through_jpeg(x, JPEG_QUALITY, "4:2:0")
+        side = artefacts(y, x)
+        rows.append(
+            (
+                image_difference_percent(y, x)[0],
+                side.overshoot,
+                side.overshoot_99,
+                side.noise_gain,
+                error_gain(enhance(jpeg), y, jpeg, x),
+                score(y).mos_raw if has_score(*x.shape[:2]) else None,
+            )
+        )
+    names = ("difference %", "overshoot", "99 %", "noise gain", "JPEG gain", "MOS")
+    columns = zip(*rows, strict=True)
+    return {
+        name: float(np.mean([value for value in column if value is not None]))
+        for name, column in zip(names, columns, strict=True)
+    }
+
+
+def sheet(original: Picture, above: dict[str, Enhance], upscale: Enhance) -> Image.Image:
+    """Pieces side by side, one pixel a pixel."""
+    piece = most_detail(original, SIDE)
+    rows, columns = (
+        slice(piece.top, piece.top + piece.height),
+        slice(piece.left, piece.left + piece.width),
+    )
+    low = degrade(original, jpeg=None, kernel="bicubic", seed=0)
+    cells = {name: enhance(original)[rows, columns] for name, enhance in above.items()}
+    below = {
+        "bicubic x2": to_codes(upscale_by_2(low)),
+        "Lanczos x2": lanczos(low),
+        "network x2": upscale(low),
+    }
+    cells |= {name: picture[rows, columns] for name, picture in below.items()}
+    names = [*cells]
+    width = len(above)
+    page = Image.new("RGB", (width * (SIDE + 4), 2 * (SIDE + 20)), "white")
+    draw = ImageDraw.Draw(page)
+    for i, name in enumerate(names):
+        at = ((i % width) * (SIDE + 4), (i // width) * (SIDE + 20))
+        page.paste(Image.fromarray(np.ascontiguousarray(cells[name])), at)
+        draw.text((at[0] + 2, at[1] + SIDE + 4), name, fill="black")
+    return page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--picture", type=Path)
+    arguments = parser.parse_args()
+    run = open_run(arguments.run)
+    if arguments.data is None:
+        pictures = [np.array(picture) for picture in open_store(run.root / "data" / "val").pictures("hr")]
+    else:
+        pictures = [read_image(path) for path in list_images(arguments.data)]
+    network = open_stage(run.enhancing_stage(None))
+    ours = figures(network.enhance, pictures)
+    table, shown = {"int8 network": ours}, {"input": lambda x: x, "int8 network": network.enhance}
+    for sigma in SIGMAS:
+        amount, enhance = as_strong(sigma, pictures, ours["difference %"])
+        table[f"mask {sigma:g}, k {amount:.2f}"] = figures(enhance, pictures)
+        shown[f"mask, sigma {sigma:g}"] = enhance
+    print("| | " + " | ".join(ours) + " |\n" + "|---" * (len(ours) + 1) + "|")
+    for name, row in table.items():
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row.values()) + " |")
+    if arguments.picture is not None:
+        sheet(pictures[0], shown, open_stage(run.finished_stage(None)).upscale).save(
+            arguments.picture, optimize=True
+        )
+
+
+if __name__ == "__main__":
+    main()
