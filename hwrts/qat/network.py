@@ -99,7 +99,8 @@ class QuantNetwork(nn.Module):
         (node,) = (each for each in self.graph.operations if each.name == name)
         origins = self.graph.origins()
         quantised = [self.quantisers[origins[source]](operands[source]) for source in node.sources]
-        return self.quantised(node, quantised, self._on_flat()).value  # type: ignore[no-any-return]
+        flat = self._on_flat() if node.zero_on_flat else {}
+        return self.quantised(node, quantised, flat).value  # type: ignore[no-any-return]
 
     def unquantised(self) -> Graph:
         """The same network without a single quantiser: the weights that the training ended with, in float."""
