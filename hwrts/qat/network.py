@@ -62,6 +62,8 @@ class QuantNetwork(nn.Module):
             own = (node for node in graph.operations if parts == node.PARTS)
             made = _ByTensor({node.name: node.part(known, widths.get(node.name)) for node in own})
             setattr(self, parts, made)  # "convs" and "slopes": the start of their keys in files
+        self._flat: dict[str, Any] = {}
+        self._flat_of: tuple[Any, ...] | None = None
         self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,6 +87,17 @@ class QuantNetwork(nn.Module):
         """The QuantTensor of every tensor of a flat picture, if any node needs one."""
         if not self.graph.zero_on_flat():
             return {}
+        if self.training:
+            return self._made_of_flat()
+        # A verification asks hundreds of times; the answer changes when a number does.
+        numbers = [*self.parameters(), *self.buffers()]
+        state = tuple((each.data_ptr(), each._version, each.dtype) for each in numbers)
+        if self._flat_of != state:
+            with torch.inference_mode(False), torch.no_grad():
+                self._flat, self._flat_of = self._made_of_flat(), state
+        return self._flat
+
+    def _made_of_flat(self) -> dict[str, Any]:
         like = next(self.parameters())
         picture = like.new_zeros(1, self.graph.input.channels, self._flat_side, self._flat_side)
         return self._all(picture, None)

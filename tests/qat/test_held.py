@@ -114,6 +114,19 @@ def test_it_is_in_the_file(tmp_path):
     ]
 
 
+def test_the_answer_to_a_flat_picture_follows_the_numbers():
+    """It is kept between calls; weights that change, in place or in type, must not meet an old one."""
+    quantised, other = quantised_of("grey", False).eval(), quantised_of("grey", False, steps=3).eval()
+    x = torch.rand(1, 3, 12, 12)
+    with torch.inference_mode():
+        before = quantised(x)
+        wanted = other(x)
+    assert not torch.equal(before, wanted)
+    quantised.load_state_dict(other.state_dict())
+    assert torch.equal(quantised(x), wanted)
+    assert torch.equal(quantised.to(torch.float64)(x.double()), wanted.double())
+
+
 def test_fewer_bits_in_one_layer_keep_it_too():
     quantised = quantised_of("grey", False)
     network = quantised.lower()
