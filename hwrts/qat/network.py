@@ -62,6 +62,8 @@ class QuantNetwork(nn.Module):
             own = (node for node in graph.operations if parts == node.PARTS)
             made = _ByTensor({node.name: node.part(known, widths.get(node.name)) for node in own})
             setattr(self, parts, made)  # "convs" and "slopes": the start of their keys in files
+        silent = (node.name for node in graph.operations if node.zero_on_flat)
+        self.answers = _ByTensor({name: nn.Identity() for name in silent})  # where their sums can be watched
         self._flat: dict[str, Any] = {}
         self._flat_of: tuple[Any, ...] | None = None
         self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
@@ -121,9 +123,16 @@ class QuantNetwork(nn.Module):
         return silenced(Graph((self.graph.input, *tuned)))
 
     def signed_convs(self) -> dict[nn.Module, Format]:
-        """The convolutions whose result is stored signed, with its format: these may need to stay small."""
-        convs = (node for node in self.graph.of(Conv) if self.formats[node.name].signed)
-        return {self._part(node): self.formats[node.name] for node in convs}
+        """What gives the sums of signed convolutions, with their formats: these may need to stay small.
+
+        Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer: the
+        convolution itself is without it, and is asked for the flat picture last.
+        """
+        convs = [node for node in self.graph.of(Conv) if self.formats[node.name].signed]
+        return {
+            self.answers[node.name] if node.zero_on_flat else self._part(node): self.formats[node.name]
+            for node in convs
+        }
 
     def lower(self) -> Network:
         """The integers that this module computes with.
@@ -191,7 +200,7 @@ class QuantNetwork(nn.Module):
         if node.zero_on_flat:
             answer = node.quantised(self._part(node), *(flat[source] for source in node.sources))
             rows, columns = (side // 2 for side in answer.shape[2:])
-            made = made - answer[:, :, rows : rows + 1, columns : columns + 1]
+            made = self.answers[node.name](made - answer[:, :, rows : rows + 1, columns : columns + 1])
         return operands[0].set(value=made) if node.MOVES else self.quantisers[node.name](made)
 
     def _part(self, node: Operation) -> Any:

@@ -127,6 +127,19 @@ def test_the_answer_to_a_flat_picture_follows_the_numbers():
     assert torch.equal(quantised.to(torch.float64)(x.double()), wanted.double())
 
 
+def test_what_keeps_tensors_in_their_range_sees_the_picture():
+    """It saw the flat picture, which is asked for last, and no bias: int8 drifted away from float."""
+    quantised = quantised_of("grey", False)
+    seen = {}
+    for module in quantised.signed_convs():
+        module.register_forward_hook(lambda m, _, out: seen.update({m: getattr(out, "value", out)}))
+    quantised(torch.rand(2, 3, 20, 26))
+    assert len(seen) == 3  # conv_out, and conv_ext on the picture and on the residual
+    assert all(sums.shape[::2] == (2, 20) and sums.abs().max() > 0 for sums in seen.values())
+    quantised(torch.full((1, 3, 24, 24), 0.4))
+    assert all(sums[:, :, 8:-8, 8:-8].abs().max() < 1e-6 for sums in seen.values())
+
+
 def test_fewer_bits_in_one_layer_keep_it_too():
     quantised = quantised_of("grey", False)
     network = quantised.lower()
