@@ -17,7 +17,7 @@ from hwrts.errors import HwrtsError
 app = typer.Typer(
     name="hwrts",
     help="From photographs to a bit-proved int8 super-resolution network.",
-    epilog="Start with: hwrts run --name first   (embedded photographs, eight to fifteen minutes on two cores)",
+    epilog="Start with: hwrts run --name first   (embedded photographs, about ten minutes on two cores)",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
