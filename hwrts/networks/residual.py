@@ -82,12 +82,20 @@ class Residual(nn.Module):
 
     def _on_flat(self, x: Tensor) -> Tensor:
         """What conv_out makes of a flat picture, (1, 3, 1, 1), far from every edge."""
-        reach = _REACH * (len(self.conv) + 2)
-        return self._residual(self._flat(x))[:, :, reach : reach + 1, reach : reach + 1]
+        return self._middle(self._residual(self._flat(x)))
+
+    @property
+    def _reach(self) -> int:
+        """Pixels on every side that conv_out's result depends on."""
+        return _REACH * (len(self.conv) + 2)
+
+    def _middle(self, flat: Tensor) -> Tensor:
+        """What a tensor of the flat picture is far from every edge, (1, C, 1, 1)."""
+        return flat[:, :, self._reach : self._reach + 1, self._reach : self._reach + 1]
 
     def _flat(self, like: Tensor) -> Tensor:
         """A flat picture whose middle sees no edge."""
-        side = 2 * _REACH * (len(self.conv) + 2) + 1
+        side = 2 * self._reach + 1
         return like.new_zeros(1, 3, side, side)
 
     @property
@@ -103,18 +111,18 @@ class Residual(nn.Module):
     def hold_weights(self) -> None:
         """Called after each step: bring the weights back to where the network keeps what it should."""
         project_weights(self)
-        self._bound_answer()
+        h = self._hidden(self._flat(self.conv_in.weight))  # nothing below changes it
+        self._bound_answer(self._middle(h)[0, :, 0, 0])
         self.keep_flat_areas()
-        self.conv_out.bias.sub_(self._on_flat(self.conv_in.weight).flatten())  # type: ignore[union-attr]
+        self.conv_out.bias.sub_(self._middle(self.conv_out(h)).flatten())  # type: ignore[union-attr]
 
-    def _bound_answer(self) -> None:
-        """Take from conv_out what makes its answer to a flat picture, W f, larger than it may be.
+    def _bound_answer(self, f: Tensor) -> None:
+        """Take from conv_out what makes its answer to a flat picture, W f, larger than it may be; f is (C,).
 
         Only W (h - f) reaches the picture, so that nothing in the loss holds W f: it grew from 0.3 to 14 over
         three stages, and 8 bits of h were spent on a difference of large numbers.
         """
-        weight, middle = self.conv_out.weight, _REACH * (len(self.conv) + 2)
-        f = self._hidden(self._flat(weight))[0, :, middle, middle]  # (C,)
+        weight = self.conv_out.weight
         answer = weight.sum((2, 3)) @ f  # (3,)
         excess = answer - answer.clamp(-_LARGEST_ANSWER, _LARGEST_ANSWER)
         taps = weight[0, 0].numel()
