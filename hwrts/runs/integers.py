@@ -12,11 +12,12 @@ from torch import Tensor
 
 from hwrts.config import QatConfig
 from hwrts.export import Verdict
+from hwrts.files.read import read_bytes
 from hwrts.graph import Graph
 from hwrts.progress import Progress
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import RangePenalty
-from hwrts.runs.engines import Deployed, open_stage
+from hwrts.runs.engines import Deployed, onnx_engine
 from hwrts.runs.folder import RunFolder, StageFolder, write_json
 from hwrts.runs.quantise import (
     export_stage,
@@ -100,9 +101,9 @@ def to_integers(
                 material.train(quantised, batches, qat_schedule(qat, same_size=stage.same_size), penalty)
             save_quantised(stage, quantised)
     with clock("export"):
-        export_stage(stage, load_quantised(stage), material.source)
+        network = export_stage(stage, load_quantised(stage), material.source)
     with clock("measure"), progress.task(f"{of_stage}measuring", material.pictures) as advance:
-        measures = material.measure(open_stage(stage), advance)
+        measures = material.measure(onnx_engine(read_bytes(stage.onnx), network), advance)
     with clock("verify"), progress.task(f"{of_stage}comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
         advance(1, "")
