@@ -7,8 +7,8 @@ import typer
 
 from hwrts.cli.console import print_json, print_line
 from hwrts.cli.options import RequireOption, RunArgument, StageOption
-from hwrts.cli.stage import choose_network
-from hwrts.errors import ConfigError, DataError
+from hwrts.cli.stage import check_enlarges, choose_network
+from hwrts.errors import DataError
 
 
 def patterns(
@@ -41,10 +41,8 @@ def patterns(
     limits = parse_requirements(require) if require is not None else {}
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
-    if chosen.same_size and not same_size:
-        raise ConfigError(
-            f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
-        )
+    if not same_size:
+        check_enlarges(chosen)
     if output is not None:
         make_folder(output, "choose another --output")
         there = next(output.glob("*_difference.png"), None)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from hwrts.data.tiles import Picture
+
 SIDE = 128
 """Rows and columns of every pattern but the ramp, whose columns are the 256 levels."""
 
@@ -19,8 +21,6 @@ FOOT, HEAD = 16, 235
 
 INSIDE = 4
 """Pixels of a uniform picture that lie further from every border than the network reaches."""
-
-Picture = NDArray[np.uint8]
 
 
 def pattern_pictures() -> dict[str, Picture]:

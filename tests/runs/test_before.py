@@ -1,21 +1,18 @@
 """Settings of runs that were made before there was a choice keep what they had."""
 
+import pytest
+
 from hwrts.config import RunConfig
 from hwrts.runs.folder import RunFolder
 from hwrts.settings_file import dump_toml
 
 
-def test_a_run_without_the_setting_keeps_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("setting", "now", "before"), [("keeps", "grey", "nothing"), ("padding", "replicate", "zero")]
+)
+def test_a_run_without_the_setting_has_what_runs_had(tmp_path, setting, now, before):
     text = dump_toml(RunConfig())
-    (tmp_path / "config.toml").write_text(text.replace('keeps = "grey"\n', ""))
-    assert RunFolder(tmp_path).config.network.keeps == "nothing"
+    (tmp_path / "config.toml").write_text(text.replace(f'{setting} = "{now}"\n', ""))
+    assert getattr(RunFolder(tmp_path).config.network, setting) == before
     (tmp_path / "config.toml").write_text(text)
-    assert RunFolder(tmp_path).config.network.keeps == "grey"
-
-
-def test_a_run_without_the_setting_pads_with_zeros(tmp_path):
-    text = dump_toml(RunConfig())
-    (tmp_path / "config.toml").write_text(text.replace('padding = "replicate"\n', ""))
-    assert RunFolder(tmp_path).config.network.padding == "zero"
-    (tmp_path / "config.toml").write_text(text)
-    assert RunFolder(tmp_path).config.network.padding == "replicate"
+    assert getattr(RunFolder(tmp_path).config.network, setting) == now
