@@ -34,16 +34,16 @@ def test_the_examples_in_the_arithmetic_document():
 
 def test_every_cited_equation_exists():
     text = ARITHMETIC.read_text(encoding="utf-8")
-    folder = Path(package.__path__[0])
     cited = {
         n
-        for file in folder.rglob("*.py")
+        for land in ("fixed_point", "export", "hwrts")
+        for file in (ARITHMETIC.parents[1] / land).rglob("*.py")
         for n in re.findall(r"eq\. (\d+)", file.read_text(encoding="utf-8"))
     }
     numbered = set(re.findall(r"^\s+.*\((\d+)\)$", text, re.MULTILINE))
     assert cited
     assert cited <= numbered
-    assert numbered == {str(n) for n in range(1, 19)}
+    assert numbered == {str(n) for n in range(1, len(numbered) + 1)}
 
 
 def test_the_modules_are_short():

@@ -59,11 +59,6 @@ def kill_one_that_trains(root, found):
         time.sleep(0.05)
 
 
-def submit(workers, task):
-    """Whatever the function of these workers takes; mostly a path is enough."""
-    return workers.submit(task)
-
-
 @pytest.fixture
 def two_cores():
     """Two cores, so that each of two workers has one: another number of threads adds up in another order."""
@@ -89,7 +84,7 @@ def test_cores_are_dealt_out(count, cores, monkeypatch):
 @pytest.mark.parametrize(("count", "each"), [(2, (1, 1)), (1, (2, 2))])
 def test_a_worker_has_a_thread_for_each_of_its_cores(two_cores, count, each):
     with local_workers(count, threads_and_cores) as workers:
-        found = [submit(workers, None) for _ in range(count)]
+        found = [workers.submit(None) for _ in range(count)]
         assert [result.result() for result in found] == [each] * count
 
 
@@ -104,7 +99,7 @@ def threads_and_cores(task):
 def test_a_task_that_kills_its_worker_costs_itself_alone(tmp_path, count):
     """Ten others go on, whether they wait or run; the deadly one is tried again and given up."""
     with local_workers(count, die_or_answer) as workers:
-        results = [submit(workers, path) for path in (tmp_path / "deadly", *map(Path, "abcdefghij"))]
+        results = [workers.submit(path) for path in (tmp_path / "deadly", *map(Path, "abcdefghij"))]
         assert [result.result() for result in results[1:]] == [{"name": name} for name in "abcdefghij"]
         with pytest.raises(HwrtsError, match=f"its worker died {1 + RETRIES} times"):
             results[0].result()
@@ -131,14 +126,14 @@ def test_errors_travel(tmp_path):
     with local_workers(1, die_or_answer) as workers:
         for name, kind in (("broken", ConfigError), ("full", OSError), ("odd", RuntimeError)):
             with pytest.raises(kind, match=r"no such thing|No space left|ZeroDivisionError: odd"):
-                submit(workers, Path(name)).result()
-        assert submit(workers, Path("a")).result() == {"name": "a"}
+                workers.submit(Path(name)).result()
+        assert workers.submit(Path("a")).result() == {"name": "a"}
 
 
 def test_what_still_runs_is_stopped_with_the_workers():
     start = time.monotonic()
     with local_workers(1, die_or_answer) as workers:
-        running, waiting = submit(workers, Path("slow")), submit(workers, Path("b"))
+        running, waiting = workers.submit(Path("slow")), workers.submit(Path("b"))
         while not running.running():
             time.sleep(0.05)
     assert time.monotonic() - start < 60
@@ -151,7 +146,7 @@ def test_workers_end_with_a_parent_that_is_killed():
         "from hwrts.sweep.workers import local_workers; import operator, os, time\n"
         "if __name__ == '__main__':\n"
         "    with local_workers(1, operator.call) as workers:\n"
-        "        print(submit(workers, os.getpid).result(), flush=True)\n"
+        "        print(workers.submit(os.getpid).result(), flush=True)\n"
         "        time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
@@ -169,7 +164,7 @@ def test_idle_workers_clean_up():
         "from hwrts.sweep.workers import local_workers; import functools, operator\n"
         "if __name__ == '__main__':\n"
         "    with local_workers(1, operator.call) as workers:\n"
-        f"        submit(workers, functools.partial(exec, {hold!r})).result()\n"
+        f"        workers.submit(functools.partial(exec, {hold!r})).result()\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
@@ -190,7 +185,7 @@ if __name__ == "__main__":
     try:
         with local_workers(2, hold) as workers:
             for name in sys.argv[1:]:
-                submit(workers, Path(name))
+                workers.submit(Path(name))
             print("started", flush=True)
             time.sleep(600)
     except KeyboardInterrupt:
