@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from hwrts.data import degrade, list_images, open_store, read_image, through_jpeg, to_codes, upscale_by_2
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.metrics import artefacts, error_gain, image_difference_percent
 from hwrts.metrics.viqet import has_score, score
 from hwrts.report.crops import most_detail
@@ -28,20 +28,20 @@ from hwrts.runs.folder import open_run
 
 SIGMAS = (0.7, 1.0, 1.5)
 SIDE = 256
-Enhance = Callable[[Picture], Picture]
+Enhance = Callable[[Codes], Codes]
 
 
 def mask(sigma: float, amount: float) -> Enhance:
     """Unsharp masking of codes (H, W, 3)."""
 
-    def masked(pixels: Picture) -> Picture:
+    def masked(pixels: Codes) -> Codes:
         x = pixels.astype(np.float64)
         return to_codes(x + amount * (x - gaussian_filter(x, (sigma, sigma, 0), mode="nearest")))
 
     return masked
 
 
-def as_strong(sigma: float, pictures: list[Picture], wanted: float) -> tuple[float, Enhance]:
+def as_strong(sigma: float, pictures: list[Codes], wanted: float) -> tuple[float, Enhance]:
     """The mask whose mean image difference in percent is as wanted."""
     low, high = 0.0, 8.0
     for _ in range(12):
@@ -51,7 +51,7 @@ def as_strong(sigma: float, pictures: list[Picture], wanted: float) -> tuple[flo
     return amount, mask(sigma, amount)
 
 
-def figures(enhance: Enhance, pictures: list[Picture]) -> dict[str, float]:
+def figures(enhance: Enhance, pictures: list[Codes]) -> dict[str, float]:
     """Means over the pictures that have each."""
     rows = []
     for x in pictures:
@@ -75,7 +75,7 @@ def figures(enhance: Enhance, pictures: list[Picture]) -> dict[str, float]:
     }
 
 
-def sheet(original: Picture, above: dict[str, Enhance], upscale: Enhance) -> Image.Image:
+def sheet(original: Codes, above: dict[str, Enhance], upscale: Enhance) -> Image.Image:
     """Pieces side by side, one pixel a pixel."""
     piece = most_detail(original, SIDE)
     rows, columns = (

@@ -19,7 +19,6 @@ import numpy as np
 from torch import nn
 
 from hwrts.cli.console import ConsoleProgress
-from hwrts.config import parse_config
 from hwrts.data import PhotoStore
 from hwrts.data.tiles import upscale
 from hwrts.files.read import read_json
@@ -33,7 +32,7 @@ from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.folder import StageFolder, create_run, open_run, write_json
 from hwrts.runs.pipeline import train_stage
 from hwrts.runs.session import Session, open_session
-from hwrts.settings_file import as_before, set_entry
+from hwrts.settings_file import as_before, parse_config, set_entry
 from hwrts.training.aids import training_aids
 from hwrts.training.checkpoint import preserve_layout, save_weights
 from hwrts.training.fit import Training, fit

@@ -1,6 +1,5 @@
 """Settings of a run: strict, complete, written back resolved so that any run can be repeated."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -8,14 +7,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from hwrts.data import MAX_MEGAPIXELS, Footage, Kernel, Subsampling
 from hwrts.data.store import MAX_VERSIONS
-from hwrts.errors import ConfigError, did_you_mean
 
 
 class _Section(BaseModel):
@@ -75,6 +72,7 @@ _Blur = Annotated[float, Field(ge=0, le=4)]
 _Kernels = Annotated[tuple[Kernel, ...], Field(min_length=1)]
 _Times = Annotated[int, Field(ge=0, le=8)]
 _Number = TypeVar("_Number", int, float)
+_RANGES = ("blur", "read_noise", "shot_noise", "lr_jpeg_times")
 
 
 class DegradationConfig(_Section):
@@ -119,7 +117,14 @@ class DegradationConfig(_Section):
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
 
-    @field_validator("blur", "read_noise", "shot_noise", "lr_jpeg_times")
+    @field_validator(*_RANGES, "jpeg", "lr_jpeg", mode="before")
+    @classmethod
+    def _check_two(cls, value: Any) -> Any:
+        if isinstance(value, tuple) and len(value) != 2:
+            raise ValueError("a range is two numbers, low and high")
+        return value
+
+    @field_validator(*_RANGES)
     @classmethod
     def _check_range(cls, value: Any) -> Any:
         if isinstance(value, tuple) and value[0] > value[1]:
@@ -145,6 +150,13 @@ class DegradationConfig(_Section):
     def jpeg_range(self) -> tuple[int, int] | None:
         """Lowest and highest quality, or None without compression."""
         return None if isinstance(self.jpeg, str) else _range(self.jpeg)
+
+    @property
+    def lr_versions(self) -> int:
+        """How many LR pictures there are of a photograph: where nothing is drawn they would be copies."""
+        fixed = all(low == high for low, high in (self.jpeg_range or (0, 0), self.blur_range))
+        one_kernel = isinstance(self.kernel, str) or len(set(self.kernel)) == 1
+        return 1 if fixed and one_kernel and not self.footage.draws else self.versions
 
     @property
     def footage(self) -> Footage:
@@ -365,48 +377,3 @@ class RunConfig(_Section):
     def stage_limit(self) -> int:
         """The largest number of stages this run can have."""
         return self.rts.stages if isinstance(self.rts.stages, int) else self.rts.max_stages
-
-
-def parse_config(document: dict[str, Any], where: str, flags: Mapping[str, str] | None = None) -> RunConfig:
-    """Check a nested dictionary of settings; missing ones take their defaults.
-
-    Args:
-        document: The settings.
-        where: What they are from, for the message.
-        flags: Those that came from the command line: its flags by dotted key, to be named beside it.
-
-    Raises:
-        ConfigError: The first unknown key (with the nearest known one) or value that is not allowed.
-    """
-    try:
-        return RunConfig.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = _key(first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{where}: unknown key {key!r:.80}; {_suggest(first['loc'])}") from error
-        # Of a value of several kinds, such as a number or auto, each kind has an error of its own.
-        same = [each["msg"] for each in error.errors() if _key(each["loc"]) == key]
-        reason = ", or ".join([same[0], *(each.removeprefix("Input should be ") for each in same[1:])])
-        reason = reason.replace("a valid tuple", "a list")  # what TOML calls it
-        given = [flag for name, flag in (flags or {}).items() if f"{name}.".startswith(f"{key}.")]
-        shown = f"{' '.join(given)} ({key})" if given else key
-        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r:.80}"
-        which = f"{shown}{value} is not allowed: " if key else ""  # of two tables together: it names them
-        raise ConfigError(
-            f"{'command line' if given else where}: {which}{reason.removeprefix('Value error, ')}"
-        ) from error
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    """The dotted name of a setting, without pydantic's names for the kinds of a union."""
-    kinds = ("tuple", "literal", "int", "constrained-int", "float", "constrained-float")
-    return ".".join(str(part) for part in location if not str(part).startswith(kinds))
-
-
-def _suggest(location: tuple[int | str, ...]) -> str:
-    model: type[BaseModel] = RunConfig
-    for part in location[:-1]:
-        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
-    known = list(model.model_fields)
-    return did_you_mean(str(location[-1]), known) or f"known keys here: {', '.join(known)}"

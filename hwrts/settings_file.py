@@ -1,13 +1,16 @@
-"""Settings as files: TOML read and written, and single entries set by their dotted names."""
+"""Settings from outside: TOML read, checked and written, and single entries set by their dotted names."""
 
 import json
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hwrts.config import RunConfig, parse_config
-from hwrts.errors import ConfigError
+from pydantic import BaseModel, ValidationError
+
+from hwrts.config import RunConfig
+from hwrts.errors import ConfigError, did_you_mean
 from hwrts.fixed_point.stored import MAX_DEPTH, read_file
 
 MAX_BYTES = 1 << 20
@@ -21,6 +24,24 @@ _LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{
 def load_config(path: Path) -> RunConfig:
     """Read the settings of a run, which name every setting of its time; errors as in :func:`parse_config`."""
     return parse_config(as_before(read_toml(path)), str(path))
+
+
+def is_record(document: dict[str, Any]) -> bool:
+    """Whether settings name all that every run writes: then a run wrote them, wherever the file is now."""
+
+    def names(model: type[BaseModel], found: Any, later: Iterable[str]) -> bool:
+        return isinstance(found, dict) and all(
+            name in found
+            for name, field in model.model_fields.items()
+            if field.default is not None and name not in later
+        )
+
+    tables = {name: field.annotation for name, field in RunConfig.model_fields.items()}
+    return names(RunConfig, document, ()) and all(
+        names(model, document[name], BEFORE.get(name, {}))
+        for name, model in tables.items()
+        if isinstance(model, type) and issubclass(model, BaseModel)
+    )
 
 
 BEFORE: dict[str, dict[str, Any]] = {
@@ -41,11 +62,47 @@ A later setting is added with what was in effect, or the trials of older sweeps 
 
 def as_before(document: dict[str, Any]) -> dict[str, Any]:
     """Settings of a run with those that came later, which they do not name, as they were in effect before."""
+    return with_defaults(document, BEFORE)
+
+
+def with_defaults(document: dict[str, Any], defaults: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Settings with those of ``defaults`` that they do not name; what is no table is left for its error."""
     document = dict(document)
-    for table, before in BEFORE.items():
+    for table, values in defaults.items():
         if isinstance(document.get(table, {}), dict):
-            document[table] = before | document.get(table, {})
+            document[table] = values | document.get(table, {})
     return document
+
+
+def parse_config(document: dict[str, Any], where: str, flags: Mapping[str, str] | None = None) -> RunConfig:
+    """Check a nested dictionary of settings; missing ones take their defaults.
+
+    Args:
+        document: The settings.
+        where: What they are from, for the message.
+        flags: Those that came from the command line: its flags by dotted key, to be named beside it.
+
+    Raises:
+        ConfigError: The first unknown key (with the nearest known one) or value that is not allowed.
+    """
+    try:
+        return RunConfig.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = _key(first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{where}: unknown key {key!r:.80}; {_suggest(first['loc'])}") from error
+        # Of a value of several kinds, such as a number or auto, each kind has an error of its own.
+        same = [each["msg"] for each in error.errors() if _key(each["loc"]) == key]
+        reason = ", or ".join([same[0], *(each.removeprefix("Input should be ") for each in same[1:])])
+        reason = reason.replace("a valid tuple", "a list")  # what TOML calls it
+        given = [flag for name, flag in (flags or {}).items() if f"{name}.".startswith(f"{key}.")]
+        shown = f"{' '.join(given)} ({key})" if given else key
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r:.80}"
+        which = f"{shown}{value} is not allowed: " if key else ""  # of two tables together: it names them
+        raise ConfigError(
+            f"{'command line' if given else where}: {which}{reason.removeprefix('Value error, ')}"
+        ) from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -102,3 +159,17 @@ def _toml(value: Any) -> str:
     # JSON scalars and lists are TOML, but for pairs of escapes beyond 16 bits, and DEL, which TOML escapes.
     text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The dotted name of a setting, without pydantic's names for the kinds of a union."""
+    kinds = ("tuple", "literal", "int", "constrained-int", "float", "constrained-float")
+    return ".".join(str(part) for part in location if not str(part).startswith(kinds))
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] = RunConfig
+    for part in location[:-1]:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    known = list(model.model_fields)
+    return did_you_mean(str(location[-1]), known) or f"known keys here: {', '.join(known)}"

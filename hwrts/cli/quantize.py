@@ -155,13 +155,13 @@ def _quantize_locked(
     *,
     as_json: bool,
 ) -> bool:
-    from hwrts.config import parse_config
     from hwrts.report import write_report
     from hwrts.runs.documents import read_measures
     from hwrts.runs.folder import StageFolder
     from hwrts.runs.pipeline import quantise_variant
     from hwrts.runs.remarks import remarks
     from hwrts.runs.session import open_session
+    from hwrts.settings_file import parse_config
 
     run = folder.root
     config = folder.config
@@ -236,7 +236,6 @@ def _quantize_own(
     *,
     as_json: bool,
 ) -> bool:
-    from hwrts.config import parse_config
     from hwrts.data import MAX_MEGAPIXELS
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import new_folder
@@ -246,6 +245,7 @@ def _quantize_own(
     from hwrts.runs.own_module import load_own_module
     from hwrts.runs.quantise_own import quantise_own
     from hwrts.runs.remarks import faithfulness, is_faithful, remarks, unfaithful_end
+    from hwrts.settings_file import parse_config
 
     qat = parse_config({"qat": settings}, "command line", _flags(settings)).qat
     path, _, function = reference.rpartition(":")

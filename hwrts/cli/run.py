@@ -1,7 +1,7 @@
 """hwrts run: train, quantise, export and verify, and write a report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,10 +59,11 @@ def run(
     jpeg: Annotated[str | None, option("JPEG quality, a range such as 70-90, or none [80].")] = None,
     kernel: Annotated[
         str | None,
-        option("Down-scaling kernel: box, bilinear, hamming, bicubic or lanczos [bilinear]."),
+        option("Down-scaling kernel: box, bilinear, hamming, bicubic, lanczos, or several: a,b [bilinear]."),
     ] = None,
     blur: Annotated[
-        float | None, option("Blur before down-scaling, sigma in pixels; more sharpens more [0].")
+        str | None,
+        option("Blur before down-scaling, sigma in pixels, or a range: 0.2-0.8; more sharpens more [0]."),
     ] = None,
     qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].")] = None,
     weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].")] = None,
@@ -103,8 +104,8 @@ def run(
         "seed": seed, "device": device, "precision": precision,
         "data.train": _text(data), "data.val": _text(val), "data.val_fraction": val_fraction,
         "data.strict": strict, "data.max_megapixels": max_megapixels,
-        "data.patch": patch, "degradation.jpeg": _jpeg(jpeg), "degradation.kernel": kernel,
-        "degradation.blur": blur,
+        "data.patch": patch, "degradation.jpeg": _range(jpeg, int), "degradation.kernel": _several(kernel),
+        "degradation.blur": _range(blur, float),
         "network.name": network, "network.blocks": blocks, "network.channels": channels,
         "network.padding": padding,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
@@ -260,8 +261,18 @@ def _number(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _jpeg(text: str | None) -> int | str | tuple[int, int] | None:
-    low, dash, high = (text or "").partition("-")
-    if dash and low.isdigit() and high.isdigit():
-        return int(low), int(high)
-    return _number(text)
+def _range(text: str | None, kind: type[int] | type[float]) -> Any:
+    """A number, two with a dash between them, or the text itself, which the settings allow or refuse."""
+    if text is None:
+        return None
+    parts = text.split("-") if not text.startswith("-") else [text]
+    try:
+        numbers = tuple(kind(part) for part in parts)
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _several(text: str | None) -> str | list[str] | None:
+    """A word, or those that commas part."""
+    return text.split(",") if text is not None and "," in text else text

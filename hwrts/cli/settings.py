@@ -34,17 +34,22 @@ def resolve_config(
     Raises:
         ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
     """
-    from hwrts.config import parse_config
     from hwrts.runs.overruled import idle_settings, overruled
-    from hwrts.settings_file import as_before, read_toml, set_entry
+    from hwrts.settings_file import as_before, is_record, parse_config, read_toml, set_entry
 
     document: dict[str, Any] = {}
     if config is not None:
         shipped = resources.files("hwrts") / "configs" / f"{config}.toml"
         path = Path(config)
         document = read_toml(Path(str(shipped)) if not path.exists() and shipped.is_file() else path)
-        if (path.parent / "run.json").is_file():  # the record of a run, trained again
-            document = as_before(document)
+        # The record of a run, which is to be trained again as it was.
+        if is_record(document) or (path.parent / "run.json").is_file():
+            complete = as_before(document)
+            if complete != document and progress is not None:
+                progress.say(
+                    f"{config} is of a run before there were these choices: {_new(complete, document)}"
+                )
+            document = complete
         for line in _give_way(document, flags, config):
             if progress is not None:
                 progress.say(line)
@@ -60,6 +65,17 @@ def resolve_config(
         for key, why in idle_settings(resolved).items():
             progress.say(f"{key} of {config} does nothing: {why}")
     return resolved
+
+
+def _new(complete: dict[str, Any], document: dict[str, Any]) -> str:
+    """Names and values of the settings that a document does not have."""
+    return ", ".join(
+        f"{table}.{key} = {value}"
+        for table, settings in complete.items()
+        if isinstance(settings, dict)
+        for key, value in settings.items()
+        if key not in document.get(table, {})
+    )
 
 
 def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> list[str]:

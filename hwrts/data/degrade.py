@@ -155,6 +155,19 @@ class Footage:
     times: tuple[int, int] = (1, 1)
     subsampling: Subsampling = "4:2:0"
 
+    @property
+    def draws(self) -> bool:
+        """Whether two pictures made of one original can differ."""
+        noise = any(high > 0 for _, high in (self.read_noise, self.shot_noise))
+        if self.jpeg is None or self.times[1] == 0:
+            return noise
+        return (
+            noise
+            or self.times[0] < self.times[1]
+            or self.jpeg[0] < self.jpeg[1]
+            or self.subsampling == "either"
+        )
+
 
 CLEAN = Footage()
 """Nothing."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.data import downscale, to_codes
+from hwrts.data.depth import Codes
 
-Picture = NDArray[np.uint8]
-Upscaler = Callable[[Picture], NDArray[Any]]
+Upscaler = Callable[[Codes], NDArray[Any]]
 """Codes (H, W, 3) uint8 to codes (SH, SW, 3) of a network of scale S, 1 for same-size; uint8 or float32."""
 
 TILE = 512
@@ -19,17 +19,17 @@ DOWNSCALER_HALO = 4
 """Input pixels that D (Lanczos, 3 of them on each side) reaches further, rounded up."""
 
 
-def upscale(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Picture:
+def upscale(network: Upscaler, pixels: Codes, halo: int, scale: int = 2) -> Codes:
     """S(x): the picture (SH, SW, 3) of codes (H, W, 3), rounded half to even if the network is float."""
     return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale)
 
 
-def upscale_float(network: Upscaler, pixels: Picture, halo: int) -> NDArray[np.float32]:
+def upscale_float(network: Upscaler, pixels: Codes, halo: int) -> NDArray[np.float32]:
     """S(x) of a float network in codes (2H, 2W, 3) as it makes them, neither rounded nor clipped."""
     return _by_tiles(network, pixels, halo, scale=2, dtype=np.float32)
 
 
-def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Picture:
+def enhance(network: Upscaler, pixels: Codes, halo: int, scale: int = 2) -> Codes:
     """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
     Args:
@@ -49,7 +49,7 @@ def enhance(network: Upscaler, pixels: Picture, halo: int, scale: int = 2) -> Pi
 
 
 def _by_tiles(
-    function: Upscaler, pixels: Picture, halo: int, scale: int, dtype: type[np.generic] = np.uint8
+    function: Upscaler, pixels: Codes, halo: int, scale: int, dtype: type[np.generic] = np.uint8
 ) -> NDArray[Any]:
     height, width, channels = pixels.shape
     out = np.empty((height * scale, width * scale, channels), dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 
 SIDE = 128
 """Rows and columns of every pattern but the ramp, whose columns are the 256 levels."""
@@ -23,7 +23,7 @@ INSIDE = 4
 """Pixels of a uniform picture that lie further from every border than the network reaches."""
 
 
-def pattern_pictures() -> dict[str, Picture]:
+def pattern_pictures() -> dict[str, Codes]:
     """The patterns by name, each (H, W, 3) uint8; colour bars are the only one that is not grey."""
     grey: dict[str, NDArray[Any]] = {
         "flat fields": _squares(np.linspace(0, 255, 16).round().reshape(4, 4)),
@@ -40,7 +40,7 @@ def pattern_pictures() -> dict[str, Picture]:
     return pictures
 
 
-def pattern_figures(network: Callable[[Picture], Picture], halo: int) -> dict[str, float]:
+def pattern_figures(network: Callable[[Codes], Codes], halo: int) -> dict[str, float]:
     """What a network makes of the patterns, each figure in codes and 0 if nothing is wrong.
 
     Args:
@@ -89,7 +89,7 @@ def _squares(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     return levels.repeat(SIDE // levels.shape[0], axis=0).repeat(SIDE // levels.shape[1], axis=1)
 
 
-def _bars() -> Picture:
+def _bars() -> Codes:
     """White, yellow, cyan, green, magenta, red, blue, black, at full amplitude above and at 75 % below."""
     order = ((1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (1, 0, 0), (0, 0, 1), (0, 0, 0))
     full = np.array(order, np.uint8).repeat(SIDE // len(order), axis=0)  # (W, 3)

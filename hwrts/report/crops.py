@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwrts.data import PhotoStore, open_store, to_codes, upscale_by_2
-from hwrts.data.tiles import DOWNSCALER_HALO, Picture
+from hwrts.data.depth import Codes
+from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.report.stages import StageResult
 from hwrts.report.text import fixed
@@ -91,7 +92,7 @@ def photo_crops(run: RunFolder, kept: StageResult) -> list[PhotoCrops]:
     return [_photo(store, i, up, enhancing) for i in range(count)]
 
 
-def most_detail(pixels: Picture, side: int) -> Piece:
+def most_detail(pixels: Codes, side: int) -> Piece:
     """The piece with the largest variance of the Laplacian; of equal ones the first by rows.
 
     In integers throughout, so every machine finds the same one. Of a very large photograph the centre is
@@ -117,13 +118,13 @@ def most_detail(pixels: Picture, side: int) -> Piece:
     return Piece(first_row + 2 * int(top), first_column + 2 * int(left), height, width)
 
 
-def enhanced_piece(int8: Deployed, original: Picture, piece: Piece) -> Picture:
+def enhanced_piece(int8: Deployed, original: Codes, piece: Piece) -> Codes:
     """The same-size enhancement of a piece (H, W, 3), the same codes as in the whole picture's."""
     region, inner = _with_margin(original, piece, int8.halo + DOWNSCALER_HALO)
     return int8.enhance(region)[inner]
 
 
-def upscaled_pieces(int8: Deployed, lr: Picture, piece: Piece) -> tuple[Picture, Picture]:
+def upscaled_pieces(int8: Deployed, lr: Codes, piece: Piece) -> tuple[Codes, Codes]:
     """Bicubic and S(LR) of a piece given in original pixels, each (H, W, 3), as in the whole pictures."""
     half = Piece(piece.top // 2, piece.left // 2, piece.height // 2, piece.width // 2)
     region, inner = _with_margin(lr, half, max(int8.halo, BICUBIC_HALO))
@@ -167,14 +168,12 @@ def _photo(store: PhotoStore, i: int, up: _Shown, enhancing: _Shown) -> PhotoCro
     return PhotoCrops(store.names[i], place, piece.height, piece.width, pairs)
 
 
-def _pair(
-    title: str, before: Picture, after: Picture, before_label: str, after_label: str, caption: str
-) -> Pair:
+def _pair(title: str, before: Codes, after: Codes, before_label: str, after_label: str, caption: str) -> Pair:
     shown = png_uri(before), png_uri(after)
     return Pair(title, *shown, before_label, after_label, png_uri(amplified(before, after)), caption)
 
 
-def png_uri(pixels: Picture) -> str:
+def png_uri(pixels: Codes) -> str:
     """A picture (H, W, 3) uint8 as a data URI of its PNG."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", optimize=True)
@@ -191,7 +190,7 @@ def _window_sums(values: NDArray[np.int64], height: int, width: int) -> NDArray[
     return sums[::2, ::2]
 
 
-def _with_margin(pixels: Picture, piece: Piece, margin: int) -> tuple[Picture, tuple[slice, slice]]:
+def _with_margin(pixels: Codes, piece: Piece, margin: int) -> tuple[Codes, tuple[slice, slice]]:
     """The piece with as much margin as the picture has, and where the piece is in it."""
     top, left = max(0, piece.top - margin), max(0, piece.left - margin)
     region = pixels[top : piece.top + piece.height + margin, left : piece.left + piece.width + margin]

@@ -5,10 +5,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hwrts.config import RunConfig, parse_config
+from hwrts.config import RunConfig
 from hwrts.data import MAX_MEGAPIXELS
 from hwrts.errors import ConfigError
-from hwrts.settings_file import read_toml
+from hwrts.settings_file import parse_config, read_toml
 
 VAL_FRACTION = 0.2
 """Of a folder without validation photographs: of some dozens, enough that one picture does not decide."""

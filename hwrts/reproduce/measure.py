@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwrts.data import PhotoStore
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.errors import DataError
 from hwrts.metrics import Artefacts, Spread, artefacts, contraction, image_difference_percent, spread
 from hwrts.metrics.viqet import UNITS, Score
@@ -38,9 +38,9 @@ class Pictures:
 
     name: str
     count: int
-    make: Callable[[int], Picture]
+    make: Callable[[int], Codes]
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[Codes]:
         """The pictures in the order of the photographs."""
         return (self.make(i) for i in range(self.count))
 
@@ -61,7 +61,7 @@ def int8_pictures(trained: Trained, stage: int) -> Pictures:
     """HR_n of the int8 network that is deployed: the same-size one where the network has one."""
     store, folder = trained.val, trained.run.enhancing_stage(str(stage))
 
-    def make(i: int) -> Picture:
+    def make(i: int) -> Codes:
         return _opened(folder).enhance(np.array(store.array(i, "hr")))
 
     return Pictures(f"HR{stage} int8", len(store.names), make)
@@ -140,7 +140,7 @@ def _known(scores: Sequence[Score | None]) -> list[Score]:
     return known
 
 
-def tiles(pixels: Picture) -> list[Picture]:
+def tiles(pixels: Codes) -> list[Codes]:
     """4x2 equal pieces of a picture (H, W, 3), four along its longer side; a remainder is left out.
 
     >>> [tile.shape for tile in tiles(np.zeros((5, 9, 3), np.uint8))] == [(2, 2, 3)] * 8

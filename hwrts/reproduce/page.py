@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from hwrts import __version__
 from hwrts.data import read_image, write_image
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.errors import RunFolderError
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import LARGEST, Document, Text, read_versioned
@@ -58,7 +58,7 @@ class ResultsFile(Document):
     results: dict[Text, _Result]
 
 
-def write_result(root: Path, table: Table, picture: Picture | None) -> dict[str, Any]:
+def write_result(root: Path, table: Table, picture: Codes | None) -> dict[str, Any]:
     """Write the files of one result; returns its entry in results.json.
 
     Args:

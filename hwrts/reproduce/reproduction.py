@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.data import Photo, find_photos
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.errors import DataError, RunFolderError
 from hwrts.files.new_folder import make_folder
 from hwrts.files.read import Document, Text, read_document
@@ -41,7 +41,7 @@ def reproduce(
     progress: Progress,
     *,
     int8: bool = False,
-    measure_score: Callable[[Picture], Score] = score,
+    measure_score: Callable[[Codes], Score] = score,
 ) -> dict[str, Any]:
     """Make results in a folder; earlier ones of the same settings stay and are shown beside them.
 

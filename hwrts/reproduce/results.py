@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.errors import ConfigError
 from hwrts.progress import Progress
 from hwrts.reproduce import measure, sentences, tables
@@ -95,7 +95,7 @@ class Work:
         return [self.quality(each).mos_raw for each in pictures]
 
 
-Made = tuple[Table, Picture | None]
+Made = tuple[Table, Codes | None]
 """Rows and findings, and the picture of a figure that is one."""
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from hwrts import __version__
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.data.twins import picture_key
 from hwrts.files.read import LARGEST, Document, Text, check_document, read_json
 from hwrts.fixed_point.cores import available_cores
@@ -45,13 +45,13 @@ class ScoreCache:
         measure: Scores one picture.
     """
 
-    def __init__(self, path: Path, measure: Callable[[Picture], Score] = score) -> None:
+    def __init__(self, path: Path, measure: Callable[[Codes], Score] = score) -> None:
         self._path = path
         self._measure = measure
         self._scores = _read(path)
 
     def of(
-        self, pictures: Iterable[Picture], done: Callable[[int], None] = lambda n: None
+        self, pictures: Iterable[Codes], done: Callable[[int], None] = lambda n: None
     ) -> list[Score | None]:
         """The score of each picture, in order, None if it is too elongated; ``done`` is told how many are."""
         found: list[Score | None] = []

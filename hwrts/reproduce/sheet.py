@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.report.crops import most_detail
 from hwrts.reproduce.measure import Pictures
 
@@ -22,7 +22,7 @@ _LABEL = 16  # rows of the line above each piece; the font has 11
 _GAP = 4
 
 
-def sheet(originals: Pictures, columns: Sequence[Pictures]) -> Picture:
+def sheet(originals: Pictures, columns: Sequence[Pictures]) -> Codes:
     """One row a photograph, one column a set of pictures, on white, (H, W, 3) uint8.
 
     Args:
@@ -47,7 +47,7 @@ def sheet(originals: Pictures, columns: Sequence[Pictures]) -> Picture:
     return page
 
 
-def _labelled(name: str, piece: Picture) -> Picture:
+def _labelled(name: str, piece: Codes) -> Codes:
     label = Image.new("RGB", (piece.shape[1], _LABEL), "white")
     ImageDraw.Draw(label).text((2, 2), name, fill="black")
     return np.vstack([np.asarray(label), piece])

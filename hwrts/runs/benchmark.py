@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hwrts.data import MAX_MEGAPIXELS, crop, enlarge, has_one_channel, list_images, read_image, shrink
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.errors import DataError
 from hwrts.metrics import psnr_db, ssim
 from hwrts.progress import Progress
@@ -27,7 +27,7 @@ BASELINES: tuple[Literal["bicubic", "lanczos"], ...] = ("bicubic", "lanczos")
 GREY_DB = 20 * math.log10(255 / 219)
 """How much more a picture of one channel has on Y, which has 219 steps for its 255."""
 
-Enlarge = Callable[[Picture], Picture]
+Enlarge = Callable[[Codes], Codes]
 """Codes (H, W, 3) uint8 to codes (SH, SW, 3) uint8."""
 
 
@@ -88,7 +88,7 @@ def benchmark(
                 _check_lr(given[file], low, original, scale)
             else:
                 low = shrink(original, scale, lr)
-            made: dict[str, Picture] = {name: enlarge(low, scale, name) for name in BASELINES}
+            made: dict[str, Codes] = {name: enlarge(low, scale, name) for name in BASELINES}
             made |= {name: method(low) for name, method in methods.items()}
             grey = has_one_channel(file, max_megapixels)
             try:
@@ -112,7 +112,7 @@ def as_json(scored: Sequence[Scored]) -> dict[str, Any]:
     return {"pictures": [dict(vars(each)) for each in scored], "mean": means(scored)}
 
 
-def _scored(name: str, original: Picture, made: Mapping[str, Picture], scale: int, grey: bool) -> Scored:
+def _scored(name: str, original: Codes, made: Mapping[str, Codes], scale: int, grey: bool) -> Scored:
     height, width = original.shape[:2]
     how: dict[str, Any] = {"shave": scale, "luma": True, "full_range": grey}
     return Scored(
@@ -141,7 +141,7 @@ def _lr_files(files: Sequence[Path], folder: Path, scale: int) -> dict[Path, Pat
     return found
 
 
-def _check_lr(file: Path, low: Picture, original: Picture, scale: int) -> None:
+def _check_lr(file: Path, low: Codes, original: Codes, scale: int) -> None:
     height, width = original.shape[0] // scale, original.shape[1] // scale
     if low.shape[:2] != (height, width):
         raise DataError(

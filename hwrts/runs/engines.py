@@ -8,7 +8,8 @@ import numpy as np
 
 from hwrts.command_line import command_line
 from hwrts.data import tiles
-from hwrts.data.tiles import Picture, Upscaler
+from hwrts.data.depth import Codes
+from hwrts.data.tiles import Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
 from hwrts.files.read import read_bytes
@@ -43,11 +44,11 @@ class Deployed:
         """Input pixels around a pixel of what :meth:`enhance` or :meth:`upscale` returns it depends on."""
         return self.halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
 
-    def upscale(self, pixels: Picture) -> Picture:
+    def upscale(self, pixels: Codes) -> Codes:
         """S(x): codes (H, W, 3) to (SH, SW, 3)."""
         return tiles.upscale(self.codes, pixels, self.halo, self.scale)
 
-    def enhance(self, pixels: Picture) -> Picture:
+    def enhance(self, pixels: Codes) -> Codes:
         """The same-size enhancement: codes (H, W, 3) to (H, W, 3)."""
         return tiles.enhance(self.codes, pixels, self.halo, self.scale)
 
@@ -89,9 +90,9 @@ def onnx_engine(model: bytes, network: Network) -> Deployed:
     """The int8 ONNX file of a network, computed by ONNX Runtime."""
     session = open_session(model)
 
-    def codes(pixels: Picture) -> Picture:
+    def codes(pixels: Codes) -> Codes:
         stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, 3, H, W)
-        result: Picture = run_session(session, network, stored)[0].transpose(1, 2, 0)
+        result: Codes = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
     return Deployed.of(network, codes)

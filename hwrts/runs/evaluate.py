@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hwrts.data import PhotoStore, through_jpeg, to_codes, upscale_by_2
-from hwrts.data.tiles import Picture, Upscaler, upscale_float
+from hwrts.data.depth import Codes
+from hwrts.data.tiles import Upscaler, upscale_float
 from hwrts.errors import DataError
 from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics import (
@@ -116,7 +117,7 @@ def evaluate_same_size(
     return means(rows) | pattern_figures(int8_network.upscale, int8_network.halo)
 
 
-def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) -> dict[str, float]:
+def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Codes) -> dict[str, float]:
     """HR_n of the int8 network beside that of the float network, which phase B wrote."""
     original, enhanced = store.array(i, "hr"), store.array(i, target_kind(stage))
     difference = image_difference_percent(enhanced, original)
@@ -135,7 +136,7 @@ def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Picture) 
     }
 
 
-def _artefacts(name: str, enhanced: Picture, original: Picture) -> dict[str, float]:
+def _artefacts(name: str, enhanced: Codes, original: Codes) -> dict[str, float]:
     """Halos and noise under the name of a network; what the original has no place for is left out."""
     found = artefacts(enhanced, original)
     values = {
@@ -146,7 +147,7 @@ def _artefacts(name: str, enhanced: Picture, original: Picture) -> dict[str, flo
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _jpeg_gain(network: Deployed, enhanced: Picture, original: Picture) -> dict[str, float]:
+def _jpeg_gain(network: Deployed, enhanced: Codes, original: Codes) -> dict[str, float]:
     """By how much enhancement multiplies the error of a JPEG; one without an error is left out."""
     try:
         damaged = through_jpeg(original, JPEG_QUALITY, "4:2:0")
@@ -156,7 +157,7 @@ def _jpeg_gain(network: Deployed, enhanced: Picture, original: Picture) -> dict[
     return {} if gain is None else {"jpeg_gain_int8": gain}
 
 
-def _scores(pictures: dict[str, Picture]) -> dict[str, float]:
+def _scores(pictures: dict[str, Codes]) -> dict[str, float]:
     """VIQET's unclipped MOS of pictures of one shape; nothing if it is too elongated to be scored."""
     with ThreadPoolExecutor(available_cores()) as pool:
         try:
@@ -168,7 +169,7 @@ def _scores(pictures: dict[str, Picture]) -> dict[str, float]:
             return {}
 
 
-def _as_displayed(float_picture: Picture, int8_picture: Picture) -> dict[str, float]:
+def _as_displayed(float_picture: Codes, int8_picture: Codes) -> dict[str, float]:
     """What is seen of the difference between the int8 network's picture and the float network's."""
     apart = np.abs(float_picture.astype(np.int16) - int8_picture)
     return {

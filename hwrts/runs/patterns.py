@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.metrics import pattern_pictures
 
 AMPLIFICATION = 8
@@ -23,11 +23,11 @@ class Pattern:
     """
 
     name: str
-    given: Picture
-    found: Picture
+    given: Codes
+    found: Codes
 
 
-def patterns_of(network: Callable[[Picture], Picture]) -> list[Pattern]:
+def patterns_of(network: Callable[[Codes], Codes]) -> list[Pattern]:
     """Each pattern through a function on codes (H, W, 3) to (SH, SW, 3)."""
     found = []
     for name, picture in pattern_pictures().items():
@@ -37,13 +37,13 @@ def patterns_of(network: Callable[[Picture], Picture]) -> list[Pattern]:
     return found
 
 
-def difference(pattern: Pattern) -> Picture:
+def difference(pattern: Pattern) -> Codes:
     """Output minus input, amplified, around grey 128."""
     return amplified(pattern.given, pattern.found)
 
 
-def amplified(before: Picture, after: Picture) -> Picture:
+def amplified(before: Codes, after: Codes) -> Codes:
     """The difference of two pictures of one shape, times AMPLIFICATION, around grey 128."""
     wide = AMPLIFICATION * (after.astype(np.int16) - before) + 128
-    shown: Picture = np.clip(wide, 0, 255).astype(np.uint8)
+    shown: Codes = np.clip(wide, 0, 255).astype(np.uint8)
     return shown

@@ -134,7 +134,7 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
                 blur=degradation.blur,
                 # What is measured has a clean LR: beside bicubic of noise every network would look good.
                 footage=degradation.footage if part == "train" else CLEAN,
-                versions=degradation.versions if part == "train" else 1,
+                versions=degradation.lr_versions if part == "train" else 1,
                 seed=config.seed,
                 strict=data.strict,
                 min_size=data.patch,

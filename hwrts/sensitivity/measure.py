@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
-from hwrts.data.tiles import Picture
+from hwrts.data.depth import Codes
 from hwrts.errors import ConfigError
 from hwrts.fixed_point import Network, run
 from hwrts.metrics import psnr_db
@@ -41,8 +41,8 @@ class Crops:
             stage was trained toward something else.
     """
 
-    inputs: list[Picture]
-    references: dict[str, list[Picture]]
+    inputs: list[Codes]
+    references: dict[str, list[Codes]]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def load_crops(store: PhotoStore, stage: StageFolder) -> Crops:
     return crops
 
 
-def _window(pixels: Picture, top: int, left: int, side: int) -> Picture:
+def _window(pixels: Codes, top: int, left: int, side: int) -> Codes:
     return np.array(pixels[top : top + side, left : left + side])
 
 
@@ -160,19 +160,19 @@ def measure_sensitivity(
     return Sensitivity(tuple(layers), _psnr_db(int8, crops), _bicubic_db(crops))
 
 
-def _outputs(network: Network, crops: Crops) -> list[Picture]:
+def _outputs(network: Network, crops: Crops) -> list[Codes]:
     # every code is on the pixel grid, so 8 bits hold it
     return [run(network, pixels).astype(np.uint8) for pixels in crops.inputs]  # (F*H, F*W, 3) each
 
 
-def _mse(pictures: list[Picture], references: list[Picture]) -> float:
+def _mse(pictures: list[Codes], references: list[Codes]) -> float:
     """Over all codes of all pictures; sums of integers, so exact whatever their order."""
     squares = [np.square(a.astype(np.int64) - b) for a, b in zip(pictures, references, strict=True)]
     total = sum(int(each.sum()) for each in squares)
     return float(total / sum(each.size for each in squares))
 
 
-def _psnr_db(pictures: list[Picture], crops: Crops) -> dict[str, float]:
+def _psnr_db(pictures: list[Codes], crops: Crops) -> dict[str, float]:
     """The mean over the crops, as the measures of a stage are means over photographs."""
     return {
         name: float(np.mean([psnr_db(a, b) for a, b in zip(pictures, each, strict=True)]))

@@ -1,7 +1,7 @@
 """The folder of a sweep: what it is for, the configurations that fit, and what is finished."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,7 @@ from hwrts.errors import RunFolderError
 from hwrts.files.new_folder import make_folder
 from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.runs.folder import is_occupied, write_json
-from hwrts.settings_file import as_before
+from hwrts.settings_file import BEFORE, with_defaults
 from hwrts.sweep.spec import COSTS, SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, read_trial, trial_folder
 
@@ -28,8 +28,8 @@ class SweepFile(Document):
     spec: dict[Text, Any]
     photographs: Text
     promoted: dict[Text, list[Text]] = Field({})
-    # not in folders from before convolutions had one
-    padding: Literal["replicate", "zero"] = Field("zero")
+    # not in folders from before there were such choices
+    defaults: dict[Text, dict[Text, Any]] | None = None
 
 
 class _Costs(Document):
@@ -77,20 +77,26 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
     if is_occupied(root):
         raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
     make_folder(root, "choose another one with -o")
-    settings["padding"] = RunConfig().network.padding
+    settings["defaults"] = _defaults()
     write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
     return _going_on(spec, settings)
 
 
 def _going_on(spec: SweepSpec, document: dict[str, Any]) -> SweepSpec:
     """A sweep with the settings that were the default when its folder was made, where it names none."""
-    network = spec.base.get("network", {})
-    if not isinstance(network, dict):
-        return spec  # an error that the settings name
-    if "padding" not in document:
-        return spec.model_copy(update={"base": as_before(spec.base)})
-    network = {"padding": document["padding"], **network}
-    return spec.model_copy(update={"base": {**spec.base, "network": network}})
+    defaults = document.get("defaults")
+    return spec.model_copy(
+        update={"base": with_defaults(spec.base, BEFORE if defaults is None else defaults)}
+    )
+
+
+def _defaults() -> dict[str, dict[str, Any]]:
+    """Today's values of the settings that came later, but of those that the network's name decides."""
+    today = RunConfig().model_dump(mode="json")
+    return {
+        table: {key: today[table][key] for key in before if key != "keeps"}
+        for table, before in BEFORE.items()
+    }
 
 
 def open_sweep(root: Path) -> tuple[SweepSpec, dict[str, Any]]:

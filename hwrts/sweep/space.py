@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hwrts.config import RunConfig, parse_config
+from hwrts.config import RunConfig
 from hwrts.cost.modes import KIB_BITS, mode_named
 from hwrts.cost.network import Cost, graph_cost, in_form
 from hwrts.errors import ConfigError
@@ -17,7 +17,7 @@ from hwrts.graph.trace import trace
 from hwrts.graph.weight_bits import check_settings, own_widths
 from hwrts.networks.build import build_network
 from hwrts.runs.overruled import overruled
-from hwrts.settings_file import BEFORE, set_entry
+from hwrts.settings_file import BEFORE, parse_config, set_entry
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
 
 GRID_LIMIT = 100

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
-from hwrts.data.tiles import Picture, Upscaler, enhance
+from hwrts.data.depth import Codes
+from hwrts.data.tiles import Upscaler, enhance
 from hwrts.fixed_point import PIXEL, halo
 from hwrts.graph import graph_steps
 from hwrts.graph.trace import trace
@@ -83,7 +84,7 @@ def float_upscaler(
     Its codes are clipped to 0..255, as a picture is, unless they are to be measured as the network made them.
     """
 
-    def upscaler(pixels: Picture) -> NDArray[np.float32]:
+    def upscaler(pixels: Codes) -> NDArray[np.float32]:
         model.eval()
         with torch.inference_mode():
             values = forward(to_values(np.array(pixels)[None], device))  # (1, 3, 2H, 2W)
@@ -123,7 +124,7 @@ def update_targets(
         progress(i + 1, count)
 
 
-def _within(picture: Picture, original: Picture) -> Picture:
+def _within(picture: Codes, original: Codes) -> Codes:
     """A picture (H, W, 3) clipped to the range that its original has over 7x7 pixels, colour by colour."""
     from scipy.ndimage import maximum_filter, minimum_filter  # here: a training without it need not wait
 

@@ -13,8 +13,8 @@ import typer
 
 from hwrts.cli.app import app, register_commands
 from hwrts.cli.widths import parse_layer_widths, parse_widths
-from hwrts.config import parse_config
 from hwrts.errors import ConfigError
+from hwrts.settings_file import parse_config
 
 from .test_bad_input import assert_one_clear_line
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwrts.config import parse_config
 from hwrts.data import CropPlan, Footage, Photo, build_store, degrade, gather, open_store
 from hwrts.data.store import lr_kind
 from hwrts.errors import ConfigError
+from hwrts.settings_file import parse_config
 
 GREY = np.full((128, 128, 3), 128, np.uint8)
 
@@ -96,8 +96,49 @@ def test_a_store_has_as_many_versions_and_crops_take_turns(tmp_path):
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("read_noise", [3.0, 1.0]), ("shot_noise", -1.0), ("lr_jpeg", [90, 99]), ("lr_jpeg_times", [0, 9])],
+    [
+        ("read_noise", [3.0, 1.0]),
+        ("shot_noise", -1.0),
+        ("lr_jpeg", [90, 99]),
+        ("lr_jpeg_times", [0, 9]),
+        ("blur", [1.0]),
+        ("jpeg", [70, 80, 90]),
+    ],
 )
 def test_settings_outside_their_range_are_refused(setting, value):
     with pytest.raises(ConfigError, match=f"degradation.{setting} = .* is not allowed"):
         parse_config({"degradation": {setting: value}}, "test")
+
+
+NOTHING_DRAWN = {"read_noise": 0.0, "shot_noise": 0.0, "lr_jpeg": "none", "versions": 5}
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({}, 1),
+        ({"blur": [0.5, 0.5], "kernel": ["box"], "jpeg": [80, 80]}, 1),
+        ({"lr_jpeg": [80, 90], "lr_jpeg_times": 0}, 1),
+        ({"lr_jpeg": 80, "lr_jpeg_times": 1, "lr_subsampling": "4:4:4"}, 1),
+        ({"lr_jpeg": 80, "lr_jpeg_times": 1}, 5),
+        ({"lr_jpeg": 80, "lr_subsampling": "4:4:4"}, 5),
+        ({"lr_jpeg": [80, 90], "lr_jpeg_times": 1, "lr_subsampling": "4:4:4"}, 5),
+        ({"read_noise": 1.0}, 5),
+        ({"shot_noise": [0.0, 1.0]}, 5),
+        ({"blur": [0.0, 0.5]}, 5),
+        ({"kernel": ["box", "bilinear"]}, 5),
+        ({"jpeg": [70, 80]}, 5),
+    ],
+)
+def test_where_nothing_is_drawn_there_are_no_copies(settings, count):
+    """And where something is, one original makes different pictures."""
+    made = parse_config({"degradation": NOTHING_DRAWN | settings}, "test").degradation
+    assert made.lr_versions == count
+    photo = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    found = {
+        degrade(
+            photo, jpeg=made.jpeg_range, kernel=made.kernel, blur=made.blur, seed=(3, k), footage=made.footage
+        ).tobytes()
+        for k in range(12)
+    }
+    assert (len(found) > 1) == (count > 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hwrts.config import NetworkConfig, QatConfig, RunConfig, parse_config
+from hwrts.config import NetworkConfig, QatConfig, RunConfig
 from hwrts.errors import ConfigError
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
@@ -16,6 +16,7 @@ from hwrts.runs.folder import RunFolder, StageFolder, create_run
 from hwrts.runs.quantise import load_quantised, save_quantised, start_qat
 from hwrts.runs.quantise_own import quantise_own
 from hwrts.runs.session import prepare
+from hwrts.settings_file import parse_config
 from hwrts.training.checkpoint import load_weights, save_weights
 
 BODY = ("conv_in", "conv_0", "conv_out")

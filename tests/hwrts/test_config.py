@@ -7,9 +7,9 @@ import pytest
 
 import hwrts
 from hwrts.cli.settings import resolve_config
-from hwrts.config import RunConfig, parse_config
+from hwrts.config import RunConfig
 from hwrts.errors import ConfigError
-from hwrts.settings_file import dump_toml, load_config, read_toml, set_entry
+from hwrts.settings_file import dump_toml, load_config, parse_config, read_toml, set_entry
 from hwrts.training.device import make_deterministic
 
 SHIPPED = sorted((Path(hwrts.__file__).parent / "configs").glob("*.toml"))
@@ -169,6 +169,7 @@ def test_settings_of_a_run_from_before_there_was_a_padding_mean_zeros(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("\n".join(line for line in dump_toml(RunConfig()).split("\n") if "padding" not in line))
     assert load_config(path).network.padding == "zero"
+    path.write_text("[network]\nblocks = 1\n")
     assert resolve_config(str(path), {}).network.padding == "replicate"  # of a file for new runs
     (tmp_path / "run.json").write_text("{}")
     assert resolve_config(str(path), {}).network.padding == "zero"

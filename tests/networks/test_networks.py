@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrize import remove_parametrizations
 
-from hwrts.config import NetworkConfig, parse_config
+from hwrts.config import NetworkConfig
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import PIXEL, Add, PRelu, Rounding, Upsample, load_network, run, save_network
@@ -25,7 +25,7 @@ from hwrts.networks.build import build_network
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
-from hwrts.settings_file import dump_toml, load_config
+from hwrts.settings_file import dump_toml, load_config, parse_config
 from hwrts.training.aids import training_aids
 from hwrts.training.fit import Schedule, Training, fit
 from hwrts.training.precision import MixedPrecision

@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hwrts.config import parse_config
 from hwrts.errors import ConfigError
 from hwrts.fixed_point import run
 from hwrts.graph.deploy import deploy_form
@@ -16,6 +15,7 @@ from hwrts.networks import SESR
 from hwrts.networks.sesr import WIDE
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
+from hwrts.settings_file import parse_config
 from hwrts.training.fit import Schedule, Training, fit
 
 

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from hwrts.config import QatConfig, parse_config
+from hwrts.config import QatConfig
 from hwrts.data import open_store, to_codes, upscale_by_2
 from hwrts.errors import RunFolderError
 from hwrts.files.read import read_json
@@ -29,6 +29,7 @@ from hwrts.runs.engines import open_stage
 from hwrts.runs.folder import RunFolder, create_run, write_json
 from hwrts.runs.pipeline import quantise_variant, run_stages
 from hwrts.runs.session import open_session
+from hwrts.settings_file import parse_config
 
 pytestmark = pytest.mark.usefixtures("small_verdict")
 

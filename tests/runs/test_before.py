@@ -2,9 +2,12 @@
 
 import pytest
 
+from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.runs.folder import RunFolder
-from hwrts.settings_file import dump_toml
+from hwrts.settings_file import BEFORE, dump_toml
+
+from .tiny import Lines
 
 
 @pytest.mark.parametrize(
@@ -16,3 +19,33 @@ def test_a_run_without_the_setting_has_what_runs_had(tmp_path, setting, now, bef
     assert getattr(RunFolder(tmp_path).config.network, setting) == before
     (tmp_path / "config.toml").write_text(text)
     assert getattr(RunFolder(tmp_path).config.network, setting) == now
+
+
+def test_a_copy_of_an_older_run_s_settings_is_trained_as_that_run(tmp_path):
+    """Wherever the file is now: that it names every setting of its time says what it is."""
+    text = dump_toml(RunConfig())
+    copy = tmp_path / "my.toml"
+    later = {f"{key} = " for values in BEFORE.values() for key in values}
+    older = "".join(
+        line for line in text.splitlines(keepends=True) if not any(line.startswith(key) for key in later)
+    )
+    copy.write_text(older)
+    lines = Lines()
+    resolved = resolve_config(str(copy), {"rts.steps": 7}, lines)
+    assert (resolved.network.padding, resolved.network.keeps) == ("zero", "nothing")
+    assert (resolved.degradation.versions, resolved.rts.bound_targets) == (1, False)
+    (said,) = lines.said
+    assert "network.padding = zero" in said
+    assert "rts.loss = squared" in said
+
+
+@pytest.mark.parametrize("left_out", ["batch", "seed", "[data]", "weight_bits"])
+def test_settings_that_name_less_take_today_s(tmp_path, left_out):
+    text = dump_toml(RunConfig())
+    mine = tmp_path / "my.toml"
+    for key in (left_out, "padding"):
+        text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(f"{key} ="))
+    if left_out == "[data]":
+        text = text[: text.index("[data]")] + text[text.index("[degradation]") :]
+    mine.write_text(text)
+    assert resolve_config(str(mine), {}).network.padding == "replicate"

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hwrts.config import parse_config
 from hwrts.data import to_codes
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
@@ -19,6 +18,7 @@ from hwrts.runs.evaluate import _jpeg_gain, means
 from hwrts.runs.folder import RunFolder, create_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
+from hwrts.settings_file import parse_config
 from hwrts.sweep.runner import Sweep
 from hwrts.sweep.space import candidate, points
 from hwrts.sweep.spec import parse_spec

@@ -2,13 +2,13 @@
 
 import pytest
 
-from hwrts.config import parse_config
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network
 from hwrts.report import write_report
 from hwrts.runs.folder import open_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
+from hwrts.settings_file import parse_config
 
 from ..networks.test_networks import TINY as NETWORKS
 from .tiny import TINY, Lines, photographs, start

@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from hwrts.config import NetworkConfig, parse_config
+from hwrts.config import NetworkConfig
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Conv
 from hwrts.networks import FixedUpsample
 from hwrts.networks.build import build_network
 from hwrts.runs.own_check import check_own_module
+from hwrts.settings_file import parse_config
 
 from ..graph.test_trace import conv, module
 

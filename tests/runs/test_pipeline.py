@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hwrts.config import QatConfig, parse_config
+from hwrts.config import QatConfig
 from hwrts.errors import DataError, RunFolderError
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
@@ -18,6 +18,7 @@ from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes
 from hwrts.runs.proof import file_hashes
 from hwrts.runs.quantise import load_verify_inputs, verify_stage
 from hwrts.runs.session import open_session
+from hwrts.settings_file import parse_config
 from hwrts.training.checkpoint import load_weights, save_weights
 
 from .tiny import TINY, Lines, photographs, start

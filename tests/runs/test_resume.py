@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 import hwrts.runs.session
-from hwrts.config import parse_config
 from hwrts.progress import Silent
 from hwrts.runs.folder import RunFolder, create_run, open_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
+from hwrts.settings_file import parse_config
 
 SCRIPT = """
 import sys

@@ -3,10 +3,11 @@ import os
 
 import pytest
 
-from hwrts.config import RunConfig, parse_config
+from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
 from hwrts.files.read import read_bytes, read_json
 from hwrts.runs.folder import create_run, open_run, write_json
+from hwrts.settings_file import parse_config
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from hwrts.config import parse_config
 from hwrts.data import open_store
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.files.read import read_json
@@ -14,6 +13,7 @@ from hwrts.runs import pipeline
 from hwrts.runs.folder import RunFolder, create_run, write_json
 from hwrts.runs.pipeline import run_stages, stage_changes, stage_scores
 from hwrts.runs.session import Session
+from hwrts.settings_file import parse_config
 from hwrts.training.device import Device
 
 from .tiny import TINY, Lines, photographs, start

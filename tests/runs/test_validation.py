@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from hwrts.config import parse_config
 from hwrts.data import degrade, open_store
 from hwrts.progress import Silent
 from hwrts.runs.folder import create_run
 from hwrts.runs.session import prepare
+from hwrts.settings_file import parse_config
 
 from .tiny import TINY, photographs
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hwrts.config import parse_config
 from hwrts.progress import Silent
 from hwrts.runs.folder import RunFolder, create_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
+from hwrts.settings_file import parse_config
 
 TINY: dict[str, Any] = {
     "device": "cpu",

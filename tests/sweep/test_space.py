@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwrts.errors import ConfigError
-from hwrts.settings_file import as_before, read_toml
+from hwrts.settings_file import BEFORE, as_before, read_toml
 from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import candidate, check_axes, cost_numbers, cost_of, over_budget, points, size_of
 from hwrts.sweep.spec import COSTS, DEFAULT_AXES, Limits, parse_budget, parse_spec
@@ -218,15 +218,18 @@ def test_an_axis_that_changes_nothing_is_refused(document, why):
         assert why in str(error.value)
 
 
-def test_a_sweep_from_before_there_was_a_padding_goes_on_with_zeros(tmp_path):
-    """Its trials have the keys that they had, so they are found again."""
+def test_a_sweep_goes_on_with_the_defaults_of_its_time(tmp_path):
+    """Its trials have the keys that they had, so they are found again; an old one has none written."""
     plain = spec(base={"seed": 1})
     new = claim(tmp_path / "new", plain, "photographs")
-    assert new.base == {"seed": 1, "network": {"padding": "replicate"}}
+    assert new.base["seed"] == 1
+    assert new.base["network"] == {"padding": "replicate"}  # what is kept follows the network's name
+    assert new.base["rts"] == {"bound_targets": True, "loss": "squared"}
+    assert new.base["degradation"].keys() == BEFORE["degradation"].keys()
     path = tmp_path / "old"
     path.mkdir()
     old = json.loads((tmp_path / "new" / "sweep.json").read_text())
-    del old["padding"]
+    del old["defaults"]
     (path / "sweep.json").write_text(json.dumps(old))
     going_on = claim(path, plain, "photographs")
     before = {"keeps": "nothing", "padding": "zero"}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from hwrts.config import parse_config
 from hwrts.data import Photo, PhotoStore, build_store, downscale_by_2, plan_crops, to_codes
 from hwrts.networks import Residual
+from hwrts.settings_file import parse_config
 from hwrts.training.device import Device
 from hwrts.training.fit import Schedule
 from hwrts.training.rts import (
