@@ -70,8 +70,7 @@ def _methods(folder: "RunFolder", stage: "StageFolder") -> "tuple[dict[str, Enla
     """The int8 network of a stage and, of a run that trained it, the float one; and how much they enlarge."""
     from hwrts.runs.engines import make_engine
 
-    # torch's fake-quantised module is another engine, which is not asked for
-    network = make_engine("onnxruntime", stage, NotImplemented)
+    network = make_engine("onnxruntime", stage)
     if network.scale == 1:
         other = f"--stage {stage.number}" if folder.trained else "a network that enlarges"
         raise ConfigError(f"stage {stage.name} of {folder.root}: its network keeps the size; use {other}")

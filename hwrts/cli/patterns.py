@@ -48,7 +48,7 @@ def patterns(
         there = next(output.glob("*_difference.png"), None)
         if there is not None and not force:
             raise DataError(f"{there}: exists already; write elsewhere or replace it with --force")
-    network = make_engine("onnxruntime", chosen, NotImplemented)
+    network = make_engine("onnxruntime", chosen)
     apply = network.enhance if same_size else network.upscale
     figures = pattern_figures(apply, network.reach(same_size=same_size))
     if output is not None:

@@ -38,6 +38,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
     that is added to the picture (eq. 13c).
     """
     shuffle = graph.nodes[-1]
+    # A rewrite looks for one form of network; another comes back as it is.
     if not isinstance(shuffle, DepthToSpace):
         return graph
     ext = graph.node(shuffle.sources[0])

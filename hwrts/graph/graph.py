@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hwrts.fixed_point import POINT, Step, halo
 from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
+from hwrts.networks.held import flat_picture, middle_of
 
 _Kind = TypeVar("_Kind", bound=Operator)
 
@@ -108,13 +109,12 @@ def silenced(graph: Graph) -> Graph:
 
     What is held of the other weights (``networks.held``) makes the answer the same for every level.
     """
-    side = 2 * halo(graph_steps(graph)) + 1  # its middle sees no edge
+    reach = halo(graph_steps(graph))
     for place, node in enumerate(graph.nodes):
-        if isinstance(node, Conv) and node.zero_on_flat:
-            values = run_graph(graph, node.weight.new_zeros(1, graph.input.channels, side, side))
+        if isinstance(node, Conv) and node.zero_on_flat:  # nothing else has a bias
+            values = run_graph(graph, flat_picture(node.weight, graph.input.channels, reach))
             answer = replace(node, relu=False).value(values[node.sources[0]])
-            middle = answer[0, :, answer.shape[2] // 2, answer.shape[3] // 2]  # (O,)
-            kept = replace(node, bias=node.bias - middle)
+            kept = replace(node, bias=node.bias - middle_of(answer).flatten())
             graph = Graph((*graph.nodes[:place], kept, *graph.nodes[place + 1 :]))
     return graph
 

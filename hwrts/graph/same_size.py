@@ -94,13 +94,14 @@ def has_same_size_form(graph: Graph) -> bool:
 
 def image_residual(graph: Graph, node: Node) -> str | None:
     """What a node adds to the picture; None if it is no such addition, or a ReLU follows."""
+    # Asked of a form of network, not of what an operator does.
     if not isinstance(node, Add) or node.relu or node.sources.count(graph.input.name) != 1:
         return None
     return next(source for source in node.sources if source != graph.input.name)
 
 
 def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
-    """The nodes behind the image residual, in order."""
+    """The nodes behind the image residual, in order; others than these two cannot be folded with D."""
     tail: list[Conv | DepthToSpace] = []
     node = graph.nodes[-1]
     while (isinstance(node, Conv) and not node.relu) or isinstance(node, DepthToSpace):

@@ -64,6 +64,24 @@ def _evened(numbers: Tensor) -> Tensor:
     return parts.mean(0, keepdim=True).expand_as(parts).reshape(numbers.shape)
 
 
+def flat_picture(like: Tensor, channels: int, reach: int) -> Tensor:
+    """A uniform picture (1, C, S, S), 0, so large that :func:`middle_of` what is made of it sees no edge.
+
+    Args:
+        like: Has its type and device.
+        channels: C.
+        reach: Pixels on every side that a result depends on; S is 2 * reach + 1.
+    """
+    side = 2 * reach + 1
+    return like.new_zeros(1, channels, side, side)
+
+
+def middle_of(values: Tensor) -> Tensor:
+    """The pixel (1, C, 1, 1) in the middle of values (1, C, S, S)."""
+    row, column = values.shape[2] // 2, values.shape[3] // 2
+    return values[:, :, row : row + 1, column : column + 1]
+
+
 FREE = Held()
 """Nothing is held."""
 

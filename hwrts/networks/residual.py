@@ -5,7 +5,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.config import Keeps
-from hwrts.networks.held import Held, HeldConv2d, project_gradients, project_weights
+from hwrts.networks.held import (
+    COLOURS,
+    Held,
+    HeldConv2d,
+    flat_picture,
+    middle_of,
+    project_gradients,
+    project_weights,
+)
 from hwrts.networks.start import add_bilinear, start_nearly_zero
 
 _REACH = 1
@@ -82,21 +90,15 @@ class Residual(nn.Module):
 
     def _on_flat(self, x: Tensor) -> Tensor:
         """What conv_out makes of a flat picture, (1, 3, 1, 1), far from every edge."""
-        return self._middle(self._residual(self._flat(x)))
+        return middle_of(self._residual(self._flat(x)))
 
     @property
     def _reach(self) -> int:
         """Pixels on every side that conv_out's result depends on."""
         return _REACH * (len(self.conv) + 2)
 
-    def _middle(self, flat: Tensor) -> Tensor:
-        """What a tensor of the flat picture is far from every edge, (1, C, 1, 1)."""
-        return flat[:, :, self._reach : self._reach + 1, self._reach : self._reach + 1]
-
     def _flat(self, like: Tensor) -> Tensor:
-        """A flat picture whose middle sees no edge."""
-        side = 2 * self._reach + 1
-        return like.new_zeros(1, 3, side, side)
+        return flat_picture(like, COLOURS, self._reach)
 
     @property
     def image_residual(self) -> nn.Module:
@@ -112,9 +114,9 @@ class Residual(nn.Module):
         """Called after each step: bring the weights back to where the network keeps what it should."""
         project_weights(self)
         h = self._hidden(self._flat(self.conv_in.weight))  # nothing below changes it
-        self._bound_answer(self._middle(h)[0, :, 0, 0])
+        self._bound_answer(middle_of(h)[0, :, 0, 0])
         self.keep_flat_areas()
-        self.conv_out.bias.sub_(self._middle(self.conv_out(h)).flatten())  # type: ignore[union-attr]
+        self.conv_out.bias.sub_(middle_of(self.conv_out(h)).flatten())  # type: ignore[union-attr]
 
     def _bound_answer(self, f: Tensor) -> None:
         """Take from conv_out what makes its answer to a flat picture, W f, larger than it may be; f is (C,).

@@ -24,6 +24,7 @@ from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv import lower_conv
 from hwrts.graph.rounding import StraightThrough
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
+from hwrts.networks.held import flat_picture
 
 
 class QuantNetwork(nn.Module):
@@ -100,14 +101,10 @@ class QuantNetwork(nn.Module):
         return self._flat
 
     def _made_of_flat(self) -> dict[str, Any]:
-        like = next(self.parameters())
-        picture = like.new_zeros(1, self.graph.input.channels, self._flat_side, self._flat_side)
+        picture = flat_picture(
+            next(self.parameters()), self.graph.input.channels, halo(graph_steps(self.graph))
+        )
         return self._all(picture, None)
-
-    @property
-    def _flat_side(self) -> int:
-        """Of a picture whose middle no edge is seen from."""
-        return 2 * halo(graph_steps(self.graph)) + 1
 
     def single(self, name: str, operands: dict[str, Tensor]) -> Tensor:
         """The fake-quantised value of one tensor, fed with given values of its sources."""
@@ -161,7 +158,7 @@ class QuantNetwork(nn.Module):
 
     def _silenced(self, network: Network) -> Network:
         """The network with those biases with which flat pictures give 0 where they should, in integers."""
-        side = self._flat_side
+        side = 2 * halo(network.steps) + 1  # its middle sees no edge
         for node in self.graph.operations:
             if node.zero_on_flat:
                 picture = np.zeros((side, side, self.graph.input.channels), np.uint8)

@@ -78,7 +78,7 @@ def training_plot(
         marker = "o" if len(steps) < 12 else ""  # a line of one point would not be seen
         axes.plot(steps, psnr, color=colour, marker=marker, markersize=3.5, label=f"stage {stage}")
     if bicubic_db is not None:
-        label = "bicubic, validation"
+        label = "bicubic, validation, against HR0"
         axes.axhline(bicubic_db, color=_COLOURS[-1], linestyle="--", linewidth=1, label=label)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))

@@ -53,14 +53,16 @@ class Deployed:
         return tiles.enhance(self.codes, pixels, self.halo, self.scale)
 
 
-def make_engine(name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler]) -> Deployed:
+def make_engine(
+    name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler] | None = None
+) -> Deployed:
     """The int8 network of a stage, computed by an engine.
 
     Args:
         name: Which runtime computes.
         stage: A finished stage.
-        torch_upscaler: Makes the fake-quantised module's upscaler; called for "torch" only, the others run
-            without importing it.
+        torch_upscaler: Makes the fake-quantised module's upscaler, for "torch" alone: the others run without
+            importing it.
 
     Raises:
         HwrtsError: An unknown name, or a file that is damaged or not the one that was verified.
@@ -76,7 +78,7 @@ def make_engine(name: Engine, stage: StageFolder, torch_upscaler: Callable[[], U
         return Deployed.of(network, lambda pixels: run(network, pixels))
     if name == "onnxruntime":
         return onnx_engine(proof.payloads[stage.onnx.name], network)
-    if name == "torch":
+    if name == "torch" and torch_upscaler is not None:
         return Deployed.of(network, torch_upscaler())
     raise HwrtsError(f"engine {name!r} is unknown; use {', '.join(ENGINES)}")
 
