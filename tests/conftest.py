@@ -3,6 +3,7 @@
 NumPy alone is imported here: tests/fixed_point runs without the rest. A fixture imports what it needs.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,10 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+"""Those of the whole test run; each of several workers keeps to one of them."""
+
 
 def pytest_configure() -> None:
-    """A shell script starts what ends in & with Ctrl-C ignored, and children inherit that."""
+    """A shell script starts what ends in & with Ctrl-C ignored, and children inherit that.
+
+    So they do the core: a run or a notebook that a test starts would share the others out among its threads,
+    which wait by spinning for those that the tests beside it hold up (four times as long).
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if WORKER and CORES:
+        os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
 
 @pytest.fixture
@@ -64,3 +75,14 @@ def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     few = {name: verify.synthetic_pictures()[name] for name in ("ramp", verify.CONTROL_PICTURE)}
     monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
     monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (33, 35))
+
+
+@pytest.fixture
+def two_cores() -> Iterator[None]:
+    """Two cores, so that each of two workers has one: another number of threads adds up in another order."""
+    if len(CORES) < 2:
+        pytest.skip("needs two cores that can be chosen")
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES[:2])
+    yield
+    os.sched_setaffinity(0, before)

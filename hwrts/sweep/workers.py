@@ -14,12 +14,14 @@ from multiprocessing import resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.fixed_point.cores import available_cores, cpu_quota
 from hwrts.progress import Silent
-from hwrts.sweep.trial import Task, run_trial
+
+if TYPE_CHECKING:  # a process that waits for its first trial need not know how one goes
+    from hwrts.sweep.trial import Task
 
 RETRIES = 2
 """A trial whose worker died is started so many times again; it continues from its checkpoint."""
@@ -27,7 +29,7 @@ RETRIES = 2
 END_SECONDS = 10
 """How long a process may take to end by itself."""
 
-Run = Callable[[Task], dict[str, Any]]
+Run = Callable[["Task"], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ class Workers:
     """
 
     count: int
-    submit: Callable[[Task], "Future[dict[str, Any]]"]
+    submit: Callable[["Task"], "Future[dict[str, Any]]"]
 
 
-def run_quietly(task: Task) -> dict[str, Any]:
+def run_quietly(task: "Task") -> dict[str, Any]:
     """A trial in a worker, whose terminal belongs to somebody else."""
+    from hwrts.sweep.trial import run_trial
+
     return run_trial(task, Silent())
 
 
@@ -69,7 +73,7 @@ def local_workers(count: int, run: Run = run_quietly) -> Iterator[Workers]:
     for thread in threads:
         thread.start()
 
-    def submit(task: Task) -> "Future[dict[str, Any]]":
+    def submit(task: "Task") -> "Future[dict[str, Any]]":
         result: Future[dict[str, Any]] = Future()
         tasks.put((task, result))
         return result
@@ -116,7 +120,7 @@ def cluster_workers(address: str, timeout: str = "10s") -> Iterator[Workers]:
         yield Workers(count, lambda task: executor.submit(run_quietly, task))
 
 
-_Item = tuple[Task, "Future[dict[str, Any]]"]
+_Item = tuple["Task", "Future[dict[str, Any]]"]
 
 
 class _Worker(threading.Thread):
@@ -162,7 +166,7 @@ class _Worker(threading.Thread):
         self._process.kill()
         self._process.join()
 
-    def _answer(self, task: Task, result: "Future[dict[str, Any]]") -> None:
+    def _answer(self, task: "Task", result: "Future[dict[str, Any]]") -> None:
         for _ in range(1 + RETRIES):
             if self._stopped:
                 break
