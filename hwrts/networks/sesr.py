@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from hwrts.metrics import LUMA
 from hwrts.networks.held import Held, HeldConv2d
 from hwrts.networks.start import PICTURE
 from hwrts.networks.upsample import FixedUpsample
@@ -93,6 +94,12 @@ class _Product(nn.Module):
         """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
         out, wide = len(weight) // self.copies, weight.new_empty(WIDE, *weight.shape[1:])
         nn.init.normal_(wide, std=1 / math.sqrt(wide[0].numel()))
+        if weight.shape[1] == PICTURE:
+            # Of Y, which is all that the loss sees, and of its details: a map that answers to the level is 0
+            # nearly everywhere or nowhere, and half of them stay dead (docs/experiments.md).
+            luma = weight.new_tensor(LUMA)[:, None, None]  # (3, 1, 1)
+            wide = wide.sum(1, keepdim=True) * luma / luma.sum()
+            wide = wide - wide.mean((2, 3), keepdim=True)
         # Beside an identity half of it is enough, and a correction starts nearly as none.
         gain = _START_SMALL if self.copies > 1 else 0.5 if weight.shape[0] == weight.shape[1] else 1.0
         return wide, nn.init.normal_(weight.new_empty(out, WIDE), std=gain * math.sqrt(2 / WIDE))

@@ -11,6 +11,7 @@ from hwrts.errors import ConfigError
 from hwrts.fixed_point import run
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
+from hwrts.metrics import LUMA
 from hwrts.networks import SESR
 from hwrts.networks.sesr import WIDE
 from hwrts.qat.calibrate import calibrate
@@ -54,3 +55,17 @@ def test_the_loss_of_luma_is_for_one_correction_of_all_colours():
     assert parse_config({"network": {"name": "sesr"}, "rts": {"loss": "luma"}}, "test").rts.loss == "luma"
     with pytest.raises(ConfigError, match="leave the colours of abpn untrained; use"):
         parse_config({"network": {"name": "abpn"}, "rts": {"loss": "luma"}}, "test")
+
+
+def test_no_map_of_the_first_layer_starts_dead_or_sees_colour():
+    """Half of them answered to the level and were 0 on every picture; dead maps stay dead."""
+    network = SESR()
+    flat = torch.full((1, 3, 9, 9), 0.7)
+    assert network.conv_in(flat)[..., 1:-1, 1:-1].abs().max() < 1e-6  # 0 but for float32's sums
+    texture = torch.rand(4, 1, 16, 16).expand(-1, 3, -1, -1)
+    share = (network.conv_in(texture) > 0).float().mean((0, 2, 3))  # (C,)
+    assert share.min() > 0.2
+    weight = network.conv_in.weight
+    torch.testing.assert_close(
+        weight / torch.tensor(LUMA)[:, None, None], weight[:, :1].expand(-1, 3, -1, -1) / LUMA[0]
+    )

@@ -631,4 +631,4 @@ def test_training_plot_has_a_line_per_stage_in_order() -> None:
     assert "bicubic" not in plot.svg
     beside = training_plot(metrics, "float", "title", bicubic_db=28.25)
     assert beside is not None
-    assert ">bicubic, validation</text>" in beside.svg
+    assert ">bicubic, validation, against HR0</text>" in beside.svg
