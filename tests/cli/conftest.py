@@ -14,6 +14,12 @@ TINY = [
     "--batch", "2", "--patch", "32", "--qat-steps", "3", "--no-score",
 ]  # fmt: skip
 
+SHORT = [
+    "--blocks", "0", "--channels", "4", "--stages", "1", "--first-steps", "2", "--batch", "2", "--patch", "32",
+    "--qat-steps", "1", "--no-score", "--no-same-size",
+]  # fmt: skip
+"""One network, where it is not the run that is tested."""
+
 
 @dataclass(frozen=True)
 class Result:

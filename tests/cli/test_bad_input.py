@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import TINY, make_photographs
+from .conftest import SHORT, TINY, make_photographs
 
 
 def assert_one_clear_line(result, *words):
@@ -60,7 +60,7 @@ def broken_folder(root):
 
 def test_broken_images_are_left_out_with_a_count(empty, hwrts):
     broken_folder(empty)
-    result = hwrts("run", "--data", "photos", "--name", "some", *TINY)
+    result = hwrts("run", "--data", "photos", "--name", "some", *SHORT)
     assert result.code == 0, result.err
     assert "3 images left out" in result.err
     skipped = json.loads((empty / "runs/some/run.json").read_text())["skipped"]

@@ -10,7 +10,7 @@ import pytest
 
 from hwrts.reproduce.runs import Source
 
-from .conftest import TINY
+from .conftest import SHORT, TINY
 
 
 def option_texts():
@@ -82,9 +82,8 @@ def test_help_lists_every_value_of_a_closed_list():
 
 def test_same_size_steps_is_a_flag(tmp_path, monkeypatch, hwrts):
     monkeypatch.chdir(tmp_path)
-    later = TINY.index("--steps")  # of stages that one stage has not: refused
-    tiny = [*TINY[:later], *TINY[later + 2 :], "--stages", "1"]
-    result = hwrts("run", "-o", "here", *tiny, "--same-size-steps", "2", "-q")
+    short = [flag for flag in SHORT if flag != "--no-same-size"]
+    result = hwrts("run", "-o", "here", *short, "--same-size-steps", "2", "-q")
     assert result.code == 0, result.err
     assert "same_size_steps = 2" in (tmp_path / "here/config.toml").read_text()
 

@@ -9,7 +9,7 @@ import pytest
 from hwrts.cli.console import print_table
 from hwrts.cli.streams import visible
 
-from .conftest import TINY, make_photographs
+from .conftest import SHORT, TINY, make_photographs
 
 HWRTS = [sys.executable, "-m", "hwrts"]
 
@@ -180,7 +180,7 @@ def test_names_that_are_no_utf_8(tmp_path, monkeypatch, hwrts):
     strange = os.fsdecode(b"n\xffme")
     (photos / "photo0.png").rename(photos / f"{strange}.png")
     (photos / f"{strange}.jpg").write_bytes(b"no picture")
-    result = hwrts("run", "-o", strange, "--data", "photos", *TINY, "--no-same-size")
+    result = hwrts("run", "-o", strange, "--data", "photos", *SHORT)
     assert result.code == 0, result.err
     assert "n\\xffme" in result.out
     assert "\udcff" not in result.out + result.err

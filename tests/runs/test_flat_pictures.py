@@ -9,7 +9,7 @@ from PIL import Image
 
 from hwrts.data import to_codes
 from hwrts.files.read import read_json
-from hwrts.fixed_point import load_network, run
+from hwrts.fixed_point import halo, load_network, run
 from hwrts.metrics import against_float, psnr_db
 from hwrts.progress import Silent
 from hwrts.report import write_report
@@ -113,11 +113,26 @@ def test_a_run_measures_a_black_photograph(tmp_path, make):
     assert "\u221e" not in report
 
 
+def wrong_levels(network):
+    """Levels at which a flat area does not come out as it went in: all side by side, between two borders."""
+    scale, side = network.scales[network.output], 5
+    wide = side + 2 * halo(network.steps)  # so that no area is seen from the middle of another
+    levels = np.arange(256)
+    strip = levels.astype(np.uint8).repeat(wide)[None, :, None].repeat(side, 0).repeat(3, 2)
+    wrong = np.zeros(256, bool)
+    for turned in (False, True):
+        found = run(network, np.ascontiguousarray(strip.swapaxes(0, 1)) if turned else strip)
+        areas = (found.swapaxes(0, 1) if turned else found).reshape(side * scale, 256, wide * scale, 3)
+        middle = areas[:, :, (wide - side) // 2 * scale : (wide + side) // 2 * scale]
+        wrong |= (middle != levels[:, None, None]).any((0, 2, 3))
+    return np.flatnonzero(wrong).tolist()
+
+
 @pytest.mark.usefixtures("small_verdict")
 def test_every_level_passes_every_network_of_a_run(tmp_path):
     given = settings(photographs(tmp_path / "photos", FLAT["grey"]))
     given["network"] = {"blocks": 1, "channels": 6, "padding": "replicate"}
-    given["rts"] |= {"stages": 2, "first_steps": 5, "steps": 4}
+    given["rts"] |= {"stages": 2, "first_steps": 5, "steps": 4, "score": False}
     given["qat"] = {"steps": 4, "same_size_steps": 3}
     made = create_run(tmp_path / "run", parse_config(given, "test"), {}, force=False)
     run_stages(open_session(made, Silent()))
@@ -125,9 +140,7 @@ def test_every_level_passes_every_network_of_a_run(tmp_path):
     grey = np.random.default_rng(0).integers(0, 256, (24, 20, 1), np.uint8).repeat(3, 2)
     for stage in made.stages():
         network = load_network(stage.root)
-        for level in range(256):
-            picture = run(network, np.full((5, 4, 3), level, np.uint8))
-            assert (picture == level).all(), (stage.name, level)
+        assert wrong_levels(network) == []
         found = run(network, grey)
         assert (found == found[:, :, :1]).all()
         assert any(conv.bias_i32.any() for conv in network.convs)  # it has learnt something

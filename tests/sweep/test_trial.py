@@ -65,7 +65,7 @@ def test_quantisations_share_a_float_network_and_rungs_go_on(tmp_path, tiny, tas
     ("axes", "stage"),
     [
         ({"rts.stages": [2], "qat.activation_bits": [6], "network.channels": [4]}, "2"),
-        ({"network.name": ["srcnn"]}, "1"),
+        ({"network.name": ["srcnn"], "network.channels": [4]}, "1"),
     ],
 )
 def test_every_axis_is_trained_and_proved(tmp_path, tiny, tasks, axes, stage):
