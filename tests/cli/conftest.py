@@ -15,8 +15,8 @@ TINY = [
 ]  # fmt: skip
 
 SHORT = [
-    "--blocks", "0", "--channels", "4", "--stages", "1", "--first-steps", "2", "--batch", "2", "--patch", "32",
-    "--qat-steps", "1", "--no-score", "--no-same-size",
+    "--blocks", "0", "--channels", "4", "--stages", "1", "--first-steps", "2", "--batch", "2",
+    "--patch", "32", "--qat-steps", "1", "--no-score", "--no-same-size",
 ]  # fmt: skip
 """One network, where it is not the run that is tested."""
 
