@@ -68,6 +68,8 @@ class QuantNetwork(nn.Module):
         self._flat: dict[str, Any] = {}
         self._flat_of: tuple[Any, ...] | None = None
         self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
+        _, *parts = self.modules()  # itself has no numbers
+        self._all_parts = tuple(parts)  # walking through them takes longer than asking them
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
@@ -93,8 +95,10 @@ class QuantNetwork(nn.Module):
         if self.training:
             return self._made_of_flat()
         # A verification asks hundreds of times; the answer changes when a number does.
-        numbers = [*self.parameters(), *self.buffers()]
-        state = tuple((each.data_ptr(), each._version, each.dtype) for each in numbers)
+        numbers = (
+            each for part in self._all_parts for each in (*part._parameters.values(), *part._buffers.values())
+        )
+        state = tuple((each.data_ptr(), each._version, each.dtype) for each in numbers if each is not None)
         if self._flat_of != state:
             with torch.inference_mode(False), torch.no_grad():
                 self._flat, self._flat_of = self._made_of_flat(), state

@@ -176,7 +176,7 @@ def _pair(title: str, before: Codes, after: Codes, before_label: str, after_labe
 def png_uri(pixels: Codes) -> str:
     """A picture (H, W, 3) uint8 as a data URI of its PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
