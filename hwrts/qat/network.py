@@ -68,8 +68,8 @@ class QuantNetwork(nn.Module):
         self._flat: dict[str, Any] = {}
         self._flat_of: tuple[Any, ...] | None = None
         self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
-        _, *parts = self.modules()  # itself has no numbers
-        self._all_parts = tuple(parts)  # walking through them takes longer than asking them
+        # Itself has no numbers; walking through the others takes longer than asking them.
+        self._all_parts = tuple(part for part in self.modules() if part is not self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
