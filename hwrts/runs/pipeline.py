@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,7 @@ def quantise_stage(
         session.device.name,
     )
     verdict, measures = to_integers(run, stage, trace(model), qat, material, clock, progress)
+    _drop_checkpoint(run, stage)
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
         f"{verdict.mismatches:,} of {verdict.compared:,} codes differ; {_quality(measures)}; "
@@ -252,6 +254,7 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
         _train(session, stage, "float", training, forward, batches, schedule, aids, penalty)
     save_weights(stage.float_weights, model, {"stage": number})
+    _drop_checkpoint(session.run, stage)
 
 
 def stage_changes(run: RunFolder, count: int) -> list[float]:
@@ -298,9 +301,7 @@ def _train(
     if not schedule.steps:  # of what is calibrated alone
         return
     run, mine = session.run, {"stage": stage.name, "phase": phase}
-    state = (
-        run.state if stage.name.isdigit() else stage.root / run.state.name
-    )  # a variant may interrupt a run
+    state = _checkpoint(run, stage)
     if state.is_file():
         notes = load_state_note(state)
         if {key: notes.get(key) for key in mine} == mine:
@@ -325,6 +326,18 @@ def _train(
 
         loss = luma_loss if session.config.rts.loss == "luma" else F.mse_loss
         fit(training, forward, batches, schedule, after_step, aids.constrain, penalty, aids.project, loss)
+
+
+def _checkpoint(run: RunFolder, stage: StageFolder) -> Path:
+    """Where a training is saved on its way; of a variant in its own folder, for it may interrupt a run."""
+    return run.state if stage.name.isdigit() else stage.root / run.state.name
+
+
+def _drop_checkpoint(run: RunFolder, stage: StageFolder) -> None:
+    """Delete the checkpoint of a training whose weights are saved; another stage's is left."""
+    state = _checkpoint(run, stage)
+    if state.is_file() and load_state_note(state).get("stage") == stage.name:
+        state.unlink()
 
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -13,13 +13,14 @@ from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
 from hwrts.progress import Silent
 from hwrts.report.summary import photograph_names
+from hwrts.runs import pipeline
 from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
 from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes
 from hwrts.runs.proof import file_hashes
 from hwrts.runs.quantise import load_verify_inputs, verify_stage
 from hwrts.runs.session import open_session
 from hwrts.settings_file import parse_config
-from hwrts.training.checkpoint import load_weights, save_weights
+from hwrts.training.checkpoint import load_weights, save_training, save_weights
 
 from .tiny import TINY, Lines, photographs, start
 
@@ -308,3 +309,23 @@ def test_photographs_without_a_score_can_not_stop_a_run(tmp_path):
 def test_photographs_too_small_are_an_error(tmp_path):
     with pytest.raises(DataError, match="too small"):
         start(tmp_path / "run", photographs(tmp_path / "photos", size=40))
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_checkpoints_go_when_their_weights_are_saved(tmp_path, monkeypatch):
+    """One as large as three networks was left in the run, and one in each same-size stage."""
+    saved = []
+
+    def remembered(path, *others):
+        saved.append(path)
+        save_training(path, *others)
+
+    monkeypatch.setattr(pipeline, "save_training", remembered)
+    monkeypatch.setattr(pipeline, "CHECKPOINT_SECONDS", 0.0)
+    made = start(tmp_path / "run", photographs(tmp_path / "photos"), rts={**TINY["rts"], "stages": 1})
+    assert {path.parent.name for path in saved} == {"run", "stage1-same"}
+    assert not list(made.root.rglob("state.safetensors"))
+    save_weights(made.state, torch.nn.Conv2d(1, 1, 1), {"stage": "2", "phase": "float", "step": 1})
+    made.stage(1).verify.unlink()
+    run_stages(open_session(open_run(made.root), Silent()))
+    assert made.state.is_file()  # of another stage, which goes on from it
