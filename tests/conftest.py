@@ -69,6 +69,7 @@ def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     Every witness, layer and negative control is still there: the time goes into the number of pictures.
     """
     import hwrts.export.verify
+    import hwrts.runs.quantise  # before it takes the small crop for its own, for good
     import hwrts.runs.session
 
     verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module

@@ -50,7 +50,7 @@ def quantize(
     same_size: Annotated[
         bool, typer.Option("--same-size", help="The same-size network, with the down-scaler folded in.")
     ] = False,
-    weights: Annotated[Path | None, option("Own module: safetensors file of its state_dict.")] = None,
+    weights: Annotated[Path | None, option("Own module: its state_dict (safetensors, torch.save).")] = None,
     data: Annotated[
         Path | None, option("Own module: photographs like those that it will see [the embedded ones].")
     ] = None,
@@ -255,7 +255,7 @@ def _quantize_own(
     with writing(root):
         check_replaceable(root, force=force, advice="choose another folder with --output")
         with own_code(reference):
-            module = load_own_module(reference, weights)
+            module = load_own_module(reference, weights, progress)
         notes = {
             **run_notes(seed=0),
             "module": reference,

@@ -2,28 +2,30 @@
 
 import importlib.util
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
-from torch import Tensor, nn
+from torch import nn
 
 from hwrts.errors import ConfigError, HwrtsError
-from hwrts.fixed_point.stored import read_file
 from hwrts.graph.user_code import described, settings_kept
+from hwrts.progress import Progress, Silent
 from hwrts.runs.own_check import check_finite, check_weights_made
+from hwrts.runs.ready_weights import put_weights
 
 
-def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
+def load_own_module(
+    reference: str, weights: Path | None = None, progress: Progress | None = None
+) -> nn.Module:
     """Call the function of a Python file, and put weights into the module that it returns.
 
     Args:
         reference: "my_file.py:build"; build is called without arguments.
-        weights: safetensors file of the module's state_dict; None keeps what build made.
+        weights: File of the module's state_dict, of safetensors or torch.save; None keeps what build made.
+        progress: Where to say which part of that file was taken.
 
     Returns:
         The module in evaluation mode, without torch.compile and DataParallel around it or its parts.
@@ -58,7 +60,7 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
             f"{reference}: {name}() returns a scripted module; return it before torch.jit.script"
         )
     try:
-        return _ready(module, weights)
+        return _ready(module, weights, progress or Silent())
     except HwrtsError:
         raise
     except Exception as error:  # a circle of modules, one that did not call super().__init__(), and the like
@@ -66,11 +68,13 @@ def load_own_module(reference: str, weights: Path | None = None) -> nn.Module:
         raise ConfigError(f"{reference}: its {kind} is no working module ({described(error)})") from error
 
 
-def _ready(module: nn.Module, weights: Path | None) -> nn.Module:
+def _ready(module: nn.Module, weights: Path | None, progress: Progress) -> nn.Module:
     module = _bare(module)
     check_weights_made(module)
     if weights is not None:
-        _put_weights(module, weights)
+        taken = put_weights(module, weights)
+        if taken:
+            progress.say(f"{weights}: {taken}")
     for put in (module.float, module.cpu, module.eval):  # a train() of the user's own may return nothing
         put()
     check_finite(module)
@@ -123,43 +127,3 @@ def _first_to_import_from(path: Path) -> Iterator[None]:
     finally:
         with suppress(ValueError):  # the file took it away itself
             sys.path.remove(folder)
-
-
-def _put_weights(module: nn.Module, path: Path) -> None:
-    try:
-        tensors = load(read_file(path))  # safetensors' own reader waits for a pipe, whatever signal comes
-    except (OSError, SafetensorError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            f"{path}: cannot be read as safetensors ({why}); write it with "
-            "safetensors.torch.save_file(module.state_dict(), ...)"
-        ) from error
-    wanted = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
-    tensors = _without_wrappers(tensors, wanted)
-    problems = [f"{name} is missing" for name in wanted if name not in tensors]
-    problems += [f"{name} is in no layer" for name in tensors if name not in wanted]
-    problems += [
-        f"{name} is {list(tensors[name].shape)}, the module has {list(wanted[name].shape)}"
-        for name in wanted
-        if name in tensors and tensors[name].shape != wanted[name].shape
-    ]
-    problems += [
-        f"{name} holds {tensors[name].dtype}, the module has {wanted[name].dtype}"
-        for name in wanted
-        if name in tensors and tensors[name].is_floating_point() != wanted[name].is_floating_point()
-    ]
-    if problems:
-        raise ConfigError(
-            f"{path}: does not fit the module: {'; '.join(problems[:3])}"
-            + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
-        )
-    module.load_state_dict(tensors, strict=False)  # without what get_extra_state adds that is no tensor
-
-
-def _without_wrappers(tensors: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-    """Tensors of a state dict under the names that they had before torch.compile and DataParallel."""
-    names = {name: name.replace("_orig_mod.", "") for name in tensors}
-    if all(name.startswith("module.") for name in names.values()):
-        names = {given: name.removeprefix("module.") for given, name in names.items()}
-    bare = {names[name]: value for name, value in tensors.items()}
-    return bare if bare.keys() == set(wanted) else tensors

@@ -245,9 +245,7 @@ def test_weights_that_are_no_numbers_to_compute_with(folder, changed, words):
 def test_weights_that_are_no_file(folder):
     """A pipe was waited for, and neither Ctrl-C nor SIGTERM ended that."""
     os.mkfifo("w.safetensors")
-    with pytest.raises(
-        HwrtsError, match=r"w\.safetensors: cannot be read as safetensors \(not a regular file\)"
-    ):
+    with pytest.raises(HwrtsError, match=r"w\.safetensors: cannot be read \(not a regular file\)"):
         load_own_module("own.py:build", folder / "w.safetensors")
 
 

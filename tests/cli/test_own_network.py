@@ -221,6 +221,10 @@ def test_weights_that_do_not_fit(folder, hwrts):
     (folder / "w.safetensors").write_bytes(b"pickle")
     unreadable = hwrts("quantize", "plain.py:build", "--weights", "w.safetensors")
     assert_one_clear_line(unreadable, "cannot be read as safetensors", "save_file")
+    torch.save({"epoch": 3}, "w.safetensors")
+    assert_one_clear_line(
+        hwrts("quantize", "plain.py:build", "--weights", "w.safetensors"), "no state dict is in it"
+    )
     assert_one_clear_line(
         hwrts("quantize", "plain.py:build", "--weights", "no.safetensors"), "no.safetensors"
     )
