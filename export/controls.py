@@ -13,6 +13,7 @@ from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.stimuli import noise_codes
 from hwrts.export.witness import NumpyWitness, onnx_witnesses
 from hwrts.fixed_point import (
+    Concat,
     Conv,
     HwrtsError,
     Network,
@@ -23,6 +24,9 @@ from hwrts.fixed_point import (
     run_layer,
     shift_right,
 )
+
+_CORRUPTED = (Concat,)
+"""Operators with an error of their own that the verdict asks for; a convolution has a flipped bit."""
 
 
 def negative_controls(
@@ -37,6 +41,7 @@ def negative_controls(
     - another rounding rule (half up for half to even) on accumulators that are exact ties: of the first
       convolution that drops bits, else of the first other layer where an input tells the two rules apart,
     - zero padding in the first convolution that replicates edges and shows it on the photograph,
+    - the operands of each concatenation in another order,
     - one code off by one, in a network where nothing of this can be told.
 
     Args:
@@ -71,6 +76,13 @@ def negative_controls(
         controls.append(padding)
     elif replicating:
         untold.append("zero padding: no convolution makes another code of the photograph with it")
+    for layer in network.layers:
+        if isinstance(layer, _CORRUPTED):
+            control = _corrupted_control(network, layer, tensors)
+            if control is None:
+                untold.append(f"deliberate error in {layer.name}: it makes the same code of every input")
+            else:
+                controls.append(control)
     if not controls:
         output = network.layers[-1]
         codes = tensors[output.name].astype(np.int64), tensors[output.name].astype(np.int64)
@@ -212,10 +224,32 @@ def _padding_control(
     return _control(f"zero padding in {conv.name}", network, conv, tensors, *codes)
 
 
+def _corrupted_control(
+    network: Network, layer: Operator, tensors: Mapping[str, NDArray[Any]]
+) -> dict[str, Any] | None:
+    """A layer's own deliberate error on the photograph, else on noise, or None if neither shows it."""
+    noise = {name: _noise(network, name, i) for i, name in enumerate(dict.fromkeys(layer.sources))}
+    for operands in (tensors, noise):
+        codes = _codes(network, layer, operands)
+        broken = layer.corrupted([operands[source] for source in layer.sources], codes)
+        found = _codes(network, broken, operands)
+        if not np.array_equal(codes, found):
+            return _control(f"deliberate error in {layer.name}", network, layer, operands, codes, found)
+    return None
+
+
+def _noise(network: Network, name: str, place: int) -> NDArray[np.integer]:
+    """Noise, moved down by the place of the operand, so that no two of them are alike."""
+    return np.roll(noise_codes(network.channels[name], network.formats[name]), place, axis=0)
+
+
 def _every_input(network: Network, layer: Requantised) -> dict[str, NDArray[Any]]:
-    """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel."""
+    """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel.
+
+    Noise too for a concatenation: no code meets another in it, and of many operands all tuples are too many.
+    """
     sources = dict.fromkeys(layer.sources)
-    if layer.window.kernel > 1 or isinstance(layer, Conv):  # of one pixel, it still mixes channels
+    if layer.window.kernel > 1 or isinstance(layer, Conv | Concat):  # of one pixel, Conv still mixes channels
         return {name: noise_codes(network.channels[name], network.formats[name]) for name in sources}
     formats = network.formats_of(sources)
     codes = np.meshgrid(*(np.arange(each.min, each.max + 1) for each in formats), indexing="ij")

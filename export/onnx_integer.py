@@ -6,11 +6,11 @@ import numpy as np
 from onnx import TensorProto
 
 from hwrts.export.onnx_nodes import Writer, zero_point
-from hwrts.fixed_point import Requantised, Rounding, layer_bounds
+from hwrts.fixed_point import Add, Concat, Requantised, Rounding, layer_bounds
 
 
 class IntegerWriter(Writer):
-    """Says eq. 2 to 7 and 15 to 17 as integer accumulation, scaling by 2**-s, rounding and clipping.
+    """Says eq. 2 to 7, 15 to 17 and 23 as integer accumulation, scaling by 2**-s, rounding and clipping.
 
     Scaling and rounding are float operators on numbers that float holds exactly: float32 below 2**24
     (half an LSB included), else float64. T.acc is the int32 accumulator of tensor T.
@@ -27,6 +27,16 @@ class IntegerWriter(Writer):
     def times(self, codes: str, factor: int, output: str) -> str:
         """Codes times a constant, in int32."""
         return self.node("Mul", [codes, self.constant(f"{output}.times", np.array(factor, np.int32))], output)
+
+    def aligned(self, layer: Add | Concat) -> list[str]:
+        """The codes of all operands as int32 on the finest of their grids (eq. 6, 23)."""
+        formats = self.network.formats_of(layer.sources)
+        finest = layer.acc_frac(*formats)
+        operands = []
+        for i, (source, tensor) in enumerate(zip(layer.sources, formats, strict=True)):
+            step = f"{layer.name}.operand{i}"
+            operands.append(self.times(self.codes(source, step), 1 << (finest - tensor.frac), step))
+        return operands
 
     def requantize(self, layer: Requantised) -> None:
         """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11)."""

@@ -1,6 +1,8 @@
 """What both flavours of the ONNX file share: collecting nodes and constants, and moving codes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,11 +20,13 @@ class Fused:
         qdq: The integer operator that its QDQ form becomes; None where a float operator or a move is right.
         integer: The integer operator in the other flavour.
         islands: Float operators that are left where a fusion failed; for the flavours with an integer one.
+        moves: Whether a layer of a network only moves stored codes, so that nothing is left to fuse.
     """
 
     qdq: str | None = None
     integer: str | None = None
     islands: tuple[str, ...] = ()
+    moves: Callable[[Network, Any], bool] = lambda network, layer: False
 
 
 def zero_point(tensor: Format) -> int:
@@ -60,6 +64,18 @@ class Writer:
         """Append one operator; returns its output."""
         self.nodes.append(helper.make_node(op, inputs, [output], name=f"{output}.{op}", **attributes))
         return output
+
+    def clipped(self, stored: str, name: str) -> str:
+        """The tensor of that name, fewer than 8 bits wide, of stored codes that may lie outside of it.
+
+        They are clipped as codes: a Clip of real values would keep the layer in float.
+        """
+        tensor = self.network.formats[name]
+        limits = [
+            self.constant(f"{name}.{end}", np.array(code + zero_point(tensor), np.uint8))
+            for end, code in (("min", tensor.min), ("max", tensor.max))
+        ]
+        return self.node("Clip", [stored, *limits], name)
 
     def stored_zero(self, name: str) -> str:
         """The constant that stands for value 0 in a tensor."""

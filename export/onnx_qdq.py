@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.onnx_nodes import Writer, zero_point
+from hwrts.export.onnx_nodes import Writer
 
 
 class QdqWriter(Writer):
-    """Says eq. 2 to 7 and 15 to 17 as QDQ. Rounds half to even.
+    """Says eq. 2 to 7, 15 to 17 and 23 as QDQ. Rounds half to even.
 
     T.real is the dequantised tensor T, T.exact what an operator makes of real values.
     """
@@ -43,12 +43,8 @@ class QdqWriter(Writer):
         tensor = self.network.formats[name]
         stored = name if tensor.bits == 8 else f"{name}.wide"
         self.node("QuantizeLinear", [f"{name}.exact", *self._parameters(name)], stored)
-        if tensor.bits < 8:  # clipped as codes: a Clip of real values would keep the layer in float
-            limits = [
-                self.constant(f"{name}.{end}", np.array(code + zero_point(tensor), np.uint8))
-                for end, code in (("min", tensor.min), ("max", tensor.max))
-            ]
-            self.node("Clip", [stored, *limits], name)
+        if tensor.bits < 8:
+            self.clipped(stored, name)
 
     def _parameters(self, name: str) -> list[str]:
         frac = self.network.formats[name].frac

@@ -15,6 +15,8 @@ FLOAT32_LIMIT = 1 << 24
 """Integers of smaller magnitude, and so all their sums in any order, are exact in float32 (eq. 10)."""
 INT32_LIMIT = 1 << 31
 """Accumulators of this magnitude wrap in an int32 register."""
+FARTHEST_GRIDS = 40
+"""Bits between grids beyond which nothing grows any more: an accumulator of 32 has been left long before."""
 SHIFTED_LIMIT = INT32_LIMIT - (1 << 8)
 """Accumulators shifted to the left end below it: a zero point is added in the same register (eq. 10b)."""
 

@@ -89,11 +89,14 @@ def parse_format(entry: object) -> Format:
 
 
 def _sources(kind: type[Layer], sources: list[Any]) -> dict[str, Any]:
-    """The field that holds the names of what an operator reads: one name, or a tuple of so many."""
+    """The field that holds the names of what an operator reads: one name, a tuple of so many, or of any."""
     several = next((each.type for each in dataclasses.fields(kind) if each.name == "sources"), None)
-    count = len(get_args(several)) or 1
+    wanted = get_args(several)
+    any_number = Ellipsis in wanted  # how many are too few the operator says
+    count = len(sources) if any_number else len(wanted) or 1
     if len(sources) != count or not all(isinstance(source, str) for source in sources):
-        raise ValueError(f"'sources' is {sources!r:.80}, expected {count} names")
+        expected = "names" if any_number else f"{count} names"
+        raise ValueError(f"'sources' is {sources!r:.80}, expected {expected}")
     return {"sources": tuple(sources)} if several else {"source": sources[0]}
 
 

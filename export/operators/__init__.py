@@ -5,8 +5,19 @@ from typing import Any, Protocol
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.export.operators import add, conv, depth_to_space, prelu, repeat, scale, upsample
-from hwrts.fixed_point import OPERATORS, Add, Conv, DepthToSpace, Layer, PRelu, Repeat, Scale, Upsample
+from hwrts.export.operators import add, concat, conv, depth_to_space, prelu, repeat, scale, upsample
+from hwrts.fixed_point import (
+    OPERATORS,
+    Add,
+    Concat,
+    Conv,
+    DepthToSpace,
+    Layer,
+    PRelu,
+    Repeat,
+    Scale,
+    Upsample,
+)
 
 
 class Nodes(Protocol):
@@ -29,5 +40,6 @@ NODES: dict[type[Layer], Nodes] = {
     DepthToSpace: depth_to_space,
     Repeat: repeat,
     Upsample: upsample,
+    Concat: concat,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

@@ -17,11 +17,5 @@ def qdq(writer: QdqWriter, layer: Add) -> None:
 
 def integer(writer: IntegerWriter, layer: Add) -> None:
     """Codes on the finer of both grids, added (eq. 6)."""
-    formats = writer.network.formats_of(layer.sources)
-    finer = layer.acc_frac(*formats)
-    aligned = []
-    for i, (source, tensor) in enumerate(zip(layer.sources, formats, strict=True)):
-        step = f"{layer.name}.operand{i}"
-        aligned.append(writer.times(writer.codes(source, step), 1 << (finer - tensor.frac), step))
-    writer.node("Add", aligned, f"{layer.name}.acc")
+    writer.node("Add", writer.aligned(layer), f"{layer.name}.acc")
     writer.requantize(layer)

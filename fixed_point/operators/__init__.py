@@ -3,6 +3,7 @@
 from typing import get_args
 
 from .add import Add
+from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
 from .prelu import PRelu
@@ -10,9 +11,20 @@ from .repeat import Repeat
 from .scale import Scale
 from .upsample import Upsample
 
-__all__ = ["OPERATORS", "Add", "Conv", "DepthToSpace", "Layer", "PRelu", "Repeat", "Scale", "Upsample"]
+__all__ = [
+    "OPERATORS",
+    "Add",
+    "Concat",
+    "Conv",
+    "DepthToSpace",
+    "Layer",
+    "PRelu",
+    "Repeat",
+    "Scale",
+    "Upsample",
+]
 
-Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample
+Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
 """By the name that files give them."""

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bounds import Bounds, linear_reach
+from ..bounds import FARTHEST_GRIDS, Bounds, linear_reach
 from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
@@ -15,9 +15,6 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import Requantised, Tensor, Work, nearer_grid
-
-_FARTHEST = 40
-"""Bits between grids beyond which nothing grows any more: an accumulator of 32 has been left long before."""
 
 
 def add_accumulate(
@@ -90,7 +87,7 @@ class Add(Requantised):
     def reach(self, *formats: Format) -> Bounds:
         """Of all channels, (1,): an operand's weight is its alignment."""
         finer = self.acc_frac(*formats)
-        weight = [[1 << min(finer - each.frac, _FARTHEST) for each in formats]]
+        weight = [[1 << min(finer - each.frac, FARTHEST_GRIDS) for each in formats]]
         return linear_reach(np.array(weight, np.int64), formats)
 
     def attack(self, *formats: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -4,6 +4,7 @@ from hwrts.graph.graph import Graph, graph_channels, graph_steps, new_names, run
 from hwrts.graph.operators import (
     Add,
     BatchNorm,
+    Concat,
     Conv,
     DepthToSpace,
     Input,
@@ -19,6 +20,7 @@ from hwrts.graph.operators import (
 __all__ = [
     "Add",
     "BatchNorm",
+    "Concat",
     "Conv",
     "DepthToSpace",
     "Graph",

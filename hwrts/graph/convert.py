@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph.operators import OPERATORS, Call, Input, Node, Pad
+from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
+from hwrts.graph.operators.concat import operands_of
 
 _HARDTANH: tuple[Any, ...] = (F.hardtanh, F.hardtanh_)
 _CLIP: tuple[Any, ...] = (
@@ -76,6 +77,8 @@ def convert(
     if call.is_of(_PASSED_ON, ()):
         passed_on: str = call.sources()[0]
         return passed_on
+    if call.is_of((), Concat.FUNCTIONS):  # of a single tensor, as loops that collect features begin
+        return operands_of(call)[0]
     if call.is_of((nn.Hardtanh,), _CLIP):
         return _clip(call)
     if call.is_of(_PADS, (F.pad,)):

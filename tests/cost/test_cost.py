@@ -23,6 +23,7 @@ from hwrts.errors import ConfigError, HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import LineRun
 from hwrts.graph import (
     Add,
+    Concat,
     Conv,
     DepthToSpace,
     Graph,
@@ -395,7 +396,7 @@ def random_graph(seed):
     for n in range(int(rng.integers(2, 8))):
         name, source = f"t{n}", list(tensors)[rng.integers(len(tensors))]
         channels, scale = tensors[source]
-        kind = rng.integers(9)
+        kind = rng.integers(11)
         if kind == 0 and channels % 4 == 0 and scale < 4:
             append(DepthToSpace(name, (source,), 2), channels // 4, scale * 2)
         elif kind == 1 and scale < 4:
@@ -411,6 +412,10 @@ def random_graph(seed):
             alike = [other for other, size in tensors.items() if size == (channels, scale)]
             other = alike[rng.integers(len(alike))]
             append(Add(name, (source, other), relu=bool(n % 2)), channels, scale)
+        elif kind == 6:
+            others = [other for other, (_, size) in tensors.items() if size == scale]
+            operands = (source, *rng.choice(others, int(rng.integers(1, 4))).tolist())
+            append(Concat(name, operands), sum(tensors[each][0] for each in operands), scale)
         else:
             outputs, kernel = int(rng.choice([1, 2, 3, 4, 8])), int(rng.choice([1, 3, 3, 5]))
             append(conv(name, source, outputs, channels, kernel, relu=bool(n % 2)), outputs, scale)

@@ -4,6 +4,7 @@ import numpy as np
 
 from hwrts.fixed_point import (
     Add,
+    Concat,
     Conv,
     DepthToSpace,
     Format,
@@ -21,8 +22,11 @@ from hwrts.fixed_point import (
 LARGEST_SCALE = 6
 """Pictures grow by at most this factor: the pixels of a test are few."""
 
+MOST_CHANNELS = 8
+"""Of any tensor: the bounds that :func:`random_network` promises rest on it."""
+
 ALIGNMENT = 12
-"""Grids of two operands of an addition differ by at most so many bits: its bound stays below 2**24."""
+"""Grids of operands that are aligned differ by at most so many bits: bounds stay below 2**24."""
 
 
 def random_network(seed, widest=8):
@@ -58,7 +62,24 @@ def _layer(rng, name, tensors, widest):
     """A layer that is possible here, and (channels, scale, format) of what it makes."""
     source = _pick(rng, list(tensors))
     channels, scale, form = tensors[source]
-    kind = _pick(rng, ["conv", "conv", "conv", "add", "add", "scale", "prelu", "up", "up", "depth", "repeat"])
+    kind = _pick(
+        rng,
+        [
+            "conv",
+            "conv",
+            "conv",
+            "add",
+            "add",
+            "concat",
+            "concat",
+            "scale",
+            "prelu",
+            "up",
+            "up",
+            "depth",
+            "repeat",
+        ],
+    )
     if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
         return DepthToSpace(name, source, 2), (channels // 4, scale * 2, form)
     if kind == "scale":
@@ -89,6 +110,21 @@ def _layer(rng, name, tensors, widest):
         finer = max(form.frac, tensors[other][2].frac)
         out = _format(rng, finer - int(rng.integers(-2, 6)), widest)
         return Add(name, (source, other), out), (channels, scale, out)
+    if kind == "concat":
+        operands, total = [source], channels
+        for other in [*rng.permutation(list(tensors)).tolist(), source]:
+            count, size, grid = tensors[other]
+            near = all(
+                abs(grid.frac - tensors[each][2].frac) <= ALIGNMENT - (widest - 8) for each in operands
+            )
+            if size == scale and near and total + count <= MOST_CHANNELS and len(operands) < 4:
+                operands, total = [*operands, other], total + count
+        if len(operands) > 1:
+            finest = max(tensors[each][2].frac for each in operands)
+            sources = tuple(rng.permutation(operands).tolist())
+            wires = len({tensors[each][2] for each in operands}) == 1 and rng.integers(2)
+            out = form if wires else _format(rng, finest - int(rng.integers(-2, 6)), widest)
+            return Concat(name, sources, out), (total, scale, out)
     return _conv(rng, name, source, tensors[source], widest)
 
 

@@ -11,6 +11,7 @@ from hwrts.fixed_point import (
     OPERATORS,
     PIXEL,
     Add,
+    Concat,
     DepthToSpace,
     Format,
     HwrtsError,
@@ -47,6 +48,7 @@ ONE_OF_EACH = {
     "DepthToSpace": DepthToSpace("y", "x", 2),
     "Repeat": Repeat("y", "x", 3),
     "Upsample": Upsample("y", "x", "bicubic", 2, S8),
+    "Concat": Concat("y", ("x", "x"), Format(True, 8, 7)),
 }
 
 

@@ -26,7 +26,7 @@ ARGUMENTS = {
     "hardtanh": (0, 1),
 }
 """What each function that has a form in place is called with; torch.tensor stands for the tensor itself."""
-WITHOUT = {"prelu", "pixel_shuffle", "interpolate", "pad"}
+WITHOUT = {"prelu", "pixel_shuffle", "interpolate", "pad", "cat", "concat", "concatenate"}
 """Functions without a form in place."""
 
 

@@ -9,6 +9,7 @@ from typing import get_args
 from hwrts.graph.operators.add import Add
 from hwrts.graph.operators.batch_norm import BatchNorm
 from hwrts.graph.operators.call import Call, Pad
+from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.input import Input
@@ -19,7 +20,7 @@ from hwrts.graph.operators.repeat import Repeat
 from hwrts.graph.operators.scale import Scale
 from hwrts.graph.operators.upsample import Upsample
 
-Operation = Conv | BatchNorm | Relu | PRelu | Add | Scale | DepthToSpace | Repeat | Upsample
+Operation = Conv | BatchNorm | Relu | PRelu | Add | Scale | DepthToSpace | Repeat | Upsample | Concat
 """A node that is made of others. Messages name the operators in this order."""
 Node = Input | Operation
 
@@ -35,6 +36,7 @@ __all__ = [
     "Add",
     "BatchNorm",
     "Call",
+    "Concat",
     "Conv",
     "DepthToSpace",
     "Fused",

@@ -1,7 +1,7 @@
 """One call in a traced module, as the operators read it, and what is said of one that they cannot read."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,9 +77,40 @@ class Call:
     def sources(self, count: int = 1) -> Any:
         """Names of the tensors that it reads: exactly its first ``count`` operands."""
         operands: tuple[Any, ...] = self.node.args[:count]
-        if len(operands) < count or not all(isinstance(operand, fx.Node) for operand in operands):
-            raise self.refused(f"takes {list(self.node.args)}; {count} tensor(s) are supported, no constants")
+        if len(operands) < count:
+            raise self._takes(f"{count} tensor(s)")
+        return self.tensors(operands, f"{count} tensor(s)")
+
+    def tensors(self, operands: Sequence[Any], wanted: str = "tensors of the picture") -> tuple[str, ...]:
+        """Names of the tensors that operands stand for.
+
+        Args:
+            operands: Of the call.
+            wanted: What they should be, for a message.
+        """
+        if not all(isinstance(operand, fx.Node) for operand in operands):
+            raise self._takes(wanted)
         return tuple(self.tensor(operand) for operand in operands)
+
+    def _takes(self, wanted: str) -> UnsupportedOperatorError:
+        return self.refused(f"takes {list(self.node.args)}; {wanted} are supported, no constants")
+
+    def along_channels(self, place: int, default: int = 0) -> None:
+        """Refuse a function that works along another dimension than the channels.
+
+        Args:
+            place: Where its argument "dim" stands.
+            default: What that is if it is not given.
+        """
+        along = self.argument(place, "dim", self.node.kwargs.get("axis", default))
+        if along not in (1, -3):
+            raise self.refused(f"along dimension {along}; dim=1, the channels, is supported")
+
+    def only(self, *names: str) -> None:
+        """Refuse arguments by name that are not among these."""
+        others = self.node.kwargs.keys() - set(names)
+        if others:
+            raise self.refused(f"its argument {min(others)!r} is not supported; leave it out")
 
     @property
     def pad(self) -> Pad | None:
