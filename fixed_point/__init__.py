@@ -11,7 +11,19 @@ from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
 from .lines import Edge, Lines, plan_lines
 from .network import Network
-from .operators import OPERATORS, Add, Concat, Conv, DepthToSpace, Layer, PRelu, Repeat, Scale, Upsample
+from .operators import (
+    OPERATORS,
+    Add,
+    Concat,
+    Conv,
+    DepthToSpace,
+    Layer,
+    Multiply,
+    PRelu,
+    Repeat,
+    Scale,
+    Upsample,
+)
 from .operators.conv import attack_input, conv_accumulate, pair_can_saturate_int16
 from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
 from .operators.upsample import upsample_taps
@@ -40,6 +52,7 @@ __all__ = [
     "Layer",
     "LineRun",
     "Lines",
+    "Multiply",
     "Network",
     "Operator",
     "PRelu",

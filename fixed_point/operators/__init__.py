@@ -6,6 +6,7 @@ from .add import Add
 from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
+from .multiply import Multiply
 from .prelu import PRelu
 from .repeat import Repeat
 from .scale import Scale
@@ -18,13 +19,14 @@ __all__ = [
     "Conv",
     "DepthToSpace",
     "Layer",
+    "Multiply",
     "PRelu",
     "Repeat",
     "Scale",
     "Upsample",
 ]
 
-Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat
+Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
 """By the name that files give them."""

@@ -51,7 +51,7 @@ class Work:
         biases: Biases, 32 bits each.
         slopes: Slopes, 8 bits each.
         macs: Multiplications of a weight and a code with accumulation.
-        multiplications: By constants and slopes.
+        multiplications: By constants and slopes, and of two codes.
     """
 
     weights: int = 0

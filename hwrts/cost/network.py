@@ -80,7 +80,7 @@ class LayerCost:
         biases: Biases of a convolution, one for each output channel.
         slopes: Slopes of a leaky ReLU, one for each channel.
         macs: Multiplications of a weight and a code with accumulation, per input pixel (C3).
-        multiplications: By constants and slopes, per input pixel (C4).
+        multiplications: By constants and slopes and of two codes, per input pixel (C4).
         line_rows: Rows of its sources that line buffers and FIFOs in front of it keep (C7).
         line_bits_per_column: Bits of that memory for each column of the input picture (C7).
         read_bits: Bits of its sources per input pixel, each source read once (C9).
@@ -175,7 +175,7 @@ class Cost:
 
     @property
     def multiplications_per_input_pixel(self) -> int:
-        """By constants and slopes (C4)."""
+        """By constants and slopes, and of two codes (C4)."""
         return sum(layer.multiplications for layer in self.layers)
 
     @property

@@ -28,6 +28,7 @@ from hwrts.graph import (
     DepthToSpace,
     Graph,
     Input,
+    Multiply,
     PRelu,
     Relu,
     Repeat,
@@ -186,6 +187,28 @@ def test_interpolation_slopes_factors_and_repetition_by_hand():
     assert (found["up"].line_rows, found["smooth"].line_rows) == (4, 2)
     assert found["smooth"].line_bits_per_column == 2 * 6 * 4 * 4
     assert cost.scale == 12
+
+
+def test_a_gate_a_mask_and_a_concatenation_by_hand():
+    """x -> a (4 channels, 3x3) -> m (1 channel, 3x3); a waits a row for m; x, a and a * m side by side."""
+    nodes = (
+        Input("x", 3),
+        conv("a", "x", 4, 3, 3),
+        conv("m", "a", 1, 4, 3, relu=True),
+        Multiply("gate", ("a", "m")),
+        Concat("all", ("x", "a", "gate")),
+        conv("y", "all", 3, 11, 1),
+    )
+    cost = graph_cost(Graph(nodes), activation_bits=6)
+    gate, joined = layers(cost)["gate"], layers(cost)["all"]
+    assert (gate.multiplications, joined.multiplications, cost.multiplications_per_input_pixel) == (4, 0, 4)
+    assert cost.macs_per_input_pixel == (4 * 3 + 1 * 4) * 9 + 3 * 11
+    assert (gate.channels, gate.bits, joined.channels, joined.bits) == (4, 6, 11, 6)
+    assert (gate.read_bits, gate.written_bits) == (5 * 6, 4 * 6)
+    assert (joined.read_bits, joined.written_bits) == (3 * 8 + 8 * 6, 11 * 6)
+    assert gate.line_rows == joined.line_rows == 0  # the 3x3 windows hold the rows that are waited for
+    assert (gate.accumulator.lowest, gate.accumulator.highest) == (-32 * 63, 31 * 63)
+    assert gate.accumulator.bits == 12
 
 
 def test_the_widest_accumulator_is_that_of_all_weights_and_codes():
@@ -396,7 +419,7 @@ def random_graph(seed):
     for n in range(int(rng.integers(2, 8))):
         name, source = f"t{n}", list(tensors)[rng.integers(len(tensors))]
         channels, scale = tensors[source]
-        kind = rng.integers(11)
+        kind = rng.integers(12)
         if kind == 0 and channels % 4 == 0 and scale < 4:
             append(DepthToSpace(name, (source,), 2), channels // 4, scale * 2)
         elif kind == 1 and scale < 4:
@@ -412,6 +435,14 @@ def random_graph(seed):
             alike = [other for other, size in tensors.items() if size == (channels, scale)]
             other = alike[rng.integers(len(alike))]
             append(Add(name, (source, other), relu=bool(n % 2)), channels, scale)
+        elif kind == 7:
+            alike = [
+                other
+                for other, (count, size) in tensors.items()
+                if size == scale and (count == channels or 1 in (count, channels))
+            ]
+            other = alike[rng.integers(len(alike))]
+            append(Multiply(name, (source, other)), max(channels, tensors[other][0]), scale)
         elif kind == 6:
             others = [other for other, (_, size) in tensors.items() if size == scale]
             operands = (source, *rng.choice(others, int(rng.integers(1, 4))).tolist())

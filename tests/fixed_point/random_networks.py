@@ -9,6 +9,7 @@ from hwrts.fixed_point import (
     DepthToSpace,
     Format,
     Input,
+    Multiply,
     Network,
     Padding,
     PRelu,
@@ -27,6 +28,12 @@ MOST_CHANNELS = 8
 
 ALIGNMENT = 12
 """Grids of operands that are aligned differ by at most so many bits: bounds stay below 2**24."""
+
+SHARES = {
+    "conv": 3, "add": 2, "concat": 2, "times": 2, "scale": 1, "prelu": 1, "up": 2, "depth": 1, "repeat": 1,
+}  # fmt: skip
+KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
+"""What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
 
 
 def random_network(seed, widest=8):
@@ -62,24 +69,7 @@ def _layer(rng, name, tensors, widest):
     """A layer that is possible here, and (channels, scale, format) of what it makes."""
     source = _pick(rng, list(tensors))
     channels, scale, form = tensors[source]
-    kind = _pick(
-        rng,
-        [
-            "conv",
-            "conv",
-            "conv",
-            "add",
-            "add",
-            "concat",
-            "concat",
-            "scale",
-            "prelu",
-            "up",
-            "up",
-            "depth",
-            "repeat",
-        ],
-    )
+    kind = _pick(rng, KINDS)
     if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
         return DepthToSpace(name, source, 2), (channels // 4, scale * 2, form)
     if kind == "scale":
@@ -110,6 +100,16 @@ def _layer(rng, name, tensors, widest):
         finer = max(form.frac, tensors[other][2].frac)
         out = _format(rng, finer - int(rng.integers(-2, 6)), widest)
         return Add(name, (source, other), out), (channels, scale, out)
+    if kind == "times":
+        alike = [
+            other
+            for other, (count, size, grid) in tensors.items()
+            if size == scale and (count == channels or 1 in (count, channels)) and grid.bits + form.bits < 31
+        ]
+        if alike:
+            other = _pick(rng, alike)  # it may be the source itself
+            out = _format(rng, form.frac + tensors[other][2].frac - int(rng.integers(-1, 12)), widest)
+            return Multiply(name, (source, other), out), (max(channels, tensors[other][0]), scale, out)
     if kind == "concat":
         operands, total = [source], channels
         for other in [*rng.permutation(list(tensors)).tolist(), source]:

@@ -16,6 +16,7 @@ from hwrts.fixed_point import (
     Format,
     HwrtsError,
     Input,
+    Multiply,
     Network,
     PRelu,
     Repeat,
@@ -49,6 +50,7 @@ ONE_OF_EACH = {
     "Repeat": Repeat("y", "x", 3),
     "Upsample": Upsample("y", "x", "bicubic", 2, S8),
     "Concat": Concat("y", ("x", "x"), Format(True, 8, 7)),
+    "Multiply": Multiply("y", ("x", "x"), Format(False, 8, 9)),
 }
 
 

@@ -41,7 +41,17 @@ def test_the_networks_differ():
     """A builder that always made the same would prove nothing."""
     networks = [random_network([seed, 8]) for seed in range(100)]
     kinds = {type(layer).__name__ for network in networks for layer in network.layers}
-    assert kinds == {"Conv", "Add", "Scale", "PRelu", "DepthToSpace", "Repeat", "Upsample", "Concat"}
+    assert kinds == {
+        "Conv",
+        "Add",
+        "Scale",
+        "PRelu",
+        "DepthToSpace",
+        "Repeat",
+        "Upsample",
+        "Concat",
+        "Multiply",
+    }
     assert {network.rounding.value for network in networks} == {"half_even", "half_up", "half_away", "floor"}
     assert {len(network.layers) for network in networks} == set(range(1, 8))
     assert {conv.padding for network in networks for conv in network.convs} == set(Padding)

@@ -1,5 +1,7 @@
 """Tensors put together from a module to a verified file: every spelling, what is refused, and one network."""
 
+import operator
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,8 @@ from torch import nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import Rounding, load_network, run, save_network
-from hwrts.graph import Concat, graph_channels, run_graph
+from hwrts.fixed_point import PIXEL, HwrtsError, Rounding, load_network, run, save_network
+from hwrts.graph import Concat, Multiply, graph_channels, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
 from hwrts.qat.calibrate import calibrate
@@ -71,6 +73,73 @@ def test_channels_of_a_picture_that_is_concatenated_first():
     assert trace(module(lambda s, x: s.c(torch.cat([x, x], 1)), c=conv(10, 3))).input.channels == 5
 
 
+MULTIPLY = {
+    "a * b": lambda a, b: a * b,
+    "torch.mul": torch.mul,
+    "torch.multiply": torch.multiply,
+    "a.mul(b)": lambda a, b: a.mul(b),
+    "a.multiply(b)": lambda a, b: a.multiply(b),
+    "a.mul_(b)": lambda a, b: a.mul_(b),
+    "a *= b": operator.imul,
+}
+
+
+@pytest.mark.parametrize("outputs", [3, 1])
+@pytest.mark.parametrize("spelling", MULTIPLY)
+def test_every_spelling_of_a_product(spelling, outputs):
+    """With three channels a gate, with one channel attention over pixels."""
+    network = module(
+        lambda s, x: s.last(MULTIPLY[spelling](s.first(x), s.gate(x))),
+        first=conv(3, 3), gate=conv(3, outputs), last=conv(3, 3),
+    ).eval()  # fmt: skip
+    graph, x = trace(network), torch.rand(2, 3, 6, 7)
+    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+    (node,) = of_kind(graph, Multiply)
+    assert node.sources == ("first", "gate")
+    assert graph_channels(graph)[node.name] == 3
+    check_own_module(network)
+
+
+def test_a_product_in_place_is_what_is_read_later():
+    def forward(self, x):
+        h = self.first(x)
+        other = h
+        h *= self.gate(x)
+        return self.last(other)
+
+    network = module(forward, first=conv(), gate=conv(), last=conv()).eval()
+    graph, x = check_own_module(network).graph, torch.rand(1, 3, 5, 6)
+    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+
+
+@pytest.mark.parametrize("mask", ["front", "behind"])
+def test_the_one_channel_may_stand_on_either_side(mask):
+    def forward(self, x):
+        h, one = self.first(x), self.gate(x)
+        return self.last(one * h if mask == "front" else h * one)
+
+    network = module(forward, first=conv(3, 6), gate=conv(3, 1), last=conv(6, 3)).eval()
+    assert graph_channels(check_own_module(network).graph)["mul"] == 6
+
+
+def test_what_is_stored_unsigned():
+    def forward(self, x):
+        h, gate = self.first(x), F.relu(self.gate(x))
+        return self.last(h * gate + h * h + x * gate)
+
+    graph = deploy_form(trace(module(forward, first=conv(), gate=conv(), last=conv())))
+    assert graph.non_negative() >= {"mul_1", "mul_2"}  # a square, and two that are not negative
+    assert "mul" not in graph.non_negative()
+
+
+def test_products_of_other_channels_are_refused_with_their_place():
+    graph = trace(module(lambda s, x: s.c(s.a(x) * s.b(x)), a=conv(3, 2), b=conv(3, 4), c=conv(4, 3)))
+    with pytest.raises(
+        HwrtsError, match=r"'a' are \(2, 1\), of 'b' \(4, 1\); both operands need the same, or"
+    ):
+        QuantNetwork(graph, dict.fromkeys(["x", "a", "b", "mul", "c"], PIXEL)).lower()
+
+
 REFUSED = {
     "the default dimension": (lambda s, x: torch.cat([x, s.c(x)]), ["'cat'", "along dimension 0; dim=1"]),
     "rows": (lambda s, x: torch.cat([x, s.c(x)], dim=2), ["'cat'", "along dimension 2; dim=1"]),
@@ -100,18 +169,21 @@ def test_operands_of_different_sizes_are_refused_with_their_place():
 
 
 class Joined(nn.Module):
-    """A dense block and a skip from the picture, as those of the field have them."""
+    """A dense block, gates and a skip from the picture, as those of the field have them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = conv(3, 6), conv(6, 4)
         self.mix, self.act, self.last = conv(13, 8, 1), nn.PReLU(8), conv(8, 12)
+        self.gate, self.mask = conv(8, 8, 1), conv(8, 1)
         self.shuffle = nn.PixelShuffle(2)
 
     def forward(self, x):
         a = F.relu(self.first(x))
         b = self.second(a)
         h = self.act(self.mix(torch.cat([x, a, b], 1)))
+        h = h * self.gate(h)
+        h = h + F.relu(self.mask(h)) * h + 0.5 * (h * h)
         return F.interpolate(x, scale_factor=2) + self.shuffle(self.last(h))
 
 
@@ -145,9 +217,12 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     assert verdict.passed, (verdict.problems, verdict.mismatches)
     assert len({row.witness for row in verdict.rows.values()}) == 6
     controls = [control["name"] for control in verdict.controls]
-    assert [f"deliberate error in {name}" in controls for name in ("cat",)] == [True]
+    assert [f"deliberate error in {name}" in controls for name in ("cat", "mul", "mul_1", "mul_2")] == [
+        True
+    ] * 4
     if rounding is Rounding.HALF_EVEN:
-        assert verdict.facts["census"]["QLinearConcat"] == 1
+        counts = verdict.facts["census"]
+        assert (counts["QLinearConcat"], counts["QLinearMul"]) == (1, 4)  # one is a factor
 
 
 @pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 8), (8, 5), (3, 4), (2, 2)])
@@ -173,7 +248,7 @@ def test_a_file_of_qat_holds_them(tmp_path, picture):
 def test_gradients_reach_every_operand():
     quantised = quantise(Joined())
     quantised(torch.rand(1, 3, 8, 8)).square().sum().backward()
-    for name in ("first", "second", "mix", "last"):
+    for name in ("first", "second", "mix", "gate", "mask", "last"):
         gradient = quantised.convs[name].weight.grad
         assert gradient is not None
         assert np.isfinite(gradient.numpy()).all()

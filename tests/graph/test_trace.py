@@ -192,7 +192,9 @@ UNSUPPORTED = {
     "add constant": (lambda self, x: self.c(x) + 1, {"c": conv()}, ["'add'", "no constants"]),
     "add alpha": (lambda self, x: torch.add(x, self.c(x), alpha=2), {"c": conv()}, ["'add'", "operator add"]),
     "minus": (lambda self, x: x - self.c(x), {"c": conv()}, ["'sub'", "operator sub"]),
-    "product": (lambda self, x: self.c(x) * x, {"c": conv()}, ["'mul'", "times or over a number"]),
+    "tensor over tensor": (lambda self, x: x / self.c(x), {"c": conv()}, ["'truediv'", "over a number"]),
+    "times a parameter itself": (
+        lambda self, x: self.c(x) * self.c.weight, {"c": conv()}, ["'mul'", "the parameter 'c.weight'"]),
     "number over tensor": (lambda self, x: 2 / self.c(x), {"c": conv()}, ["'truediv'", "over a number"]),
     "times 0": (lambda self, x: self.c(x) * 0, {"c": conv()}, ["'mul'", "the number 0"]),
     "times infinity": (lambda self, x: self.c(x) * float("inf"), {"c": conv()}, ["'mul'", "inf is not"]),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 LEAST_FACTOR = 2.0**-24
 """Smallest factor, and its inverse the largest: far beyond what a network has; no shift is at its limit."""
 
-_TIMES = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply", "multiply_")
+TIMES = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply", "multiply_")
+"""Of a number, or of another tensor (``Multiply``)."""
 _OVER = (
     operator.truediv,
     operator.itruediv,
@@ -44,7 +45,7 @@ _OVER = (
 class Scale(Operator):
     """factor * x."""
 
-    FUNCTIONS = (*_TIMES, *_OVER)
+    FUNCTIONS = (*TIMES, *_OVER)
     SPELLED = "multiplication by a number"
 
     sources: tuple[str]
@@ -58,6 +59,8 @@ class Scale(Operator):
             return None
         over = call.function in _OVER
         operands = [operand for operand in given if isinstance(operand, fx.Node)]
+        if len(operands) == len(given) == 2 and not over:
+            return None  # a product of two tensors
         numbers = [operand for operand in given if not isinstance(operand, fx.Node)]
         if len(operands) != 1 or len(numbers) != 1 or (over and given[0] is not operands[0]):
             raise call.refused(f"takes {list(given)}; a tensor times or over a number is supported")

@@ -1,0 +1,50 @@
+"""Product of two tensors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+from torch import Tensor, fx
+
+from hwrts import fixed_point
+from hwrts.fixed_point import Format
+from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.operator import Operator
+from hwrts.graph.operators.scale import TIMES
+
+
+@dataclass(frozen=True)
+class Multiply(Operator):
+    """Product of two tensors of the same shape, or of one and another of one channel."""
+
+    FUNCTIONS = TIMES
+    SPELLED = "product of two tensors"
+
+    sources: tuple[str, str]
+
+    @classmethod
+    def read(cls, call: Call) -> Self | None:
+        """Two tensors; a tensor and a number are a Scale."""
+        given = call.node.args
+        if call.node.kwargs or not all(isinstance(operand, fx.Node) for operand in given):
+            return None
+        return cls(call.name, call.sources(2))
+
+    def value(self, *xs: Tensor) -> Tensor:
+        """The product."""
+        return xs[0] * xs[1]
+
+    def non_negative(self, sources: bool) -> bool:
+        """If both operands are, or are the same tensor."""
+        return sources or self.sources[0] == self.sources[1]
+
+    def channels(self, *sources: Fraction) -> Fraction:
+        """One channel is spread over those of the other."""
+        return max(sources)
+
+    def lower(
+        self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
+    ) -> fixed_point.Layer:
+        """The same product."""
+        return fixed_point.Multiply(self.name, self.sources, formats[self.name])
