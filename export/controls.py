@@ -16,6 +16,7 @@ from hwrts.fixed_point import (
     Concat,
     Conv,
     HwrtsError,
+    Lookup,
     Multiply,
     Network,
     Operator,
@@ -26,7 +27,7 @@ from hwrts.fixed_point import (
     shift_right,
 )
 
-_CORRUPTED = (Concat, Multiply)
+_CORRUPTED = (Concat, Multiply, Lookup)
 """Operators with an error of their own that the verdict asks for; a convolution has a flipped bit."""
 
 
@@ -42,7 +43,8 @@ def negative_controls(
     - another rounding rule (half up for half to even) on accumulators that are exact ties: of the first
       convolution that drops bits, else of the first other layer where an input tells the two rules apart,
     - zero padding in the first convolution that replicates edges and shows it on the photograph,
-    - the operands of each concatenation in another order, each product of two tensors shifted by a bit,
+    - the operands of each concatenation in another order, each product of two tensors shifted by a bit, one
+      entry of each table changed by one,
     - one code off by one, in a network where nothing of this can be told.
 
     Args:

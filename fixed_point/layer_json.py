@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .formats import Format
 from .operators import OPERATORS, Layer
-from .operators.operator import Requantised, holds_array
+from .operators.operator import holds_array
 
 Arrays = Mapping[str, NDArray[Any]]
 """Arrays by their name in network.npz: the layer's name, a point, and a part."""
@@ -34,8 +34,9 @@ def arrays_of(layer: Layer) -> dict[str, NDArray[np.signedinteger]]:
 def describe(layer: Layer) -> dict[str, Any]:
     """The JSON object of a layer."""
     entry: dict[str, Any] = {"op": type(layer).__name__, "name": layer.name, "sources": list(layer.sources)}
-    if isinstance(layer, Requantised):  # what moves codes has the format of its source
-        entry |= {"format": describe_format(layer.out)}
+    out: Format | None = getattr(layer, "out", None)
+    if out is not None:
+        entry |= {"format": describe_format(out)}
     values = {each: getattr(layer, each.name) for each in _plain_fields(type(layer))}
     return entry | {each.name: _plain(value) for each, value in values.items() if not _left_out(each, value)}
 
@@ -52,7 +53,7 @@ def parse_layer(entry: object, arrays: Arrays) -> Layer:
     kind = OPERATORS[op]
     plain = [each for each in _plain_fields(kind) if not (_comes_later(each) and each.name not in entry)]
     types: dict[str, Any] = {"op": str, "name": str, "sources": list}
-    types |= {"format": dict} if issubclass(kind, Requantised) else {}
+    types |= {"format": dict} if _has_format(kind) else {}
     types |= {each.name: str if _enum(each) else each.type for each in plain}
     own = dict(zip(types, fields(entry, **types), strict=True))
     name = own["name"]
@@ -98,6 +99,11 @@ def _sources(kind: type[Layer], sources: list[Any]) -> dict[str, Any]:
         expected = "names" if any_number else f"{count} names"
         raise ValueError(f"'sources' is {sources!r:.80}, expected {expected}")
     return {"sources": tuple(sources)} if several else {"source": sources[0]}
+
+
+def _has_format(kind: type[Layer]) -> bool:
+    """Whether its result has a format of its own; else it is that of its source."""
+    return any(each.name == "out" for each in dataclasses.fields(kind))
 
 
 def _plain_fields(kind: type[Layer]) -> list[Field[Any]]:

@@ -5,7 +5,18 @@ from typing import Any, Protocol
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.export.operators import add, concat, conv, depth_to_space, multiply, prelu, repeat, scale, upsample
+from hwrts.export.operators import (
+    add,
+    concat,
+    conv,
+    depth_to_space,
+    lookup,
+    multiply,
+    prelu,
+    repeat,
+    scale,
+    upsample,
+)
 from hwrts.fixed_point import (
     OPERATORS,
     Add,
@@ -13,6 +24,7 @@ from hwrts.fixed_point import (
     Conv,
     DepthToSpace,
     Layer,
+    Lookup,
     Multiply,
     PRelu,
     Repeat,
@@ -43,5 +55,6 @@ NODES: dict[type[Layer], Nodes] = {
     Upsample: upsample,
     Concat: concat,
     Multiply: multiply,
+    Lookup: lookup,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

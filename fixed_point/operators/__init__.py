@@ -6,6 +6,7 @@ from .add import Add
 from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
+from .lookup import Lookup
 from .multiply import Multiply
 from .prelu import PRelu
 from .repeat import Repeat
@@ -19,6 +20,7 @@ __all__ = [
     "Conv",
     "DepthToSpace",
     "Layer",
+    "Lookup",
     "Multiply",
     "PRelu",
     "Repeat",
@@ -26,7 +28,7 @@ __all__ = [
     "Upsample",
 ]
 
-Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply
+Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply | Lookup
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
 """By the name that files give them."""

@@ -52,6 +52,7 @@ class Work:
         slopes: Slopes, 8 bits each.
         macs: Multiplications of a weight and a code with accumulation.
         multiplications: By constants and slopes, and of two codes.
+        entries: Entries of a table, each as wide as a code of the result.
     """
 
     weights: int = 0
@@ -60,6 +61,7 @@ class Work:
     slopes: int = 0
     macs: int = 0
     multiplications: int = 0
+    entries: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,8 +226,7 @@ def layer_bounds(layer: Requantised, sources: Sequence[Format], rounding: Roundi
         rounding: The tie rule; what it may add to an accumulator is part of the partial sums.
     """
     bounds = layer.reach(*sources)
-    half = half_lsb(layer.shift(*sources), rounding)
-    return replace(bounds, partial_sum=bounds.partial_sum + half)
+    return replace(bounds, partial_sum=bounds.partial_sum + half_lsb(layer.shift(*sources), rounding))
 
 
 def holds_array(kind: Any) -> bool:

@@ -159,7 +159,7 @@ def _title(facts: dict[str, Any], found: "Cost") -> str:
     network = facts["network"]
     if facts["form"] == "integer":
         return f"{network}: the integers of a stage"
-    widths = f"{_weight_span(found)}-bit weights, {facts['activation_bits']}-bit activations"
+    widths = f"{_span(found.weight_widths)}-bit weights, {facts['activation_bits']}-bit activations"
     return f"{network}: {facts['form']} form, {widths}"
 
 
@@ -194,7 +194,9 @@ def _print_sums(found: "Cost") -> None:
     from hwrts.cost.network import BIAS_BITS
     from hwrts.graph.operators.prelu import SLOPE_BITS
 
-    stored = {"weights": _weight_span(found), "biases": BIAS_BITS, "slopes": SLOPE_BITS}
+    spans = {"weights": found.weight_widths, "tables": found.table_widths}
+    stored = {name: _span(widths) for name, widths in spans.items()}
+    stored |= {"biases": str(BIAS_BITS), "slopes": str(SLOPE_BITS)}
     memory = [
         f"{bits / KIB_BITS:,.2f} KiB of {name} ({stored[name]} bits)"
         for name, bits in found.memory_bits.items()
@@ -221,8 +223,7 @@ def _print_sums(found: "Cost") -> None:
     print_line("")
 
 
-def _weight_span(found: "Cost") -> str:
-    widths = {layer.weight_bits for layer in found.layers if layer.weight_bits}
+def _span(widths: set[int]) -> str:
     if not widths:
         return "no"
     return str(min(widths)) if len(widths) == 1 else f"{min(widths)}..{max(widths)}"

@@ -81,6 +81,7 @@ class LayerCost:
         slopes: Slopes of a leaky ReLU, one for each channel.
         macs: Multiplications of a weight and a code with accumulation, per input pixel (C3).
         multiplications: By constants and slopes and of two codes, per input pixel (C4).
+        entries: Entries of a table, each as wide as a code of its result.
         line_rows: Rows of its sources that line buffers and FIFOs in front of it keep (C7).
         line_bits_per_column: Bits of that memory for each column of the input picture (C7).
         read_bits: Bits of its sources per input pixel, each source read once (C9).
@@ -100,6 +101,7 @@ class LayerCost:
     slopes: int
     macs: int
     multiplications: int
+    entries: int
     line_rows: int
     line_bits_per_column: int
     read_bits: int
@@ -156,12 +158,23 @@ class Cost:
 
     @property
     def memory_bits(self) -> dict[str, int]:
-        """Memory of all weights, biases and slopes (C2)."""
+        """Memory of all weights, biases, slopes and tables (C2); of a table one copy."""
         return {
             "weights": sum(layer.weights * (layer.weight_bits or 0) for layer in self.layers),
             "biases": self.biases * BIAS_BITS,
             "slopes": self.slopes * SLOPE_BITS,
+            "tables": sum(layer.entries * layer.bits for layer in self.layers),
         }
+
+    @property
+    def weight_widths(self) -> set[int]:
+        """Widths that weights have."""
+        return {layer.weight_bits for layer in self.layers if layer.weight_bits}
+
+    @property
+    def table_widths(self) -> set[int]:
+        """Widths that entries of tables have."""
+        return {layer.bits for layer in self.layers if layer.entries}
 
     @property
     def macs_per_input_pixel(self) -> int:

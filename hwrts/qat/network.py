@@ -61,7 +61,7 @@ class QuantNetwork(nn.Module):
         known = self._all_formats()
         for parts in PARTS:
             own = (node for node in graph.operations if parts == node.PARTS)
-            made = _ByTensor({node.name: node.part(known, widths.get(node.name)) for node in own})
+            made = _ByTensor({node.name: node.part(known, widths.get(node.name), rounding) for node in own})
             setattr(self, parts, made)  # "convs" and "slopes": the start of their keys in files
         silent = (node.name for node in graph.operations if node.zero_on_flat)
         self.answers = _ByTensor({name: nn.Identity() for name in silent})  # where their sums can be watched
@@ -192,7 +192,7 @@ class QuantNetwork(nn.Module):
         with torch.no_grad():
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
-        part = node.part(formats, weight_bits)
+        part = node.part(formats, weight_bits, self.rounding)
         return replace(lower_conv(part, name, source, formats[source], formats[name]), padding=node.padding)
 
     def quantised(self, node: Operation, operands: list[Any], flat: Mapping[str, Any]) -> Any:

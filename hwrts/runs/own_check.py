@@ -218,9 +218,9 @@ def _check_as_integers(graph: Graph, places: dict[str, str]) -> None:
     nodes = [replace(node, factor=1.0) if isinstance(node, Scale) else node for node in graph.nodes]
     drawn = Graph(tuple(nodes))
     formats = untrained_formats(drawn)
-    layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), 2))
     x = drawn.input
     try:
+        layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), 2))
         fixed_point.Network(
             (fixed_point.Input(x.name, x.channels, formats[x.name]),), tuple(high for high, _ in layers)
         )

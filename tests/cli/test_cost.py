@@ -48,7 +48,7 @@ def test_the_example_of_the_issue(hwrts):
         8,
     )
     assert found["parameters"] == {"weights": 114_696, "biases": 283, "slopes": 0, "all": 114_979}
-    assert found["memory_bits"] == {"weights": 114_696 * 8, "biases": 283 * 32, "slopes": 0}
+    assert found["memory_bits"] == {"weights": 114_696 * 8, "biases": 283 * 32, "slopes": 0, "tables": 0}
     assert (found["macs_per_input_pixel"], found["macs_per_output_pixel"]) == (114_696, 28_674)
     assert found["mode"] == {"name": "2160p60", "width": 3840, "height": 2160, "frames_per_second": 60}
     at_output, at_input = found["as_output"], found["as_input"]

@@ -28,6 +28,7 @@ from hwrts.graph import (
     DepthToSpace,
     Graph,
     Input,
+    Lookup,
     Multiply,
     PRelu,
     Relu,
@@ -74,7 +75,7 @@ def test_one_convolution_by_hand(kernel):
         1,
     )
     assert (cost.weights, cost.biases, cost.slopes, cost.parameters) == (5 * taps, 5, 0, 5 * taps + 5)
-    assert cost.memory_bits == {"weights": 5 * taps * 6, "biases": 5 * 32, "slopes": 0}
+    assert cost.memory_bits == {"weights": 5 * taps * 6, "biases": 5 * 32, "slopes": 0, "tables": 0}
     assert (cost.macs_per_input_pixel, cost.macs_per_output_pixel) == (5 * taps, 5 * taps)
     assert cost.multiplications_per_input_pixel == 0
     assert (layer.line_rows, layer.line_bits_per_column) == (kernel - 1, (kernel - 1) * 3 * 8)
@@ -419,7 +420,7 @@ def random_graph(seed):
     for n in range(int(rng.integers(2, 8))):
         name, source = f"t{n}", list(tensors)[rng.integers(len(tensors))]
         channels, scale = tensors[source]
-        kind = rng.integers(12)
+        kind = rng.integers(13)
         if kind == 0 and channels % 4 == 0 and scale < 4:
             append(DepthToSpace(name, (source,), 2), channels // 4, scale * 2)
         elif kind == 1 and scale < 4:
@@ -431,6 +432,8 @@ def random_graph(seed):
             append(PRelu(name, (source,), slope, trained=bool(n % 3)), channels, scale)
         elif kind == 4:
             append(Scale(name, (source,), float(rng.uniform(-2, 2))), channels, scale)
+        elif kind == 9:
+            append(Lookup(name, (source,), "gelu" if n % 2 else "sigmoid"), channels, scale)
         elif kind == 5:
             alike = [other for other, size in tensors.items() if size == (channels, scale)]
             other = alike[rng.integers(len(alike))]
@@ -486,6 +489,25 @@ def test_a_graph_costs_what_the_integer_network_made_of_it_costs(seed):
         elif ours.operator == "PRelu":
             assert theirs.accumulator.bits <= ours.accumulator.bits
     assert compared
+
+
+def test_tables_by_hand():
+    """One entry for each code that is read, as wide as a code that is made, whatever the channels."""
+    nodes = (
+        Input("x", 3),
+        Lookup("of pixels", ("x",), "sqrt"),
+        conv("a", "of pixels", 5, 3, 3),
+        Lookup("of codes", ("a",), "gelu"),
+        conv("y", "of codes", 3, 5, 3),
+    )
+    cost = graph_cost(Graph(nodes), activation_bits=6)
+    assert [layer.entries for layer in cost.layers] == [256, 0, 64, 0]
+    assert cost.memory_bits["tables"] == 256 * 6 + 64 * 6
+    assert (cost.parameters, cost.slopes) == (2 * 135 + 5 + 3, 0)
+    assert cost.multiplications_per_input_pixel == 0
+    assert layers(cost)["of codes"].accumulator is None
+    assert (cost.table_widths, cost.weight_widths) == ({6}, {8})
+    assert cost.latency_lines == 2  # a table takes no row
 
 
 def test_fewer_bits_cost_less_in_the_places_where_they_are():

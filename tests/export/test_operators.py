@@ -16,6 +16,7 @@ from hwrts.fixed_point import (
     Conv,
     Format,
     Input,
+    Lookup,
     Network,
     PRelu,
     Repeat,
@@ -82,6 +83,21 @@ def test_every_slope_of_every_code(source, out, rounding):
     assert_exact(reading_x(layers, 255, source, rounding), every_code(source, 255))
 
 
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(("source", "out"), FORMATS)
+def test_every_entry_of_every_code(source, out, rounding):
+    """And equal tables on one source stay two: whatever runtimes share, each has its Gather."""
+    rng = np.random.default_rng(64)
+    tables = [rng.integers(out.min, out.max, 1 << source.bits, endpoint=True) for _ in range(3)]
+    layers = [
+        Lookup(f"table {n}", "x", table.astype(np.int16), out) for n, table in enumerate([*tables, tables[0]])
+    ]
+    network = reading_x(layers, 2, source, rounding)
+    assert_exact(network, every_code(source, 2))
+    stored = {t.name: numpy_helper.to_array(t) for t in to_onnx(network).graph.initializer}
+    assert {array.dtype for name, array in stored.items() if name.endswith(".table")} == {np.dtype(np.uint8)}
+
+
 def hard_pictures(source, channels):
     """Sizes at which every pixel is at an edge, odd sizes, and pictures of the extreme codes alone."""
     rng = np.random.default_rng(61)
@@ -134,7 +150,11 @@ def everything(rounding=Rounding.HALF_EVEN):
         Add("sum", ("leaky", "soft"), S8),
         PRelu("again", "sum", np.full(5, 26, np.int8), 8, S8),
         conv(rng, "third", "sum", 3, 5, S8),
-        Add("both", ("sum", "again"), S8),
+        Lookup("gate", "sum", np.arange(-128, 128, dtype=np.int16) // 2, S8),
+        Lookup("again gate", "sum", np.arange(-128, 128, dtype=np.int16) // 2, S8),
+        Add("gates", ("gate", "again gate"), S8),
+        Add("both of three", ("again", "gates"), S8),
+        Add("both", ("sum", "both of three"), S8),
         conv(rng, "fourth", "both", 3, 5, S8),
         Upsample("smooth", "x", "bilinear", 2, PIXEL),
         Add("residual", ("third", "fourth"), S8),
@@ -148,11 +168,13 @@ def everything(rounding=Rounding.HALF_EVEN):
 def test_everything_around_stays_integer(picture):
     network = everything()
     counts = census(to_onnx(network).SerializeToString())
-    assert (counts["QLinearConv"], counts["QLinearAdd"], counts["QLinearMul"]) == (4, 5, 1)
+    assert (counts["QLinearConv"], counts["QLinearAdd"], counts["QLinearMul"]) == (4, 7, 1)
+    assert counts["Gather"] == 2  # two equal tables on one tensor
     assert (counts["PRelu"], counts["Resize"]) == (2, 3)  # the documented float operators, and one repetition
     assert not {"Conv", "FusedConv", "Add", "Sum", "Mul"} & set(counts)
     assert float_islands(network, counts) == []
     assert float_islands(network, counts | {"QLinearMul": 0}) == ["QLinearMul: 0 of 1"]
+    assert float_islands(network, counts | {"Gather": 1}) == ["Gather: 1 of 2"]
     assert_exact(network, picture(9, 12))
 
 
@@ -172,7 +194,7 @@ def test_everything_is_verified(picture, rounding):
     network = everything(rounding)
     verdict = verify(network, to_onnx(network).SerializeToString(), {"photo": picture(13, 17)})
     assert verdict.passed, (verdict.problems, verdict.mismatches)
-    computing = {layer.name for layer in network.layers} - {"moved"}
+    computing = {layer.name for layer in network.layers} - {"moved", "gate", "again gate"}
     assert set(verdict.facts["bounds"]) == set(verdict.facts["saturation"]) == computing
 
 
@@ -198,6 +220,8 @@ def flip(codes):
         (Rounding.HALF_EVEN, "leaky.slope", flip),
         (Rounding.HALF_EVEN, "soft.multiplier", flip),
         (Rounding.HALF_EVEN, "up.exact.Resize", lambda a: -0.75),
+        (Rounding.HALF_EVEN, "gate.table", flip),
+        (Rounding.FLOOR, "gate.table", flip),
         (Rounding.FLOOR, "leaky.slope", flip),
         (Rounding.FLOOR, "soft.acc.times", flip),
         (Rounding.FLOOR, "up.pixels.Resize", lambda a: -0.75),

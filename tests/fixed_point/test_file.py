@@ -18,6 +18,7 @@ from hwrts.fixed_point import (
     DepthToSpace,
     HwrtsError,
     Input,
+    Lookup,
     Network,
     Padding,
     PRelu,
@@ -388,6 +389,7 @@ def test_wrong_values_in_every_field(tmp_path):
         Scale("m", "d", 100, 7, PIXEL),
         PRelu("p", "m", np.array([3], np.int8), 5, PIXEL),
         Upsample("i", "p", "bilinear", 2, PIXEL),
+        Lookup("t", "i", np.arange(256, dtype=np.int16), PIXEL),
     )
     save_network(Network((Input("x", 4, PIXEL),), layers), tmp_path)
     original = json.loads((tmp_path / JSON_NAME).read_bytes())

@@ -176,10 +176,10 @@ def test_channels_come_from_the_convolution_that_reads_the_picture(forward, laye
 
 
 UNSUPPORTED = {
-    "sigmoid": (lambda self, x: torch.sigmoid(self.c(x)), {"c": conv()}, ["sigmoid"]),
-    "Sigmoid": (
-        lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Sigmoid()},
-        ["Sigmoid", "'gate'"]),
+    "softmax": (lambda self, x: torch.softmax(self.c(x), 1), {"c": conv()}, ["softmax"]),
+    "Softmax": (
+        lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Softmax2d()},
+        ["Softmax2d", "'gate'"]),
     "stride": (lambda self, x: self.down(x), {"down": conv(stride=2)}, ["'down'", "stride (2, 2)"]),
     "groups": (lambda self, x: self.c(x), {"c": conv(groups=3)}, ["'c'", "groups 3"]),
     "dilation": (lambda self, x: self.c(x), {"c": conv(dilation=2, padding=2)}, ["'c'", "dilation (2, 2)"]),

@@ -13,6 +13,7 @@ from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.input import Input
+from hwrts.graph.operators.lookup import Lookup
 from hwrts.graph.operators.multiply import Multiply
 from hwrts.graph.operators.operator import Fused, Operator, Rank
 from hwrts.graph.operators.prelu import PRelu
@@ -22,7 +23,18 @@ from hwrts.graph.operators.scale import Scale
 from hwrts.graph.operators.upsample import Upsample
 
 Operation = (
-    Conv | BatchNorm | Relu | PRelu | Add | Scale | DepthToSpace | Repeat | Upsample | Concat | Multiply
+    Conv
+    | BatchNorm
+    | Relu
+    | PRelu
+    | Add
+    | Scale
+    | DepthToSpace
+    | Repeat
+    | Upsample
+    | Concat
+    | Multiply
+    | Lookup
 )
 """A node that is made of others. Messages name the operators in this order."""
 Node = Input | Operation
@@ -44,6 +56,7 @@ __all__ = [
     "DepthToSpace",
     "Fused",
     "Input",
+    "Lookup",
     "Multiply",
     "Node",
     "Operation",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import Format, HwrtsError, Padding, Window, weight_limit
+from hwrts.fixed_point import Format, HwrtsError, Padding, Rounding, Window, weight_limit
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator, Rank
 from hwrts.graph.rounding import HeldWeights, check_finite, log2_of, round_keeping_sums
@@ -133,7 +133,7 @@ class Conv(Operator):
             bias = bias + offset
         return replace(self, weight=weight.to(self.weight.dtype), bias=bias.to(self.bias.dtype))
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """Brevitas' convolution."""
         assert weight_bits is not None  # every convolution has a width
         return quant_conv(self, weight_bits, formats[self.sources[0]])

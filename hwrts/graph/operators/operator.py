@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.files.read import Text
-from hwrts.fixed_point import POINT, Format, Layer, Window
+from hwrts.fixed_point import POINT, Format, Layer, Rounding, Window
 from hwrts.graph.operators.call import Call
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Operator(ABC):
         """One operator that is the one in front and then this; None if there is none."""
         return None
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """The module that holds its numbers during QAT and computes with them on their grids.
 
         Only of a kind that has PARTS.
@@ -109,6 +109,7 @@ class Operator(ABC):
         Args:
             formats: Of every tensor.
             weight_bits: Width of its weights, 2..8, if it is a layer that has a width.
+            rounding: The tie rule of the network.
         """
         raise NotImplementedError(type(self).__name__)
 

@@ -69,7 +69,7 @@ class PRelu(Operator):
         """As its source."""
         return sources
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """The slopes on their grid."""
         return QuantSlope(self)
 
