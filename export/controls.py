@@ -13,6 +13,7 @@ from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.stimuli import noise_codes
 from hwrts.export.witness import NumpyWitness, onnx_witnesses
 from hwrts.fixed_point import (
+    Clip,
     Concat,
     Conv,
     HwrtsError,
@@ -21,13 +22,12 @@ from hwrts.fixed_point import (
     Network,
     Operator,
     Padding,
-    Requantised,
     Rounding,
     run_layer,
     shift_right,
 )
 
-_CORRUPTED = (Concat, Multiply, Lookup)
+_CORRUPTED = (Concat, Multiply, Lookup, Clip)
 """Operators with an error of their own that the verdict asks for; a convolution has a flipped bit."""
 
 
@@ -44,7 +44,7 @@ def negative_controls(
       convolution that drops bits, else of the first other layer where an input tells the two rules apart,
     - zero padding in the first convolution that replicates edges and shows it on the photograph,
     - the operands of each concatenation in another order, each product of two tensors shifted by a bit, one
-      entry of each table changed by one,
+      entry of each table and one limit of each clip changed by one,
     - one code off by one, in a network where nothing of this can be told.
 
     Args:
@@ -246,7 +246,7 @@ def _noise(network: Network, name: str, place: int) -> NDArray[np.integer]:
     return np.roll(noise_codes(network.channels[name], network.formats[name]), place, axis=0)
 
 
-def _every_input(network: Network, layer: Requantised) -> dict[str, NDArray[Any]]:
+def _every_input(network: Network, layer: Operator) -> dict[str, NDArray[Any]]:
     """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel.
 
     Noise too for a concatenation: no code meets another in it, and of many operands all tuples are too many.

@@ -14,6 +14,7 @@ from .network import Network
 from .operators import (
     OPERATORS,
     Add,
+    Clip,
     Concat,
     Conv,
     DepthToSpace,
@@ -43,6 +44,7 @@ __all__ = [
     "POINT",
     "Add",
     "Bounds",
+    "Clip",
     "Concat",
     "Conv",
     "DepthToSpace",

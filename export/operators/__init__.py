@@ -7,6 +7,7 @@ from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.operators import (
     add,
+    clip,
     concat,
     conv,
     depth_to_space,
@@ -20,6 +21,7 @@ from hwrts.export.operators import (
 from hwrts.fixed_point import (
     OPERATORS,
     Add,
+    Clip,
     Concat,
     Conv,
     DepthToSpace,
@@ -56,5 +58,6 @@ NODES: dict[type[Layer], Nodes] = {
     Concat: concat,
     Multiply: multiply,
     Lookup: lookup,
+    Clip: clip,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

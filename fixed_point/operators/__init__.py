@@ -3,6 +3,7 @@
 from typing import get_args
 
 from .add import Add
+from .clip import Clip
 from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
@@ -16,6 +17,7 @@ from .upsample import Upsample
 __all__ = [
     "OPERATORS",
     "Add",
+    "Clip",
     "Concat",
     "Conv",
     "DepthToSpace",
@@ -28,7 +30,7 @@ __all__ = [
     "Upsample",
 ]
 
-Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply | Lookup
+Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply | Lookup | Clip
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
 """By the name that files give them."""

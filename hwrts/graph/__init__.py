@@ -4,6 +4,7 @@ from hwrts.graph.graph import Graph, graph_channels, graph_steps, new_names, run
 from hwrts.graph.operators import (
     Add,
     BatchNorm,
+    Clip,
     Concat,
     Conv,
     DepthToSpace,
@@ -22,6 +23,7 @@ from hwrts.graph.operators import (
 __all__ = [
     "Add",
     "BatchNorm",
+    "Clip",
     "Concat",
     "Conv",
     "DepthToSpace",

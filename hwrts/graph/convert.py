@@ -1,9 +1,7 @@
 """One operator of a traced module as a node of the graph, or an error that names it and where it stands."""
 
-from dataclasses import dataclass
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
@@ -11,47 +9,19 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
 
-_HARDTANH: tuple[Any, ...] = (F.hardtanh, F.hardtanh_)
-_CLIP: tuple[Any, ...] = (
-    torch.clamp,
-    torch.clamp_,
-    torch.clip,
-    torch.clip_,
-    *_HARDTANH,
-    "clamp",
-    "clamp_",
-    "clip",
-    "clip_",
-)
 _PASSED_ON: tuple[type[nn.Module], ...] = (nn.Identity, nn.Dropout)
 
 _PADS: tuple[type[nn.Module], ...] = (nn.ReplicationPad2d, nn.ZeroPad2d)
 
 FUNCTIONS: tuple[Any, ...] = (
     *(each for kind in OPERATORS.values() for each in kind.FUNCTIONS),
-    *_CLIP,
     F.pad,
 )
 """Every function, and every method by its name, that is read."""
 
-_MODULES = (*(each for kind in OPERATORS.values() for each in kind.MODULES), nn.Hardtanh, *_PADS, *_PASSED_ON)
+_MODULES = (*(each for kind in OPERATORS.values() for each in kind.MODULES), *_PADS, *_PASSED_ON)
 
-_ALLOWED = ", ".join([*(kind.SPELLED for kind in OPERATORS.values()), "a clamp to 0..1 at the output"])
-
-
-@dataclass(frozen=True)
-class Clip:
-    """min(max(x, 0), 1): at the output, saturation to pixels does it; nowhere else is it supported.
-
-    Attributes:
-        name: Name of the tensor it makes.
-        sources: The one tensor it reads.
-        place: Where it stands, for a message.
-    """
-
-    name: str
-    sources: tuple[str]
-    place: str
+_ALLOWED = ", ".join(kind.SPELLED for kind in OPERATORS.values())
 
 
 def convert(
@@ -60,7 +30,7 @@ def convert(
     parameters: dict[str, nn.Parameter],
     alias: dict[str, str],
     pads: dict[str, Pad],
-) -> Node | Clip | Pad | str:
+) -> Node | Pad | str:
     """One fx node as a graph node, as a padded tensor, or as the name of the one that it merely passes on."""
     if node.op == "placeholder":
         if alias:
@@ -79,19 +49,9 @@ def convert(
         return passed_on
     if call.is_of((), Concat.FUNCTIONS):  # of a single tensor, as loops that collect features begin
         return operands_of(call)[0]
-    if call.is_of((nn.Hardtanh,), _CLIP):
-        return _clip(call)
     if call.is_of(_PADS, (F.pad,)):
         return _pad(call)
     raise call.refused(f"operator {call.named} is not supported; allowed are {_ALLOWED}")
-
-
-def refused_clip(place: str, limits: tuple[Any, Any]) -> UnsupportedOperatorError:
-    """What is said of a clip that saturation to pixels does not do."""
-    return UnsupportedOperatorError(
-        f"{place}: a clamp to {limits}; only one to 0..1 at the output is supported; inside, use "
-        "ReLU: hidden tensors saturate at the range that calibration finds"
-    )
 
 
 def _check_forward(call: Call, module: nn.Module) -> None:
@@ -107,23 +67,6 @@ def _check_forward(call: Call, module: nn.Module) -> None:
                 f"{type(module).__name__} has a {name} of its own; a subclass of {kind.__name__} is "
                 f"supported where it is that of {kind.__name__}"
             )
-
-
-def _clip(call: Call) -> Clip:
-    """A clip to 0..1."""
-    given: dict[str, Any] = dict(zip(("min", "max", "inplace"), call.node.args[1:], strict=False))
-    given |= {name.removesuffix("_val"): value for name, value in call.node.kwargs.items()}
-    if call.function in _HARDTANH:
-        given = {"min": -1, "max": 1} | given
-    if isinstance(call.module, nn.Hardtanh):
-        given = {"min": call.module.min_val, "max": call.module.max_val}
-    others = given.keys() - {"min", "max", "inplace"}
-    if others:
-        raise call.refused(f"its argument {min(others)!r} is not supported; give limits alone")
-    limits = given.get("min"), given.get("max")
-    if limits != (0, 1):
-        raise refused_clip(call.where, limits)
-    return Clip(call.name, call.sources(), call.where)
 
 
 def _pad(call: Call) -> Pad:

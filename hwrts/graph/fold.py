@@ -1,6 +1,8 @@
 """Operators that vanish into the one in front of them: batch norms, constant factors (eq. 18), ReLUs."""
 
-from hwrts.graph import BatchNorm, Graph, Node, Relu, Scale
+from dataclasses import replace
+
+from hwrts.graph import Add, BatchNorm, Clip, Conv, DepthToSpace, Graph, Node, Relu, Repeat, Scale
 from hwrts.graph.operators import Fused, Operator
 
 
@@ -21,18 +23,57 @@ def fold_scales(graph: Graph) -> Graph:
 def fuse_relus(graph: Graph) -> Graph:
     """Make each ReLU part of the convolution or addition in front of it: saturation of an unsigned code.
 
-    Raises:
-        UnsupportedOperatorError: A ReLU whose operand is also read by another node, or is not a
-            convolution or an addition.
+    One that cannot be is a clip of codes. A clip that lets nothing below 0 pass gives its ReLU to the
+    operator in front as well, for that then has a bit more, and all that is left of a ReLU is dropped.
     """
-    return _without(graph, Relu)
+    return _without_idle_clips(_unsigned_before_clips(_without(graph, Relu)))
 
 
 def _without(graph: Graph, kind: type[Fused]) -> Graph:
     folded = _fold(graph, kind)
-    for node in folded.of(kind):
-        raise node.refused()
-    return folded
+    return Graph(tuple(node.alone() if isinstance(node, kind) else node for node in folded.nodes))
+
+
+def _unsigned_before_clips(graph: Graph) -> Graph:
+    """ReLUs in front of clips that only shuffles stand between and that read alone what they read."""
+    fused = {
+        front.name: replace(front, relu=True)
+        for node in graph.of(Clip)
+        for front in [_maker(graph, node, alone=True)]
+        if node.low is not None and node.low >= 0 and isinstance(front, Conv | Add)
+    }
+    return Graph(tuple(fused.get(node.name, node) for node in graph.nodes))
+
+
+def _without_idle_clips(graph: Graph) -> Graph:
+    """The graph without clips at 0 alone of what is behind a ReLU already."""
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = [graph.input]
+    for node in graph.operations:
+        front = _maker(graph, node, alone=False)
+        idle = isinstance(node, Clip) and (node.low, node.high) == (0, None)
+        if idle and isinstance(front, Conv | Add) and front.relu:
+            renamed[node.name] = renamed.get(node.sources[0], node.sources[0])
+        else:
+            nodes.append(node.reading(renamed))
+    return Graph(tuple(nodes))
+
+
+def _maker(graph: Graph, node: Node, *, alone: bool) -> Node:
+    """What makes the codes that a node reads, before they were moved; clips do not only move them.
+
+    Args:
+        graph: Where it stands.
+        node: Of one source.
+        alone: Stop at what others read as well; it is then the node itself or one that only moves codes.
+    """
+    while True:
+        front = graph.node(node.sources[0])
+        if alone and len(graph.readers(front.name)) > 1:
+            return node
+        node = front
+        if not isinstance(node, DepthToSpace | Repeat):
+            return node
 
 
 def _fold(graph: Graph, kind: type[Operator]) -> Graph:

@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Graph, Node, run_graph
-from hwrts.graph.convert import Clip, convert, refused_clip
+from hwrts.graph import Clip, Graph, Node, run_graph
+from hwrts.graph.convert import convert
 from hwrts.graph.fold import fold_batch_norms
 from hwrts.graph.operators.call import PLACE, Pad, where
 from hwrts.graph.user_code import described, is_users, line_of
@@ -107,7 +107,7 @@ def trace_with_clip(module: nn.Module) -> Traced:
     modules, parameters = dict(module.named_modules()), dict(module.named_parameters(remove_duplicate=False))
     alias: dict[str, str] = {}
     pads: dict[str, Pad] = {}
-    nodes: list[Node | Clip] = []
+    nodes: list[Node] = []
     places: dict[str, str] = {}
     for node in traced.nodes:
         if node.op == "output":
@@ -174,9 +174,9 @@ def _in_place_argument(target: Any) -> int | None:
         return None
 
 
-def _without_last_clip(nodes: list[Node | Clip], output: str) -> tuple[Graph, bool]:
-    """The nodes that the output depends on, it last; a clip may stand at the end alone and is left out."""
-    clips = {node.name: node for node in nodes if isinstance(node, Clip)}
+def _without_last_clip(nodes: list[Node], output: str) -> tuple[Graph, bool]:
+    """The nodes that the output depends on, it last; a clip to pixels at the end is left out."""
+    clips = {node.name: node for node in nodes if isinstance(node, Clip) and (node.low, node.high) == (0, 1)}
     clipped = output in clips
     while output in clips:
         output = clips[output].sources[0]
@@ -184,13 +184,7 @@ def _without_last_clip(nodes: list[Node | Clip], output: str) -> tuple[Graph, bo
     for node in reversed(nodes):
         if node.name in needed:
             needed.update(node.sources)
-    kept: list[Node] = []
-    for node in nodes:
-        if node.name in needed:
-            if isinstance(node, Clip):
-                raise refused_clip(node.place, (0, 1))
-            kept.append(node)
-    return Graph(tuple(kept)), clipped
+    return Graph(tuple(node for node in nodes if node.name in needed)), clipped
 
 
 def _input_channels(graph: Graph) -> int | None:

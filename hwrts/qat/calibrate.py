@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Rounding
-from hwrts.graph import Graph, run_graph
+from hwrts.graph import Clip, Graph, Input, run_graph
 from hwrts.graph.rounding import round_by
 from hwrts.progress import SILENT, Progress
 
@@ -62,7 +62,7 @@ def calibrate(
     pictures = list(batches)
     with progress.task("choosing formats", len(pictures)) as advance:
         for done, picture in enumerate(pictures):
-            values = run_graph(graph, picture)
+            values = _seen(graph, run_graph(graph, picture))
             for name in inner:
                 for i, out in enumerate(candidates[name]):
                     errors[name][i] += _squared_error(values[name], out, rounding)
@@ -88,13 +88,29 @@ def _saturated_shares(
     count, saturated = dict.fromkeys(formats, 0), dict.fromkeys(formats, 0)
     with progress.task("counting what finer formats would saturate", len(pictures)) as advance:
         for done, picture in enumerate(pictures):
-            values = run_graph(graph, picture)
+            values = _seen(graph, run_graph(graph, picture))
             for name, out in formats.items():
                 codes = (values[name] * 2.0**out.frac).round_()
                 count[name] += codes.numel()
                 saturated[name] += int(((codes > out.max) | (codes < out.min)).sum())
             advance(done + 1, "")
     return {name: saturated[name] / count[name] for name in formats}
+
+
+def _seen(graph: Graph, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each tensor as those see it that read it: limited, where a clip alone reads it or what it is moved to.
+
+    A format needs no codes for what is clipped away: those are the finer grid's.
+    """
+    seen = dict(values)
+    for node in graph.of(Clip):
+        source = graph.node(node.sources[0])
+        while len(graph.readers(source.name)) == 1:
+            seen[source.name] = values[node.name]  # moved codes have the same errors, or so many times them
+            if isinstance(source, Input) or not source.MOVES:
+                break
+            source = graph.node(source.sources[0])
+    return seen
 
 
 def _squared_error(x: Tensor, out: Format, rounding: Rounding) -> float:

@@ -98,7 +98,7 @@ def late():
 class Clamped(Net):
     def forward(self, x):
         h = self.update(x)
-        h.clamp_(0, 1)
+        h.clamp_(1, 0)
         return super().forward(h[0] if False else x) + self.values(self.pop(h))
 
 
@@ -148,7 +148,7 @@ RAISED = {
     "own.py:ended": [f"line {line('raise SystemExit')} of own.py: SystemExit: 3"],
     "own.py:asserts": [f"line {line('assert x')} of own.py: AssertionError: wrong size", "18x16"],
     "own.py:branches": [f"line {line('if x.mean')} of own.py: TraceError", "control flow"],
-    "own.py:clamped": [f"line {line('h.clamp_')} of own.py, 'clamp_'", "a clamp to (0, 1)"],
+    "own.py:clamped": [f"line {line('h.clamp_')} of own.py, 'clamp_'", "limits 1 and 0 leave one value"],
     "own.py:scripted": ["a scripted module", "before torch.jit.script"],
     "own.py:Empty": ["own.py:Empty: its Empty is no working module", "_modules"],
     "own.py:circle": ["own.py:circle: its Net is no working module", "RecursionError"],

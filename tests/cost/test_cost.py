@@ -23,6 +23,7 @@ from hwrts.errors import ConfigError, HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import LineRun
 from hwrts.graph import (
     Add,
+    Clip,
     Concat,
     Conv,
     DepthToSpace,
@@ -420,7 +421,7 @@ def random_graph(seed):
     for n in range(int(rng.integers(2, 8))):
         name, source = f"t{n}", list(tensors)[rng.integers(len(tensors))]
         channels, scale = tensors[source]
-        kind = rng.integers(13)
+        kind = rng.integers(14)
         if kind == 0 and channels % 4 == 0 and scale < 4:
             append(DepthToSpace(name, (source,), 2), channels // 4, scale * 2)
         elif kind == 1 and scale < 4:
@@ -432,6 +433,12 @@ def random_graph(seed):
             append(PRelu(name, (source,), slope, trained=bool(n % 3)), channels, scale)
         elif kind == 4:
             append(Scale(name, (source,), float(rng.uniform(-2, 2))), channels, scale)
+        elif kind == 10:
+            append(
+                Clip(name, (source,), None if n % 3 else 0.0, 0.4 if n % 2 or n % 3 else None),
+                channels,
+                scale,
+            )
         elif kind == 9:
             append(Lookup(name, (source,), "gelu" if n % 2 else "sigmoid"), channels, scale)
         elif kind == 5:

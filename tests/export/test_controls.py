@@ -13,6 +13,7 @@ from hwrts.fixed_point import (
     OPERATORS,
     PIXEL,
     Add,
+    Clip,
     Concat,
     Conv,
     DepthToSpace,
@@ -145,6 +146,7 @@ def test_networks_without_a_convolution_have_a_control(network, name):
         Upsample("y", "x", "bilinear", 4, PIXEL),
         Concat("y", ("x", "x"), PIXEL),
         Multiply("y", ("x", "x"), Format(True, 8, 14)),
+        Clip("y", "x", 0, 1),
         Lookup("y", "x", np.arange(256, dtype=np.int16) // 3, Format(False, 7, 3)),
         Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
     ],
@@ -158,7 +160,7 @@ def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, sourc
     assert isinstance(layer, Layer)
     if isinstance(layer, Lookup):
         layer = replace(layer, table_i16=layer.table_i16[: 1 << source.bits])
-    elif not isinstance(layer, DepthToSpace | Repeat):
+    elif not isinstance(layer, DepthToSpace | Repeat | Clip):
         layer = replace(layer, out=replace(layer.out, signed=True))
     network = Network((Input("x", 4, source),), (layer,))
     x = noise_codes(4, source)

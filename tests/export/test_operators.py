@@ -13,6 +13,7 @@ from hwrts.export.witness import onnx_witnesses
 from hwrts.fixed_point import (
     PIXEL,
     Add,
+    Clip,
     Conv,
     Format,
     Input,
@@ -98,6 +99,15 @@ def test_every_entry_of_every_code(source, out, rounding):
     assert {array.dtype for name, array in stored.items() if name.endswith(".table")} == {np.dtype(np.uint8)}
 
 
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("source", sorted({source for source, _ in FORMATS}, key=str), ids=str)
+def test_every_limit_of_every_code(source, rounding):
+    ends = sorted({source.min, source.min + 1, 0, 1, source.max // 2, source.max - 1, source.max})
+    pairs = [(low, high) for low, high in product(ends, ends) if low <= high]
+    layers = [Clip(f"{low} to {high}", "x", low, high) for low, high in pairs]
+    assert_exact(reading_x(layers, 2, source, rounding), every_code(source, 2))
+
+
 def hard_pictures(source, channels):
     """Sizes at which every pixel is at an edge, odd sizes, and pictures of the extreme codes alone."""
     rng = np.random.default_rng(61)
@@ -150,8 +160,9 @@ def everything(rounding=Rounding.HALF_EVEN):
         Add("sum", ("leaky", "soft"), S8),
         PRelu("again", "sum", np.full(5, 26, np.int8), 8, S8),
         conv(rng, "third", "sum", 3, 5, S8),
-        Lookup("gate", "sum", np.arange(-128, 128, dtype=np.int16) // 2, S8),
-        Lookup("again gate", "sum", np.arange(-128, 128, dtype=np.int16) // 2, S8),
+        Clip("limited", "sum", -20, 90),
+        Lookup("gate", "limited", np.arange(127, -129, -1, dtype=np.int16), S8),
+        Lookup("again gate", "limited", np.arange(127, -129, -1, dtype=np.int16), S8),
         Add("gates", ("gate", "again gate"), S8),
         Add("both of three", ("again", "gates"), S8),
         Add("both", ("sum", "both of three"), S8),
@@ -194,7 +205,7 @@ def test_everything_is_verified(picture, rounding):
     network = everything(rounding)
     verdict = verify(network, to_onnx(network).SerializeToString(), {"photo": picture(13, 17)})
     assert verdict.passed, (verdict.problems, verdict.mismatches)
-    computing = {layer.name for layer in network.layers} - {"moved", "gate", "again gate"}
+    computing = {layer.name for layer in network.layers} - {"moved", "gate", "again gate", "limited"}
     assert set(verdict.facts["bounds"]) == set(verdict.facts["saturation"]) == computing
 
 
@@ -221,6 +232,8 @@ def flip(codes):
         (Rounding.HALF_EVEN, "soft.multiplier", flip),
         (Rounding.HALF_EVEN, "up.exact.Resize", lambda a: -0.75),
         (Rounding.HALF_EVEN, "gate.table", flip),
+        (Rounding.HALF_EVEN, "limited.low", flip),
+        (Rounding.FLOOR, "limited.low", flip),
         (Rounding.FLOOR, "gate.table", flip),
         (Rounding.FLOOR, "leaky.slope", flip),
         (Rounding.FLOOR, "soft.acc.times", flip),

@@ -4,6 +4,7 @@ import numpy as np
 
 from hwrts.fixed_point import (
     Add,
+    Clip,
     Concat,
     Conv,
     DepthToSpace,
@@ -32,7 +33,7 @@ ALIGNMENT = 12
 
 SHARES = {
     "conv": 3, "add": 2, "concat": 2, "times": 2, "scale": 1, "prelu": 1, "up": 2, "depth": 1, "repeat": 1,
-    "table": 1,
+    "table": 1, "clip": 1,
 }  # fmt: skip
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 """What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
@@ -92,6 +93,9 @@ def _layer(rng, name, tensors, widest):
         factor = int(rng.integers(2, 4))
         if scale * factor <= LARGEST_SCALE:
             return Repeat(name, source, factor), (channels, scale * factor, form)
+    if kind == "clip":
+        low, high = sorted(int(code) for code in rng.integers(form.min, form.max, 2, endpoint=True))
+        return Clip(name, source, low, high), (channels, scale, form)
     if kind == "table":
         out = _format(rng, int(rng.integers(-3, 13)), widest - (widest == 16))  # u16 has no int16 codes
         table = rng.integers(out.min, out.max, 1 << form.bits, endpoint=True).astype(np.int16)

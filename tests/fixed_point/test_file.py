@@ -15,6 +15,7 @@ from hwrts.fixed_point import (
     NPZ_NAME,
     PIXEL,
     Add,
+    Clip,
     DepthToSpace,
     HwrtsError,
     Input,
@@ -389,7 +390,8 @@ def test_wrong_values_in_every_field(tmp_path):
         Scale("m", "d", 100, 7, PIXEL),
         PRelu("p", "m", np.array([3], np.int8), 5, PIXEL),
         Upsample("i", "p", "bilinear", 2, PIXEL),
-        Lookup("t", "i", np.arange(256, dtype=np.int16), PIXEL),
+        Clip("l", "i", 3, 200),
+        Lookup("t", "l", np.arange(256, dtype=np.int16), PIXEL),
     )
     save_network(Network((Input("x", 4, PIXEL),), layers), tmp_path)
     original = json.loads((tmp_path / JSON_NAME).read_bytes())
@@ -407,8 +409,8 @@ def test_wrong_values_in_every_field(tmp_path):
             (tmp_path / JSON_NAME).write_bytes(_sealed(document))
             if loads(tmp_path):
                 accepted.append(next(key for key in reversed(path) if isinstance(key, str)))
-    # another sign, position of the point, or x + x is a legal network, if not the one that was saved
-    assert set(accepted) <= {"signed", "frac", "name", "sources"}, accepted
+    # another sign, position of the point, limit, or x + x is a legal network, if not the one that was saved
+    assert set(accepted) <= {"signed", "frac", "name", "sources", "low", "high"}, accepted
 
 
 @pytest.mark.parametrize("make", [anchor_network, upsampled_network])

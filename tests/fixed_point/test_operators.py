@@ -11,6 +11,7 @@ from hwrts.fixed_point import (
     OPERATORS,
     PIXEL,
     Add,
+    Clip,
     Concat,
     DepthToSpace,
     Format,
@@ -52,6 +53,7 @@ ONE_OF_EACH = {
     "Concat": Concat("y", ("x", "x"), Format(True, 8, 7)),
     "Multiply": Multiply("y", ("x", "x"), Format(False, 8, 9)),
     "Lookup": Lookup("y", "x", (np.arange(256, dtype=np.int16)[::-1] % 251) - 100, Format(True, 9, 5)),
+    "Clip": Clip("y", "x", -100, 60),
 }
 
 

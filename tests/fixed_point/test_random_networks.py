@@ -52,6 +52,7 @@ def test_the_networks_differ():
         "Concat",
         "Multiply",
         "Lookup",
+        "Clip",
     }
     assert {network.rounding.value for network in networks} == {"half_even", "half_up", "half_away", "floor"}
     assert {len(network.layers) for network in networks} == set(range(1, 8))

@@ -5,10 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Repeat as FixedRepeat
 from hwrts.fixed_point import run, run_layer
-from hwrts.graph import Conv, Graph, Relu, run_graph
+from hwrts.graph import Clip, Conv, Graph, Relu, run_graph
 from hwrts.graph.deploy import anchor_image_residual, deploy_form
 from hwrts.graph.fold import fuse_relus
 from hwrts.graph.trace import trace
@@ -112,21 +111,34 @@ def test_names_of_the_network_are_not_taken_twice():
     torch.testing.assert_close(output_of(graph, x), network(x), rtol=0, atol=1e-12)
 
 
-REFUSED = {
-    "read by another": lambda s, x: (lambda y: F.relu(y) + y)(s.first(x)),
-    "of the picture": lambda s, x: s.first(F.relu(x)),
-    "of a shuffle": lambda s, x: F.relu(s.shuffle(s.ext(x))),
-    "of a ReLU": lambda s, x: F.relu(F.relu(s.first(x))),
-}
+ALONE = {
+    "read by another": (lambda s, x: (lambda y: s.shuffle(s.ext(F.relu(y) + y)))(s.first(x)), ["Clip"]),
+    "of the picture": (lambda s, x: s.first(F.relu(x)), ["Clip"]),
+    "of a product": (lambda s, x: s.first(F.relu(0.5 * x)), ["Clip"]),
+    "of a shuffle": (lambda s, x: F.relu(s.shuffle(s.ext(x))), []),
+    "of a shuffle read by another": (lambda s, x: (lambda y: F.relu(y) + y)(s.shuffle(s.ext(x))), ["Clip"]),
+    "of a shuffle of what is read": (
+        lambda s, x: (lambda y: F.relu(s.shuffle(y)) + s.shuffle(0.5 * y))(s.ext(x)), ["Clip"]),
+    "of a ReLU": (lambda s, x: F.relu(F.relu(s.first(x))), []),
+    "of a ReLU that others read": (lambda s, x: (lambda y: F.relu(y) + y)(F.relu(s.first(x))), []),
+    "ReLU6": (lambda s, x: F.relu6(s.first(x)), ["Clip"]),
+    "ReLU6 of a shuffle": (lambda s, x: F.relu6(s.shuffle(s.ext(x))), ["Clip"]),
+    "ReLU behind a clip": (lambda s, x: F.relu(s.first(x).clamp(-1, -0.1)), ["Clip", "Clip"]),
+}  # fmt: skip
+"""ReLUs and limits, and the clips of codes that are left of them."""
+UNSIGNED = ["of a shuffle", "of a ReLU", "of a ReLU that others read", "ReLU6", "ReLU6 of a shuffle"]
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_relus_that_cannot_be_fused_are_refused(case):
-    with pytest.raises(
-        UnsupportedOperatorError,
-        match=r"^line \d+ of test_deploy.py, 'relu': this ReLU must be the only reader",
-    ):
-        fuse_relus(trace(_net(REFUSED[case])))
+@pytest.mark.parametrize("case", ALONE)
+def test_relus_that_cannot_be_fused_are_clips(case):
+    forward, clips = ALONE[case]
+    network = _net(forward)
+    form = fuse_relus(trace(network))
+    assert [type(node).__name__ for node in form.nodes if isinstance(node, Clip | Relu)] == clips
+    convs = form.of(Conv)
+    assert [node.relu for node in convs] == [case in UNSIGNED] * len(convs) or case == "read by another"
+    x = 4 * torch.rand(1, 3, 6, 5, dtype=torch.float64) - 2
+    assert torch.equal(output_of(form, x), network(x))
 
 
 def test_rewrites_leave_the_network_alone():

@@ -48,7 +48,7 @@ def test_the_three_lands_have_the_same_operators():
 
 
 def test_the_starts_of_keys_in_files_stay():
-    assert PARTS == ("convs", "slopes", "tables")
+    assert PARTS == ("convs", "slopes", "tables", "limits")
 
 
 @pytest.mark.parametrize("kind", OPERATORS.values(), ids=OPERATORS)

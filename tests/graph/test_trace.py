@@ -9,6 +9,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import halo
 from hwrts.graph import (
     Add,
+    Clip,
     Conv,
     DepthToSpace,
     Graph,
@@ -353,15 +354,19 @@ def test_a_clip_to_pixels_at_the_output_is_saturation(clip):
 
 
 @pytest.mark.parametrize(
-    "clip",
+    ("clip", "limits"),
     [
-        nn.Hardtanh(),
-        nn.ReLU6(),
-        lambda x: x.clamp(0, 2),
-        lambda x: x.clamp(max=1),
-        lambda x: 2 * x.clamp(0, 1),
+        (nn.Hardtanh(), (-1, 1)),
+        (nn.ReLU6(), (0, 6)),
+        (lambda x: x.clamp(0, 2), (0, 2)),
+        (lambda x: x.clamp(max=1), (None, 1)),
+        (lambda x: 2 * x.clamp(0, 1), (0, 1)),
     ],
 )
-def test_other_clips_are_refused(clip):
-    with pytest.raises(UnsupportedOperatorError, match=r"only one to 0\.\.1 at the output is supported"):
-        trace(Clipped(clip))
+def test_other_clips_stay(clip, limits):
+    module = Clipped(clip)
+    graph = trace(module)
+    assert [(node.low, node.high) for node in graph.of(Clip)] == [limits]
+    x = 4 * torch.rand(1, 3, 8, 8)
+    assert torch.equal(output_of(graph, x), module(x))
+    assert check_own_module(module).scale == 1

@@ -225,16 +225,21 @@ REFUSED = {
     "factor": (
         lambda: module(lambda self, x: 1e30 * self.c(x), c=conv()),
         ["'mul'", "1e+30", "2^-24 to 2^24"]),
-    "relu of the picture": (
-        lambda: module(lambda self, x: self.c(F.relu(x)), c=conv()),
-        ["own_check.py, 'relu': this ReLU must"]),
-    "nested relu": (
-        lambda: nn.Sequential(OrderedDict(body=nn.Sequential(nn.ReLU(), conv()))),
-        ["'body.0': this ReLU must"]),
+    "log of the picture": (
+        lambda: module(lambda self, x: self.c(torch.log(x)), c=conv()),
+        ["own_check.py, 'log': log has no value at 0"]),
+    "nested root": (
+        lambda: nn.Sequential(OrderedDict(body=nn.Sequential(conv(), Root(), conv()))),
+        ["of test_own_check.py, 'sqrt': sqrt has no value at -128"]),
     "infinite output": (
         lambda: module(lambda self, x: self.e(self.d(self.c(x))),
                        **{name: with_value(3e38)[0] for name in "cde"}), ["Made"]),
 }  # fmt: skip
+
+
+class Root(nn.Module):
+    def forward(self, x):
+        return x.sqrt()
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -9,6 +9,7 @@ from typing import get_args
 from hwrts.graph.operators.add import Add
 from hwrts.graph.operators.batch_norm import BatchNorm
 from hwrts.graph.operators.call import Call, Pad
+from hwrts.graph.operators.clip import Clip
 from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
@@ -35,6 +36,7 @@ Operation = (
     | Concat
     | Multiply
     | Lookup
+    | Clip
 )
 """A node that is made of others. Messages name the operators in this order."""
 Node = Input | Operation
@@ -51,6 +53,7 @@ __all__ = [
     "Add",
     "BatchNorm",
     "Call",
+    "Clip",
     "Concat",
     "Conv",
     "DepthToSpace",

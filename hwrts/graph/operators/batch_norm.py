@@ -61,9 +61,9 @@ class BatchNorm(Fused):
         """The convolution with the gain in its weights."""
         return front.scaled(self.gain, self.offset) if isinstance(front, Conv) and not front.relu else None
 
-    def refused(self) -> UnsupportedOperatorError:
-        """What is in front is no convolution, or is read by others too."""
-        return UnsupportedOperatorError(
+    def alone(self) -> "Node":
+        """Nothing: what is in front is no convolution, or is read by others too."""
+        raise UnsupportedOperatorError(
             f"BatchNorm2d {self.place or repr(self.name)}: it must be the only reader of a Conv2d, "
             "right behind it"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 from pydantic import Field
 from torch import Tensor, nn
 
-from hwrts.errors import HwrtsError, UnsupportedOperatorError
+from hwrts.errors import HwrtsError
 from hwrts.files.read import Text
 from hwrts.fixed_point import POINT, Format, Layer, Rounding, Window
 from hwrts.graph.operators.call import Call
@@ -161,8 +161,12 @@ class Fused(Operator):
     """An operator that is part of the one in front of it before anything is quantised."""
 
     @abstractmethod
-    def refused(self) -> UnsupportedOperatorError:
-        """What is said if there is none in front that it could be part of."""
+    def alone(self) -> "Node":
+        """What it becomes if there is none in front that it could be part of.
+
+        Raises:
+            UnsupportedOperatorError: Nothing; it cannot stand alone.
+        """
 
     def lower(self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]) -> Layer:
         """It has no integers of its own."""

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.operators.add import Add
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.clip import CLAMPS, Clip, given_limits
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.operator import Fused
 
@@ -19,23 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Relu(Fused):
-    """max(0, x): saturation of an unsigned code, in the convolution or addition in front of it.
-
-    Attributes:
-        place: Where it stands in a module, for a message.
-    """
+    """max(0, x): saturation of an unsigned code, in the convolution or addition in front of it."""
 
     MODULES = (nn.ReLU,)
-    FUNCTIONS = (F.relu, torch.relu, torch.relu_, "relu", "relu_")
+    FUNCTIONS = (F.relu, torch.relu, torch.relu_, "relu", "relu_", *CLAMPS)
     SPELLED = "ReLU"
 
     sources: tuple[str]
-    place: str = ""
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
-        """Any of its spellings."""
-        return cls(call.name, call.sources(), call.where)
+        """Any of its spellings; a clamp that has 0 as its only limit is one."""
+        if call.function in CLAMPS and given_limits(call) != (0, None):
+            return None
+        return cls(call.name, call.sources())
 
     def value(self, *xs: Tensor) -> Tensor:
         """max(0, x)."""
@@ -49,9 +46,6 @@ class Relu(Fused):
         """The operator in front with a ReLU behind it."""
         return replace(front, relu=True) if isinstance(front, Conv | Add) and not front.relu else None
 
-    def refused(self) -> UnsupportedOperatorError:
-        """What is in front is something else, or is read by others too."""
-        return UnsupportedOperatorError(
-            f"{self.place or repr(self.name)}: this ReLU must be the only reader of a convolution or "
-            "an addition"
-        )
+    def alone(self) -> "Node":
+        """A clip of codes: what is in front is something else, or is read by others too."""
+        return Clip(self.name, self.sources, 0.0, None)

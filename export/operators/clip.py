@@ -1,0 +1,30 @@
+"""A clip in ONNX."""
+
+import numpy as np
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused, Writer, zero_point
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.fixed_point import Clip
+
+FUSED = Fused()
+"""Nothing of its own: Clip takes bytes as well. Of real values it would keep a layer in float."""
+
+
+def qdq(writer: QdqWriter, layer: Clip) -> None:
+    """A clip of the stored bytes."""
+    _clip(writer, layer)
+
+
+def integer(writer: IntegerWriter, layer: Clip) -> None:
+    """A clip of the stored bytes (eq. 26)."""
+    _clip(writer, layer)
+
+
+def _clip(writer: Writer, layer: Clip) -> None:
+    zero = zero_point(writer.network.formats[layer.source])
+    limits = [
+        writer.constant(f"{layer.name}.{end}", np.array(code + zero, np.uint8))
+        for end, code in (("low", layer.low), ("high", layer.high))
+    ]
+    writer.node("Clip", [layer.source, *limits], layer.name)
