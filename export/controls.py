@@ -23,11 +23,12 @@ from hwrts.fixed_point import (
     Operator,
     Padding,
     Rounding,
+    Slice,
     run_layer,
     shift_right,
 )
 
-_CORRUPTED = (Concat, Multiply, Lookup, Clip)
+_CORRUPTED = (Concat, Multiply, Lookup, Clip, Slice)
 """Operators with an error of their own that the verdict asks for; a convolution has a flipped bit."""
 
 
@@ -44,7 +45,7 @@ def negative_controls(
       convolution that drops bits, else of the first other layer where an input tells the two rules apart,
     - zero padding in the first convolution that replicates edges and shows it on the photograph,
     - the operands of each concatenation in another order, each product of two tensors shifted by a bit, one
-      entry of each table and one limit of each clip changed by one,
+      entry of each table and one limit of each clip changed by one, each slice of channels one channel off,
     - one code off by one, in a network where nothing of this can be told.
 
     Args:

@@ -10,7 +10,7 @@ from hwrts.fixed_point import Add, Concat, Requantised, Rounding, layer_bounds
 
 
 class IntegerWriter(Writer):
-    """Says eq. 2 to 7, 15 to 17, 23 and 24 as integer accumulation, scaling by 2**-s, rounding and clipping.
+    """Says eq. 2 to 7, 15 to 17 and 23 to 25 as integer accumulation, scaling by 2**-s, rounding, clipping.
 
     Scaling and rounding are float operators on numbers that float holds exactly: float32 below 2**24
     (half an LSB included), else float64. T.acc is the int32 accumulator of tensor T.

@@ -7,7 +7,7 @@ from hwrts.export.onnx_nodes import Writer
 
 
 class QdqWriter(Writer):
-    """Says eq. 2 to 7, 15 to 17, 23 and 24 as QDQ. Rounds half to even.
+    """Says eq. 2 to 7, 15 to 17, and 23 to 25 as QDQ. Rounds half to even.
 
     T.real is the dequantised tensor T, T.exact what an operator makes of real values.
     """

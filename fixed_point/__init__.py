@@ -24,6 +24,7 @@ from .operators import (
     PRelu,
     Repeat,
     Scale,
+    Slice,
     Upsample,
 )
 from .operators.conv import attack_input, conv_accumulate, pair_can_saturate_int16
@@ -66,6 +67,7 @@ __all__ = [
     "Rounding",
     "RunPath",
     "Scale",
+    "Slice",
     "Step",
     "Tensor",
     "Upsample",

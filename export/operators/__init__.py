@@ -16,6 +16,7 @@ from hwrts.export.operators import (
     prelu,
     repeat,
     scale,
+    slice,
     upsample,
 )
 from hwrts.fixed_point import (
@@ -31,6 +32,7 @@ from hwrts.fixed_point import (
     PRelu,
     Repeat,
     Scale,
+    Slice,
     Upsample,
 )
 
@@ -59,5 +61,6 @@ NODES: dict[type[Layer], Nodes] = {
     Multiply: multiply,
     Lookup: lookup,
     Clip: clip,
+    Slice: slice,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

@@ -17,7 +17,7 @@ def qdq(writer: QdqWriter, layer: Clip) -> None:
 
 
 def integer(writer: IntegerWriter, layer: Clip) -> None:
-    """A clip of the stored bytes (eq. 26)."""
+    """A clip of the stored bytes (eq. 27)."""
     _clip(writer, layer)
 
 

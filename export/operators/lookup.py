@@ -21,7 +21,7 @@ def qdq(writer: QdqWriter, layer: Lookup) -> None:
 
 
 def integer(writer: IntegerWriter, layer: Lookup) -> None:
-    """An entry for each stored byte (eq. 25)."""
+    """An entry for each stored byte (eq. 26)."""
     _gather(writer, layer)
 
 

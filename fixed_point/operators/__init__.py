@@ -12,6 +12,7 @@ from .multiply import Multiply
 from .prelu import PRelu
 from .repeat import Repeat
 from .scale import Scale
+from .slice import Slice
 from .upsample import Upsample
 
 __all__ = [
@@ -27,10 +28,13 @@ __all__ = [
     "PRelu",
     "Repeat",
     "Scale",
+    "Slice",
     "Upsample",
 ]
 
-Layer = Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply | Lookup | Clip
+Layer = (
+    Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply | Lookup | Clip | Slice
+)
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}
 """By the name that files give them."""

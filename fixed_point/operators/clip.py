@@ -19,7 +19,7 @@ from .operator import OneSource, Tensor, Work, check_whole
 
 
 def clip(x: NDArray[np.integer], low: int, high: int) -> NDArray[np.integer]:
-    """Codes that are kept between two codes (eq. 26).
+    """Codes that are kept between two codes (eq. 27).
 
     y = min(max(x, low), high)
 
@@ -37,7 +37,7 @@ def clip(x: NDArray[np.integer], low: int, high: int) -> NDArray[np.integer]:
 
 @dataclass(frozen=True)
 class Clip(OneSource):
-    """Codes between two limits; the format stays, so codes that pass are the same bits (eq. 26).
+    """Codes between two limits; the format stays, so codes that pass are the same bits (eq. 27).
 
     A result that is never negative keeps its sign bit: without it each code would have to be stored anew.
 
@@ -69,7 +69,7 @@ class Clip(OneSource):
         return replace(x, name=self.name)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
-        """Codes between the limits (H, W, C) (eq. 26)."""
+        """Codes between the limits (H, W, C) (eq. 27)."""
         (x,) = xs
         return clip(x, self.low, self.high)
 

@@ -22,7 +22,7 @@ _MAX_ENTRIES = 1 << 16
 
 
 def lookup(x: NDArray[np.integer], table_i16: NDArray[np.int16], source: Format) -> NDArray[np.int16]:
-    """The entry of each code; the smallest code has the first one (eq. 25).
+    """The entry of each code; the smallest code has the first one (eq. 26).
 
     y = table[x - min]
 
@@ -40,7 +40,7 @@ def lookup(x: NDArray[np.integer], table_i16: NDArray[np.int16], source: Format)
 
 @dataclass(frozen=True, eq=False)
 class Lookup(OneSource):
-    """A table of one entry for each code (eq. 25): nothing is computed, so there is nothing to prove.
+    """A table of one entry for each code (eq. 26): nothing is computed, so there is nothing to prove.
 
     Whoever made the table has rounded already, once, and saturated; which function it is of is not said.
 
@@ -79,7 +79,7 @@ class Lookup(OneSource):
         return Tensor(self.name, x.channels, x.scale, self.out)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
-        """Entries (H, W, C) (eq. 25)."""
+        """Entries (H, W, C) (eq. 26)."""
         (x,), (source,) = xs, formats
         return lookup(x, self.table_i16, source).astype(self.out.dtype)
 

@@ -17,6 +17,7 @@ from hwrts.graph.operators import (
     Relu,
     Repeat,
     Scale,
+    Slice,
     Upsample,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "Relu",
     "Repeat",
     "Scale",
+    "Slice",
     "Upsample",
     "graph_channels",
     "graph_steps",

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
 
@@ -15,6 +16,7 @@ _PADS: tuple[type[nn.Module], ...] = (nn.ReplicationPad2d, nn.ZeroPad2d)
 
 FUNCTIONS: tuple[Any, ...] = (
     *(each for kind in OPERATORS.values() for each in kind.FUNCTIONS),
+    *CUTS,
     F.pad,
 )
 """Every function, and every method by its name, that is read."""
@@ -30,14 +32,15 @@ def convert(
     parameters: dict[str, nn.Parameter],
     alias: dict[str, str],
     pads: dict[str, Pad],
-) -> Node | Pad | str:
-    """One fx node as a graph node, as a padded tensor, or as the name of the one that it merely passes on."""
+    parts: dict[str, Parts],
+) -> Node | Cut | Pad | Parts | str:
+    """One fx node as a graph node, as what may become one, or as the name of the one that it passes on."""
     if node.op == "placeholder":
         if alias:
             raise UnsupportedOperatorError(f"input {node.name!r}: a network takes one picture")
         return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None
-    call = Call(node, module, parameters, alias, pads)
+    call = Call(node, module, parameters, alias, pads, parts)
     if module is not None:
         _check_forward(call, module)
     for kind in OPERATORS.values():
@@ -47,6 +50,8 @@ def convert(
     if call.is_of(_PASSED_ON, ()):
         passed_on: str = call.sources()[0]
         return passed_on
+    if call.is_of((), CUTS):
+        return read_cut(call, parts)
     if call.is_of((), Concat.FUNCTIONS):  # of a single tensor, as loops that collect features begin
         return operands_of(call)[0]
     if call.is_of(_PADS, (F.pad,)):

@@ -5,8 +5,7 @@ import operator
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -15,7 +14,9 @@ from torch import Tensor, fx, nn
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Clip, Graph, Node, run_graph
 from hwrts.graph.convert import convert
+from hwrts.graph.cut import Cut, Parts, check_walk, part_count, with_channels
 from hwrts.graph.fold import fold_batch_norms
+from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import PLACE, Pad, where
 from hwrts.graph.user_code import described, is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
@@ -70,6 +71,20 @@ class Tracer(fx.Tracer):
         """What stands for a node's value while the module runs."""
         return _Proxy(node, self)
 
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
+        """What stands for a call's value; of a split whose parts are counted, one for each of them.
+
+        So a module may unpack them, walk over them or turn them around.
+        """
+        proxy: Any = super().create_proxy(kind, target, args, kwargs, *others, **named)
+        count = part_count(target, args, kwargs)
+        return proxy if count is None else tuple(proxy[i] for i in range(count))
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        """A walk over a value that is no tuple."""
+        check_walk(obj.node)
+        return super().iter(obj)
+
     def create_node(self, *args: Any, **settings: Any) -> fx.Node:
         """A node that knows its line."""
         node = super().create_node(*args, **settings)
@@ -99,6 +114,8 @@ def trace_with_clip(module: nn.Module) -> Traced:
     try:
         with _in_evaluation_mode(module):
             traced = Tracer().trace(module)
+    except UnsupportedOperatorError:  # it says already what stands where
+        raise
     except Exception as error:  # whatever a forward may raise when it is given no tensor
         raise UnsupportedOperatorError(
             f"{kind}: its forward cannot be traced ({described(error)}); "
@@ -107,30 +124,36 @@ def trace_with_clip(module: nn.Module) -> Traced:
     modules, parameters = dict(module.named_modules()), dict(module.named_parameters(remove_duplicate=False))
     alias: dict[str, str] = {}
     pads: dict[str, Pad] = {}
-    nodes: list[Node] = []
+    parts: dict[str, Parts] = {}
+    memory = Memory()
+    nodes: list[Node | Cut] = []
     places: dict[str, str] = {}
     for node in traced.nodes:
         if node.op == "output":
             if not isinstance(node.args[0], fx.Node) or node.args[0].name not in alias:
                 raise UnsupportedOperatorError(f"{kind}: it must return one tensor, not {node.args[0]!r}")
+            memory.check(_needed(nodes, alias[node.args[0].name]))
             drawn, clipped = _without_last_clip(nodes, alias[node.args[0].name])
-            graph = fold_batch_norms(drawn)
-            channels = _input_channels(graph)
-            if channels is None:
+            graph = with_channels(drawn)
+            if graph is None:
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            graph = Graph((replace(graph.input, channels=channels), *graph.operations))
-            return Traced(graph, clipped, places)
+            return Traced(fold_batch_norms(graph), clipped, places)
         if node.op == "get_attr":
             continue  # a parameter: whoever reads it says what it is good for
-        made = convert(node, modules, parameters, alias, pads)
+        made = convert(node, modules, parameters, alias, pads, parts)
         if isinstance(made, Pad):
             pads[node.name] = made
             continue
+        if isinstance(made, Parts):
+            parts[node.name] = made
+            continue
+        memory.read(made, where(node))
         name = made if isinstance(made, str) else made.name
         if _in_place(node, modules):  # whoever reads the operand from here on reads the result
             overwritten = alias[node.args[0].name]
+            memory.overwrite(overwritten, name)
             alias.update({known: name for known, tensor in alias.items() if tensor == overwritten})
         alias[node.name] = name
         if not isinstance(made, str):
@@ -174,29 +197,23 @@ def _in_place_argument(target: Any) -> int | None:
         return None
 
 
-def _without_last_clip(nodes: list[Node], output: str) -> tuple[Graph, bool]:
+def _needed(nodes: list[Node | Cut], output: str) -> list[str]:
+    """Names of the tensors that the output depends on, in the order in which they are made."""
+    needed = {output}
+    for node in reversed(nodes):
+        if node.name in needed:
+            needed.update(node.sources)
+    return [node.name for node in nodes if node.name in needed]
+
+
+def _without_last_clip(nodes: list[Node | Cut], output: str) -> tuple[list[Node | Cut], bool]:
     """The nodes that the output depends on, it last; a clip to pixels at the end is left out."""
     clips = {node.name: node for node in nodes if isinstance(node, Clip) and (node.low, node.high) == (0, 1)}
     clipped = output in clips
     while output in clips:
         output = clips[output].sources[0]
-    needed = {output}
-    for node in reversed(nodes):
-        if node.name in needed:
-            needed.update(node.sources)
-    return Graph(tuple(node for node in nodes if node.name in needed)), clipped
-
-
-def _input_channels(graph: Graph) -> int | None:
-    """Channels of the picture, from the first convolution that it reaches; None if it reaches none."""
-    made = {graph.input.name: Fraction(1)}  # channels of each tensor for one of the picture
-    for node in graph.operations:
-        known = [made[source] for source in node.sources if source in made]
-        if known and node.reads is not None:
-            return int(node.reads / known[0])
-        if known:
-            made[node.name] = node.channels(*known)
-    return None
+    needed = set(_needed(nodes, output))
+    return [node for node in nodes if node.name in needed], clipped
 
 
 def _line(frame: FrameType | None) -> str:

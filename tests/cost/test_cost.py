@@ -35,6 +35,7 @@ from hwrts.graph import (
     Relu,
     Repeat,
     Scale,
+    Slice,
     Upsample,
     run_graph,
 )
@@ -421,7 +422,7 @@ def random_graph(seed):
     for n in range(int(rng.integers(2, 8))):
         name, source = f"t{n}", list(tensors)[rng.integers(len(tensors))]
         channels, scale = tensors[source]
-        kind = rng.integers(14)
+        kind = rng.integers(15)
         if kind == 0 and channels % 4 == 0 and scale < 4:
             append(DepthToSpace(name, (source,), 2), channels // 4, scale * 2)
         elif kind == 1 and scale < 4:
@@ -445,6 +446,9 @@ def random_graph(seed):
             alike = [other for other, size in tensors.items() if size == (channels, scale)]
             other = alike[rng.integers(len(alike))]
             append(Add(name, (source, other), relu=bool(n % 2)), channels, scale)
+        elif kind == 8:
+            start = int(rng.integers(channels))
+            append(Slice(name, (source,), start, channels), channels - start, scale)
         elif kind == 7:
             alike = [
                 other

@@ -26,6 +26,7 @@ from hwrts.fixed_point import (
     Repeat,
     Rounding,
     Scale,
+    Slice,
     Upsample,
     run_all,
     weight_limit,
@@ -148,6 +149,7 @@ def test_networks_without_a_convolution_have_a_control(network, name):
         Multiply("y", ("x", "x"), Format(True, 8, 14)),
         Clip("y", "x", 0, 1),
         Lookup("y", "x", np.arange(256, dtype=np.int16) // 3, Format(False, 7, 3)),
+        Slice("y", "x", 1, 3),
         Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
     ],
     ids=lambda layer: type(layer).__name__,
@@ -160,7 +162,7 @@ def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, sourc
     assert isinstance(layer, Layer)
     if isinstance(layer, Lookup):
         layer = replace(layer, table_i16=layer.table_i16[: 1 << source.bits])
-    elif not isinstance(layer, DepthToSpace | Repeat | Clip):
+    elif not isinstance(layer, DepthToSpace | Repeat | Clip | Slice):
         layer = replace(layer, out=replace(layer.out, signed=True))
     network = Network((Input("x", 4, source),), (layer,))
     x = noise_codes(4, source)

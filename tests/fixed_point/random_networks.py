@@ -18,6 +18,7 @@ from hwrts.fixed_point import (
     Repeat,
     Rounding,
     Scale,
+    Slice,
     Upsample,
     upsample_taps,
 )
@@ -32,8 +33,8 @@ ALIGNMENT = 12
 """Grids of operands that are aligned differ by at most so many bits: bounds stay below 2**24."""
 
 SHARES = {
-    "conv": 3, "add": 2, "concat": 2, "times": 2, "scale": 1, "prelu": 1, "up": 2, "depth": 1, "repeat": 1,
-    "table": 1, "clip": 1,
+    "conv": 3, "add": 2, "concat": 2, "times": 2, "slice": 2, "scale": 1, "prelu": 1, "up": 2, "depth": 1,
+    "repeat": 1, "table": 1, "clip": 1,
 }  # fmt: skip
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 """What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
@@ -120,6 +121,10 @@ def _layer(rng, name, tensors, widest):
             other = _pick(rng, alike)  # it may be the source itself
             out = _format(rng, form.frac + tensors[other][2].frac - int(rng.integers(-1, 12)), widest)
             return Multiply(name, (source, other), out), (max(channels, tensors[other][0]), scale, out)
+    if kind == "slice":
+        start = int(rng.integers(channels))
+        stop = int(rng.integers(start, channels)) + 1
+        return Slice(name, source, start, stop), (stop - start, scale, form)
     if kind == "concat":
         operands, total = [source], channels
         for other in [*rng.permutation(list(tensors)).tolist(), source]:

@@ -13,7 +13,7 @@ MODULES = [package.__name__] + [
 ]
 WITH_EXAMPLES = {
     "add", "bounds", "clip", "concat", "conv", "depth_to_space", "formats", "lookup", "multiply", "prelu",
-    "repeat", "requantize", "scale", "steps", "upsample", "window",
+    "repeat", "requantize", "scale", "slice", "steps", "upsample", "window",
 }  # fmt: skip
 ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 

@@ -24,6 +24,7 @@ from hwrts.fixed_point import (
     Repeat,
     Rounding,
     Scale,
+    Slice,
     Tensor,
     Upsample,
     layer_bounds,
@@ -54,6 +55,7 @@ ONE_OF_EACH = {
     "Multiply": Multiply("y", ("x", "x"), Format(False, 8, 9)),
     "Lookup": Lookup("y", "x", (np.arange(256, dtype=np.int16)[::-1] % 251) - 100, Format(True, 9, 5)),
     "Clip": Clip("y", "x", -100, 60),
+    "Slice": Slice("y", "x", 2, 7),
 }
 
 

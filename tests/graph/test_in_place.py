@@ -33,6 +33,7 @@ ARGUMENTS = {
 """What each function that has a form in place is called with; torch.tensor stands for the tensor itself."""
 WITHOUT = {"prelu", "pixel_shuffle", "interpolate", "pad", "cat", "concat", "concatenate"}
 WITHOUT |= {"relu6", "special_expit", "gelu", "silu", "hardswish", "hardsigmoid", "mish", "softplus"}
+WITHOUT |= {"chunk", "split", "getitem"}
 """Functions without a form in place."""
 
 

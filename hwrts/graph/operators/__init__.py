@@ -21,6 +21,7 @@ from hwrts.graph.operators.prelu import PRelu
 from hwrts.graph.operators.relu import Relu
 from hwrts.graph.operators.repeat import Repeat
 from hwrts.graph.operators.scale import Scale
+from hwrts.graph.operators.slice import Slice
 from hwrts.graph.operators.upsample import Upsample
 
 Operation = (
@@ -37,6 +38,7 @@ Operation = (
     | Multiply
     | Lookup
     | Clip
+    | Slice
 )
 """A node that is made of others. Messages name the operators in this order."""
 Node = Input | Operation
@@ -70,5 +72,6 @@ __all__ = [
     "Relu",
     "Repeat",
     "Scale",
+    "Slice",
     "Upsample",
 ]

@@ -1,7 +1,7 @@
 """One call in a traced module, as the operators read it, and what is said of one that they cannot read."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class Call:
         parameters: Those of the whole traced module, by name.
         alias: The tensor of the graph that each traced value stands for.
         pads: The traced values that are padded tensors: no tensors of the graph.
+        parts: The traced values that are several tensors, what a split returns.
     """
 
     node: fx.Node
@@ -45,6 +46,7 @@ class Call:
     parameters: Mapping[str, nn.Parameter]
     alias: Mapping[str, str]
     pads: Mapping[str, Pad] = field(default_factory=dict)
+    parts: Container[str] = ()
 
     @property
     def function(self) -> Any:
@@ -122,6 +124,8 @@ class Call:
         """The name of the tensor that an operand stands for."""
         if operand.name in self.pads:
             raise self.refused("takes a padded tensor; only a Conv2d with padding=0 may read one")
+        if operand.name in self.parts:
+            raise self.refused(f"takes all parts of {operand.name!r} at once; read each by its number")
         if operand.name not in self.alias:
             raise self.refused(f"takes the parameter {operand.target!r}; a tensor of the picture is needed")
         return self.alias[operand.name]

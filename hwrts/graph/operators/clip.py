@@ -85,7 +85,7 @@ class Clip(Operator):
 
 
 def limits_of(node: Clip, source: Format) -> tuple[int, int]:
-    """The codes of both limits (eq. 26): the nearest, half to even; beyond the format, its end.
+    """The codes of both limits (eq. 27): the nearest, half to even; beyond the format, its end.
 
     QAT and lowering have them from here.
 

@@ -157,7 +157,7 @@ class Lookup(Operator):
 
 
 def table_of(node: Lookup, source: Format, out: Format, rounding: Rounding) -> Tensor:
-    """The codes of a function of every code (eq. 25): in float64, rounded once, saturated.
+    """The codes of a function of every code (eq. 26): in float64, rounded once, saturated.
 
     QAT and lowering have their tables from here, and nowhere else is a function rounded.
 
