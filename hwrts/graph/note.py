@@ -20,7 +20,7 @@ _KINDS: dict[str, type[Node]] = {
     "Input": Input,
     **{name: kind for name, kind in OPERATORS.items() if not issubclass(kind, Fused)},
 }
-"""The operators of a deploy form; Relu and BatchNorm are part of others there."""
+"""The operators of a deploy form; Relu and BatchNorm are part of others there, a Relu at least of a Clip."""
 
 MAX_NODES = 4096
 """As many as an integer network may have layers."""
