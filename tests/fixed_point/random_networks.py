@@ -115,7 +115,10 @@ def _layer(rng, name, tensors, widest):
         alike = [
             other
             for other, (count, size, grid) in tensors.items()
-            if size == scale and (count == channels or 1 in (count, channels)) and grid.bits + form.bits < 31
+            if size == scale
+            and (count == channels or 1 in (count, channels))
+            and grid.bits + form.bits < 31
+            and -20 <= grid.frac + form.frac <= 60  # a format can be near it, whatever is behind what
         ]
         if alike:
             other = _pick(rng, alike)  # it may be the source itself
