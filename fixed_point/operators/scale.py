@@ -91,7 +91,9 @@ class Scale(OneSource, Requantised):
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
         """The constant one nearer to zero, or 1 where it is zero."""
-        return replace(self, multiplier=self.multiplier - int(np.sign(self.multiplier)) or 1)
+        return replace(
+            self, multiplier=self.multiplier - int(np.sign(self.multiplier)) if self.multiplier else 1
+        )
 
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
         """One product, in float."""

@@ -75,7 +75,7 @@ def test_it_is_verified_and_each_slice_has_a_control(picture, rounding):
     assert verdict.passed, (verdict.problems, verdict.mismatches)
     names = [control["name"] for control in verdict.controls]
     for layer in network.layers:
-        assert (f"deliberate error in {layer.name}" in names) == isinstance(layer, Slice | Concat | Multiply)
+        assert (f"deliberate error in {layer.name}" in names) != isinstance(layer, Conv)
 
 
 @pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.FLOOR])

@@ -16,7 +16,7 @@ import pytest
 from hwrts.progress import Silent
 from hwrts.sweep import results
 from hwrts.sweep.runner import Sweep
-from hwrts.sweep.workers import cluster_workers, local_workers
+from hwrts.sweep.workers import cluster_workers, local_workers, run_quietly
 
 MEASURED = ("key", "rung", "quality_float", "quality_int8", "passed", "compared", "mismatches")
 
@@ -58,8 +58,20 @@ def kill_one_that_trains(root, found):
         time.sleep(0.05)
 
 
+def save_often():
+    """Checkpoints every half a second: a training of some seconds has to meet one, on any machine."""
+    from hwrts.runs import pipeline
+
+    pipeline.CHECKPOINT_SECONDS = 0.5
+
+
+def run_saving_often(task):
+    save_often()
+    return run_quietly(task)
+
+
 def two_trainings(tiny):
-    """Two float networks, each trained some seconds longer than a checkpoint takes."""
+    """Two float networks, each trained for some seconds."""
     return tiny(
         first_steps=3000, halving={"rungs": 1}, axes={"network.channels": [4, 6], "network.blocks": [1]}
     )
@@ -79,7 +91,7 @@ def test_a_killed_process_costs_a_retry_from_its_checkpoint(tmp_path, tiny, two_
     root = tmp_path / "killed"
     killed: list[Any] = []
     watcher = threading.Thread(target=kill_one_that_trains, args=(root, killed))
-    with local_workers(2) as workers:
+    with local_workers(2, run_saving_often) as workers:
         watcher.start()
         Sweep(root, spec).run(workers, Silent())
         watcher.join()
@@ -117,6 +129,8 @@ def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
     killed: list[Any] = []
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with cluster:
+        with distributed.Client(cluster) as client:
+            client.run(save_often)
         watcher = threading.Thread(target=kill_one_that_trains, args=(root, killed))
         with cluster_workers(cluster.scheduler_address) as workers:
             assert workers.count == 2
