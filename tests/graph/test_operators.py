@@ -89,8 +89,8 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
         "onnxruntime, the file",
         "torch fake-quantised float32",
     }
-    # A flipped bit in each convolution, another rounding rule, an error of each other operator, and one flipped
-    # bit as four witnesses see it.
+    # A flipped bit in each convolution, another rounding rule, an error of every other operator,
+    # and one flipped bit as four witnesses see it.
     others = [layer for layer in network.layers if layer not in network.convs]
     assert len(others) >= 6
     assert len(verdict.controls) == 3 + 1 + len(others) + 4
