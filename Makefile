@@ -1,4 +1,4 @@
-# make run   environment, then the main job on the embedded photographs (eight to fifteen minutes on two cores)
+# make run   environment, then the main job on the embedded photographs (under ten minutes)
 #            RUN_FLAGS="--first-steps 100 --steps 50 --qat-steps 20" are settings of hwrts run: shorter, and worse pictures
 # make test  environment, then every check and test
 # Both work from a fresh clone with nothing installed but Python 3.11 or newer, git and make.
