@@ -1,6 +1,8 @@
 """16 bits around a network of 8-bit codes, eq. 19 to 22 of docs/arithmetic.md, against slow integer loops."""
 
+import doctest
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,3 +179,11 @@ def test_its_luma_is_that_of_the_measures():
     """BT.601 stands twice: in studio range to measure by, and in 65536ths to compute with."""
     assert tuple(round(65536 * each * 255 / 219) for each in LUMA) == _LUMA
     assert sum(_LUMA) == 65536
+
+
+def test_the_examples_in_the_arithmetic_document():
+    """All of them: tests/fixed_point runs those that need NumPy alone."""
+    document = Path(__file__).parents[2] / "docs" / "arithmetic.md"
+    result = doctest.testfile(str(document), module_relative=False, encoding="utf-8")
+    assert result.failed == 0
+    assert result.attempted >= 20
