@@ -12,7 +12,7 @@ from torch import nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import PIXEL, Format, Rounding, load_network, save_network
+from hwrts.fixed_point import PIXEL, Format, Rounding
 from hwrts.graph import Clip, Conv, Graph, Input, Relu, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import QatNote, note_graph, noted_graph
@@ -23,7 +23,7 @@ from hwrts.qat.witness import TorchWitness
 from hwrts.runs.own_check import check_own_module
 
 from ..qat.test_qat import assert_integers_equal_values
-from .test_operators import quantise, train
+from .test_operators import quantise, train, verified
 from .test_trace import conv, module
 
 SPELLED: dict[tuple[Any, Any], list[Any]] = {
@@ -116,15 +116,7 @@ def test_what_is_left_of_each():
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Limited(), rounding=rounding)
     train(quantised)
-    save_network(quantised.eval().lower(), tmp_path)
-    network = load_network(tmp_path)
-    verdict = verify(
-        network,
-        to_onnx(network).SerializeToString(),
-        {"photo": picture(15, 14)},
-        [TorchWitness(quantised, network)],
-    )
-    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    _, verdict = verified(quantised, tmp_path, picture(15, 14))
     names = [node.name for node in quantised.graph.of(Clip)]
     controls = {control["name"].split(",")[0]: control["caught"] for control in verdict.controls}
     assert [controls[f"deliberate error in {name}"] for name in names] == [True] * 6

@@ -9,20 +9,18 @@ import torch.nn.functional as F
 from torch import nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import PIXEL, HwrtsError, Rounding, load_network, run, save_network
+from hwrts.fixed_point import PIXEL, HwrtsError, Rounding, run
 from hwrts.graph import Concat, Multiply, Slice, graph_channels, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
-from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
-from hwrts.qat.witness import TorchWitness
 from hwrts.runs.folder import StageFolder
 from hwrts.runs.own_check import check_own_module
 from hwrts.runs.quantise import load_quantised, save_quantised
-from hwrts.training.fit import Schedule, Training, fit
 
 from ..qat.test_qat import assert_integers_equal_values
+from .test_operators import quantise as quantise_as_drawn
+from .test_operators import train, verified
 from .test_trace import conv, module
 
 
@@ -362,34 +360,16 @@ NAMES = ("cat", "mul", "mul_1", "mul_2", "getitem", "getitem_1", "mul_4", "cat_1
 """What a deliberate error is asked for in."""
 
 
-def quantise(model, *, weight_bits=8, activation_bits=8, rounding=Rounding.HALF_EVEN):
+def quantise(model, **settings):
     torch.manual_seed(7)
-    graph = deploy_form(trace(model.eval()))
-    formats = calibrate(graph, [torch.rand(2, 3, 16, 16)], activation_bits, rounding)
-    return QuantNetwork(graph, formats, weight_bits, rounding)
-
-
-def train(quantised, steps=15):
-    x, target = torch.rand(4, 3, 10, 10), torch.rand(4, 3, 20, 20)
-    losses = []
-    schedule = Schedule(1e-2, steps)
-    fit(Training.start(quantised), quantised, lambda n: (x, target), schedule, lambda n, v: losses.append(v))
-    assert losses[-1] < losses[0]
+    return quantise_as_drawn(model, **settings)
 
 
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Joined(), rounding=rounding)
-    train(quantised)
-    save_network(quantised.eval().lower(), tmp_path)
-    network = load_network(tmp_path)
-    verdict = verify(
-        network,
-        to_onnx(network).SerializeToString(),
-        {"photo": picture(15, 14)},
-        [TorchWitness(quantised, network)],
-    )
-    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    train(quantised, 15)
+    _, verdict = verified(quantised, tmp_path, picture(15, 14))
     assert len({row.witness for row in verdict.rows.values()}) == 6
     controls = [control["name"] for control in verdict.controls]
     assert [f"deliberate error in {name}" in controls for name in ("cat", "mul", "mul_1", "mul_2")] == [

@@ -12,7 +12,7 @@ from torch import nn
 
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import PIXEL, Format, Rounding, load_network, save_network
+from hwrts.fixed_point import PIXEL, Format, Rounding
 from hwrts.graph import Graph, Input, Lookup, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import QatNote, note_graph, noted_graph
@@ -25,7 +25,7 @@ from hwrts.training.checkpoint import load_weights, put_weights, save_weights
 
 from ..fixed_point.test_requantize import slow_round
 from ..qat.test_qat import assert_integers_equal_values
-from .test_operators import quantise, train
+from .test_operators import quantise, train, verified
 from .test_trace import conv, module
 
 SPELLED = {
@@ -150,15 +150,7 @@ class Gated(nn.Module):
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Gated(), rounding=rounding)
     train(quantised)
-    save_network(quantised.eval().lower(), tmp_path)
-    network = load_network(tmp_path)
-    verdict = verify(
-        network,
-        to_onnx(network).SerializeToString(),
-        {"photo": picture(15, 14)},
-        [TorchWitness(quantised, network)],
-    )
-    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    network, verdict = verified(quantised, tmp_path, picture(15, 14))
     tables = [name for name in network.formats if f"{name}.index.Cast" in _names(network)]
     assert len(tables) == verdict.facts["census"]["Gather"] == 7
     controls = {control["name"]: control["caught"] for control in verdict.controls}

@@ -58,6 +58,16 @@ def train(quantised, steps=20):
     assert losses[-1] < losses[0]
 
 
+def verified(quantised, folder, photograph):
+    """The integers of a fine-tuned module, written and read again, and their verdict, which is passed."""
+    save_network(quantised.eval().lower(), folder)
+    network = load_network(folder)
+    witnesses = [TorchWitness(quantised, network)]
+    verdict = verify(network, to_onnx(network).SerializeToString(), {"photo": photograph}, witnesses)
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    return network, verdict
+
+
 def test_the_form_that_is_quantised():
     graph = deploy_form(trace(Upscaler().eval()))
     assert [(type(node).__name__, node.name) for node in graph.nodes] == [
@@ -71,15 +81,7 @@ def test_the_form_that_is_quantised():
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Upscaler(), rounding=rounding)
     train(quantised)
-    save_network(quantised.eval().lower(), tmp_path)
-    network = load_network(tmp_path)
-    verdict = verify(
-        network,
-        to_onnx(network).SerializeToString(),
-        {"photo": picture(15, 14)},
-        [TorchWitness(quantised, network)],
-    )
-    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    network, verdict = verified(quantised, tmp_path, picture(15, 14))
     witnesses = {row.witness for row in verdict.rows.values()}
     assert witnesses == {
         "numpy fast",
