@@ -1,12 +1,12 @@
 """Settings from outside: TOML read, checked and written, and single entries set by their dotted names."""
 
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from hwrts.config import RunConfig
@@ -128,12 +128,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def dump_toml(config: RunConfig) -> str:
     """The complete settings as TOML that :func:`load_config` reads back to an equal value."""
-    tables = config.model_dump(exclude_none=True)
-    lines = [f"{key} = {_toml(value)}" for key, value in tables.items() if not isinstance(value, dict)]
-    for name, table in tables.items():
-        if isinstance(table, dict):
-            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-    return "\n".join(lines) + "\n"
+    return tomli_w.dumps(config.model_dump(exclude_none=True))
 
 
 def set_entry(document: dict[str, Any], name: str, value: Any, where: str) -> None:
@@ -151,14 +146,6 @@ def set_entry(document: dict[str, Any], name: str, value: Any, where: str) -> No
         if not isinstance(table, dict):
             raise ConfigError(f"{where}: {part} = {table!r} is not allowed: write it as a table, [{part}]")
     table[last] = value
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + "}"
-    # JSON scalars and lists are TOML, but for pairs of escapes beyond 16 bits, and DEL, which TOML escapes.
-    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-    return text.replace("\x7f", "\\u007f")
 
 
 def _key(location: tuple[int | str, ...]) -> str:

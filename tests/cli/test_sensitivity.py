@@ -148,12 +148,8 @@ def test_widths_of_single_layers(workspace, hwrts):
 
 
 def test_a_run_with_widths_of_its_own(workspace, hwrts):
-    settings = "[qat]\nlayer_weight_bits = {conv_0 = 5, fold_x = 4}\n"
-    (workspace / "my.toml").write_text(
-        (workspace / "runs/tiny/config.toml")
-        .read_text()
-        .replace("layer_weight_bits = {}\n", settings.splitlines()[1] + "\n")
-    )
+    settings = (workspace / "runs/tiny/config.toml").read_text()
+    (workspace / "my.toml").write_text(settings + "conv_0 = 5\nfold_x = 4\n")  # its last table is of layers
     result = hwrts("run", "my.toml", "--name", "own", "--stages", "1", "--no-same-size", "-q")
     assert result.code == 0, result.err
     run = workspace / "runs/own"
