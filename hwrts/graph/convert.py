@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch.nn.functional as F
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
@@ -29,7 +29,7 @@ _ALLOWED = ", ".join(kind.SPELLED for kind in OPERATORS.values())
 def convert(
     node: fx.Node,
     modules: dict[str, nn.Module],
-    parameters: dict[str, nn.Parameter],
+    constants: dict[str, Tensor],
     alias: dict[str, str],
     pads: dict[str, Pad],
     parts: dict[str, Parts],
@@ -40,7 +40,7 @@ def convert(
             raise UnsupportedOperatorError(f"input {node.name!r}: a network takes one picture")
         return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None
-    call = Call(node, module, parameters, alias, pads, parts)
+    call = Call(node, module, constants, alias, pads, parts)
     if module is not None:
         _check_forward(call, module)
     for kind in OPERATORS.values():

@@ -1,27 +1,23 @@
 """From any ``nn.Module`` to the graph, by ``torch.fx``: the door that our networks and a user's share."""
 
 import inspect
-import operator
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Clip, Graph, Node, run_graph
 from hwrts.graph.convert import convert
-from hwrts.graph.cut import Cut, Parts, check_walk, part_count, with_channels
+from hwrts.graph.cut import Cut, Parts, with_channels
 from hwrts.graph.fold import fold_batch_norms
 from hwrts.graph.memory import Memory
-from hwrts.graph.operators.call import PLACE, Pad, where
-from hwrts.graph.user_code import described, is_users, line_of
-from hwrts.networks.upsample import FixedUpsample
-
-_AUGMENTED: tuple[Any, ...] = (operator.iadd, operator.imul, operator.itruediv)
+from hwrts.graph.operators.call import Pad, where
+from hwrts.graph.tracer import AUGMENTED, Tracer
+from hwrts.graph.user_code import described
 
 
 @dataclass(frozen=True)
@@ -47,51 +43,6 @@ class Traced:
         return y.clamp(0, 1) if self.clipped else y
 
 
-class _Proxy(fx.Proxy):
-    """Keeps ``h += x`` apart from ``h = h + x``, which torch.fx does not: other names of h see the former."""
-
-    def __iadd__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
-
-    def __imul__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
-
-    def __itruediv__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
-
-
-class Tracer(fx.Tracer):
-    """torch.fx's, with operators in place and up-sampling as nodes of their own; each node knows its line."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one node; a subclass of Conv2d is, so that it can be refused by its name."""
-        return isinstance(m, FixedUpsample | nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        """What stands for a node's value while the module runs."""
-        return _Proxy(node, self)
-
-    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
-        """What stands for a call's value; of a split whose parts are counted, one for each of them.
-
-        So a module may unpack them, walk over them or turn them around.
-        """
-        proxy: Any = super().create_proxy(kind, target, args, kwargs, *others, **named)
-        count = part_count(target, args, kwargs)
-        return proxy if count is None else tuple(proxy[i] for i in range(count))
-
-    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
-        """A walk over a value that is no tuple."""
-        check_walk(obj.node)
-        return super().iter(obj)
-
-    def create_node(self, *args: Any, **settings: Any) -> fx.Node:
-        """A node that knows its line."""
-        node = super().create_node(*args, **settings)
-        node.meta[PLACE] = _line(sys._getframe(1))
-        return node
-
-
 def trace(module: nn.Module) -> Graph:
     """Trace a module that maps one picture tensor to one picture tensor, as it is in evaluation mode.
 
@@ -112,8 +63,9 @@ def trace_with_clip(module: nn.Module) -> Traced:
     if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it
         module = nn.Sequential(module)
     try:
-        with _in_evaluation_mode(module):
-            traced = Tracer().trace(module)
+        with _in_evaluation_mode(module), torch.no_grad():
+            tracer = Tracer()
+            traced = tracer.trace(module)
     except UnsupportedOperatorError:  # it says already what stands where
         raise
     except Exception as error:  # whatever a forward may raise when it is given no tensor
@@ -121,7 +73,7 @@ def trace_with_clip(module: nn.Module) -> Traced:
             f"{kind}: its forward cannot be traced ({described(error)}); "
             "write it without value-dependent control flow"
         ) from error
-    modules, parameters = dict(module.named_modules()), dict(module.named_parameters(remove_duplicate=False))
+    modules = {**dict(module.named_modules()), **tracer.loose}
     alias: dict[str, str] = {}
     pads: dict[str, Pad] = {}
     parts: dict[str, Parts] = {}
@@ -141,8 +93,8 @@ def trace_with_clip(module: nn.Module) -> Traced:
                 )
             return Traced(fold_batch_norms(graph), clipped, places)
         if node.op == "get_attr":
-            continue  # a parameter: whoever reads it says what it is good for
-        made = convert(node, modules, parameters, alias, pads, parts)
+            continue  # a constant: whoever reads it says what it is good for
+        made = convert(node, modules, tracer.constants, alias, pads, parts)
         if isinstance(made, Pad):
             pads[node.name] = made
             continue
@@ -186,7 +138,7 @@ def _in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
         given = node.args[place:] or (node.kwargs.get("inplace"),)
         return bool(given[0])
     name = target if isinstance(target, str) else getattr(target, "__name__", "")
-    return target in _AUGMENTED or (name.endswith("_") and not name.endswith("__"))  # torch's way to say it
+    return target in AUGMENTED or (name.endswith("_") and not name.endswith("__"))  # torch's way to say it
 
 
 def _in_place_argument(target: Any) -> int | None:
@@ -214,12 +166,3 @@ def _without_last_clip(nodes: list[Node | Cut], output: str) -> tuple[list[Node 
         output = clips[output].sources[0]
     needed = set(_needed(nodes, output))
     return [node for node in nodes if node.name in needed], clipped
-
-
-def _line(frame: FrameType | None) -> str:
-    """The innermost line of a forward that is a user's own; empty if there is none."""
-    while frame is not None and frame.f_code is not fx.Tracer.trace.__code__:
-        if is_users(frame.f_code.co_filename):
-            return line_of(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
-    return ""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
 
@@ -35,7 +35,7 @@ class Call:
     Attributes:
         node: As torch.fx has it.
         module: What is called, if it is a module.
-        parameters: Those of the whole traced module, by name.
+        constants: Values of the traced nodes that depend on no picture, by their names.
         alias: The tensor of the graph that each traced value stands for.
         pads: The traced values that are padded tensors: no tensors of the graph.
         parts: The traced values that are several tensors, what a split returns.
@@ -43,7 +43,7 @@ class Call:
 
     node: fx.Node
     module: nn.Module | None
-    parameters: Mapping[str, nn.Parameter]
+    constants: Mapping[str, Tensor]
     alias: Mapping[str, str]
     pads: Mapping[str, Pad] = field(default_factory=dict)
     parts: Container[str] = ()
@@ -130,8 +130,18 @@ class Call:
             raise self.refused(f"takes the parameter {operand.target!r}; a tensor of the picture is needed")
         return self.alias[operand.name]
 
+    def constant(self, operand: Any) -> Tensor | None:
+        """The value of an operand that depends on no picture: a parameter, a buffer, what is made of them.
+
+        Returns:
+            As the module computes it, detached; None for a tensor of the picture and for what is no tensor.
+        """
+        return self.constants.get(operand.name) if isinstance(operand, fx.Node) else None
+
     def finite(self, number: Any) -> float:
-        """A constant, if it is a finite number."""
+        """A constant, if it is a finite number, or a tensor that holds one."""
+        held = self.constant(number)
+        number = held.item() if held is not None and held.numel() == 1 else number
         if not isinstance(number, int | float) or not math.isfinite(number):
             raise self.refused(f"the constant {number} is not a finite number")
         return float(number)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format, Rounding, weight_limit
@@ -49,9 +49,10 @@ class PRelu(Operator):
             slope = call.module.weight.detach()
         elif trained:
             weight = call.argument(1, "weight")
-            if not isinstance(weight, fx.Node) or str(weight.target) not in call.parameters:
+            found = call.constant(weight)
+            if found is None:
                 raise call.refused(f"its slopes {weight} are no parameter")
-            slope = call.parameters[str(weight.target)].detach()
+            slope = found.flatten()
         elif isinstance(call.module, nn.LeakyReLU):
             slope = torch.full((1,), call.finite(call.module.negative_slope))
         else:

@@ -1,0 +1,222 @@
+"""What a module calls while it runs, written down by ``torch.fx``: the first of the two doors.
+
+Whatever depends on parameters and buffers alone is computed at once, as the module computes it, and is a
+constant for whoever reads it. What is made of the picture has a value too, that of an example, from which
+come the shapes that a forward asks for.
+"""
+
+import operator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from hwrts.graph.cut import check_walk, part_count
+from hwrts.graph.operators.call import PLACE
+from hwrts.graph.user_code import is_users, line_of
+from hwrts.networks.upsample import FixedUpsample
+
+VALUE = "value"
+"""Key of a node's own value for the example."""
+
+AUGMENTED: tuple[Any, ...] = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+"""Operators that overwrite their first operand."""
+
+_OF_THE_SHAPE = (
+    *("size", "dim", "ndimension", "numel", "nelement", "stride", "is_contiguous", "element_size"),
+    *("get_device", "is_floating_point", "is_complex", "type", "__len__"),
+    *(torch.numel, torch.is_floating_point, torch.is_complex),
+)
+"""Methods and functions whose answer is the same for every picture of a shape."""
+_NOTES = ("shape", "dtype", "device", "ndim", "layout", "is_cuda", "requires_grad", "itemsize", "nbytes")
+"""What a tensor says of itself that is the same for every picture of a shape."""
+
+
+class Proxy(fx.Proxy):
+    """Stands for a tensor made of the picture; it knows what a shape says.
+
+    It keeps ``h += x`` apart from ``h = h + x``, which torch.fx does not: other names of h see the former.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        value = self.node.meta.get(VALUE)
+        if name in _NOTES and isinstance(value, Tensor):
+            return getattr(value, name)
+        return super().__getattr__(name)
+
+    def __len__(self) -> int:
+        value = self.node.meta.get(VALUE)
+        return len(value) if value is not None else super().__len__()
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+
+
+class Tracer(fx.Tracer):
+    """torch.fx's, with operators in place and up-sampling as nodes of their own; each node knows its line.
+
+    Args:
+        example: Values of the module's inputs, in their order; none where no shape is known.
+
+    Attributes:
+        constants: Value of each node that depends on no picture, by its name.
+        loose: Modules that are no parts of the traced one, as those that its forward makes, by their names.
+    """
+
+    def __init__(self, example: Sequence[Tensor] = ()) -> None:
+        super().__init__()
+        self.constants: dict[str, Tensor] = {}
+        self.loose: dict[str, nn.Module] = {}
+        self._example = [x.clone() for x in example]  # a module may overwrite them
+        self._known: dict[int, tuple[Tensor, fx.Node]] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one node; a subclass of Conv2d is, unless its forward is its own."""
+        if isinstance(m, nn.Conv2d):
+            return not _own_forward(m)
+        return isinstance(m, FixedUpsample) or super().is_leaf_module(m, module_qualified_name)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """Parameters are themselves, so that what is computed of them is computed."""
+        return attr_val
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """A call of a module; one that is given constants alone is computed."""
+        if not _proxies((args, kwargs)):
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def path_of_module(self, mod: nn.Module) -> str:
+        """Its path in the traced module; one that is no part of that is named by its line."""
+        with suppress(NameError):
+            return super().path_of_module(mod)
+        name = f"{type(mod).__name__} in {_line(sys._getframe(1)) or 'forward'}"
+        while self.loose.setdefault(name, mod) is not mod:
+            name += "_"
+        return name
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """What stands for a node's value while the module runs."""
+        return Proxy(node, self)
+
+    def create_arg(self, a: Any) -> Any:
+        """What a node is given: a tensor that is no picture's is a node of its own."""
+        if isinstance(a, Tensor):
+            return self._constant(a)
+        return super().create_arg(a.item() if isinstance(a, np.generic) else a)
+
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
+        """What stands for a call's value; of a call that makes several tensors, one for each of them.
+
+        So a module may unpack them, walk over them or turn them around.
+        """
+        value = self._value(kind, target, args, kwargs)
+        if value is not None and target in _OF_THE_SHAPE and kind in ("call_function", "call_method"):
+            return value
+        proxy: Any = super().create_proxy(kind, target, args, kwargs, *others, **named)
+        if value is not None:
+            proxy.node.meta[VALUE] = value
+        if isinstance(value, tuple | list):
+            return tuple(proxy[i] for i in range(len(value)))
+        count = part_count(target, args, kwargs)
+        return proxy if count is None else tuple(proxy[i] for i in range(count))
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        """A walk over a value that is no tuple."""
+        value = obj.node.meta.get(VALUE)
+        if isinstance(value, Tensor):
+            return iter([obj[i] for i in range(len(value))])
+        check_walk(obj.node)
+        return super().iter(obj)
+
+    def create_node(self, *args: Any, **settings: Any) -> fx.Node:
+        """A node that knows its line."""
+        node = super().create_node(*args, **settings)
+        node.meta[PLACE] = _line(sys._getframe(1))
+        return node
+
+    def _constant(self, a: Tensor) -> fx.Node:
+        """The node of a tensor that is no picture's; the same for each reader."""
+        if id(a) not in self._known:
+            named = (*self.root.named_parameters(), *self.root.named_buffers())
+            name = next((name for name, value in named if value is a), "constant")
+            node = self.create_node("get_attr", name, (), {})
+            self.constants[node.name] = a.detach()
+            self._known[id(a)] = a, node  # kept, so that no other tensor has its number
+        return self._known[id(a)][1]
+
+    def _value(self, kind: str, target: Any, args: Any, kwargs: Any) -> Any:
+        """What a call makes of the example; None if nobody knows."""
+        if kind == "placeholder":
+            return self._example.pop(0) if self._example else None
+        if not all(VALUE in proxy.node.meta for proxy in _proxies((args, kwargs))):
+            return None
+        args, kwargs = _valued(args), _valued(kwargs)
+        with suppress(Exception):  # whoever reads the call says what is wrong with it
+            if kind == "call_module":
+                module = self.loose[target] if target in self.loose else self.root.get_submodule(target)
+                return module(*args, **kwargs)
+            if kind == "call_method":
+                return getattr(args[0], target)(*args[1:], **kwargs)
+            if kind == "call_function":
+                return target(*args, **kwargs)
+        return None
+
+
+def _own_forward(conv: nn.Conv2d) -> bool:
+    """Whether a convolution's class computes something else than torch's does."""
+    return any(
+        getattr(type(conv), name) is not getattr(nn.Conv2d, name) for name in ("forward", "_conv_forward")
+    )
+
+
+def _proxies(given: Any) -> list[fx.Proxy]:
+    """What stands for a picture's values among what a call is given."""
+    if isinstance(given, fx.Proxy):
+        return [given]
+    if isinstance(given, dict):
+        return _proxies(tuple(given.values()))
+    if isinstance(given, slice):
+        return _proxies((given.start, given.stop, given.step))
+    if isinstance(given, tuple | list):
+        return [proxy for each in given for proxy in _proxies(each)]
+    return []
+
+
+def _valued(given: Any) -> Any:
+    """The same with the example's values."""
+    if isinstance(given, fx.Proxy):
+        return given.node.meta[VALUE]
+    if isinstance(given, dict):
+        return {key: _valued(each) for key, each in given.items()}
+    if isinstance(given, slice):
+        return slice(_valued(given.start), _valued(given.stop), _valued(given.step))
+    if isinstance(given, tuple | list):
+        made = [_valued(each) for each in given]
+        return type(given)(made) if type(given) in (tuple, list) else tuple(made)
+    return given
+
+
+def _line(frame: FrameType | None) -> str:
+    """The innermost line of a forward that is a user's own; empty if there is none."""
+    while frame is not None and frame.f_code is not fx.Tracer.trace.__code__:
+        if is_users(frame.f_code.co_filename):
+            return line_of(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return ""
