@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_writer import to_onnx
-from hwrts.export.stimuli import noise_codes
+from hwrts.export.stimuli import Fed, noise_codes
 from hwrts.export.witness import NumpyWitness, onnx_witnesses
 from hwrts.fixed_point import (
     Concat,
@@ -89,7 +89,7 @@ def negative_controls(
 
 
 def witness_controls(
-    network: Network, picture: NDArray[np.uint8], tensors: Mapping[str, NDArray[Any]]
+    network: Network, picture: NDArray[Any] | Fed, tensors: Mapping[str, NDArray[Any]]
 ) -> list[dict[str, Any]]:
     """One flipped weight bit, computed by each kind of witness: each must return other codes.
 
@@ -97,7 +97,7 @@ def witness_controls(
 
     Args:
         network: The network that is verified.
-        picture: A small picture (H, W, 3), for the slow witness is among them.
+        picture: Codes of a small picture, for the slow witness is among them.
         tensors: The definition's codes of it, every tensor by name.
 
     Returns:

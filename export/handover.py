@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hwrts.fixed_point import JSON_NAME, NPZ_NAME, HwrtsError, Network, Padding, load_network
+from hwrts.fixed_point import JSON_NAME, NPZ_NAME, PIXEL, HwrtsError, Network, Padding, load_network
 from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 
 SCHEMA = "hwrts.handover"
@@ -51,7 +51,7 @@ def hand_over(
         "source": source,
         "rounding": network.rounding.value,
         "formats": {name: str(out) for name, out in network.formats.items()},
-        "pixel_layout": "input and output: uint8 NCHW RGB, code = pixel",
+        "pixel_layout": _layout(network),
         "padding": {conv.name: conv.padding.value for conv in network.convs},
         "padding_in_the_file": _padding_in_the_file(network),
         "files": {
@@ -61,6 +61,21 @@ def hand_over(
     }
     _write(folder, {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
+
+
+def _layout(network: Network) -> str:
+    """How pictures stand in the file, tensor by tensor where not all of them are plain RGB."""
+    names = [*(tensor.name for tensor in network.inputs), *network.outputs]
+    usual = all(network.formats[name] == PIXEL and network.channels[name] == 3 for name in names)
+    if usual and len(names) == 2:
+        return "input and output: uint8 NCHW RGB, code = pixel"
+    said = []
+    for i, name in enumerate(names):
+        out, channels = network.formats[name], network.channels[name]
+        kind = "input" if i < len(network.inputs) else "output"
+        zero = ", stored code = code + 128" if out.signed else ""
+        said.append(f"{kind} {name}: uint8 NCHW, {channels} channel(s), {out}{zero}")
+    return "; ".join(said)
 
 
 def _padding_in_the_file(network: Network) -> str:

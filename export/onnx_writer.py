@@ -45,7 +45,7 @@ def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> o
         writer.nodes,
         "hwrts",
         [_value_info(network, tensor.name) for tensor in network.inputs],
-        [_value_info(network, network.output)],
+        [_value_info(network, name) for name in network.outputs],
         writer.initializers,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwrts")

@@ -3,6 +3,7 @@
 import math
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -68,23 +69,35 @@ def run_session(
 ) -> NDArray[np.uint8]:
     """What the file makes of a picture: stored codes (1, C, H, W) to (1, C', S*H, S*W), S its enlargement.
 
+    Of several outputs the first; there must be one input. Errors as in :func:`run_session_all`.
+    """
+    return run_session_all(session, network, {network.inputs[0].name: stored})[network.output]
+
+
+def run_session_all(
+    session: onnxruntime.InferenceSession, network: Network, stored: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, NDArray[np.uint8]]:
+    """The stored codes of every output by name, of those of every input.
+
     Raises:
         HwrtsError: ONNX Runtime fails, or the file is of another network.
     """
-    channels, scale = network.channels[network.output], network.scales[network.output]
-    expected = (1, channels, *(scale * size for size in stored.shape[2:]))
+    height, width = stored[network.inputs[0].name].shape[2:]
     try:
-        found: NDArray[np.uint8] = session.run([network.output], {network.inputs[0].name: stored})[0]
+        made = dict(zip(network.outputs, session.run(list(network.outputs), dict(stored)), strict=True))
     except Exception as error:  # its errors share no base class of their own
         raise HwrtsError(
             f"ONNX file: ONNX Runtime cannot run it ({first_line(error)}); export or quantize the stage again"
         ) from error
-    if found.dtype != np.uint8 or found.shape != expected:
-        raise HwrtsError(
-            f"ONNX file: makes {found.dtype} {found.shape} where the network makes uint8 {expected}; "
-            "export or quantize the stage again"
-        )
-    return found
+    for name, found in made.items():
+        scale = network.scales[name]
+        expected = (1, network.channels[name], scale * height, scale * width)
+        if found.dtype != np.uint8 or found.shape != expected:
+            raise HwrtsError(
+                f"ONNX file: makes {found.dtype} {found.shape} where the network makes uint8 {expected}; "
+                "export or quantize the stage again"
+            )
+    return made
 
 
 def first_line(error: Exception) -> str:

@@ -1,32 +1,66 @@
 """Pictures that make arithmetic errors show: flat, edges, noise, odd sizes."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Format
+from hwrts.fixed_point import Format, Input, Network
 
 Picture = NDArray[np.uint8]
+Fed = Mapping[str, NDArray[Any]]
+"""Codes (H, W, C) of every input of a network by its name."""
 
 _SEED = 20190
 
 
-def synthetic_pictures() -> dict[str, Picture]:
-    """Test pictures (H, W, 3) uint8 by name, small, with odd sizes and single-pixel edges among them."""
-    rng = np.random.default_rng(_SEED)
+def synthetic_codes(inputs: Sequence[Input]) -> dict[str, Fed]:
+    """Test pictures by name, as codes of every input of a network: over the whole range of its format."""
+    made = [
+        {name: _codes(picture, each.out) for name, picture in synthetic_pictures(each.channels, i).items()}
+        for i, each in enumerate(inputs)
+    ]
+    return {
+        name: {each.name: pictures[name] for each, pictures in zip(inputs, made, strict=True)}
+        for name in made[0]
+    }
+
+
+def fed(network: Network, picture: NDArray[Any] | Fed) -> Fed:
+    """Codes by input: an array alone is what the first one takes."""
+    return picture if isinstance(picture, Mapping) else {network.inputs[0].name: picture}
+
+
+def _codes(picture: Picture, out: Format) -> NDArray[np.integer]:
+    """Bytes spread over a format's codes; of 8 bits each byte is a code of its own."""
+    spread = picture.astype(np.int32) * (out.max - out.min) // (2**8 - 1)
+    return (spread + out.min).astype(out.dtype)
+
+
+def synthetic_pictures(channels: int = 3, place: int = 0) -> dict[str, Picture]:
+    """Test pictures (H, W, channels) uint8 by name, small, with odd sizes and single-pixel edges among them.
+
+    Args:
+        channels: Of each.
+        place: Of the input among several, so that no two get the same noise.
+    """
+    rng = np.random.default_rng(_SEED + place)
     ramp = np.add.outer(np.arange(24) * 5, np.arange(28) * 4).astype(np.uint8)  # (24, 28)
-    impulse = np.zeros((15, 17, 3), np.uint8)
+    planes = [ramp, ramp.max() - ramp, *(np.roll(ramp, 7 * i) for i in range(1, channels - 1))]
+    impulse = np.zeros((15, 17, channels), np.uint8)
     impulse[7, 8] = 255
     checker = (np.indices((16, 18)).sum(axis=0) % 2 * 255).astype(np.uint8)
     return {
-        "all 0": np.zeros((13, 11, 3), np.uint8),
-        "all 255": np.full((13, 11, 3), 255, np.uint8),
-        "ramp": np.stack([ramp, ramp.max() - ramp, np.roll(ramp, 7)], axis=2).astype(np.uint8),
+        "all 0": np.zeros((13, 11, channels), np.uint8),
+        "all 255": np.full((13, 11, channels), 255, np.uint8),
+        "ramp": np.stack(planes[:channels], axis=2).astype(np.uint8),
         "impulse": impulse,
-        "checkerboard": np.repeat(checker[..., None], 3, axis=2),
-        "noise": rng.integers(0, 256, (33, 47, 3), dtype=np.uint8),
-        "one pixel": rng.integers(0, 256, (1, 1, 3), dtype=np.uint8),
-        "one row": rng.integers(0, 256, (1, 19, 3), dtype=np.uint8),
-        "one column": rng.integers(0, 256, (21, 1, 3), dtype=np.uint8),
+        "checkerboard": np.repeat(checker[..., None], channels, axis=2),
+        "noise": rng.integers(0, 256, (33, 47, channels), dtype=np.uint8),
+        "one pixel": rng.integers(0, 256, (1, 1, channels), dtype=np.uint8),
+        "one row": rng.integers(0, 256, (1, 19, channels), dtype=np.uint8),
+        "one column": rng.integers(0, 256, (21, 1, channels), dtype=np.uint8),
     }
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
 from hwrts.export.controls import negative_controls, witness_controls
-from hwrts.export.runtime import census, check_model, float_islands, open_session, run_session
-from hwrts.export.stimuli import noise_codes, synthetic_pictures
-from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, to_stored
+from hwrts.export.runtime import census, check_model, float_islands, open_session, run_session_all
+from hwrts.export.stimuli import Fed, fed, noise_codes, synthetic_codes
+from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, stored_inputs
 from hwrts.fixed_point import (
     HwrtsError,
     Network,
@@ -75,7 +75,7 @@ class Verdict:
 def verify(
     network: Network,
     model: bytes,
-    photographs: Mapping[str, NDArray[np.uint8]],
+    photographs: Mapping[str, NDArray[Any] | Fed],
     witnesses: Sequence[Witness] = (),
     *,
     layers: Iterable[str] | None = None,
@@ -86,7 +86,7 @@ def verify(
     Args:
         network: The integer network: the definition.
         model: Bytes of the ONNX file that will be handed over.
-        photographs: Pictures (H, W, 3) uint8 by name.
+        photographs: Codes of pictures by name: (H, W, C) of the first input, or of each input by its name.
         witnesses: More of them, beside the NumPy fast path, ONNX Runtime fused and unfused, and
             onnx.reference: the fake-quantised torch module.
         layers: Only these layers; None for all.
@@ -100,8 +100,9 @@ def verify(
     verdict = Verdict()
     everyone: list[Witness] = [NumpyWitness(network, "fast"), *onnx_witnesses(network, model), *witnesses]
     wanted = _chosen("layer", [layer.name for layer in network.layers], layers)
-    pictures = {**photographs, **synthetic_pictures()}
-    pictures = {name: pictures[name] for name in _chosen("stimulus", list(pictures), stimuli)}
+    known = {name: fed(network, picture) for name, picture in photographs.items()}
+    known |= synthetic_codes(network.inputs)
+    pictures = {name: known[name] for name in _chosen("stimulus", list(known), stimuli)}
     counted = {name: run_counted(network, picture) for name, picture in pictures.items()}
     definition = {name: tensors for name, (tensors, _) in counted.items()}
     for witness in everyone:
@@ -129,7 +130,7 @@ def verify(
     verdict.facts |= {
         "census": counts,
         "untold": untold,
-        "stimuli": {name: list(picture.shape) for name, picture in pictures.items()},
+        "stimuli": {name: _shapes(picture) for name, picture in pictures.items()},
         "bounds": _bounds(network),
         "int16_pairs_can_saturate": [conv.name for conv in network.convs if pair_can_saturate_int16(conv)],
         "rounding": network.rounding.value,
@@ -153,12 +154,12 @@ def _compare_entire(
     verdict: Verdict,
     network: Network,
     witness: Witness,
-    pictures: Mapping[str, NDArray[np.uint8]],
+    pictures: Mapping[str, Fed],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
     layers: Sequence[str],
 ) -> None:
     for stimulus, picture in pictures.items():
-        if witness.small_only and picture.shape[0] * picture.shape[1] > SMALL_PIXELS:
+        if witness.small_only and _pixels(network, picture) > SMALL_PIXELS:
             continue
         found, expected = witness.entire(picture), definition[stimulus]
         for layer in layers:
@@ -185,8 +186,7 @@ def _compare_single(
             if conv.name == name:
                 fed["accumulator attack"] = {conv.source: attack_input(conv, network.formats[conv.source])[0]}
         for stimulus, tensors in definition.items():
-            height, width, _ = tensors[network.inputs[0].name].shape
-            if not (witness.small_only and height * width > SMALL_PIXELS):
+            if not (witness.small_only and _pixels(network, tensors) > SMALL_PIXELS):
                 fed[stimulus] = tensors
         key = (witness.name, "single", name)
         for stimulus, tensors in fed.items():
@@ -201,40 +201,58 @@ def _compare_file(
     verdict: Verdict,
     network: Network,
     model: bytes,
-    pictures: Mapping[str, NDArray[np.uint8]],
+    pictures: Mapping[str, Fed],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> None:
     """The file with nothing exposed: its fusions may differ from those of the copy that shows every layer."""
-    row = Row("onnxruntime, the file", "entire", network.output)
+    rows = {name: Row("onnxruntime, the file", "entire", name) for name in network.outputs}
     for stimulus, found in _run_file(model, network, pictures, exact=True).items():
         expected = definition[stimulus]
-        row = compare(row, network, stimulus, expected[network.output], found, expected)
-    verdict.rows[row.witness, row.mode, row.layer] = row
+        for name, row in rows.items():
+            rows[name] = compare(row, network, stimulus, expected[name], found[name], expected)
+    verdict.rows |= {(row.witness, row.mode, row.layer): row for row in rows.values()}
 
 
 def _default_session(
     model: bytes,
     network: Network,
-    pictures: Mapping[str, NDArray[np.uint8]],
+    pictures: Mapping[str, Fed],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> int:
     """Codes that differ in a session without options (eq. 14 on this CPU). No part of the verdict."""
     found = _run_file(model, network, pictures, exact=False)
     return sum(
-        int(np.count_nonzero(codes != definition[name][network.output])) for name, codes in found.items()
+        int(np.count_nonzero(codes != definition[stimulus][name]))
+        for stimulus, outputs in found.items()
+        for name, codes in outputs.items()
     )
 
 
 def _run_file(
-    model: bytes, network: Network, pictures: Mapping[str, NDArray[np.uint8]], *, exact: bool
-) -> dict[str, NDArray[Any]]:
+    model: bytes, network: Network, pictures: Mapping[str, Fed], *, exact: bool
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Codes by stimulus and output."""
     session = open_session(model, exact=exact)
-    source, out = network.inputs[0], network.formats[network.output]
     stored = {
-        name: run_session(session, network, to_stored(picture, source.out))
-        for name, picture in pictures.items()
+        stimulus: run_session_all(session, network, stored_inputs(network, picture))
+        for stimulus, picture in pictures.items()
     }
-    return {name: from_stored(codes, out) for name, codes in stored.items()}
+    return {
+        stimulus: {name: from_stored(codes, network.formats[name]) for name, codes in outputs.items()}
+        for stimulus, outputs in stored.items()
+    }
+
+
+def _pixels(network: Network, tensors: Mapping[str, NDArray[Any]]) -> int:
+    """Of the first input."""
+    height, width, _ = tensors[network.inputs[0].name].shape
+    return int(height * width)
+
+
+def _shapes(picture: Fed) -> list[int] | dict[str, list[int]]:
+    """Of the one input, or of each by its name."""
+    shapes = {name: list(codes.shape) for name, codes in picture.items()}
+    return shapes if len(shapes) > 1 else next(iter(shapes.values()))
 
 
 def _check_attacks(verdict: Verdict, network: Network) -> None:

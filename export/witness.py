@@ -12,7 +12,8 @@ from onnx.reference import ReferenceEvaluator
 from hwrts.export.onnx_nodes import zero_point
 from hwrts.export.onnx_writer import expose_layers, to_onnx
 from hwrts.export.runtime import first_line, open_session
-from hwrts.fixed_point import Format, HwrtsError, Network, RunPath, run, run_all, run_layer
+from hwrts.export.stimuli import Fed, fed
+from hwrts.fixed_point import Format, HwrtsError, Network, RunPath, run_all, run_layer, run_outputs
 
 Tensors = Mapping[str, NDArray[Any]]
 """Codes (H, W, C) by tensor name."""
@@ -24,8 +25,8 @@ class Witness(Protocol):
     name: str
     small_only: bool
 
-    def entire(self, picture: NDArray[np.uint8]) -> Tensors:
-        """Every tensor it can show for a picture (H, W, 3), each layer fed by its own predecessor."""
+    def entire(self, picture: NDArray[Any] | Fed) -> Tensors:
+        """Every tensor it can show for the codes of its inputs, each layer fed by its own predecessor."""
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
         """The codes of one layer, fed with given codes of its sources."""
@@ -40,11 +41,11 @@ class NumpyWitness:
         self.name = f"numpy {path}"
         self._network, self._path = network, path
 
-    def entire(self, picture: NDArray[np.uint8]) -> Tensors:
+    def entire(self, picture: NDArray[Any] | Fed) -> Tensors:
         """Every tensor."""
         tensors = run_all(self._network, picture, self._path)
         if self._path == "fast":  # by rows through all layers, as it is used
-            tensors[self._network.output] = run(self._network, picture, self._path)
+            tensors |= run_outputs(self._network, picture, self._path)
         return tensors
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
@@ -82,11 +83,10 @@ class OnnxWitness:
             self._entire = start(exposed)
         self._single: dict[str, Runner] = {}
 
-    def entire(self, picture: NDArray[np.uint8]) -> Tensors:
+    def entire(self, picture: NDArray[Any] | Fed) -> Tensors:
         """Every tensor that the file holds by its name."""
-        source = self._network.inputs[0]
         with _refusing_the_file(self.name):
-            stored = self._entire({source.name: to_stored(picture, source.out)})
+            stored = self._entire(stored_inputs(self._network, fed(self._network, picture)))
             return {
                 name: from_stored(codes, self._network.formats[name])
                 for name, codes in zip(self._names, stored, strict=True)
@@ -97,8 +97,7 @@ class OnnxWitness:
         network = self._network.single(layer)
         if layer not in self._single:
             self._single[layer] = self._start(to_onnx(network))
-        feed = {tensor.name: to_stored(operands[tensor.name], tensor.out) for tensor in network.inputs}
-        return from_stored(self._single[layer](feed)[0], network.formats[layer])
+        return from_stored(self._single[layer](stored_inputs(network, operands))[0], network.formats[layer])
 
 
 @contextmanager
@@ -119,7 +118,7 @@ def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:
     """ONNX Runtime with and without its integer fusions, and the reference implementation of the standard.
 
     Args:
-        network: The integer network, with one input.
+        network: The integer network.
         model: The file that is handed over, serialised.
     """
 
@@ -144,6 +143,11 @@ def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:
 def to_stored(codes: NDArray[Any], out: Format) -> NDArray[np.uint8]:
     """Codes (H, W, C) as the file stores them: (1, C, H, W) uint8 around its zero point (eq. 11)."""
     return (codes.astype(np.int16) + zero_point(out)).astype(np.uint8).transpose(2, 0, 1)[None]
+
+
+def stored_inputs(network: Network, codes: Fed) -> dict[str, NDArray[np.uint8]]:
+    """The codes of all inputs as the file stores them."""
+    return {tensor.name: to_stored(codes[tensor.name], tensor.out) for tensor in network.inputs}
 
 
 def from_stored(stored: NDArray[np.uint8], out: Format) -> NDArray[np.integer]:

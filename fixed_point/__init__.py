@@ -31,7 +31,7 @@ from .operators.conv import attack_input, conv_accumulate, pair_can_saturate_int
 from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
 from .operators.upsample import upsample_taps
 from .requantize import Rounding, requantize, shift_right
-from .run import run, run_all, run_counted, run_layer
+from .run import run, run_all, run_counted, run_layer, run_outputs
 from .steps import Step, halo, scales_of
 from .stream import LineRun, stream
 from .window import POINT, Padding, Window
@@ -85,6 +85,7 @@ __all__ = [
     "run_all",
     "run_counted",
     "run_layer",
+    "run_outputs",
     "save_network",
     "scales_of",
     "shift_right",

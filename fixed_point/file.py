@@ -51,6 +51,7 @@ def save_network(network: Network, folder: Path) -> None:
             {"name": t.name, "channels": t.channels, "format": describe_format(t.out)} for t in network.inputs
         ],
         "layers": [describe(layer) for layer in network.layers],
+        **({} if _usual_output(network) else {"outputs": list(network.outputs)}),
         "proofs": _proofs(network),
     }
     _replace({folder / NPZ_NAME: buffer.getvalue(), folder / JSON_NAME: _sealed(document)})
@@ -66,6 +67,7 @@ def load_network(folder: Path) -> Network:
     document, payload = _read_pair(folder)
     arrays = _unpack(folder / NPZ_NAME, payload)
     try:
+        named = document.pop("outputs", [])  # in files of networks whose output is not the last layer alone
         *_, rounding, inputs, layers, proofs, _ = fields(
             document,
             schema=str,
@@ -81,6 +83,7 @@ def load_network(folder: Path) -> Network:
             tuple(_parse_input(entry) for entry in inputs),
             tuple(parse_layer(entry, arrays) for entry in layers),
             Rounding(rounding),
+            outputs=_parse_outputs(named),
         )
     except (ValueError, HwrtsError) as error:
         raise HwrtsError(f"{path}: not a valid network description: {str(error)[:300]}") from error
@@ -90,6 +93,17 @@ def load_network(folder: Path) -> Network:
     if extra:
         raise HwrtsError(f"{folder / NPZ_NAME}: array {min(extra)!r} belongs to no layer of {JSON_NAME}")
     return network
+
+
+def _usual_output(network: Network) -> bool:
+    """Whether the last layer is the output, which needs no word in the file."""
+    return network.outputs == (network.layers[-1].name,)
+
+
+def _parse_outputs(named: object) -> tuple[str, ...]:
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ValueError(f"'outputs' is {named!r:.80}, expected names")
+    return tuple(named)
 
 
 def _proofs(network: Network) -> dict[str, Any]:

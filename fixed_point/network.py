@@ -30,10 +30,12 @@ class Network:
     reach 2**31 (ONNX Runtime's int32 would wrap silently). All inputs have the same height and width.
 
     Attributes:
-        inputs: Tensors fed from outside; a picture network has one, on the pixel grid.
-        layers: Layers in an order in which every source comes first; the last one is the output.
+        inputs: Tensors fed from outside; most picture networks have one, on the pixel grid.
+        layers: Layers in an order in which every source comes first.
         rounding: The tie rule of every requantisation.
         bounds: What the accumulators of every layer that computes can be, by name.
+        outputs: Names of the layers that are given to the outside, in that order; if none is named, the
+            last layer.
 
     Raises:
         HwrtsError: The first fact that does not hold, with the layer's name and what is allowed.
@@ -43,11 +45,14 @@ class Network:
     layers: tuple[Layer, ...]
     rounding: Rounding = Rounding.HALF_EVEN
     bounds: dict[str, Bounds] = field(init=False, repr=False)
+    outputs: tuple[str, ...] = ()
     like: InitVar["Network | None"] = None
     """A network whose proofs are taken over for the layers that stand in this one as well."""
 
     def __post_init__(self, like: "Network | None") -> None:
         self._check_alone()
+        object.__setattr__(self, "outputs", self.outputs or (self.layers[-1].name,))
+        self._check_outputs()
         object.__setattr__(self, "bounds", self._proved(self.tensors, like))
 
     def _check_alone(self) -> None:
@@ -75,6 +80,14 @@ class Network:
                 raise HwrtsError(f"layer {layer.name!r}: {type(layer).__name__} is no layer; use {names}")
             layer.check()
 
+    def _check_outputs(self) -> None:
+        made = {layer.name for layer in self.layers}
+        for name in self.outputs:
+            if name not in made:
+                raise HwrtsError(f"network: its output {name!r} is made by no layer; name layers as outputs")
+            if self.outputs.count(name) > 1:
+                raise HwrtsError(f"network: its output {name!r} is named twice; name each layer once")
+
     def _proved(self, tensors: Mapping[str, Tensor], like: "Network | None") -> dict[str, Bounds]:
         """The bounds of each layer that computes; making the tensors has shown that it can read them."""
         bounds: dict[str, Bounds] = {}
@@ -94,8 +107,8 @@ class Network:
 
     @property
     def output(self) -> str:
-        """Name of the output tensor."""
-        return self.layers[-1].name
+        """Name of the output tensor, of several the first."""
+        return self.outputs[0]
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:

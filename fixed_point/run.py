@@ -15,7 +15,7 @@ from .stream import run_rows
 
 
 def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> Codes:
-    """The output codes (H', W', C') of a network for one picture.
+    """The output codes (H', W', C') of a network for one picture; of several outputs the first.
 
     Args:
         network: The integer network.
@@ -27,16 +27,23 @@ def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "f
     Raises:
         HwrtsError: A missing input, a wrong shape, a code outside the input's format, an unknown path.
     """
+    return run_outputs(network, codes, path)[network.output]
+
+
+def run_outputs(
+    network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast"
+) -> dict[str, Codes]:
+    """The codes of every output by name; arguments and errors as in :func:`run`."""
     tensors = _checked_inputs(network, codes)
-    if path == "fast" and len(tensors) == 1:
-        return run_rows(network, tensors[network.inputs[0].name])
+    if path == "fast" and len(tensors) == 1 and network.outputs == (network.layers[-1].name,):
+        return {network.output: run_rows(network, tensors[network.inputs[0].name])}
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
     for layer in network.layers:
         tensors[layer.name] = run_layer(network, layer, tensors, path)
         for source in set(layer.sources):
-            if last_use[source] == layer.name:
+            if last_use[source] == layer.name and source not in network.outputs:
                 del tensors[source]  # or a large picture would hold every layer at once
-    return tensors[network.output]
+    return {name: tensors[name] for name in network.outputs}
 
 
 def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> dict[str, Codes]:

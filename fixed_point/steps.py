@@ -48,4 +48,4 @@ def halo(steps: Sequence[Step]) -> int:
         farthest = max((reach[source] for source in step.sources), default=Fraction(0))
         size = scales[step.sources[0]] if step.sources else 1
         reach[step.name] = farthest + Fraction(max(step.window.before, step.window.after), size)
-    return ceil(reach[steps[-1].name])
+    return ceil(max(reach.values()))  # the farthest is an output: what is read reaches less far

@@ -63,6 +63,8 @@ class LineRun:
     def __init__(self, network: Network, path: RunPath = "fast") -> None:
         if len(network.inputs) != 1:
             raise HwrtsError(f"stream: the network has {len(network.inputs)} inputs; one can be streamed")
+        if network.outputs != (network.layers[-1].name,):
+            raise HwrtsError(f"stream: the network has {len(network.outputs)} outputs; one can be streamed")
         self._network, self._path = network, path
         wires = [_Wire(edge) for edge in plan_lines(network.steps).edges]
         owners = {(wire.edge.reader, wire.edge.source): wire for wire in wires}

@@ -73,8 +73,9 @@ def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     import hwrts.runs.session
 
     verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
-    few = {name: verify.synthetic_pictures()[name] for name in ("ramp", verify.CONTROL_PICTURE)}
-    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
+    made = verify.synthetic_codes
+    few = ("ramp", verify.CONTROL_PICTURE)
+    monkeypatch.setattr(verify, "synthetic_codes", lambda inputs: {name: made(inputs)[name] for name in few})
     monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (33, 35))
 
 

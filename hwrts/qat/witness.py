@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwrts.export.stimuli import Fed, fed
 from hwrts.fixed_point import Network
 from hwrts.qat.network import QuantNetwork
 
@@ -34,10 +35,10 @@ class TorchWitness:
         self._network = network
 
     @torch.inference_mode()
-    def entire(self, picture: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    def entire(self, picture: NDArray[Any] | Fed) -> dict[str, NDArray[Any]]:
         """Every tensor as float codes: a value off the grid stays visible."""
         source = self._network.inputs[0].name
-        values = self._module.values(self._value(picture, source))
+        values = self._module.values(self._value(fed(self._network, picture)[source], source))
         return {name: self._codes(value, name) for name, value in values.items()}
 
     @torch.inference_mode()

@@ -278,7 +278,7 @@ def test_small_only_witnesses_are_spared_large_pictures(anchor, picture):
         small_only = True
 
         def entire(self, picture):
-            seen.append(picture.shape)
+            seen.append(picture["x"].shape)
             return super().entire(picture)
 
     network = anchor()

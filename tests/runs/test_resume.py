@@ -33,8 +33,8 @@ torch.set_num_threads(1)
 hwrts.runs.pipeline.CHECKPOINT_SECONDS = 0.05   # so that a kill meets a checkpoint
 hwrts.runs.session.VERIFY_CROP = (9, 11)        # the verdict is not what is tested here
 verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
-few = dict(list(verify.synthetic_pictures().items())[:2])
-verify.synthetic_pictures = lambda: few
+made = verify.synthetic_codes
+verify.synthetic_codes = lambda inputs: dict(list(made(inputs).items())[:2])
 
 class Lines(Silent):
     def say(self, text):
@@ -86,8 +86,8 @@ def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path, monkeypa
     (tmp_path / "b").mkdir()
     straight, killed = _make(tmp_path / "a" / "run", photos), _make(tmp_path / "b" / "run", photos)
     verify = sys.modules["hwrts.export.verify"]
-    few = dict(list(verify.synthetic_pictures().items())[:2])
-    monkeypatch.setattr(verify, "synthetic_pictures", lambda: few)
+    made = verify.synthetic_codes
+    monkeypatch.setattr(verify, "synthetic_codes", lambda inputs: dict(list(made(inputs).items())[:2]))
     monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (9, 11))
     run_stages(open_session(straight, Silent()))
 
