@@ -63,7 +63,7 @@ def trace_with_clip(module: nn.Module) -> Traced:
     if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it
         module = nn.Sequential(module)
     try:
-        with _in_evaluation_mode(module), torch.no_grad():
+        with _in_evaluation_mode(module), torch.enable_grad():
             tracer = Tracer()
             traced = tracer.trace(module)
     except UnsupportedOperatorError:  # it says already what stands where

@@ -73,7 +73,8 @@ class Tracer(fx.Tracer):
         example: Values of the module's inputs, in their order; none where no shape is known.
 
     Attributes:
-        constants: Value of each node that depends on no picture, by its name.
+        constants: Value of each node that depends on no picture, by its name; one that was computed of
+            parameters that are trained requires a gradient, as they do.
         loose: Modules that are no parts of the traced one, as those that its forward makes, by their names.
     """
 
@@ -100,7 +101,8 @@ class Tracer(fx.Tracer):
         """A call of a module; one that is given constants alone is computed."""
         if not _proxies((args, kwargs)):
             return forward(*args, **kwargs)
-        return super().call_module(m, forward, args, kwargs)
+        called: Any = super().call_module(m, forward, args, kwargs)
+        return called
 
     def path_of_module(self, mod: nn.Module) -> str:
         """Its path in the traced module; one that is no part of that is named by its line."""
@@ -141,7 +143,7 @@ class Tracer(fx.Tracer):
         """A walk over a value that is no tuple."""
         value = obj.node.meta.get(VALUE)
         if isinstance(value, Tensor):
-            return iter([obj[i] for i in range(len(value))])
+            return iter([operator.getitem(obj, i) for i in range(len(value))])
         check_walk(obj.node)
         return super().iter(obj)
 
@@ -157,7 +159,8 @@ class Tracer(fx.Tracer):
             named = (*self.root.named_parameters(), *self.root.named_buffers())
             name = next((name for name, value in named if value is a), "constant")
             node = self.create_node("get_attr", name, (), {})
-            self.constants[node.name] = a.detach()
+            kept = a if isinstance(a, nn.Parameter) else a.detach().requires_grad_(a.requires_grad)
+            self.constants[node.name] = kept
             self._known[id(a)] = a, node  # kept, so that no other tensor has its number
         return self._known[id(a)][1]
 
@@ -168,7 +171,7 @@ class Tracer(fx.Tracer):
         if not all(VALUE in proxy.node.meta for proxy in _proxies((args, kwargs))):
             return None
         args, kwargs = _valued(args), _valued(kwargs)
-        with suppress(Exception):  # whoever reads the call says what is wrong with it
+        with suppress(Exception), torch.no_grad():  # whoever reads the call says what is wrong with it
             if kind == "call_module":
                 module = self.loose[target] if target in self.loose else self.root.get_submodule(target)
                 return module(*args, **kwargs)

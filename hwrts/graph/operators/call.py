@@ -134,7 +134,9 @@ class Call:
         """The value of an operand that depends on no picture: a parameter, a buffer, what is made of them.
 
         Returns:
-            As the module computes it, detached; None for a tensor of the picture and for what is no tensor.
+            As the module computes it: the parameter itself, or a tensor that requires a gradient if it was
+            computed of parameters that do, so that buffers and what is made of them do not; None for a tensor
+            of the picture and for what is no tensor.
         """
         return self.constants.get(operand.name) if isinstance(operand, fx.Node) else None
 

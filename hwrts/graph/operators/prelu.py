@@ -52,7 +52,7 @@ class PRelu(Operator):
             found = call.constant(weight)
             if found is None:
                 raise call.refused(f"its slopes {weight} are no parameter")
-            slope = found.flatten()
+            slope = found.detach().flatten()
         elif isinstance(call.module, nn.LeakyReLU):
             slope = torch.full((1,), call.finite(call.module.negative_slope))
         else:
