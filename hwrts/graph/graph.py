@@ -4,6 +4,7 @@ A float network is traced into it once (``hwrts.graph.trace``); everything after
 no network is ever written twice.
 """
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
@@ -81,6 +82,15 @@ class Graph:
         for node in self.operations:
             if node.non_negative(all(source in found for source in node.sources)):
                 found.add(node.name)
+        return found
+
+    def lowest(self) -> dict[str, float]:
+        """A value that each tensor never falls below, -inf where nothing says so."""
+        unsigned = self.non_negative()
+        found = {self.input.name: 0.0 if self.input.name in unsigned else -math.inf}
+        for node in self.operations:
+            low = node.lowest(*(found[source] for source in node.sources))
+            found[node.name] = max(low, 0.0) if node.name in unsigned else low
         return found
 
 

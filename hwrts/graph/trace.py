@@ -16,6 +16,7 @@ from hwrts.graph.cut import Cut, Parts, with_channels
 from hwrts.graph.fold import fold_batch_norms
 from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import Pad, where
+from hwrts.graph.tables import with_tables
 from hwrts.graph.tracer import AUGMENTED, Tracer
 from hwrts.graph.user_code import described
 
@@ -91,7 +92,11 @@ def trace_with_clip(module: nn.Module) -> Traced:
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            return Traced(fold_batch_norms(graph), clipped, places)
+            graph = with_tables(fold_batch_norms(graph))
+            for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
+                for source in reader.sources:
+                    places.setdefault(source, places[reader.name])
+            return Traced(graph, clipped, places)
         if node.op == "get_attr":
             continue  # a constant: whoever reads it says what it is good for
         made = convert(node, modules, tracer.constants, alias, pads, parts)

@@ -13,6 +13,7 @@ from hwrts.graph.operators.clip import Clip
 from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
+from hwrts.graph.operators.divide import Divide
 from hwrts.graph.operators.input import Input
 from hwrts.graph.operators.lookup import Lookup
 from hwrts.graph.operators.multiply import Multiply
@@ -39,6 +40,7 @@ Operation = (
     | Lookup
     | Clip
     | Slice
+    | Divide
 )
 """A node that is made of others. Messages name the operators in this order."""
 Node = Input | Operation
@@ -59,6 +61,7 @@ __all__ = [
     "Concat",
     "Conv",
     "DepthToSpace",
+    "Divide",
     "Fused",
     "Input",
     "Lookup",

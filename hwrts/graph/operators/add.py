@@ -39,6 +39,10 @@ class Add(Operator):
         """Behind a ReLU, or if both operands are."""
         return self.relu or sources
 
+    def lowest(self, *sources: float) -> float:
+        """The sum."""
+        return sum(sources)
+
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:

@@ -64,6 +64,10 @@ class Clip(Operator):
         """As its source, or where nothing below 0 passes."""
         return sources or (self.low is not None and self.low >= 0)
 
+    def lowest(self, *sources: float) -> float:
+        """Its limit, if that is above its source's."""
+        return sources[0] if self.low is None else max(self.low, sources[0])
+
     def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """Its limits as codes."""
         return QuantLimits(self, formats[self.sources[0]])

@@ -39,6 +39,10 @@ class Concat(Operator):
         """All of them."""
         return sum(sources, Fraction(0))
 
+    def lowest(self, *sources: float) -> float:
+        """The lowest of all."""
+        return min(sources)
+
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:

@@ -51,6 +51,10 @@ class DepthToSpace(Operator):
         """One of each block."""
         return sources[0] / self.block**2
 
+    def lowest(self, *sources: float) -> float:
+        """As its source."""
+        return sources[0]
+
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:

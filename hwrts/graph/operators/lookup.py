@@ -1,77 +1,39 @@
 """Functions of a single value: in integers a table of one entry for each code, made here, once."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from hwrts import fixed_point
 from hwrts.files.read import LARGEST
 from hwrts.fixed_point import Format, HwrtsError, Rounding
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.functions import (
+    ABOVE_ZERO,
+    CHANGING_SIGN,
+    OVERFLOWING,
+    OWN_NAMES,
+    POSITIVE,
+    RISING,
+    SINGULAR,
+    SMALLEST,
+    SPELLED,
+    TAKES,
+    VALUES,
+    Name,
+)
 from hwrts.graph.operators.operator import Operator
+from hwrts.graph.operators.scale import OVER
 from hwrts.graph.rounding import round_by
 
-Name = Literal[
-    "sigmoid", "tanh", "gelu", "gelu_tanh", "silu", "hardswish", "hardsigmoid", "elu", "mish", "softplus",
-    "exp", "sqrt",
-]  # fmt: skip
-"""The functions; GELU has an exact form and one with tanh."""
-
-_VALUES: dict[str, Callable[..., Tensor]] = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "silu": F.silu,
-    "hardswish": F.hardswish,
-    "hardsigmoid": F.hardsigmoid,
-    "elu": F.elu,
-    "mish": F.mish,
-    "softplus": F.softplus,
-    "exp": torch.exp,
-    "sqrt": torch.sqrt,
-}
-assert list(_VALUES) == list(get_args(Name)), "a function that has a name has no value, or none its name"
-
-_POSITIVE = ("sigmoid", "hardsigmoid", "softplus", "exp", "sqrt")
-"""Never below zero, whatever they are given; the others keep what is not negative so."""
-
-_SPELLED: dict[Any, Name] = {
-    nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.GELU: "gelu", nn.SiLU: "silu", nn.Hardswish: "hardswish",
-    nn.Hardsigmoid: "hardsigmoid", nn.ELU: "elu", nn.Mish: "mish", nn.Softplus: "softplus",
-    F.sigmoid: "sigmoid", torch.sigmoid: "sigmoid", torch.sigmoid_: "sigmoid", "sigmoid": "sigmoid",
-    "sigmoid_": "sigmoid", torch.special.expit: "sigmoid",
-    F.tanh: "tanh", torch.tanh: "tanh", torch.tanh_: "tanh", "tanh": "tanh", "tanh_": "tanh",
-    F.gelu: "gelu", F.silu: "silu", F.hardswish: "hardswish", F.hardsigmoid: "hardsigmoid",
-    F.elu: "elu", F.elu_: "elu", F.mish: "mish", F.softplus: "softplus",
-    torch.exp: "exp", torch.exp_: "exp", "exp": "exp", "exp_": "exp",
-    torch.sqrt: "sqrt", torch.sqrt_: "sqrt", "sqrt": "sqrt", "sqrt_": "sqrt",
-}  # fmt: skip
-"""What torch calls them: modules, functions, and methods by their name."""
-
-_TAKES: dict[str, dict[str, Any]] = {
-    "gelu": {"approximate": "none"},
-    "elu": {"alpha": 1.0},
-    "softplus": {"beta": 1.0, "threshold": 20.0},
-}
-"""What some are given besides a tensor, in torch's order and with its defaults."""
-
-_INVERSE = (torch.reciprocal, torch.reciprocal_, torch.rsqrt, torch.rsqrt_, "reciprocal", "rsqrt")
-_LOGARITHMS = (torch.log, torch.log_, torch.log2, torch.log10, "log", "log_", "log2", "log10")
-_UNDEFINED: dict[Any, str] = {
-    **dict.fromkeys(_INVERSE, "has no value at 0, a code of every format; use one that has, such as sigmoid"),
-    **dict.fromkeys(_LOGARITHMS, "has no value at 0 and below; use one that has, such as sqrt or softplus"),
-}
-"""What can be no table, and what to use instead."""
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -80,58 +42,128 @@ class Lookup(Operator):
 
     Attributes:
         function: Which one.
-        alpha: What an ELU falls toward, negated.
+        alpha: What an ELU or CELU falls toward, negated.
         beta: How sharply a softplus bends.
-        threshold: From where on, in values times beta, it is taken for its straight line.
+        threshold: From where on, in values times beta, a softplus is taken for its straight line; of a
+            Threshold the largest value that is replaced.
+        numerator: What a reciprocal is multiplied by.
+        exponent: Of a power.
+        lambd: Up to which magnitude a shrinkage leaves 0.
+        replaced: What a Threshold has in the place of what is too small.
+        low: What its source never falls below, by what makes it; None if nothing says so. A code that is
+            smaller by rounding has the entry of that value.
     """
 
-    MODULES = tuple(each for each in _SPELLED if isinstance(each, type))
-    FUNCTIONS = (*(each for each in _SPELLED if not isinstance(each, type)), *_UNDEFINED)
-    SPELLED = "Sigmoid, Tanh, GELU, SiLU, Hardswish, Hardsigmoid, ELU, Mish, Softplus, exp, sqrt"
+    MODULES = tuple(each for each in SPELLED if isinstance(each, type))
+    FUNCTIONS = (*(each for each in SPELLED if not isinstance(each, type)), *OVER)
+    SPELLED = (
+        "Sigmoid, Tanh, GELU, SiLU, Hardswish, Hardsigmoid, ELU, SELU, CELU, Mish, Softplus, Softsign, "
+        "LogSigmoid, Threshold, shrinkages, exp, log, sqrt, powers, 1 / x, abs, erf, sin, cos"
+    )
     PARTS = "tables"
 
     sources: tuple[str]
     function: Name
-    alpha: Annotated[float, Field(ge=-LARGEST, le=LARGEST)] = 1.0
+    alpha: Number = 1.0
     beta: Annotated[float, Field(gt=0, le=LARGEST)] = 1.0
-    threshold: Annotated[float, Field(ge=-LARGEST, le=LARGEST)] = 20.0
+    threshold: Number = 20.0
+    numerator: Number = field(default=1.0, metadata={"later": True})
+    exponent: Number = field(default=2.0, metadata={"later": True})
+    lambd: Annotated[float, Field(ge=0, le=LARGEST)] = field(default=0.5, metadata={"later": True})
+    replaced: Number = field(default=0.0, metadata={"later": True})
+    low: Number | None = field(default=None, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
         """Any of their spellings."""
-        if call.function in _UNDEFINED:
-            raise call.refused(f"{call.named} {_UNDEFINED[call.function]}")
+        if call.function in OVER:
+            return cls._over(call)
         key = call.function or next(kind for kind in cls.MODULES if isinstance(call.module, kind))
-        function = _SPELLED[key]
-        given = _given(call, _TAKES.get(function, {}))
+        function = SPELLED[key]
+        given = _given(call, TAKES.get(function, {}))
         if function == "gelu":
             if given["approximate"] not in ("none", "tanh"):
                 raise call.refused(f"approximate={given['approximate']!r}; use 'none' or 'tanh'")
             return cls(call.name, call.sources(), "gelu" if given["approximate"] == "none" else "gelu_tanh")
+        exponent = given.get("exponent")
+        if isinstance(exponent, fx.Node) and call.constant(exponent) is None:
+            raise call.refused(
+                "takes an exponent that is a tensor; a power by a number is supported, and torch.exp"
+            )
         numbers = {name: call.finite(value) for name, value in given.items()}
-        if any(abs(number) > LARGEST for number in numbers.values()) or numbers.get("beta", 1) <= 0:
-            raise call.refused(f"{numbers} leave what it can be: beta above 0, no number beyond {LARGEST:g}")
+        least = {"beta": math.ulp(0.0), "lambd": 0.0}
+        if any(not least.get(name, -LARGEST) <= number <= LARGEST for name, number in numbers.items()):
+            raise call.refused(
+                f"{numbers} leave what it can be: beta above 0, lambd not below, no number beyond {LARGEST:g}"
+            )
         return cls(call.name, call.sources(), function, **numbers)
+
+    @classmethod
+    def _over(cls, call: Call) -> Self | None:
+        """A number over a tensor; anything else over another is not its business."""
+        given = call.node.args
+        if call.node.kwargs or len(given) != 2 or not isinstance(given[1], fx.Node):
+            return None
+        held = call.constant(given[0])
+        if isinstance(given[0], fx.Node) and (held is None or held.numel() != 1):
+            return None
+        number = call.finite(given[0])
+        if not 0 < abs(number) <= LARGEST:
+            raise call.refused(
+                f"the number {number:g} over a tensor is not supported; use one up to {LARGEST:g}"
+            )
+        return cls(call.name, (call.tensor(given[1]),), "reciprocal", numerator=number)
 
     def value(self, *xs: Tensor) -> Tensor:
         """Torch's own."""
-        settings = {name: getattr(self, name) for name in _TAKES.get(self.function, ()) if name in vars(self)}
-        return _VALUES[self.function](xs[0], **settings)
+        takes = [name for name in TAKES.get(self.function, ()) if name in vars(self)]
+        return VALUES[self.function](xs[0], *(getattr(self, name) for name in takes))
 
-    def slope(self, x: Tensor, gradient: Tensor, lsb: float) -> Tensor:
-        """Gradient times the function's own slope, at values of a grid of that LSB."""
+    @property
+    def _singular(self) -> bool:
+        """Whether it is infinite, or infinitely steep, at 0."""
+        return self.function in SINGULAR and not (self.function == "power" and self.exponent >= 1)
+
+    @property
+    def needs_low(self) -> bool:
+        """Whether it has values above 0 alone, or above -1."""
+        return self._singular or self.function == "log1p"
+
+    def read_as(self, x: Tensor) -> Tensor:
+        """What a code is taken for: its value, or the least that its source can be."""
+        return x if self.low is None else x.clamp(min=self.low)
+
+    def slope(self, x: Tensor, gradient: Tensor, source: Format, out: Format) -> Tensor:
+        """Gradient times the function's own slope, at values of a source onto a format of the result."""
+        lsb = math.ldexp(1.0, -source.frac)
+        x = self.read_as(x.detach())
+        if self._singular:  # at 0 there is no slope: half an LSB is where the next code begins
+            x = x.clamp(min=lsb / 2)
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
+            x = x.requires_grad_()
             y = self.value(x)
             (found,) = torch.autograd.grad(y, x, gradient)
-        if self.function != "sqrt":
-            return found
-        # a square root is infinitely steep at 0: half an LSB is where the next code begins
-        return torch.where(x.detach() > 0, found, gradient * 0.5 * (lsb / 2) ** -0.5)
+        if self._singular:  # or one saturated entry beside a pole would outweigh all others
+            codes = y.detach() * math.ldexp(1.0, out.frac)
+            found = torch.where((codes > out.max + 0.5) | (codes < out.min - 0.5), 0, found)
+        return found
 
     def non_negative(self, sources: bool) -> bool:
-        """Some always, all others if their source is."""
-        return sources or self.function in _POSITIVE
+        """Some always, most others if their source is."""
+        turned = self.numerator < 0 or self.replaced < 0
+        even = self.function == "power" and self.exponent % 2 == 0
+        kept = sources and self.function not in CHANGING_SIGN and not turned
+        return kept or even or self.function in POSITIVE
+
+    def lowest(self, *sources: float) -> float:
+        """Of what rises, its value there; of what is always above zero, a number above zero."""
+        (low,) = sources
+        found = -math.inf
+        if self.function in RISING:
+            found = float(self.value(torch.tensor(low, dtype=torch.float64)).nan_to_num(nan=-math.inf))
+        elif self.function == "abs" or (self.function == "power" and self.exponent > 0):
+            found = float(self.value(torch.tensor(max(low, 0.0), dtype=torch.float64)))
+        return max(found, SMALLEST) if self.function in ABOVE_ZERO else found
 
     def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """Its table."""
@@ -178,13 +210,15 @@ def table_of(node: Lookup, source: Format, out: Format, rounding: Rounding) -> T
     [31, 69, 128, 187]
     """
     codes = torch.arange(source.min, source.max + 1, dtype=torch.float64)
-    values = node.value(codes * math.ldexp(1.0, -source.frac))
-    missing = torch.isnan(values).nonzero().flatten()
-    if len(missing):
+    values = node.value(node.read_as(codes * math.ldexp(1.0, -source.frac)))
+    missing = torch.isnan(values)
+    if node.function not in OVERFLOWING and not (node.function == "power" and node.exponent > 0):
+        missing |= torch.isinf(values)
+    if bool(missing.any()):
         raise HwrtsError(
-            f"layer {node.name!r}: {node.function} has no value at {float(codes[missing[0]]):g} * "
-            f"2^{-source.frac}, a code of its source {node.sources[0]!r}; put a ReLU or a clamp to values "
-            "where it has one in front"
+            f"layer {node.name!r}: {node.function} has no value at {float(codes[missing][0]):g} * "
+            f"2^{-source.frac}, a code of its source {node.sources[0]!r}; put a clamp to values where it has "
+            "one in front, such as clamp(min=1e-3), or a sigmoid, softplus or exp"
         )
     return round_by(values * math.ldexp(1.0, out.frac), rounding).clamp(out.min, out.max).to(torch.int16)
 
@@ -231,16 +265,18 @@ class _Entries(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (x,), table = ctx.saved_tensors, ctx.table
-        return table.node.slope(x, gradients[0], math.ldexp(1.0, -table.source.frac)), None
+        return table.node.slope(x, gradients[0], table.source, table.out), None
 
 
 def _given(call: Call, takes: Mapping[str, Any]) -> dict[str, Any]:
     """What a call gives besides a tensor, by name; defaults for what it leaves out."""
+    names = {OWN_NAMES.get(name, name): name for name in takes}  # torch's to ours
     if call.module is not None:
-        return {name: getattr(call.module, name) for name in takes}
-    given = dict(zip(takes, call.node.args[1:], strict=False)) | dict(call.node.kwargs)
-    others = given.keys() - {*takes, "inplace"}
+        return {ours: getattr(call.module, name) for name, ours in names.items()}
+    given = dict(zip(names, call.node.args[1:], strict=False)) | dict(call.node.kwargs)
+    given.pop("inplace", None)
+    given.pop("input", None)
+    others = given.keys() - names.keys()
     if others:
         raise call.refused(f"its argument {min(others)!r} is not supported; leave it out")
-    given.pop("inplace", None)
-    return {**takes, **given}
+    return {**takes, **{names[name]: value for name, value in given.items()}}

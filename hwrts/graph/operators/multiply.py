@@ -1,5 +1,6 @@
 """Product of two tensors."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -42,6 +43,11 @@ class Multiply(Operator):
     def channels(self, *sources: Fraction) -> Fraction:
         """One channel is spread over those of the other."""
         return max(sources)
+
+    def lowest(self, *sources: float) -> float:
+        """The product, where neither can be below zero."""
+        a, b = sources
+        return a * b if min(a, b) >= 0 else -math.inf
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

@@ -1,5 +1,6 @@
 """What an operator of the graph says of itself: all that tracing, QAT, lowering and cost ask of a node."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -82,6 +83,14 @@ class Operator(ABC):
         Args:
             sources: Whether all its sources are.
         """
+
+    def lowest(self, *sources: float) -> float:
+        """A value that its result never falls below, -inf if there is none.
+
+        Args:
+            sources: Those of its sources.
+        """
+        return -math.inf
 
     @property
     def window(self) -> Window:

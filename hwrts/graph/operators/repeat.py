@@ -47,6 +47,10 @@ class Repeat(Operator):
         """A square of new pixels for each."""
         return Window(grow=self.factor)
 
+    def lowest(self, *sources: float) -> float:
+        """As its source."""
+        return sources[0]
+
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:

@@ -26,7 +26,7 @@ LEAST_FACTOR = 2.0**-24
 
 TIMES = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_", "multiply", "multiply_")
 """Of a number, or of another tensor (``Multiply``)."""
-_OVER = (
+OVER = (
     operator.truediv,
     operator.itruediv,
     torch.div,
@@ -39,13 +39,14 @@ _OVER = (
     "true_divide",
     "true_divide_",
 )
+"""Over a number, or another tensor (``Divide``); a number over a tensor is a table (``Lookup``)."""
 
 
 @dataclass(frozen=True)
 class Scale(Operator):
     """factor * x."""
 
-    FUNCTIONS = (*TIMES, *_OVER)
+    FUNCTIONS = (*TIMES, *OVER)
     SPELLED = "multiplication by a number"
 
     sources: tuple[str]
@@ -57,12 +58,14 @@ class Scale(Operator):
         given = call.node.args
         if call.node.kwargs:
             return None
-        over = call.function in _OVER
+        over = call.function in OVER
         operands = [operand for operand in given if isinstance(operand, fx.Node)]
-        if len(operands) == len(given) == 2 and not over:
-            return None  # a product of two tensors
+        if len(operands) == len(given) == 2:
+            return None  # of two tensors
+        if over and len(given) == 2 and given[1] in operands:
+            return None  # a number over a tensor
         numbers = [operand for operand in given if not isinstance(operand, fx.Node)]
-        if len(operands) != 1 or len(numbers) != 1 or (over and given[0] is not operands[0]):
+        if len(operands) != 1 or len(numbers) != 1:
             raise call.refused(f"takes {list(given)}; a tensor times or over a number is supported")
         number = call.finite(numbers[0])
         if number == 0:
@@ -89,6 +92,10 @@ class Scale(Operator):
         """By the factor's nearest dyadic number (eq. 15)."""
         multiplier, frac = dyadic_factor(self.factor)
         return replace(self, factor=math.ldexp(multiplier, -frac)).value(sources[0].value)
+
+    def lowest(self, *sources: float) -> float:
+        """Times the factor, unless that turns the sign."""
+        return sources[0] * self.factor if self.factor > 0 else -math.inf
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

@@ -49,6 +49,10 @@ class Slice(Operator):
         """Those between, whatever the source has."""
         return Fraction(self.stop - self.start)
 
+    def lowest(self, *sources: float) -> float:
+        """As its source."""
+        return sources[0]
+
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:

@@ -1,5 +1,6 @@
 """Interpolation by fixed taps."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -65,6 +66,10 @@ class Upsample(Operator):
         """As many rows as a phase has taps, edges replicated."""
         taps, _ = upsample_taps(self.kind, self.factor)
         return Window.around(taps.shape[1], self.factor, replicate=True)
+
+    def lowest(self, *sources: float) -> float:
+        """Of bilinear taps, none of which is negative, as its source."""
+        return sources[0] if self.kind == "bilinear" else -math.inf
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

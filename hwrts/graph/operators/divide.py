@@ -1,0 +1,48 @@
+"""One tensor over another, before it is a product with a table (``hwrts.graph.tables``)."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Self
+
+from torch import Tensor, fx
+
+from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.operator import Fused
+from hwrts.graph.operators.scale import OVER
+
+if TYPE_CHECKING:
+    from hwrts.graph.operators import Node
+
+
+@dataclass(frozen=True)
+class Divide(Fused):
+    """a / b, of the same shape or with one channel in one of them."""
+
+    FUNCTIONS = OVER
+    SPELLED = "quotient of two tensors"
+
+    sources: tuple[str, str]
+
+    @classmethod
+    def read(cls, call: Call) -> Self | None:
+        """Two tensors; with a number on either side it is something else."""
+        given = call.node.args
+        if call.node.kwargs or not all(isinstance(operand, fx.Node) for operand in given):
+            return None
+        return cls(call.name, call.sources(2))
+
+    def value(self, *xs: Tensor) -> Tensor:
+        """The quotient."""
+        return xs[0] / xs[1]
+
+    def non_negative(self, sources: bool) -> bool:
+        """If both operands are."""
+        return sources
+
+    def channels(self, *sources: Fraction) -> Fraction:
+        """One channel is spread over those of the other."""
+        return max(sources)
+
+    def alone(self) -> "Node":
+        """Never: it is two operators."""
+        raise AssertionError(f"{self.name}: a quotient is rewritten when the graph is complete")
