@@ -175,7 +175,10 @@ def _range(value: _Number | tuple[_Number, _Number]) -> tuple[_Number, _Number]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-NetworkName = Literal["residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet", "sesr"]
+NetworkName = Literal[
+    "residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet", "sesr", "espcn", "ecbsr", "imdn",
+    "rlfn", "span",
+]  # fmt: skip
 
 _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "residual": ("Residual", 1, 32),  # the paper's base model has 3 and 64: `hwrts run paper`
@@ -186,6 +189,11 @@ _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "abpn": ("ABPN", 4, 28),
     "quicksrnet": ("QuickSRNet", 2, 32),
     "sesr": ("SESR", 5, 16),
+    "espcn": ("ESPCN", None, 64),
+    "ecbsr": ("ECBSR", 4, 16),
+    "imdn": ("IMDN", 5, 12),  # its authors' form for real time
+    "rlfn": ("RLFN", 6, 52),
+    "span": ("SPAN", 6, 48),
 }
 """How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
 
@@ -203,14 +211,15 @@ class NetworkConfig(_Section):
         None,
         ge=0,
         le=64,
-        description="N of Residual-N; residual blocks of srresnet and edsr, hidden convolutions of vdsr, "
-        "abpn, quicksrnet and sesr; srcnn has none",
+        description="N of Residual-N; blocks of srresnet, edsr, imdn, rlfn and span, hidden convolutions of "
+        "vdsr, abpn, quicksrnet, sesr and ecbsr; srcnn and espcn have none",
     )
     channels: int = Field(
         32,
         ge=1,
         le=1024,
-        description="width of the hidden tensors; of srcnn's first layer, even: its second has half of it",
+        description="width of the hidden tensors, of imdn a multiple of 4; of the first layer of srcnn and "
+        "espcn, even: their second has half of it",
     )
     padding: Literal["replicate", "zero"] = Field(
         "replicate",
@@ -238,10 +247,15 @@ class NetworkConfig(_Section):
 
     @model_validator(mode="after")
     def _check_shape(self) -> "NetworkConfig":
-        if self.name == "srcnn" and self.blocks is not None:
-            raise ValueError("srcnn has three layers and no blocks; leave blocks out")
-        if self.name == "srcnn" and self.channels % 2:
-            raise ValueError(f"srcnn's second layer has half of {self.channels} channels; use an even number")
+        name, channels = self.name, self.channels
+        if _NETWORKS[name][1] is None and self.blocks is not None:
+            raise ValueError(f"{name} has three layers and no blocks; leave blocks out")
+        if _NETWORKS[name][1] is None and channels % 2:
+            raise ValueError(f"{name}'s second layer has half of {channels} channels; use an even number")
+        if name == "imdn" and channels % 4:
+            raise ValueError(f"imdn keeps a quarter of {channels} channels each time; use a multiple of 4")
+        if name == "span" and self.blocks == 0:
+            raise ValueError("span joins what its first and last block make; use 1 block or more")
         if self.name != "residual" and self.keeps != "nothing":
             raise ValueError(f"{self.name} has no form that keeps {self.keeps}; use residual, or nothing")
         return self

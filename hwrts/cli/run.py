@@ -34,7 +34,11 @@ def run(
     max_megapixels: MaxMegapixels = None,
     network: Annotated[
         str | None,
-        option("residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet or sesr [residual].", "--network"),
+        option(
+            "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn or span "
+            "[residual].",
+            "--network",
+        ),
     ] = None,
     blocks: Annotated[
         int | None, option("N of Residual-N [1]; blocks of other networks [as in their papers].")

@@ -4,10 +4,15 @@ from torch import nn
 
 from hwrts.config import NetworkConfig
 from hwrts.networks.abpn import ABPN
+from hwrts.networks.ecbsr import ECBSR
 from hwrts.networks.edsr import EDSR
+from hwrts.networks.espcn import ESPCN
+from hwrts.networks.imdn import IMDN
 from hwrts.networks.quicksrnet import QuickSRNet
 from hwrts.networks.residual import Residual
+from hwrts.networks.rlfn import RLFN
 from hwrts.networks.sesr import SESR
+from hwrts.networks.span import SPAN
 from hwrts.networks.srcnn import SRCNN
 from hwrts.networks.srresnet import SRResNet
 from hwrts.networks.vdsr import VDSR
@@ -24,8 +29,8 @@ def build_network(network: NetworkConfig) -> nn.Module:
 
 def _built(network: NetworkConfig) -> nn.Module:
     channels = network.channels
-    if network.blocks is None:  # the settings allow this for one network only
-        return SRCNN(channels)
+    if network.blocks is None:  # the settings allow this for those of three layers only
+        return ESPCN(channels) if network.name == "espcn" else SRCNN(channels)
     if network.name == "residual":
         return Residual(network.blocks, channels, keeps=network.keeps)
     kinds: dict[str, type[nn.Module]] = {
@@ -35,6 +40,10 @@ def _built(network: NetworkConfig) -> nn.Module:
         "abpn": ABPN,
         "quicksrnet": QuickSRNet,
         "sesr": SESR,
+        "ecbsr": ECBSR,
+        "imdn": IMDN,
+        "rlfn": RLFN,
+        "span": SPAN,
     }
     made: nn.Module = kinds[network.name](network.blocks, channels)
     return made

@@ -20,7 +20,21 @@ from hwrts.graph.deploy import deploy_form, fused_form
 from hwrts.graph.note import note_graph, noted_graph
 from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
-from hwrts.networks import ABPN, EDSR, SESR, SRCNN, VDSR, QuickSRNet, Residual, SRResNet
+from hwrts.networks import (
+    ABPN,
+    ECBSR,
+    EDSR,
+    ESPCN,
+    IMDN,
+    RLFN,
+    SESR,
+    SPAN,
+    SRCNN,
+    VDSR,
+    QuickSRNet,
+    Residual,
+    SRResNet,
+)
 from hwrts.networks.build import build_network
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
@@ -39,6 +53,11 @@ TINY = {
     "abpn": {"blocks": 1, "channels": 6},
     "quicksrnet": {"blocks": 1, "channels": 6},
     "sesr": {"blocks": 1, "channels": 6},
+    "espcn": {"channels": 8},
+    "ecbsr": {"blocks": 1, "channels": 6},
+    "imdn": {"blocks": 1, "channels": 8},
+    "rlfn": {"blocks": 1, "channels": 6},
+    "span": {"blocks": 2, "channels": 6},
 }
 
 
@@ -68,6 +87,11 @@ def parameters(network: nn.Module) -> int:
         ("abpn", 33_464),
         ("quicksrnet", 22_860),
         ("sesr", 13_788),
+        ("espcn", 26_796),
+        ("ecbsr", 11_548),
+        ("imdn", 20_190),
+        ("rlfn", 511_304),
+        ("span", 410_700),
     ],
 )
 def test_parameters_of_the_default_networks(name, expected):
@@ -194,17 +218,18 @@ def test_networks_of_the_papers_size(name, picture):
     print(name, verdict.compared, verdict.facts["census"])
 
 
-@pytest.mark.parametrize("name", ["vdsr", "abpn", "sesr"])
+@pytest.mark.parametrize("name", ["vdsr", "abpn", "sesr", "ecbsr"])
 def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     """Anchored: no layer between the enlarged input and the output can harm the picture."""
     model = tiny(name).eval()
+    parameters(model)  # of a convolution that is trained as several, what they are
     for parameter in model.image_residual.parameters():
         nn.init.zeros_(parameter)
     graph = deploy_form(trace(model))
     network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 16, 16)])).eval().lower()
     assert network.formats[network.output] == PIXEL
     codes = picture(9, 8)
-    if name == "abpn":
+    if name in ("abpn", "ecbsr"):
         expected = codes.repeat(2, axis=0).repeat(2, axis=1)
     else:
         up = next(layer for layer in network.layers if isinstance(layer, Upsample))
@@ -222,7 +247,7 @@ def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
         with pytest.raises(UnsupportedOperatorError, match="no same-size form"):
             deploy_form(graph, same_size=True)
     aids = training_aids(network)
-    assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn", "sesr"))
+    assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn", "sesr", "ecbsr"))
     assert (aids.constrain is None) == (name != "residual")
     assert training_aids(network, small_residual=False).residuals == ()
 
@@ -238,7 +263,7 @@ def test_a_noted_graph_is_the_graph(name):
     assert run_graph(again, x)[again.output].shape == run_graph(graph, x)[graph.output].shape
 
 
-@pytest.mark.parametrize("name", ["vdsr", "abpn", "edsr", "srresnet", "srcnn", "sesr"])
+@pytest.mark.parametrize("name", ["vdsr", "abpn", "edsr", "srresnet", "srcnn", "sesr", "ecbsr", "span"])
 def test_bf16_never_rounds_the_picture(name):
     """With the residual at zero, bf16 training sees the enlarged input itself, not its 8-bit rounding."""
     network = tiny(name).eval()
@@ -268,7 +293,8 @@ def test_hidden_layers_of_vdsr_run_in_bf16():
 
 def test_defaults_are_those_of_the_papers():
     classes = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN}
-    classes |= {"quicksrnet": QuickSRNet, "sesr": SESR}
+    classes |= {"quicksrnet": QuickSRNet, "sesr": SESR, "espcn": ESPCN, "ecbsr": ECBSR, "imdn": IMDN}
+    classes |= {"rlfn": RLFN, "span": SPAN}
     for name, kind in classes.items():
         made = build_network(config(name))
         assert type(made) is kind
@@ -282,7 +308,7 @@ def test_settings_are_written_complete_and_read_back(name, tmp_path):
         made = parse_config({"network": network}, "test")
         (tmp_path / "config.toml").write_text(dump_toml(made))
         assert load_config(tmp_path / "config.toml") == made
-        assert (made.network.blocks is None) == (name == "srcnn")
+        assert (made.network.blocks is None) == (name in ("srcnn", "espcn"))
 
 
 def test_titles_and_folder_names():
@@ -296,6 +322,11 @@ def test_titles_and_folder_names():
         "abpn4x28",
         "quicksrnet2x32",
         "sesr5x16",
+        "espcn64",
+        "ecbsr4x16",
+        "imdn5x12",
+        "rlfn6x52",
+        "span6x48",
     ]
     assert [each.title for each in names[:3]] == [
         "Residual-1, 32 channels",
@@ -309,7 +340,10 @@ def test_titles_and_folder_names():
     [
         ({"name": "srcnn", "blocks": 3}, "srcnn has three layers and no blocks; leave blocks out"),
         ({"name": "srcnn", "channels": 7}, "second layer has half of 7 channels; use an even number"),
-        ({"name": "espcn"}, "'residual', 'srcnn', 'vdsr'"),
+        ({"name": "espcn", "blocks": 3}, "espcn has three layers and no blocks; leave blocks out"),
+        ({"name": "imdn", "channels": 6}, "keeps a quarter of 6 channels each time; use a multiple of 4"),
+        ({"name": "span", "blocks": 0}, "use 1 block or more"),
+        ({"name": "swinir"}, "'residual', 'srcnn', 'vdsr'"),
         ({"name": ["vdsr"]}, "network.name"),
         ({"name": "vdsr", "depth": 20}, "unknown key 'network.depth'"),
     ],

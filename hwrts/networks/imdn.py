@@ -1,0 +1,67 @@
+"""IMDN, its form for real time (Hui, Gao, Yang and Wang: Information Multi-Distillation Network, 2019)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on, start_nearly_zero
+
+_LEAK = 0.05
+"""Slope of the leaky ReLUs below 0: the paper's, in integers the nearest dyadic number (eq. 16)."""
+
+# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+
+
+class _Block(nn.Module):
+    """Four convolutions; a quarter of each result is kept, the rest goes on to the next."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        kept = channels // 4
+        passed = channels - kept
+        self.parts = [kept, passed]
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(passed, channels, 3, padding=1)
+        self.conv3 = nn.Conv2d(passed, channels, 3, padding=1)
+        self.conv4 = nn.Conv2d(passed, kept, 3, padding=1)
+        self.fuse = nn.Conv2d(4 * kept, channels, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        kept1, passed = F.leaky_relu(self.conv1(h), _LEAK).split(self.parts, 1)
+        kept2, passed = F.leaky_relu(self.conv2(passed), _LEAK).split(self.parts, 1)
+        kept3, passed = F.leaky_relu(self.conv3(passed), _LEAK).split(self.parts, 1)
+        kept = torch.cat([kept1, kept2, kept3, self.conv4(passed)], 1)  # (N, C, H, W)
+        y: Tensor = h + self.fuse(kept)
+        return y
+
+
+class IMDN(nn.Module):
+    """Blocks that part channels and concatenate what they keep, one long skip, then PixelShuffle.
+
+    The authors' form for real time (IMDN-RTC, 5 blocks of 12 channels): without contrast-aware attention,
+    whose standard deviation over the frame no line buffer can have, and without the concatenation of all
+    blocks. It has 20,190 parameters for x2.
+
+    Args:
+        blocks: Blocks.
+        channels: Width of the hidden tensors, a multiple of 4: a quarter is kept by each convolution.
+        scale: Up-scaling factor.
+    """
+
+    def __init__(self, blocks: int = 5, channels: int = 12, scale: int = 2) -> None:
+        super().__init__()
+        self.conv_in = nn.Conv2d(PICTURE, channels, 3, padding=1)
+        self.blocks = nn.Sequential(*(_Block(channels) for _ in range(blocks)))
+        self.conv_mid = nn.Conv2d(channels, channels, 1)
+        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale)
+        pass_picture_on(self.conv_in)
+        start_nearly_zero(self.conv_mid)
+        interpolate_picture(self.conv_out, scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        first = self.conv_in(x)  # (N, C, H, W)
+        h = first + self.conv_mid(self.blocks(first))
+        y: Tensor = self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        return y

@@ -1,0 +1,62 @@
+"""SPAN (Wan et al.: Swift Parameter-free Attention Network for Efficient Super-Resolution, 2024)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on
+
+# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+
+
+class _Block(nn.Module):
+    """Three convolutions whose result is its own attention."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv3 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """What the block makes, and its first layer; both (N, C, H, W)."""
+        first = F.silu(self.conv1(h))
+        made = self.conv3(F.silu(self.conv2(first)))
+        attention = torch.tanh(made * 0.5) * 0.5  # sigmoid(made) - 1/2 and nothing else: a table around 0
+        return (h + made) * attention, first
+
+
+class SPAN(nn.Module):
+    """Blocks with an attention that has no parameters, their concatenation, then PixelShuffle.
+
+    With 6 blocks of 48 channels it has 410,700 parameters for x2. The paper trains each 3x3 convolution as
+    three in a row beside a skip, and deploys the one that they are; here it is that from the start.
+
+    Args:
+        blocks: Attention blocks, 1 or more.
+        channels: Width of the hidden tensors.
+        scale: Up-scaling factor.
+    """
+
+    def __init__(self, blocks: int = 6, channels: int = 48, scale: int = 2) -> None:
+        super().__init__()
+        self.conv_in = nn.Conv2d(PICTURE, channels, 3, padding=1)
+        self.blocks = nn.ModuleList(_Block(channels) for _ in range(blocks))
+        self.conv_mid = nn.Conv2d(channels, channels, 3, padding=1)
+        self.fuse = nn.Conv2d(4 * channels, channels, 1)
+        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale)
+        pass_picture_on(self.conv_in)
+        pass_picture_on(self.fuse)
+        interpolate_picture(self.conv_out, scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        first = self.conv_in(x)  # (N, C, H, W)
+        h, early = first, []
+        for block in self.blocks:
+            h, inner = block(h)
+            early.append(h)
+        joined = torch.cat([first, self.conv_mid(h), early[0], inner], 1)  # (N, 4C, H, W)
+        y: Tensor = self.shuffle(self.conv_out(self.fuse(joined)))  # (N, 3, 2H, 2W)
+        return y
