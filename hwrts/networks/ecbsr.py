@@ -1,6 +1,7 @@
 """ECBSR (Zhang, Zeng and Zhang: Edge-oriented Convolution Block for Real-time Super Resolution, 2021)."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.nn.utils import parametrize
 from hwrts.networks.start import NEARLY_ZERO, PICTURE
 
 _WIDER = 2
-"""Maps inside the expanding branch, in those of the block's output; the paper's. They cost nothing deployed."""
+"""Maps inside the expanding branch for each of the output, the paper's; deployed they cost nothing."""
 
 _EDGES = (
     ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0)),  # Sobel, across
@@ -42,9 +43,7 @@ class ECBSR(nn.Module):
     def __init__(self, blocks: int = 4, channels: int = 16, scale: int = 2) -> None:
         super().__init__()
         widths = [PICTURE] + [channels] * (blocks + 1)
-        self.conv = nn.ModuleList(
-            _edge_oriented(nn.Conv2d(i, o, 3, padding=1)) for i, o in zip(widths, widths[1:], strict=False)
-        )
+        self.conv = nn.ModuleList(_edge_oriented(nn.Conv2d(i, o, 3, padding=1)) for i, o in pairwise(widths))
         self.act = nn.ModuleList(nn.PReLU(channels) for _ in widths[1:])
         last = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
         self.conv_out = _edge_oriented(last, NEARLY_ZERO)

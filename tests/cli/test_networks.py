@@ -57,4 +57,4 @@ def test_blocks_and_channels_of_a_file_are_those_of_its_own_network():
 
 def test_unknown_networks_are_refused_with_those_there_are(tmp_path, hwrts, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert_one_clear_line(hwrts("run", "--network", "fsrcnn"), "network.name", "'quicksrnet'")
+    assert_one_clear_line(hwrts("run", "--network", "swinir"), "network.name", "'quicksrnet'")
