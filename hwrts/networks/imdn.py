@@ -27,9 +27,9 @@ class _Block(nn.Module):
         self.fuse = nn.Conv2d(4 * kept, channels, 1)
 
     def forward(self, h: Tensor) -> Tensor:
-        kept1, passed = F.leaky_relu(self.conv1(h), _LEAK).split(self.parts, 1)
-        kept2, passed = F.leaky_relu(self.conv2(passed), _LEAK).split(self.parts, 1)
-        kept3, passed = F.leaky_relu(self.conv3(passed), _LEAK).split(self.parts, 1)
+        kept1, passed = torch.split(F.leaky_relu(self.conv1(h), _LEAK), self.parts, 1)
+        kept2, passed = torch.split(F.leaky_relu(self.conv2(passed), _LEAK), self.parts, 1)
+        kept3, passed = torch.split(F.leaky_relu(self.conv3(passed), _LEAK), self.parts, 1)
         kept = torch.cat([kept1, kept2, kept3, self.conv4(passed)], 1)  # (N, C, H, W)
         y: Tensor = h + self.fuse(kept)
         return y
