@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("small_verdict")
 
 @pytest.mark.parametrize("name", ["vdsr", "srresnet", "abpn", "espcn", "ecbsr", "imdn", "rlfn", "span"])
 def test_recurrent_training_of_other_networks(name, tmp_path):
-    """Two stages: batch norm's statistics, slopes and branches go on to the second, nothing same-size is made."""
+    """Two stages: statistics of batch norms, slopes, branches go on to the second; no same-size networks."""
     lines = Lines()
     two = {**TINY["rts"], "first_steps": 3, "steps": 3}
     network = {"name": name, **NETWORKS[name]}
