@@ -1,0 +1,27 @@
+"""Every module of the field that is put to the door, by name: networks of papers, layers and spellings."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .layers import LAYERS
+from .light import NETWORKS as LIGHT
+from .restorers import NETWORKS as RESTORERS
+from .upscalers import NETWORKS as UPSCALERS
+
+MODULES: dict[str, Callable[[], nn.Module]] = {
+    **{kind.__name__: kind for kind in (*UPSCALERS, *LIGHT, *RESTORERS)},
+    **LAYERS,
+}
+
+
+def made(name: str) -> nn.Module:
+    """A module with the statistics that a training leaves, the same each time."""
+    torch.manual_seed(0)
+    module = MODULES[name]()
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None:
+            part.running_mean.uniform_(-0.1, 0.1)
+            part.state_dict()["running_var"].uniform_(0.5, 1.5)
+    return module.eval()
