@@ -20,13 +20,14 @@ class Fused:
         qdq: The integer operator that its QDQ form becomes; None where a float operator or a move is right.
         integer: The integer operator in the other flavour.
         islands: Float operators that are left where a fusion failed; for the flavours with an integer one.
-        moves: Whether a layer of a network only moves stored codes, so that nothing is left to fuse.
+        unfused: Whether a layer of a network has nothing to fuse: it only moves stored codes, or stays a
+            float operator on exact values.
     """
 
     qdq: str | None = None
     integer: str | None = None
     islands: tuple[str, ...] = ()
-    moves: Callable[[Network, Any], bool] = lambda network, layer: False
+    unfused: Callable[[Network, Any], bool] = lambda network, layer: False
 
 
 def zero_point(tensor: Format) -> int:

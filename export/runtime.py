@@ -140,7 +140,7 @@ def census(model: bytes) -> dict[str, int]:
 def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
     """What keeps the optimised graph from being integer throughout; empty if it is.
 
-    PRelu and Resize are float operators on exact values, the documented exceptions (docs/arithmetic.md,
+    PRelu, Resize and Sub are float operators on exact values, the documented exceptions (docs/arithmetic.md,
     section 8). In the integer-operator flavour additions and roundings are float operators on exact integers
     by design.
     """
@@ -150,7 +150,7 @@ def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
         fused = nodes.FUSED.qdq if is_qdq(network) else nodes.FUSED.integer
         if fused is not None:
             own = [layer for layer in network.layers if type(layer) is kind]
-            expected[fused] += sum(not nodes.FUSED.moves(network, layer) for layer in own)
+            expected[fused] += sum(not nodes.FUSED.unfused(network, layer) for layer in own)
             islands += nodes.FUSED.islands
     problems = [
         f"{op}: {counts.get(op, 0)} of {count}"

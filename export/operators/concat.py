@@ -14,7 +14,7 @@ def _moves(network: Network, layer: Concat) -> bool:
     return len({(each.signed, each.frac) for each in formats}) == 1
 
 
-FUSED = Fused(qdq="QLinearConcat", moves=_moves)
+FUSED = Fused(qdq="QLinearConcat", unfused=_moves)
 
 
 def qdq(writer: QdqWriter, layer: Concat) -> None:

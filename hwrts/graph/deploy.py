@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, new_names
-from hwrts.graph.fold import fold_scales, fuse_relus
-from hwrts.graph.same_size import image_residual, same_size_form
+from hwrts.graph.fold import fold_scales, fold_signs, fuse_relus
+from hwrts.graph.same_size import image_residual, same_size_form, sign_of
 
 
 def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
@@ -25,13 +25,14 @@ def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
 
 
 def fused_form(graph: Graph) -> Graph:
-    """The graph without the factors and ReLUs that the operator in front of them takes."""
-    return fuse_relus(fold_scales(graph))
+    """The graph without the factors, signs and ReLUs that the operator in front of them takes."""
+    return fuse_relus(fold_signs(fold_scales(graph)))
 
 
 def anchor_image_residual(graph: Graph) -> Graph:
     """PixelShuffle(ext(x + r)) becomes repeat(x) + PixelShuffle(ext'(x) + ext(r)) (eq. 13).
 
+    Of x - r the kernel that reads r is turned around.
     ext' = ext - pixel repetition is a high-pass kernel, so that every quantised tensor near the output is a
     small correction on the pixel grid, and a zero correction passes the picture through bit for bit.
     Graphs whose output is not of that form come back unchanged. If r is held to be 0 on flat areas, so is all
@@ -69,7 +70,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
             zero_sums=silent,
             zero_on_flat=silent,
         ),
-        replace(ext, name=ext_r, sources=(residual,), zero_on_flat=silent),
+        replace(ext, name=ext_r, sources=(residual,), weight=sign_of(blue) * ext.weight, zero_on_flat=silent),
         Add(correction, (ext_x, ext_r)),
         replace(shuffle, sources=(correction,)),
         Repeat(repeat, (x.name,), shuffle.block),

@@ -20,6 +20,17 @@ def fold_scales(graph: Graph) -> Graph:
     return _fold(graph, Scale)
 
 
+def fold_signs(graph: Graph) -> Graph:
+    """Make a - conv(b) a + (-conv)(b), which is the same: weights have a symmetric range (eq. 32)."""
+    turned: dict[str, Node] = {}
+    for node in graph.of(Add):
+        front = graph.node(node.sources[1])
+        alone = len(graph.readers(front.name)) == 1 and node.sources[0] != front.name
+        if node.negated and alone and isinstance(front, Conv) and not front.relu:
+            turned |= {node.name: replace(node, negated=False), front.name: front.scaled(-1.0)}
+    return Graph(tuple(turned.get(node.name, node) for node in graph.nodes))
+
+
 def fuse_relus(graph: Graph) -> Graph:
     """Make each ReLU part of the convolution or addition in front of it: saturation of an unsigned code.
 

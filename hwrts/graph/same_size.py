@@ -76,7 +76,15 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
                 tie=tie,
                 replicate=replicate,
             ),
-            Conv(fold_r, (residual,), kernel, bias, zero_on_flat=silent, tie=tie, replicate=replicate),
+            Conv(
+                fold_r,
+                (residual,),
+                sign_of(blue) * kernel,
+                bias,
+                zero_on_flat=silent,
+                tie=tie,
+                replicate=replicate,
+            ),
             Add(correction, (fold_x, fold_r)),
             Add(picture, (x.name, correction)),
         )
@@ -93,11 +101,21 @@ def has_same_size_form(graph: Graph) -> bool:
 
 
 def image_residual(graph: Graph, node: Node) -> str | None:
-    """What a node adds to the picture; None if it is no such addition, or a ReLU follows."""
+    """What a node adds to the picture, or subtracts of it if it is negated; None if it is no such addition.
+
+    Nor is it one if a ReLU follows, or if the picture is what is subtracted.
+    """
     # Asked of a form of network, not of what an operator does.
     if not isinstance(node, Add) or node.relu or node.sources.count(graph.input.name) != 1:
         return None
+    if node.negated and node.sources[1] == graph.input.name:
+        return None
     return next(source for source in node.sources if source != graph.input.name)
+
+
+def sign_of(residual: Node) -> int:
+    """-1 if an image residual is subtracted of the picture: kernels that read it then are turned around."""
+    return -1 if isinstance(residual, Add) and residual.negated else 1
 
 
 def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import check_walk, part_count
+from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import PLACE
 from hwrts.graph.user_code import is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
@@ -126,8 +127,13 @@ class Tracer(fx.Tracer):
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
         """What stands for a call's value; of a call that makes several tensors, one for each of them.
 
-        So a module may unpack them, walk over them or turn them around.
+        So a module may unpack them, walk over them or turn them around. An addition of ``alpha`` times a
+        tensor becomes a product and an addition.
         """
+        if kind != "call_module" and target in (*PLUS, *MINUS) and kwargs.get("alpha", 1) not in (1, -1):
+            added = args[1] if len(args) > 1 else kwargs.get("other")
+            kept = {name: each for name, each in kwargs.items() if name not in ("alpha", "other")}
+            args, kwargs = (*args[:1], operator.mul(added, kwargs["alpha"])), kept
         value = self._value(kind, target, args, kwargs)
         if value is not None and target in _OF_THE_SHAPE and kind in ("call_function", "call_method"):
             return value

@@ -110,7 +110,8 @@ def _layer(rng, name, tensors, widest):
         other = _pick(rng, alike)  # it may be the source itself
         finer = max(form.frac, tensors[other][2].frac)
         out = _format(rng, finer - int(rng.integers(-2, 6)), widest)
-        return Add(name, (source, other), out), (channels, scale, out)
+        negated = bool(rng.integers(4) == 0)
+        return Add(name, (source, other), out, negated), (channels, scale, out)
     if kind == "times":
         alike = [
             other

@@ -1,9 +1,11 @@
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import Format, HwrtsError, Rounding, requantize
+from hwrts.fixed_point import Add, Format, HwrtsError, Input, Network, Rounding, layer_bounds, requantize
+from hwrts.fixed_point.layer_json import describe, parse_layer
 from hwrts.fixed_point.operators.add import add_accumulate
 
 from .test_requantize import slow_round
@@ -69,3 +71,75 @@ def test_random_sums_against_fractions(rounding):
             value = Fraction(p, 2**a_format.frac) + Fraction(q, 2**b_format.frac)
             expected.append(min(max(slow_round(value * 2**out.frac, rounding), out.min), out.max))
         assert add(a, a_format, b, b_format, out, rounding).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("rounding", "expected"),
+    [
+        (Rounding.HALF_EVEN, [10, 8, 10, 0]),
+        (Rounding.HALF_UP, [10, 9, 10, 0]),
+        (Rounding.HALF_AWAY, [10, 9, 10, 0]),
+        (Rounding.FLOOR, [9, 8, 10, 0]),
+    ],
+)
+def test_differences_by_hand(rounding, expected):
+    """b counts quarters of a's LSB: 9.5, 8.5, 10.25, and -27 which an unsigned code cannot be."""
+    a, b = np.array([10, 10, 10, 5], np.uint8), np.array([2, 6, -1, 127], np.int8)
+    acc, frac = add_accumulate(a, Format(False, 8, 6), b, Format(True, 8, 8), negated=True)
+    assert requantize(acc, frac, Format(False, 8, 6), rounding).tolist() == expected
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_random_differences_against_fractions(rounding):
+    seed = 13
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        a_format, b_format, out = (
+            Format(bool(rng.integers(2)), int(rng.integers(4, 11)), int(rng.integers(2, 12)))
+            for _ in range(3)
+        )
+        a, b = (
+            rng.integers(each.min, each.max, (2, 3, 4), endpoint=True).astype(np.int16)
+            for each in (a_format, b_format)
+        )
+        expected = []
+        for p, q in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
+            value = Fraction(p, 2**a_format.frac) - Fraction(q, 2**b_format.frac)
+            expected.append(min(max(slow_round(value * 2**out.frac, rounding), out.min), out.max))
+        layer = Add("y", ("a", "b"), out, negated=True)
+        assert layer.define([a, b], [a_format, b_format], rounding).ravel().tolist() == expected
+        assert layer.picture([a, b], [a_format, b_format], rounding).ravel().tolist() == expected
+
+
+FORMATS = [U8, S8, Format(True, 3, 2), Format(False, 2, 5), Format(True, 2, -3)]
+
+
+@pytest.mark.parametrize(("a", "b"), list(product(FORMATS, repeat=2)))
+def test_bounds_of_a_difference_are_its_extremes_and_attained(a, b):
+    finer = max(a.frac, b.frac)
+    ends = [
+        (x << finer - a.frac) - (y << finer - b.frac)
+        for x, y in product(range(a.min, a.max + 1), range(b.min, b.max + 1))
+    ]
+    layer = Add("y", ("a", "b"), U8, negated=True)
+    bounds = layer_bounds(layer, [a, b], Rounding.FLOOR)
+    assert [bounds.lowest.tolist(), bounds.highest.tolist()] == [[min(ends)], [max(ends)]]
+    assert bounds.partial_sum.tolist() == [(a.magnitude << finer - a.frac) + (b.magnitude << finer - b.frac)]
+    assert [end.tolist() for end in layer.attack(a, b)] == [[min(ends)], [max(ends)]]
+
+
+def test_a_tensor_less_itself_is_nothing():
+    layer = Add("y", ("a", "a"), U8, negated=True)
+    bounds = layer_bounds(layer, [S8, S8], Rounding.FLOOR)
+    assert [bounds.lowest.tolist(), bounds.highest.tolist()] == [[0], [0]]
+    assert [end.tolist() for end in layer.attack(S8, S8)] == [[0], [0]]
+
+
+def test_the_sign_is_a_bool_and_comes_later_in_files(tmp_path):
+    inputs = (Input("a", 1, U8), Input("b", 1, U8))
+    with pytest.raises(HwrtsError, match="layer 'y': negated is 1; use True or False"):
+        Network(inputs, (Add("y", ("a", "b"), S8, 1),))  # type: ignore[arg-type]
+    assert "negated" not in describe(Add("y", ("a", "b"), S8))
+    less = Add("y", ("a", "b"), S8, negated=True)
+    assert parse_layer(describe(less), {}) == less

@@ -191,8 +191,6 @@ UNSUPPORTED = {
         lambda self, x: self.c(x), {"c": nn.Conv2d(3, 3, (1, 3), padding=(0, 1))},
         ["'c'", "(1, 3)"]),
     "add constant": (lambda self, x: self.c(x) + 1, {"c": conv()}, ["'add'", "no constants"]),
-    "add alpha": (lambda self, x: torch.add(x, self.c(x), alpha=2), {"c": conv()}, ["'add'", "operator add"]),
-    "minus": (lambda self, x: x - self.c(x), {"c": conv()}, ["'sub'", "operator sub"]),
     "tensor over tensor": (lambda self, x: x / self.c(x), {"c": conv()}, ["'truediv'", "over a number"]),
     "times a parameter itself": (
         lambda self, x: self.c(x) * self.c.weight, {"c": conv()}, ["'mul'", "the parameter 'c.weight'"]),

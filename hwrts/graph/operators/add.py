@@ -1,8 +1,8 @@
-"""Addition of two tensors."""
+"""Addition and subtraction of two tensors."""
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
@@ -14,30 +14,60 @@ from hwrts.fixed_point import Format
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator
 
+PLUS = (operator.add, operator.iadd, torch.add, "add", "add_")
+"""Of two tensors; ``alpha`` times the second."""
+MINUS = (
+    operator.sub,
+    operator.isub,
+    torch.sub,
+    torch.subtract,
+    "sub",
+    "sub_",
+    "subtract",
+    "subtract_",
+)
+"""As PLUS."""
+FROM = (torch.rsub,)
+"""The second tensor less the first."""
+
 
 @dataclass(frozen=True)
 class Add(Operator):
-    """Sum of two tensors of the same shape, with an optional ReLU behind it."""
+    """Sum or difference of two tensors of the same shape, with an optional ReLU behind it.
 
-    FUNCTIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
-    SPELLED = "add"
+    Attributes:
+        relu: Whether max(0, .) follows.
+        negated: Whether the second tensor is subtracted.
+    """
+
+    FUNCTIONS = (*PLUS, *MINUS, *FROM)
+    SPELLED = "add, subtract"
 
     sources: tuple[str, str]
     relu: bool = False
+    negated: bool = field(default=False, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
-        """Two tensors, no factor ``alpha``."""
-        return None if call.node.kwargs else cls(call.name, call.sources(2))
+        """Two tensors; of another factor ``alpha`` than 1 and -1 the tracer has made a multiplication."""
+        call.only("input", "other", "alpha")
+        operands = call.argument(0, "input"), call.argument(1, "other")
+        if call.function in FROM:
+            operands = operands[1], operands[0]
+        a, b = call.tensors(operands, "2 tensors")
+        alpha = call.node.kwargs.get("alpha", 1)
+        if alpha not in (1, -1):
+            raise call.refused(f"with alpha={alpha}; write {alpha} * y in its place")
+        return cls(call.name, (a, b), negated=(call.function not in PLUS) != (alpha == -1))
 
     def value(self, *xs: Tensor) -> Tensor:
-        """The sum."""
-        x = xs[0] + xs[1]
+        """The sum, or the difference."""
+        x = xs[0] - xs[1] if self.negated else xs[0] + xs[1]
         return F.relu(x) if self.relu else x
 
     def non_negative(self, sources: bool) -> bool:
-        """Behind a ReLU, or if both operands are."""
-        return self.relu or sources
+        """Behind a ReLU, or if both operands are and none is subtracted."""
+        return self.relu or (sources and not self.negated)
 
     def lowest(self, *sources: float) -> float:
         """The sum."""
@@ -47,4 +77,4 @@ class Add(Operator):
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:
         """A ReLU is the sign of the format."""
-        return fixed_point.Add(self.name, self.sources, formats[self.name])
+        return fixed_point.Add(self.name, self.sources, formats[self.name], self.negated)

@@ -40,13 +40,24 @@ OVER = (
     "true_divide_",
 )
 """Over a number, or another tensor (``Divide``); a number over a tensor is a table (``Lookup``)."""
+_NEGATIONS = (
+    operator.neg,
+    torch.neg,
+    torch.neg_,
+    torch.negative,
+    torch.negative_,
+    "neg",
+    "neg_",
+    "negative",
+    "negative_",
+)
 
 
 @dataclass(frozen=True)
 class Scale(Operator):
     """factor * x."""
 
-    FUNCTIONS = (*TIMES, *OVER)
+    FUNCTIONS = (*TIMES, *OVER, *_NEGATIONS)
     SPELLED = "multiplication by a number"
 
     sources: tuple[str]
@@ -54,8 +65,10 @@ class Scale(Operator):
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
-        """A tensor times or over a number, or a number times a tensor."""
+        """A tensor times or over a number, a number times a tensor, or a tensor's negation."""
         given = call.node.args
+        if call.function in _NEGATIONS:
+            return cls(call.name, call.sources(), -1.0)
         if call.node.kwargs:
             return None
         over = call.function in OVER
