@@ -177,7 +177,7 @@ def _range(value: _Number | tuple[_Number, _Number]) -> tuple[_Number, _Number]:
 
 NetworkName = Literal[
     "residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet", "sesr", "espcn", "ecbsr", "imdn",
-    "rlfn", "span",
+    "rlfn", "span", "srcnn-luma", "vdsr-luma",
 ]  # fmt: skip
 
 _NETWORKS: dict[str, tuple[str, int | None, int]] = {
@@ -194,6 +194,8 @@ _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "imdn": ("IMDN", 5, 12),  # its authors' form for real time
     "rlfn": ("RLFN", 6, 52),
     "span": ("SPAN", 6, 48),
+    "srcnn-luma": ("SRCNN of luma", None, 64),
+    "vdsr-luma": ("VDSR of luma", 18, 64),
 }
 """How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
 
@@ -259,6 +261,11 @@ class NetworkConfig(_Section):
         if self.name != "residual" and self.keeps != "nothing":
             raise ValueError(f"{self.name} has no form that keeps {self.keeps}; use residual, or nothing")
         return self
+
+    @property
+    def luma(self) -> bool:
+        """Whether it sees the luma of pictures alone; their chroma is up-scaled bicubically."""
+        return self.name in ("srcnn-luma", "vdsr-luma")
 
     @property
     def title(self) -> str:

@@ -35,8 +35,8 @@ def run(
     network: Annotated[
         str | None,
         option(
-            "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn or span "
-            "[residual].",
+            "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, "
+            "srcnn-luma or vdsr-luma [residual].",
             "--network",
         ),
     ] = None,

@@ -13,7 +13,7 @@ Samples = Codes | Deep
 _STEP = 257
 """65535 / 255: 16-bit values from one 8-bit code to the next."""
 
-_LUMA = (19595, 38470, 7471)  # 65536 times 0.299, 0.587, 0.114 of BT.601; they add up to 65536
+LUMA_65536 = (19595, 38470, 7471)  # 65536 times 0.299, 0.587, 0.114 of BT.601; they add up to 65536
 
 _BAND = 256
 """Rows that are computed at a time: int64 sums of an 8K picture would take 800 MB."""
@@ -98,7 +98,7 @@ def luma(codes: Codes) -> Codes:
     out = np.empty((*codes.shape[:2], 1), np.uint8)
     for top in range(0, len(codes), _BAND):
         band = codes[top : top + _BAND].astype(np.uint32)
-        total = sum(weight * band[..., i] for i, weight in enumerate(_LUMA))
+        total = sum(weight * band[..., i] for i, weight in enumerate(LUMA_65536))
         out[top : top + _BAND, :, 0] = (total + 32768) >> 16
     return out
 

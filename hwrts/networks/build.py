@@ -30,7 +30,9 @@ def build_network(network: NetworkConfig) -> nn.Module:
 def _built(network: NetworkConfig) -> nn.Module:
     channels = network.channels
     if network.blocks is None:  # the settings allow this for those of three layers only
-        return ESPCN(channels) if network.name == "espcn" else SRCNN(channels)
+        return ESPCN(channels) if network.name == "espcn" else SRCNN(channels, luma=network.luma)
+    if network.luma:
+        return VDSR(network.blocks, channels, luma=True)
     if network.name == "residual":
         return Residual(network.blocks, channels, keeps=network.keeps)
     kinds: dict[str, type[nn.Module]] = {

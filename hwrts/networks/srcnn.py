@@ -3,10 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import pass_picture_on
+from hwrts.networks.start import PICTURE, pass_picture_on
 from hwrts.networks.upsample import FixedUpsample
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class SRCNN(nn.Module):
@@ -17,20 +18,23 @@ class SRCNN(nn.Module):
 
     Args:
         channels: Maps of the first layer, even; the second has half of them.
+        luma: See the luma of pictures alone, as the original.
     """
 
-    def __init__(self, channels: int = 64) -> None:
+    def __init__(self, channels: int = 64, *, luma: bool = False) -> None:
         super().__init__()
+        self.luma = luma
+        planes = 1 if luma else PICTURE
         self.up = FixedUpsample("bicubic", 2)
-        self.patches = nn.Conv2d(3, channels, 9, padding=4)
+        self.patches = nn.Conv2d(planes, channels, 9, padding=4)
         self.mapping = nn.Conv2d(channels, channels // 2, 5, padding=2)
-        self.conv_out = nn.Conv2d(channels // 2, 3, 5, padding=2)
+        self.conv_out = nn.Conv2d(channels // 2, planes, 5, padding=2)
         for conv in (self.patches, self.mapping, self.conv_out):
             pass_picture_on(conv)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = F.relu(self.patches(self.up(x)))  # (N, C, 2H, 2W)
         h = F.relu(self.mapping(h))  # (N, C/2, 2H, 2W)
-        y: Tensor = self.conv_out(h)  # (N, 3, 2H, 2W)
+        y: Tensor = self.conv_out(h)  # (N, P, 2H, 2W)
         return y

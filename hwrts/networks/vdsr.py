@@ -3,10 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import start_for_relus, start_nearly_zero
+from hwrts.networks.start import PICTURE, start_for_relus, start_nearly_zero
 from hwrts.networks.upsample import FixedUpsample
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class VDSR(nn.Module):
@@ -19,21 +20,24 @@ class VDSR(nn.Module):
     Args:
         blocks: Convolutions between the first and the last; 18 make the paper's 20 layers.
         channels: Width of the hidden tensors.
+        luma: See the luma of pictures alone, as the original.
     """
 
-    def __init__(self, blocks: int = 18, channels: int = 64) -> None:
+    def __init__(self, blocks: int = 18, channels: int = 64, *, luma: bool = False) -> None:
         super().__init__()
+        self.luma = luma
+        planes = 1 if luma else PICTURE
         self.up = FixedUpsample("bicubic", 2)
-        self.conv_in = nn.Conv2d(3, channels, 3, padding=1)
+        self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
-        self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, planes, 3, padding=1)
         for conv in (self.conv_in, *self.conv):
             start_for_relus(conv)
         start_nearly_zero(self.conv_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
-        picture = self.up(x)  # (N, 3, 2H, 2W)
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
+        picture = self.up(x)  # (N, P, 2H, 2W)
         h = F.relu(self.conv_in(picture))  # (N, C, 2H, 2W)
         for conv in self.conv:
             h = F.relu(conv(h))

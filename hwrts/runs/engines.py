@@ -9,6 +9,7 @@ import numpy as np
 from hwrts.command_line import command_line
 from hwrts.data import tiles
 from hwrts.data.depth import Codes
+from hwrts.data.luma import CHROMA_HALO, in_colour
 from hwrts.data.tiles import Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
@@ -37,8 +38,14 @@ class Deployed:
 
     @classmethod
     def of(cls, network: Network, codes: Upscaler) -> "Deployed":
-        """What computes the codes of an integer network, with that network's halo and scale."""
-        return cls(codes, network.halo, network.scales[network.output])
+        """What computes the codes of an integer network, with that network's halo and scale.
+
+        One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling.
+        """
+        scale, halo = network.scales[network.output], network.halo
+        if network.channels[network.inputs[0].name] == 1:
+            return cls(in_colour(codes, scale), max(halo, CHROMA_HALO), scale)
+        return cls(codes, halo, scale)
 
     def reach(self, *, same_size: bool) -> int:
         """Input pixels around a pixel of what :meth:`enhance` or :meth:`upscale` returns it depends on."""
@@ -93,7 +100,7 @@ def onnx_engine(model: bytes, network: Network) -> Deployed:
     session = open_session(model)
 
     def codes(pixels: Codes) -> Codes:
-        stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, 3, H, W)
+        stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, C, H, W)
         result: Codes = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 

@@ -48,7 +48,14 @@ class Session:
         seed = self.config.seed * 1000 + stage
         patch = data.patch // 2
         return crop_batches(
-            self.train, self.plan, target, batch=rts.batch, patch=patch, seed=seed, device=self.device.name
+            self.train,
+            self.plan,
+            target,
+            batch=rts.batch,
+            patch=patch,
+            seed=seed,
+            device=self.device.name,
+            of_luma=self.config.network.luma,
         )
 
     def same_size_batches(self, stage: int) -> Batches:

@@ -16,6 +16,7 @@ from hwrts.fixed_point import Network, run
 from hwrts.metrics import psnr_db
 from hwrts.progress import Progress
 from hwrts.qat.network import QuantNetwork
+from hwrts.runs.engines import Deployed
 from hwrts.runs.folder import StageFolder
 from hwrts.training.rts import target_kind
 
@@ -162,7 +163,8 @@ def measure_sensitivity(
 
 def _outputs(network: Network, crops: Crops) -> list[Codes]:
     # every code is on the pixel grid, so 8 bits hold it
-    return [run(network, pixels).astype(np.uint8) for pixels in crops.inputs]  # (F*H, F*W, 3) each
+    deployed = Deployed.of(network, lambda pixels: run(network, pixels).astype(np.uint8))
+    return [deployed.codes(pixels) for pixels in crops.inputs]  # (F*H, F*W, 3) each
 
 
 def _mse(pictures: list[Codes], references: list[Codes]) -> float:

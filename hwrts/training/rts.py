@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.data.depth import Codes
+from hwrts.data.luma import in_colour, luma_of_crops
 from hwrts.data.tiles import Upscaler, enhance
 from hwrts.fixed_point import PIXEL, halo
 from hwrts.graph import graph_steps
@@ -48,6 +49,7 @@ def crop_batches(
     seed: int,
     device: str,
     same_size: bool = False,
+    of_luma: bool = False,
 ) -> Batches:
     """Step number to a batch of aligned crops, values code * 2**-8, channels last in memory.
 
@@ -60,19 +62,22 @@ def crop_batches(
         seed: Order of the crops; stages use different ones.
         device: Where the tensors go.
         same_size: Take the originals in place of their low-resolution versions.
+        of_luma: Their Y alone, one channel.
     """
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         indices = batch_indices(len(plan.crops), batch, step, seed)
         lr, hr = gather(store, plan, indices, patch, target)  # (B, P, P, 3), (B, 2P, 2P, 3)
         x = gather(store, plan, indices, patch, target_kind(0))[1] if same_size else lr
+        if of_luma:
+            x, hr = luma_of_crops(x), luma_of_crops(hr)
         return to_values(x, device), to_values(hr, device)
 
     return batches
 
 
 def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
-    """Codes (B, H, W, 3) to values code * 2**-8 (B, 3, H, W); the strides stay channels last."""
+    """Codes (B, H, W, C) to values code * 2**-8 (B, C, H, W); the strides stay channels last."""
     return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-PIXEL.frac)
 
 
@@ -82,6 +87,7 @@ def float_upscaler(
     """A float network as a function on codes: (H, W, 3) uint8 to (2H, 2W, 3) float32.
 
     Its codes are clipped to 0..255, as a picture is, unless they are to be measured as the network made them.
+    One that sees luma alone (its ``luma`` is True) has the chroma of bicubic up-sampling.
     """
 
     def upscaler(pixels: Codes) -> NDArray[np.float32]:
@@ -93,7 +99,7 @@ def float_upscaler(
             codes: NDArray[np.float32] = y[0].permute(1, 2, 0).contiguous().cpu().numpy()
             return codes
 
-    return upscaler
+    return in_colour(upscaler, 2) if getattr(model, "luma", False) else upscaler
 
 
 def update_targets(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwrts.data import Picture, codes_of, with_result
-from hwrts.data.depth import _LUMA, corrected, enlarge_bilinear, luma, reduce
+from hwrts.data.depth import LUMA_65536, corrected, enlarge_bilinear, luma, reduce
 from hwrts.data.tiles import TILE
 from hwrts.data.tiles import enhance as by_tiles
 from hwrts.metrics import LUMA
@@ -177,8 +177,8 @@ def test_grey_that_a_network_coloured_is_its_luma():
 
 def test_its_luma_is_that_of_the_measures():
     """BT.601 stands twice: in studio range to measure by, and in 65536ths to compute with."""
-    assert tuple(round(65536 * each * 255 / 219) for each in LUMA) == _LUMA
-    assert sum(_LUMA) == 65536
+    assert tuple(round(65536 * each * 255 / 219) for each in LUMA) == LUMA_65536
+    assert sum(LUMA_65536) == 65536
 
 
 def test_the_examples_in_the_arithmetic_document():

@@ -58,6 +58,8 @@ TINY = {
     "imdn": {"blocks": 1, "channels": 8},
     "rlfn": {"blocks": 1, "channels": 6},
     "span": {"blocks": 2, "channels": 6},
+    "srcnn-luma": {"channels": 8},
+    "vdsr-luma": {"blocks": 2, "channels": 6},
 }
 
 
@@ -67,6 +69,11 @@ def config(name, **changes) -> NetworkConfig:
 
 def tiny(name) -> nn.Module:
     return build_network(config(name, **TINY[name]))
+
+
+def planes(name: str) -> int:
+    """Those of the pictures that it sees."""
+    return 1 if config(name).luma else 3
 
 
 def parameters(network: nn.Module) -> int:
@@ -92,6 +99,8 @@ def parameters(network: nn.Module) -> int:
         ("imdn", 20_190),
         ("rlfn", 511_304),
         ("span", 410_700),
+        ("srcnn-luma", 57_281),
+        ("vdsr-luma", 665_921),
     ],
 )
 def test_parameters_of_the_default_networks(name, expected):
@@ -100,11 +109,11 @@ def test_parameters_of_the_default_networks(name, expected):
 
 def test_the_document_has_these_numbers():
     document = (Path(__file__).parents[2] / "docs" / "networks.md").read_text("utf-8")
-    rows = re.findall(r"^\| (\w+) (?:\| [^|]+ ){3}\| ([\d,]+) \| [^|]*\|$", document, re.MULTILINE)
+    rows = re.findall(r"^\| ([\w-]+) (?:\| [^|]+ ){3}\| ([\d,]+) \| [^|]*\|$", document, re.MULTILINE)
     assert {name: int(count.replace(",", "")) for name, count in rows} == {
         name: parameters(build_network(config(name))) for name in TINY
     }
-    census = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \| (?:none|Resize|PRelu)", document, re.MULTILINE)
+    census = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+) \| (?:none|Resize|PRelu)", document, re.MULTILINE)
     for name, convs, adds in census:
         graph = deploy_form(trace(build_network(config(name)).eval()))
         kinds = [type(node).__name__ for node in graph.nodes]
@@ -119,9 +128,8 @@ def test_parameters_of_table_3():
         for blocks in (1, 3, 6)
     ]
     assert [round(count, -3) for count in weights] == [41_000, 114_000, 225_000]
-    luma_srcnn = parameters(SRCNN()) - 2 * 81 * 64 - 2 * (25 * 32 + 1)
-    luma_vdsr = parameters(VDSR()) - 2 * 9 * 64 - 2 * (9 * 64 + 1)
-    assert (luma_srcnn, luma_vdsr) == (57_281, 665_921)
+    assert parameters(SRCNN(luma=True)) == parameters(SRCNN()) - 2 * 81 * 64 - 2 * (25 * 32 + 1) == 57_281
+    assert parameters(VDSR(luma=True)) == parameters(VDSR()) - 2 * 9 * 64 - 2 * (9 * 64 + 1) == 665_921
     step = 64 * 9 * 256 + 256  # a step of up-sampling: 64 to 256 maps
     assert parameters(SRResNet(scale=4)) == parameters(SRResNet()) + step + 1 == 1_549_462  # 1.5M, x4
     assert parameters(EDSR(scale=4)) == parameters(EDSR()) + step == 1_517_571
@@ -141,10 +149,11 @@ def test_vdsr_has_20_layers_and_srcnn_its_kernels():
 @pytest.mark.parametrize("name", TINY)
 def test_training_starts_as_an_upscaler(name, picture):
     """Within 4 codes of interpolation on average; torch's own start is about 100 away."""
-    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 40, 40), 5, stride=1) * 0.8
+    colours = planes(name)
+    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, colours, 40, 40), 5, stride=1) * 0.8
     with torch.inference_mode():
         apart = (tiny(name).eval()(smooth) - F.interpolate(smooth, scale_factor=2, mode="bilinear")).abs()
-    assert apart.shape == (1, 3, 72, 72)
+    assert apart.shape == (1, colours, 72, 72)
     assert float(apart.mean()) * 256 < 4
 
 
@@ -152,7 +161,7 @@ def test_training_starts_as_an_upscaler(name, picture):
 @pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
 def test_from_the_network_to_verified_integers(name, rounding, picture, tmp_path):
     model = tiny(name)
-    x, target = torch.rand(4, 3, 12, 12), torch.rand(4, 3, 24, 24)
+    x, target = torch.rand(4, planes(name), 12, 12), torch.rand(4, planes(name), 24, 24)
     fit(Training.start(model), model, lambda n: (x, target), Schedule(1e-3, 3), lambda n, v: None)
     graph = deploy_form(trace(model.eval()))
     quantised = QuantNetwork(graph, calibrate(graph, [x], 8, rounding), 8, rounding)
@@ -163,7 +172,7 @@ def test_from_the_network_to_verified_integers(name, rounding, picture, tmp_path
     verdict = verify(
         network,
         to_onnx(network).SerializeToString(),
-        {"photo": picture(15, 14)},
+        {"photo": picture(15, 14)[..., : planes(name)]},
         [TorchWitness(quantised, network)],
         stimuli=["photo", "one pixel", "impulse"],
     )
@@ -202,12 +211,12 @@ def census_of(network) -> dict[str, int]:
 def test_networks_of_the_papers_size(name, picture):
     """9 x 9 taps of 64 channels and 36 layers in a row, on small pictures."""
     graph = deploy_form(trace(build_network(config(name)).eval()))
-    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(1, 3, 16, 16)])).eval()
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(1, planes(name), 16, 16)])).eval()
     network = quantised.lower()
     verdict = verify(
         network,
         to_onnx(network).SerializeToString(),
-        {"photo": picture(15, 14)},
+        {"photo": picture(15, 14)[..., : planes(name)]},
         [TorchWitness(quantised, network)],
         stimuli=["photo", "one pixel", "one row"],
     )
@@ -218,7 +227,7 @@ def test_networks_of_the_papers_size(name, picture):
     print(name, verdict.compared, verdict.facts["census"])
 
 
-@pytest.mark.parametrize("name", ["vdsr", "abpn", "sesr", "ecbsr"])
+@pytest.mark.parametrize("name", ["vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr"])
 def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     """Anchored: no layer between the enlarged input and the output can harm the picture."""
     model = tiny(name).eval()
@@ -226,9 +235,9 @@ def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     for parameter in model.image_residual.parameters():
         nn.init.zeros_(parameter)
     graph = deploy_form(trace(model))
-    network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 16, 16)])).eval().lower()
+    network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, planes(name), 16, 16)])).eval().lower()
     assert network.formats[network.output] == PIXEL
-    codes = picture(9, 8)
+    codes = picture(9, 8)[..., : planes(name)]
     if name in ("abpn", "ecbsr"):
         expected = codes.repeat(2, axis=0).repeat(2, axis=1)
     else:
@@ -247,7 +256,7 @@ def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
         with pytest.raises(UnsupportedOperatorError, match="no same-size form"):
             deploy_form(graph, same_size=True)
     aids = training_aids(network)
-    assert len(aids.residuals) == (name in ("residual", "vdsr", "abpn", "sesr", "ecbsr"))
+    assert len(aids.residuals) == (name in ("residual", "vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr"))
     assert (aids.constrain is None) == (name != "residual")
     assert training_aids(network, small_residual=False).residuals == ()
 
@@ -259,7 +268,7 @@ def test_a_noted_graph_is_the_graph(name):
     assert [type(node) for node in again.nodes] == [type(node) for node in graph.nodes]
     assert note_graph(again) == note_graph(graph)
     assert all(isinstance(node.sources, tuple) for node in again.nodes)
-    x = torch.rand(1, 3, 6, 6)
+    x = torch.rand(1, planes(name), 6, 6)
     assert run_graph(again, x)[again.output].shape == run_graph(graph, x)[graph.output].shape
 
 
@@ -308,7 +317,7 @@ def test_settings_are_written_complete_and_read_back(name, tmp_path):
         made = parse_config({"network": network}, "test")
         (tmp_path / "config.toml").write_text(dump_toml(made))
         assert load_config(tmp_path / "config.toml") == made
-        assert (made.network.blocks is None) == (name in ("srcnn", "espcn"))
+        assert (made.network.blocks is None) == (name in ("srcnn", "srcnn-luma", "espcn"))
 
 
 def test_titles_and_folder_names():
@@ -327,6 +336,8 @@ def test_titles_and_folder_names():
         "imdn5x12",
         "rlfn6x52",
         "span6x48",
+        "srcnn-luma64",
+        "vdsr-luma18x64",
     ]
     assert [each.title for each in names[:3]] == [
         "Residual-1, 32 channels",

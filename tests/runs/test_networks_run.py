@@ -16,7 +16,9 @@ from .tiny import TINY, Lines, photographs, start
 pytestmark = pytest.mark.usefixtures("small_verdict")
 
 
-@pytest.mark.parametrize("name", ["vdsr", "srresnet", "abpn", "espcn", "ecbsr", "imdn", "rlfn", "span"])
+@pytest.mark.parametrize(
+    "name", ["vdsr", "srresnet", "abpn", "espcn", "ecbsr", "imdn", "rlfn", "span", "srcnn-luma"]
+)
 def test_recurrent_training_of_other_networks(name, tmp_path):
     """Two stages: statistics of batch norms, slopes, branches go on to the second; no same-size networks."""
     lines = Lines()
