@@ -1,5 +1,7 @@
 """Pictures in colour through networks that see luma alone, as the papers of their time had them."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,10 +38,10 @@ def in_colour(network: Upscaler, scale: int) -> Upscaler:
         and clipped.
     """
 
-    def upscaler(pixels: Codes) -> NDArray[np.uint8] | NDArray[np.float32]:
+    def upscaler(pixels: Codes) -> NDArray[Any]:
         y = network(luma(pixels))  # (SH, SW, 1)
         smooth = upscale(pixels, scale, "bicubic")  # (SH, SW, 3)
-        made = smooth + (y - (smooth * _SHARES).sum(2, keepdims=True))
+        made: NDArray[np.float32] = smooth + (y - (smooth * _SHARES).sum(2, keepdims=True))
         return np.rint(made).clip(0, 255).astype(np.uint8) if y.dtype == np.uint8 else made
 
     return upscaler

@@ -301,7 +301,7 @@ def test_hidden_layers_of_vdsr_run_in_bf16():
 
 
 def test_defaults_are_those_of_the_papers():
-    classes = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN}
+    classes: dict[str, Any] = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN}
     classes |= {"quicksrnet": QuickSRNet, "sesr": SESR, "espcn": ESPCN, "ecbsr": ECBSR, "imdn": IMDN}
     classes |= {"rlfn": RLFN, "span": SPAN}
     for name, kind in classes.items():
