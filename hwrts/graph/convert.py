@@ -1,16 +1,31 @@
 """One operator of a traced module as a node of the graph, or an error that names it and where it stands."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
+from hwrts.graph.instead import instead_of
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
 
-_PASSED_ON: tuple[type[nn.Module], ...] = (nn.Identity, nn.Dropout)
+_PASSED_ON: tuple[type[nn.Module], ...] = (
+    *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+    *(nn.AlphaDropout, nn.FeatureAlphaDropout),
+)
+
+COPIES: tuple[Any, ...] = (torch.clone, "clone")
+"""What makes another tensor of the same values: neither is overwritten with the other."""
+
+_THE_SAME: tuple[Any, ...] = (
+    *("contiguous", "to", "type_as", "float", "detach", "detach_", "cpu", "cuda", "requires_grad_", "type"),
+    *(torch.detach, torch.Tensor.contiguous, "__deepcopy__"),
+)
+"""What leaves the values of a tensor as they are; other types than float32 are found when it is compared."""
 
 _PADS: tuple[type[nn.Module], ...] = (nn.ReplicationPad2d, nn.ZeroPad2d)
 
@@ -28,8 +43,8 @@ _ALLOWED = ", ".join(kind.SPELLED for kind in OPERATORS.values())
 
 def convert(
     node: fx.Node,
-    modules: dict[str, nn.Module],
-    constants: dict[str, Tensor],
+    modules: Mapping[str, nn.Module],
+    constants: Mapping[str, Tensor],
     alias: dict[str, str],
     pads: dict[str, Pad],
     parts: dict[str, Parts],
@@ -47,7 +62,7 @@ def convert(
         made = kind.read(call) if call.is_of(kind.MODULES, kind.FUNCTIONS) else None
         if made is not None:
             return made
-    if call.is_of(_PASSED_ON, ()):
+    if call.is_of(_PASSED_ON, (*COPIES, *_THE_SAME)) or _is_data(call):
         passed_on: str = call.sources()[0]
         return passed_on
     if call.is_of((), CUTS):
@@ -56,7 +71,15 @@ def convert(
         return operands_of(call)[0]
     if call.is_of(_PADS, (F.pad,)):
         return _pad(call)
-    raise call.refused(f"operator {call.named} is not supported; allowed are {_ALLOWED}")
+    instead = instead_of(module, call.function)
+    if instead is not None:
+        raise call.refused(f"operator {call.named} is not supported: {instead}")
+    raise call.refused(f"operator {call.named} is not supported", f"; allowed are {_ALLOWED}")
+
+
+def _is_data(call: Call) -> bool:
+    """Whether it is x.data."""
+    return call.function is getattr and call.node.args[1:] == ("data",)
 
 
 def _check_forward(call: Call, module: nn.Module) -> None:

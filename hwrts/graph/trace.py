@@ -1,24 +1,28 @@
-"""From any ``nn.Module`` to the graph, by ``torch.fx``: the door that our networks and a user's share."""
+"""From any ``nn.Module`` to the graph: the door that our networks and a user's share."""
 
 import inspect
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import Clip, Graph, Node, run_graph
-from hwrts.graph.convert import convert
+from hwrts.graph.convert import COPIES, convert
 from hwrts.graph.cut import Cut, Parts, with_channels
+from hwrts.graph.doors import Recorded, doors
 from hwrts.graph.fold import fold_batch_norms
 from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import Pad, where
+from hwrts.graph.refusals import better, gathered
 from hwrts.graph.tables import with_tables
 from hwrts.graph.tracer import AUGMENTED, Tracer
-from hwrts.graph.user_code import described
+
+_TABLES = "_parameters", "_buffers", "_modules"
+"""What a module keeps beside its attributes."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,15 @@ class Traced:
         graph: What it computes before its last clip.
         clipped: Whether it clips its output to 0..1, which saturation to pixels does in integers.
         places: Where each tensor is made: the module's path, or the line of its source.
+        door: How the module was followed.
+        by_size: Whether the forward asked for the size of its picture, and had that of an example.
     """
 
     graph: Graph
     clipped: bool
     places: dict[str, str]
+    door: str = ""
+    by_size: bool = False
 
     def output(self, x: Tensor) -> Tensor:
         """What the module returns for pictures (N, C, H, W)."""
@@ -59,30 +67,46 @@ def trace(module: nn.Module) -> Graph:
 
 
 def trace_with_clip(module: nn.Module) -> Traced:
-    """As :func:`trace`, and whether the output is clipped."""
+    """As :func:`trace`, and whether the output is clipped.
+
+    The module is followed without a picture first, so that nothing can depend on a picture's size; if that
+    does not do, on an example, where shapes are numbers; if torch.fx cannot follow at all, by torch.export.
+    """
     kind = type(module).__name__
     if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it
         module = nn.Sequential(module)
-    try:
-        with _in_evaluation_mode(module), torch.enable_grad():
-            tracer = Tracer()
-            traced = tracer.trace(module)
-    except UnsupportedOperatorError:  # it says already what stands where
-        raise
-    except Exception as error:  # whatever a forward may raise when it is given no tensor
-        raise UnsupportedOperatorError(
-            f"{kind}: its forward cannot be traced ({described(error)}); "
-            "write it without value-dependent control flow"
-        ) from error
-    modules = {**dict(module.named_modules()), **tracer.loose}
+    found: UnsupportedOperatorError | None = None
+    with _in_evaluation_mode(module):
+        for record in doors(module):
+            try:
+                recorded = record()
+                traced = _drawn(kind, recorded)
+                return replace(traced, door=recorded.door, by_size=recorded.by_size)
+            except UnsupportedOperatorError as error:
+                found = better(found, error)
+    assert found is not None  # there is one door at least
+    raise found
+
+
+def _drawn(kind: str, recorded: Recorded) -> Traced:
+    """What was recorded as a graph.
+
+    Raises:
+        UnsupportedOperatorError: All that stands in the way.
+    """
+    modules = recorded.modules
     alias: dict[str, str] = {}
     pads: dict[str, Pad] = {}
     parts: dict[str, Parts] = {}
     memory = Memory()
     nodes: list[Node | Cut] = []
     places: dict[str, str] = {}
-    for node in traced.nodes:
+    held: dict[str, int] = {}
+    refused: dict[str, UnsupportedOperatorError] = {}
+    for node in recorded.nodes:
         if node.op == "output":
+            if refused:
+                raise gathered(kind, list(refused.values()))
             if not isinstance(node.args[0], fx.Node) or node.args[0].name not in alias:
                 raise UnsupportedOperatorError(f"{kind}: it must return one tensor, not {node.args[0]!r}")
             memory.check(_needed(nodes, alias[node.args[0].name]))
@@ -99,7 +123,14 @@ def trace_with_clip(module: nn.Module) -> Traced:
             return Traced(graph, clipped, places)
         if node.op == "get_attr":
             continue  # a constant: whoever reads it says what it is good for
-        made = convert(node, modules, tracer.constants, alias, pads, parts)
+        try:
+            made = convert(node, modules, recorded.constants, alias, pads, parts)
+        except UnsupportedOperatorError as error:  # others may stand in the way as well
+            part = node.target is operator.getitem and str(node.args[0]) in refused
+            if not part:  # of what is refused itself
+                refused[node.name] = error
+            alias[node.name] = node.name
+            continue
         if isinstance(made, Pad):
             pads[node.name] = made
             continue
@@ -108,10 +139,15 @@ def trace_with_clip(module: nn.Module) -> Traced:
             continue
         memory.read(made, where(node))
         name = made if isinstance(made, str) else made.name
-        if _in_place(node, modules):  # whoever reads the operand from here on reads the result
-            overwritten = alias[node.args[0].name]
-            memory.overwrite(overwritten, name)
-            alias.update({known: name for known, tensor in alias.items() if tensor == overwritten})
+        held[node.name] = len(held)  # the piece of memory that the value lies in
+        if _in_place(node, modules) and node.args:  # whoever reads the operand from here on reads the result
+            operand: Any = node.args[0]
+            memory.overwrite(alias[operand.name], name)
+            place = held[node.name] = held.get(operand.name, -1)
+            alias.update({known: name for known in alias if held.get(known) == place})
+        elif isinstance(made, str) and node.args and node.target not in COPIES:
+            passed_on: Any = node.args[0]
+            held[node.name] = held.get(getattr(passed_on, "name", ""), held[node.name])
         alias[node.name] = name
         if not isinstance(made, str):
             nodes.append(made)
@@ -121,17 +157,24 @@ def trace_with_clip(module: nn.Module) -> Traced:
 
 @contextmanager
 def _in_evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode while tracing; each part is left in the mode that it had."""
-    modes = [(part, part.training) for part in module.modules()]
+    """Evaluation mode while tracing; each part is left as it was, with all that a forward may put into it."""
+    held = [
+        (part, dict(vars(part)), {name: dict(vars(part)[name]) for name in _TABLES})
+        for part in module.modules()
+    ]
     module.eval()
     try:
         yield
     finally:
-        for part, training in modes:
-            part.training = training
+        for part, attributes, tables in held:
+            vars(part).clear()
+            vars(part).update(attributes)
+            for name, table in tables.items():
+                vars(part)[name].clear()
+                vars(part)[name].update(table)
 
 
-def _in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+def _in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     """Whether an operator overwrites its first operand."""
     if node.op == "call_module":
         return bool(getattr(modules[str(node.target)], "inplace", False))

@@ -7,7 +7,7 @@ come the shapes that a forward asks for.
 
 import operator
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -17,13 +17,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import check_walk, part_count
-from hwrts.graph.operators.add import MINUS, PLUS
-from hwrts.graph.operators.call import PLACE
+from hwrts.graph.operators.call import MODULE, PLACE
+from hwrts.graph.spellings import VALUE, Call, respelled
 from hwrts.graph.user_code import is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
-
-VALUE = "value"
-"""Key of a node's own value for the example."""
 
 AUGMENTED: tuple[Any, ...] = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 """Operators that overwrite their first operand."""
@@ -44,53 +41,87 @@ class Proxy(fx.Proxy):
     It keeps ``h += x`` apart from ``h = h + x``, which torch.fx does not: other names of h see the former.
     """
 
+    tracer: "Tracer"
+
     def __getattr__(self, name: str) -> Any:
         value = self.node.meta.get(VALUE)
         if name in _NOTES and isinstance(value, Tensor):
+            self.tracer.by_size |= name == "shape"
             return getattr(value, name)
         return super().__getattr__(name)
 
     def __len__(self) -> int:
         value = self.node.meta.get(VALUE)
-        return len(value) if value is not None else super().__len__()
+        if value is None:
+            return super().__len__()
+        self.tracer.by_size = True
+        return len(value)
 
-    def __iadd__(self, other: Any) -> fx.Proxy:
+    def __iadd__(self, other: Any) -> Any:
         return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
 
-    def __isub__(self, other: Any) -> fx.Proxy:
+    def __isub__(self, other: Any) -> Any:
         return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
 
-    def __imul__(self, other: Any) -> fx.Proxy:
+    def __imul__(self, other: Any) -> Any:
         return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
 
-    def __itruediv__(self, other: Any) -> fx.Proxy:
+    def __itruediv__(self, other: Any) -> Any:
         return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
 
 
-class Tracer(fx.Tracer):
-    """torch.fx's, with operators in place and up-sampling as nodes of their own; each node knows its line.
-
-    Args:
-        example: Values of the module's inputs, in their order; none where no shape is known.
-
-    Attributes:
-        constants: Value of each node that depends on no picture, by its name; one that was computed of
-            parameters that are trained requires a gradient, as they do.
-        loose: Modules that are no parts of the traced one, as those that its forward makes, by their names.
-    """
-
-    def __init__(self, example: Sequence[Tensor] = ()) -> None:
-        super().__init__()
-        self.constants: dict[str, Tensor] = {}
-        self.loose: dict[str, nn.Module] = {}
-        self._example = [x.clone() for x in example]  # a module may overwrite them
-        self._known: dict[int, tuple[Tensor, fx.Node]] = {}
+class LayerTracer(fx.Tracer):
+    """torch.fx's, with operators in place and up-sampling as nodes of their own."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a module is one node; a subclass of Conv2d is, unless its forward is its own."""
         if isinstance(m, nn.Conv2d):
             return not _own_forward(m)
         return isinstance(m, FixedUpsample) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """What stands for a node's value while the module runs."""
+        return Proxy(node, self)
+
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
+        """What stands for a call's value; of a split whose parts are counted, one for each of them.
+
+        So a module may unpack them, walk over them or turn them around.
+        """
+        proxy: Any = super().create_proxy(kind, target, args, kwargs, *others, **named)
+        count = part_count(target, args, kwargs)
+        return proxy if count is None else tuple(proxy[i] for i in range(count))
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        """A walk over a value that is no tuple."""
+        check_walk(obj.node)
+        return super().iter(obj)
+
+
+class Tracer(LayerTracer):
+    """The tracer that graphs are made with: it computes what is constant; each node knows its line.
+
+    Args:
+        example: Values of the module's inputs, in their order; none where no shape is known.
+        named: Names of parameters and buffers; those of the module if they are not given.
+
+    Attributes:
+        constants: Value of each node that depends on no picture, by its name; one that was computed of
+            parameters that are trained requires a gradient, as they do.
+        by_size: Whether the module asked for the shape of a value that is known.
+        standing: Line, and path of a layer of torch, of what is being traced, where frames do not say it.
+        loose: Modules that are no parts of the traced one, as those that its forward makes, by their names.
+    """
+
+    def __init__(self, example: Sequence[Tensor] = (), named: Mapping[str, Tensor] | None = None) -> None:
+        super().__init__()
+        self.standing: tuple[str, str | None] | None = None
+        self.constants: dict[str, Tensor] = {}
+        self.by_size = False
+        self.loose: dict[str, nn.Module] = {}
+        self._named = named
+        self._example = [x.clone() for x in example]  # a module may overwrite them
+        self._known: dict[int, tuple[Tensor, fx.Node]] = {}
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """Parameters are themselves, so that what is computed of them is computed."""
@@ -109,14 +140,13 @@ class Tracer(fx.Tracer):
         """Its path in the traced module; one that is no part of that is named by its line."""
         with suppress(NameError):
             return super().path_of_module(mod)
-        name = f"{type(mod).__name__} in {_line(sys._getframe(1)) or 'forward'}"
+        if self.standing is not None and self.standing[1] is not None:
+            name = self.standing[1]
+        else:
+            name = f"{type(mod).__name__} in {self._line(sys._getframe(1)) or 'forward'}"
         while self.loose.setdefault(name, mod) is not mod:
             name += "_"
         return name
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        """What stands for a node's value while the module runs."""
-        return Proxy(node, self)
 
     def create_arg(self, a: Any) -> Any:
         """What a node is given: a tensor that is no picture's is a node of its own."""
@@ -127,22 +157,23 @@ class Tracer(fx.Tracer):
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
         """What stands for a call's value; of a call that makes several tensors, one for each of them.
 
-        So a module may unpack them, walk over them or turn them around. An addition of ``alpha`` times a
-        tensor becomes a product and an addition.
+        What has a simpler spelling has that.
         """
-        if kind != "call_module" and target in (*PLUS, *MINUS) and kwargs.get("alpha", 1) not in (1, -1):
-            added = args[1] if len(args) > 1 else kwargs.get("other")
-            kept = {name: each for name, each in kwargs.items() if name not in ("alpha", "other")}
-            args, kwargs = (*args[:1], operator.mul(added, kwargs["alpha"])), kept
+        if kind in ("call_function", "call_method"):
+            other = respelled(target, args, kwargs)
+            if isinstance(other, Call):
+                kind, target, args, kwargs = other
+            elif other is not None:
+                return other
         value = self._value(kind, target, args, kwargs)
         if value is not None and target in _OF_THE_SHAPE and kind in ("call_function", "call_method"):
+            self.by_size = True
             return value
-        proxy: Any = super().create_proxy(kind, target, args, kwargs, *others, **named)
+        proxy: Any = fx.Tracer.create_proxy(self, kind, target, args, kwargs, *others, **named)
         if value is not None:
             proxy.node.meta[VALUE] = value
-        if isinstance(value, tuple | list):
-            return tuple(proxy[i] for i in range(len(value)))
-        count = part_count(target, args, kwargs)
+        several = isinstance(value, tuple | list)
+        count = len(value) if several else part_count(target, args, kwargs)
         return proxy if count is None else tuple(proxy[i] for i in range(count))
 
     def iter(self, obj: fx.Proxy) -> Iterator[Any]:
@@ -150,20 +181,24 @@ class Tracer(fx.Tracer):
         value = obj.node.meta.get(VALUE)
         if isinstance(value, Tensor):
             return iter([operator.getitem(obj, i) for i in range(len(value))])
-        check_walk(obj.node)
         return super().iter(obj)
 
     def create_node(self, *args: Any, **settings: Any) -> fx.Node:
         """A node that knows its line."""
         node = super().create_node(*args, **settings)
-        node.meta[PLACE] = _line(sys._getframe(1))
+        node.meta[PLACE] = self._line(sys._getframe(1))
+        if self.standing is not None and self.standing[1] is not None:
+            node.meta[MODULE] = self.standing[1]
         return node
+
+    def _line(self, frame: FrameType | None) -> str:
+        return _line(frame) if self.standing is None else self.standing[0]
 
     def _constant(self, a: Tensor) -> fx.Node:
         """The node of a tensor that is no picture's; the same for each reader."""
         if id(a) not in self._known:
-            named = (*self.root.named_parameters(), *self.root.named_buffers())
-            name = next((name for name, value in named if value is a), "constant")
+            named = self._named or {**dict(self.root.named_parameters()), **dict(self.root.named_buffers())}
+            name = next((name for name, value in named.items() if value is a), "constant")
             node = self.create_node("get_attr", name, (), {})
             kept = a if isinstance(a, nn.Parameter) else a.detach().requires_grad_(a.requires_grad)
             self.constants[node.name] = kept

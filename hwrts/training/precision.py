@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from hwrts.graph import Add, Upsample
-from hwrts.graph.trace import Tracer
+from hwrts.graph.tracer import LayerTracer
 
 UPSAMPLINGS: tuple[Any, ...] = (*Upsample.FUNCTIONS, *Upsample.MODULES)
 """What makes a larger picture of a picture."""
@@ -46,7 +46,7 @@ class MixedPrecision(fx.Interpreter):
     """
 
     def __init__(self, module: nn.Module) -> None:
-        traced = fx.GraphModule(module, Tracer().trace(module))
+        traced = fx.GraphModule(module, LayerTracer().trace(module))
         super().__init__(traced)
         side = _picture_side(traced)
         self.mixed = bool(side)

@@ -302,10 +302,6 @@ REFUSED = {
         ["all parts of 'split' at once"],
     ),
     "a range of parts": (lambda s, x: s.c(x.split(1, 1)[:2]), ["'getitem'", "read by its own number"]),
-    "parts that nobody counts": (
-        lambda s, x: s.c(next(iter(x.split(3, 1)))),
-        ["split(3)", "chunk(n, 1) or split([..], 1)"],
-    ),
     "a size that is no number": (lambda s, x: s.c(x.split(None, 1)[0]), ["'split'", "by None; one number"]),
     "chunks of zero": (lambda s, x: s.c(x.chunk(0, 1)[0]), ["'chunk'", "into 0 parts; a number"]),
     "the default dimension": (lambda s, x: torch.cat([x, s.c(x)]), ["'cat'", "along dimension 0; dim=1"]),

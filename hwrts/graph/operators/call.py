@@ -11,6 +11,22 @@ from hwrts.errors import UnsupportedOperatorError
 
 PLACE = "place"
 """Key of a node's own note: the line that it stands in."""
+MODULE = "module"
+"""Key of a node's own note: the path of the module of torch whose work it does."""
+
+
+class RefusedCallError(UnsupportedOperatorError):
+    """A call that cannot be read.
+
+    Attributes:
+        where: Where it stands.
+        why: What of it cannot be read, and what to use instead.
+        allowed: What is said of all that can be, behind the reason.
+    """
+
+    def __init__(self, where: str, why: str, allowed: str = "") -> None:
+        super().__init__(f"{where}: {why}{allowed}")
+        self.where, self.why, self.allowed = where, why, allowed
 
 
 @dataclass(frozen=True)
@@ -148,15 +164,16 @@ class Call:
             raise self.refused(f"the constant {number} is not a finite number")
         return float(number)
 
-    def refused(self, why: str) -> UnsupportedOperatorError:
+    def refused(self, why: str, allowed: str = "") -> RefusedCallError:
         """What is said of a call that cannot be read."""
-        return UnsupportedOperatorError(f"{self.where}: {why}")
+        return RefusedCallError(self.where, why, allowed)
 
 
 def where(node: fx.Node) -> str:
     """Where a node stands: the path of its module, else its line, with the operator's name."""
-    if node.op == "call_module":
-        return f"{node.target!r}"
+    module = node.target if node.op == "call_module" else node.meta.get(MODULE)
+    if module is not None:
+        return f"{module!r}"
     line = node.meta.get(PLACE, "")
     return f"{line}, {_named(node, None)!r}" if line else f"node {node.name!r}"
 

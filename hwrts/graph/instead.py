@@ -1,0 +1,82 @@
+"""What to write in the place of operators that no line buffer computes, each in a sentence of its own."""
+
+import operator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+_SOFTMAX = (
+    "attention by softmax divides by a sum over many values; use a gate in its place, such as "
+    "x * sigmoid(conv(x))"
+)
+_MATRIX = (
+    "a product of matrices that are made of the picture needs all of it at once; use convolutions, and "
+    "products value by value (a * b)"
+)
+_WARP = (
+    "it reads where values say, and no line buffer knows which rows; warp outside, and give the result as an "
+    "input of its own"
+)
+_LOOP = (
+    "a recurrent layer runs along a sequence inside; use convolutions, and give the state as an input and "
+    "return it as an output"
+)
+_ORDER = "which values it takes depends on the values; use convolutions, gates or MaxPool2d"
+_STATISTICS = (
+    "it computes statistics of each picture; use BatchNorm2d, whose statistics are stored, or none at all"
+)
+_LARGER = "write max(a, b) as a + relu(b - a), and min(a, b) as a - relu(a - b)"
+_CHOICE = "write a choice by values as a gate, such as a * sigmoid(m) + b * sigmoid(-m)"
+_WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
+_ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
+_FOURIER = "a Fourier transform needs the whole picture in complex numbers; use convolutions of large kernels"
+_LENGTH = "it divides by a length made of values; use BatchNorm2d or a fixed factor"
+
+_SENTENCES: dict[str, tuple[Any, ...]] = {
+    _SOFTMAX: (
+        *(nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Softmin, nn.MultiheadAttention),
+        *(F.softmax, torch.softmax, "softmax", F.log_softmax, torch.log_softmax, "log_softmax", F.softmin),
+        *(F.scaled_dot_product_attention, F.gumbel_softmax),
+    ),
+    _MATRIX: (
+        *(torch.matmul, torch.bmm, torch.mm, torch.einsum, torch.baddbmm, operator.matmul),
+        *("matmul", "bmm", "mm", "__matmul__", nn.Bilinear, torch.cdist),
+    ),
+    _WARP: (F.grid_sample, torch.grid_sampler, F.affine_grid, torch.gather, "gather", torch.take_along_dim),
+    _LOOP: (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell),
+    _ORDER: (
+        *(torch.sort, torch.topk, torch.argmax, torch.argmin, torch.argsort, torch.median, torch.cumsum),
+        *("sort", "topk", "argmax", "argmin", "argsort", "median", "cumsum"),
+        *(torch.amax, torch.amin, "amax", "amin"),
+    ),
+    _STATISTICS: (
+        *(nn.InstanceNorm2d, nn.GroupNorm, F.instance_norm, F.group_norm, torch.var, torch.std, "var", "std"),
+        *(torch.var_mean, torch.std_mean, nn.LocalResponseNorm, F.local_response_norm),
+    ),
+    _LARGER: (torch.max, torch.min, torch.maximum, torch.minimum, "max", "min", "maximum", "minimum"),
+    _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.gt, operator.lt),
+    _WINDOWS: (nn.Unfold, nn.Fold, F.unfold, F.fold, "unfold"),
+    _ROLL: (torch.roll, "roll"),
+    _FOURIER: (torch.fft.fft2, torch.fft.rfft2, torch.fft.irfft2, torch.fft.ifft2, torch.fft.rfftn),
+    _LENGTH: (
+        F.normalize,
+        torch.norm,
+        torch.linalg.norm,
+        torch.linalg.vector_norm,
+        "norm",
+        nn.CosineSimilarity,
+    ),
+}
+
+
+def instead_of(module: nn.Module | None, function: Any) -> str | None:
+    """What to do instead of an operator that is not supported; None where only the list of all helps."""
+    for sentence, spelled in _SENTENCES.items():
+        for each in spelled:
+            if isinstance(each, type) and isinstance(module, each):
+                return sentence
+            if module is None and not isinstance(each, type) and each == function:
+                return sentence
+    return None

@@ -1,0 +1,248 @@
+"""Calls in simpler words, while a module is followed: what is nothing, and what is made of simpler calls."""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx
+
+from hwrts.graph.operators.add import MINUS, PLUS
+
+VALUE = "value"
+"""Key of a node's own value for the example."""
+
+
+class Call(NamedTuple):
+    """A call as torch.fx takes it."""
+
+    kind: str
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+_SIGNS: dict[str, Callable[..., Any]] = {
+    "__add__": operator.add,
+    "__sub__": operator.sub,
+    "__mul__": operator.mul,
+    "__truediv__": operator.truediv,
+    "__iadd__": operator.iadd,
+    "__isub__": operator.isub,
+    "__imul__": operator.imul,
+    "__itruediv__": operator.itruediv,
+    "__pow__": operator.pow,
+    "__neg__": operator.neg,
+    "__getitem__": operator.getitem,
+    "__matmul__": torch.matmul,
+}
+"""Methods that have a sign in Python."""
+_TURNED: dict[Any, Callable[..., Any]] = {
+    "__radd__": operator.add,
+    "__rsub__": operator.sub,
+    "__rmul__": operator.mul,
+    "__rtruediv__": operator.truediv,
+    "__rdiv__": operator.truediv,
+}
+"""Those of which the operands are turned around."""
+
+_DROPOUTS = {
+    F.dropout: 0.5,
+    F.dropout2d: 0.5,
+    F.alpha_dropout: 0.5,
+    F.feature_alpha_dropout: 0.5,
+    torch.dropout: None,
+    torch.feature_dropout: None,
+}
+_LIKE = (
+    *(torch.zeros_like, torch.ones_like, torch.full_like, torch.empty_like),
+    *("new_zeros", "new_ones", "new_full", "new_tensor"),
+)
+"""What takes nothing of a tensor but its shape, type and place."""
+_TYPED = ("type_as", "to", "expand_as", "view_as", "reshape_as")
+"""Methods that take nothing of another tensor but its shape, type and place."""
+_NEUTRAL: dict[Any, float] = {
+    **dict.fromkeys((operator.add, operator.iadd, operator.sub, operator.isub), 0),
+    **dict.fromkeys((operator.mul, operator.imul, operator.truediv, operator.itruediv), 1),
+}
+"""Numbers that leave the other operand as it is."""
+_IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+
+
+def respelled(target: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a function or method in simpler words.
+
+    Args:
+        target: The function, or the method's name.
+        args: With what stands for tensors of the picture among them.
+        kwargs: As ``args``, by name.
+
+    Returns:
+        Another call; a value, if there is nothing to be called; None to leave it as it is.
+    """
+    if isinstance(target, str) and target in _SIGNS:
+        return Call("call_function", _SIGNS[target], args, kwargs)
+    if isinstance(target, str) and target in _TURNED and len(args) == 2:
+        return Call("call_function", _TURNED[target], (args[1], args[0]), kwargs)
+    for rule in _RULES:
+        made = rule(target, args, kwargs)
+        if made is not None:
+            return made
+    return None
+
+
+def _neutral(target: Any, args: Any, kwargs: Any) -> Any:
+    """0 + x, as Python's sum begins, x - 0, 1 * x, x / 1."""
+    number = _NEUTRAL.get(target) if callable(target) else None
+    if number is None or kwargs or len(args) != 2:
+        return None
+    x, other = args
+    if _is_number(x, number) and target in (operator.add, operator.mul):
+        x, other = other, x
+    if not isinstance(x, fx.Proxy) or not _is_number(other, number):
+        return None
+    return x if target in _IN_PLACE else Call("call_method", "clone", (x,), {})
+
+
+def _is_number(given: Any, number: float) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and given == number
+
+
+def _scaled_by_alpha(target: Any, args: Any, kwargs: Any) -> Any:
+    """An addition of ``alpha`` times a tensor: a product and an addition."""
+    if target not in (*PLUS, *MINUS) or kwargs.get("alpha", 1) in (1, -1):
+        return None
+    added = args[1] if len(args) > 1 else kwargs.get("other")
+    kept = {name: each for name, each in kwargs.items() if name not in ("alpha", "other")}
+    kind = "call_method" if isinstance(target, str) else "call_function"
+    return Call(kind, target, (*args[:1], operator.mul(added, kwargs["alpha"])), kept)
+
+
+def _subtracted_from(target: Any, args: Any, kwargs: Any) -> Any:
+    """The function rsub."""
+    if target not in (torch.rsub, "rsub") or kwargs or len(args) != 2:
+        return None
+    return Call("call_function", operator.sub, (args[1], args[0]), {})
+
+
+def _of_several(target: Any, args: Any, kwargs: Any) -> Any:
+    """The functions addcmul and lerp, as sums and products."""
+    if target in (torch.addcmul, "addcmul", "addcmul_") and len(args) == 3 and isinstance(args[0], fx.Proxy):
+        product = operator.mul(args[1], args[2])
+        value = kwargs.get("value", 1)
+        total = operator.iadd if target == "addcmul_" else operator.add
+        return Call("call_function", total, (args[0], product if value == 1 else product * value), {})
+    if target in (torch.lerp, "lerp") and not kwargs and len(args) == 3:
+        start, end, weight = args
+        return Call(
+            "call_function", operator.add, (start, operator.mul(operator.sub(end, start), weight)), {}
+        )
+    return None
+
+
+def _stacked(target: Any, args: Any, kwargs: Any) -> Any:
+    """Sum and mean over what was stacked: a chain of additions."""
+    total, mean = target in (torch.sum, "sum"), target in (torch.mean, "mean")
+    if not (total or mean) or not args or not isinstance(args[0], fx.Proxy):
+        return None
+    stack: Any = args[0].node
+    dim = args[1] if len(args) > 1 else kwargs.get("dim")
+    if (
+        stack.target is not torch.stack
+        or not isinstance(stack.args[0], list | tuple)
+        or kwargs.get("keepdim")
+    ):
+        return None
+    along: Any = stack.args[1] if len(stack.args) > 1 else stack.kwargs.get("dim", 0)
+    if dim not in (along, [along], (along,)):
+        return None
+    xs: Sequence[Any] = [args[0].tracer.proxy(each) for each in stack.args[0]]
+    found = xs[0]
+    for x in xs[1:]:
+        found = found + x
+    return found * (1 / len(xs)) if mean else found
+
+
+def _over_channels(target: Any, args: Any, kwargs: Any) -> Any:
+    """Sum and mean over channels: a convolution of 1x1 by fixed weights."""
+    total, mean = target in (torch.sum, "sum"), target in (torch.mean, "mean")
+    if not (total or mean) or not args or not isinstance(args[0], fx.Proxy):
+        return None
+    value = args[0].node.meta.get(VALUE)
+    dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+    keep = args[2] if len(args) > 2 else kwargs.get("keepdim", False)
+    if not isinstance(value, Tensor) or value.dim() != 4 or dim not in (1, -3, [1], (1,), [-3], (-3,)):
+        return None
+    channels = value.shape[1]
+    weight = value.new_full((1, channels, 1, 1), 1 / channels if mean else 1.0)
+    x: Any = args[0]
+    made = F.conv2d(x, weight)
+    return made if keep else made.squeeze(1)
+
+
+def _to_a_size(target: Any, args: Any, kwargs: Any) -> Any:
+    """Interpolation to a size that is a whole multiple: by that factor."""
+    if target is not F.interpolate or not isinstance(args[0], fx.Proxy):
+        return None
+    names = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
+    given = {**dict(zip(names, args[1:], strict=False)), **kwargs}
+    value, size = args[0].node.meta.get(VALUE), given.get("size")
+    factors = given.get("scale_factor")
+    if isinstance(factors, tuple | list) and len(set(factors)) == 1 and size is None:
+        return Call("call_function", target, args[:1], {**given, "scale_factor": factors[0]})
+    if not isinstance(value, Tensor) or value.dim() != 4 or size is None or factors is not None:
+        return None
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    height, width = value.shape[2:]
+    if len(sides) != 2 or sides[0] * width != sides[1] * height or sides[0] % height:
+        return None
+    factor = sides[0] // height
+    if factor == 1:
+        return Call("call_method", "clone", (args[0],), {})
+    return Call("call_function", target, args[:1], {**given, "size": None, "scale_factor": factor})
+
+
+def _nothing(target: Any, args: Any, kwargs: Any) -> Any:
+    """Dropouts that are off, and pads of no pixels."""
+    if not args or not isinstance(args[0], fx.Proxy):
+        return None
+    if callable(target) and target in _DROPOUTS:
+        share = args[1] if len(args) > 1 else kwargs.get("p", _DROPOUTS[target])
+        default = True if _DROPOUTS[target] is not None else None
+        train = args[2] if len(args) > 2 else kwargs.get("training", kwargs.get("train", default))
+        return args[0] if train is False or share == 0 else None
+    if target is F.pad:
+        sides = args[1] if len(args) > 1 else kwargs.get("pad")
+        if isinstance(sides, tuple | list) and all(_is_number(side, 0) for side in sides):
+            return Call("call_method", "clone", (args[0],), {})
+    return None
+
+
+def _constant(target: Any, args: Any, kwargs: Any) -> Any:
+    """Tensors of zeros and the like, and constants that are given another's type."""
+    if isinstance(target, str) and target in _TYPED and args and isinstance(args[0], Tensor):
+        if target in ("type_as", "to"):
+            return args[0]
+    elif target not in _LIKE:
+        return None
+    values = [each.node.meta.get(VALUE) if isinstance(each, fx.Proxy) else each for each in args]
+    if any(value is None and each is not None for value, each in zip(values, args, strict=True)):
+        return None
+    with torch.no_grad():
+        called = getattr(values[0], target) if isinstance(target, str) else target
+        made: Tensor = called(*(values[1:] if isinstance(target, str) else values), **kwargs)
+    return made
+
+
+_RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
+    _neutral,
+    _scaled_by_alpha,
+    _subtracted_from,
+    _of_several,
+    _stacked,
+    _over_channels,
+    _to_a_size,
+    _nothing,
+    _constant,
+)
