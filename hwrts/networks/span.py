@@ -21,16 +21,17 @@ class _Block(nn.Module):
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """What the block makes, and its first layer; both (N, C, H, W)."""
         first = F.silu(self.conv1(h))
-        made = self.conv3(F.silu(self.conv2(first)))
-        attention = torch.tanh(made * 0.5) * 0.5  # sigmoid(made) - 1/2 and nothing else: a table around 0
-        return (h + made) * attention, first
+        half = self.conv3(F.silu(self.conv2(first)))
+        # (h + made) (sigmoid(made) - 1/2) with made = 2 half: the attention is one table, around 0
+        return (h * 0.5 + half) * torch.tanh(half), first
 
 
 class SPAN(nn.Module):
     """Blocks with an attention that has no parameters, their concatenation, then PixelShuffle.
 
     With 6 blocks of 48 channels it has 410,700 parameters for x2. The paper trains each 3x3 convolution as
-    three in a row beside a skip, and deploys the one that they are; here it is that from the start.
+    three in a row beside a skip, and deploys the one that they are; here it is that from the start. The last
+    of a block makes half of the paper's values, so that the attention, sigmoid(x) - 1/2, is tanh(x / 2).
 
     Args:
         blocks: Attention blocks, 1 or more.
