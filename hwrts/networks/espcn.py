@@ -48,7 +48,7 @@ class ESPCN(nn.Module):
             spread = ((torch.arange(copies) + 0.5) / copies - 0.5).repeat(PICTURE) * _SPREAD
             shifts = spread[:channels] - _MIDDLE
             self.conv_in.bias[: len(shifts)] += shifts  # type: ignore[index]
-            self.conv_out.bias += _MIDDLE  # type: ignore[operator]
+            self.conv_out.bias.fill_(_MIDDLE)  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
