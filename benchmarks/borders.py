@@ -45,7 +45,7 @@ def padded(network: Network, padding: Padding) -> Network:
 
 def run_padded_once(network: Network, pixels: Picture) -> Codes:
     """The network on a picture whose edges were replicated as far as it sees, cut back to size."""
-    halo, scale = network.halo, network.scales[network.output]
+    halo, scale = network.halo, int(network.scales[network.output])
     wide = run(network, np.pad(pixels, ((halo, halo), (halo, halo), (0, 0)), mode="edge"))
     cut = slice(halo * scale, -halo * scale)
     return wide[cut, cut]
@@ -55,7 +55,7 @@ def onnx_padded_once(network: Network) -> bytes:
     """The same as a file: one Pad in front of everything, one Slice behind."""
     model = to_onnx(network)
     (source,), (output,) = network.inputs, model.graph.output
-    halo, scale = network.halo, network.scales[network.output]
+    halo, scale = network.halo, int(network.scales[network.output])
     for node in model.graph.node:
         for i, name in enumerate(node.input):
             if name == source.name:
@@ -125,7 +125,7 @@ def by_turns(files: dict[str, bytes], stored: NDArray[np.uint8], repeats: int) -
 def report(stage: Path, photographs: list[Picture], size: tuple[int, int], repeats: int) -> None:
     """Print the table of one stage."""
     network = load_network(stage)
-    scale, halo = network.scales[network.output], network.halo
+    scale, halo = int(network.scales[network.output]), network.halo
     zero, replicated = padded(network, Padding.ZERO), padded(network, Padding.REPLICATE)
     runs: dict[str, Run] = {
         "zeros in every layer": partial(run, zero),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -83,12 +83,20 @@ class Writer:
         zero = np.array(zero_point(self.network.formats[name]), np.uint8)
         return self.constant(f"{name}.zero_point", zero)
 
-    def replicated(self, name: str, margin: int) -> str:
-        """The stored codes of a tensor with its edges repeated so many times on each side, made once."""
-        padded = f"{name}.replicated{margin}"
+    def padded(self, name: str, margins: tuple[int, int, int, int], mode: Literal["edge", "reflect"]) -> str:
+        """The stored codes of a tensor with its own around them, made once (eq. 2b, 29).
+
+        Args:
+            name: The tensor.
+            margins: Rows above, columns to the left, rows below, columns to the right.
+            mode: What stands there, as ONNX calls it.
+        """
+        top, left, bottom, right = margins
+        kind = "replicated" if mode == "edge" else "reflected"
+        padded = f"{name}.{kind}" + "x".join(map(str, margins if len(set(margins)) > 1 else margins[:1]))
         if all(padded not in node.output for node in self.nodes):
-            pads = self.constant(f"{padded}.pads", np.array([0, 0, margin, margin] * 2, np.int64))
-            self.node("Pad", [name, pads], padded, mode="edge")
+            pads = self.constant(f"{padded}.pads", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+            self.node("Pad", [name, pads], padded, mode=mode)
         return padded
 
     def factors(self, name: str, factor: int) -> str:

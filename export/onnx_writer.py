@@ -6,6 +6,7 @@ onnx.reference, one of the witnesses, can run.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import onnx
 from onnx import TensorProto, helper
@@ -89,6 +90,13 @@ def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
 
 
 def _value_info(network: Network, name: str) -> onnx.ValueInfoProto:
-    scale = network.scales[name]
-    axes = ["N", network.channels[name], *(f"{axis}*{scale}" if scale > 1 else axis for axis in ("H", "W"))]
-    return helper.make_tensor_value_info(name, TensorProto.UINT8, axes)
+    tensor = network.tensors[name]
+    sides = [_side(axis, tensor.scale, lacks) for axis, lacks in zip(("H", "W"), tensor.lacks, strict=True)]
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", tensor.channels, *sides])
+
+
+def _side(axis: str, scale: Fraction, lacks: int) -> str:
+    """The name of a size: H, H*2, H/2, H*3/2, H*2-4."""
+    times = f"*{scale.numerator}" if scale.numerator > 1 else ""
+    shared = f"/{scale.denominator}" if scale.denominator > 1 else ""
+    return f"{axis}{times}{shared}" + (f"-{lacks}" if lacks else "")

@@ -90,8 +90,7 @@ def run_session_all(
             f"ONNX file: ONNX Runtime cannot run it ({first_line(error)}); export or quantize the stage again"
         ) from error
     for name, found in made.items():
-        scale = network.scales[name]
-        expected = (1, network.channels[name], scale * height, scale * width)
+        expected = (1, network.channels[name], *network.size_of(name, height, width))
         if found.dtype != np.uint8 or found.shape != expected:
             raise HwrtsError(
                 f"ONNX file: makes {found.dtype} {found.shape} where the network makes uint8 {expected}; "

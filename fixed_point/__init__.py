@@ -4,8 +4,10 @@ The equations are derived in docs/arithmetic.md. The folder imports nothing but 
 beside a testbench.
 """
 
+from .attacks import attack_input, attacked_pixel, pair_can_saturate_int16
 from .bounds import FLOAT32_LIMIT, Bounds
 from .codes import Input, RunPath
+from .convolution import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
@@ -27,8 +29,8 @@ from .operators import (
     Slice,
     Upsample,
 )
-from .operators.conv import attack_input, conv_accumulate, pair_can_saturate_int16
 from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
+from .operators.tensor import plain
 from .operators.upsample import upsample_taps
 from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer, run_outputs
@@ -74,11 +76,13 @@ __all__ = [
     "Window",
     "Work",
     "attack_input",
+    "attacked_pixel",
     "conv_accumulate",
     "halo",
     "layer_bounds",
     "load_network",
     "pair_can_saturate_int16",
+    "plain",
     "plan_lines",
     "requantize",
     "run",

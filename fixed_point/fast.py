@@ -146,14 +146,20 @@ def conv_picture(x: NDArray[np.integer], window: Window, make: Callable[[], Conv
     in_parts(len(x), compute)
 
 
-def in_parts(height: int, compute: Callable[[int, int], None]) -> None:
+def in_parts(height: int, compute: Callable[[int, int], None], unit: int = 1, smallest: int = 1) -> None:
     """Call ``compute(top, bottom)`` for parts of a picture, one for each core that this process may use.
 
     NumPy releases the interpreter lock in products and in whole-array operations.
+
+    Args:
+        height: Rows of the picture, a multiple of ``unit``.
+        compute: Computes the rows top .. bottom - 1.
+        unit: Parts begin and end at multiples of it.
+        smallest: Rows that a part has at least.
     """
     with one_blas_thread() as alone:
-        count = max(1, min(available_cores(), height // _SMALLEST_PART)) if alone else 1
-        edges = [height * k // count for k in range(count + 1)]
+        count = max(1, min(available_cores(), height // max(_SMALLEST_PART, smallest + unit))) if alone else 1
+        edges = [height // unit * k // count * unit for k in range(count + 1)]
         if count == 1:
             compute(0, height)
             return

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import Field
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ def parse_layer(entry: object, arrays: Arrays) -> Layer:
     plain = [each for each in _plain_fields(kind) if not (_comes_later(each) and each.name not in entry)]
     types: dict[str, Any] = {"op": str, "name": str, "sources": list}
     types |= {"format": dict} if _has_format(kind) else {}
-    types |= {each.name: str if _enum(each) else each.type for each in plain}
+    types |= {each.name: _stored_type(each) for each in plain}
     own = dict(zip(types, fields(entry, **types), strict=True))
     name = own["name"]
     values = {each.name: _member(each, own[each.name]) for each in plain}
@@ -125,12 +125,24 @@ def _enum(each: Field[Any]) -> type[Enum] | None:
     return each.type if isinstance(each.type, type) and issubclass(each.type, Enum) else None
 
 
+def _stored_type(each: Field[Any]) -> Any:
+    """The type of a field's value in JSON; of one that may be None, and is left out then, the other."""
+    kind = next((part for part in get_args(each.type) if part is not type(None)), each.type)
+    if get_origin(kind) is tuple:
+        return list
+    return str if _enum(each) else kind
+
+
 def _member(each: Field[Any], value: Any) -> Any:
     kind = _enum(each)
+    if isinstance(value, list):
+        return tuple(value)
     return value if kind is None else kind(value)
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
     return value.value if isinstance(value, Enum) else value
 
 

@@ -4,12 +4,23 @@ A convolution of K rows keeps the K-1 rows before the current one in a line buff
 at once. An operand that arrives d rows before it is needed waits in a FIFO of d rows, which has one
 read port; it costs nothing if a line buffer of the same tensor still holds that row (a tap), or if another
 reader waits for the same row.
+
+A tensor that shrinks and grows again arrives in bursts: two rows at once, then none. So everything is counted
+at the end of each of the input rows, the ticks, that the largest stride takes in; they repeat from then on.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 
-from .steps import Step, scales_of
+import numpy as np
+from numpy.typing import NDArray
+
+from .steps import Step, lacks_of, multiple_of, scales_of
+
+Ticks = NDArray[np.int64]
+"""A number at the end of each tick of a period, (M,), of a run that has been going on for long."""
 
 
 @dataclass(frozen=True)
@@ -19,38 +30,47 @@ class Edge:
     Attributes:
         reader: Name of the tensor that is made from it.
         source: Name of the tensor.
-        delay: Rows that it waits before the reader takes it.
-        kernel: K, the rows that the reader looks at; K - 1 of them are kept behind the delay.
-        tap: The reader whose edge from the same source holds the row that this one waits for, so that it
-            needs no FIFO.
+        kernel: K, the rows that the reader looks at.
+        rows: Rows of the source that this edge keeps in memory.
+        tap: The reader whose edge from the same source holds the rows that this one waits for, so that it
+            keeps no more than K - 1.
     """
 
     reader: str
     source: str
-    delay: int
     kernel: int
+    rows: int
     tap: str | None = None
 
-    @property
-    def rows(self) -> int:
-        """Rows of the source that this edge keeps in memory."""
-        return self.kernel - 1 + (0 if self.tap else self.delay)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lines:
     """The schedule of a row-by-row run.
 
     Attributes:
         steps: The network's shape.
-        delay: For each tensor, how many of its rows later than the first possible moment it is made: row y
-            exists once the row y + delay of an undelayed tensor of its size has arrived.
+        done: For each tensor that is made of others, how many steps (``Window``) are over at the end of each
+            tick of a period; of the input, how many rows are there. Fewer than none while nothing has begun.
         edges: Every tensor on its way to every reader, in the order of computation.
     """
 
     steps: tuple[Step, ...]
-    delay: dict[str, int]
+    done: dict[str, Ticks]
     edges: tuple[Edge, ...]
+
+    @cached_property
+    def _periods(self) -> dict[str, int]:
+        """Steps of every tensor in a period."""
+        scales = scales_of(self.steps)
+        return {
+            step.name: int(scales[step.name] * len(self.done[step.name]) / step.window.grow)
+            for step in self.steps
+        }
+
+    def steps_done(self, name: str, tick: int) -> int:
+        """How many steps of a tensor are over at the end of a tick, counted from 0."""
+        periods, place = divmod(tick, len(self.done[name]))
+        return int(self.done[name][place]) + periods * self._periods[name]
 
     def into(self, reader: str) -> tuple[Edge, ...]:
         """The edges of one reader, in the order of its sources."""
@@ -62,18 +82,34 @@ class Lines:
 
     def bits(self, width: int) -> dict[str, int]:
         """Bits of line memory in front of each layer for an input of that width."""
-        sizes, scales = {step.name: step for step in self.steps}, scales_of(self.steps)
+        sizes, scales, lacks = (
+            {step.name: step for step in self.steps},
+            scales_of(self.steps),
+            lacks_of(self.steps),
+        )
         bits = {step.name: 0 for step in self.steps if step.sources}
         for edge in self.edges:
             step = sizes[edge.source]
-            bits[edge.reader] += edge.rows * width * scales[edge.source] * step.channels * step.bits
+            columns = int(width * scales[edge.source]) - lacks[edge.source][1]
+            bits[edge.reader] += edge.rows * columns * step.channels * step.bits
+        return bits
+
+    def bits_per_column(self) -> dict[str, Fraction]:
+        """The same for each column of the input, were it very wide."""
+        sizes, scales = {step.name: step for step in self.steps}, scales_of(self.steps)
+        bits = {step.name: Fraction(0) for step in self.steps if step.sources}
+        for edge in self.edges:
+            step = sizes[edge.source]
+            bits[edge.reader] += edge.rows * scales[edge.source] * step.channels * step.bits
         return bits
 
     @property
     def latency(self) -> int:
         """Input rows after which the first output row is there, the current one not counted."""
-        last = self.steps[-1].name
-        return self.delay[last] // scales_of(self.steps)[last]  # an input row makes `scale` rows at once
+        last, tick = self.steps[-1].name, 0
+        while self.steps_done(last, tick) < 1:
+            tick += 1
+        return tick
 
 
 def plan_lines(steps: Sequence[Step]) -> Lines:
@@ -82,49 +118,82 @@ def plan_lines(steps: Sequence[Step]) -> Lines:
     Everything is made as early as possible, but a layer whose result is at least as large as its source and
     is needed later waits: the smaller tensor is kept.
     """
-    delay = _earliest(steps)
-    _postpone(steps, delay)
-    edges: list[Edge] = []
+    done = _earliest(steps)
+    _postpone(steps, done)
+    return Lines(tuple(steps), done, tuple(_edges(steps, done)))
+
+
+def _earliest(steps: Sequence[Step]) -> dict[str, Ticks]:
+    done: dict[str, Ticks] = {}
+    made: dict[str, Ticks] = {}
     for step in steps:
-        for source in dict.fromkeys(step.sources):
-            edges.append(Edge(step.name, source, _wait(step, source, delay), step.window.kernel))
-    return Lines(tuple(steps), delay, tuple(_with_taps(edges)))
+        if step.sources:
+            there = np.min([made[source] for source in step.sources], axis=0)
+            done[step.name] = (there - step.window.after - 1) // step.window.shrink + 1
+        else:
+            done[step.name] = np.arange(1, multiple_of(steps) + 1)
+        made[step.name] = done[step.name] * step.window.grow
+    return done
 
 
-def _earliest(steps: Sequence[Step]) -> dict[str, int]:
-    delay: dict[str, int] = {}
-    for step in steps:
-        latest = max((delay[source] for source in step.sources), default=0)
-        delay[step.name] = (latest + step.window.after) * step.window.grow
-    return delay
-
-
-def _wait(step: Step, source: str, delay: dict[str, int]) -> int:
-    """Rows that a source waits before the step takes it."""
-    return delay[step.name] // step.window.grow - step.window.after - delay[source]
-
-
-def _postpone(steps: Sequence[Step], delay: dict[str, int]) -> None:
+def _postpone(steps: Sequence[Step], done: dict[str, Ticks]) -> None:
     """Move layers that enlarge what they read to the moment when they are needed, the last ones first."""
     sizes = {step.name: step.channels * step.bits for step in steps}
     for step in reversed(steps[:-1]):
+        grow, shrink = step.window.grow, step.window.shrink
         readers = [reader for reader in steps if step.name in reader.sources]
-        enlarges = len(step.sources) == 1 and step.window.grow**2 * sizes[step.name] >= sizes[step.sources[0]]
-        if readers and enlarges:
-            slack = min(_wait(reader, step.name, delay) for reader in readers)
-            delay[step.name] += slack // step.window.grow * step.window.grow
+        alone = len(step.sources) == 1
+        if readers and alone and grow**2 * sizes[step.name] >= shrink**2 * sizes[step.sources[0]]:
+            needed = np.max([_last_read(reader, done) for reader in readers], axis=0)  # rows
+            done[step.name] = np.minimum(done[step.name], -(-needed // grow))
 
 
-def _with_taps(edges: Sequence[Edge]) -> list[Edge]:
+def _last_read(step: Step, done: dict[str, Ticks]) -> Ticks:
+    """Rows of its source up to the last that it has read."""
+    return (done[step.name] - 1) * step.window.shrink + step.window.after + 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Wait:
+    """An edge and how many rows there are of its source that its reader has not looked at yet.
+
+    ``rows`` counts from the lowest one that the next step reads, which a circuit reads in that moment.
+    """
+
+    step: Step
+    source: str
+    rows: Ticks
+
+    @property
+    def kept(self) -> int:
+        """Rows that are kept if nobody else keeps them."""
+        return max(0, int(self.rows.max()) + self.step.window.kernel - 1)
+
+
+def _edges(steps: Sequence[Step], done: dict[str, Ticks]) -> list[Edge]:
+    made = {step.name: done[step.name] * step.window.grow for step in steps}
+    waits = [
+        _Wait(step, source, made[source] - done[step.name] * step.window.shrink - step.window.after)
+        for step in steps
+        for source in dict.fromkeys(step.sources)
+    ]
     planned: list[Edge] = []
-    for edge in edges:
-        tap = None
-        if edge.delay:
-            same = [other for other in edges if other.source == edge.source and other is not edge]
-            tap = next((other.reader for other in same if 0 < edge.delay - other.delay < other.kernel), None)
-            if tap is None:  # or the FIFO of an earlier reader
-                tap = next(
-                    (o.reader for o in planned if o.source == edge.source and o.delay == edge.delay), None
-                )
-        planned.append(Edge(edge.reader, edge.source, edge.delay, edge.kernel, tap))
+    for place, wait in enumerate(waits):
+        tap, kernel = _tap(wait, waits, place), wait.step.window.kernel
+        rows = wait.kept if tap is None else kernel - 1
+        planned.append(Edge(wait.step.name, wait.source, kernel, rows, tap))
     return planned
+
+
+def _tap(wait: _Wait, waits: Sequence[_Wait], place: int) -> str | None:
+    """The reader whose memory holds what an edge waits for."""
+    if wait.rows.max() <= 0 or wait.step.window.shrink > 1:  # which reads several rows at once
+        return None
+    for other in waits:
+        behind = wait.rows - other.rows
+        if other.source == wait.source and ((behind > 0) & (behind < other.step.window.kernel)).all():
+            return other.step.name
+    for other in waits[:place]:  # or the FIFO of an earlier reader
+        if other.source == wait.source and np.array_equal(other.rows, wait.rows):
+            return other.step.name
+    return None

@@ -1,7 +1,9 @@
 """The integer network: the single source of truth that every emitter and witness reads."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 
 from .bounds import Bounds, check_bounds
@@ -10,12 +12,15 @@ from .errors import HwrtsError
 from .formats import Format
 from .operators import OPERATORS, Conv, Layer
 from .operators.operator import Requantised, Tensor, check_whole, layer_bounds
+from .operators.tensor import plain
 from .requantize import Rounding
-from .steps import Step, halo
+from .steps import Step, halo, multiple_of, smallest_of
 from .window import POINT
 
 _MAX_SCALE = 64
 """Largest enlargement of a tensor against the input, through all layers."""
+_MAX_MULTIPLE = 64
+"""Of a picture's sides: the deepest U-Nets of the field shrink by 32."""
 _MAX_CHANNELS = 1 << 16
 """Channels of an input; those of layers cost weights in the file."""
 _MAX_LAYERS = 4096
@@ -113,12 +118,19 @@ class Network:
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Channels, size and format of every tensor by name."""
-        tensors = {each.name: Tensor(each.name, each.channels, 1, each.out) for each in self.inputs}
+        tensors = {each.name: Tensor(each.name, each.channels, Fraction(1), each.out) for each in self.inputs}
+        multiple = 1
         for layer in self.layers:
             made = layer.made(*(tensors[source] for source in layer.sources))
             if made.scale > _MAX_SCALE:
                 raise HwrtsError(
                     f"{layer.where}: enlarges the input by more than {_MAX_SCALE}; use smaller factors"
+                )
+            multiple = math.lcm(multiple, made.scale.denominator)
+            if multiple > _MAX_MULTIPLE:
+                raise HwrtsError(
+                    f"{layer.where}: pictures would have sides that are a multiple of {multiple}, at most "
+                    f"{_MAX_MULTIPLE} is supported; use smaller strides"
                 )
             tensors[layer.name] = made
         return tensors
@@ -138,9 +150,9 @@ class Network:
         return {name: tensor.channels for name, tensor in self.tensors.items()}
 
     @cached_property
-    def scales(self) -> dict[str, int]:
-        """Size of every tensor relative to the input: 2 means twice the height and width."""
-        return {name: tensor.scale for name, tensor in self.tensors.items()}
+    def scales(self) -> dict[str, int | Fraction]:
+        """Size of every tensor relative to the input: 2 means twice the height and width, 1/2 half."""
+        return {name: plain(tensor.scale) for name, tensor in self.tensors.items()}
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -168,9 +180,42 @@ class Network:
     def halo(self) -> int:
         """Input pixels on each side that an output pixel depends on.
 
-        A tile cut out with this margin on each inner side gives the same output codes as the whole picture.
+        A tile cut out with this margin on each inner side, or more, gives the same output codes as the whole
+        picture, if it begins and ends at multiples of ``multiple``.
         """
         return halo(self.steps)
+
+    @cached_property
+    def multiple(self) -> int:
+        """What the height and width of a picture must be a multiple of."""
+        return multiple_of(self.steps)
+
+    @cached_property
+    def smallest(self) -> tuple[int, int]:
+        """Height and width that a picture must have at least."""
+        return smallest_of(self.steps)
+
+    def size_of(self, name: str, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of a tensor, for a picture of that size."""
+        scale, lacks = self.tensors[name].shape
+        return int(scale * height) - lacks[0], int(scale * width) - lacks[1]
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a picture that the network cannot take.
+
+        Raises:
+            HwrtsError: Its sides are no multiples of ``multiple``, or below ``smallest``.
+        """
+        if height % self.multiple or width % self.multiple:
+            raise HwrtsError(
+                f"network: a picture of {height}x{width} does not divide by {self.multiple}, by which layers "
+                f"shrink it; pad its sides to multiples of {self.multiple}"
+            )
+        if height < self.smallest[0] or width < self.smallest[1]:
+            raise HwrtsError(
+                f"network: a picture of {height}x{width} is too small, layers need "
+                f"{self.smallest[0]}x{self.smallest[1]} at least; pad it"
+            )
 
     def layer(self, name: str) -> Layer:
         """The layer that makes the tensor ``name``.

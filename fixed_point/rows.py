@@ -10,7 +10,7 @@ from .bounds import Bounds
 from .codes import Codes
 from .formats import Format
 from .requantize import Rounding, half_lsb
-from .window import Window
+from .window import MODES, Padding, Window
 
 # Letters of the shape comments: W columns of a row; C channels; F factor; K rows of a window.
 
@@ -46,7 +46,7 @@ class WindowRows:
     """
 
     def __init__(self, function: RowFunction, window: Window) -> None:
-        self._function, self._replicate = function, window.replicate
+        self._function, self._padding = function, window.padding
         self._windows: Sequence[Sequence[Row | None]] = ()
 
     def feed(self, windows: Sequence[Sequence[Row | None]]) -> None:
@@ -61,22 +61,31 @@ class WindowRows:
         """Nothing is to be done."""
 
     def _filled(self, window: Sequence[Row | None]) -> list[Row]:
-        inside = [row for row in window if row is not None]  # never empty: the row of the step is there
+        inside = [i for i, row in enumerate(window) if row is not None]  # never empty: a step reads something
         if len(inside) == len(window):
-            return inside
-        if not self._replicate:
-            return [np.zeros_like(inside[0]) if row is None else row for row in window]
-        above = next(i for i, row in enumerate(window) if row is not None)
-        return [*inside[:1] * above, *inside, *inside[-1:] * (len(window) - above - len(inside))]
+            return list(window)  # type: ignore[arg-type]
+        some = window[inside[0]]
+        assert some is not None
+        if self._padding is Padding.ZERO:
+            return [np.zeros_like(some) if row is None else row for row in window]
+        return [window[self._source(i, inside[0], inside[-1])] for i in range(len(window))]  # type: ignore[misc]
+
+    def _source(self, i: int, first: int, last: int) -> int:
+        """The place in a window of the row that stands at place i (eq. 2b, 29)."""
+        if self._padding is Padding.REFLECT:
+            i = 2 * first - i if i < first else 2 * last - i if i > last else i
+        return min(max(i, first), last)  # rows that are kept for a reflection, and not read, may be any
 
 
 def defined(define: Callable[[Sequence[Codes]], Codes], window: Window) -> RowFunction:
     """A definition for each step anew, on a picture of the K rows that it reads."""
+    above = -window.before % window.shrink  # rows that no tap sees: a step begins at the frame's first row
+    step = (window.before + above) // window.shrink
 
     def function(windows: Sequence[Sequence[Row]]) -> Sequence[Row]:
-        frames = [rows[0][None] if len(rows) == 1 else np.stack(rows) for rows in windows]  # (K, W, C)
+        frames = [np.stack([rows[0]] * above + list(rows)) for rows in windows]  # (K, W, C)
         codes = define(frames)  # (K*F, F*W, C')
-        return list(codes[window.before * window.grow : (window.before + 1) * window.grow])
+        return list(codes[step * window.grow : (step + 1) * window.grow])
 
     return function
 
@@ -90,11 +99,13 @@ def whole_picture(function: RowFunction, window: Window, xs: Sequence[Codes]) ->
 
 def _shifted(x: Codes, window: Window) -> list[Row]:
     """The K pictures (H, W, C) that have the rows of each step's window at the step's place."""
-    if window.kernel == 1:
+    steps = window.made_of(*x.shape[:2])[0] // window.grow
+    if window.kernel == 1 and steps == len(x):
         return [x]
-    margin = ((window.before, window.after), (0, 0), (0, 0))
-    padded = np.pad(x, margin, mode="edge" if window.replicate else "constant")  # (H + K - 1, W, C)
-    return [padded[k : k + len(x)] for k in range(window.kernel)]
+    last = (steps - 1) * window.shrink + window.after  # the lowest row that is read
+    margin = ((window.before, max(0, last + 1 - len(x))), (0, 0), (0, 0))
+    padded = np.pad(x, margin, mode=MODES[window.padding])
+    return [padded[k : k + (steps - 1) * window.shrink + 1 : window.shrink] for k in range(window.kernel)]
 
 
 class FloatGrid:

@@ -98,4 +98,5 @@ def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dic
     sizes = {name: x.shape[:2] for name, x in tensors.items()}
     if len(set(sizes.values())) > 1:
         raise HwrtsError(f"network: its inputs differ in height or width: {sizes}; they need the same")
+    network.check_size(*next(iter(sizes.values())))
     return tensors

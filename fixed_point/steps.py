@@ -1,9 +1,9 @@
-"""The shape of a network without its numbers: all that halo, delays and line memory depend on."""
+"""The shape of a network without its numbers: all that sizes, halo, delays and line memory depend on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
 
 from .window import Window
 
@@ -27,25 +27,65 @@ class Step:
     bits: int
 
 
-def scales_of(steps: Sequence[Step]) -> dict[str, int]:
-    """Size of every tensor relative to the inputs: 2 means twice the height and width."""
-    scales: dict[str, int] = {}
+def scales_of(steps: Sequence[Step]) -> dict[str, Fraction]:
+    """Size of every tensor relative to the inputs: 2 means twice the height and width, 1/2 half of them."""
+    scales: dict[str, Fraction] = {}
     for step in steps:
-        scales[step.name] = step.window.grow * (scales[step.sources[0]] if step.sources else 1)
+        source = scales[step.sources[0]] if step.sources else Fraction(1)
+        scales[step.name] = source * step.window.grow / step.window.shrink
     return scales
+
+
+def lacks_of(steps: Sequence[Step]) -> dict[str, tuple[int, int]]:
+    """Rows and columns that every tensor lacks against scale * size (``Window.lacking``)."""
+    lacks: dict[str, tuple[int, int]] = {}
+    for step in steps:
+        lacks[step.name] = step.window.lacking(lacks[step.sources[0]]) if step.sources else (0, 0)
+    return lacks
+
+
+def multiple_of(steps: Sequence[Step]) -> int:
+    """What the sides of a picture must be a multiple of: then no layer that shrinks has a rest.
+
+    >>> picture, half = Step("x", (), Window(), 3, 8), Step("half", ("x",), Window(after=1, shrink=2), 3, 8)
+    >>> multiple_of([picture, half, Step("quarter", ("half",), Window(after=1, shrink=2), 3, 8)])
+    4
+    """
+    return math.lcm(*(scale.denominator for scale in scales_of(steps).values()))
+
+
+def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
+    """Rows and columns that a picture must have, at least: multiples of :func:`multiple_of`."""
+    scales, lacks, multiple = scales_of(steps), lacks_of(steps), multiple_of(steps)
+    need = [Fraction(1), Fraction(1)]
+    for step in steps:
+        for source in step.sources:
+            for axis in (0, 1):
+                size = step.window.smallest(axis) + lacks[source][axis]
+                need[axis] = max(need[axis], size / scales[source])
+    rows, columns = (math.ceil(each / multiple) * multiple for each in need)
+    return rows, columns
 
 
 def halo(steps: Sequence[Step]) -> int:
     """Input pixels on each side that an output pixel depends on.
 
+    Of a part of a picture that begins and ends at multiples of :func:`multiple_of`.
+
     >>> x, up = Step("x", (), Window(), 3, 8), Step("up", ("x",), Window(grow=4), 3, 8)
     >>> halo([x, up, Step("blur", ("up",), Window.around(5), 3, 8)])  # 2 pixels of a quarter
     1
     """
-    scales = scales_of(steps)
-    reach: dict[str, Fraction] = {}  # in input pixels
-    for step in steps:
-        farthest = max((reach[source] for source in step.sources), default=Fraction(0))
-        size = scales[step.sources[0]] if step.sources else 1
-        reach[step.name] = farthest + Fraction(max(step.window.before, step.window.after), size)
-    return ceil(max(reach.values()))  # the farthest is an output: what is read reaches less far
+    return max(_halo(steps, 0), _halo(steps, 1))
+
+
+def _halo(steps: Sequence[Step], axis: int) -> int:
+    """The halo along rows (0) or columns (1): from the output back to what it reads of each tensor."""
+    reach = {step.name: (0, 0) for step in steps}  # pixels of its own that are read, before and behind a part's
+    for step in reversed(steps):  # any of them may be an output
+        before, after, _ = step.window.axes[axis]
+        first, last = (-(-pixels // step.window.grow) * step.window.shrink for pixels in reach[step.name])
+        for source in step.sources:
+            old = reach[source]
+            reach[source] = max(old[0], first + before), max(old[1], last + after - (step.window.shrink - 1))
+    return max(max(reach[step.name]) for step in steps if not step.sources)

@@ -12,52 +12,71 @@ from .lines import Edge, plan_lines
 from .network import Network
 from .operators import Layer
 from .rows import Row, Rows
+from .window import Window
 
 
 class _Wire:
-    """An edge with its memory: a FIFO or a tap in front, the line buffer of the reader's window behind it."""
+    """A tensor on its way to one reader, and the rows of it that are kept there.
 
-    def __init__(self, edge: Edge) -> None:
-        self.edge = edge
-        self.fifo: deque[Row | None] = deque([] if edge.tap else [None] * edge.delay)
-        self.buffer: deque[Row | None] = deque([None] * (edge.kernel - 1), maxlen=edge.kernel - 1)
-        self.taken: Row | None = None
-        self.windows: deque[list[Row | None]] = deque()
-        """Windows of K rows that the reader has not worked on yet."""
+    Args:
+        edge: As it is planned.
+        window: Of the reader.
+        owner: The wire whose rows this one reads when they are new to it, if it has no FIFO of its own.
+    """
 
-    def take(self, row: Row | None, owner: "_Wire | None") -> None:
-        """Advance by one row of the source; line buffers still show the rows before it."""
-        if owner is None:
-            self.fifo.append(row)
-            self.taken = self.fifo.popleft()
+    def __init__(self, edge: Edge, window: Window, owner: "_Wire | None") -> None:
+        self.edge, self._window, self._owner = edge, window, owner
+        self._rows: deque[Row] = deque()
+        self._first = 0  # number of the first row that is kept
+        self._needed = 0  # rows above it are read no more
+        self.peak = 0
+
+    def arrive(self, row: Row) -> None:
+        """Take a new row of the source; with an owner it is read there when its time has come."""
+        if self._owner is None:
+            self._append(row)
+
+    def _append(self, row: Row) -> None:
+        if self._first + len(self._rows) < self._needed:
+            self._first += 1
         else:
-            back = self.edge.delay - owner.edge.delay
-            self.taken = owner.buffer[-back] if back else owner.taken
+            self._rows.append(row)
 
-    def keep(self) -> None:
-        """Hand the window to the reader and move the line buffer on."""
-        self.windows.append([*self.buffer, self.taken])
-        self.buffer.append(self.taken)
+    def read(self, step: int, end: int | None) -> list[Row | None]:
+        """The K rows that a step looks at; rows above the picture, or from row ``end`` on, are None."""
+        first = step * self._window.shrink - self._window.before
+        last = first + self._window.kernel - 1
+        if self._owner is not None and last >= 0 and (end is None or last < end):
+            self._append(self._owner.row(last))
+        return [self.row(i) if i >= 0 and (end is None or i < end) else None for i in range(first, last + 1)]
 
-    @property
-    def kept(self) -> int:
-        """Codes that are kept until the next row comes."""
-        return sum(row.size for row in (*self.fifo, *self.buffer) if row is not None)
+    def row(self, number: int) -> Row:
+        """A row that is kept here, or where this wire reads."""
+        place = number - self._first
+        if self._owner is not None and place >= len(self._rows):
+            return self._owner.row(number)
+        assert place >= 0, "the plan let go of a row that is still read"
+        return self._rows[place]
+
+    def let_go(self, next_step: int) -> None:
+        """Keep only what the reader's next steps look at, and count it."""
+        self._needed = max(0, next_step * self._window.shrink - self._window.before)
+        while self._rows and self._first < self._needed:
+            self._rows.popleft()
+            self._first += 1
+        self.peak = max(self.peak, sum(row.size for row in self._rows))
 
 
 class LineRun:
     """A network at work on one picture, fed row by row.
 
-    Every tensor advances in step with the input, as in hardware: a row that is not there yet, above the
-    picture, or not there any more, below it, is nothing to add, as in eq. 2, or replicated, as in eq. 17.
+    Every tensor advances in step with the input, as in hardware: each layer takes the steps that
+    :func:`hwrts.fixed_point.plan_lines` says, and keeps the rows that it says. What lies above the picture,
+    or below it, is nothing to add, as in eq. 2, or another row, as in eq. 17 and 29.
 
     Args:
         network: The integer network, with one input.
         path: "int64" is the definition; "fast" uses float BLAS where it is proved exact.
-
-    Attributes:
-        peak_bits: For each layer, the most bits of codes that its line buffers and FIFOs held between two
-            rows so far.
     """
 
     def __init__(self, network: Network, path: RunPath = "fast") -> None:
@@ -65,25 +84,45 @@ class LineRun:
             raise HwrtsError(f"stream: the network has {len(network.inputs)} inputs; one can be streamed")
         if network.outputs != (network.layers[-1].name,):
             raise HwrtsError(f"stream: the network has {len(network.outputs)} outputs; one can be streamed")
-        self._network, self._path = network, path
-        wires = [_Wire(edge) for edge in plan_lines(network.steps).edges]
-        owners = {(wire.edge.reader, wire.edge.source): wire for wire in wires}
-        self._from: dict[str, list[tuple[_Wire, _Wire | None]]] = {name: [] for name in network.tensors}
-        self._into: dict[str, list[_Wire]] = {layer.name: [] for layer in network.layers}
-        for wire in wires:
-            owner = owners[wire.edge.tap, wire.edge.source] if wire.edge.tap else None
-            self._from[wire.edge.source].append((wire, owner))
-            self._into[wire.edge.reader].append(wire)
+        self._network, self._path, self._plan = network, path, plan_lines(network.steps)
+        windows = {layer.name: layer.window for layer in network.layers}
+        wires: dict[tuple[str, str], _Wire] = {}
+        waiting = list(self._plan.edges)
+        while waiting:  # a wire after the one that it reads from
+            edge = waiting.pop(0)
+            if edge.tap is not None and (edge.tap, edge.source) not in wires:
+                waiting.append(edge)
+                continue
+            owner = wires[edge.tap, edge.source] if edge.tap else None
+            wires[edge.reader, edge.source] = _Wire(edge, windows[edge.reader], owner)
+        self._from: dict[str, list[_Wire]] = {name: [] for name in network.tensors}
+        self._into: dict[str, dict[str, _Wire]] = {layer.name: {} for layer in network.layers}
+        for wire in wires.values():
+            self._from[wire.edge.source].append(wire)
+            self._into[wire.edge.reader][wire.edge.source] = wire
         self._rows: dict[str, Rows] = {}
+        # a step begins when the first row of the picture is its last: the rows above are none
+        self._next = {name: -(window.after // window.shrink) for name, window in windows.items()}
         self._width: int | None = None
-        self._owed = 0
-        self.peak_bits = {layer.name: 0 for layer in network.layers}
+        self._tick, self._given = 0, 0
+        self._ends: dict[str, int] | None = None
+        """Rows of every tensor, once the picture has ended."""
+
+    @property
+    def peak_bits(self) -> dict[str, int]:
+        """For each layer, the most bits of codes that its memories have held between two rows so far."""
+        formats = self._network.formats
+        return {
+            name: sum(wire.peak * formats[source].bits for source, wire in wires.items())
+            for name, wires in self._into.items()
+        }
 
     def push(self, row: Row) -> list[Row]:
         """Feed one row (W, C) of codes; returns the output rows (W', C') that it completes.
 
         Raises:
-            HwrtsError: A row of another shape than the first, or codes outside the input's format.
+            HwrtsError: A row of another shape than the first, or that the network cannot take, or codes
+                outside the input's format.
         """
         source = self._network.inputs[0]
         row = checked_codes(source, np.asarray(row)[None])[0]
@@ -91,62 +130,67 @@ class LineRun:
             self._start(len(row))
         if self._width != len(row):
             raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
-        self._owed += self._network.scales[self._network.output]
-        return self._tick(row)
+        self._hand(source.name, row)
+        return self._advance()
 
     def _start(self, width: int) -> None:
-        self._width, network = width, self._network
+        network = self._network
+        network.check_size(network.smallest[0], width)
+        self._width = width
         for layer in network.layers:
-            formats, columns = network.formats_of(layer.sources), width * network.scales[layer.sources[0]]
+            formats = network.formats_of(layer.sources)
             if self._path == "fast":
+                _, columns = network.size_of(layer.sources[0], network.multiple, width)
                 self._rows[layer.name] = layer.rows(formats, network.rounding, columns)
             else:
                 self._rows[layer.name] = layer.defined_rows(formats, network.rounding)
 
     def finish(self) -> Iterator[Row]:
-        """The output rows that are still inside after the last input row."""
-        while self._owed:
-            yield from self._tick(None)
+        """The output rows that are still inside after the last input row.
 
-    def _tick(self, row: Row | None) -> list[Row]:
-        self._distribute(self._network.inputs[0].name, [row])
-        made: list[Row | None] = []
+        Raises:
+            HwrtsError: A number of rows that the network cannot take.
+        """
+        if self._width is None:
+            return
+        network, height = self._network, self._tick
+        network.check_size(height, self._width)
+        self._ends = {name: network.size_of(name, height, self._width)[0] for name in network.tensors}
+        while self._given < self._ends[network.output]:
+            yield from self._advance()
+
+    def _advance(self) -> list[Row]:
+        """One tick: every layer takes the steps that are planned for it."""
+        out: list[Row] = []
         for layer in self._network.layers:
-            made = self._layer_rows(layer)
-            if layer.name != self._network.output:
-                self._distribute(layer.name, made)
-        formats = self._network.formats
+            until = self._plan.steps_done(layer.name, self._tick)
+            for step in range(self._next[layer.name], until):
+                for row in self._step(layer, step):
+                    if layer.name == self._network.output:
+                        out.append(row.astype(self._network.formats[layer.name].dtype, copy=False))
+                    self._hand(layer.name, row)
+            self._next[layer.name] = max(self._next[layer.name], until)
         for name, wires in self._into.items():
-            kept = sum(wire.kept * formats[wire.edge.source].bits for wire in wires)
-            self.peak_bits[name] = max(self.peak_bits[name], kept)
-        dtype = formats[self._network.output].dtype
-        out = [codes.astype(dtype, copy=False) for codes in made if codes is not None][: self._owed]
-        self._owed -= len(out)
+            for wire in wires.values():
+                wire.let_go(self._next[name])
+        self._tick += 1
+        self._given += len(out)
         return out
 
-    def _distribute(self, name: str, rows: list[Row | None]) -> None:
-        """Hand the new rows of a tensor to its readers, each delayed as planned."""
-        for row in rows:
-            for wire, owner in self._from[name]:  # every read comes before any line buffer moves on
-                wire.take(row, owner)
-            for wire, _ in self._from[name]:
-                wire.keep()
+    def _hand(self, name: str, row: Row) -> None:
+        for wire in self._from[name]:
+            wire.arrive(row)
 
-    def _layer_rows(self, layer: Layer) -> list[Row | None]:
-        """What a layer makes of the rows that have arrived since the last tick."""
+    def _step(self, layer: Layer, step: int) -> Sequence[Row]:
+        """What a layer makes in one step; nothing where there is none, above or below the picture."""
+        rows, window = self._rows[layer.name], layer.window
+        end = None if self._ends is None else self._ends[layer.sources[0]]
         wires = self._into[layer.name]
-        made: list[Row | None] = []
-        while wires[0].windows:
-            windows = {wire.edge.source: wire.windows.popleft() for wire in wires}
-            made += self._compute(layer, [windows[source] for source in layer.sources])
-        return made
-
-    def _compute(self, layer: Layer, windows: list[list[Row | None]]) -> Sequence[Row | None]:
-        rows, shape = self._rows[layer.name], layer.window
-        rows.feed(windows)
-        if any(window[shape.before] is None for window in windows):  # above or below the picture
+        read = {source: wire.read(step, end) for source, wire in wires.items()}
+        rows.feed([read[source] for source in layer.sources])
+        if step < 0 or (end is not None and step * window.shrink + window.cut >= end):
             rows.skip()
-            return [None] * shape.grow
+            return ()
         return rows.take()
 
 
@@ -174,16 +218,17 @@ def run_rows(network: Network, codes: Codes) -> Codes:
     depend on; what a part needs in between stays in that core's caches.
     """
     height, width, _ = codes.shape
-    scale, margin = network.scales[network.output], network.halo
-    size = (height * scale, width * scale, network.channels[network.output])
-    out = np.empty(size, network.formats[network.output].dtype)
+    scale, unit = network.scales[network.output], network.multiple
+    margin = -(-network.halo // unit) * unit
+    size = network.size_of(network.output, height, width)
+    out = np.empty((*size, network.channels[network.output]), network.formats[network.output].dtype)
 
     def compute(top: int, bottom: int) -> None:
         first = max(0, top - margin)
         part = codes[first : min(height, bottom + margin)]
-        for y, row in enumerate(stream(network, part), first * scale):
+        for y, row in enumerate(stream(network, part), int(first * scale)):
             if top * scale <= y < bottom * scale:
                 out[y] = row
 
-    in_parts(height, compute)
+    in_parts(height, compute, unit, network.smallest[0])
     return out

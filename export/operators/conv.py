@@ -1,11 +1,13 @@
 """A convolution in ONNX."""
 
+from typing import Literal
+
 import numpy as np
 
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import Conv
+from hwrts.fixed_point import Conv, Padding
 
 FUSED = Fused(qdq="QLinearConv", integer="ConvInteger", islands=("Conv", "FusedConv"))
 
@@ -33,12 +35,23 @@ def integer(writer: IntegerWriter, conv: Conv) -> None:
 
 def _padded(writer: Writer, conv: Conv) -> str:
     """The stored codes that it reads, with what a convolution of ONNX cannot put around them (eq. 2)."""
-    margin = conv.window.before
-    return writer.replicated(conv.source, margin) if conv.window.replicate and margin else conv.source
+    if conv.padding is Padding.ZERO or not any(conv.shape.margins):
+        return conv.source
+    mode: Literal["edge", "reflect"] = "edge" if conv.padding is Padding.REPLICATE else "reflect"
+    return writer.padded(conv.source, conv.shape.margins, mode)
 
 
 def _shape(conv: Conv) -> dict[str, object]:
-    """Attributes of a convolution that keeps the picture's size, on what :func:`_padded` gives it."""
-    kernel, window = conv.weight_i8.shape[2], conv.window
-    pads = [0 if window.replicate else window.before] * 4
-    return {"kernel_shape": [kernel, kernel], "pads": pads, "strides": [1, 1]}
+    """Attributes of a convolution on what :func:`_padded` gives it (eq. 28)."""
+    shape = conv.shape
+    pads = list(shape.margins) if conv.padding is Padding.ZERO else [0] * 4
+    attributes: dict[str, object] = {
+        "kernel_shape": [shape.rows, shape.columns],
+        "pads": pads,
+        "strides": [shape.stride] * 2,
+    }
+    if shape.dilation > 1:  # both are 1 where nothing is said
+        attributes["dilations"] = [shape.dilation] * 2
+    if conv.groups > 1:
+        attributes["group"] = conv.groups
+    return attributes

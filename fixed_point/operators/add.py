@@ -80,12 +80,12 @@ class Add(Requantised):
     def made(self, *sources: Tensor) -> Tensor:
         """The shape of both."""
         a, b = sources
-        if (a.channels, a.scale) != (b.channels, b.scale):
+        if a.channels != b.channels or a.shape != b.shape:
             raise HwrtsError(
-                f"{self.where}: (channels, enlargement) of {a.name!r} are {(a.channels, a.scale)}, "
-                f"of {b.name!r} {(b.channels, b.scale)}; both operands need the same"
+                f"{self.where}: {a.name!r} has {a.described}, {b.name!r} {b.described}; "
+                "both operands need the same"
             )
-        return Tensor(self.name, a.channels, a.scale, self.out)
+        return replace(a, name=self.name, out=self.out)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the sum: the finer of the operands' grids (eq. 6)."""

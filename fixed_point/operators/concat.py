@@ -66,12 +66,13 @@ class Concat(Requantised):
         """All channels of tensors of one size."""
         first = sources[0]
         for each in sources:
-            if each.scale != first.scale:
+            if each.shape != first.shape:
                 raise HwrtsError(
-                    f"{self.where}: the enlargement of {first.name!r} is {first.scale}, of {each.name!r} "
-                    f"{each.scale}; all operands need the same"
+                    f"{self.where}: {first.name!r} has {first.described}, {each.name!r} {each.described}; "
+                    "all operands need the same size"
                 )
-        return Tensor(self.name, sum(each.channels for each in sources), first.scale, self.out)
+        channels = sum(each.channels for each in sources)
+        return replace(first, name=self.name, channels=channels, out=self.out)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the finest operand's grid."""

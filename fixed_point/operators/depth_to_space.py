@@ -57,7 +57,7 @@ class DepthToSpace(OneSource):
                 f"{self.where}: {x.channels} channels do not split by block {self.block} squared; "
                 f"use a multiple of {square}"
             )
-        return Tensor(self.name, x.channels // square, x.scale * self.block, x.out)
+        return x.seen(self.window, self.name, x.channels // square, x.out)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
         """Moved codes (R*H, R*W, C) (eq. 7)."""

@@ -76,7 +76,7 @@ class Lookup(OneSource):
                 f"{self.where}: a table of {len(self.table_i16)} entries, "
                 f"{x.name!r} has {1 << x.out.bits} codes; give one entry for each"
             )
-        return Tensor(self.name, x.channels, x.scale, self.out)
+        return replace(x, name=self.name, out=self.out)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
         """Entries (H, W, C) (eq. 26)."""

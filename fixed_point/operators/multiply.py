@@ -16,6 +16,7 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import Requantised, Tensor, Work, nearer_grid
+from .tensor import plain
 
 
 def multiply_accumulate(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -68,12 +69,12 @@ class Multiply(Requantised):
     def made(self, *sources: Tensor) -> Tensor:
         """The shape of the one with more channels."""
         a, b = sources
-        if a.scale != b.scale or not (a.channels == b.channels or 1 in (a.channels, b.channels)):
+        if a.shape != b.shape or not (a.channels == b.channels or 1 in (a.channels, b.channels)):
             raise HwrtsError(
-                f"{self.where}: (channels, enlargement) of {a.name!r} are {(a.channels, a.scale)}, "
-                f"of {b.name!r} {(b.channels, b.scale)}; both operands need the same, or one has 1 channel"
+                f"{self.where}: {a.name!r} has {a.described}, {b.name!r} {b.described}; "
+                "both operands need the same, or one has 1 channel"
             )
-        return Tensor(self.name, max(a.channels, b.channels), a.scale, self.out)
+        return replace(a, name=self.name, channels=max(a.channels, b.channels), out=self.out)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the product: those of both operands."""
@@ -109,7 +110,7 @@ class Multiply(Requantised):
 
     def work(self, made: Tensor) -> Work:
         """A product for each code."""
-        return Work(multiplications=made.channels * made.scale**2)
+        return Work(multiplications=plain(made.channels * made.scale**2))
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
         """Shifted by one bit too few, or too many."""

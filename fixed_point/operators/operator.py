@@ -7,6 +7,7 @@ computes the format of its result. Its fields are what the file format stores.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, final, get_origin
 
 import numpy as np
@@ -19,49 +20,11 @@ from ..formats import Format
 from ..requantize import Rounding, half_lsb, requantize
 from ..rows import FloatGrid, RowFunction, Rows, WindowRows, defined, whole_picture
 from ..window import Window
+from .tensor import Tensor as Tensor
+from .tensor import Work as Work
 
 MAX_ENLARGEMENT = 16
 """Largest block or repetition of a layer: more than a display needs; a wrong file can't fill the memory."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What is known of a tensor before any of its codes.
-
-    Attributes:
-        name: Its name.
-        channels: C.
-        scale: Height and width relative to the network's input: 2 means twice as large.
-        out: Format of its codes.
-    """
-
-    name: str
-    channels: int
-    scale: int
-    out: Format
-
-
-@dataclass(frozen=True)
-class Work:
-    """What an operator stores and computes; operations are counted per pixel of the network's input.
-
-    Attributes:
-        weights: Weights.
-        weight_bits: Width of one of them; None without weights.
-        biases: Biases, 32 bits each.
-        slopes: Slopes, 8 bits each.
-        macs: Multiplications of a weight and a code with accumulation.
-        multiplications: By constants and slopes, and of two codes.
-        entries: Entries of a table, each as wide as a code of the result.
-    """
-
-    weights: int = 0
-    weight_bits: int | None = None
-    biases: int = 0
-    slopes: int = 0
-    macs: int = 0
-    multiplications: int = 0
-    entries: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +114,9 @@ class Operator(ABC):
         function = self.row_function(formats, rounding)
         if function is None:
             return self.define(xs, formats, rounding)
-        made = self.made(*(Tensor("", x.shape[2], 1, form) for x, form in zip(xs, formats, strict=True)))
+        made = self.made(
+            *(Tensor("", x.shape[2], Fraction(1), form) for x, form in zip(xs, formats, strict=True))
+        )
         return whole_picture(function, self.window, xs).astype(made.out.dtype)
 
     @final

@@ -15,6 +15,7 @@ from ..requantize import MIN_SHIFT, Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import OneSource, Requantised, Tensor, Work, check_whole
+from .tensor import plain
 
 # Letters of the shape comments: H, W rows and columns; C channels, the last axis.
 
@@ -80,7 +81,7 @@ class PRelu(OneSource, Requantised):
             raise HwrtsError(
                 f"{self.where}: has {len(self.slope_i8)} slopes, {x.name!r} has {x.channels} channels"
             )
-        return Tensor(self.name, x.channels, x.scale, self.out)
+        return replace(x, name=self.name, out=self.out)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the accumulator."""
@@ -108,7 +109,7 @@ class PRelu(OneSource, Requantised):
 
     def work(self, made: Tensor) -> Work:
         """A product for each code."""
-        return Work(slopes=self.slope_i8.size, multiplications=made.channels * made.scale**2)
+        return Work(slopes=self.slope_i8.size, multiplications=plain(made.channels * made.scale**2))
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
         """The slope of the most negative channel with a wrong sign, or 1 where it is zero."""

@@ -46,7 +46,7 @@ class Repeat(OneSource):
     def made(self, *sources: Tensor) -> Tensor:
         """F times the height and width."""
         (x,) = sources
-        return Tensor(self.name, x.channels, x.scale * self.factor, x.out)
+        return x.seen(self.window, self.name, x.channels, x.out)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
         """Repeated codes (F*H, F*W, C) (eq. 8)."""

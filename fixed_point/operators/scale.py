@@ -14,6 +14,7 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import OneSource, Requantised, Tensor, Work, check_whole
+from .tensor import plain
 
 _MAX_FRAC = 32
 """Fraction bits of a constant, in either direction: as those of a format."""
@@ -63,7 +64,7 @@ class Scale(OneSource, Requantised):
     def made(self, *sources: Tensor) -> Tensor:
         """The shape of its source."""
         (x,) = sources
-        return Tensor(self.name, x.channels, x.scale, self.out)
+        return replace(x, name=self.name, out=self.out)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the product."""
@@ -87,7 +88,7 @@ class Scale(OneSource, Requantised):
 
     def work(self, made: Tensor) -> Work:
         """A product for each code."""
-        return Work(multiplications=made.channels * made.scale**2)
+        return Work(multiplications=plain(made.channels * made.scale**2))
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
         """The constant one nearer to zero, or 1 where it is zero."""

@@ -63,7 +63,7 @@ class Slice(OneSource):
                 f"{self.where}: reads channels {self.start}..{self.stop - 1}, {x.name!r} has {x.channels}; "
                 f"use a stop of at most {x.channels}"
             )
-        return Tensor(self.name, self.stop - self.start, x.scale, x.out)
+        return replace(x, name=self.name, channels=self.stop - self.start)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
         """Passed codes (H, W, stop - start) (eq. 25)."""

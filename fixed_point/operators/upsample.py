@@ -15,7 +15,7 @@ from ..errors import HwrtsError
 from ..formats import Format
 from ..requantize import Rounding
 from ..rows import FloatRow, Row, RowFunction
-from ..window import Window
+from ..window import Padding, Window
 from .operator import (
     MAX_ENLARGEMENT,
     OneSource,
@@ -25,6 +25,7 @@ from .operator import (
     check_whole,
     nearer_grid,
 )
+from .tensor import plain
 
 # Letters of the shape comments: H, W rows and columns; C channels; F factor; K taps, M = K // 2 the margin.
 
@@ -108,7 +109,7 @@ class Upsample(OneSource, Requantised):
     def window(self) -> Window:
         """K rows and columns, edges replicated, and a square of new pixels for each."""
         taps, _ = upsample_taps(self.kind, self.factor)
-        return Window.around(taps.shape[1], self.factor, replicate=True)
+        return Window.around(taps.shape[1], self.factor, padding=Padding.REPLICATE)
 
     def check(self) -> None:
         """A kind and factor that there is."""
@@ -120,7 +121,7 @@ class Upsample(OneSource, Requantised):
     def made(self, *sources: Tensor) -> Tensor:
         """F times the height and width."""
         (x,) = sources
-        return Tensor(self.name, x.channels, x.scale * self.factor, self.out)
+        return x.seen(self.window, self.name, x.channels, self.out)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the accumulator."""
@@ -158,8 +159,8 @@ class Upsample(OneSource, Requantised):
     def work(self, made: Tensor) -> Work:
         """Taps that are not zero: once down each column, then F times along the row."""
         taps = int(np.count_nonzero(upsample_taps(self.kind, self.factor)[0]))
-        pixels = (made.scale // self.factor) ** 2  # of the source
-        return Work(multiplications=(1 + self.factor) * taps * made.channels * pixels)
+        pixels = (made.scale / self.factor) ** 2  # of the source
+        return Work(multiplications=plain((1 + self.factor) * taps * made.channels * pixels))
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
         """Shifted by one bit too few, or too many."""

@@ -1,5 +1,6 @@
 """hwrts cost: parameters, MACs, line memory, traffic and accumulators of a network, trained or not."""
 
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -163,6 +164,11 @@ def _title(facts: dict[str, Any], found: "Cost") -> str:
     return f"{network}: {facts['form']} form, {widths}"
 
 
+def _count(value: int | Fraction) -> str:
+    """A number of operations; of layers smaller than the input a pixel of it has a part of one."""
+    return f"{value:,}" if isinstance(value, int) else f"{float(value):,.2f}"
+
+
 def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> None:
     columns, rows = load.input_size
     table = []
@@ -176,7 +182,7 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
                 kind,
                 str(layer.channels),
                 f"{layer.weights:,}" if layer.weights else "",
-                f"{layer.macs:,}" if layer.macs else "",
+                _count(layer.macs) if layer.macs else "",
                 str(register.bits) if register else "",
                 str(layer.line_rows),
                 f"{layer.line_bits_per_column * columns / KIB_BITS:.1f}",
@@ -208,9 +214,9 @@ def _print_sums(found: "Cost") -> None:
         "parameters": f"{found.parameters:,}: {found.weights:,} weights, {found.biases:,} biases, "
         f"{found.slopes:,} slopes",
         "their memory": ", ".join(memory),
-        "MAC": f"{found.macs_per_input_pixel:,} per input pixel, "
+        "MAC": f"{_count(found.macs_per_input_pixel)} per input pixel, "
         f"{per_output:,.{0 if per_output.is_integer() else 2}f} per output pixel",
-        "multiplications": f"{factors:,} per input pixel by constants and slopes",
+        "multiplications": f"{_count(factors)} per input pixel by constants and slopes",
         "receptive field": f"{side}x{side} input pixels",
         "latency": f"{found.latency_lines} input lines",
         "accumulator": f"{found.accumulator_bits} bits at most, "

@@ -4,6 +4,7 @@ A graph knows sizes and widths but no trained weights, so its accumulators are t
 need; those of an integer network are the proved ones. Nothing is estimated.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -24,6 +25,7 @@ from hwrts.fixed_point import (
     Tensor,
     halo,
     layer_bounds,
+    plain,
     plan_lines,
     scales_of,
 )
@@ -94,23 +96,23 @@ class LayerCost:
     kernel: int
     channels: int
     bits: int
-    scale: int
+    scale: int | Fraction
     weights: int
     weight_bits: int | None
     biases: int
     slopes: int
-    macs: int
-    multiplications: int
+    macs: int | Fraction
+    multiplications: int | Fraction
     entries: int
     line_rows: int
-    line_bits_per_column: int
-    read_bits: int
-    written_bits: int
+    line_bits_per_column: int | Fraction
+    read_bits: int | Fraction
+    written_bits: int | Fraction
     accumulator: Accumulator | None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        document = asdict(self)
+        document = _in_numbers(asdict(self))
         if self.accumulator is not None:
             document["accumulator"]["room"] = self.accumulator.room
         return document
@@ -130,7 +132,7 @@ class Cost:
     """
 
     layers: tuple[LayerCost, ...]
-    scale: int
+    scale: int | Fraction
     halo: int
     latency_lines: int
     input_bits: int
@@ -177,17 +179,17 @@ class Cost:
         return {layer.bits for layer in self.layers if layer.entries}
 
     @property
-    def macs_per_input_pixel(self) -> int:
+    def macs_per_input_pixel(self) -> int | Fraction:
         """Of all convolutions (C3)."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def macs_per_output_pixel(self) -> Fraction:
         """The same, shared out over the scale**2 output pixels that an input pixel becomes (C5)."""
-        return Fraction(self.macs_per_input_pixel, self.scale**2)
+        return Fraction(self.macs_per_input_pixel) / self.scale**2
 
     @property
-    def multiplications_per_input_pixel(self) -> int:
+    def multiplications_per_input_pixel(self) -> int | Fraction:
         """By constants and slopes, and of two codes (C4)."""
         return sum(layer.multiplications for layer in self.layers)
 
@@ -202,13 +204,13 @@ class Cost:
         return max((layer.accumulator.bits for layer in self.layers if layer.accumulator), default=0)
 
     @property
-    def traffic_bits_per_input_pixel(self) -> int:
+    def traffic_bits_per_input_pixel(self) -> int | Fraction:
         """Activations read and written, layer by layer (C9)."""
         return sum(layer.read_bits + layer.written_bits for layer in self.layers)
 
     def line_bits(self, width: int) -> int:
         """Line memory of all layers for an input picture of that width (C8)."""
-        return width * sum(layer.line_bits_per_column for layer in self.layers)
+        return math.ceil(width * sum(layer.line_bits_per_column for layer in self.layers))
 
     def at(self, mode: Mode, place: Place) -> Load:
         """The network at work, with the mode's picture at its input or its output.
@@ -217,27 +219,27 @@ class Cost:
         """
         size = (mode.width, mode.height)
         if place == "output":
-            columns, rows = (-(-pixels // self.scale) for pixels in size)
+            columns, rows = (math.ceil(pixels / self.scale) for pixels in size)
         else:
             columns, rows = size
-            size = (columns * self.scale, rows * self.scale)
+            size = (int(columns * self.scale), int(rows * self.scale))
         pixels = columns * rows
         output_bits = size[0] * size[1] * self.layers[-1].channels * self.layers[-1].bits
         return Load(
             place,
             (columns, rows),
             size,
-            macs_per_second=self.macs_per_input_pixel * pixels * mode.frames_per_second,
+            macs_per_second=math.ceil(self.macs_per_input_pixel * pixels * mode.frames_per_second),
             line_bits=self.line_bits(columns),
-            traffic_bits=self.traffic_bits_per_input_pixel * pixels,
-            streamed_bits=self.input_bits * pixels + output_bits,
+            traffic_bits=math.ceil(self.traffic_bits_per_input_pixel * pixels),
+            streamed_bits=int(self.input_bits * pixels) + output_bits,
             frames_per_second=mode.frames_per_second,
         )
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; what is derived from the layers stands beside them."""
         return {
-            "scale": self.scale,
+            "scale": _number(self.scale),
             "parameters": {
                 "weights": self.weights,
                 "biases": self.biases,
@@ -245,10 +247,10 @@ class Cost:
                 "all": self.parameters,
             },
             "memory_bits": self.memory_bits,
-            "macs_per_input_pixel": self.macs_per_input_pixel,
+            "macs_per_input_pixel": _number(self.macs_per_input_pixel),
             "macs_per_output_pixel": float(self.macs_per_output_pixel),
-            "multiplications_per_input_pixel": self.multiplications_per_input_pixel,
-            "traffic_bits_per_input_pixel": self.traffic_bits_per_input_pixel,
+            "multiplications_per_input_pixel": _number(self.multiplications_per_input_pixel),
+            "traffic_bits_per_input_pixel": _number(self.traffic_bits_per_input_pixel),
             "receptive_field": self.receptive_field,
             "halo": self.halo,
             "latency_lines": self.latency_lines,
@@ -256,6 +258,15 @@ class Cost:
             "accumulators": "proved" if self.proved else "any weights, without bias",
             "layers": [layer.as_json() for layer in self.layers],
         }
+
+
+def _number(value: int | Fraction) -> int | float:
+    """What JSON can hold: a part of a pixel's operations as a decimal fraction."""
+    return value if isinstance(value, int) else float(value)
+
+
+def _in_numbers(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: _number(value) if isinstance(value, Fraction) else value for key, value in document.items()}
 
 
 def in_form(graph: Graph, form: Form) -> Graph:
@@ -307,8 +318,8 @@ def _cost(
 ) -> Cost:
     """The cost of layers, each given with the numbers that may decide how wide its accumulator is."""
     lines, by_name, scales = plan_lines(steps), {step.name: step for step in steps}, scales_of(steps)
-    volumes = {step.name: step.channels * step.bits * scales[step.name] ** 2 for step in steps}
-    column = lines.bits(1)
+    volumes = {step.name: plain(step.channels * step.bits * scales[step.name] ** 2) for step in steps}
+    column = {name: plain(bits) for name, bits in lines.bits_per_column().items()}
     costs = []
     for choices in layers:
         register = _register([_bounds(layer, formats) for layer in choices])
@@ -317,10 +328,10 @@ def _cost(
         costs.append(_layer_cost(choices[0], step, made, volumes, lines, column, register))
     return Cost(
         tuple(costs),
-        scale=scales[steps[-1].name],
+        scale=plain(scales[steps[-1].name]),
         halo=halo(steps),
         latency_lines=lines.latency,
-        input_bits=sum(volumes[step.name] for step in steps if not step.sources),
+        input_bits=sum(step.channels * step.bits for step in steps if not step.sources),
         proved=proved,
     )
 
@@ -329,9 +340,9 @@ def _layer_cost(
     layer: Layer,
     step: Step,
     made: Tensor,
-    volumes: Mapping[str, int],
+    volumes: Mapping[str, int | Fraction],
     lines: Lines,
-    column: Mapping[str, int],
+    column: Mapping[str, int | Fraction],
     register: Accumulator | None,
 ) -> LayerCost:
     return LayerCost(
@@ -340,7 +351,7 @@ def _layer_cost(
         step.window.kernel,
         step.channels,
         step.bits,
-        made.scale,
+        plain(made.scale),
         **asdict(layer.work(made)),
         line_rows=lines.rows(layer.name),
         line_bits_per_column=column[layer.name],

@@ -42,7 +42,7 @@ class Deployed:
 
         One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling.
         """
-        scale, halo = network.scales[network.output], network.halo
+        scale, halo = int(network.scales[network.output]), network.halo
         if network.channels[network.inputs[0].name] == 1:
             return cls(in_colour(codes, scale), max(halo, CHROMA_HALO), scale)
         return cls(codes, halo, scale)

@@ -69,7 +69,7 @@ def check_own_module(module: nn.Module, device: str = "cpu") -> Checked:
         _check_values(traced)
         deployed = deploy_form(graph)
         _check_as_integers(deployed, traced.places)
-        scale = scales_of(graph_steps(graph))[graph.output]
+        scale = int(scales_of(graph_steps(graph))[graph.output])
         for name, x in pictures.items():
             expected = _called(module, x)
             height, width = x.shape[2:]

@@ -159,7 +159,9 @@ def _conv(rng, name, source, tensor, widest):
     out = _format(rng, form.frac + int(frac.min()) - int(rng.integers(-1, 12)), widest)
     bias = rng.integers(-4000, 4000, outputs, endpoint=True)
     weight_i8, frac_i32, bias_i32 = weight.astype(np.int8), frac.astype(np.int32), bias.astype(np.int32)
-    conv = Conv(name, source, weight_i8, frac_i32, bias_i32, out, bits, _pick(rng, list(Padding)))
+    conv = Conv(
+        name, source, weight_i8, frac_i32, bias_i32, out, bits, _pick(rng, [Padding.ZERO, Padding.REPLICATE])
+    )
     return conv, (outputs, scale, out)
 
 

@@ -79,10 +79,10 @@ def test_dtypes(field, dtype):
 
 
 @pytest.mark.parametrize(
-    "shape", [(), (2,), (2, 3, 3), (2, 3, 3, 5), (2, 3, 2, 2), (2, 3, 0, 0), (0, 3, 3, 3), (2, 0, 3, 3)]
+    "shape", [(), (2,), (2, 3, 3), (2, 3, 3, 0), (2, 3, 256, 1), (2, 3, 0, 0), (0, 3, 3, 3), (2, 0, 3, 3)]
 )
 def test_weight_shapes(shape):
-    refused(replace(GOOD, weight_i8=np.ones(shape, np.int8)), message="is not .O, I, K, K. with")
+    refused(replace(GOOD, weight_i8=np.ones(shape, np.int8)), message="is not .O, I/groups, KH, KW. with")
 
 
 def test_channels_of_the_source():
@@ -150,8 +150,12 @@ def test_shifted_accumulators_end_below_2_to_31():
 
 
 def test_additions():
-    refused(GOOD, Add("s", ("x", "c"), PIXEL), message=r"of 'x' are \(3, 1\), of 'c' \(2, 1\)")
-    refused(Repeat("u", "x", 2), Add("s", ("x", "u"), PIXEL), message=r"of 'x' are \(3, 1\), of 'u' \(3, 2\)")
+    refused(GOOD, Add("s", ("x", "c"), PIXEL), message="'x' has 3 channels at 1 times .*'c' 2 channels at 1 ")
+    refused(
+        Repeat("u", "x", 2),
+        Add("s", ("x", "u"), PIXEL),
+        message="'x' has 3 channels at 1 times .*'u' 3 channels at 2 ",
+    )
     wrong: tuple[Any, ...] = ((), ("x",), ("x", "x", "x"))
     for sources in wrong:
         refused(Add("s", sources, PIXEL), message=f"adds {len(sources)} tensors; use exactly 2")
@@ -270,13 +274,13 @@ def test_sixteen_bits_of_bicubic_stay_below_2_to_31():
 def test_an_enlarged_tensor_is_added_to_its_like():
     up = Upsample("u", "x", "bilinear", 2, PIXEL)
     Network((X,), (up, Repeat("r", "x", 2), Add("s", ("u", "r"), PIXEL)))
-    refused(up, Add("s", ("u", "x"), PIXEL), message=r"of 'u' are \(3, 2\), of 'x' \(3, 1\)")
+    refused(up, Add("s", ("u", "x"), PIXEL), message="'u' has 3 channels at 2 times .*'x' 3 channels at 1 ")
 
 
 def test_networks_beyond_everything_of_the_field_are_refused():
     """A file of three megabytes cost gigabytes or minutes."""
     wide = replace(GOOD, weight_i8=np.ones((2, 3, 257, 257), np.int8))
-    refused(wide, message="K odd, at most 255")
+    refused(wide, message="KH, KW at most 255")
     repeats = [Repeat(f"r{i}", f"r{i - 1}" if i else "c", 4) for i in range(4)]
     refused(GOOD, *repeats, message="layer 'r3': enlarges the input by more than 64")
     copies = [replace(GOOD, name="c", source="x"), *(Repeat(f"r{i}", "c", 2) for i in range(4096))]

@@ -1,25 +1,36 @@
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import Padding, conv_accumulate
+from hwrts.fixed_point import HwrtsError, Padding, conv_accumulate
 
 
-def slow_conv(x, weight, bias, replicate=False):
-    """Five loops over Python integers, written from the equation alone; the picture's outside is 0."""
-    height, width, in_channels = x.shape
-    out_channels, _, kernel, _ = weight.shape
-    result = [[[int(b) for b in bias] for _ in range(width)] for _ in range(height)]
-    for row in range(height):
-        for column in range(width):
-            for o in range(out_channels):
-                for ky in range(kernel):
-                    for kx in range(kernel):
-                        y, z = row + ky - kernel // 2, column + kx - kernel // 2
-                        if replicate:
-                            y, z = min(max(y, 0), height - 1), min(max(z, 0), width - 1)
+def slow_conv(x, weight, bias, padding=Padding.ZERO, groups=1, stride=1, dilation=1, pads=None):
+    """Loops over Python integers, written from the equations alone."""
+    height, width, _ = x.shape
+    outputs, inputs, rows, columns = weight.shape
+    down, right = (rows - 1) * dilation // 2, (columns - 1) * dilation // 2
+    above, left, below, behind = (down, right, down, right) if pads is None else pads
+
+    def place(n, size):
+        if padding is Padding.REPLICATE:
+            return min(max(n, 0), size - 1)
+        if padding is Padding.REFLECT:
+            return -n if n < 0 else 2 * (size - 1) - n if n >= size else n
+        return n
+
+    result: list[list[list[int]]] = []
+    for row in range(-above, height + below - (rows - 1) * dilation, stride):
+        result.append([])
+        for column in range(-left, width + behind - (columns - 1) * dilation, stride):
+            result[-1].append([int(b) for b in bias])
+            for o in range(outputs):
+                first = o // (outputs // groups) * inputs
+                for ky in range(rows):
+                    for kx in range(columns):
+                        y, z = place(row + ky * dilation, height), place(column + kx * dilation, width)
                         if 0 <= y < height and 0 <= z < width:
-                            for i in range(in_channels):
-                                result[row][column][o] += int(weight[o, i, ky, kx]) * int(x[y, z, i])
+                            for i in range(inputs):
+                                result[-1][-1][o] += int(weight[o, i, ky, kx]) * int(x[y, z, first + i])
     return result
 
 
@@ -95,5 +106,65 @@ def test_random_pictures_against_loops(kernel, size, padding):
     x = rng.integers(-128, 128, (*size, 3)).astype(np.int8)
     weight = rng.integers(-127, 128, (2, 3, kernel, kernel)).astype(np.int8)
     bias = rng.integers(-(2**20), 2**20, 2).astype(np.int32)
-    expected = slow_conv(x, weight, bias, replicate=padding is Padding.REPLICATE)
-    assert conv_accumulate(x, weight, bias, padding).tolist() == expected
+    if padding is Padding.REFLECT and min(size) <= kernel // 2:
+        with pytest.raises(HwrtsError, match=f"it needs at least {kernel // 2 + 1}x{kernel // 2 + 1}"):
+            conv_accumulate(x, weight, bias, padding)
+    else:
+        assert conv_accumulate(x, weight, bias, padding).tolist() == slow_conv(x, weight, bias, padding)
+
+
+SHAPES = [
+    ((2, 2), {"pads": (0, 0, 0, 0)}),
+    ((2, 2), {"pads": (0, 0, 1, 1)}),
+    ((4, 4), {"pads": (1, 1, 1, 1), "stride": 2}),
+    ((4, 4), {"pads": (1, 2, 2, 1)}),
+    ((3, 3), {"stride": 2}),
+    ((3, 3), {"stride": 2, "pads": (0, 0, 1, 1)}),
+    ((3, 3), {"pads": (2, 2, 2, 2)}),
+    ((5, 5), {"stride": 3, "pads": (1, 2, 3, 0)}),
+    ((3, 3), {"dilation": 2}),
+    ((3, 3), {"dilation": 2, "stride": 2, "pads": (1, 0, 2, 3)}),
+    ((1, 3), {}),
+    ((3, 1), {"stride": 2}),
+    ((5, 1), {"dilation": 2}),
+    ((1, 1), {"stride": 3}),
+]
+
+
+@pytest.mark.parametrize("padding", Padding)
+@pytest.mark.parametrize(("kernel", "shape"), SHAPES)
+@pytest.mark.parametrize(("groups", "outputs"), [(1, 2), (2, 4), (4, 4), (4, 8)])
+def test_any_shape_against_loops(kernel, shape, groups, outputs, padding):
+    rng = np.random.default_rng(15)
+    weight = rng.integers(-127, 128, (outputs, 4 // groups, *kernel)).astype(np.int8)
+    bias = rng.integers(-1000, 1000, outputs).astype(np.int32)
+    for size in ((5, 8), (6, 7), (9, 6)):
+        x = rng.integers(-128, 128, (*size, 4)).astype(np.int8)
+        found = conv_accumulate(x, weight, bias, padding, groups=groups, **shape)
+        assert found.tolist() == slow_conv(x, weight, bias, padding, groups, **shape)
+
+
+def test_shapes_by_hand():
+    row, zero = np.array([[[1], [2], [4], [8]]]), np.zeros(1, np.int32)
+    pair, three = np.array([[[[1, 10]]]], np.int8), np.array([[[[1, 10, 100]]]], np.int8)
+    wide = {"pads": (0, 0, 0, 0)}
+
+    def sums(weight, padding=Padding.ZERO, **shape):
+        return conv_accumulate(row, weight, zero, padding, **shape).ravel().tolist()
+
+    assert sums(pair, **wide) == [21, 42, 84]
+    assert sums(pair, stride=2, **wide) == [21, 84]
+    assert sums(pair, stride=3, **wide) == [21]  # the last pixel is read by nobody
+    assert sums(pair, pads=(0, 1, 0, 0)) == [10, 21, 42, 84]
+    assert sums(three, dilation=2) == [410, 820, 41, 82]
+    assert sums(three, Padding.REFLECT) == [212, 421, 842, 484]
+    assert sums(three, stride=2) == [210, 842]
+
+
+def test_groups_by_hand():
+    # channels 1 2 | 3 4: the first two outputs read the first pair, the others the second
+    x, zero = np.array([[[1, 2, 3, 4]]]), np.zeros(4, np.int32)
+    weight = np.array([[1, 10], [10, 1], [1, 10], [10, 1]], np.int8)[..., None, None]
+    assert conv_accumulate(x, weight, zero, groups=2).ravel().tolist() == [21, 12, 43, 34]
+    own = np.array([1, 10, 100, -1], np.int8)[:, None, None, None]
+    assert conv_accumulate(x, own, zero, groups=4).ravel().tolist() == [1, 20, 300, -4]

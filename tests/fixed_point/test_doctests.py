@@ -12,8 +12,8 @@ MODULES = [package.__name__] + [
     m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 WITH_EXAMPLES = {
-    "add", "bounds", "clip", "concat", "conv", "depth_to_space", "formats", "lookup", "multiply", "prelu",
-    "repeat", "requantize", "scale", "slice", "steps", "upsample", "window",
+    "add", "bounds", "clip", "concat", "conv", "convolution", "depth_to_space", "formats", "lookup",
+    "multiply", "prelu", "repeat", "requantize", "scale", "slice", "steps", "tensor", "upsample", "window",
 }  # fmt: skip
 ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 

@@ -181,7 +181,7 @@ def test_padding_is_written_where_it_is_not_zero(tmp_path):
     assert json.loads((tmp_path / JSON_NAME).read_bytes())["layers"][0]["padding"] == "replicate"
 
 
-@pytest.mark.parametrize("wrong", ["reflect", "", 1, True, None, ["replicate"]])
+@pytest.mark.parametrize("wrong", ["mirror", "", 1, True, None, ["replicate"]])
 def test_wrong_paddings(tmp_path, wrong):
     save_network(one_conv(conv("c", "x", np.ones((1, 1, 3, 3)))), tmp_path)
     rewrite(tmp_path, lambda document: document["layers"][0].update(padding=wrong))

@@ -105,10 +105,12 @@ def test_what_is_refused():
             _of(Multiply("y", sources, S8), a=(2, S8))  # type: ignore[arg-type]
     both = Multiply("y", ("a", "b"), S8)
     with pytest.raises(
-        HwrtsError, match=r"'a' are \(2, 1\), of 'b' \(3, 1\); both operands need the same, or"
+        HwrtsError, match=r"'a' has 2 channels .*'b' 3 channels .*; both operands need the same, or"
     ):
         _of(both, a=(2, S8), b=(3, S8))
-    with pytest.raises(HwrtsError, match=r"'r' are \(1, 2\), of 'b' \(3, 1\); both operands need the same"):
+    with pytest.raises(
+        HwrtsError, match=r"'r' has 1 channels at 2 times .*'b' 3 channels .*; both operands need the same"
+    ):
         _of(Repeat("r", "a", 2), Multiply("y", ("r", "b"), S8), a=(1, S8), b=(3, S8))
     wide = Format(False, 16, 8)
     with pytest.raises(HwrtsError, match=f"an accumulator can reach {65535**2}, int32 ends at"):

@@ -3,6 +3,7 @@
 import importlib
 import re
 from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ from hwrts.fixed_point.operators.operator import Operator
 from .build import random_conv
 
 S8 = Format(True, 8, 8)
-X = Tensor("x", 8, 1, S8)
+X = Tensor("x", 8, Fraction(1), S8)
 ONE_OF_EACH = {
     "Conv": random_conv(np.random.default_rng(1), "y", "x", (5, 8), 3, Format(True, 8, 3)),
     "Add": Add("y", ("x", "x"), Format(True, 8, 7)),

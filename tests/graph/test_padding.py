@@ -122,7 +122,7 @@ def test_every_witness_agrees(picture, same_size, rounding):
 @pytest.mark.parametrize("same_size", [False, True])
 def test_a_flat_picture_has_no_frame(same_size):
     _, network = quantise(same_size)
-    scale = network.scales[network.output]
+    scale = int(network.scales[network.output])
     for level in range(0, 256, 15):
         cells = run(network, np.full((20, 18, 3), level, np.uint8)).reshape(20, scale, 18, scale, 3)
         np.testing.assert_array_equal(cells, np.broadcast_to(cells[10:11, :, 9:10], cells.shape))

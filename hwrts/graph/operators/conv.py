@@ -104,7 +104,9 @@ class Conv(Operator):
     @property
     def window(self) -> Window:
         """K rows and columns."""
-        return Window.around(self.weight.shape[-1], replicate=self.replicate)
+        return Window.around(
+            self.weight.shape[-1], padding=Padding.REPLICATE if self.replicate else Padding.ZERO
+        )
 
     @property
     def reads(self) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hwrts import fixed_point
 from hwrts.errors import HwrtsError
 from hwrts.files.read import Text
-from hwrts.fixed_point import Format, Window, upsample_taps
+from hwrts.fixed_point import Format, Padding, Window, upsample_taps
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Factor, Operator
 from hwrts.graph.operators.repeat import given_to_upsample, whole_factor
@@ -65,7 +65,7 @@ class Upsample(Operator):
     def window(self) -> Window:
         """As many rows as a phase has taps, edges replicated."""
         taps, _ = upsample_taps(self.kind, self.factor)
-        return Window.around(taps.shape[1], self.factor, replicate=True)
+        return Window.around(taps.shape[1], self.factor, padding=Padding.REPLICATE)
 
     def lowest(self, *sources: float) -> float:
         """Of bilinear taps, none of which is negative, as its source."""
