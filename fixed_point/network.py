@@ -14,7 +14,7 @@ from .operators import OPERATORS, Conv, Layer
 from .operators.operator import Requantised, Tensor, check_whole, layer_bounds
 from .operators.tensor import plain
 from .requantize import Rounding
-from .steps import Step, halo, multiple_of, smallest_of
+from .steps import Step, check_size, halo, multiple_of, smallest_of
 from .window import POINT
 
 _MAX_SCALE = 64
@@ -206,16 +206,7 @@ class Network:
         Raises:
             HwrtsError: Its sides are no multiples of ``multiple``, or below ``smallest``.
         """
-        if height % self.multiple or width % self.multiple:
-            raise HwrtsError(
-                f"network: a picture of {height}x{width} does not divide by {self.multiple}, by which layers "
-                f"shrink it; pad its sides to multiples of {self.multiple}"
-            )
-        if height < self.smallest[0] or width < self.smallest[1]:
-            raise HwrtsError(
-                f"network: a picture of {height}x{width} is too small, layers need "
-                f"{self.smallest[0]}x{self.smallest[1]} at least; pad it"
-            )
+        check_size(self.steps, height, width)
 
     def layer(self, name: str) -> Layer:
         """The layer that makes the tensor ``name``.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .errors import HwrtsError
 from .window import Window
 
 
@@ -67,6 +68,25 @@ def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
     return rows, columns
 
 
+def check_size(steps: Sequence[Step], height: int, width: int) -> None:
+    """Refuse a picture that the network cannot take.
+
+    Raises:
+        HwrtsError: Its sides are no multiples of :func:`multiple_of`, or below :func:`smallest_of`.
+    """
+    multiple, smallest = multiple_of(steps), smallest_of(steps)
+    if height % multiple or width % multiple:
+        raise HwrtsError(
+            f"network: a picture of {height}x{width} does not divide by {multiple}, by which its layers shrink "
+            f"it; pad its sides to multiples of {multiple}"
+        )
+    if height < smallest[0] or width < smallest[1]:
+        raise HwrtsError(
+            f"network: a picture of {height}x{width} is too small for its layers, which need "
+            f"{smallest[0]}x{smallest[1]} at least; pad it"
+        )
+
+
 def halo(steps: Sequence[Step]) -> int:
     """Input pixels on each side that an output pixel depends on.
 
@@ -81,11 +101,14 @@ def halo(steps: Sequence[Step]) -> int:
 
 def _halo(steps: Sequence[Step], axis: int) -> int:
     """The halo along rows (0) or columns (1): from the output back to what it reads of each tensor."""
-    reach = {step.name: (0, 0) for step in steps}  # pixels of its own that are read, before and behind a part's
+    reach = {
+        step.name: (0, 0) for step in steps
+    }  # pixels of its own that are read, before and behind a part's
     for step in reversed(steps):  # any of them may be an output
         before, after, _ = step.window.axes[axis]
         first, last = (-(-pixels // step.window.grow) * step.window.shrink for pixels in reach[step.name])
         for source in step.sources:
             old = reach[source]
-            reach[source] = max(old[0], first + before), max(old[1], last + after - (step.window.shrink - 1))
+            behind = last + after - (step.window.shrink - 1)
+            reach[source] = max(old[0], first + before), max(old[1], behind)
     return max(max(reach[step.name]) for step in steps if not step.sources)
