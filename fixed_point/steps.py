@@ -77,7 +77,7 @@ def check_size(steps: Sequence[Step], height: int, width: int) -> None:
     multiple, smallest = multiple_of(steps), smallest_of(steps)
     if height % multiple or width % multiple:
         raise HwrtsError(
-            f"network: a picture of {height}x{width} does not divide by {multiple}, by which its layers shrink "
+            f"network: a picture of {height}x{width} does not divide by {multiple}, by which layers shrink "
             f"it; pad its sides to multiples of {multiple}"
         )
     if height < smallest[0] or width < smallest[1]:
