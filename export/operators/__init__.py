@@ -14,6 +14,7 @@ from hwrts.export.operators import (
     lookup,
     multiply,
     prelu,
+    reorder,
     repeat,
     scale,
     slice,
@@ -30,6 +31,7 @@ from hwrts.fixed_point import (
     Lookup,
     Multiply,
     PRelu,
+    Reorder,
     Repeat,
     Scale,
     Slice,
@@ -62,5 +64,6 @@ NODES: dict[type[Layer], Nodes] = {
     Lookup: lookup,
     Clip: clip,
     Slice: slice,
+    Reorder: reorder,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

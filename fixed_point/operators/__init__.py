@@ -10,6 +10,7 @@ from .depth_to_space import DepthToSpace
 from .lookup import Lookup
 from .multiply import Multiply
 from .prelu import PRelu
+from .reorder import Reorder
 from .repeat import Repeat
 from .scale import Scale
 from .slice import Slice
@@ -26,6 +27,7 @@ __all__ = [
     "Lookup",
     "Multiply",
     "PRelu",
+    "Reorder",
     "Repeat",
     "Scale",
     "Slice",
@@ -33,7 +35,19 @@ __all__ = [
 ]
 
 Layer = (
-    Conv | Add | Scale | PRelu | DepthToSpace | Repeat | Upsample | Concat | Multiply | Lookup | Clip | Slice
+    Conv
+    | Add
+    | Scale
+    | PRelu
+    | DepthToSpace
+    | Repeat
+    | Upsample
+    | Concat
+    | Multiply
+    | Lookup
+    | Clip
+    | Slice
+    | Reorder
 )
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}

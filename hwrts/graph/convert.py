@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
 from hwrts.graph.instead import instead_of
+from hwrts.graph.moves import rearranged
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
 
@@ -71,6 +72,11 @@ def convert(
         return operands_of(call)[0]
     if call.is_of(_PADS, (F.pad,)):
         return _pad(call)
+    if call.function is rearranged:
+        raise call.refused(
+            "rearranges values as no operator does; orders of channels, PixelShuffle, PixelUnshuffle and "
+            "repetition are supported, by views too"
+        )
     instead = instead_of(module, call.function)
     if instead is not None:
         raise call.refused(f"operator {call.named} is not supported: {instead}")

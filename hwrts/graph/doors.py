@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.example import SIZES, example_of
 from hwrts.graph.exported import Exported
+from hwrts.graph.moves import without_moves
 from hwrts.graph.refusals import UntraceableError
 from hwrts.graph.tracer import Tracer
 from hwrts.graph.user_code import described
@@ -80,14 +81,16 @@ class _Followed:
         self.lost = True
         try:
             with torch.enable_grad():  # so that constants show what is trained
-                nodes = tuple(tracer.trace(module).nodes)
+                graph = tracer.trace(module)
         except UnsupportedOperatorError:  # it says already what stands where
             raise
         except Exception as error:  # whatever a forward may raise when it is given no tensor
             raise self._untraceable(error) from error
         self.lost, self.by_size = False, tracer.by_size
         modules = {**dict(module.named_modules()), **tracer.loose}
-        return Recorded(nodes, modules, tracer.constants, door, tracer.by_size)
+        if tracer.followed:
+            without_moves(graph, modules, tracer.constants)
+        return Recorded(tuple(graph.nodes), modules, tracer.constants, door, tracer.by_size)
 
     def _untraceable(self, error: Exception) -> UntraceableError:
         return UntraceableError(

@@ -108,6 +108,7 @@ class Tracer(LayerTracer):
     Attributes:
         constants: Value of each node that depends on no picture, by its name; one that was computed of
             parameters that are trained requires a gradient, as they do.
+        followed: Whether there is an example.
         by_size: Whether the module asked for the shape of a value that is known.
         standing: Line, and path of a layer of torch, of what is being traced, where frames do not say it.
         loose: Modules that are no parts of the traced one, as those that its forward makes, by their names.
@@ -120,6 +121,7 @@ class Tracer(LayerTracer):
         self.by_size = False
         self.loose: dict[str, nn.Module] = {}
         self._named = named
+        self.followed = bool(example)
         self._example = [x.clone() for x in example]  # a module may overwrite them
         self._known: dict[int, tuple[Tensor, fx.Node]] = {}
 

@@ -23,6 +23,7 @@ from hwrts.fixed_point import (
     Multiply,
     Network,
     PRelu,
+    Reorder,
     Repeat,
     Rounding,
     Scale,
@@ -164,6 +165,7 @@ def test_where_nothing_can_be_told_a_code_is_off_by_one():
         Clip("y", "x", 0, 1),
         Lookup("y", "x", np.arange(256, dtype=np.int16) // 3, Format(False, 7, 3)),
         Slice("y", "x", 1, 3),
+        Reorder("y", "x", np.array([2, 0, 3, 1], np.int32)),
         Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
     ],
     ids=lambda layer: type(layer).__name__,
@@ -176,7 +178,7 @@ def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, sourc
     assert isinstance(layer, Layer)
     if isinstance(layer, Lookup):
         layer = replace(layer, table_i16=layer.table_i16[: 1 << source.bits])
-    elif not isinstance(layer, DepthToSpace | Repeat | Clip | Slice):
+    elif not isinstance(layer, DepthToSpace | Repeat | Clip | Slice | Reorder):
         layer = replace(layer, out=replace(layer.out, signed=True))
     network = Network((Input("x", 4, source),), (layer,))
     x = noise_codes(4, source)

@@ -15,6 +15,7 @@ from hwrts.fixed_point import (
     Network,
     Padding,
     PRelu,
+    Reorder,
     Repeat,
     Rounding,
     Scale,
@@ -128,6 +129,9 @@ def _layer(rng, name, tensors, widest):
     if kind == "slice":
         start = int(rng.integers(channels))
         stop = int(rng.integers(start, channels)) + 1
+        if rng.integers(3) == 0:
+            order = rng.integers(channels, size=int(rng.integers(1, channels + 1))).astype(np.int32)
+            return Reorder(name, source, order), (len(order), scale, form)
         return Slice(name, source, start, stop), (stop - start, scale, form)
     if kind == "concat":
         operands, total = [source], channels

@@ -13,7 +13,8 @@ MODULES = [package.__name__] + [
 ]
 WITH_EXAMPLES = {
     "add", "bounds", "clip", "concat", "conv", "convolution", "depth_to_space", "formats", "lookup",
-    "multiply", "prelu", "repeat", "requantize", "scale", "slice", "steps", "tensor", "upsample", "window",
+    "multiply", "prelu", "reorder", "repeat", "requantize", "scale", "slice", "steps", "tensor", "upsample",
+    "window",
 }  # fmt: skip
 ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 

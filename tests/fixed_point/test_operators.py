@@ -22,6 +22,7 @@ from hwrts.fixed_point import (
     Multiply,
     Network,
     PRelu,
+    Reorder,
     Repeat,
     Rounding,
     Scale,
@@ -57,6 +58,7 @@ ONE_OF_EACH = {
     "Lookup": Lookup("y", "x", (np.arange(256, dtype=np.int16)[::-1] % 251) - 100, Format(True, 9, 5)),
     "Clip": Clip("y", "x", -100, 60),
     "Slice": Slice("y", "x", 2, 7),
+    "Reorder": Reorder("y", "x", np.array([3, 0, 7, 1, 1], np.int32)),
 }
 
 

@@ -20,6 +20,7 @@ from hwrts.graph.operators.multiply import Multiply
 from hwrts.graph.operators.operator import Fused, Operator, Rank
 from hwrts.graph.operators.prelu import PRelu
 from hwrts.graph.operators.relu import Relu
+from hwrts.graph.operators.reorder import Reorder
 from hwrts.graph.operators.repeat import Repeat
 from hwrts.graph.operators.scale import Scale
 from hwrts.graph.operators.slice import Slice
@@ -40,6 +41,7 @@ Operation = (
     | Lookup
     | Clip
     | Slice
+    | Reorder
     | Divide
 )
 """A node that is made of others. Messages name the operators in this order."""
@@ -73,6 +75,7 @@ __all__ = [
     "Pad",
     "Rank",
     "Relu",
+    "Reorder",
     "Repeat",
     "Scale",
     "Slice",
