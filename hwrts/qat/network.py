@@ -71,11 +71,6 @@ class QuantNetwork(nn.Module):
         # Itself has no numbers; walking through the others takes longer than asking them.
         self._all_parts = tuple(part for part in self.modules() if part is not self)
 
-    @property
-    def luma(self) -> bool:
-        """Whether it sees the luma of pictures alone."""
-        return self.graph.input.channels == 1
-
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
         return self.values(x)[self.graph.output]

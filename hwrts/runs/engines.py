@@ -44,7 +44,9 @@ class Deployed:
         """
         scale, halo = int(network.scales[network.output]), network.halo
         if network.channels[network.inputs[0].name] == 1:
-            return cls(in_colour(codes, scale), max(halo, CHROMA_HALO), scale)
+            # Bytes, for what torch computes is float, and pictures in colour are rounded if their Y is.
+            of_y = in_colour(lambda y: codes(y).astype(np.uint8), scale)
+            return cls(of_y, max(halo, CHROMA_HALO), scale)
         return cls(codes, halo, scale)
 
     def reach(self, *, same_size: bool) -> int:

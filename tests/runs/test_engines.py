@@ -1,12 +1,20 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from hwrts.data import to_codes, upscale_by_2
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import to_onnx
 from hwrts.fixed_point import load_network
+from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import note_graph
+from hwrts.graph.trace import trace
+from hwrts.networks import VDSR
+from hwrts.qat.calibrate import calibrate
+from hwrts.qat.network import QuantNetwork
 from hwrts.runs.engines import ENGINES, make_engine, onnx_engine
 from hwrts.runs.folder import StageFolder, write_json
 from hwrts.runs.proof import file_hashes
@@ -17,15 +25,30 @@ from hwrts.training.rts import float_upscaler
 
 @pytest.fixture
 def stage(quantise, tmp_path) -> StageFolder:
-    made = StageFolder(tmp_path)
-    quantised, _ = quantise(1, 4)
+    return finished(tmp_path, quantise(1, 4)[0])
+
+
+@pytest.fixture
+def stage_of_luma(tmp_path) -> StageFolder:
+    """A network of one channel, whose last layer adds something to bicubic up-sampling."""
+    model = VDSR(1, 4, luma=True).eval()
+    torch.nn.init.normal_(model.conv_out.weight, std=0.1)
+    graph = deploy_form(trace(model))
+    return finished(tmp_path, QuantNetwork(graph, calibrate(graph, [torch.rand(1, 1, 16, 16)])).eval())
+
+
+def finished(root: Path, quantised: QuantNetwork) -> StageFolder:
+    made = StageFolder(root)
     save_quantised(made, quantised)
     export_stage(made, quantised, "test")
     write_json(made.verify, {"passed": True, "compared": 1, "mismatches": 0, "sha256": file_hashes(made)})
     return made
 
 
-def test_all_engines_return_the_same_bytes(stage, picture):
+@pytest.mark.parametrize("kind", ["stage", "stage_of_luma"])
+def test_all_engines_return_the_same_bytes(kind, request, picture):
+    stage = request.getfixturevalue(kind)
+
     def torch_upscaler():
         module = load_quantised(stage).eval()
         return float_upscaler(module, module, "cpu")
@@ -40,6 +63,14 @@ def test_all_engines_return_the_same_bytes(stage, picture):
         assert (x2.shape, x2.dtype, same_size.shape) == ((30, 44, 3), np.uint8, (15, 22, 3))
         np.testing.assert_array_equal(x2, results["numpy"][0], err_msg=name)
         np.testing.assert_array_equal(same_size, results["numpy"][1], err_msg=name)
+    bicubic = to_codes(upscale_by_2(pixels))
+    assert (results["numpy"][0] != bicubic).any()
+    if kind == "stage_of_luma":  # all colours are changed alike, but for rounding and clipping
+        added = results["numpy"][0].astype(int) - bicubic
+        unclipped = [(each > 0) & (each < 255) for each in (bicubic, results["numpy"][0])]
+        inside = (unclipped[0] & unclipped[1]).all(2)
+        assert np.abs(added[inside]).max() > 5
+        assert np.ptp(added[inside], axis=1).max() <= 2
 
 
 def test_torch_is_not_asked_for_by_the_others(stage):
