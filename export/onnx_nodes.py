@@ -22,12 +22,14 @@ class Fused:
         islands: Float operators that are left where a fusion failed; for the flavours with an integer one.
         unfused: Whether a layer of a network has nothing to fuse: it only moves stored codes, or stays a
             float operator on exact values.
+        floats: Float operators of a layer that others have among their islands.
     """
 
     qdq: str | None = None
     integer: str | None = None
     islands: tuple[str, ...] = ()
     unfused: Callable[[Network, Any], bool] = lambda network, layer: False
+    floats: Callable[[Network, Any], tuple[str, ...]] = lambda network, layer: ()
 
 
 def zero_point(tensor: Format) -> int:

@@ -24,6 +24,14 @@ class QdqWriter(Writer):
             self.node("DequantizeLinear", [codes, *self._parameters(name)], f"{codes}.real")
         return f"{codes}.real"
 
+    def real_around(self, name: str, middle: int) -> str:
+        """The dequantised tensor less the value of a code, of a tensor whose codes are not negative."""
+        around = f"{name}.around{middle}"
+        scale, zero = self._parameters(name)[0], self.constant(f"{around}.code", np.array(middle, np.uint8))
+        if all(around not in node.output for node in self.nodes):
+            self.node("DequantizeLinear", [name, scale, zero], around)
+        return around
+
     def coefficients(self, name: str, codes: NDArray[np.generic], frac: NDArray[np.integer]) -> str:
         """Integer weights or biases behind DequantizeLinear, one scale for each output channel."""
         scale = self.constant(f"{name}.scale", np.ldexp(1.0, -frac.astype(np.int64)).astype(np.float32))
@@ -38,11 +46,18 @@ class QdqWriter(Writer):
         inputs = [codes, scale, self.constant(f"{name}.zero_point", zero)]
         return self.node("DequantizeLinear", inputs, f"{name}.real")
 
-    def quantize(self, name: str) -> None:
-        """T.exact becomes the stored codes of T (eq. 5, 11)."""
-        tensor = self.network.formats[name]
+    def quantize(self, name: str, shifted_zero: int | None = None) -> None:
+        """T.exact becomes the stored codes of T (eq. 5, 11).
+
+        Args:
+            name: T.
+            shifted_zero: The zero point where T.exact is less than T by a whole number of codes.
+        """
+        tensor, (scale, zero) = self.network.formats[name], self._parameters(name)
+        if shifted_zero is not None:
+            zero = self.constant(f"{name}.shifted_zero", np.array(shifted_zero, np.uint8))
         stored = name if tensor.bits == 8 else f"{name}.wide"
-        self.node("QuantizeLinear", [f"{name}.exact", *self._parameters(name)], stored)
+        self.node("QuantizeLinear", [f"{name}.exact", scale, zero], stored)
         if tensor.bits < 8:
             self.clipped(stored, name)
 

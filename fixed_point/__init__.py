@@ -11,6 +11,7 @@ from .convolution import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
+from .interpolation import UPSAMPLE_KINDS, upsample_is_exact, upsample_kernel, upsample_taps
 from .lines import Edge, Lines, plan_lines
 from .network import Network
 from .operators import (
@@ -32,7 +33,6 @@ from .operators import (
 )
 from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
 from .operators.tensor import plain
-from .operators.upsample import upsample_taps
 from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer, run_outputs
 from .steps import Step, halo, scales_of
@@ -46,6 +46,7 @@ __all__ = [
     "OPERATORS",
     "PIXEL",
     "POINT",
+    "UPSAMPLE_KINDS",
     "Add",
     "Bounds",
     "Clip",
@@ -96,6 +97,8 @@ __all__ = [
     "scales_of",
     "shift_right",
     "stream",
+    "upsample_is_exact",
+    "upsample_kernel",
     "upsample_taps",
     "weight_limit",
 ]

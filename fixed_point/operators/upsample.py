@@ -13,6 +13,7 @@ from ..bounds import Bounds, linear_reach
 from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
+from ..interpolation import upsample_taps
 from ..requantize import Rounding
 from ..rows import FloatRow, Row, RowFunction
 from ..window import Padding, Window
@@ -29,33 +30,6 @@ from .tensor import plain
 
 # Letters of the shape comments: H, W rows and columns; C channels; F factor; K taps, M = K // 2 the margin.
 
-_TAPS = {
-    ("bilinear", 2): (2, ((1, 3, 0), (0, 3, 1))),
-    ("bilinear", 4): (3, ((3, 5, 0), (1, 7, 0), (0, 7, 1), (0, 5, 3))),
-    ("bicubic", 2): (7, ((-3, 29, 111, -9, 0), (0, -9, 111, 29, -3))),
-}
-"""(fraction bits, taps of each phase). Bicubic is Keys' kernel with a = -1/2, which is exact in 7 bits."""
-
-
-def upsample_taps(kind: str, factor: int) -> tuple[NDArray[np.int64], int]:
-    """The taps of one direction, (F, K), and their fraction bits; each phase sums to 1 (eq. 17).
-
-    Row i holds the weights of the pixels x - M .. x + M for the new pixel F*x + i, whose centre lies at
-    x + (i + 1/2)/F - 1/2.
-
-    Raises:
-        HwrtsError: A kind and factor that there is not.
-
-    >>> taps, frac = upsample_taps("bilinear", 2)
-    >>> taps.tolist(), frac
-    ([[1, 3, 0], [0, 3, 1]], 2)
-    """
-    if (kind, factor) not in _TAPS:
-        known = ", ".join(f"{name} by {times}" for name, times in _TAPS)
-        raise HwrtsError(f"upsample: {kind!r} by {factor!r} does not exist; use {known}")
-    frac, taps = _TAPS[kind, factor]
-    return np.array(taps, np.int64), frac
-
 
 def upsample_accumulate(x: NDArray[np.integer], kind: str, factor: int) -> NDArray[np.int64]:
     """Interpolated accumulators; pixels outside the picture equal the nearest one inside (eq. 17).
@@ -65,11 +39,11 @@ def upsample_accumulate(x: NDArray[np.integer], kind: str, factor: int) -> NDArr
 
     Args:
         x: Codes (H, W, C).
-        kind: "bilinear" or "bicubic".
+        kind: One of UPSAMPLE_KINDS.
         factor: F.
 
     Returns:
-        Accumulators (F*H, F*W, C), int64; of codes of 8 bits they stay below 2**23.
+        Accumulators (F*H, F*W, C), int64; of codes of 8 bits they stay below 2**25.
 
     >>> from ..formats import PIXEL
     >>> from ..requantize import Rounding, requantize
@@ -96,8 +70,8 @@ class Upsample(OneSource, Requantised):
     """Interpolation by fixed dyadic taps, edges replicated, requantised once (eq. 17).
 
     Attributes:
-        kind: "bilinear" or "bicubic".
-        factor: By which height and width grow.
+        kind: One of UPSAMPLE_KINDS.
+        factor: By which height and width grow, 2..8.
         out: Format of the result.
     """
 

@@ -18,10 +18,9 @@ from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import CUTS
 from hwrts.graph.operators import Clip, Lookup, Relu
-from hwrts.graph.operators.call import MODULE, PLACE
+from hwrts.graph.operators.call import MODULE, PLACE, VALUE
 from hwrts.graph.operators.reorder import reorder
 from hwrts.graph.places import landed, over_channels
-from hwrts.graph.spellings import VALUE
 
 _METHODS = (
     *("view", "reshape", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "flatten"),

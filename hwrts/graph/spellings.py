@@ -9,9 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx
 
 from hwrts.graph.operators.add import MINUS, PLUS
-
-VALUE = "value"
-"""Key of a node's own value for the example."""
+from hwrts.graph.operators.call import VALUE
 
 
 class Call(NamedTuple):

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import check_walk, part_count
-from hwrts.graph.operators.call import MODULE, PLACE
-from hwrts.graph.spellings import VALUE, Call, respelled
+from hwrts.graph.operators.call import MODULE, PLACE, VALUE
+from hwrts.graph.spellings import Call, respelled
 from hwrts.graph.user_code import is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
 

@@ -12,10 +12,12 @@ from hwrts.export.runtime import float_islands
 from hwrts.export.witness import onnx_witnesses
 from hwrts.fixed_point import (
     PIXEL,
+    UPSAMPLE_KINDS,
     Add,
     Clip,
     Conv,
     Format,
+    HwrtsError,
     Input,
     Lookup,
     Network,
@@ -28,7 +30,7 @@ from hwrts.fixed_point import (
 )
 
 S8 = Format(True, 8, 8)
-KINDS = [("bilinear", 2), ("bilinear", 4), ("bicubic", 2)]
+KINDS = [(kind, factor) for kind in UPSAMPLE_KINDS for factor in range(2, 9)]
 FORMATS = [
     (PIXEL, PIXEL),
     (S8, S8),
@@ -117,8 +119,8 @@ def hard_pictures(source, channels):
         yield np.where(extreme, source.min, source.max).astype(source.dtype)
 
 
-def upsamples(out):
-    return [Upsample(f"{kind} by {factor}", "x", kind, factor, out) for kind, factor in KINDS]
+def upsamples(out, kinds=KINDS):
+    return [Upsample(f"{kind} by {factor}", "x", kind, factor, out) for kind, factor in kinds]
 
 
 @pytest.mark.parametrize("rounding", Rounding)
@@ -127,19 +129,57 @@ def test_interpolation_at_edges_and_extremes(source, out, rounding):
     assert_exact(reading_x(upsamples(out), 2, source, rounding), *hard_pictures(source, 2))
 
 
+PAIRS = [
+    ("bilinear", 2),
+    ("bilinear", 3),
+    ("bilinear", 4),
+    ("bicubic", 2),
+    ("bicubic_075", 2),
+    ("bicubic", 3),
+]
+"""What every pair of codes is tried on, and large pictures."""
+
+
 @pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.HALF_UP])
 def test_interpolation_of_every_pair_of_codes(rounding):
     """Each of the 65,536 pairs of neighbours, in rows and, transposed, in columns."""
     codes = np.empty((256, 512, 1), np.uint8)
     codes[:, 0::2, 0], codes[:, 1::2, 0] = np.arange(256)[:, None], np.arange(256)
-    network = reading_x(upsamples(PIXEL), 1, PIXEL, rounding)
+    network = reading_x(upsamples(PIXEL, PAIRS), 1, PIXEL, rounding)
     assert_exact(network, codes, codes.transpose(1, 0, 2), small=False)
 
 
 def test_interpolation_of_a_large_picture():
     """Runtimes divide large pictures among threads and vectorise over channels."""
     codes = np.random.default_rng(62).integers(0, 256, (131, 259, 16), dtype=np.uint8)
-    assert_exact(reading_x(upsamples(S8), 16, PIXEL), codes, small=False)
+    assert_exact(reading_x(upsamples(S8, PAIRS), 16, PIXEL), codes, small=False)
+
+
+def test_only_what_is_rounded_is_a_convolution_and_none_is_a_float_island():
+    """In the QDQ form; an Add puts the middle of the range back where no zero point can."""
+    for out, added in ((PIXEL, 0), (S8, 13), (Format(True, 8, 4), 0), (Format(False, 8, 9), 13)):
+        network = reading_x(upsamples(out), 3, PIXEL)
+        counts = census(to_onnx(network).SerializeToString())
+        assert (counts["Resize"], counts["Conv"], counts.get("Add", 0)) == (5, 16, added)
+        assert float_islands(network, counts) == []
+        assert float_islands(network, counts | {"Conv": 17}) == ["float Conv: 1"]
+
+
+def test_a_grid_that_is_much_too_coarse_is_refused():
+    network = reading_x([Upsample("y", "x", "bicubic_075", 2, Format(False, 8, 1))], 1, PIXEL)
+    with pytest.raises(
+        HwrtsError, match="layer 'y': its format u8 lsb 2\\^-1 is too coarse for u8 lsb 2\\^-8"
+    ):
+        to_onnx(network)
+
+
+def test_the_middle_that_is_put_back_matters():
+    """Half to even turns around behind an odd number of codes: no zero point adds one."""
+    for frac in range(2, 12):
+        network = reading_x([Upsample("y", "x", "bicubic_075", 2, Format(False, 8, frac))], 1, PIXEL)
+        (quantize,) = (node for node in to_onnx(network).graph.node if node.op_type == "QuantizeLinear")
+        shifted = quantize.input[2].endswith("shifted_zero")
+        assert shifted == (frac <= 8)
 
 
 def conv(rng, name, source, outputs, inputs, out):

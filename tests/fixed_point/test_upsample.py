@@ -1,4 +1,5 @@
 from fractions import Fraction
+from functools import partial
 from math import floor
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from hwrts.fixed_point import (
     PIXEL,
+    UPSAMPLE_KINDS,
     Conv,
     Format,
     HwrtsError,
@@ -18,13 +20,18 @@ from hwrts.fixed_point import (
     run,
     run_all,
     stream,
+    upsample_is_exact,
+    upsample_kernel,
     upsample_taps,
 )
 from hwrts.fixed_point.operators.upsample import upsample_accumulate
 
 from .test_requantize import slow_round
 
-KINDS = [("bilinear", 2), ("bilinear", 4), ("bicubic", 2)]
+KINDS = [("bilinear", 2), ("bilinear", 4), ("bilinear", 8), ("bicubic", 2), ("bicubic_075", 2)]
+"""Whose taps are the kernel's own."""
+ROUNDED = [("bilinear", 3), ("bilinear", 7), ("bicubic", 4), ("bicubic_075", 3), ("bicubic_075", 8)]
+ALL = [(kind, factor) for kind in UPSAMPLE_KINDS for factor in range(2, 9)]
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 7), (6, 1), (3, 3), (4, 9), (33, 5)]
 
 
@@ -101,12 +108,18 @@ def test_a_bicubic_tie(rounding, expected):
     assert codes_of(one_upsample("bicubic", 2, rounding=rounding), x)[0, 3, 0] == expected
 
 
-def keys(distance: Fraction) -> Fraction:
-    """Keys' cubic convolution kernel with a = -1/2, as its paper has it."""
-    a, d = Fraction(-1, 2), abs(distance)
+def keys(distance: Fraction, a: Fraction) -> Fraction:
+    """Keys' cubic convolution kernel, as its paper has it."""
+    d = abs(distance)
     if d <= 1:
         return (a + 2) * d**3 - (a + 3) * d**2 + 1
     return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else Fraction(0)
+
+
+def kernel_of(kind):
+    if kind == "bilinear":
+        return triangle
+    return partial(keys, a=Fraction(-1, 2) if kind == "bicubic" else Fraction(-3, 4))
 
 
 def triangle(distance: Fraction) -> Fraction:
@@ -115,7 +128,7 @@ def triangle(distance: Fraction) -> Fraction:
 
 @pytest.mark.parametrize(("kind", "factor"), KINDS)
 def test_taps_are_those_of_the_kernel(kind, factor):
-    kernel = triangle if kind == "bilinear" else keys
+    kernel = kernel_of(kind)
     taps, frac = upsample_taps(kind, factor)
     margin = taps.shape[1] // 2
     for i, row in enumerate(taps.tolist()):
@@ -134,7 +147,7 @@ def test_pictures_against_the_kernel_in_fractions(kind, factor, rounding):
     seed = 53
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
-    kernel = triangle if kind == "bilinear" else keys
+    kernel = kernel_of(kind)
     for height, width in [(1, 1), (1, 3), (4, 2), (5, 5)]:
         source, out = Format(bool(rng.integers(2)), 8, 8), Format(bool(rng.integers(2)), 8, 7)
         x = rng.integers(source.min, source.max, (height, width, 1), endpoint=True)
@@ -190,9 +203,74 @@ def test_sixteen_bits_need_float64(monkeypatch):
     assert not np.array_equal(run(network, x), expected)
 
 
-@pytest.mark.parametrize(("kind", "factor"), [("bicubic", 4), ("bilinear", 3), ("nearest", 2), ("", 2)])
+ROUNDED_BY_HAND = {
+    ("bilinear", 3): [[85, 171, 0], [0, 256, 0], [0, 171, 85]],  # thirds of 256: 85 1/3, 170 2/3
+    ("bilinear", 5): [[102, 154, 0], [51, 205, 0], [0, 256, 0], [0, 205, 51], [0, 154, 102]],
+    ("bilinear", 6): [[107, 149, 0], [64, 192, 0], [21, 235, 0], [0, 235, 21], [0, 192, 64], [0, 149, 107]],
+    # -9.48, 85.33, 199.11, -18.96
+    ("bicubic", 3): [[-9, 85, 199, -19, 0], [0, 0, 256, 0, 0], [0, -19, 199, 85, -9]],
+    ("bicubic_075", 2): [[-9, 67, 225, -27, 0], [0, -27, 225, 67, -9]],
+}
+
+
+@pytest.mark.parametrize(("kind", "factor"), ROUNDED_BY_HAND)
+def test_rounded_taps_by_hand(kind, factor):
+    taps, frac = upsample_taps(kind, factor)
+    assert (taps.tolist(), frac) == (ROUNDED_BY_HAND[kind, factor], 8)
+
+
+@pytest.mark.parametrize(("kind", "factor"), ALL)
+def test_every_tap_is_next_to_the_kernel_and_each_phase_adds_up_to_one(kind, factor):
+    taps, frac = upsample_taps(kind, factor)
+    kernel, margin = kernel_of(kind), taps.shape[1] // 2
+    for i, row in enumerate(taps.tolist()):
+        centre = (i + Fraction(1, 2)) / factor - Fraction(1, 2)
+        exact = [kernel(centre - offset) * 2**frac for offset in range(-margin, margin + 1)]
+        assert all(abs(tap - each) < 1 for tap, each in zip(row, exact, strict=True))
+        assert sum(row) == 2**frac
+    assert np.array_equal(taps, taps[::-1, ::-1])
+    assert taps[:, 0].any()
+    assert upsample_is_exact(kind, factor) is ((kind, factor) in KINDS)
+    own = [[kernel((i + Fraction(1, 2)) / factor - Fraction(1, 2) - u) for u in range(-margin, margin + 1)]
+           for i in range(factor)]  # fmt: skip
+    assert upsample_kernel(kind, factor) == own
+
+
+@pytest.mark.parametrize("code", [0, 1, 128, 254, 255])
+def test_flat_pictures_keep_their_code_whatever_is_rounded(code):
+    for kind, factor in ALL:
+        found = run(one_upsample(kind, factor), np.full((2, 3, 1), code, np.uint8))
+        assert set(found.ravel().tolist()) == {code}, (kind, factor)
+
+
+@pytest.mark.parametrize(("kind", "factor"), ALL)
+def test_codes_of_8_bits_fit_an_accumulator_and_around_their_middle_float32(kind, factor):
+    layer = Upsample("y", "x", kind, factor, PIXEL)
+    bounds = layer.reach(PIXEL)
+    assert int(bounds.partial_sum.max()) < 1 << 25
+    assert layer.reach(Format(True, 8, 8)).exact_in_float32  # codes -128..127, as those less 128 are
+    for end, found in zip((bounds.lowest, bounds.highest), layer.attack(PIXEL), strict=True):
+        assert np.array_equal(end, found)
+
+
+def test_torchs_bicubic_by_2_is_beyond_float32():
+    bounds = Upsample("y", "x", "bicubic_075", 2, PIXEL).reach(PIXEL)
+    assert bounds.partial_sum.max() == 328**2 * 255 == 27_433_920
+    assert not bounds.exact_in_float32
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(("kind", "factor"), ROUNDED)
+def test_every_path_of_rounded_taps(kind, factor, rounding):
+    for size in [(1, 1), (1, 4), (5, 3)]:
+        x = np.random.default_rng(size).integers(0, 256, (*size, 2)).astype(np.uint8)
+        x[0, 0], x[-1, -1] = 0, 255
+        codes_of(one_upsample(kind, factor, rounding=rounding, channels=2), x)
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("bicubic", 9), ("bilinear", 1), ("nearest", 2), ("", 2)])
 def test_other_kinds_are_refused_with_what_there_is(kind, factor):
-    known = "use bilinear by 2, bilinear by 4, bicubic by 2"
+    known = "use bilinear, bicubic, bicubic_075 by 2..8"
     with pytest.raises(HwrtsError, match=f"upsample: '{kind}' by {factor} does not exist; {known}"):
         upsample_taps(kind, factor)
 

@@ -225,18 +225,9 @@ UNSUPPORTED = {
         lambda self, x: self.t(self.c(x)), {"c": conv(), "t": nn.ConvTranspose2d(3, 3, 3)},
         ["ConvTr", "'t'"]),
     "max pool": (lambda self, x: F.max_pool2d(self.c(x), 2), {"c": conv()}, ["max_pool2d"]),
-    "bicubic": (
-        lambda self, x: self.u(self.c(x)), {"c": conv(), "u": nn.Upsample(scale_factor=2, mode="bicubic")},
-        ["'u'", "'bicubic'", "hwrts.networks.FixedUpsample for bicubic"]),
-    "bicubic function": (
-        lambda self, x: F.interpolate(self.c(x), None, 2, "bicubic"), {"c": conv()},
-        ["'interpolate'", "'bicubic'", "hwrts.networks.FixedUpsample for bicubic"]),
     "aligned corners": (
         lambda self, x: F.interpolate(self.c(x), scale_factor=2, mode="bilinear", align_corners=True),
-        {"c": conv()}, ["'interpolate'", "'bilinear' with align_corners=True"]),
-    "bilinear by 3": (
-        lambda self, x: F.interpolate(self.c(x), scale_factor=3, mode="bilinear"), {"c": conv()},
-        ["'interpolate'", "'bilinear' by 3 does not exist; use bilinear by 2"]),
+        {"c": conv()}, ["'interpolate'", "bilinear with align_corners=True"]),
     "bilinear by 2 and 4": (
         lambda self, x: F.interpolate(self.c(x), scale_factor=(2, 4), mode="bilinear"), {"c": conv()},
         ["'interpolate'", "(2, 4)"]),

@@ -11,6 +11,8 @@ from hwrts.errors import UnsupportedOperatorError
 
 PLACE = "place"
 """Key of a node's own note: the line that it stands in."""
+VALUE = "value"
+"""Key of a node's own value for the example."""
 MODULE = "module"
 """Key of a node's own note: the path of the module of torch whose work it does."""
 
@@ -155,6 +157,11 @@ class Call:
             of the picture and for what is no tensor.
         """
         return self.constants.get(operand.name) if isinstance(operand, fx.Node) else None
+
+    def example(self, operand: Any) -> Tensor | None:
+        """What an operand is for the example that a module was traced with, if it is known and a tensor."""
+        value = operand.meta.get(VALUE) if isinstance(operand, fx.Node) else None
+        return value if isinstance(value, Tensor) else self.constant(operand)
 
     def finite(self, number: Any) -> float:
         """A constant, if it is a finite number, or a tensor that holds one."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format, Window
+from hwrts.graph import interpolation
+from hwrts.graph.interpolation import read_interpolation
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Factor, Operator
 
@@ -17,8 +19,8 @@ from hwrts.graph.operators.operator import Factor, Operator
 class Repeat(Operator):
     """Each pixel becomes a square of factor x factor."""
 
-    MODULES = (nn.Upsample,)
-    FUNCTIONS = (F.interpolate,)
+    MODULES = interpolation.MODULES
+    FUNCTIONS = interpolation.FUNCTIONS
     SPELLED = "nearest up-sampling"
     MOVES = True
     KEEPS_PICTURES = True
@@ -28,11 +30,11 @@ class Repeat(Operator):
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
-        """Torch's up-sampling of the mode "nearest", its default."""
-        given = given_to_upsample(call)
-        if given.get("mode", "nearest") != "nearest":
+        """Torch's up-sampling of the mode "nearest", its default; the area of a pixel is the same."""
+        given = read_interpolation(call)
+        if not given.repeats:
             return None
-        return cls(call.name, call.sources(), whole_factor(call, given))
+        return cls(call.name, call.sources(), int(given.factor)) if given.factor > 1 else None
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H*factor, W*factor)."""
@@ -56,31 +58,3 @@ class Repeat(Operator):
     ) -> fixed_point.Layer:
         """The same repetition."""
         return fixed_point.Repeat(self.name, self.sources[0], self.factor)
-
-
-def given_to_upsample(call: Call) -> dict[str, Any]:
-    """What torch's up-sampling, a module or a function, is called with, by name.
-
-    Raises:
-        UnsupportedOperatorError: It makes a picture of a given size.
-    """
-    names = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
-    call.sources()  # a tensor of the picture, or nothing else needs to be said
-    given = dict(zip(names, call.node.args[1:], strict=False)) | call.node.kwargs
-    if call.module is not None:
-        given = {name: getattr(call.module, name, None) for name in names}
-    if given.get("size") is not None:
-        raise call.refused("to a size; a whole scale_factor is supported")
-    return given
-
-
-def whole_factor(call: Call, given: Mapping[str, Any]) -> int:
-    """The factor of an up-sampling.
-
-    Raises:
-        UnsupportedOperatorError: It is no whole number, or does not enlarge.
-    """
-    factor = given.get("scale_factor")
-    if not isinstance(factor, int | float) or factor != int(factor) or factor < 2:
-        raise call.refused(f"scale factor {factor}; a whole number of 2 or more is supported")
-    return int(factor)
