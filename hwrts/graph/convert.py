@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import interpolation
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
 from hwrts.graph.instead import instead_of
@@ -54,8 +53,6 @@ def convert(
 ) -> Node | Cut | Pad | Parts | str:
     """One fx node as a graph node, as what may become one, or as the name of the one that it passes on."""
     if node.op == "placeholder":
-        if alias:
-            raise UnsupportedOperatorError(f"input {node.name!r}: a network takes one picture")
         return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None
     call = Call(node, module, constants, alias, pads, parts)

@@ -14,7 +14,7 @@ import torch
 from torch import fx
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Graph, Input, Node, Slice
+from hwrts.graph import Add, Graph, Input, Multiply, Node, Slice
 from hwrts.graph.operators import Call
 from hwrts.graph.operators.call import where
 
@@ -26,6 +26,8 @@ CUTS: tuple[Any, ...] = (*_CHUNK, *_SPLIT, operator.getitem)
 
 _USUAL = 3
 """Channels of a picture where several counts would do, as happens if only slices of the picture are read."""
+_MOST_OF_ONE = 128
+"""Most channels of each input that are tried if there are several: more inputs, more tries."""
 _MOST = 4096
 """Most channels of a picture that are tried: 16 frames of 256 planes."""
 
@@ -182,10 +184,17 @@ def _indexed(call: Call, index: Any) -> tuple[int | None, int | None]:
     return limits
 
 
-def with_channels(nodes: Sequence[Node | Cut]) -> Graph | None:
-    """The graph of traced nodes, with the channels of its picture and a Slice for each cut.
+def with_channels(
+    nodes: Sequence[Node | Cut], outputs: Sequence[str] = (), channels: Sequence[int] | None = None
+) -> Graph | None:
+    """The graph of traced nodes, with the channels of its inputs and a Slice for each cut.
 
     Channels are found by trial: no formula can be turned around that rounds, as a chunk does.
+
+    Args:
+        nodes: In their order.
+        outputs: Names of the outputs.
+        channels: Of each input; None finds them.
 
     Returns:
         None if no convolution says how many there are.
@@ -195,42 +204,63 @@ def with_channels(nodes: Sequence[Node | Cut]) -> Graph | None:
     """
     if all(isinstance(node, Cut | Input) or node.reads is None for node in nodes):
         return None
-    farthest = 0
-    best = _USUAL
-    for channels in (_USUAL, *range(1, _MOST + 1)):
-        reached = _reached(nodes, channels)
-        if reached > farthest:
-            farthest, best = reached, channels
-        if reached == len(nodes):
-            break
+    inputs = [node.name for node in nodes if isinstance(node, Input)]
+    told = channels is not None and len(channels) == len(inputs)
+    best = dict(zip(inputs, channels or (), strict=True)) if told else _found(nodes, inputs)
     made: dict[str, Fraction] = {}
     resolved = []
     for node in nodes:
         if isinstance(node, Input):
-            node = replace(node, channels=best)
-            made[node.name] = Fraction(best)
+            node = replace(node, channels=best[node.name])
+            made[node.name] = Fraction(best[node.name])
         elif isinstance(node, Cut):
             taken = node.channels(int(made[node.sources[0]]))
             node = Slice(node.name, node.sources, taken.start, taken.stop)
         if not isinstance(node, Input):
             made[node.name] = node.channels(*(made[source] for source in node.sources))
         resolved.append(node)
-    return Graph(tuple(resolved))
+    return Graph(tuple(resolved), tuple(outputs))
 
 
-def _reached(nodes: Sequence[Node | Cut], channels: int) -> int:
-    """How many nodes, in their order, can be made of a picture of so many channels."""
+def _found(nodes: Sequence[Node | Cut], inputs: Sequence[str]) -> dict[str, int]:
+    """Channels of every input with which most nodes can be made: of several, the last gives way first."""
+    best = dict.fromkeys(inputs, _USUAL)
+    farthest = _reached(nodes, best)
+    most = _MOST if len(inputs) == 1 else _MOST_OF_ONE
+    firsts = (_USUAL,) if len(inputs) == 1 else (_USUAL, *range(1, most + 1))
+    for first in firsts:
+        found = {**best, inputs[0]: first}
+        for name in reversed(inputs if len(inputs) == 1 else inputs[1:]):
+            for channels in range(1, most + 1):
+                if farthest == len(nodes):
+                    return best
+                tried = {**found, name: channels}
+                reached = _reached(nodes, tried)
+                if reached > farthest:
+                    farthest, best, found = reached, tried, tried
+    return best
+
+
+def _fit(node: Node, xs: Sequence[Fraction]) -> bool:
+    """Whether operands that must have the same channels have; one channel of a product is spread."""
+    return (
+        not isinstance(node, Add | Multiply) or len(set(xs)) == 1 or (isinstance(node, Multiply) and 1 in xs)
+    )
+
+
+def _reached(nodes: Sequence[Node | Cut], channels: Mapping[str, int]) -> int:
+    """How many nodes, in their order, can be made of inputs of so many channels."""
     made: dict[str, Fraction] = {}
     for done, node in enumerate(nodes):
         xs = [made[source] for source in node.sources]
         if isinstance(node, Input):
-            found = Fraction(channels)
+            found = Fraction(channels[node.name])
         elif isinstance(node, Cut):
             try:
                 found = Fraction(len(node.channels(int(xs[0]))))
             except UnsupportedOperatorError:
                 return done
-        elif node.reads not in (None, xs[0]):
+        elif node.reads not in (None, xs[0]) or (len(channels) > 1 and not _fit(node, xs)):
             return done
         else:
             found = node.channels(*xs)

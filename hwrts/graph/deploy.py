@@ -38,7 +38,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
     Graphs whose output is not of that form come back unchanged. If r is held to be 0 on flat areas, so is all
     that is added to the picture (eq. 13c).
     """
-    shuffle = graph.nodes[-1]
+    shuffle = graph.node(graph.output)
     # A rewrite looks for one form of network; another comes back as it is.
     if not isinstance(shuffle, DepthToSpace):
         return graph
@@ -47,7 +47,9 @@ def anchor_image_residual(graph: Graph) -> Graph:
         return graph
     blue, x = graph.node(ext.sources[0]), graph.input
     residual = image_residual(graph, blue)
-    if residual is None or len(graph.readers(ext.name)) > 1 or len(graph.readers(blue.name)) > 1:
+    if graph.uses(shuffle.name) > 1:  # its codes are asked for elsewhere too
+        return graph
+    if residual is None or graph.uses(ext.name) > 1 or graph.uses(blue.name) > 1:
         return graph
     if ext.weight.shape[0] != x.channels * shuffle.block**2:
         return graph
@@ -76,4 +78,4 @@ def anchor_image_residual(graph: Graph) -> Graph:
         Repeat(repeat, (x.name,), shuffle.block),
         Add(picture, (repeat, shuffle.name)),
     )
-    return Graph(kept + tail)
+    return graph.rewritten(kept + tail, {shuffle.name: picture})

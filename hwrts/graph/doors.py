@@ -35,17 +35,18 @@ class Recorded:
     by_size: bool
 
 
-def doors(module: nn.Module) -> Iterator[Callable[[], Recorded]]:
+def doors(module: nn.Module, given: Sequence[Tensor] | None = None) -> Iterator[Callable[[], Recorded]]:
     """Every way that is left, while nothing that was recorded has become a graph.
 
     Args:
         module: In evaluation mode.
+        given: What it takes; None finds something.
     """
     followed = _Followed(module)
     yield followed.by_fx
     by_size = False
-    for size in SIZES:
-        example = example_of(module, *size)
+    for size in SIZES if given is None else SIZES[:1]:
+        example = example_of(module, *size) if given is None else tuple(given)
         if example:
             yield partial(followed.by_fx, example)
             if followed.lost:  # torch.export costs a second or two

@@ -25,10 +25,10 @@ def fold_signs(graph: Graph) -> Graph:
     turned: dict[str, Node] = {}
     for node in graph.of(Add):
         front = graph.node(node.sources[1])
-        alone = len(graph.readers(front.name)) == 1 and node.sources[0] != front.name
+        alone = graph.uses(front.name) == 1 and node.sources[0] != front.name
         if node.negated and alone and isinstance(front, Conv) and not front.relu:
             turned |= {node.name: replace(node, negated=False), front.name: front.scaled(-1.0)}
-    return Graph(tuple(turned.get(node.name, node) for node in graph.nodes))
+    return graph.rewritten(turned.get(node.name, node) for node in graph.nodes)
 
 
 def fuse_relus(graph: Graph) -> Graph:
@@ -42,7 +42,7 @@ def fuse_relus(graph: Graph) -> Graph:
 
 def _without(graph: Graph, kind: type[Fused]) -> Graph:
     folded = _fold(graph, kind)
-    return Graph(tuple(node.alone() if isinstance(node, kind) else node for node in folded.nodes))
+    return folded.rewritten(node.alone() if isinstance(node, kind) else node for node in folded.nodes)
 
 
 def _unsigned_before_clips(graph: Graph) -> Graph:
@@ -53,21 +53,22 @@ def _unsigned_before_clips(graph: Graph) -> Graph:
         for front in [_maker(graph, node, alone=True)]
         if node.low is not None and node.low >= 0 and isinstance(front, Conv | Add)
     }
-    return Graph(tuple(fused.get(node.name, node) for node in graph.nodes))
+    return graph.rewritten(fused.get(node.name, node) for node in graph.nodes)
 
 
 def _without_idle_clips(graph: Graph) -> Graph:
     """The graph without clips at 0 alone of what is behind a ReLU already."""
     renamed: dict[str, str] = {}
-    nodes: list[Node] = [graph.input]
+    nodes: list[Node] = [*graph.inputs]
     for node in graph.operations:
         front = _maker(graph, node, alone=False)
         idle = isinstance(node, Clip) and (node.low, node.high) == (0, None)
-        if idle and isinstance(front, Conv | Add) and front.relu:
+        both_given = node.name in graph.outputs and node.sources[0] in graph.outputs
+        if idle and isinstance(front, Conv | Add) and front.relu and not both_given:
             renamed[node.name] = renamed.get(node.sources[0], node.sources[0])
         else:
             nodes.append(node.reading(renamed))
-    return Graph(tuple(nodes))
+    return graph.rewritten(nodes, renamed)
 
 
 def _maker(graph: Graph, node: Node, *, alone: bool) -> Node:
@@ -80,7 +81,7 @@ def _maker(graph: Graph, node: Node, *, alone: bool) -> Node:
     """
     while True:
         front = graph.node(node.sources[0])
-        if alone and len(graph.readers(front.name)) > 1:
+        if alone and graph.uses(front.name) > 1:
             return node
         node = front
         if not isinstance(node, DepthToSpace | Repeat):
@@ -90,15 +91,15 @@ def _maker(graph: Graph, node: Node, *, alone: bool) -> Node:
 def _fold(graph: Graph, kind: type[Operator]) -> Graph:
     """Each node of a kind joined to the one in front of it, where that can be and nobody else reads that."""
     renamed: dict[str, str] = {}
-    nodes: dict[str, Node] = {graph.input.name: graph.input}
+    nodes: dict[str, Node] = {node.name: node for node in graph.inputs}
     wanted = {node.name for node in graph.of(kind)}
     for node in graph.operations:
         front = nodes[renamed.get(node.sources[0], node.sources[0])]
-        alone = len(graph.readers(node.sources[0])) == 1
+        alone = graph.uses(node.sources[0]) == 1
         joined = node.joined(front) if node.name in wanted and alone else None
         if joined is None:
             nodes[node.name] = node.reading(renamed)
         else:
             nodes[front.name] = joined
             renamed[node.name] = front.name
-    return Graph(tuple(nodes.values()))
+    return graph.rewritten(nodes.values(), renamed)

@@ -5,13 +5,15 @@ no network is ever written twice.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TypeVar
 
 from torch import Tensor
 
-from hwrts.fixed_point import POINT, Step, halo
+from hwrts.fixed_point import PIXEL, POINT, Format, Step, halo
 from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
 from hwrts.networks.held import flat_picture, middle_of
 
@@ -20,26 +22,44 @@ _Kind = TypeVar("_Kind", bound=Operator)
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes in an order in which every source comes first; the first is the input, the last the output."""
+    """Nodes in an order in which every source comes first, inputs before all others.
+
+    Attributes:
+        nodes: All of them.
+        outputs: Names of the tensors that are given to the outside, in that order; none is the last.
+    """
 
     nodes: tuple[Node, ...]
+    outputs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", self.outputs or (self.nodes[-1].name,))
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What is fed."""
+        return tuple(node for node in self.nodes if isinstance(node, Input))
 
     @property
     def input(self) -> Input:
-        """The picture."""
+        """The picture; of several inputs the first."""
         first = self.nodes[0]
         assert isinstance(first, Input)
         return first
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """All nodes but the input."""
+        """All nodes but the inputs."""
         return tuple(node for node in self.nodes if not isinstance(node, Input))
 
     @property
     def output(self) -> str:
-        """Name of the output tensor."""
-        return self.nodes[-1].name
+        """Name of the output tensor, of several the first."""
+        return self.outputs[0]
+
+    def rewritten(self, nodes: Iterable[Node], renamed: Mapping[str, str] = MappingProxyType({})) -> "Graph":
+        """A graph of other nodes with the same outputs, some of them under another name."""
+        return Graph(tuple(nodes), tuple(renamed.get(name, name) for name in self.outputs))
 
     def node(self, name: str) -> Node:
         """The node that makes the tensor ``name``."""
@@ -53,24 +73,39 @@ class Graph:
         """The nodes that read the tensor ``name``."""
         return tuple(node for node in self.nodes if name in node.sources)
 
+    def uses(self, name: str) -> int:
+        """How many nodes read a tensor; to be given to the outside is one use more."""
+        return len(self.readers(name)) + (name in self.outputs)
+
     def origins(self) -> dict[str, str]:
         """The tensor whose quantiser makes the codes of each tensor: moving codes keeps their format."""
-        found = {self.input.name: self.input.name}
+        found = {node.name: node.name for node in self.inputs}
         for node in self.operations:
             found[node.name] = found[node.sources[0]] if node.MOVES else node.name
         return found
 
     def quantised_nodes(self) -> tuple[Node, ...]:
         """The nodes whose tensor has a quantiser of its own; moving codes needs none."""
-        return (self.input, *(node for node in self.operations if not node.MOVES))
+        return (*self.inputs, *(node for node in self.operations if not node.MOVES))
 
     def pixel_tensors(self) -> set[str]:
-        """Names of the quantised tensors on the pixel grid: the input, what is up-sampled of it, output."""
-        found = {self.input.name}
+        """Names of the quantised tensors on the pixel grid: inputs, what is up-sampled of them, outputs."""
+        return set(
+            self.picture_formats(dict.fromkeys((*(x.name for x in self.inputs), *self.outputs), PIXEL))
+        )
+
+    def picture_formats(self, ends: Mapping[str, Format]) -> dict[str, Format]:
+        """Formats of the quantised tensors that hold pictures: what is up-sampled keeps that of its source.
+
+        Args:
+            ends: Formats of the inputs and outputs that are pictures.
+        """
+        found = {node.name: ends[node.name] for node in self.inputs if node.name in ends}
         for node in self.operations:
             if node.KEEPS_PICTURES and node.sources[0] in found:
-                found.add(node.name)
-        return {*found, self.origins()[self.output]}  # the output's codes may be made earlier
+                found[node.name] = found[node.sources[0]]
+        origins = self.origins()  # an output's codes may be made earlier
+        return found | {origins[name]: ends[name] for name in self.outputs if name in ends}
 
     def zero_on_flat(self) -> set[str]:
         """Names of the tensors that are held to be 0 wherever the picture is flat."""
@@ -78,7 +113,7 @@ class Graph:
 
     def non_negative(self) -> set[str]:
         """Names of the tensors that are stored unsigned, because no value in them is negative."""
-        found = {self.input.name}
+        found = {node.name for node in self.inputs if not node.signed}
         for node in self.operations:
             if node.non_negative(all(source in found for source in node.sources)):
                 found.add(node.name)
@@ -106,9 +141,14 @@ def new_names(graph: Graph, *wanted: str) -> list[str]:
     return names
 
 
-def run_graph(graph: Graph, x: Tensor) -> dict[str, Tensor]:
-    """Every tensor of a graph by name, computed in float, for pictures (N, C, H, W)."""
-    values = {graph.input.name: x}
+def run_graph(graph: Graph, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every tensor of a graph by name, computed in float.
+
+    Args:
+        graph: The graph.
+        x: Pictures (N, C, H, W), or what each input is fed by its name.
+    """
+    values = dict(x) if isinstance(x, Mapping) else {graph.input.name: x}
     for node in graph.operations:
         values[node.name] = node.value(*(values[source] for source in node.sources))
     return values
@@ -125,15 +165,14 @@ def silenced(graph: Graph) -> Graph:
             values = run_graph(graph, flat_picture(node.weight, graph.input.channels, reach))
             answer = replace(node, relu=False).value(values[node.sources[0]])
             kept = replace(node, bias=node.bias - middle_of(answer).flatten())
-            graph = Graph((*graph.nodes[:place], kept, *graph.nodes[place + 1 :]))
+            graph = graph.rewritten((*graph.nodes[:place], kept, *graph.nodes[place + 1 :]))
     return graph
 
 
 def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:
     """The shape of a graph as ``hwrts.fixed_point`` reads it, for codes of ``bits`` bits."""
-    x = graph.input
-    channels = {x.name: x.channels}
-    steps = [Step(x.name, (), POINT, x.channels, bits)]
+    channels = {x.name: x.channels for x in graph.inputs}
+    steps = [Step(x.name, (), POINT, x.channels, bits) for x in graph.inputs]
     for node in graph.operations:
         found = int(node.channels(*(Fraction(channels[source]) for source in node.sources)))
         channels[node.name] = found

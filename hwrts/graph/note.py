@@ -4,6 +4,7 @@ No code of the network is needed then, neither ours nor a user's.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import Field as DataclassField
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -95,6 +96,8 @@ class QatNote(Document):
     """The note of qat.safetensors: all of a fake-quantised network but its weights."""
 
     graph: Annotated[list[_NodeNote], Field(min_length=2, max_length=MAX_NODES)]
+    # not in files of networks whose last tensor is the only output
+    outputs: list[Text] = Field([])
     formats: dict[Text, _Format]
     weight_bits: _Bits
     # not in files from before layers had widths of their own
@@ -104,13 +107,16 @@ class QatNote(Document):
     @model_validator(mode="after")
     def _check_graph(self) -> "QatNote":
         known: set[str] = set()
+        inputs = sum(node.op == "Input" for node in self.graph)
         for i, node in enumerate(self.graph):
-            if (node.op == "Input") != (i == 0):
-                raise ValueError("the input is the first node and no other")
+            if (node.op == "Input") != (i < max(1, inputs)):
+                raise ValueError("inputs are the first nodes, one at least")
             missing = [name for name in getattr(node, "sources", ()) if name not in known]
             if missing or node.name in known:
                 raise ValueError(f"{node.name!r:.40} reads what is not made before it, or is there twice")
             known.add(node.name)
+        if len(set(self.outputs)) != len(self.outputs) or not known.issuperset(self.outputs):
+            raise ValueError("its outputs are no tensors of it, or are named twice")
         quantised = {node.name for node in self.graph if node.op not in _MOVING}
         if set(self.formats) != quantised:
             raise ValueError(f"{min(quantised ^ set(self.formats))!r:.40} is a tensor or a format alone")
@@ -128,18 +134,26 @@ def note_graph(graph: Graph) -> list[dict[str, Any]]:
     return [_note_node(node) for node in graph.nodes]
 
 
-def noted_graph(notes: list[dict[str, Any]]) -> Graph:
+def note_outputs(graph: Graph) -> dict[str, list[str]]:
+    """The entry "outputs" of a note, which most have no need of: their last tensor is the only one."""
+    return {} if graph.outputs == (graph.nodes[-1].name,) else {"outputs": list(graph.outputs)}
+
+
+def noted_graph(notes: list[dict[str, Any]], outputs: Sequence[str] = ()) -> Graph:
     """The graph of a note that :class:`QatNote` has checked, with weights and slopes 0."""
     nodes = []
     for entry in notes:
         kind = _KINDS[entry["op"]]
         noted = [field for field in fields(kind) if field.name in entry]
         nodes.append(kind(**{field.name: _value(entry[field.name]) for field in noted}))
-    return Graph(tuple(nodes))
+    return Graph(tuple(nodes), tuple(outputs))
 
 
 def _note_node(node: Node) -> dict[str, Any]:
     values = {field.name: _note(getattr(node, field.name)) for field in fields(node)}
+    if isinstance(node, Input):  # most have none of what came later, and their files stay as they are
+        later = {field.name: field.default for field in fields(node) if field.metadata.get("later")}
+        values = {name: value for name, value in values.items() if later.get(name, ...) != value}
     return {"op": type(node).__name__, **values}
 
 

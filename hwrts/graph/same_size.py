@@ -125,10 +125,10 @@ def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
     while (isinstance(node, Conv) and not node.relu) or isinstance(node, DepthToSpace):
         tail.insert(0, node)
         node = graph.node(node.sources[0])
-        if len(graph.readers(node.name)) > 1:
+        if graph.uses(node.name) > 1:
             break
     anchored = image_residual(graph, node) is not None
-    only_tail_reads = len(graph.readers(node.name)) == 1
+    only_tail_reads = graph.uses(node.name) == 1
     enlargement = math.prod(each.window.grow for each in tail)
     if not tail or not anchored or not only_tail_reads or enlargement != 2:
         raise UnsupportedOperatorError(

@@ -21,7 +21,7 @@ def _with_products(graph: Graph) -> Graph:
             nodes += [Lookup(inverse, (b,), "reciprocal"), Multiply(node.name, (a, inverse))]
         else:
             nodes.append(node)
-    return Graph(tuple(nodes))
+    return graph.rewritten(nodes)
 
 
 def _roots_as_one(graph: Graph) -> Graph:
@@ -32,20 +32,18 @@ def _roots_as_one(graph: Graph) -> Graph:
         for node in graph.of(Lookup)
         if (node.function, node.numerator) == ("reciprocal", 1)
         and node.sources[0] in roots
-        and len(graph.readers(node.sources[0])) == 1
+        and graph.uses(node.sources[0]) == 1
     }
     gone = {graph.node(name).sources[0] for name in joined}
-    return Graph(tuple(joined.get(node.name, node) for node in graph.nodes if node.name not in gone))
+    return graph.rewritten(joined.get(node.name, node) for node in graph.nodes if node.name not in gone)
 
 
 def _knowing_lows(graph: Graph) -> Graph:
     """Functions that have no value at 0 are asked only for what is in front of them."""
     lows = graph.lowest()
-    return Graph(
-        tuple(
-            replace(node, low=lows[node.sources[0]])
-            if isinstance(node, Lookup) and node.needs_low and lows[node.sources[0]] > -math.inf
-            else node
-            for node in graph.nodes
-        )
+    return graph.rewritten(
+        replace(node, low=lows[node.sources[0]])
+        if isinstance(node, Lookup) and node.needs_low and lows[node.sources[0]] > -math.inf
+        else node
+        for node in graph.nodes
     )

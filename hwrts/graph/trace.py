@@ -2,7 +2,7 @@
 
 import inspect
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Clip, Graph, Node, run_graph
+from hwrts.graph import Clip, Graph, Input, Node, run_graph
 from hwrts.graph.convert import COPIES, convert
 from hwrts.graph.cut import Cut, Parts, with_channels
 from hwrts.graph.doors import Recorded, doors
@@ -30,26 +30,33 @@ class Traced:
     """A module as a graph, and what a graph does not say of it.
 
     Attributes:
-        graph: What it computes before its last clip.
-        clipped: Whether it clips its output to 0..1, which saturation to pixels does in integers.
+        graph: What it computes before its last clips.
+        clipped: Which outputs it clips to the range of pictures, which saturation to pixels does in integers.
         places: Where each tensor is made: the module's path, or the line of its source.
+        arguments: The parameter of its forward that each input of the graph is, by the input's name.
+        keys: What the module calls each of its outputs, if it returns a dictionary.
+        pixels: The range of pictures.
         door: How the module was followed.
         by_size: Whether the forward asked for the size of its picture, and had that of an example.
     """
 
     graph: Graph
-    clipped: bool
+    clipped: frozenset[int]
     places: dict[str, str]
+    arguments: dict[str, str]
+    keys: tuple[str, ...] | None = None
+    pixels: tuple[float, float] = (0, 1)
     door: str = ""
     by_size: bool = False
 
     def output(self, x: Tensor) -> Tensor:
-        """What the module returns for pictures (N, C, H, W)."""
-        return self.clip(run_graph(self.graph, x)[self.graph.output])
+        """What the module returns for pictures (N, C, H, W), the first of several."""
+        return self.returned(run_graph(self.graph, x), self.graph)[0]
 
-    def clip(self, y: Tensor) -> Tensor:
-        """A result of the graph, or of a rewritten form of it, through the clip that the module has."""
-        return y.clamp(0, 1) if self.clipped else y
+    def returned(self, values: Mapping[str, Tensor], graph: Graph) -> list[Tensor]:
+        """The outputs among the values of the graph, or of a rewritten form of it, clipped as they are."""
+        found = [values[name] for name in graph.outputs]
+        return [y.clamp(*self.pixels) if i in self.clipped else y for i, y in enumerate(found)]
 
 
 def trace(module: nn.Module) -> Graph:
@@ -66,21 +73,28 @@ def trace(module: nn.Module) -> Graph:
     return trace_with_clip(module).graph
 
 
-def trace_with_clip(module: nn.Module) -> Traced:
-    """As :func:`trace`, and whether the output is clipped.
+def trace_with_clip(
+    module: nn.Module, example: Sequence[Tensor] | None = None, pixels: tuple[float, float] = (0, 1)
+) -> Traced:
+    """As :func:`trace`, of a module of several inputs and outputs too, and which outputs are clipped.
 
     The module is followed without a picture first, so that nothing can depend on a picture's size; if that
     does not do, on an example, where shapes are numbers; if torch.fx cannot follow at all, by torch.export.
+
+    Args:
+        module: The module.
+        example: What it takes, in the order of its forward; None finds something.
+        pixels: The range of pictures, to which a clip of an output is no operator.
     """
     kind = type(module).__name__
     if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it
         module = nn.Sequential(module)
     found: UnsupportedOperatorError | None = None
     with _in_evaluation_mode(module):
-        for record in doors(module):
+        for record in doors(module, example):
             try:
                 recorded = record()
-                traced = _drawn(kind, recorded)
+                traced = _drawn(kind, recorded, example, pixels)
                 return replace(traced, door=recorded.door, by_size=recorded.by_size)
             except UnsupportedOperatorError as error:
                 found = better(found, error)
@@ -88,7 +102,9 @@ def trace_with_clip(module: nn.Module) -> Traced:
     raise found
 
 
-def _drawn(kind: str, recorded: Recorded) -> Traced:
+def _drawn(
+    kind: str, recorded: Recorded, example: Sequence[Tensor] | None, pixels: tuple[float, float]
+) -> Traced:
     """What was recorded as a graph.
 
     Raises:
@@ -101,17 +117,19 @@ def _drawn(kind: str, recorded: Recorded) -> Traced:
     memory = Memory()
     nodes: list[Node | Cut] = []
     places: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     held: dict[str, int] = {}
     refused: dict[str, UnsupportedOperatorError] = {}
+    channels = None if example is None else [each.shape[1] for each in example]
     for node in recorded.nodes:
         if node.op == "output":
             if refused:
                 raise gathered(kind, list(refused.values()))
-            if not isinstance(node.args[0], fx.Node) or node.args[0].name not in alias:
-                raise UnsupportedOperatorError(f"{kind}: it must return one tensor, not {node.args[0]!r}")
-            memory.check(_needed(nodes, alias[node.args[0].name]))
-            drawn, clipped = _without_last_clip(nodes, alias[node.args[0].name])
-            graph = with_channels(drawn)
+            returned, keys = _returned(kind, node.args[0], alias)
+            memory.check(_needed(nodes, returned))
+            drawn, outputs, clipped = _without_last_clips(nodes, returned, pixels)
+            _check_ends(kind, nodes, drawn, outputs)
+            graph = with_channels(drawn, outputs, channels)
             if graph is None:
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
@@ -120,7 +138,7 @@ def _drawn(kind: str, recorded: Recorded) -> Traced:
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:
                     places.setdefault(source, places[reader.name])
-            return Traced(graph, clipped, places)
+            return Traced(graph, clipped, places, arguments, keys, pixels)
         if node.op == "get_attr":
             continue  # a constant: whoever reads it says what it is good for
         try:
@@ -149,6 +167,8 @@ def _drawn(kind: str, recorded: Recorded) -> Traced:
             passed_on: Any = node.args[0]
             held[node.name] = held.get(getattr(passed_on, "name", ""), held[node.name])
         alias[node.name] = name
+        if isinstance(made, Input):
+            arguments[name] = str(node.target)
         if not isinstance(made, str):
             nodes.append(made)
             places[name] = where(node)
@@ -197,20 +217,58 @@ def _in_place_argument(target: Any) -> int | None:
         return None
 
 
-def _needed(nodes: list[Node | Cut], output: str) -> list[str]:
-    """Names of the tensors that the output depends on, in the order in which they are made."""
-    needed = {output}
+def _returned(kind: str, value: Any, alias: Mapping[str, str]) -> tuple[list[str], tuple[str, ...] | None]:
+    """The tensors that a forward returns, and their keys in a dictionary."""
+    keys = tuple(str(key) for key in value) if isinstance(value, Mapping) else None
+    several = [*value.values()] if isinstance(value, Mapping) else value
+    values = list(several) if isinstance(several, Sequence) else [several]
+    if not values or not all(isinstance(each, fx.Node) and each.name in alias for each in values):
+        raise UnsupportedOperatorError(
+            f"{kind}: it must return a tensor, or a tuple, list or dictionary of tensors, not {value!r}"
+        )
+    return [alias[each.name] for each in values], keys
+
+
+def _check_ends(kind: str, nodes: list[Node | Cut], drawn: list[Node | Cut], outputs: list[str]) -> None:
+    """Refuse outputs that are inputs or the same tensor, and inputs that nothing is made of."""
+    inputs = {node.name for node in nodes if isinstance(node, Input)}
+    for i, name in enumerate(outputs):
+        if name in inputs and len(outputs) > 1:
+            raise UnsupportedOperatorError(
+                f"{kind}: returns its input {name!r} as it is; leave that out, who feeds it has it"
+            )
+        if name in outputs[:i]:
+            raise UnsupportedOperatorError(f"{kind}: returns the tensor {name!r} twice; return it once")
+    unread = inputs - {node.name for node in drawn}
+    if unread and len(inputs) > 1:
+        raise UnsupportedOperatorError(
+            f"{kind}: nothing that it returns is made of its input {min(unread)!r}; leave that input out"
+        )
+
+
+def _needed(nodes: list[Node | Cut], outputs: Iterable[str]) -> list[str]:
+    """Names of the tensors that outputs depend on, in the order in which they are made."""
+    needed = set(outputs)
     for node in reversed(nodes):
         if node.name in needed:
             needed.update(node.sources)
     return [node.name for node in nodes if node.name in needed]
 
 
-def _without_last_clip(nodes: list[Node | Cut], output: str) -> tuple[list[Node | Cut], bool]:
-    """The nodes that the output depends on, it last; a clip to pixels at the end is left out."""
-    clips = {node.name: node for node in nodes if isinstance(node, Clip) and (node.low, node.high) == (0, 1)}
-    clipped = output in clips
-    while output in clips:
-        output = clips[output].sources[0]
-    needed = set(_needed(nodes, output))
-    return [node for node in nodes if node.name in needed], clipped
+def _without_last_clips(
+    nodes: list[Node | Cut], outputs: list[str], pixels: tuple[float, float]
+) -> tuple[list[Node | Cut], list[str], frozenset[int]]:
+    """The nodes that outputs depend on, a single one last; clips to pixels at the very end are left out."""
+    clips = {node.name: node for node in nodes if isinstance(node, Clip) and (node.low, node.high) == pixels}
+    needed = set(_needed(nodes, outputs))
+    inside = {source for node in nodes if node.name in needed for source in node.sources}
+    ends, clipped = list(outputs), set()
+    for i, name in enumerate(outputs):
+        while ends[i] in clips and (len(outputs) == 1 or ends[i] not in inside):
+            ends[i] = clips[ends[i]].sources[0]
+            clipped.add(i)
+        if ends.count(ends[i]) > 1:  # the same tensor is returned unclipped as well
+            ends[i] = name
+            clipped.discard(i)
+    needed = set(_needed(nodes, ends))
+    return [node for node in nodes if node.name in needed], ends, frozenset(clipped)

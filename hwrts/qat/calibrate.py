@@ -6,7 +6,7 @@ lowers the error of the x2 picture from 1.54 to 1.06 codes rms, before any fine-
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -23,13 +23,27 @@ COARSEST = -4
 """Fraction bits of the coarsest grid that is tried: with 8 bits values up to 4096 fit."""
 
 
+@dataclass(frozen=True)
+class Ends:
+    """What is known of inputs and outputs before anything is calibrated.
+
+    Attributes:
+        pictures: Format of each input and output that is a picture.
+        states: Inputs that are fed with an output of the frame before, and which: one format for both.
+    """
+
+    pictures: Mapping[str, Format]
+    states: Mapping[str, str] = field(default_factory=dict)
+
+
 @torch.no_grad()
 def calibrate(
     graph: Graph,
-    batches: Iterable[Tensor],
+    batches: Iterable[Tensor | Mapping[str, Tensor]],
     activation_bits: int = 8,
     rounding: Rounding = Rounding.HALF_EVEN,
     progress: Progress = SILENT,
+    ends: Ends | None = None,
 ) -> dict[str, Format]:
     """Choose the format of every quantised tensor.
 
@@ -43,18 +57,24 @@ def calibrate(
 
     Args:
         graph: The deploy form, with trained float weights.
-        batches: Pictures (N, C, H, W) in 0..1, of the kinds that the network will see.
+        batches: Pictures (N, C, H, W) in 0..1, of the kinds that the network will see; or what each input is
+            fed, by its name.
         activation_bits: Width of the activations, 2..8.
         rounding: The tie rule that the network will use.
         progress: Where to say how far it is: the graph runs twice on every picture.
+        ends: Which inputs and outputs are pictures; None says all.
     """
-    on_pixels = graph.pixel_tensors()
-    inner = [node.name for node in graph.quantised_nodes() if node.name not in on_pixels]
+    ends = ends or Ends(dict.fromkeys((*(x.name for x in graph.inputs), *graph.outputs), PIXEL))
+    pictured = graph.picture_formats(ends.pictures)
+    states = {name: graph.origins()[after] for name, after in ends.states.items()}
+    known = {*pictured, *states}
+    inner = [node.name for node in graph.quantised_nodes() if node.name not in known]
+    finest, coarsest = PIXEL.frac, COARSEST - _wider(ends)
     unsigned = graph.non_negative()
     candidates = {
         name: [
             Format(name not in unsigned, activation_bits, frac)
-            for frac in range(12 if name in unsigned else PIXEL.frac, COARSEST - 1, -1)
+            for frac in range(finest + 4 if name in unsigned else finest, coarsest - 1, -1)
         ]
         for name in inner
     }
@@ -71,16 +91,26 @@ def calibrate(
     finer = {
         name: replace(out, frac=out.frac + 1)
         for name, out in chosen.items()
-        if out.signed and out.frac < PIXEL.frac
+        if out.signed and out.frac < finest
     }
     for name, share in _saturated_shares(graph, pictures, finer, progress).items():
         if share < SATURATION:
             chosen[name] = finer[name]
-    return {node.name: chosen.get(node.name, PIXEL) for node in graph.quantised_nodes()}
+    chosen |= pictured
+    chosen |= {name: chosen[after] for name, after in states.items()}
+    return {node.name: chosen[node.name] for node in graph.quantised_nodes()}
+
+
+def _wider(ends: Ends) -> int:
+    """Bits by which the range of pictures is wider than 0..1: features of such networks may be as well."""
+    return max((PIXEL.frac - out.frac for out in ends.pictures.values()), default=0)
 
 
 def _saturated_shares(
-    graph: Graph, pictures: Sequence[Tensor], formats: Mapping[str, Format], progress: Progress
+    graph: Graph,
+    pictures: Sequence[Tensor | Mapping[str, Tensor]],
+    formats: Mapping[str, Format],
+    progress: Progress,
 ) -> dict[str, float]:
     """The share of each tensor's values that its format has no codes for; the graph runs once for all."""
     if not formats:
@@ -105,7 +135,7 @@ def _seen(graph: Graph, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     seen = dict(values)
     for node in graph.of(Clip):
         source = graph.node(node.sources[0])
-        while len(graph.readers(source.name)) == 1:
+        while graph.uses(source.name) == 1:
             seen[source.name] = values[node.name]  # moved codes have the same errors, or so many times them
             if isinstance(source, Input) or not source.MOVES:
                 break

@@ -71,18 +71,25 @@ class QuantNetwork(nn.Module):
         # Itself has no numbers; walking through the others takes longer than asking them.
         self._all_parts = tuple(part for part in self.modules() if part is not self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on the pixel grid."""
+    def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on their grid; of outputs the first."""
         return self.values(x)[self.graph.output]
 
-    def values(self, x: Tensor) -> dict[str, Tensor]:
-        """The fake-quantised value of every tensor by name; value * 2**frac is its integer code."""
+    def values(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The fake-quantised value of every tensor by name; value * 2**frac is its integer code.
+
+        Args:
+            x: Pictures (N, C, H, W), or what each input is fed by its name.
+        """
         quantised = self._all(x, self._on_flat())
         return {name: tensor.value for name, tensor in quantised.items()}
 
-    def _all(self, x: Tensor, flat: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _all(self, x: Tensor | Mapping[str, Tensor], flat: Mapping[str, Any] | None) -> dict[str, Any]:
         """The QuantTensor of every tensor; x is itself the flat picture if ``flat`` is None."""
-        quantised: dict[str, Any] = {self.graph.input.name: self.quantisers[self.graph.input.name](x)}
+        given = x if isinstance(x, Mapping) else {self.graph.input.name: x}
+        quantised: dict[str, Any] = {
+            each.name: self.quantisers[each.name](given[each.name]) for each in self.graph.inputs
+        }
         for node in self.graph.operations:
             known = quantised if flat is None else flat
             quantised[node.name] = self.quantised(node, [quantised[source] for source in node.sources], known)
@@ -121,7 +128,7 @@ class QuantNetwork(nn.Module):
     def unquantised(self) -> Graph:
         """The same network without a single quantiser: the weights that the training ended with, in float."""
         tuned = (node.fine_tuned(self._part(node)) for node in self.graph.operations)
-        return silenced(Graph((self.graph.input, *tuned)))
+        return silenced(self.graph.rewritten((*self.graph.inputs, *tuned)))
 
     def signed_convs(self) -> dict[nn.Module, Format]:
         """What gives the sums of signed convolutions, with their formats: these may need to stay small.
@@ -141,10 +148,10 @@ class QuantNetwork(nn.Module):
         Raises:
             HwrtsError: A scale that is not a power of two, or weights of a training that diverged.
         """
-        formats, channels, x = self._all_formats(), graph_channels(self.graph), self.graph.input
-        inputs = (fixed_point.Input(x.name, x.channels, formats[x.name]),)
+        formats, channels = self._all_formats(), graph_channels(self.graph)
+        inputs = tuple(fixed_point.Input(x.name, x.channels, formats[x.name]) for x in self.graph.inputs)
         layers = tuple(node.lower(self._part(node), formats, channels) for node in self.graph.operations)
-        return self._silenced(Network(inputs, layers, self.rounding))
+        return self._silenced(Network(inputs, layers, self.rounding, outputs=self.graph.outputs))
 
     @torch.no_grad()
     def hold(self) -> None:

@@ -37,8 +37,9 @@ class TorchWitness:
     @torch.inference_mode()
     def entire(self, picture: NDArray[Any] | Fed) -> dict[str, NDArray[Any]]:
         """Every tensor as float codes: a value off the grid stays visible."""
-        source = self._network.inputs[0].name
-        values = self._module.values(self._value(fed(self._network, picture)[source], source))
+        codes = fed(self._network, picture)
+        x = {each.name: self._value(codes[each.name], each.name) for each in self._network.inputs}
+        values = self._module.values(x)
         return {name: self._codes(value, name) for name, value in values.items()}
 
     @torch.inference_mode()

@@ -4,7 +4,7 @@ Tracing sees neither hooks nor what depends on values, so the graph is compared 
 pictures that make such things show.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,11 +16,13 @@ from hwrts import fixed_point
 from hwrts.cost.extremes import extreme_layers, untrained_formats
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import scales_of
-from hwrts.graph import Graph, Scale, graph_steps, run_graph
+from hwrts.graph import Graph, Input, Scale, graph_channels, graph_steps, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import Traced, trace_with_clip
 from hwrts.graph.user_code import described
 from hwrts.graph.weight_bits import conv_names
+from hwrts.runs.own_ends import HOW, Given, Own, asked, parameters
+from hwrts.runs.own_feed import Feeder, returned
 
 FARTHEST = 1e-3
 """Most that graph and module may be apart, of the output's largest value or of 1: a quarter of a code. Sums
@@ -30,92 +32,241 @@ SEED = 0
 """Of the pictures that are compared: equal modules get equal verdicts."""
 
 
+_PICTURES = (1, 3, 6, 9)
+"""Channels of inputs that are pictures, frames before among them: no states, unless a name says so."""
+
+
 @dataclass(frozen=True)
 class Checked:
     """A module that can be quantised.
 
     Attributes:
         graph: As traced.
-        scale: By how much it enlarges.
+        scale: By how much its first output is larger than its first input.
         layers: The path of each convolution in the module, by the name of its tensor in the graph.
+        feeder: How it is fed.
+        pictures: Inputs that are pictures; the others have a range of their own.
+        clipped: Places of the outputs that it clips to the range of pictures.
     """
 
     graph: Graph
     scale: int
     layers: dict[str, str]
+    feeder: Feeder
+    pictures: frozenset[str]
+    clipped: frozenset[int]
 
 
 @torch.no_grad()
-def check_own_module(module: nn.Module, device: str = "cpu") -> Checked:
+def check_own_module(given: nn.Module | Own, device: str = "cpu") -> Checked:
     """Trace a module and compare the form that will be quantised with the module itself.
 
     Args:
-        module: On the device; it is put into evaluation mode and not changed otherwise.
+        given: A module, or one with what its file says of it; on the device. It is put into evaluation mode
+            and not changed otherwise.
         device: Where the pictures go.
 
     Raises:
         UnsupportedOperatorError: An operator outside the closed list, values that are not finite, a forward
             that fails, is none for pictures, changes the module, or computes something else than its graph.
     """
-    kind = type(module).__name__
+    own = given if isinstance(given, Own) else Own(given)
+    module, kind = own.module, type(own.module).__name__
     check_weights_made(module)
     check_finite(module)
-    pictures = _pictures(device)
     module.eval()
     with _unchanged(module):
-        _called(module, pictures["in range"])  # hooks that compute a weight have done so from here on
-        traced = trace_with_clip(module)
+        channels = None if own.inputs is not None else _channels(own, device)
+        pictures = _pictures(own, channels, device)
+        _called(kind, module, pictures["in range"])  # hooks that compute a weight have done so from here on
+        traced = _traced(own, pictures["in range"])
+        feeder = _feeder(own, traced, pictures["in range"])
+        traced, seen = _with_signs(traced, feeder, pictures)
         graph = traced.graph
         _check_values(traced)
         deployed = deploy_form(graph)
         _check_as_integers(deployed, traced.places)
         scale = int(scales_of(graph_steps(graph))[graph.output])
         for name, x in pictures.items():
-            expected = _called(module, x)
-            height, width = x.shape[2:]
-            if expected.shape != (len(x), 3, height * scale, width * scale):
-                raise UnsupportedOperatorError(
-                    f"{kind}: makes {list(expected.shape)} of {list(x.shape)}; "
-                    "a picture of 3 channels is supported"
-                )
-            _compare(kind, name, expected, traced.clip(run_graph(deployed, x)[deployed.output]))
+            expected = _called(kind, module, x)
+            found = traced.returned(run_graph(deployed, feeder.by_name(x)), deployed)
+            for one, other in zip(expected, found, strict=True):
+                if one.shape != other.shape:
+                    raise UnsupportedOperatorError(
+                        f"{kind}: makes {list(one.shape)} of {_shapes(x)}, and its traced graph "
+                        f"{list(other.shape)}"
+                    )
+                _compare(kind, name, one, other)
     paths = {name: traced.places[name].strip("'") for name in conv_names(graph)}
-    return Checked(graph, scale, paths)
+    return Checked(graph, scale, paths, feeder, seen, traced.clipped)
 
 
-def _pictures(device: str) -> dict[str, Tensor]:
-    """By what they are: values of pictures and such that clips and conditions act on, in several sizes."""
+def _channels(own: Own, device: str) -> tuple[int, ...]:
+    """Of each input: three if the module takes that, else what its convolutions say."""
+    module = own.module
+    count = parameters(module)
+    usual = Given(tuple(torch.rand(1, 3, 16, 18, device=device) for _ in range(count)))
+    try:
+        usual.call(module)
+    except Exception as error:
+        try:
+            found = trace_with_clip(module, None, (own.pixels.low, own.pixels.high)).graph.inputs
+        except UnsupportedOperatorError:
+            if count > 1:
+                raise
+            found = ()
+        channels = tuple(each.channels for each in found)
+        if not channels or set(channels) == {3}:
+            raise _fails(type(module).__name__, usual, error) from error
+        return channels
+    return (3,) * count
+
+
+def _pictures(own: Own, channels: Sequence[int] | None, device: str) -> dict[str, Given]:
+    """By what they are: values of pictures and such that clips and conditions act on, in several sizes.
+
+    Args:
+        own: The module.
+        channels: Of each input; None if the file says what is made of a picture, whose sides are even then.
+        device: Where they go.
+    """
     generator = torch.Generator(device).manual_seed(SEED)
     odd = [int(side) for side in 2 * torch.randint(2, 16, (4,), generator=generator, device=device) + 1]
+    step = 1 if channels is not None else 16  # what packs pixels needs whole squares of them
+    if channels is None:
+        odd = [step * (side // 6 + 1) for side in odd]
+    low, span = own.pixels.low, own.pixels.high - own.pixels.low
 
-    def noise(count: int, height: int, width: int) -> Tensor:
-        return torch.rand(count, 3, height, width, generator=generator, device=device)
+    def fed(make: Callable[[int], Tensor]) -> Given:
+        if channels is None:
+            return asked(own, make(3))
+        return Given(tuple(make(count) * span + low for count in channels))
 
-    flat = torch.ones(1, 3, 16, 18, device=device)
+    def noise(count: int, height: int, width: int, reach: float = 1, start: float = 0) -> Given:
+        return fed(
+            lambda c: reach * torch.rand(count, c, height, width, generator=generator, device=device) + start
+        )
+
+    def flat(level: float) -> Given:
+        return fed(lambda c: torch.full((1, c, 16, 18 if step == 1 else 32), level, device=device))
+
+    large = (98, 163) if step == 1 else (96, 176)
     return {
-        "in range": noise(1, 16, 18),
-        "far out of range, -2 to 3": 5 * noise(1, 16, 18) - 2,
-        "black": 0 * flat,
-        "flat grey": 0.5 * flat,
-        "white": flat,
+        "in range": noise(1, 16, 18 if step == 1 else 32),
+        "far out of range, -2 to 3": noise(1, 16, 18 if step == 1 else 32, 5, -2),
+        "black": flat(0.0),
+        "flat grey": flat(0.5),
+        "white": flat(1.0),
         f"of {odd[1]}x{odd[0]} pixels": noise(1, odd[0], odd[1]),
         f"of {odd[3]}x{odd[2]} pixels, two at once": noise(2, odd[2], odd[3]),
-        "of 163x98 pixels": noise(1, 98, 163),
+        f"of {large[1]}x{large[0]} pixels": noise(1, *large),
     }
 
 
-def _called(module: nn.Module, x: Tensor) -> Tensor:
-    """What the module makes of a picture, which it may overwrite."""
-    kind, (height, width) = type(module).__name__, x.shape[2:]
+def _called(kind: str, module: nn.Module, x: Given) -> list[Tensor]:
+    """What the module makes of a picture."""
     try:
-        made = module(x.clone())
+        made = x.call(module)
     except Exception as error:
+        raise _fails(kind, x, error) from error
+    try:
+        return returned(made)
+    except UnsupportedOperatorError as error:
+        raise UnsupportedOperatorError(f"{kind}: {error}") from error
+
+
+def _fails(kind: str, x: Given, error: Exception) -> UnsupportedOperatorError:
+    if len(x.tensors) > 1:
+        return UnsupportedOperatorError(
+            f"{kind}: fails on inputs of {_shapes(x)} ({described(error)}); {HOW}"
+        )
+    _, channels, height, width = x.tensors[0].shape
+    return UnsupportedOperatorError(
+        f"{kind}: fails on a picture of {channels} channels and {width}x{height} pixels ({described(error)})"
+    )
+
+
+def _shapes(x: Given) -> str:
+    return " and ".join(str(list(tensor.shape)) for tensor in x.tensors)
+
+
+def _traced(own: Own, x: Given) -> Traced:
+    """The graph, of inputs with the channels of what it was called with."""
+    pixels = (own.pixels.low, own.pixels.high)
+    channels = [tensor.shape[1] for tensor in x.tensors]
+    if x.names is None or len(channels) == 1:
+        return trace_with_clip(own.module, channels, pixels)
+    found = trace_with_clip(own.module, None, pixels)  # by name: their order is that of the forward
+    places = [_place(own, x.names, found.arguments[each.name]) for each in found.graph.inputs]
+    return trace_with_clip(own.module, [channels[place] for place in places], pixels)
+
+
+def _place(own: Own, names: Sequence[str], parameter: str) -> int:
+    if parameter not in names:
         raise UnsupportedOperatorError(
-            f"{kind}: fails on a picture of 3 channels and {width}x{height} pixels ({described(error)})"
-        ) from error
-    if not isinstance(made, Tensor):
-        raise UnsupportedOperatorError(f"{kind}: returns a {type(made).__name__}; it must return one tensor")
-    return made
+            f"{type(own.module).__name__}: inputs() returns {', '.join(names)}, and not {parameter!r}, which "
+            "its forward takes"
+        )
+    return list(names).index(parameter)
+
+
+def _feeder(own: Own, traced: Traced, x: Given) -> Feeder:
+    graph = traced.graph
+    if len(graph.inputs) != len(x.tensors):
+        raise UnsupportedOperatorError(
+            f"{type(own.module).__name__}: is called with {len(x.tensors)} tensors and reads "
+            f"{len(graph.inputs)}"
+        )
+    places = list(range(len(x.tensors)))
+    if x.names is not None:
+        places = [_place(own, x.names, traced.arguments[each.name]) for each in graph.inputs]
+    channels, sizes = graph_channels(graph), scales_of(graph_steps(graph))
+    free = [i for i, name in enumerate(graph.outputs) if i and sizes[name] == 1]
+    states: dict[str, int] = {}
+    for each in graph.inputs[1:]:
+        parameter = traced.arguments[each.name]
+        fitting = [i for i in free if channels[graph.outputs[i]] == each.channels]
+        named = [i for i in fitting if traced.keys is not None and traced.keys[i] == parameter]
+        if each.channels not in _PICTURES or named:
+            for place in (named or fitting)[:1]:
+                states[each.name] = place
+                free.remove(place)
+    order = tuple(places)
+    return Feeder(
+        own,
+        tuple(each.name for each in graph.inputs),
+        order,
+        tuple(each.channels for each in graph.inputs),
+        states,
+    )
+
+
+def _with_signs(traced: Traced, feeder: Feeder, pictures: dict[str, Given]) -> tuple[Traced, frozenset[str]]:
+    """The graph that knows which inputs have negative values, and the names of those that are pictures."""
+    graph, pixels = traced.graph, feeder.own.pixels
+    usual = [feeder.by_name(pictures[name]) for name in ("in range", "black", "flat grey", "white")]
+    signed: dict[str, bool] = {}
+    seen = set()
+    for name in feeder.names:
+        lowest, highest = (float(f(torch.stack([f(x[name]) for x in usual]))) for f in (torch.min, torch.max))
+        if name in feeder.states:
+            continue
+        margin = (pixels.high - pixels.low) / 256
+        if pixels.low - margin <= lowest and highest <= pixels.high + margin:
+            seen.add(name)
+            signed[name] = pixels.out.signed
+        else:
+            signed[name] = lowest < 0
+
+    def with_signs(signs: Mapping[str, bool]) -> Graph:
+        return graph.rewritten(
+            replace(node, signed=signs.get(node.name, False)) if isinstance(node, Input) else node
+            for node in graph.nodes
+        )
+
+    positive = with_signs(signed).non_negative()  # a state is what an output is, if it was that before
+    signed |= {name: graph.outputs[place] not in positive for name, place in feeder.states.items()}
+    return replace(traced, graph=with_signs(signed)), frozenset(seen)
 
 
 def _compare(kind: str, picture: str, expected: Tensor, found: Tensor) -> None:
@@ -216,14 +367,12 @@ def _check_as_integers(graph: Graph, places: dict[str, str]) -> None:
     Weights are -1, 0 and 1 here and factors 1, so that no shift or accumulator is at its limit.
     """
     nodes = [replace(node, factor=1.0) if isinstance(node, Scale) else node for node in graph.nodes]
-    drawn = Graph(tuple(nodes))
+    drawn = graph.rewritten(nodes)
     formats = untrained_formats(drawn)
-    x = drawn.input
     try:
         layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), 2))
-        fixed_point.Network(
-            (fixed_point.Input(x.name, x.channels, formats[x.name]),), tuple(high for high, _ in layers)
-        )
+        inputs = tuple(fixed_point.Input(x.name, x.channels, formats[x.name]) for x in drawn.inputs)
+        fixed_point.Network(inputs, tuple(high for high, _ in layers), outputs=drawn.outputs)
     except HwrtsError as error:
         text = str(error)
         for name, place in places.items():

@@ -27,7 +27,7 @@ from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network
 from hwrts.fixed_point.stored import unpack_npz
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
-from hwrts.graph.note import QatNote, note_graph, noted_graph
+from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
 from hwrts.graph.weight_bits import check_layers, conv_names, layer_names
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import calibrate
@@ -98,6 +98,7 @@ def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
     """Write ``qat.safetensors``; its note holds what is needed to build the module again."""
     notes = {
         "graph": note_graph(quantised.graph),
+        **note_outputs(quantised.graph),
         "formats": {name: asdict(out) for name, out in quantised.formats.items()},
         "weight_bits": quantised.weight_bits,
         "layer_weight_bits": quantised.layer_weight_bits,
@@ -119,7 +120,7 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
         raise RunFolderError(f"{path}: its note promises more weights than the file has; {AGAIN}")
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
-        graph, rounding = noted_graph(notes["graph"]), Rounding(notes["rounding"])
+        graph, rounding = noted_graph(notes["graph"], notes.get("outputs", ())), Rounding(notes["rounding"])
         own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
         quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding, own)
         put_weights(path, quantised, tensors)

@@ -205,9 +205,10 @@ UNSUPPORTED = {
         lambda self, x: self.c(x) + self.c.bias, {"c": conv()}, ["'add'", "the parameter 'c.bias'"]),
     "leaky nan": (
         lambda self, x: F.leaky_relu(self.c(x), float("nan")), {"c": conv()}, ["'leaky_relu'", "nan is not"]),
-    "two inputs": (lambda self, x, y: self.c(x) + y, {"c": conv()}, ["'y'", "one picture"]),
-    "tuple": (lambda self, x: (self.c(x), x), {"c": conv()}, ["must return one tensor"]),
-    "nothing": (lambda self, x: None, {"c": conv()}, ["must return one tensor"]),
+    "two inputs": (lambda self, x, y: self.c(x), {"c": conv()}, ["its input 'y'", "leave that input out"]),
+    "tuple": (lambda self, x: (self.c(x), x), {"c": conv()}, ["returns its input 'x' as it is"]),
+    "twice": (lambda self, x: [self.c(x)] * 2, {"c": conv()}, ["returns the tensor 'c' twice"]),
+    "nothing": (lambda self, x: None, {"c": conv()}, ["must return a tensor, or a tuple"]),
     "branch": (lambda self, x: self.c(x) if x.sum() > 0 else x, {"c": conv()}, ["Made", "control flow"]),
     "batch norm of the picture": (
         lambda self, x: self.c(self.n(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},

@@ -192,7 +192,9 @@ REFUSED = {
     "own error": (
         lambda: module(lambda self, x: 1 / 0, c=conv()),
         ["of test_own_check.py: ZeroDivisionError"]),
-    "tuple": (lambda: module(lambda self, x: (self.c(x), x), c=conv()), ["Made", "returns a tuple"]),
+    "tuple": (
+        lambda: module(lambda self, x: (self.c(x), x), c=conv()),
+        ["Made", "returns its input 'x' as it is"]),
     "nothing": (lambda: module(lambda self, x: None, c=conv()), ["Made", "returns a NoneType"]),
     "x17": (lambda: nn.Sequential(conv(3, 3 * 17**2, 1), nn.PixelShuffle(17)), ["'1'", "block 17", "2..16"]),
     "x1": (lambda: nn.Sequential(conv(), nn.PixelShuffle(1)), ["'1'", "block 1", "2..16"]),

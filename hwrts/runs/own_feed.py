@@ -1,0 +1,112 @@
+"""What a checked module is fed: photographs in, values of every input and output out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hwrts.data.planes import planes, said_of
+from hwrts.errors import UnsupportedOperatorError
+from hwrts.runs.own_ends import HOW, PIXELS, Given, Own, asked
+
+# Letters of the shape comments: B pictures, C channels, H rows, W columns.
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """How a module is fed.
+
+    Attributes:
+        own: The module and what its file says.
+        names: Of the graph's inputs, in their order.
+        order: The place of each among what the module is called with.
+        channels: Of each, in that order.
+        states: Inputs that are an output of the frame before, and the place of that output, by name.
+    """
+
+    own: Own
+    names: tuple[str, ...]
+    order: tuple[int, ...]
+    channels: tuple[int, ...]
+    states: Mapping[str, int]
+
+    @torch.no_grad()
+    def given(self, codes: NDArray[np.uint8], device: str, frames: int = 0) -> Given:
+        """What the module is called with for pixels (B, H, W, 3).
+
+        Args:
+            codes: The pictures.
+            device: Where the tensors go.
+            frames: How many frames of the same picture come before, for what has a state.
+
+        Raises:
+            UnsupportedOperatorError: Nobody knows what the module takes.
+        """
+        if self.own.inputs is not None:
+            given = asked(self.own, PIXELS.values(codes, device))
+        else:
+            given = Given(tuple(self._usual(codes, i, device) for i in range(len(self.names))))
+        for _ in range(frames if self.states else 0):
+            made = returned(given.call(self.own.module))
+            tensors = list(given.tensors)
+            for name, place in self.states.items():
+                tensors[self.order[self.names.index(name)]] = made[place]
+            given = Given(tuple(tensors), given.names)
+        return given
+
+    def by_name(self, given: Given) -> dict[str, Tensor]:
+        """What each input of the graph is fed."""
+        return {name: given.tensors[place] for name, place in zip(self.names, self.order, strict=True)}
+
+    def renewed(self, given: Given, values: Mapping[str, Tensor]) -> Given:
+        """The same call with other values."""
+        tensors = list(given.tensors)
+        for name, place in zip(self.names, self.order, strict=True):
+            tensors[place] = values[name]
+        return Given(tuple(tensors), given.names)
+
+    @torch.no_grad()
+    def outputs(self, given: Given) -> list[Tensor]:
+        """What the module returns, in the order of the graph's outputs."""
+        return returned(given.call(self.own.module))
+
+    def said(self) -> str:
+        """What photographs are fed as, if that is worth a line."""
+        if self.own.inputs is not None:
+            return "inputs: as the file's inputs() says"
+        plain = {name: said_of(count) for name, count in zip(self.names, self.channels, strict=True)}
+        for name, place in self.states.items():
+            plain[name] = f"its output {place + 1} of the frame before, 0 at first"
+        if list(plain.values()) == ["the picture"]:
+            return ""
+        return (
+            "inputs: " + ", ".join(f"{name} is fed {what}" for name, what in plain.items()) + f"; else {HOW}"
+        )
+
+    def _usual(self, codes: NDArray[np.uint8], place: int, device: str) -> Tensor:
+        name, channels = self.names[place], self.channels[place]
+        if name in self.states:
+            return torch.zeros(len(codes), channels, *codes.shape[1:3], device=device)
+        made = planes(codes, channels)
+        if made is None:
+            raise UnsupportedOperatorError(f"input {name!r}: has {channels} channels; {HOW}")
+        return self.own.pixels.values(made, device)
+
+
+def returned(made: object) -> list[Tensor]:
+    """The tensors that a module returns, in their order.
+
+    Raises:
+        UnsupportedOperatorError: Something else than tensors.
+    """
+    several = list(made.values()) if isinstance(made, Mapping) else made
+    tensors = [several] if isinstance(several, Tensor) else several
+    if not isinstance(tensors, tuple | list) or not all(isinstance(each, Tensor) for each in tensors):
+        raise UnsupportedOperatorError(
+            f"returns a {type(made).__name__}; a module must return a tensor, or a tuple, list or dictionary "
+            "of tensors"
+        )
+    return list(tensors)
