@@ -122,7 +122,7 @@ class Graph:
     def lowest(self) -> dict[str, float]:
         """A value that each tensor never falls below, -inf where nothing says so."""
         unsigned = self.non_negative()
-        found = {self.input.name: 0.0 if self.input.name in unsigned else -math.inf}
+        found = {node.name: 0.0 if node.name in unsigned else -math.inf for node in self.inputs}
         for node in self.operations:
             low = node.lowest(*(found[source] for source in node.sources))
             found[node.name] = max(low, 0.0) if node.name in unsigned else low

@@ -134,7 +134,7 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            graph = with_tables(fold_batch_norms(graph))
+            graph = with_tables(fold_batch_norms(_carefully_signed(graph, pixels)))
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:
                     places.setdefault(source, places[reader.name])
@@ -173,6 +173,14 @@ def _drawn(
             nodes.append(made)
             places[name] = where(node)
     raise UnsupportedOperatorError(f"{kind}: it returns nothing")
+
+
+def _carefully_signed(graph: Graph, pixels: tuple[float, float]) -> Graph:
+    """Inputs with negative values where nobody has said that they have none: all but the picture."""
+    return graph.rewritten(
+        replace(node, signed=pixels[0] < 0 or node is not graph.input) if isinstance(node, Input) else node
+        for node in graph.nodes
+    )
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import scales_of
 from hwrts.graph import Graph, Input, Scale, graph_channels, graph_steps, run_graph
 from hwrts.graph.deploy import deploy_form
+from hwrts.graph.example import SIZES, example_of
 from hwrts.graph.trace import Traced, trace_with_clip
 from hwrts.graph.user_code import described
 from hwrts.graph.weight_bits import conv_names
-from hwrts.runs.own_ends import HOW, Given, Own, asked, parameters
+from hwrts.runs.own_ends import HOW, Given, Own, asked
 from hwrts.runs.own_feed import Feeder, returned
 
 FARTHEST = 1e-3
@@ -102,24 +103,18 @@ def check_own_module(given: nn.Module | Own, device: str = "cpu") -> Checked:
 
 
 def _channels(own: Own, device: str) -> tuple[int, ...]:
-    """Of each input: three if the module takes that, else what its convolutions say."""
+    """Of each input: three if the module takes that, else what it takes."""
     module = own.module
-    count = parameters(module)
-    usual = Given(tuple(torch.rand(1, 3, 16, 18, device=device) for _ in range(count)))
+    usual = Given((torch.rand(1, 3, 16, 18, device=device),))
     try:
         usual.call(module)
     except Exception as error:
-        try:
-            found = trace_with_clip(module, None, (own.pixels.low, own.pixels.high)).graph.inputs
-        except UnsupportedOperatorError:
-            if count > 1:
-                raise
-            found = ()
-        channels = tuple(each.channels for each in found)
-        if not channels or set(channels) == {3}:
+        example = example_of(module, *SIZES[0]) or example_of(module, *SIZES[1])
+        channels = tuple(each.shape[1] for each in example)
+        if not channels or channels == (3,):
             raise _fails(type(module).__name__, usual, error) from error
         return channels
-    return (3,) * count
+    return (3,)
 
 
 def _pictures(own: Own, channels: Sequence[int] | None, device: str) -> dict[str, Given]:
@@ -191,23 +186,8 @@ def _shapes(x: Given) -> str:
 
 
 def _traced(own: Own, x: Given) -> Traced:
-    """The graph, of inputs with the channels of what it was called with."""
-    pixels = (own.pixels.low, own.pixels.high)
-    channels = [tensor.shape[1] for tensor in x.tensors]
-    if x.names is None or len(channels) == 1:
-        return trace_with_clip(own.module, channels, pixels)
-    found = trace_with_clip(own.module, None, pixels)  # by name: their order is that of the forward
-    places = [_place(own, x.names, found.arguments[each.name]) for each in found.graph.inputs]
-    return trace_with_clip(own.module, [channels[place] for place in places], pixels)
-
-
-def _place(own: Own, names: Sequence[str], parameter: str) -> int:
-    if parameter not in names:
-        raise UnsupportedOperatorError(
-            f"{type(own.module).__name__}: inputs() returns {', '.join(names)}, and not {parameter!r}, which "
-            "its forward takes"
-        )
-    return list(names).index(parameter)
+    """The graph, of inputs like what it was called with."""
+    return trace_with_clip(own.module, x.tensors, (own.pixels.low, own.pixels.high))
 
 
 def _feeder(own: Own, traced: Traced, x: Given) -> Feeder:
@@ -217,9 +197,6 @@ def _feeder(own: Own, traced: Traced, x: Given) -> Feeder:
             f"{type(own.module).__name__}: is called with {len(x.tensors)} tensors and reads "
             f"{len(graph.inputs)}"
         )
-    places = list(range(len(x.tensors)))
-    if x.names is not None:
-        places = [_place(own, x.names, traced.arguments[each.name]) for each in graph.inputs]
     channels, sizes = graph_channels(graph), scales_of(graph_steps(graph))
     free = [i for i, name in enumerate(graph.outputs) if i and sizes[name] == 1]
     states: dict[str, int] = {}
@@ -231,11 +208,9 @@ def _feeder(own: Own, traced: Traced, x: Given) -> Feeder:
             for place in (named or fitting)[:1]:
                 states[each.name] = place
                 free.remove(place)
-    order = tuple(places)
     return Feeder(
         own,
         tuple(each.name for each in graph.inputs),
-        order,
         tuple(each.channels for each in graph.inputs),
         states,
     )

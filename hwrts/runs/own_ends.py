@@ -68,17 +68,14 @@ class Given:
     """What a module is called with.
 
     Attributes:
-        tensors: (B, C, H, W) each.
-        names: The parameters of its forward that they are given by; None gives them in their order.
+        tensors: (B, C, H, W) each, in the order of its forward.
     """
 
     tensors: tuple[Tensor, ...]
-    names: tuple[str, ...] | None = None
 
     def call(self, module: nn.Module) -> Any:
         """What the module makes of copies of them, which it may overwrite."""
-        copies = [tensor.clone() for tensor in self.tensors]
-        return module(*copies) if self.names is None else module(**dict(zip(self.names, copies, strict=True)))
+        return module(*(tensor.clone() for tensor in self.tensors))
 
 
 class Normalised(nn.Module):
@@ -169,14 +166,16 @@ def _numbers(given: Any) -> tuple[float, ...]:
     return values
 
 
-def parameters(module: nn.Module) -> int:
-    """How many tensors a forward must be given."""
-    try:
-        known = inspect.signature(module.forward).parameters.values()
-    except (TypeError, ValueError):
-        return 1
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return max(1, sum(each.default is each.empty and each.kind in positional for each in known))
+def _in_order(module: nn.Module, found: Mapping[str, Any]) -> list[Any]:
+    """What is given by names, in the order of the forward's parameters."""
+    known = list(inspect.signature(module.forward).parameters)
+    if list(found) != [name for name in known if name in found] and set(found) - set(known):
+        raise UnsupportedOperatorError(
+            f"inputs(): returns {', '.join(map(str, found))}; the forward of {type(module).__name__} takes "
+            f"{', '.join(known)}"
+        )
+    places = {name: i for i, name in enumerate(known)}
+    return [found[name] for name in sorted(found, key=lambda name: places[name])]
 
 
 def asked(own: Own, pictures: Tensor) -> Given:
@@ -195,8 +194,7 @@ def asked(own: Own, pictures: Tensor) -> Given:
             raise UnsupportedOperatorError(
                 f"inputs(): fails on a picture (3, {height}, {width}) ({described(error)})"
             ) from error
-        names = tuple(found) if isinstance(found, Mapping) else None
-        several = list(found.values()) if isinstance(found, Mapping) else found
+        several = _in_order(own.module, found) if isinstance(found, Mapping) else found
         tensors = [several] if isinstance(several, Tensor) else several
         for each in tensors if isinstance(tensors, Sequence) and tensors else [tensors]:
             if not (isinstance(each, Tensor) and each.ndim == 3 and each.is_floating_point()):
@@ -208,4 +206,4 @@ def asked(own: Own, pictures: Tensor) -> Given:
                     "is what a module is fed"
                 )
         made.append(tuple(tensors))
-    return Given(tuple(torch.stack(each).float() for each in zip(*made, strict=True)), names)
+    return Given(tuple(torch.stack(each).float() for each in zip(*made, strict=True)))

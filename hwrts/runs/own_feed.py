@@ -22,14 +22,12 @@ class Feeder:
     Attributes:
         own: The module and what its file says.
         names: Of the graph's inputs, in their order.
-        order: The place of each among what the module is called with.
-        channels: Of each, in that order.
+        channels: Of each.
         states: Inputs that are an output of the frame before, and the place of that output, by name.
     """
 
     own: Own
     names: tuple[str, ...]
-    order: tuple[int, ...]
     channels: tuple[int, ...]
     states: Mapping[str, int]
 
@@ -53,20 +51,13 @@ class Feeder:
             made = returned(given.call(self.own.module))
             tensors = list(given.tensors)
             for name, place in self.states.items():
-                tensors[self.order[self.names.index(name)]] = made[place]
-            given = Given(tuple(tensors), given.names)
+                tensors[self.names.index(name)] = made[place]
+            given = Given(tuple(tensors))
         return given
 
     def by_name(self, given: Given) -> dict[str, Tensor]:
         """What each input of the graph is fed."""
-        return {name: given.tensors[place] for name, place in zip(self.names, self.order, strict=True)}
-
-    def renewed(self, given: Given, values: Mapping[str, Tensor]) -> Given:
-        """The same call with other values."""
-        tensors = list(given.tensors)
-        for name, place in zip(self.names, self.order, strict=True):
-            tensors[place] = values[name]
-        return Given(tuple(tensors), given.names)
+        return dict(zip(self.names, given.tensors, strict=True))
 
     @torch.no_grad()
     def outputs(self, given: Given) -> list[Tensor]:
