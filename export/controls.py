@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_writer import to_onnx
-from hwrts.export.stimuli import Fed, noise_codes
+from hwrts.export.stimuli import Fed, noise_for
 from hwrts.export.witness import NumpyWitness, onnx_witnesses
 from hwrts.fixed_point import (
     Concat,
@@ -20,6 +20,8 @@ from hwrts.fixed_point import (
     Operator,
     Padding,
     Rounding,
+    attack_input,
+    attacked_pixel,
     run_layer,
     shift_right,
 )
@@ -67,7 +69,7 @@ def negative_controls(
         untold.append("another rounding rule: no layer drops a bit where an input would show it")
     else:
         controls.append(rounding)
-    replicating = [conv for conv in network.convs if conv.padding is Padding.REPLICATE]
+    replicating = [conv for conv in network.convs if conv.padding is not Padding.ZERO]
     padding = next(filter(None, (_padding_control(network, conv, tensors) for conv in replicating)), None)
     if padding is not None:
         controls.append(padding)
@@ -170,15 +172,23 @@ def _at_border(network: Network, conv: Conv, flipped: Conv) -> tuple[Conv, dict[
     than 32 bits (floor, a shift of 31), below the first that rounds to code 0.
     """
     source = network.formats[conv.source]
-    o, i, *_ = place = tuple(np.argwhere(conv.weight_i8 != flipped.weight_i8)[0])
+    o, i, ky, kx = place = tuple(int(n) for n in np.argwhere(conv.weight_i8 != flipped.weight_i8)[0])
     weight, other = int(conv.weight_i8[place]), int(flipped.weight_i8[place])
     first = _first_of_code(1, int(conv.shift(source)[o]), network.rounding)
     if first > np.iinfo(np.int32).max:
         first = _first_of_code(0, int(conv.shift(source)[o]), network.rounding)
     bias = conv.bias_i32.copy()
     bias[o] = first - 1 - min(weight, other) * source.max
-    impulse = np.zeros((1, 1, network.channels[conv.source]), source.dtype)
-    impulse[0, 0, i] = source.max
+    i += o // (len(bias) // conv.groups) * conv.weight_i8.shape[1]
+    if conv.shape.keeps_size and conv.padding is Padding.ZERO:
+        y, x, impulse = 0, 0, np.zeros((1, 1, network.channels[conv.source]), source.dtype)
+    else:  # a picture as large as the kernel, of which one pixel sees all
+        impulse = np.zeros_like(attack_input(conv, source)[0])
+        y, x = (
+            pixel * conv.stride - pad + tap * conv.dilation
+            for pixel, pad, tap in zip(attacked_pixel(conv), conv.shape.margins[:2], (ky, kx), strict=True)
+        )
+    impulse[y, x, i] = source.max
     return replace(conv, bias_i32=bias), {conv.source: impulse}
 
 
@@ -199,7 +209,8 @@ def _rounding_control(network: Network) -> dict[str, Any] | None:
         if conv.shift(network.formats[conv.source]).max() >= 1:
             ties = _with_ties(network, conv)
             channels, source = network.channels[conv.source], network.formats[conv.source]
-            operands = {conv.source: np.zeros((1, 1, channels), source.dtype)}
+            size = network.single(conv.name).legal_size(1, 1)
+            operands = {conv.source: np.zeros((*size, channels), source.dtype)}
             codes = _codes(network, ties, operands), _codes(network, ties, operands, other)
             name = f"rounding {other.value} in {conv.name}, built ties"
             return _control(name, network, conv, operands, *codes)
@@ -225,7 +236,10 @@ def _corrupted_control(
     network: Network, layer: Operator, tensors: Mapping[str, NDArray[Any]]
 ) -> dict[str, Any] | None:
     """A layer's own deliberate error on the photograph, else on noise, or None if neither shows it."""
-    noise = {name: _noise(network, name, i) for i, name in enumerate(dict.fromkeys(layer.sources))}
+    # moved down by the place of the operand, so that no two of them are alike
+    noise = {
+        name: np.roll(codes, i, axis=0) for i, (name, codes) in enumerate(noise_for(network, layer).items())
+    }
     for operands in (tensors, noise):
         codes = _codes(network, layer, operands)
         broken = layer.corrupted([operands[source] for source in layer.sources], codes)
@@ -235,11 +249,6 @@ def _corrupted_control(
     return None
 
 
-def _noise(network: Network, name: str, place: int) -> NDArray[np.integer]:
-    """Noise, moved down by the place of the operand, so that no two of them are alike."""
-    return np.roll(noise_codes(network.channels[name], network.formats[name]), place, axis=0)
-
-
 def _every_input(network: Network, layer: Operator) -> dict[str, NDArray[Any]]:
     """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel.
 
@@ -247,7 +256,7 @@ def _every_input(network: Network, layer: Operator) -> dict[str, NDArray[Any]]:
     """
     sources = dict.fromkeys(layer.sources)
     if layer.window.kernel > 1 or isinstance(layer, Conv | Concat):  # of one pixel, Conv still mixes channels
-        return {name: noise_codes(network.channels[name], network.formats[name]) for name in sources}
+        return dict(noise_for(network, layer))
     formats = network.formats_of(sources)
     codes = np.meshgrid(*(np.arange(each.min, each.max + 1) for each in formats), indexing="ij")
     return {name: np.atleast_2d(each)[..., None] for name, each in zip(sources, codes, strict=True)}

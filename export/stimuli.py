@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Format, Input, Network
+from hwrts.fixed_point import Format, Input, Network, Operator
 
 Picture = NDArray[np.uint8]
 Fed = Mapping[str, NDArray[Any]]
@@ -64,7 +64,27 @@ def synthetic_pictures(channels: int = 3, place: int = 0) -> dict[str, Picture]:
     }
 
 
-def noise_codes(channels: int, out: Format) -> NDArray[np.integer]:
-    """Random codes (17, 19, channels) over a format's whole range, which no photograph reaches."""
+def legal(network: Network, codes: Fed) -> Fed:
+    """Codes of a size that a network takes: the right and lower edge are repeated as far as needed."""
+    padded = {}
+    for name, x in codes.items():
+        height, width = x.shape[:2]
+        rows, columns = network.legal_size(height, width)
+        margins = ((0, rows - height), (0, columns - width), (0, 0))
+        padded[name] = np.pad(x, margins, "edge") if (rows, columns) != (height, width) else x
+    return padded
+
+
+def noise_codes(channels: int, out: Format, size: tuple[int, int] = (17, 19)) -> NDArray[np.integer]:
+    """Random codes (height, width, channels) over a format's whole range, which no photograph reaches."""
     rng = np.random.default_rng(_SEED)
-    return rng.integers(out.min, out.max, (17, 19, channels), endpoint=True).astype(out.dtype)
+    return rng.integers(out.min, out.max, (*size, channels), endpoint=True).astype(out.dtype)
+
+
+def noise_for(network: Network, layer: Operator) -> dict[str, NDArray[np.integer]]:
+    """Noise for each source of a layer, of a size that it takes."""
+    size = network.single(layer.name).legal_size(17, 19)
+    return {
+        source: noise_codes(network.channels[source], network.formats[source], size)
+        for source in dict.fromkeys(layer.sources)
+    }

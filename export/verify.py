@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hwrts.export.compare import Row, compare
 from hwrts.export.controls import negative_controls, witness_controls
 from hwrts.export.runtime import census, check_model, float_islands, open_session, run_session_all
-from hwrts.export.stimuli import Fed, fed, noise_codes, synthetic_codes
+from hwrts.export.stimuli import Fed, fed, legal, noise_for, synthetic_codes
 from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, stored_inputs
 from hwrts.fixed_point import (
     HwrtsError,
@@ -102,6 +102,7 @@ def verify(
     wanted = _chosen("layer", [layer.name for layer in network.layers], layers)
     known = {name: fed(network, picture) for name, picture in photographs.items()}
     known |= synthetic_codes(network.inputs)
+    known = {name: legal(network, picture) for name, picture in known.items()}
     pictures = {name: known[name] for name in _chosen("stimulus", list(known), stimuli)}
     counted = {name: run_counted(network, picture) for name, picture in pictures.items()}
     definition = {name: tensors for name, (tensors, _) in counted.items()}
@@ -178,9 +179,7 @@ def _compare_single(
 ) -> None:
     for name in layers:
         layer = network.layer(name)
-        operands = {
-            source: noise_codes(network.channels[source], network.formats[source]) for source in layer.sources
-        }
+        operands = noise_for(network, layer)
         fed: dict[str, Mapping[str, NDArray[Any]]] = {"codes of noise": operands}
         for conv in network.convs:
             if conv.name == name:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import Field
 from enum import Enum
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import numpy as np
@@ -127,7 +128,9 @@ def _enum(each: Field[Any]) -> type[Enum] | None:
 
 def _stored_type(each: Field[Any]) -> Any:
     """The type of a field's value in JSON; of one that may be None, and is left out then, the other."""
-    kind = next((part for part in get_args(each.type) if part is not type(None)), each.type)
+    kind = each.type
+    if isinstance(kind, UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is tuple:
         return list
     return str if _enum(each) else kind

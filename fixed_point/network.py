@@ -14,7 +14,7 @@ from .operators import OPERATORS, Conv, Layer
 from .operators.operator import Requantised, Tensor, check_whole, layer_bounds
 from .operators.tensor import plain
 from .requantize import Rounding
-from .steps import Step, check_size, halo, multiple_of, smallest_of
+from .steps import Step, check_size, halo, legal_size, multiple_of, smallest_of
 from .window import POINT
 
 _MAX_SCALE = 64
@@ -199,6 +199,10 @@ class Network:
         """Rows and columns of a tensor, for a picture of that size."""
         scale, lacks = self.tensors[name].shape
         return int(scale * height) - lacks[0], int(scale * width) - lacks[1]
+
+    def legal_size(self, height: int, width: int) -> tuple[int, int]:
+        """The smallest picture that it takes and that holds one of that size: where to pad it to."""
+        return legal_size(self.steps, height, width)
 
     def check_size(self, height: int, width: int) -> None:
         """Refuse a picture that the network cannot take.

@@ -68,6 +68,16 @@ def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
     return rows, columns
 
 
+def legal_size(steps: Sequence[Step], height: int, width: int) -> tuple[int, int]:
+    """The smallest picture that the network takes and that holds one of that size."""
+    multiple, smallest = multiple_of(steps), smallest_of(steps)
+    rows, columns = (
+        max(-(-side // multiple) * multiple, least)
+        for side, least in zip((height, width), smallest, strict=True)
+    )
+    return rows, columns
+
+
 def check_size(steps: Sequence[Step], height: int, width: int) -> None:
     """Refuse a picture that the network cannot take.
 

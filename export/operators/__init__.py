@@ -12,12 +12,14 @@ from hwrts.export.operators import (
     conv,
     depth_to_space,
     lookup,
+    max_pool,
     multiply,
     prelu,
     reorder,
     repeat,
     scale,
     slice,
+    space_to_depth,
     upsample,
 )
 from hwrts.fixed_point import (
@@ -29,12 +31,14 @@ from hwrts.fixed_point import (
     DepthToSpace,
     Layer,
     Lookup,
+    MaxPool,
     Multiply,
     PRelu,
     Reorder,
     Repeat,
     Scale,
     Slice,
+    SpaceToDepth,
     Upsample,
 )
 
@@ -65,5 +69,7 @@ NODES: dict[type[Layer], Nodes] = {
     Clip: clip,
     Slice: slice,
     Reorder: reorder,
+    MaxPool: max_pool,
+    SpaceToDepth: space_to_depth,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

@@ -8,12 +8,14 @@ from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
 from .lookup import Lookup
+from .max_pool import MaxPool
 from .multiply import Multiply
 from .prelu import PRelu
 from .reorder import Reorder
 from .repeat import Repeat
 from .scale import Scale
 from .slice import Slice
+from .space_to_depth import SpaceToDepth
 from .upsample import Upsample
 
 __all__ = [
@@ -25,12 +27,14 @@ __all__ = [
     "DepthToSpace",
     "Layer",
     "Lookup",
+    "MaxPool",
     "Multiply",
     "PRelu",
     "Reorder",
     "Repeat",
     "Scale",
     "Slice",
+    "SpaceToDepth",
     "Upsample",
 ]
 
@@ -48,6 +52,8 @@ Layer = (
     | Clip
     | Slice
     | Reorder
+    | MaxPool
+    | SpaceToDepth
 )
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}

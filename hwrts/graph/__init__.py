@@ -11,6 +11,7 @@ from hwrts.graph.operators import (
     Divide,
     Input,
     Lookup,
+    MaxPool,
     Multiply,
     Node,
     Operation,
@@ -20,6 +21,7 @@ from hwrts.graph.operators import (
     Repeat,
     Scale,
     Slice,
+    SpaceToDepth,
     Upsample,
 )
 
@@ -34,6 +36,7 @@ __all__ = [
     "Graph",
     "Input",
     "Lookup",
+    "MaxPool",
     "Multiply",
     "Node",
     "Operation",
@@ -43,6 +46,7 @@ __all__ = [
     "Repeat",
     "Scale",
     "Slice",
+    "SpaceToDepth",
     "Upsample",
     "graph_channels",
     "graph_steps",

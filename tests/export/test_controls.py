@@ -20,6 +20,7 @@ from hwrts.fixed_point import (
     Format,
     Input,
     Lookup,
+    MaxPool,
     Multiply,
     Network,
     PRelu,
@@ -28,6 +29,7 @@ from hwrts.fixed_point import (
     Rounding,
     Scale,
     Slice,
+    SpaceToDepth,
     Upsample,
     run_all,
     weight_limit,
@@ -165,6 +167,8 @@ def test_where_nothing_can_be_told_a_code_is_off_by_one():
         Clip("y", "x", 0, 1),
         Lookup("y", "x", np.arange(256, dtype=np.int16) // 3, Format(False, 7, 3)),
         Slice("y", "x", 1, 3),
+        MaxPool("y", "x", (2, 3), 2, (0, 1, 0, 1)),
+        SpaceToDepth("y", "x", 2),
         Reorder("y", "x", np.array([2, 0, 3, 1], np.int32)),
         Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
     ],
@@ -178,10 +182,10 @@ def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, sourc
     assert isinstance(layer, Layer)
     if isinstance(layer, Lookup):
         layer = replace(layer, table_i16=layer.table_i16[: 1 << source.bits])
-    elif not isinstance(layer, DepthToSpace | Repeat | Clip | Slice | Reorder):
+    elif not isinstance(layer, DepthToSpace | Repeat | Clip | Slice | Reorder | MaxPool | SpaceToDepth):
         layer = replace(layer, out=replace(layer.out, signed=True))
     network = Network((Input("x", 4, source),), (layer,))
-    x = noise_codes(4, source)
+    x = noise_codes(4, source, network.legal_size(17, 19))
     tensors = run_all(network, x, "int64")
     xs = [x] * len(layer.sources)
     broken = layer.corrupted(xs, tensors["y"])

@@ -19,6 +19,7 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Lookup,
+    MaxPool,
     Multiply,
     Network,
     PRelu,
@@ -27,6 +28,7 @@ from hwrts.fixed_point import (
     Rounding,
     Scale,
     Slice,
+    SpaceToDepth,
     Tensor,
     Upsample,
     layer_bounds,
@@ -59,10 +61,12 @@ ONE_OF_EACH = {
     "Clip": Clip("y", "x", -100, 60),
     "Slice": Slice("y", "x", 2, 7),
     "Reorder": Reorder("y", "x", np.array([3, 0, 7, 1, 1], np.int32)),
+    "MaxPool": MaxPool("y", "x", (3, 2), 2, (1, 0, 1, 0)),
+    "SpaceToDepth": SpaceToDepth("y", "x", 2),
 }
 
 
-def noise(height=9, width=11, seed=0):
+def noise(height=8, width=12, seed=0):
     return np.random.default_rng(seed).integers(-128, 128, (height, width, X.channels)).astype(np.int8)
 
 
@@ -91,9 +95,10 @@ def test_each_has_a_file_of_its_name(name):
 def test_what_it_makes_has_the_shape_and_format_that_it_says(layer):
     made = layer.made(*[X] * len(layer.sources))
     codes = codes_of(layer, noise())
-    assert codes.shape == (9 * made.scale, 11 * made.scale, made.channels)
+    assert codes.shape == (*layer.window.made_of(8, 12), made.channels)
+    assert (made.lacks, codes.shape[:2]) == ((0, 0), (8 * made.scale, 12 * made.scale))
     assert (codes.dtype, made.name) == (made.out.dtype, "y")
-    assert layer.window.grow == made.scale
+    assert Fraction(layer.window.grow, layer.window.shrink) == made.scale
     assert made.out == getattr(layer, "out", S8)
 
 
@@ -101,15 +106,15 @@ def test_what_it_makes_has_the_shape_and_format_that_it_says(layer):
 def test_nothing_outside_its_window_is_read(layer):
     window, x = layer.window, noise()
     before = codes_of(layer, x)
-    for y in range(len(x)):
-        other = noise(seed=1)
+    for step in range(len(x) // window.shrink):
+        other, y = noise(seed=1), step * window.shrink
         seen = slice(max(0, y - window.before), y + window.after + 1)
         other[seen] = x[seen]
-        made = slice(y * window.grow, (y + 1) * window.grow)
+        made = slice(step * window.grow, (step + 1) * window.grow)
         assert np.array_equal(codes_of(layer, other)[made], before[made])
         if window.kernel > 1:
-            other[max(0, y - window.before)] ^= 64
-            other[min(len(x) - 1, y + window.after)] ^= 64
+            other[max(0, y - window.before)] ^= -128
+            other[min(len(x) - 1, y + window.after)] ^= -128
             assert not np.array_equal(codes_of(layer, other)[made], before[made])
 
 
@@ -126,7 +131,7 @@ def test_its_deliberate_error_is_legal_and_changes_codes(layer):
 
 
 def test_an_error_that_no_number_can_say_is_in_no_network():
-    for name in ("DepthToSpace", "Repeat"):
+    for name in ("DepthToSpace", "Repeat", "MaxPool", "SpaceToDepth"):
         broken = ONE_OF_EACH[name].corrupted([noise()], noise())
         with pytest.raises(HwrtsError, match="is no layer; use Conv, Add"):
             Network((Input("x", 8, S8),), (broken,))
@@ -138,7 +143,7 @@ def test_without_a_fast_path_it_runs_by_its_definition(layer, rounding, monkeypa
     """A new operator is correct at once, in a picture and in a stream, and quick when somebody made it so."""
     for quick in ("row_function", "rows", "picture"):
         monkeypatch.setattr(type(layer), quick, getattr(Operator, quick))
-    x, one = noise(37, 5), Network((Input("x", 8, S8),), (layer,), rounding)
+    x, one = noise(36, 6), Network((Input("x", 8, S8),), (layer,), rounding)
     expected = codes_of(layer, x, rounding)
     assert np.array_equal(np.stack(list(stream(one, x))), expected)
     assert np.array_equal(run(one, x), expected)
@@ -147,7 +152,7 @@ def test_without_a_fast_path_it_runs_by_its_definition(layer, rounding, monkeypa
 
 @pytest.mark.parametrize("layer", ONE_OF_EACH.values(), ids=ONE_OF_EACH)
 def test_a_fast_path_of_its_own_equals_the_definition(layer):
-    x = noise(37, 5)
+    x = noise(36, 6)
     for rounding in Rounding:
         found = layer.picture(*operands(layer, x), rounding)
         assert np.array_equal(found, codes_of(layer, x, rounding))

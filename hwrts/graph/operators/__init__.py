@@ -16,6 +16,7 @@ from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.divide import Divide
 from hwrts.graph.operators.input import Input
 from hwrts.graph.operators.lookup import Lookup
+from hwrts.graph.operators.max_pool import MaxPool
 from hwrts.graph.operators.multiply import Multiply
 from hwrts.graph.operators.operator import Fused, Operator, Rank
 from hwrts.graph.operators.prelu import PRelu
@@ -24,6 +25,7 @@ from hwrts.graph.operators.reorder import Reorder
 from hwrts.graph.operators.repeat import Repeat
 from hwrts.graph.operators.scale import Scale
 from hwrts.graph.operators.slice import Slice
+from hwrts.graph.operators.space_to_depth import SpaceToDepth
 from hwrts.graph.operators.upsample import Upsample
 
 Operation = (
@@ -43,6 +45,8 @@ Operation = (
     | Slice
     | Reorder
     | Divide
+    | MaxPool
+    | SpaceToDepth
 )
 """A node that is made of others. Messages name the operators in this order."""
 Node = Input | Operation
@@ -67,6 +71,7 @@ __all__ = [
     "Fused",
     "Input",
     "Lookup",
+    "MaxPool",
     "Multiply",
     "Node",
     "Operation",
@@ -79,5 +84,6 @@ __all__ = [
     "Repeat",
     "Scale",
     "Slice",
+    "SpaceToDepth",
     "Upsample",
 ]

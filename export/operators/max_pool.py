@@ -1,0 +1,28 @@
+"""Max pooling in ONNX."""
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.fixed_point import MaxPool
+
+FUSED = Fused()
+"""Nothing of its own: MaxPool compares bytes as well."""
+
+
+def qdq(writer: QdqWriter, layer: MaxPool) -> None:
+    """The largest stored bytes: a zero point changes no order."""
+    _compare(writer, layer)
+
+
+def integer(writer: IntegerWriter, layer: MaxPool) -> None:
+    """The largest stored bytes (eq. 30)."""
+    _compare(writer, layer)
+
+
+def _compare(writer: Writer, layer: MaxPool) -> None:
+    shape = {
+        "kernel_shape": list(layer.kernel),
+        "strides": [layer.stride] * 2,
+        "pads": list(layer.pads),
+    }
+    writer.node("MaxPool", [layer.source], layer.name, **shape)

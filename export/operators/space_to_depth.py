@@ -1,0 +1,30 @@
+"""Space-to-depth in ONNX."""
+
+import numpy as np
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.fixed_point import SpaceToDepth
+
+FUSED = Fused()
+"""Nothing of its own: the operator of the same name moves bytes as well."""
+
+
+def qdq(writer: QdqWriter, layer: SpaceToDepth) -> None:
+    """A move of the stored bytes."""
+    _move(writer, layer)
+
+
+def integer(writer: IntegerWriter, layer: SpaceToDepth) -> None:
+    """A move of the stored bytes (eq. 31)."""
+    _move(writer, layer)
+
+
+def _move(writer: Writer, layer: SpaceToDepth) -> None:
+    """ONNX numbers its channels (i, j, c), torch and eq. 31 (c, i, j): Gather puts them in order."""
+    block, channels = layer.block, writer.network.channels[layer.source]
+    order = np.arange(channels * block**2).reshape(block**2, channels).T.ravel()  # (C*R*R,)
+    apart = writer.node("SpaceToDepth", [layer.source], f"{layer.name}.apart", blocksize=block)
+    places = writer.constant(f"{layer.name}.order", order.astype(np.int64))
+    writer.node("Gather", [apart, places], layer.name, axis=1)
