@@ -1,6 +1,5 @@
 """The integer network: the single source of truth that every emitter and witness reads."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from fractions import Fraction
@@ -12,15 +11,11 @@ from .errors import HwrtsError
 from .formats import Format
 from .operators import OPERATORS, Conv, Layer
 from .operators.operator import Requantised, Tensor, check_whole, layer_bounds
-from .operators.tensor import plain
+from .operators.tensor import check_sizes, plain
 from .requantize import Rounding
 from .steps import Step, check_size, halo, legal_size, multiple_of, smallest_of
 from .window import POINT
 
-_MAX_SCALE = 64
-"""Largest enlargement of a tensor against the input, through all layers."""
-_MAX_MULTIPLE = 64
-"""Of a picture's sides: the deepest U-Nets of the field shrink by 32."""
 _MAX_CHANNELS = 1 << 16
 """Channels of an input; those of layers cost weights in the file."""
 _MAX_LAYERS = 4096
@@ -59,6 +54,7 @@ class Network:
         object.__setattr__(self, "outputs", self.outputs or (self.layers[-1].name,))
         self._check_outputs()
         object.__setattr__(self, "bounds", self._proved(self.tensors, like))
+        check_sizes(self.tensors.values(), part=like is not None)
 
     def _check_alone(self) -> None:
         """Names, sources, and what can be said of each layer without knowing what it reads."""
@@ -119,20 +115,8 @@ class Network:
     def tensors(self) -> dict[str, Tensor]:
         """Channels, size and format of every tensor by name."""
         tensors = {each.name: Tensor(each.name, each.channels, Fraction(1), each.out) for each in self.inputs}
-        multiple = 1
         for layer in self.layers:
-            made = layer.made(*(tensors[source] for source in layer.sources))
-            if made.scale > _MAX_SCALE:
-                raise HwrtsError(
-                    f"{layer.where}: enlarges the input by more than {_MAX_SCALE}; use smaller factors"
-                )
-            multiple = math.lcm(multiple, made.scale.denominator)
-            if multiple > _MAX_MULTIPLE:
-                raise HwrtsError(
-                    f"{layer.where}: pictures would have sides that are a multiple of {multiple}, at most "
-                    f"{_MAX_MULTIPLE} is supported; use smaller strides"
-                )
-            tensors[layer.name] = made
+            tensors[layer.name] = layer.made(*(tensors[source] for source in layer.sources))
         return tensors
 
     @cached_property

@@ -227,7 +227,7 @@ def run_rows(network: Network, codes: Codes) -> Codes:
         first = max(0, top - margin)
         part = codes[first : min(height, bottom + margin)]
         for y, row in enumerate(stream(network, part), int(first * scale)):
-            if top * scale <= y < bottom * scale:
+            if top * scale <= y < (bottom * scale if bottom < height else len(out)):
                 out[y] = row
 
     in_parts(height, compute, unit, network.smallest[0])

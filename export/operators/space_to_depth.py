@@ -7,8 +7,8 @@ from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import SpaceToDepth
 
-FUSED = Fused()
-"""Nothing of its own: the operator of the same name moves bytes as well."""
+FUSED = Fused(qdq="Gather", integer="Gather")
+"""Nothing is to be fused: the operator of the same name moves bytes as well, and Gather."""
 
 
 def qdq(writer: QdqWriter, layer: SpaceToDepth) -> None:

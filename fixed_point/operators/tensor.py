@@ -1,11 +1,18 @@
 """What is known of a tensor before any of its codes, and what is counted of an operator that makes it."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ..errors import HwrtsError
 from ..formats import Format
 from ..window import Window
+
+_MAX_SCALE = 64
+"""Largest enlargement of a tensor against the input, through all layers."""
+_MAX_MULTIPLE = 64
+"""Of a picture's sides: the deepest U-Nets of the field shrink by 32."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +50,44 @@ class Tensor:
     def seen(self, window: Window, name: str, channels: int, out: Format) -> "Tensor":
         """The tensor that an operator with that window makes of this one.
 
-        Raises:
-            HwrtsError: It would be larger than its scale says: more padding than its kernel takes away.
-
         >>> picture = Tensor("x", 3, Fraction(1), Format(False, 8, 8))
         >>> small = picture.seen(Window(before=1, after=1, shrink=2), "y", 8, picture.out)
         >>> small.scale, small.lacks
         (Fraction(1, 2), (0, 0))
         """
-        rows, columns = window.lacking(self.lacks)
-        if min(rows, columns) < 0:
-            raise HwrtsError(
-                f"layer {name!r}: its padding makes a picture larger than that of its source by "
-                f"{max(0, -rows)} rows and {max(0, -columns)} columns; use less padding"
+        lacks = window.lacking(self.lacks)
+        return Tensor(name, channels, self.scale * window.grow / window.shrink, out, lacks)
+
+
+def check_sizes(tensors: Iterable[Tensor], *, part: bool = False) -> None:
+    """Refuse tensors that nobody has, or whose parts would not be those of the whole.
+
+    Args:
+        tensors: Of a network.
+        part: Whether it is a part of another one, whose input may lack rows that it puts back.
+
+    Raises:
+        HwrtsError: Too large, too small, or padded beyond scale * size.
+    """
+    multiple = 1
+    for tensor in tensors:
+        multiple = math.lcm(multiple, tensor.scale.denominator)
+        rows, columns = (max(0, -lack) for lack in tensor.lacks)
+        if tensor.scale > _MAX_SCALE:
+            fact = f"enlarges the input by more than {_MAX_SCALE}; use smaller factors"
+        elif multiple > _MAX_MULTIPLE:
+            fact = (
+                f"needs pictures whose sides are multiples of {multiple}, at most {_MAX_MULTIPLE} is "
+                "supported; use smaller strides"
             )
-        return Tensor(name, channels, self.scale * window.grow / window.shrink, out, (rows, columns))
+        elif (rows or columns) and not part:
+            fact = (
+                f"its padding makes a picture {rows} rows and {columns} columns larger than the one that "
+                "comes in; use less padding"
+            )
+        else:
+            continue
+        raise HwrtsError(f"layer {tensor.name!r}: {fact}")
 
 
 def plain(number: Fraction) -> int | Fraction:
