@@ -1,5 +1,6 @@
 """What both flavours of the ONNX file share: collecting nodes and constants, and moving codes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from hwrts.fixed_point import Format, HwrtsError, Network
+
+WHOLE_NODE = re.compile(r"\.whole\d+\.\w+$")
+"""Names of nodes on whole numbers (int64), whose operators may be called like float ones: Add, Mul."""
 
 
 @dataclass(frozen=True)

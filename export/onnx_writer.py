@@ -95,8 +95,10 @@ def _value_info(network: Network, name: str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", tensor.channels, *sides])
 
 
-def _side(axis: str, scale: Fraction, lacks: int) -> str:
-    """The name of a size: H, H*2, H/2, H*3/2, H*2-4."""
+def _side(axis: str, scale: Fraction, lacks: int) -> str | int:
+    """The name of a size: H, H*2, H/2, H*3/2, H*2-4; or the size, of one pixel for a whole picture."""
+    if scale == 0:
+        return -lacks
     times = f"*{scale.numerator}" if scale.numerator > 1 else ""
     shared = f"/{scale.denominator}" if scale.denominator > 1 else ""
     return f"{axis}{times}{shared}" + (f"-{lacks}" if lacks else "")

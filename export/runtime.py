@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from hwrts.export.cpu import cpu_flags, has_vnni
+from hwrts.export.onnx_nodes import WHOLE_NODE
 from hwrts.export.onnx_writer import is_qdq, to_onnx
 from hwrts.export.operators import NODES
 from hwrts.fixed_point import PIXEL, Conv, HwrtsError, Input, Network, run
@@ -133,7 +134,12 @@ def census(model: bytes) -> dict[str, int]:
             f"{place}: ONNX Runtime's optimised graph cannot be written there and read again "
             f"({first_line(error)}); free some space, or set TMPDIR to another folder"
         ) from error
-    return dict(sorted(Counter(node.op_type for node in optimised.graph.node).items()))
+    return dict(sorted(Counter(_kind(node) for node in optimised.graph.node).items()))
+
+
+def _kind(node: onnx.NodeProto) -> str:
+    """An operator's name; with a word behind it if it stands among whole numbers and no float is near."""
+    return f"{node.op_type} of int64" if WHOLE_NODE.search(node.name) else str(node.op_type)
 
 
 def float_islands(network: Network, counts: dict[str, int]) -> list[str]:

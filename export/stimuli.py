@@ -82,9 +82,11 @@ def noise_codes(channels: int, out: Format, size: tuple[int, int] = (17, 19)) ->
 
 
 def noise_for(network: Network, layer: Operator) -> dict[str, NDArray[np.integer]]:
-    """Noise for each source of a layer, of a size that it takes."""
+    """Noise for each source of a layer, of a size that it takes; of a single pixel for what has no more."""
     size = network.single(layer.name).legal_size(17, 19)
     return {
-        source: noise_codes(network.channels[source], network.formats[source], size)
+        source: noise_codes(
+            network.channels[source], network.formats[source], size if network.scales[source] else (1, 1)
+        )
         for source in dict.fromkeys(layer.sources)
     }

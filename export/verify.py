@@ -182,7 +182,7 @@ def _compare_single(
         operands = noise_for(network, layer)
         fed: dict[str, Mapping[str, NDArray[Any]]] = {"codes of noise": operands}
         for conv in network.convs:
-            if conv.name == name:
+            if conv.name == name and network.scales[conv.source]:  # one pixel meets one tap of a kernel alone
                 fed["accumulator attack"] = {conv.source: attack_input(conv, network.formats[conv.source])[0]}
         for stimulus, tensors in definition.items():
             if not (witness.small_only and _pixels(network, tensors) > SMALL_PIXELS):

@@ -12,7 +12,7 @@ from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
 from .formats import PIXEL, Format, weight_limit
 from .interpolation import UPSAMPLE_KINDS, upsample_is_exact, upsample_kernel, upsample_taps
-from .lines import Edge, Lines, plan_lines
+from .lines import Edge, Lines, frame_bits, plan_lines
 from .network import Network
 from .operators import (
     OPERATORS,
@@ -21,6 +21,7 @@ from .operators import (
     Concat,
     Conv,
     DepthToSpace,
+    GlobalAverage,
     Layer,
     Lookup,
     MaxPool,
@@ -37,9 +38,9 @@ from .operators.operator import Operator, Requantised, Tensor, Work, layer_bound
 from .operators.tensor import plain
 from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer, run_outputs
-from .steps import Step, halo, scales_of
+from .steps import Step, halo, scales_of, whole_frame
 from .stream import LineRun, stream
-from .window import POINT, Padding, Window
+from .window import POINT, WHOLE, Padding, Window
 
 __all__ = [
     "FLOAT32_LIMIT",
@@ -49,6 +50,7 @@ __all__ = [
     "PIXEL",
     "POINT",
     "UPSAMPLE_KINDS",
+    "WHOLE",
     "Add",
     "Bounds",
     "Clip",
@@ -57,6 +59,7 @@ __all__ = [
     "DepthToSpace",
     "Edge",
     "Format",
+    "GlobalAverage",
     "HwrtsError",
     "Input",
     "Layer",
@@ -85,6 +88,7 @@ __all__ = [
     "attack_input",
     "attacked_pixel",
     "conv_accumulate",
+    "frame_bits",
     "halo",
     "layer_bounds",
     "load_network",
@@ -105,4 +109,5 @@ __all__ = [
     "upsample_kernel",
     "upsample_taps",
     "weight_limit",
+    "whole_frame",
 ]

@@ -16,11 +16,19 @@ Codes = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Input:
-    """A tensor that is fed from outside: codes (H, W, channels) of a format."""
+    """A tensor that is fed from outside: codes (H, W, channels) of a format.
+
+    Attributes:
+        name: Its name.
+        channels: How many.
+        out: Their format.
+        whole: Whether it has one pixel (1, 1, channels), whatever the size of the others.
+    """
 
     name: str
     channels: int
     out: Format
+    whole: bool = False
 
 
 def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
@@ -28,6 +36,8 @@ def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
     where = f"input {tensor.name!r}"
     if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
         raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")
+    if tensor.whole and x.shape[:2] != (1, 1):
+        raise HwrtsError(f"{where}: shape {x.shape}, it is a tensor of one pixel; give (1, 1, {x.shape[2]})")
     if not np.issubdtype(x.dtype, np.integer):
         raise HwrtsError(f"{where}: dtype {x.dtype} is not an integer type; give codes, not values")
     full = tensor.out.bits in (8, 16)  # then every number of the narrowest type is a code

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .steps import Step, lacks_of, multiple_of, scales_of
+from .steps import Step, lacks_of, multiple_of, scales_of, whole_frame
 
 Ticks = NDArray[np.int64]
 """A number at the end of each tick of a period, (M,), of a run that has been going on for long."""
@@ -104,12 +104,35 @@ class Lines:
         return bits
 
     @property
-    def latency(self) -> int:
-        """Input rows after which the first output row is there, the current one not counted."""
+    def latency(self) -> int | None:
+        """Input rows after which the first output row is there, the current one not counted.
+
+        None where the whole picture must be there before.
+        """
+        if whole_frame(self.steps):
+            return None
         last, tick = self.steps[-1].name, 0
         while self.steps_done(last, tick) < 1:
             tick += 1
         return tick
+
+
+def frame_bits(steps: Sequence[Step]) -> Fraction:
+    """Bits per input pixel that a run layer by layer keeps at most: what is still read, and what is made.
+
+    It is what a network needs that cannot be streamed. A tensor of one pixel is not counted.
+    """
+    scales = scales_of(steps)
+    last = {source: step.name for step in steps for source in step.sources}
+    kept: dict[str, Fraction] = {}
+    peak = Fraction(0)
+    for step in steps:
+        kept[step.name] = step.channels * step.bits * scales[step.name] ** 2
+        peak = max(peak, sum(kept.values(), Fraction(0)))
+        for source in set(step.sources):
+            if last[source] == step.name:
+                del kept[source]
+    return peak
 
 
 def plan_lines(steps: Sequence[Step]) -> Lines:
@@ -117,7 +140,11 @@ def plan_lines(steps: Sequence[Step]) -> Lines:
 
     Everything is made as early as possible, but a layer whose result is at least as large as its source and
     is needed later waits: the smaller tensor is kept.
+
+    A network with a layer that reads the whole picture has no schedule: no edges, nothing done.
     """
+    if whole_frame(steps):
+        return Lines(tuple(steps), {}, ())
     done = _earliest(steps)
     _postpone(steps, done)
     return Lines(tuple(steps), done, tuple(_edges(steps, done)))

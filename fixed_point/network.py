@@ -10,11 +10,11 @@ from .codes import Input
 from .errors import HwrtsError
 from .formats import Format
 from .operators import OPERATORS, Conv, Layer
-from .operators.operator import Requantised, Tensor, check_whole, layer_bounds
-from .operators.tensor import check_sizes, plain
+from .operators.operator import Requantised, Tensor, check_name, check_whole, layer_bounds
+from .operators.tensor import check_sizes, fed, plain
 from .requantize import Rounding
-from .steps import Step, check_size, halo, legal_size, multiple_of, smallest_of
-from .window import POINT
+from .steps import Step, check_size, halo, legal_size, multiple_of, smallest_of, whole_frame
+from .window import POINT, WHOLE
 
 _MAX_CHANNELS = 1 << 16
 """Channels of an input; those of layers cost weights in the file."""
@@ -69,13 +69,13 @@ class Network:
             )
         known: set[str] = set()
         for tensor in self.inputs:
-            _check_name(tensor.name, known)
+            check_name(tensor.name, known)
             check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, _MAX_CHANNELS)
         for layer in self.layers:
             for source in layer.sources:
                 if source not in known:
                     raise HwrtsError(f"layer {layer.name!r}: its source {source!r} is not made before it")
-            _check_name(layer.name, known)
+            check_name(layer.name, known)
             if type(layer) not in OPERATORS.values():
                 names = ", ".join(OPERATORS)
                 raise HwrtsError(f"layer {layer.name!r}: {type(layer).__name__} is no layer; use {names}")
@@ -114,7 +114,7 @@ class Network:
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Channels, size and format of every tensor by name."""
-        tensors = {each.name: Tensor(each.name, each.channels, Fraction(1), each.out) for each in self.inputs}
+        tensors = {each.name: fed(each.name, each.channels, each.out, each.whole) for each in self.inputs}
         for layer in self.layers:
             tensors[layer.name] = layer.made(*(tensors[source] for source in layer.sources))
         return tensors
@@ -135,14 +135,14 @@ class Network:
 
     @cached_property
     def scales(self) -> dict[str, int | Fraction]:
-        """Size of every tensor relative to the input: 2 means twice the height and width, 1/2 half."""
+        """Size of every tensor relative to the input: 2 means twice as large, 1/2 half, 0 one pixel."""
         return {name: plain(tensor.scale) for name, tensor in self.tensors.items()}
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Its shape without its numbers, inputs first."""
         made = [
-            *((each.name, (), POINT) for each in self.inputs),
+            *((each.name, (), WHOLE if each.whole else POINT) for each in self.inputs),
             *((each.name, each.sources, each.window) for each in self.layers),
         ]
         return tuple(
@@ -161,11 +161,19 @@ class Network:
         return tuple(layer for layer in self.layers if isinstance(layer, Conv))
 
     @property
+    def streamable(self) -> bool:
+        """Whether it can run row by row: no layer needs the whole picture before it makes anything."""
+        return not whole_frame(self.steps)
+
+    @property
     def halo(self) -> int:
         """Input pixels on each side that an output pixel depends on.
 
         A tile cut out with this margin on each inner side, or more, gives the same output codes as the whole
         picture, if it begins and ends at multiples of ``multiple``.
+
+        Raises:
+            HwrtsError: It depends on the whole picture, as of a network that is not streamable.
         """
         return halo(self.steps)
 
@@ -212,7 +220,10 @@ class Network:
         """The one-layer network of ``name``, fed with the codes of its sources."""
         layer = self.layer(name)
         sources = dict.fromkeys(layer.sources)
-        inputs = tuple(Input(source, self.channels[source], self.formats[source]) for source in sources)
+        inputs = tuple(
+            Input(source, self.channels[source], self.formats[source], self.scales[source] == 0)
+            for source in sources
+        )
         return Network(inputs, (layer,), self.rounding, like=self)
 
     def exchanged(self, layer: Layer) -> "Network":
@@ -224,11 +235,3 @@ class Network:
         old = self.layer(layer.name)
         layers = tuple(layer if each is old else each for each in self.layers)
         return replace(self, layers=layers, like=self)
-
-
-def _check_name(name: object, known: set[str]) -> None:
-    if not isinstance(name, str) or not name or not name.isprintable():
-        raise HwrtsError(f"network: {name!r} is not a name; use one or more printable characters")
-    if name in known:
-        raise HwrtsError(f"network: the name {name!r} is used twice; each tensor needs its own")
-    known.add(name)

@@ -22,7 +22,7 @@ def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "f
         codes: Codes (H, W, C) of its input, or a mapping that holds such an array for each input by name.
             Other entries of the mapping are ignored, so the tensors of :func:`run_all` can be passed on.
         path: "int64" is the definition; "fast" uses float BLAS where the accumulator bound proves it exact,
-            and takes the picture row by row through all layers.
+            and takes the picture row by row through all layers, or layer by layer where one reads all of it.
 
     Raises:
         HwrtsError: A missing input, a wrong shape, a code outside the input's format, an unknown path.
@@ -35,7 +35,12 @@ def run_outputs(
 ) -> dict[str, Codes]:
     """The codes of every output by name; arguments and errors as in :func:`run`."""
     tensors = _checked_inputs(network, codes)
-    if path == "fast" and len(tensors) == 1 and network.outputs == (network.layers[-1].name,):
+    if (
+        path == "fast"
+        and len(tensors) == 1
+        and network.streamable
+        and network.outputs == (network.layers[-1].name,)
+    ):
         return {network.output: run_rows(network, tensors[network.inputs[0].name])}
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
     for layer in network.layers:
@@ -95,8 +100,9 @@ def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dic
         if tensor.name not in given:
             raise HwrtsError(f"{where}: no codes were given for it; pass a mapping with that name")
         tensors[tensor.name] = checked_codes(tensor, np.asarray(given[tensor.name]))
-    sizes = {name: x.shape[:2] for name, x in tensors.items()}
+    sizes = {each.name: tensors[each.name].shape[:2] for each in network.inputs if not each.whole}
     if len(set(sizes.values())) > 1:
         raise HwrtsError(f"network: its inputs differ in height or width: {sizes}; they need the same")
-    network.check_size(*next(iter(sizes.values())))
+    for height, width in set(sizes.values()):  # none of a layer alone that reads single pixels
+        network.check_size(height, width)
     return tensors

@@ -29,19 +29,30 @@ class Step:
 
 
 def scales_of(steps: Sequence[Step]) -> dict[str, Fraction]:
-    """Size of every tensor relative to the inputs: 2 means twice the height and width, 1/2 half of them."""
+    """Size of every tensor relative to the inputs: 2 means twice the height and width, 1/2 half of them.
+
+    0 is a single pixel for a whole picture; it meets all pixels of another tensor.
+    """
     scales: dict[str, Fraction] = {}
     for step in steps:
-        source = scales[step.sources[0]] if step.sources else Fraction(1)
-        scales[step.name] = source * step.window.grow / step.window.shrink
+        source = max((scales[source] for source in step.sources), default=Fraction(1))
+        scales[step.name] = (
+            Fraction(0) if step.window.whole else source * step.window.grow / step.window.shrink
+        )
     return scales
+
+
+def whole_frame(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Names of the tensors that are made of a whole picture: a network that has any cannot be streamed."""
+    return tuple(step.name for step in steps if step.window.whole)
 
 
 def lacks_of(steps: Sequence[Step]) -> dict[str, tuple[int, int]]:
     """Rows and columns that every tensor lacks against scale * size (``Window.lacking``)."""
     lacks: dict[str, tuple[int, int]] = {}
-    for step in steps:
-        lacks[step.name] = step.window.lacking(lacks[step.sources[0]]) if step.sources else (0, 0)
+    for step in steps:  # one pixel lacks less than none
+        source = max((lacks[source] for source in step.sources), default=(0, 0))
+        lacks[step.name] = step.window.lacking(source)
     return lacks
 
 
@@ -61,7 +72,7 @@ def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
     need = [Fraction(1), Fraction(1)]
     for step in steps:
         for source in step.sources:
-            for axis in (0, 1):
+            for axis in (0, 1) if scales[source] else ():  # one pixel is there of every picture
                 size = step.window.smallest(axis) + lacks[source][axis]
                 need[axis] = max(need[axis], size / scales[source])
     rows, columns = (math.ceil(each / multiple) * multiple for each in need)
@@ -102,10 +113,17 @@ def halo(steps: Sequence[Step]) -> int:
 
     Of a part of a picture that begins and ends at multiples of :func:`multiple_of`.
 
+    Raises:
+        HwrtsError: It depends on the whole picture (:func:`whole_frame`).
+
     >>> x, up = Step("x", (), Window(), 3, 8), Step("up", ("x",), Window(grow=4), 3, 8)
     >>> halo([x, up, Step("blur", ("up",), Window.around(5), 3, 8)])  # 2 pixels of a quarter
     1
     """
+    for name in whole_frame(steps):
+        raise HwrtsError(
+            f"layer {name!r}: made of the whole picture, so a part of it with a margin is not enough"
+        )
     return max(_halo(steps, 0), _halo(steps, 1))
 
 

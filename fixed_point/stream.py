@@ -12,6 +12,7 @@ from .lines import Edge, plan_lines
 from .network import Network
 from .operators import Layer
 from .rows import Row, Rows
+from .steps import whole_frame
 from .window import Window
 
 
@@ -84,6 +85,11 @@ class LineRun:
             raise HwrtsError(f"stream: the network has {len(network.inputs)} inputs; one can be streamed")
         if network.outputs != (network.layers[-1].name,):
             raise HwrtsError(f"stream: the network has {len(network.outputs)} outputs; one can be streamed")
+        for name in whole_frame(network.steps):
+            raise HwrtsError(
+                f"stream: layer {name!r} is made of the whole picture, so no row of the output can come "
+                "before the last row of the input; run whole pictures (fixed_point.run, ONNX)"
+            )
         self._network, self._path, self._plan = network, path, plan_lines(network.steps)
         windows = {layer.name: layer.window for layer in network.layers}
         wires: dict[tuple[str, str], _Wire] = {}

@@ -50,9 +50,10 @@ class Window:
         cut: How far ahead a step needs the source to go on, as a convolution without padding does; negative
             where it may have ended before.
         columns: (before, after, cut) of columns; None as of rows.
+        whole: Whether the whole picture is read, for a single pixel; nothing else is said then.
 
-    >>> Window.around(3)
-    Window(before=1, after=1, grow=1, padding=<Padding.ZERO: 'zero'>, shrink=1, cut=0, columns=None)
+    >>> Window.around(3) == Window(before=1, after=1)
+    True
     """
 
     before: int = 0
@@ -62,6 +63,7 @@ class Window:
     shrink: int = 1
     cut: int = 0
     columns: tuple[int, int, int] | None = None
+    whole: bool = False
 
     @property
     def kernel(self) -> int:
@@ -82,6 +84,8 @@ class Window:
         >>> Window(before=0, after=1, shrink=2, cut=1).lacking((0, 0))  # a mean of 2x2: nothing is left over
         (0, 0)
         """
+        if self.whole:
+            return ONE_PIXEL
         rows, columns = (
             (lack + cut) // self.shrink * self.grow
             for lack, (_, _, cut) in zip(lacks, self.axes, strict=True)
@@ -94,6 +98,8 @@ class Window:
         >>> Window(before=1, after=1, shrink=2).made_of(5, 6)
         (3, 3)
         """
+        if self.whole:
+            return 1, 1
         rows, columns = (
             max(0, -((cut - size) // self.shrink)) * self.grow
             for size, (_, _, cut) in zip((height, width), self.axes, strict=True)
@@ -125,5 +131,11 @@ class Window:
         return Window(kernel // 2, kernel // 2, grow, padding)
 
 
+ONE_PIXEL = (-1, -1)
+"""Rows and columns that a tensor of one pixel lacks, against 0 times the size of a picture."""
+
 POINT = Window()
 """Of an operator that makes each pixel of the same pixel of its sources."""
+
+WHOLE = Window(whole=True)
+"""Of an operator that makes one pixel of the whole picture."""

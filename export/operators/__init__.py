@@ -11,6 +11,7 @@ from hwrts.export.operators import (
     concat,
     conv,
     depth_to_space,
+    global_average,
     lookup,
     max_pool,
     multiply,
@@ -29,6 +30,7 @@ from hwrts.fixed_point import (
     Concat,
     Conv,
     DepthToSpace,
+    GlobalAverage,
     Layer,
     Lookup,
     MaxPool,
@@ -71,5 +73,6 @@ NODES: dict[type[Layer], Nodes] = {
     Reorder: reorder,
     MaxPool: max_pool,
     SpaceToDepth: space_to_depth,
+    GlobalAverage: global_average,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

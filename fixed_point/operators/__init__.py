@@ -7,6 +7,7 @@ from .clip import Clip
 from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
+from .global_average import GlobalAverage
 from .lookup import Lookup
 from .max_pool import MaxPool
 from .multiply import Multiply
@@ -25,6 +26,7 @@ __all__ = [
     "Concat",
     "Conv",
     "DepthToSpace",
+    "GlobalAverage",
     "Layer",
     "Lookup",
     "MaxPool",
@@ -54,6 +56,7 @@ Layer = (
     | Reorder
     | MaxPool
     | SpaceToDepth
+    | GlobalAverage
 )
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}

@@ -15,6 +15,7 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import Requantised, Tensor, Work, nearer_grid
+from .spread import spread, spreads
 
 
 def add_accumulate(
@@ -29,9 +30,9 @@ def add_accumulate(
     acc = (a << (f - f_a)) + (b << (f - f_b)) with f = max(f_a, f_b), or their difference (eq. 32)
 
     Args:
-        a: Codes of ``a_format``, any shape.
+        a: Codes of ``a_format``, any shape; one channel or one pixel (1, 1, C) meets all of the other.
         a_format: Format of ``a``.
-        b: Codes of ``b_format``, the same shape.
+        b: Codes of ``b_format``, the same shape or likewise.
         b_format: Format of ``b``.
         negated: Subtract ``b``.
 
@@ -47,7 +48,7 @@ def add_accumulate(
     >>> requantize(acc, frac, u8, Rounding.HALF_EVEN).tolist()  # 240, 6.5, 3.5
     [240, 6, 4]
     """
-    if a.shape != b.shape:
+    if not spreads(a.shape, b.shape):
         raise HwrtsError(f"add: shapes {a.shape} and {b.shape} differ; both operands need the same")
     frac = max(a_format.frac, b_format.frac)
     left, right = a.astype(np.int64) << (frac - a_format.frac), b.astype(np.int64) << (frac - b_format.frac)
@@ -57,6 +58,8 @@ def add_accumulate(
 @dataclass(frozen=True)
 class Add(Requantised):
     """Sum or difference of two tensors of the same shape, requantised once (eq. 6, 32).
+
+    One of one channel, or of one pixel, meets all channels and pixels of the other.
 
     Attributes:
         sources: Names of the tensors it reads.
@@ -78,14 +81,8 @@ class Add(Requantised):
             raise HwrtsError(f"{self.where}: negated is {self.negated!r}; use True or False")
 
     def made(self, *sources: Tensor) -> Tensor:
-        """The shape of both."""
-        a, b = sources
-        if a.channels != b.channels or a.shape != b.shape:
-            raise HwrtsError(
-                f"{self.where}: {a.name!r} has {a.described}, {b.name!r} {b.described}; "
-                "both operands need the same"
-            )
-        return replace(a, name=self.name, out=self.out)
+        """The shape of both, or of the one that is larger."""
+        return spread(self.where, self.name, self.out, *sources)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the sum: the finer of the operands' grids (eq. 6)."""

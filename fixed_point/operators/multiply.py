@@ -16,17 +16,18 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import Requantised, Tensor, Work, nearer_grid
+from .spread import spread, spreads
 from .tensor import plain
 
 
 def multiply_accumulate(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The products of two tensors' codes; a tensor of one channel meets every channel of the other (eq. 24).
+    """The products of two tensors' codes; what one has a single of meets all of the other (eq. 24).
 
     acc = a * b, on the grid that has the fraction bits of both
 
     Args:
-        a: Codes (..., C), or (..., 1).
-        b: Codes (..., C), or (..., 1).
+        a: Codes (..., C), or (..., 1), or (1, 1, C) of a tensor of one pixel.
+        b: Codes likewise.
 
     Raises:
         HwrtsError: Operands of different shapes.
@@ -38,7 +39,7 @@ def multiply_accumulate(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArr
     >>> requantize(acc, 8 + 8, Format(True, 8, 8), Rounding.HALF_EVEN).tolist()  # times 1/2: -1.5, 2.5, 63.5
     [[-2, 2, 64]]
     """
-    if a.shape[:-1] != b.shape[:-1] or not (a.shape[-1] == b.shape[-1] or 1 in (a.shape[-1], b.shape[-1])):
+    if not spreads(a.shape, b.shape):
         raise HwrtsError(
             f"multiply: shapes {a.shape} and {b.shape} differ; both operands need the same, or one channel"
         )
@@ -49,7 +50,8 @@ def multiply_accumulate(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArr
 class Multiply(Requantised):
     """Product of two tensors of one size, requantised once (eq. 24): a gate, or a tensor squared.
 
-    One of one channel, a mask over the picture, is spread over the channels of the other.
+    One of one channel, a mask over the picture, is spread over the channels of the other; one of one pixel,
+    which is made of a whole picture, over all pixels.
 
     Attributes:
         sources: Names of the tensors it reads; twice the same is a square.
@@ -68,13 +70,7 @@ class Multiply(Requantised):
 
     def made(self, *sources: Tensor) -> Tensor:
         """The shape of the one with more channels."""
-        a, b = sources
-        if a.shape != b.shape or not (a.channels == b.channels or 1 in (a.channels, b.channels)):
-            raise HwrtsError(
-                f"{self.where}: {a.name!r} has {a.described}, {b.name!r} {b.described}; "
-                "both operands need the same, or one has 1 channel"
-            )
-        return replace(a, name=self.name, channels=max(a.channels, b.channels), out=self.out)
+        return spread(self.where, self.name, self.out, *sources)
 
     def acc_frac(self, *formats: Format) -> int:
         """Fraction bits of the product: those of both operands."""

@@ -199,6 +199,15 @@ def holds_array(kind: Any) -> bool:
     return get_origin(kind) is np.ndarray
 
 
+def check_name(name: object, known: set[str]) -> None:
+    """Refuse what is no name of a tensor, or is known already; else it is known from here on."""
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise HwrtsError(f"network: {name!r} is not a name; use one or more printable characters")
+    if name in known:
+        raise HwrtsError(f"network: the name {name!r} is used twice; each tensor needs its own")
+    known.add(name)
+
+
 def check_whole(where: str, what: str, value: object, low: int, high: int) -> None:
     """A plain int in a range; NumPy integers are refused because they can't be written to JSON."""
     if type(value) is not int or not low <= value <= high:

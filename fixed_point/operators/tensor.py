@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ..errors import HwrtsError
 from ..formats import Format
-from ..window import Window
+from ..window import ONE_PIXEL, Window
 
 _MAX_SCALE = 64
 """Largest enlargement of a tensor against the input, through all layers."""
@@ -25,7 +25,8 @@ class Tensor:
     Attributes:
         name: Its name.
         channels: C.
-        scale: Height and width relative to the network's input: 2 means twice as large, 1/2 half as large.
+        scale: Height and width relative to the network's input: 2 means twice as large, 1/2 half as large; 0
+            is a single pixel, whatever the size of the input, and it lacks ONE_PIXEL.
         out: Format of its codes.
         lacks: Rows and columns that convolutions without padding have taken away.
     """
@@ -44,11 +45,16 @@ class Tensor:
     @property
     def described(self) -> str:
         """Its shape in words."""
+        if self.scale == 0:
+            return f"{self.channels} channels of one pixel"
         lacks = f" less {self.lacks[0]} rows and {self.lacks[1]} columns" if any(self.lacks) else ""
         return f"{self.channels} channels at {self.scale} times the input's size{lacks}"
 
     def seen(self, window: Window, name: str, channels: int, out: Format) -> "Tensor":
         """The tensor that an operator with that window makes of this one.
+
+        Raises:
+            HwrtsError: It would make more, or less, of a single pixel.
 
         >>> picture = Tensor("x", 3, Fraction(1), Format(False, 8, 8))
         >>> small = picture.seen(Window(before=1, after=1, shrink=2), "y", 8, picture.out)
@@ -56,6 +62,13 @@ class Tensor:
         (Fraction(1, 2), (0, 0))
         """
         lacks = window.lacking(self.lacks)
+        if window.whole:
+            return Tensor(name, channels, Fraction(0), out, ONE_PIXEL)
+        if self.scale == 0 and (lacks != ONE_PIXEL or max(window.smallest(0), window.smallest(1)) > 1):
+            raise HwrtsError(
+                f"layer {name!r}: makes another size of {self.name!r}, which has one pixel for a whole "
+                "picture; multiply the picture by it, or add it, as it is"
+            )
         return Tensor(name, channels, self.scale * window.grow / window.shrink, out, lacks)
 
 
@@ -72,7 +85,7 @@ def check_sizes(tensors: Iterable[Tensor], *, part: bool = False) -> None:
     multiple = 1
     for tensor in tensors:
         multiple = math.lcm(multiple, tensor.scale.denominator)
-        rows, columns = (max(0, -lack) for lack in tensor.lacks)
+        rows, columns = (max(0, -lack) if tensor.scale else 0 for lack in tensor.lacks)
         if tensor.scale > _MAX_SCALE:
             fact = f"enlarges the input by more than {_MAX_SCALE}; use smaller factors"
         elif multiple > _MAX_MULTIPLE:
@@ -88,6 +101,12 @@ def check_sizes(tensors: Iterable[Tensor], *, part: bool = False) -> None:
         else:
             continue
         raise HwrtsError(f"layer {tensor.name!r}: {fact}")
+
+
+def fed(name: str, channels: int, out: Format, whole: bool) -> Tensor:
+    """A tensor from outside: as large as the picture, or one pixel of it all."""
+    scale, lacks = (Fraction(0), ONE_PIXEL) if whole else (Fraction(1), (0, 0))
+    return Tensor(name, channels, scale, out, lacks)
 
 
 def plain(number: Fraction) -> int | Fraction:

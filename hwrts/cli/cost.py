@@ -66,7 +66,7 @@ def cost(
         return
     _print_layers(_title(facts, found), found, video, loads[1])
     _print_sums(found)
-    _print_loads(video, loads)
+    _print_loads(video, loads, streamable=not found.whole_frame)
 
 
 def _cost_of(
@@ -217,8 +217,9 @@ def _print_sums(found: "Cost") -> None:
         "MAC": f"{_count(found.macs_per_input_pixel)} per input pixel, "
         f"{per_output:,.{0 if per_output.is_integer() else 2}f} per output pixel",
         "multiplications": f"{_count(factors)} per input pixel by constants and slopes",
-        "receptive field": f"{side}x{side} input pixels",
-        "latency": f"{found.latency_lines} input lines",
+        "receptive field": f"{side}x{side} input pixels" if side else "the whole picture",
+        "latency": f"{found.latency_lines} input lines" if side else "a whole picture",
+        **_not_streamable(found),
         "accumulator": f"{found.accumulator_bits} bits at most, "
         + ("proved" if found.proved else "whatever the weights; biases not counted"),
     }
@@ -229,23 +230,34 @@ def _print_sums(found: "Cost") -> None:
     print_line("")
 
 
+def _not_streamable(found: "Cost") -> dict[str, str]:
+    """Why a network has no line memory, and what it needs in its place."""
+    if not found.whole_frame:
+        return {}
+    names = ", ".join(found.whole_frame[:3]) + ", ..." * (len(found.whole_frame) > 3)
+    return {
+        "not streamable": f"{names}: made of the whole picture",
+        "frame memory": f"{found.frame_bits} bits per input pixel at most, layer by layer",
+    }
+
+
 def _span(widths: set[int]) -> str:
     if not widths:
         return "no"
     return str(min(widths)) if len(widths) == 1 else f"{min(widths)}..{max(widths)}"
 
 
-def _print_loads(video: "Mode", loads: "list[Load]") -> None:
+def _print_loads(video: "Mode", loads: "list[Load]", *, streamable: bool) -> None:
     rows = [
         [
             load.place,
             "x".join(map(str, load.input_size)),
             "x".join(map(str, load.output_size)),
             f"{load.macs_per_second / 1e9:,.1f}",
-            f"{load.line_bits / KIB_BITS:,.1f}",
+            f"{load.line_bits / KIB_BITS:,.1f}" if streamable else "none",
             f"{load.traffic_bits / 8e6:,.1f}",
             f"{load.traffic_bits * load.frames_per_second / 8e9:,.2f}",
-            f"{load.streamed_bits * load.frames_per_second / 8e9:,.2f}",
+            f"{load.streamed_bits * load.frames_per_second / 8e9:,.2f}" if streamable else "none",
         ]
         for load in loads
     ]

@@ -41,7 +41,7 @@ def describe(network: Any, width: int) -> dict[str, Any]:
     """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
     import numpy as np
 
-    from hwrts.fixed_point import Conv, plan_lines
+    from hwrts.fixed_point import Conv, frame_bits, plan_lines, whole_frame
 
     lines = plan_lines(network.steps)
     memory = lines.bits(width)
@@ -75,6 +75,8 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         "width": width,
         "line_buffer_bytes": -(-sum(memory.values()) // 8),
         "latency_rows": lines.latency,
+        "whole_frame": list(whole_frame(network.steps)),
+        "frame_bits_per_input_pixel": frame_bits(network.steps),
         "layers": layers,
     }
 
@@ -102,6 +104,12 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
     reached = sum(_reached(entry) for entry in attacked)
     print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
+    if description["whole_frame"]:
+        print_line(
+            f"not streamable: {', '.join(description['whole_frame'])} made of the whole picture; layer by "
+            f"layer it keeps {description['frame_bits_per_input_pixel']} bits per input pixel at most"
+        )
+        return
     print_line(
         f"line memory at {description['width']} pixels: {description['line_buffer_bytes'] / 1024:.1f} KiB "
         f"(rows of the tensors that each layer reads), latency {description['latency_rows']} rows"

@@ -1,4 +1,4 @@
-"""What a network costs in silicon, counted from its graph: docs/cost.md has the formulas (C1) to (C13).
+"""What a network costs in silicon, counted from its graph: docs/cost.md has the formulas (C1) to (C14).
 
 A graph knows sizes and widths but no trained weights, so its accumulators are the widest that any weights can
 need; those of an integer network are the proved ones. Nothing is estimated.
@@ -23,11 +23,13 @@ from hwrts.fixed_point import (
     Rounding,
     Step,
     Tensor,
+    frame_bits,
     halo,
     layer_bounds,
     plain,
     plan_lines,
     scales_of,
+    whole_frame,
 )
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
@@ -125,18 +127,24 @@ class Cost:
     Attributes:
         layers: In the order of computation.
         scale: Height and width of the output, relative to the input.
-        halo: Input pixels on each side that an output pixel depends on.
-        latency_lines: Input rows after which the first output row is there, the current one not counted.
+        halo: Input pixels on each side that an output pixel depends on; None for the whole picture.
+        latency_lines: Input rows after which the first output row is there, the current one not counted; None
+            if all of them must be there.
         input_bits: Of one pixel of the input picture, all channels.
         proved: Whether the accumulators are those of trained integers.
+        whole_frame: Names of the tensors that are made of a whole picture: if there are any, the network
+            cannot be streamed and has no line memory.
+        frame_bits: Bits per input pixel that a run layer by layer keeps at most (C14).
     """
 
     layers: tuple[LayerCost, ...]
     scale: int | Fraction
-    halo: int
-    latency_lines: int
+    halo: int | None
+    latency_lines: int | None
     input_bits: int
     proved: bool
+    whole_frame: tuple[str, ...]
+    frame_bits: int | Fraction
 
     @property
     def weights(self) -> int:
@@ -194,9 +202,9 @@ class Cost:
         return sum(layer.multiplications for layer in self.layers)
 
     @property
-    def receptive_field(self) -> int:
-        """Side of the square of input pixels that an output pixel depends on (C12)."""
-        return 2 * self.halo + 1
+    def receptive_field(self) -> int | None:
+        """Side of the square of input pixels that an output pixel depends on (C12); None for all of them."""
+        return None if self.halo is None else 2 * self.halo + 1
 
     @property
     def accumulator_bits(self) -> int:
@@ -253,6 +261,9 @@ class Cost:
             "traffic_bits_per_input_pixel": _number(self.traffic_bits_per_input_pixel),
             "receptive_field": self.receptive_field,
             "halo": self.halo,
+            "streamable": not self.whole_frame,
+            "whole_frame": list(self.whole_frame),
+            "frame_bits_per_input_pixel": _number(self.frame_bits),
             "latency_lines": self.latency_lines,
             "accumulator_bits": self.accumulator_bits,
             "accumulators": "proved" if self.proved else "any weights, without bias",
@@ -320,6 +331,7 @@ def _cost(
     lines, by_name, scales = plan_lines(steps), {step.name: step for step in steps}, scales_of(steps)
     volumes = {step.name: plain(step.channels * step.bits * scales[step.name] ** 2) for step in steps}
     column = {name: plain(bits) for name, bits in lines.bits_per_column().items()}
+    whole = whole_frame(steps)
     costs = []
     for choices in layers:
         register = _register([_bounds(layer, formats) for layer in choices])
@@ -329,10 +341,12 @@ def _cost(
     return Cost(
         tuple(costs),
         scale=plain(scales[steps[-1].name]),
-        halo=halo(steps),
+        halo=None if whole else halo(steps),
         latency_lines=lines.latency,
         input_bits=sum(step.channels * step.bits for step in steps if not step.sources),
         proved=proved,
+        whole_frame=whole,
+        frame_bits=plain(frame_bits(steps)),
     )
 
 

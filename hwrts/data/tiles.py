@@ -1,4 +1,7 @@
-"""Whole pictures of any size in bounded memory: square tiles with a halo, equal to one pass bit for bit."""
+"""Whole pictures of any size in bounded memory: square tiles with a halo, equal to one pass bit for bit.
+
+A network with a mean over the whole picture in it takes that in one pass: memory grows with the picture then.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,23 +22,23 @@ DOWNSCALER_HALO = 4
 """Input pixels that D (Lanczos, 3 of them on each side) reaches further, rounded up."""
 
 
-def upscale(network: Upscaler, pixels: Codes, halo: int, scale: int = 2) -> Codes:
+def upscale(network: Upscaler, pixels: Codes, halo: int | None, scale: int = 2) -> Codes:
     """S(x): the picture (SH, SW, 3) of codes (H, W, 3), rounded half to even if the network is float."""
     return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale)
 
 
-def upscale_float(network: Upscaler, pixels: Codes, halo: int) -> NDArray[np.float32]:
+def upscale_float(network: Upscaler, pixels: Codes, halo: int | None) -> NDArray[np.float32]:
     """S(x) of a float network in codes (2H, 2W, 3) as it makes them, neither rounded nor clipped."""
     return _by_tiles(network, pixels, halo, scale=2, dtype=np.float32)
 
 
-def enhance(network: Upscaler, pixels: Codes, halo: int, scale: int = 2) -> Codes:
+def enhance(network: Upscaler, pixels: Codes, halo: int | None, scale: int = 2) -> Codes:
     """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
     Args:
         network: Of scale 2 or more, then this is D(S(x)), or of scale 1 with D folded in.
         pixels: The picture.
-        halo: Input pixels that an output pixel of the network depends on.
+        halo: Input pixels that an output pixel of the network depends on; None for the whole picture.
         scale: How much the network enlarges.
     """
     if scale == 1:
@@ -43,14 +46,16 @@ def enhance(network: Upscaler, pixels: Codes, halo: int, scale: int = 2) -> Code
     return _by_tiles(
         lambda tile: to_codes(downscale(network(tile), scale, "lanczos")),
         pixels,
-        halo + DOWNSCALER_HALO,
+        None if halo is None else halo + DOWNSCALER_HALO,
         scale=1,
     )
 
 
 def _by_tiles(
-    function: Upscaler, pixels: Codes, halo: int, scale: int, dtype: type[np.generic] = np.uint8
+    function: Upscaler, pixels: Codes, halo: int | None, scale: int, dtype: type[np.generic] = np.uint8
 ) -> NDArray[Any]:
+    if halo is None:  # no tile of it could say what the others hold
+        return function(pixels)
     height, width, channels = pixels.shape
     out = np.empty((height * scale, width * scale, channels), dtype)
     for top, bottom, left, right in _tiles(height, width):

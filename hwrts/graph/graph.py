@@ -159,9 +159,9 @@ def silenced(graph: Graph) -> Graph:
 
     What is held of the other weights (``networks.held``) makes the answer the same for every level.
     """
-    reach = halo(graph_steps(graph))
     for place, node in enumerate(graph.nodes):
         if isinstance(node, Conv) and node.zero_on_flat:  # nothing else has a bias
+            reach = halo(graph_steps(graph))
             values = run_graph(graph, flat_picture(node.weight, graph.input.channels, reach))
             answer = replace(node, relu=False).value(values[node.sources[0]])
             kept = replace(node, bias=node.bias - middle_of(answer).flatten())

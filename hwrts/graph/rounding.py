@@ -41,6 +41,28 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
             assert_never(rounding)
 
 
+def divided(numerator: Tensor, denominator: int, rounding: Rounding) -> Tensor:
+    """Quotients of whole numbers, rounded once by a rule (eq. 36), of int64.
+
+    >>> [divided(torch.tensor([-6, -2, 2, 6]), 4, rule).tolist() for rule in Rounding][2:]
+    [[-2, -1, 1, 2], [-2, -1, 0, 1]]
+    """
+    floor = torch.div(numerator, denominator, rounding_mode="floor")
+    twice_rest = 2 * (numerator - floor * denominator)
+    match rounding:
+        case Rounding.FLOOR:
+            return floor
+        case Rounding.HALF_EVEN:
+            upward = floor % 2 == 1
+        case Rounding.HALF_UP:
+            upward = torch.ones_like(floor, dtype=torch.bool)
+        case Rounding.HALF_AWAY:
+            upward = numerator >= 0
+        case _:
+            assert_never(rounding)
+    return floor + ((twice_rest > denominator) | ((twice_rest == denominator) & upward))
+
+
 def dyadic(numbers: Tensor, finest: int = 32) -> tuple[Tensor, int]:
     """The nearest numbers m * 2**-k with |m| <= 127, all with the largest k that allows it (eq. 15).
 

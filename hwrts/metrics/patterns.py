@@ -22,6 +22,9 @@ FOOT, HEAD = 16, 235
 INSIDE = 4
 """Pixels of a uniform picture that lie further from every border than the network reaches."""
 
+MARGIN = 32
+"""What is called a border of a network that reaches everywhere: deeper than most kernels of one do."""
+
 
 def pattern_pictures() -> dict[str, Codes]:
     """The patterns by name, each (H, W, 3) uint8; colour bars are the only one that is not grey."""
@@ -40,12 +43,13 @@ def pattern_pictures() -> dict[str, Codes]:
     return pictures
 
 
-def pattern_figures(network: Callable[[Codes], Codes], halo: int) -> dict[str, float]:
+def pattern_figures(network: Callable[[Codes], Codes], halo: int | None) -> dict[str, float]:
     """What a network makes of the patterns, each figure in codes and 0 if nothing is wrong.
 
     Args:
         network: Codes (H, W, 3) uint8 to (SH, SW, 3) uint8.
-        halo: Input pixels around an output pixel that it depends on.
+        halo: Input pixels around an output pixel that it depends on; None if on all of them: then a border
+            is what lies within MARGIN pixels.
 
     Returns:
         flat_codes: largest abs(out - level) over the inside of the 256 uniform grey pictures.
@@ -58,6 +62,7 @@ def pattern_figures(network: Callable[[Codes], Codes], halo: int) -> dict[str, f
     {'flat_codes': 0.0, 'border_codes': 0.0, 'grey_codes': 0.0, 'step_codes': 0.0}
     """
     flat = border = 0
+    halo = MARGIN if halo is None else halo
     side = 2 * halo + INSIDE
     for level in range(256):
         out = network(np.full((side, side, 3), level, np.uint8)).astype(np.int16)

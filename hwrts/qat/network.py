@@ -169,9 +169,9 @@ class QuantNetwork(nn.Module):
 
     def _silenced(self, network: Network) -> Network:
         """The network with those biases with which flat pictures give 0 where they should, in integers."""
-        side = 2 * halo(network.steps) + 1  # its middle sees no edge
         for node in self.graph.operations:
             if node.zero_on_flat:
+                side = 2 * halo(network.steps) + 1  # its middle sees no edge
                 picture = np.zeros((side, side, self.graph.input.channels), np.uint8)
                 tensors = run_all(network, picture, "int64")  # each such bias changes the layers behind it
                 layer = network.layer(node.name)

@@ -24,16 +24,17 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 @dataclass(frozen=True)
 class Deployed:
-    """An int8 network, however it is computed, on whole pictures: in tiles, so in bounded memory.
+    """An int8 network, however it is computed, on whole pictures: in tiles, so in bounded memory, if it can.
 
     Attributes:
         codes: Codes (H, W, 3) uint8 to (SH, SW, 3), of a piece that is small enough for one pass.
-        halo: Input pixels around an output pixel that it depends on.
+        halo: Input pixels around an output pixel that it depends on; None if it needs the whole picture: that
+            goes through in one pass then, whatever memory it takes.
         scale: S; 1 of a same-size network.
     """
 
     codes: Upscaler
-    halo: int
+    halo: int | None
     scale: int
 
     @classmethod
@@ -42,15 +43,17 @@ class Deployed:
 
         One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling.
         """
-        scale, halo = int(network.scales[network.output]), network.halo
+        scale, halo = int(network.scales[network.output]), network.halo if network.streamable else None
         if network.channels[network.inputs[0].name] == 1:
             # Bytes, for what torch computes is float, and pictures in colour are rounded if their Y is.
             of_y = in_colour(lambda y: codes(y).astype(np.uint8), scale)
-            return cls(of_y, max(halo, CHROMA_HALO), scale)
+            return cls(of_y, None if halo is None else max(halo, CHROMA_HALO), scale)
         return cls(codes, halo, scale)
 
-    def reach(self, *, same_size: bool) -> int:
+    def reach(self, *, same_size: bool) -> int | None:
         """Input pixels around a pixel of what :meth:`enhance` or :meth:`upscale` returns it depends on."""
+        if self.halo is None:
+            return None
         return self.halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
 
     def upscale(self, pixels: Codes) -> Codes:

@@ -182,8 +182,8 @@ def cost_numbers(cost: Cost, limits: Limits) -> dict[str, float]:
         "gmacs": load.macs_per_second / 1e9,
         "line_kib": load.line_bits / KIB_BITS,
         "traffic_gbs": load.traffic_bits * load.frames_per_second / 8e9,
-        "latency_lines": float(cost.latency_lines),
-        "receptive_field": float(cost.receptive_field),
+        "latency_lines": _finite(cost.latency_lines),
+        "receptive_field": _finite(cost.receptive_field),
         "accumulator_bits": float(cost.accumulator_bits),
     }
 
@@ -200,3 +200,8 @@ def over_budget(numbers: dict[str, float], limits: Limits) -> dict[str, float]:
 def _hash(*parts: Any) -> str:
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+
+
+def _finite(number: int | None) -> float:
+    """More than any limit where the whole picture must be there first."""
+    return math.inf if number is None else float(number)

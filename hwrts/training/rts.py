@@ -16,7 +16,7 @@ from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.data.depth import Codes
 from hwrts.data.luma import in_colour, luma_of_crops
 from hwrts.data.tiles import Upscaler, enhance
-from hwrts.fixed_point import PIXEL, halo
+from hwrts.fixed_point import PIXEL, halo, whole_frame
 from hwrts.graph import graph_steps
 from hwrts.graph.trace import trace
 from hwrts.metrics.artefacts import REACH
@@ -120,7 +120,8 @@ def update_targets(
     The network's output is not rounded between S and D: a rounding there would be amplified by the next
     stage. Pictures that are there already (an interrupted run) are written again with the same bytes.
     """
-    margin = halo(graph_steps(trace(model)))
+    steps = graph_steps(trace(model))
+    margin = None if whole_frame(steps) else halo(steps)
     upscaler = float_upscaler(model, forward, device.name)
     count = len(store.names)
     for i in range(count):

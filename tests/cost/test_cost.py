@@ -379,6 +379,7 @@ def test_the_receptive_field_is_what_the_output_sees(form):
             parameter.uniform_(0.1, 0.2)  # no ReLU is ever closed, no tap is 0
     graph = in_form(trace(model), form)
     halo, size = graph_cost(graph).halo, 41
+    assert halo is not None
     x = torch.rand(1, 3, size, size)
     output = run_graph(graph, x)[graph.output]
     scale, middle = output.shape[-1] // size, size // 2
@@ -403,6 +404,9 @@ def measured_peak(network, width, seed):
 def test_line_memory_of_random_networks_is_what_the_line_buffer_run_keeps(seed, width):
     network = random_network(seed)
     cost = network_cost(network)
+    if cost.whole_frame:
+        assert not network.streamable
+        return
     peak, first = measured_peak(network, width, seed)
     assert {layer.name: layer.line_bits_per_column * width for layer in cost.layers} == peak
     assert cost.line_bits(width) == sum(peak.values())
@@ -640,7 +644,7 @@ def test_the_examples_of_the_document():
 
 def test_every_cited_formula_exists():
     numbered = set(re.findall(r"\((C\d+)\)$", DOCUMENT.read_text("utf-8"), re.MULTILINE))
-    assert numbered == {f"C{n}" for n in range(1, 14)}
+    assert numbered == {f"C{n}" for n in range(1, 15)}
     for module in (hwrts.cost.network, hwrts.cost.modes):
         cited = set(re.findall(r"\((C\d+)\)", Path(str(module.__file__)).read_text("utf-8")))
         assert cited

@@ -9,6 +9,7 @@ from hwrts.fixed_point import (
     Conv,
     DepthToSpace,
     Format,
+    GlobalAverage,
     Input,
     Lookup,
     Multiply,
@@ -40,6 +41,9 @@ SHARES = {
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 """What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
 
+WITH_MEANS = [*KINDS, "mean", "mean", "times"]
+"""The same in every fifth network, which then may be no stream."""
+
 
 _FINE = [("bicubic_075", 2), ("bilinear", 3), ("bicubic", 3), ("bicubic_075", 3)]
 """Interpolation whose sums float32 holds around the middle of 8-bit codes alone."""
@@ -55,10 +59,10 @@ def random_network(seed, widest=8):
     rng = np.random.default_rng(seed)
     source = Input("t0", int(rng.integers(1, 5)), _format(rng, int(rng.integers(-3, 13)), widest))
     tensors = {"t0": (source.channels, 1, source.out)}
-    layers = []
+    layers, kinds = [], WITH_MEANS if rng.integers(5) == 0 else KINDS
     for n in range(1, int(rng.integers(1, 8)) + 1):
         name = f"t{n}"
-        layer, made = _layer(rng, name, tensors, widest)
+        layer, made = _layer(rng, name, tensors, widest, kinds)
         layers.append(layer)
         tensors[name] = made
     return Network((source,), tuple(layers), list(Rounding)[rng.integers(len(Rounding))])
@@ -75,11 +79,16 @@ def _format(rng, frac, widest):
     return Format(bool(rng.integers(2)), int(rng.integers(2, widest + 1)), int(np.clip(frac, -20, 30)))
 
 
-def _layer(rng, name, tensors, widest):
+def _layer(rng, name, tensors, widest, kinds):
     """A layer that is possible here, and (channels, scale, format) of what it makes."""
     source = _pick(rng, list(tensors))
     channels, scale, form = tensors[source]
-    kind = _pick(rng, KINDS)
+    kind = _pick(rng, kinds)
+    if kind in ("depth", "up", "repeat") and not scale:  # one pixel is not enlarged
+        kind = "conv"
+    if kind == "mean":
+        out = _format(rng, form.frac + int(rng.integers(-8, 9)), widest)
+        return GlobalAverage(name, source, out), (channels, 0, out)
     if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
         return DepthToSpace(name, source, 2), (channels // 4, scale * 2, form)
     if kind == "scale":
@@ -112,26 +121,28 @@ def _layer(rng, name, tensors, widest):
         alike = [
             other
             for other, (count, size, grid) in tensors.items()
-            if (count, size) == (channels, scale) and abs(grid.frac - form.frac) <= ALIGNMENT - (widest - 8)
+            if _spreads((count, size), (channels, scale))
+            and abs(grid.frac - form.frac) <= ALIGNMENT - (widest - 8)
         ]
         other = _pick(rng, alike)  # it may be the source itself
         finer = max(form.frac, tensors[other][2].frac)
         out = _format(rng, finer - int(rng.integers(-2, 6)), widest)
         negated = bool(rng.integers(4) == 0)
-        return Add(name, (source, other), out, negated), (channels, scale, out)
+        made = max(channels, tensors[other][0]), max(scale, tensors[other][1]), out
+        return Add(name, (source, other), out, negated), made
     if kind == "times":
         alike = [
             other
             for other, (count, size, grid) in tensors.items()
-            if size == scale
-            and (count == channels or 1 in (count, channels))
+            if _spreads((count, size), (channels, scale))
             and grid.bits + form.bits < 31
             and -20 <= grid.frac + form.frac <= 60  # a format can be near it, whatever is behind what
         ]
         if alike:
             other = _pick(rng, alike)  # it may be the source itself
             out = _format(rng, form.frac + tensors[other][2].frac - int(rng.integers(-1, 12)), widest)
-            return Multiply(name, (source, other), out), (max(channels, tensors[other][0]), scale, out)
+            made = max(channels, tensors[other][0]), max(scale, tensors[other][1]), out
+            return Multiply(name, (source, other), out), made
     if kind == "slice":
         start = int(rng.integers(channels))
         stop = int(rng.integers(start, channels)) + 1
@@ -155,6 +166,11 @@ def _layer(rng, name, tensors, widest):
             out = form if wires else _format(rng, finest - int(rng.integers(-2, 6)), widest)
             return Concat(name, sources, out), (total, scale, out)
     return _conv(rng, name, source, tensors[source], widest)
+
+
+def _spreads(a, b):
+    """Whether tensors of these (channels, scale) meet, one channel or one pixel meeting all."""
+    return all(x == y or few in (x, y) for x, y, few in zip(a, b, (1, 0), strict=True))
 
 
 def _conv(rng, name, source, tensor, widest):

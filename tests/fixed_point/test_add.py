@@ -50,8 +50,8 @@ def test_a_finer_output_grid_is_exact():
 
 
 def test_shapes_must_agree():
-    with pytest.raises(HwrtsError, match=r"add: shapes \(1, 1, 3\) and \(1, 2, 3\) differ"):
-        add(np.zeros((1, 1, 3), np.uint8), U8, np.zeros((1, 2, 3), np.uint8), U8, U8, Rounding.FLOOR)
+    with pytest.raises(HwrtsError, match=r"add: shapes \(2, 1, 3\) and \(1, 2, 3\) differ"):
+        add(np.zeros((2, 1, 3), np.uint8), U8, np.zeros((1, 2, 3), np.uint8), U8, U8, Rounding.FLOOR)
 
 
 @pytest.mark.parametrize("rounding", Rounding)

@@ -12,9 +12,9 @@ MODULES = [package.__name__] + [
     m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 WITH_EXAMPLES = {
-    "add", "bounds", "clip", "concat", "conv", "convolution", "depth_to_space", "formats", "interpolation",
-    "lookup", "multiply", "prelu", "reorder", "repeat", "requantize", "scale", "slice", "steps", "tensor",
-    "upsample", "window",
+    "add", "bounds", "clip", "concat", "conv", "convolution", "depth_to_space", "formats",
+    "global_average", "interpolation", "lookup", "multiply", "prelu", "reorder", "repeat", "requantize",
+    "scale", "slice", "spread", "steps", "tensor", "upsample", "window",
 }  # fmt: skip
 ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 

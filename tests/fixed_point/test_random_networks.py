@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hwrts.fixed_point import OPERATORS, LineRun, Padding, plan_lines, run, run_all, stream
+from hwrts.fixed_point import OPERATORS, HwrtsError, LineRun, Padding, plan_lines, run, run_all, stream
 
 from .random_networks import random_codes, random_network
 
@@ -23,18 +23,29 @@ def test_all_paths_agree(seed, widest):
         found = run(network, codes, path)
         assert found.dtype == expected[network.output].dtype
         np.testing.assert_array_equal(found, expected[network.output])
-        rows = np.stack(list(stream(network, codes, path)))
-        assert rows.dtype == found.dtype
-        np.testing.assert_array_equal(rows, expected[network.output])
+        if network.streamable:
+            rows = np.stack(list(stream(network, codes, path)))
+            assert rows.dtype == found.dtype
+            np.testing.assert_array_equal(rows, expected[network.output])
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_rows_held_are_those_planned(seed):
     network = random_network([seed, 99])
+    if not network.streamable:
+        with pytest.raises(HwrtsError, match="made of the whole picture"):
+            LineRun(network)
+        return
     lines, engine = plan_lines(network.steps), LineRun(network)
     for row in random_codes(network, 40, 6, seed):
         engine.push(row)
     assert engine.peak_bits == lines.bits(6)
+
+
+def test_few_are_no_stream():
+    """Or too little would be said of those that are."""
+    for stream_of in (8, 16, 99):
+        assert 80 < sum(random_network([seed, stream_of]).streamable for seed in range(100)) < 100
 
 
 def test_the_networks_differ():

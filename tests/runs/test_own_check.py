@@ -201,9 +201,6 @@ REFUSED = {
     "x17 repeated": (
         lambda: nn.Sequential(conv(), nn.Upsample(scale_factor=17)),
         ["'1'", "factor 17", "2..16"]),
-    "channels of one": (
-        lambda: module(lambda self, x: self.c(x) + self.d(x), c=conv(), d=conv(3, 1)),
-        ["of test_own_check.py, 'add'", "(3, 1)", "(1, 1)"]),
     "slope": (lambda: nn.Sequential(conv(), nn.LeakyReLU(1e6)), ["'1'", "a slope of 1e+06", "127"]),
     "slopes": (lambda: nn.Sequential(conv(), nn.PReLU(3, -200.0)), ["'1'", "a slope of 200", "127"]),
     "factor": (

@@ -14,6 +14,7 @@ from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.divide import Divide
+from hwrts.graph.operators.global_average import GlobalAverage
 from hwrts.graph.operators.input import Input
 from hwrts.graph.operators.lookup import Lookup
 from hwrts.graph.operators.max_pool import MaxPool
@@ -44,6 +45,7 @@ Operation = (
     | Clip
     | Slice
     | Reorder
+    | GlobalAverage
     | Divide
     | MaxPool
     | SpaceToDepth
@@ -69,6 +71,7 @@ __all__ = [
     "DepthToSpace",
     "Divide",
     "Fused",
+    "GlobalAverage",
     "Input",
     "Lookup",
     "MaxPool",

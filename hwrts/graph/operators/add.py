@@ -1,8 +1,10 @@
 """Addition and subtraction of two tensors."""
 
+import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Self
 
 import torch
@@ -34,6 +36,8 @@ FROM = (torch.rsub,)
 @dataclass(frozen=True)
 class Add(Operator):
     """Sum or difference of two tensors of the same shape, with an optional ReLU behind it.
+
+    One of one channel or of one pixel meets all of the other.
 
     Attributes:
         relu: Whether max(0, .) follows.
@@ -69,9 +73,13 @@ class Add(Operator):
         """Behind a ReLU, or if both operands are and none is subtracted."""
         return self.relu or (sources and not self.negated)
 
+    def channels(self, *sources: Fraction) -> Fraction:
+        """One channel is spread over those of the other."""
+        return max(sources)
+
     def lowest(self, *sources: float) -> float:
-        """The sum."""
-        return sum(sources)
+        """The sum; of a difference nothing is known."""
+        return -math.inf if self.negated else sum(sources)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

@@ -43,6 +43,10 @@ class Divide(Fused):
         """One channel is spread over those of the other."""
         return max(sources)
 
+    def joined(self, front: "Node") -> "Node | None":
+        """With nothing: it is rewritten before anything is joined."""
+        return None
+
     def alone(self) -> "Node":
         """Never: it is two operators."""
         raise AssertionError(f"{self.name}: a quotient is rewritten when the graph is complete")

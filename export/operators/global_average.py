@@ -1,0 +1,91 @@
+"""A mean over the whole picture in ONNX."""
+
+import numpy as np
+from onnx import TensorProto
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused, Writer, zero_point
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.fixed_point import GlobalAverage, Rounding
+
+FUSED = Fused()
+"""Nothing is to be fused: it is made of whole numbers, and stays that."""
+
+
+def qdq(writer: QdqWriter, layer: GlobalAverage) -> None:
+    """In whole numbers: a mean in float, and QLinearGlobalAveragePool, round before they round."""
+    _mean(writer, layer)
+
+
+def integer(writer: IntegerWriter, layer: GlobalAverage) -> None:
+    """Sum, division with rounding, saturation, in int64 (eq. 36)."""
+    _mean(writer, layer)
+
+
+def _mean(writer: Writer, layer: GlobalAverage) -> None:
+    whole = _Whole(writer, layer.name)
+    source, out = writer.network.formats[layer.source], layer.out
+    numerator, pixels = _sum_and_pixels(whole, layer.source, zero_point(source))
+    finer = out.frac - source.frac
+    numerator = whole("Mul", numerator, 1 << max(finer, 0))
+    denominator = whole("Mul", pixels, 1 << max(-finer, 0))
+    lowest = -(source.min << max(finer, 0) >> max(-finer, 0)) + 1  # means plus that are above 0
+    codes = _divided(whole, numerator, denominator, lowest + lowest % 2, writer.network.rounding)
+    codes = whole("Min", whole("Max", codes, out.min), out.max)
+    stored = whole("Add", codes, zero_point(out))
+    writer.node("Cast", [stored], layer.name, to=TensorProto.UINT8)
+
+
+class _Whole:
+    """Appends operators on int64, numbers among their operands; each result has a name as in WHOLE_NODE."""
+
+    def __init__(self, writer: Writer, layer: str) -> None:
+        self._writer, self._layer, self._count = writer, layer, 0
+
+    def __call__(self, op: str, *operands: str | int, **attributes: object) -> str:
+        self._count += 1
+        inputs = [each if isinstance(each, str) else self.constant(each) for each in operands]
+        return self._writer.node(op, inputs, f"{self._layer}.whole{self._count}", **attributes)
+
+    def constant(self, *numbers: int, shape: tuple[int, ...] = ()) -> str:
+        """Numbers as an initialiser."""
+        name = f"{self._layer}.{'_'.join(map(str, numbers))}{'i' * len(shape)}"
+        return self._writer.constant(name, np.array(numbers, np.int64).reshape(shape))
+
+
+def _sum_and_pixels(whole: _Whole, source: str, zero: int) -> tuple[str, str]:
+    """The sum of all codes (N, C, 1, 1), and H * W.
+
+    Rows are added up in int32, which is exact below 8 million columns, and halves the memory.
+    """
+    stored = whole("Cast", source, to=TensorProto.INT32)
+    rows = whole("ReduceSum", stored, whole.constant(3, shape=(1,)), keepdims=1)  # (N, C, H, 1)
+    total = whole(
+        "ReduceSum", whole("Cast", rows, to=TensorProto.INT64), whole.constant(2, shape=(1,)), keepdims=1
+    )
+    pixels = whole("Div", whole("Size", source), whole("Size", total))  # whatever the order of the axes
+    return (whole("Sub", total, whole("Mul", pixels, zero)) if zero else total), pixels
+
+
+def _divided(whole: _Whole, numerator: str, denominator: str, lift: int, rounding: Rounding) -> str:
+    """The quotient, rounded once.
+
+    ONNX's Div of whole numbers drops what is behind the point, so they are made positive first, by an even
+    number that is added to the quotient and subtracted again.
+    """
+    if rounding is Rounding.HALF_AWAY:
+        twice = whole("Add", whole("Mul", whole("Abs", numerator), 2), denominator)
+        size = whole("Div", twice, whole("Mul", denominator, 2))
+        return whole("Mul", size, whole("Sign", numerator))
+    lifted = whole("Add", numerator, whole("Mul", denominator, lift))
+    if rounding is Rounding.FLOOR:
+        return whole("Sub", whole("Div", lifted, denominator), lift)
+    twice = whole("Add", whole("Mul", lifted, 2), denominator)
+    twice_denominator = whole("Mul", denominator, 2)
+    found = whole("Div", twice, twice_denominator)  # a tie upward
+    if rounding is Rounding.HALF_EVEN:
+        rest = whole("Sub", twice, whole("Mul", found, twice_denominator))  # 0 at a tie
+        tie = whole("Sub", 1, whole("Sign", rest))
+        odd = whole("Sub", found, whole("Mul", whole("Div", found, 2), 2))
+        found = whole("Sub", found, whole("Mul", tie, odd))
+    return whole("Sub", found, lift)

@@ -1,0 +1,117 @@
+"""Mean of each channel over the whole picture: an exact sum, then one division with one rounding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import Codes
+from ..errors import HwrtsError
+from ..formats import Format
+from ..requantize import Rounding, saturate
+from ..window import WHOLE
+from .operator import OneSource, Tensor, Work, nearer_grid
+
+# Letters of the shape comments: H, W rows and columns; C channels, the last axis.
+
+FARTHEST = 15
+"""Most bits between the grids of source and result: int64 holds all steps of 2**31 pixels of 16 bits then."""
+
+
+def divide(numerator: NDArray[np.int64], denominator: int, rounding: Rounding) -> NDArray[np.int64]:
+    """The quotient of whole numbers with ONE rounding, by the rules of eq. 5 (eq. 36).
+
+    Args:
+        numerator: Any shape, of magnitudes below 2**62.
+        denominator: 1..2**61.
+        rounding: The tie rule.
+
+    >>> [divide(np.array([-6, -2, 2, 6]), 4, rule).tolist() for rule in Rounding]  # -1.5, -0.5, 0.5, 1.5
+    [[-2, 0, 0, 2], [-1, 0, 1, 2], [-2, -1, 1, 2], [-2, -1, 0, 1]]
+    >>> divide(np.array([-4, 5]), 3, Rounding.HALF_EVEN).tolist()  # -1.33, 1.67
+    [-1, 2]
+    """
+    floor: NDArray[np.int64] = numerator // denominator
+    twice_rest = 2 * (numerator - floor * denominator)  # 0 .. 2*denominator - 2
+    tie: NDArray[np.bool_] = twice_rest == denominator
+    match rounding:
+        case Rounding.FLOOR:
+            return floor
+        case Rounding.HALF_EVEN:
+            tie &= (floor & 1) == 1
+        case Rounding.HALF_UP:
+            pass  # every tie
+        case Rounding.HALF_AWAY:
+            tie &= numerator >= 0
+        case _:
+            assert_never(rounding)
+    above: NDArray[np.bool_] = (twice_rest > denominator) | tie
+    return floor + above.astype(np.int64)
+
+
+def global_average(x: Codes, source: Format, out: Format, rounding: Rounding) -> Codes:
+    """The mean of each channel on the grid of a format, rounded once (eq. 36).
+
+    y[c] = saturate(round(2**(f_y - f_x) * sum of all x[:, :, c] / (H * W)))
+
+    Args:
+        x: Codes (H, W, C).
+        source: Format of ``x``.
+        out: Format of the result; grids are at most 15 bits apart.
+        rounding: The tie rule.
+
+    Returns:
+        Codes (1, 1, C).
+
+    >>> x = np.array([[[1, 0], [2, -5]]], np.int8)  # means 3/2 and -5/2
+    >>> s8 = Format(True, 8, 8)
+    >>> [global_average(x, s8, s8, rule).ravel().tolist() for rule in Rounding]
+    [[2, -2], [2, -2], [2, -3], [1, -3]]
+    """
+    total = x.sum(axis=(0, 1), dtype=np.int64, keepdims=True)  # (1, 1, C)
+    finer = out.frac - source.frac
+    numerator, pixels = total << max(finer, 0), x.shape[0] * x.shape[1] << max(-finer, 0)
+    return saturate(divide(numerator, pixels, rounding), out)
+
+
+@dataclass(frozen=True)
+class GlobalAverage(OneSource):
+    """Mean of each channel over the picture (eq. 36): a tensor of one pixel, whatever the picture's size.
+
+    The last pixel must have come before it is known, so a network with one cannot run row by row.
+
+    Attributes:
+        out: Format of the result.
+    """
+
+    out: Format
+
+    window = WHOLE
+
+    def check(self) -> None:
+        """Nothing can be wrong with it alone."""
+
+    def made(self, *sources: Tensor) -> Tensor:
+        """One pixel of as many channels."""
+        (x,) = sources
+        if abs(self.out.frac - x.out.frac) > FARTHEST:
+            raise HwrtsError(
+                f"{self.where}: a mean of {x.out} as {self.out}: grids more than {FARTHEST} bits apart; "
+                "use a format nearer to its source's"
+            )
+        return x.seen(self.window, self.name, x.channels, self.out)
+
+    def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
+        """Means (1, 1, C) (eq. 36)."""
+        (x,), (source,) = xs, formats
+        return global_average(x, source, self.out, rounding)
+
+    def work(self, made: Tensor) -> Work:
+        """An addition for each code, and a division for each channel of a picture: neither is counted."""
+        return Work()
+
+    def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
+        """On a grid one bit off."""
+        return replace(self, out=nearer_grid(self.out))
