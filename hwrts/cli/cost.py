@@ -60,11 +60,16 @@ def cost(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     found, facts = _cost_of(network, stage, form, given)
-    loads = [found.at(video, "input"), found.at(video, "output")]
     if json:
-        print_json(_document(facts, found, video, loads))
+        print_json({"schema": "hwrts.cost", "schema_version": 1, **facts, **cost_document(found, video)})
         return
-    _print_layers(_title(facts, found), found, video, loads[1])
+    print_cost(_title(facts, found), found, video)
+
+
+def print_cost(title: str, found: "Cost", video: "Mode") -> None:
+    """The tables of a cost: layers, sums, and what a video mode needs."""
+    loads = [found.at(video, "input"), found.at(video, "output")]
+    _print_layers(title, found, video, loads[1])
     _print_sums(found)
     _print_loads(video, loads, streamable=not found.whole_frame)
 
@@ -142,17 +147,15 @@ def _check_settings(network: str) -> None:
     )
 
 
-def _document(facts: dict[str, Any], found: "Cost", video: "Mode", loads: "list[Load]") -> dict[str, Any]:
+def cost_document(found: "Cost", video: "Mode") -> dict[str, Any]:
+    """The same as plain values."""
     from dataclasses import asdict
 
     return {
-        "schema": "hwrts.cost",
-        "schema_version": 1,
-        **facts,
         **found.as_json(),
         "mode": asdict(video),
-        "as_input": loads[0].as_json(),
-        "as_output": loads[1].as_json(),
+        "as_input": found.at(video, "input").as_json(),
+        "as_output": found.at(video, "output").as_json(),
     }
 
 

@@ -58,6 +58,12 @@ def quantize(
     output: Annotated[
         Path | None, option("Own module: folder to make [runs/FILE-FUNCTION].", "--output", "-o")
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Own module: only say whether it is accepted, its layers and cost; in seconds."
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
     ] = False,
@@ -93,6 +99,12 @@ def quantize(
                 "--weight-kib: needs the sensitivity of a run's stage; give a module of your own "
                 "--layer-weight-bits"
             )
+        if check:
+            from hwrts.cli.check import check_own
+
+            if not check_own(source, weights, given, ConsoleProgress(quiet), as_json=json):
+                raise typer.Exit(2)
+            return
         passed = _quantize_own(
             source,
             weights,
@@ -107,7 +119,7 @@ def quantize(
     else:
         if source.endswith(".py"):
             raise ConfigError(f"{source}: name the function that makes the module, as {source}:build")
-        for flag, value in own.items():
+        for flag, value in {**own, "--check": check or None}.items():
             if value is not None:
                 raise ConfigError(f"{flag}: is for a module of your own, given as my_file.py:build")
         steps = {} if qat_steps is None else {"same_size_steps" if same_size else "steps": qat_steps}

@@ -25,7 +25,7 @@ _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 _UNCHANGED = {
     *("dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout", "feature_alpha_dropout"),
-    *("detach", "detach_", "alias", "contiguous", "to", "_to_copy", "type_as", "lift_fresh", "lift"),
+    *("detach", "detach_", "alias", "to", "_to_copy", "type_as", "lift_fresh", "lift"),
 }
 """Operators of ATen that leave values of the picture as they are, in evaluation mode."""
 

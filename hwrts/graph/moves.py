@@ -35,6 +35,7 @@ _MOVES: tuple[Any, ...] = (
 """Functions, and methods by their name, that change no value."""
 _AS = {"expand_as": "expand", "view_as": "reshape", "reshape_as": "reshape"}
 """Methods that are given a tensor for its shape."""
+_SPELLED = {**_AS, "view": "reshape"}  # whether memory must be copied is nobody's business here
 _MODULES = (nn.Flatten, nn.Unflatten, nn.ChannelShuffle)
 _JOINS = (torch.cat, torch.concat, torch.concatenate, torch.stack)
 _SIGNS = (operator.add, operator.sub, operator.mul, operator.truediv)
@@ -134,7 +135,7 @@ class _Rewrite:
         others = fx.map_arg(node.args[1:], self._shape if node.target in _AS else self._number)
         kwargs = fx.map_arg(node.kwargs, self._number)
         if isinstance(node.target, str):
-            index = getattr(base.index, _AS.get(node.target, node.target))(*others, **kwargs)
+            index = getattr(base.index, _SPELLED.get(node.target, node.target))(*others, **kwargs)
         else:
             function: Any = node.target
             index = function(base.index, *others, **kwargs)

@@ -18,11 +18,12 @@ class RefusedOperatorsError(UnsupportedOperatorError):
 
     Attributes:
         count: How many different reasons there are.
+        listed: Whether the line ends with the list of what is allowed.
     """
 
-    def __init__(self, text: str, count: int) -> None:
+    def __init__(self, text: str, count: int, *, listed: bool) -> None:
         super().__init__(text)
-        self.count = count
+        self.count, self.listed = count, listed
 
 
 def gathered(kind: str, refusals: Sequence[UnsupportedOperatorError]) -> UnsupportedOperatorError:
@@ -50,9 +51,8 @@ def gathered(kind: str, refusals: Sequence[UnsupportedOperatorError]) -> Unsuppo
     ]
     more = f"; and {len(places) - _MOST} more" if len(places) > _MOST else ""
     allowed = next((allowed for _, allowed in places if allowed), "")
-    return RefusedOperatorsError(
-        f"{kind}: {len(places)} operators stand in the way: {'; '.join(shown)}{more}{allowed}", len(places)
-    )
+    text = f"{kind}: {len(places)} operators stand in the way: {'; '.join(shown)}{more}{allowed}"
+    return RefusedOperatorsError(text, len(places), listed=bool(allowed))
 
 
 def _places(where: Sequence[str]) -> str:
@@ -64,11 +64,13 @@ def _places(where: Sequence[str]) -> str:
 def better(
     first: UnsupportedOperatorError | None, second: UnsupportedOperatorError
 ) -> UnsupportedOperatorError:
-    """That of two doors' refusals which says more: names instead of none, then fewer of them."""
+    """That of two doors' refusals which says more: names instead of none, fewer of them, no list."""
     return second if first is None or _rank(second) < _rank(first) else first
 
 
-def _rank(error: UnsupportedOperatorError) -> int:
+def _rank(error: UnsupportedOperatorError) -> tuple[int, bool]:
     if isinstance(error, UntraceableError):
-        return 1 << 16
-    return error.count if isinstance(error, RefusedOperatorsError) else 1
+        return 1 << 16, True
+    if isinstance(error, RefusedOperatorsError):
+        return error.count, error.listed
+    return 1, isinstance(error, RefusedCallError) and bool(error.allowed)

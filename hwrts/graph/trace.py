@@ -123,8 +123,10 @@ def _drawn(
     channels = None if example is None else [each.shape[1] for each in example]
     for node in recorded.nodes:
         if node.op == "output":
-            if refused:
-                raise gathered(kind, list(refused.values()))
+            live = _live(node, modules)
+            standing = [error for name, error in refused.items() if name in live]
+            if standing:
+                raise gathered(kind, standing)
             returned, keys = _returned(kind, node.args[0], alias)
             memory.check(_needed(nodes, returned))
             drawn, outputs, clipped = _without_last_clips(nodes, returned, pixels)
@@ -223,6 +225,18 @@ def _in_place_argument(target: Any) -> int | None:
         return list(inspect.signature(target).parameters).index("inplace")
     except (TypeError, ValueError):
         return None
+
+
+def _live(output: fx.Node, modules: Mapping[str, nn.Module]) -> set[str]:
+    """Names of the traced values that the output may depend on: what overwrites one may change others."""
+    waiting = [output, *(node for node in output.graph.nodes if _in_place(node, modules))]
+    found: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if node.name not in found:
+            found.add(node.name)
+            waiting.extend(node.all_input_nodes)
+    return found
 
 
 def _returned(kind: str, value: Any, alias: Mapping[str, str]) -> tuple[list[str], tuple[str, ...] | None]:

@@ -81,7 +81,7 @@ def quantise_own(
     module.to(device.name)
     module.eval()
     checked = check_own_module(module, device.name)
-    widths = _named_widths(checked, qat.layer_weight_bits)
+    widths = named_widths(checked, qat.layer_weight_bits)
     if "weight_bits" in qat.model_fields_set:
         check_one_width(widths, conv_names(deploy_form(checked.graph)))
     qat = qat.model_copy(update={"layer_weight_bits": widths})
@@ -126,8 +126,12 @@ def quantise_own(
     return verdict
 
 
-def _named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
-    """Widths by tensor; a user names a layer by its path in the module, or as the tensor is called."""
+def named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
+    """Widths by tensor; a user names a layer by its path in the module, or as the tensor is called.
+
+    Raises:
+        ConfigError: A layer that the module has not.
+    """
     tensors = {path: name for name, path in checked.layers.items()}
     names = conv_names(deploy_form(checked.graph))
     widths = {tensors.get(layer, layer): bits for layer, bits in given.items()}

@@ -1,0 +1,88 @@
+"""hwrts quantize --check: what would become of a user's module, in seconds, without any photograph."""
+
+from pathlib import Path
+from typing import Any
+
+from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line
+from hwrts.cli.cost import cost_document, print_cost
+from hwrts.command_line import command_line
+from hwrts.cost.modes import mode_named
+from hwrts.errors import UnsupportedOperatorError
+
+MODE = "2160p60"
+"""Video mode that line memory and throughput are printed for: today's television."""
+
+
+def check_own(
+    reference: str,
+    weights: Path | None,
+    settings: dict[str, Any],
+    progress: ConsoleProgress,
+    *,
+    as_json: bool,
+) -> bool:
+    """Print whether a module can be quantised, and what its integers would cost.
+
+    Args:
+        reference: "my_file.py:build".
+        weights: File of its state_dict.
+        settings: Of QatConfig: widths.
+        progress: Where to say which part of the weights was taken.
+        as_json: Print a document for programs; a refusal is one as well.
+
+    Returns:
+        Whether it is accepted.
+    """
+    from hwrts.graph.user_code import own_code
+
+    try:
+        with own_code(reference):
+            document, title, found = _checked(reference, weights, settings, progress)
+    except UnsupportedOperatorError as error:
+        if as_json:
+            print_json({"module": reference, "accepted": False, "refused": str(error)})
+        else:
+            print_error(str(error))
+        return False
+    mode = mode_named(MODE)
+    if as_json:
+        print_json({**document, **cost_document(found, mode)})
+        return True
+    print_cost(title, found, mode)
+    print_line("")
+    for line in document["notes"]:
+        print_line(line)
+    print_line(f"ACCEPTED: {reference}, {document['size']}; {document['door']}")
+    print_line(f"next: {command_line('quantize', reference)}")
+    return True
+
+
+def _checked(
+    reference: str, weights: Path | None, settings: dict[str, Any], progress: ConsoleProgress
+) -> tuple[dict[str, Any], str, Any]:
+    from hwrts.config import QatConfig
+    from hwrts.cost.network import graph_cost
+    from hwrts.graph.deploy import deploy_form
+    from hwrts.runs.own_check import check_own_module
+    from hwrts.runs.own_module import load_own_module
+    from hwrts.runs.quantise_own import named_widths
+
+    checked = check_own_module(load_own_module(reference, weights, progress))
+    qat = QatConfig(**settings)
+    graph = deploy_form(checked.graph)
+    widths = named_widths(checked, qat.layer_weight_bits)
+    found = graph_cost(
+        graph,
+        weight_bits=qat.weight_bits,
+        activation_bits=qat.activation_bits,
+        layer_weight_bits=widths,
+    )
+    size = "same size in and out" if checked.scale == 1 else f"x{checked.scale}"
+    document = {
+        "module": reference,
+        "accepted": True,
+        "door": f"traced by {checked.door}",
+        "size": size,
+        "notes": list(checked.notes),
+    }
+    return document, f"{reference}: as it would be deployed", found
