@@ -231,22 +231,47 @@ class _Rewrite:
         if pixels is None:
             return None
         module = self._modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, nn.LayerNorm) or node.target is F.layer_norm:
+            return _Moved(self._normed(node, base.source, module), base.index)
         if isinstance(module, nn.Linear):
             weight, bias = module.weight, module.bias
         elif node.target is F.linear:
-            given = [*node.args[1:], *node.kwargs.values()]
-            weight, bias = (self._constants.get(str(each)) for each in (*given, None)[:2])  # type: ignore[assignment]
+            weight, bias = self._given(node, 1, "weight"), self._given(node, 2, "bias")
         else:
             return None
         numbers = [self._constant(node, weight[:, :, None, None])]
         if bias is not None:
             numbers.append(self._constant(node, bias))
         made = self._call(node, "call_function", F.conv2d, (base.source, *numbers), {})
-        if node.op == "call_module":
-            made.meta[MODULE] = node.target
-        count = len(weight)
-        index = pixels[..., None] + torch.arange(count) * (shape[2] * shape[3])
+        index = pixels[..., None] + torch.arange(len(weight)) * (shape[2] * shape[3])
         return _Moved(made, index)
+
+    def _normed(self, node: fx.Node, x: fx.Node, module: nn.Module | None) -> fx.Node:
+        """A norm over the channels of each pixel, in sums, products and roots."""
+        if isinstance(module, nn.LayerNorm):
+            weight, bias = module.weight, module.bias
+            eps: Any = module.eps
+        else:
+            weight, bias = self._given(node, 2, "weight"), self._given(node, 3, "bias")
+            eps = node.args[4] if len(node.args) > 4 else node.kwargs.get("eps", 1e-5)
+
+        def call(function: Any, *args: Any, **kwargs: Any) -> fx.Node:
+            op = "call_method" if isinstance(function, str) else "call_function"
+            return self._call(node, op, function, args, kwargs)
+
+        apart = call(operator.sub, x, call("mean", x, 1, keepdim=True))
+        variance = call("mean", call(operator.mul, apart, apart), 1, keepdim=True)
+        made = call(operator.truediv, apart, call(torch.sqrt, call(operator.add, variance, eps)))
+        if weight is not None:
+            made = call(operator.mul, made, self._constant(node, weight.reshape(1, -1, 1, 1)))
+        if bias is not None:
+            made = call(operator.add, made, self._constant(node, bias.reshape(1, -1, 1, 1)))
+        return made
+
+    def _given(self, node: fx.Node, place: int, name: str) -> Any:
+        """A constant that a function is given; None if it is not."""
+        operand = node.args[place] if len(node.args) > place else node.kwargs.get(name)
+        return None if operand is None else self._constants[str(operand)]
 
     def _landing(self, node: fx.Node) -> tuple[Any, ...] | None:
         """What has to be called for values to be where they are; None if nothing has a name."""
@@ -271,6 +296,8 @@ class _Rewrite:
         with self._graph.inserting_before(place):
             node = self._graph.create_node(op, target, args, kwargs)
         node.meta.update({key: place.meta[key] for key in (PLACE, MODULE) if key in place.meta})
+        if place.op == "call_module":
+            node.meta[MODULE] = place.target
         args, kwargs = fx.map_arg((args, dict(kwargs)), self._value)
         if target is rearranged:
             return node

@@ -163,20 +163,26 @@ def _stacked(target: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _over_channels(target: Any, args: Any, kwargs: Any) -> Any:
-    """Sum and mean over channels: a convolution of 1x1 by fixed weights."""
+    """Sums over channels as a convolution of 1x1; means and sums that keep no dimension, with it."""
     total, mean = target in (torch.sum, "sum"), target in (torch.mean, "mean")
     if not (total or mean) or not args or not isinstance(args[0], fx.Proxy):
         return None
-    value = args[0].node.meta.get(VALUE)
-    dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
-    keep = args[2] if len(args) > 2 else kwargs.get("keepdim", False)
-    if not isinstance(value, Tensor) or value.dim() != 4 or dim not in (1, -3, [1], (1,), [-3], (-3,)):
-        return None
-    channels = value.shape[1]
-    weight = value.new_full((1, channels, 1, 1), 1 / channels if mean else 1.0)
     x: Any = args[0]
-    made = F.conv2d(x, weight)
-    return made if keep else made.squeeze(1)
+    value = x.node.meta.get(VALUE)
+    given = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+    keep = args[2] if len(args) > 2 else kwargs.get("keepdim", False)
+    dims = given if isinstance(given, tuple | list) else (given,)
+    if not isinstance(value, Tensor) or value.dim() != 4 or not all(isinstance(dim, int) for dim in dims):
+        return None
+    if total and [dim % 4 for dim in dims] == [1]:
+        made = F.conv2d(x, value.new_ones(1, value.shape[1], 1, 1))
+    elif mean and not keep:
+        made = x.mean(dims, keepdim=True)
+    else:
+        return None
+    for dim in () if keep else sorted((dim % 4 for dim in dims), reverse=True):
+        made = made.squeeze(dim)
+    return made
 
 
 def _to_a_size(target: Any, args: Any, kwargs: Any) -> Any:

@@ -172,7 +172,7 @@ class Asks(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not isinstance(x, Tensor):
             raise TypeError("a tensor")
-        given = {"mode": "nearest", "scale_factor": 2}
+        given: dict[str, Any] = {"mode": "nearest", "scale_factor": 2}
         h = self.act(self.n(self.a(x)))
         h = h + shuffled(h) * 0.5
         return F.interpolate(x, **given) + F.pixel_shuffle(self.b(h), 2).clamp(-1, 1)
