@@ -38,7 +38,7 @@ from .operators.operator import Operator, Requantised, Tensor, Work, layer_bound
 from .operators.tensor import plain
 from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer, run_outputs
-from .steps import Step, halo, scales_of, whole_frame
+from .steps import Step, halo, multiple_of, scales_of, whole_frame
 from .stream import LineRun, stream
 from .window import POINT, WHOLE, Padding, Window
 
@@ -92,6 +92,7 @@ __all__ = [
     "halo",
     "layer_bounds",
     "load_network",
+    "multiple_of",
     "pair_can_saturate_int16",
     "plain",
     "plan_lines",

@@ -4,6 +4,7 @@ Tracing sees neither hooks nor what depends on values, so the graph is compared 
 pictures that make such things show.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from torch.nn.parameter import is_lazy
 from hwrts import fixed_point
 from hwrts.cost.extremes import extreme_layers, untrained_formats
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
-from hwrts.fixed_point import scales_of
+from hwrts.fixed_point import multiple_of, scales_of
 from hwrts.graph import Graph, Input, Scale, graph_channels, graph_steps, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.example import SIZES, example_of
@@ -33,6 +34,10 @@ SEED = 0
 """Of the pictures that are compared: equal modules get equal verdicts."""
 
 
+_STEPS = 1, 2, 4, 8, 16, 32, 64
+"""What sides of the compared pictures are multiples of: the first of these with which the module runs
+and is its graph, since some pad what is no multiple, and some fail on it."""
+
 _PICTURES = (1, 3, 6, 9)
 """Channels of inputs that are pictures, frames before among them: no states, unless a name says so."""
 
@@ -48,6 +53,8 @@ class Checked:
         feeder: How it is fed.
         pictures: Inputs that are pictures; the others have a range of their own.
         clipped: Places of the outputs that it clips to the range of pictures.
+        door: How it was followed.
+        notes: What a user should know of it.
     """
 
     graph: Graph
@@ -56,6 +63,8 @@ class Checked:
     feeder: Feeder
     pictures: frozenset[str]
     clipped: frozenset[int]
+    door: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @torch.no_grad()
@@ -72,40 +81,73 @@ def check_own_module(given: nn.Module | Own, device: str = "cpu") -> Checked:
             that fails, is none for pictures, changes the module, or computes something else than its graph.
     """
     own = given if isinstance(given, Own) else Own(given)
-    module, kind = own.module, type(own.module).__name__
+    module = own.module
     check_weights_made(module)
     check_finite(module)
     module.eval()
+    other: UnsupportedOperatorError | None = None
     with _unchanged(module):
-        channels = None if own.inputs is not None else _channels(own, device)
-        pictures = _pictures(own, channels, device)
-        _called(kind, module, pictures["in range"])  # hooks that compute a weight have done so from here on
-        traced = _traced(own, pictures["in range"])
-        feeder = _feeder(own, traced, pictures["in range"])
-        traced, seen = _with_signs(traced, feeder, pictures)
-        graph = traced.graph
-        _check_values(traced)
-        deployed = deploy_form(graph)
-        _check_as_integers(deployed, traced.places)
-        scale = int(scales_of(graph_steps(graph))[graph.output])
-        for name, x in pictures.items():
-            expected = _called(kind, module, x)
-            found = traced.returned(run_graph(deployed, feeder.by_name(x)), deployed)
-            for one, other in zip(expected, found, strict=True):
-                if one.shape != other.shape:
-                    raise UnsupportedOperatorError(
-                        f"{kind}: makes {list(one.shape)} of {_shapes(x)}, and its traced graph "
-                        f"{list(other.shape)}"
-                    )
-                _compare(kind, name, one, other)
+        for step in _STEPS:
+            try:
+                return _checked(own, step, device)
+            except _OtherSizesError as error:
+                other = other or error
+    assert other is not None  # nothing else leaves the loop
+    raise other
+
+
+class _OtherSizesError(UnsupportedOperatorError):
+    """A picture that the module fails on, or for which it is not what was traced of it on another size."""
+
+
+def _checked(own: Own, step: int, device: str) -> Checked:
+    """What becomes of a module, on pictures whose sides are multiples of ``step``."""
+    module, kind = own.module, type(own.module).__name__
+    channels = None if own.inputs is not None else _channels(own, step, device)
+    pictures = _pictures(own, channels, step, device)
+    example = pictures.pop("example")
+    _called(kind, module, pictures["in range"])  # hooks that compute a weight have done so from here on
+    traced = _traced(own, example)
+    shrinks = multiple_of(graph_steps(traced.graph))
+    if step % shrinks:
+        return _checked(own, math.lcm(step, shrinks), device)
+    feeder = _feeder(own, traced, pictures["in range"])
+    traced, seen = _with_signs(traced, feeder, pictures)
+    graph = traced.graph
+    _check_values(traced)
+    deployed = deploy_form(graph)
+    _check_as_integers(deployed, traced.places)
+    scale = int(scales_of(graph_steps(graph))[graph.output])
+    for name, x in pictures.items():
+        expected = _called(kind, module, x)
+        found = traced.returned(run_graph(deployed, feeder.by_name(x)), deployed)
+        for one, other in zip(expected, found, strict=True):
+            if one.shape != other.shape:
+                why = f"makes {list(one.shape)} of {_shapes(x)}, and its traced graph {list(other.shape)}"
+                raise _differs(kind, why, traced.by_size)
+            _compare(kind, name, one, other, traced.by_size)
     paths = {name: traced.places[name].strip("'") for name in conv_names(graph)}
-    return Checked(graph, scale, paths, feeder, seen, traced.clipped)
+    notes: tuple[str, ...] = ()
+    if step > shrinks:
+        notes = (
+            f"compared with the module on pictures whose sides are multiples of {step}: it takes others "
+            "in another way, or not at all",
+        )
+    return Checked(graph, scale, paths, feeder, seen, traced.clipped, traced.door, notes)
 
 
-def _channels(own: Own, device: str) -> tuple[int, ...]:
+def _differs(kind: str, why: str, by_size: bool) -> UnsupportedOperatorError:
+    if by_size:
+        return _OtherSizesError(
+            f"{kind}: {why}; it depends on the size of its picture in a way that is not supported"
+        )
+    return UnsupportedOperatorError(f"{kind}: {why}")
+
+
+def _channels(own: Own, step: int, device: str) -> tuple[int, ...]:
     """Of each input: three if the module takes that, else what it takes."""
     module = own.module
-    usual = Given((torch.rand(1, 3, 16, 18, device=device),))
+    usual = Given((torch.rand(1, 3, *_sides(16, 18, step), device=device),))
     try:
         usual.call(module)
     except Exception as error:
@@ -117,19 +159,27 @@ def _channels(own: Own, device: str) -> tuple[int, ...]:
     return (3,)
 
 
-def _pictures(own: Own, channels: Sequence[int] | None, device: str) -> dict[str, Given]:
+def _sides(height: int, width: int, step: int) -> tuple[int, int]:
+    """The sides of a picture, or where a module shrinks it, of one that has some pixels left then."""
+    if step == 1:
+        return height, width
+    rows, columns = (-(-max(side, 2 * step) // step) * step for side in (height, width))
+    return rows, columns
+
+
+def _pictures(own: Own, channels: Sequence[int] | None, step: int, device: str) -> dict[str, Given]:
     """By what they are: values of pictures and such that clips and conditions act on, in several sizes.
 
     Args:
         own: The module.
         channels: Of each input; None if the file says what is made of a picture, whose sides are even then.
+        step: What their sides are multiples of.
         device: Where they go.
     """
     generator = torch.Generator(device).manual_seed(SEED)
     odd = [int(side) for side in 2 * torch.randint(2, 16, (4,), generator=generator, device=device) + 1]
-    step = 1 if channels is not None else 16  # what packs pixels needs whole squares of them
     if channels is None:
-        odd = [step * (side // 6 + 1) for side in odd]
+        step = math.lcm(step, 16)  # what packs pixels needs whole squares of them
     low, span = own.pixels.low, own.pixels.high - own.pixels.low
 
     def fed(make: Callable[[int], Tensor]) -> Given:
@@ -137,24 +187,23 @@ def _pictures(own: Own, channels: Sequence[int] | None, device: str) -> dict[str
             return asked(own, make(3))
         return Given(tuple(make(count) * span + low for count in channels))
 
-    def noise(count: int, height: int, width: int, reach: float = 1, start: float = 0) -> Given:
-        return fed(
-            lambda c: reach * torch.rand(count, c, height, width, generator=generator, device=device) + start
-        )
+    def noise(count: int, sides: tuple[int, int], reach: float = 1, start: float = 0) -> Given:
+        return fed(lambda c: reach * torch.rand(count, c, *sides, generator=generator, device=device) + start)
 
     def flat(level: float) -> Given:
-        return fed(lambda c: torch.full((1, c, 16, 18 if step == 1 else 32), level, device=device))
+        return fed(lambda c: torch.full((1, c, *_sides(16, 18, step)), level, device=device))
 
-    large = (98, 163) if step == 1 else (96, 176)
+    few, two, large = _sides(odd[0], odd[1], step), _sides(odd[2], odd[3], step), _sides(98, 163, step)
     return {
-        "in range": noise(1, 16, 18 if step == 1 else 32),
-        "far out of range, -2 to 3": noise(1, 16, 18 if step == 1 else 32, 5, -2),
+        "in range": noise(1, _sides(16, 18, step)),
+        "far out of range, -2 to 3": noise(1, _sides(16, 18, step), 5, -2),
         "black": flat(0.0),
         "flat grey": flat(0.5),
         "white": flat(1.0),
-        f"of {odd[1]}x{odd[0]} pixels": noise(1, odd[0], odd[1]),
-        f"of {odd[3]}x{odd[2]} pixels, two at once": noise(2, odd[2], odd[3]),
-        f"of {large[1]}x{large[0]} pixels": noise(1, *large),
+        f"of {few[1]}x{few[0]} pixels": noise(1, few),
+        f"of {two[1]}x{two[0]} pixels, two at once": noise(2, two),
+        f"of {large[1]}x{large[0]} pixels": noise(1, large),
+        "example": noise(1, next((size for size in SIZES if size[0] % step == 0), SIZES[-1])),
     }
 
 
@@ -172,11 +221,9 @@ def _called(kind: str, module: nn.Module, x: Given) -> list[Tensor]:
 
 def _fails(kind: str, x: Given, error: Exception) -> UnsupportedOperatorError:
     if len(x.tensors) > 1:
-        return UnsupportedOperatorError(
-            f"{kind}: fails on inputs of {_shapes(x)} ({described(error)}); {HOW}"
-        )
+        return _OtherSizesError(f"{kind}: fails on inputs of {_shapes(x)} ({described(error)}); {HOW}")
     _, channels, height, width = x.tensors[0].shape
-    return UnsupportedOperatorError(
+    return _OtherSizesError(
         f"{kind}: fails on a picture of {channels} channels and {width}x{height} pixels ({described(error)})"
     )
 
@@ -244,13 +291,14 @@ def _with_signs(traced: Traced, feeder: Feeder, pictures: dict[str, Given]) -> t
     return replace(traced, graph=with_signs(signed)), frozenset(seen)
 
 
-def _compare(kind: str, picture: str, expected: Tensor, found: Tensor) -> None:
+def _compare(kind: str, picture: str, expected: Tensor, found: Tensor, by_size: bool) -> None:
     apart, largest = float((found - expected).abs().max()), float(expected.abs().max())
     if not apart <= FARTHEST * max(1.0, largest):
-        raise UnsupportedOperatorError(
-            f"{kind}: computes something else than its traced graph on a picture that is {picture}, by "
-            f"{apart:.3g}; leave out hooks and value-dependent code"
+        why = (
+            f"computes something else than its traced graph on a picture that is {picture}, by {apart:.3g}; "
+            "leave out hooks and value-dependent code"
         )
+        raise _differs(kind, why, by_size)
 
 
 @contextmanager

@@ -200,7 +200,7 @@ REFUSED = {
     "x1": (lambda: nn.Sequential(conv(), nn.PixelShuffle(1)), ["'1'", "block 1", "2..16"]),
     "x17 repeated": (
         lambda: nn.Sequential(conv(), nn.Upsample(scale_factor=17)),
-        ["'1'", "factor 17", "2..16"]),
+        ["'1'", "17", "2..16"]),
     "slope": (lambda: nn.Sequential(conv(), nn.LeakyReLU(1e6)), ["'1'", "a slope of 1e+06", "127"]),
     "slopes": (lambda: nn.Sequential(conv(), nn.PReLU(3, -200.0)), ["'1'", "a slope of 200", "127"]),
     "factor": (
@@ -237,3 +237,31 @@ def test_what_cannot_be_quantised_is_refused_in_one_line_with_its_place(case):
 def test_our_own_networks_pass(name):
     network = build_network(parse_config({"network": {"name": name}}, "test").network)
     assert check_own_module(network).scale == 2
+
+
+def padded_to_8(self, x):
+    """As windowed networks do, which are other networks near the edges of other pictures."""
+    h, w = x.shape[2:]
+    x = F.pad(x, (0, -w % 8, 0, -h % 8), "reflect")
+    return self.d(F.relu(self.c(x)))[:, :, :h, :w]
+
+
+def halves_and_doubles(self, x):
+    h = F.interpolate(x, size=(2 * x.shape[2], 2 * x.shape[3]))
+    return self.c(h)
+
+
+def by_the_width(self, x):
+    return self.c(x) * (x.shape[3] / 32)
+
+
+def test_sizes_that_a_module_asks_for():
+    found = check_own_module(module(padded_to_8, c=conv(), d=conv()))
+    assert found.door == "torch.fx, on an example of 96x48 pixels"
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "compared with the module on pictures whose sides are multiples of 8"
+    ]
+    found = check_own_module(module(halves_and_doubles, c=conv()))
+    assert (found.scale, found.notes) == (2, ())
+    with pytest.raises(UnsupportedOperatorError, match="it depends on the size of its picture"):
+        check_own_module(module(by_the_width, c=conv()))
