@@ -98,10 +98,14 @@ class Exported(nn.Module):
             if node.op == "placeholder":
                 values[node.name] = self._held[node.name] if node.name in self._held else inputs.pop(0)
             elif node.op == "call_function":
+                place = _place(node)
                 if self._tracer is not None:
-                    self._tracer.standing = _place(node)
+                    self._tracer.standing = place
                 args, kwargs = fx.map_arg((node.args, node.kwargs), lambda each: values[each.name])
-                values[node.name] = _called(node.target, args, kwargs)
+                if place[1] is not None and _is_conv(node.target, args):
+                    values[node.name] = _conv(*args, **kwargs)
+                else:
+                    values[node.name] = _called(node.target, args, kwargs)
         assert self._returned is not None
         return pytree.tree_unflatten([values.get(str(name)) for name in self._outputs], self._returned)
 
@@ -136,6 +140,46 @@ def _called(target: Any, args: Any, kwargs: Any) -> Any:
     if in_place is not None and name.endswith("_"):
         return in_place(*args, inplace=True, **kwargs)
     return getattr(args[0], name)(*args[1:], **kwargs)
+
+
+def _is_conv(target: Any, args: Any) -> bool:
+    """Whether a convolution is called with weights that depend on no picture."""
+    overloads = (torch.ops.aten.conv2d.default, torch.ops.aten.conv2d.padding)
+    return target in overloads and isinstance(args[1], Tensor) and not isinstance(args[0], Tensor)
+
+
+def _conv(
+    x: Any,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = (1, 1),
+    padding: Any = (0, 0),
+    dilation: Any = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """A convolution of torch's layer, as a layer with the same numbers."""
+    outputs, inputs, *kernel = weight.shape
+    sizes = {"stride": tuple(stride), "dilation": tuple(dilation)}
+    margin = padding if isinstance(padding, str) else tuple(padding)
+    with torch.device("meta"):
+        conv = nn.Conv2d(
+            inputs * groups,
+            outputs,
+            tuple(kernel),
+            padding=margin,
+            groups=groups,
+            bias=bias is not None,
+            **sizes,
+        )
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None:
+            own = (
+                given
+                if isinstance(given, nn.Parameter)
+                else nn.Parameter(given.detach(), given.requires_grad)
+            )
+            setattr(conv, name, own)
+    return conv.eval()(x)
 
 
 def _interpolated(mode: str) -> Callable[..., Any]:

@@ -194,7 +194,7 @@ def test_doors_are_tried_one_after_another_and_named():
 
 def test_places_are_the_users_by_the_second_door_too():
     traced = trace_with_clip(Asks().eval())
-    assert traced.places["conv2d"] == "'a'"
+    assert [place for place in traced.places.values() if place in ("'a'", "'b'")] == ["'a'", "'b'"]
     assert any("test_spellings.py" in place for place in traced.places.values())
 
     class Attends(Asks):
