@@ -158,18 +158,18 @@ def _conv(
     groups: int = 1,
 ) -> Any:
     """A convolution of torch's layer, as a layer with the same numbers."""
-    outputs, inputs, *kernel = weight.shape
-    sizes = {"stride": tuple(stride), "dilation": tuple(dilation)}
+    outputs, inputs, rows, columns = weight.shape
     margin = padding if isinstance(padding, str) else tuple(padding)
-    with torch.device("meta"):
+    with torch.device("meta"):  # the numbers are there already
         conv = nn.Conv2d(
             inputs * groups,
             outputs,
-            tuple(kernel),
-            padding=margin,
-            groups=groups,
+            (rows, columns),
+            tuple(stride),
+            margin,
+            tuple(dilation),
+            groups,
             bias=bias is not None,
-            **sizes,
         )
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None:
