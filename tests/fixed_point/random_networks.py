@@ -1,5 +1,7 @@
 """Random small networks that are legal by construction: any operators, widths, grids, sizes and rounding."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from hwrts.fixed_point import (
@@ -12,6 +14,7 @@ from hwrts.fixed_point import (
     GlobalAverage,
     Input,
     Lookup,
+    MaxPool,
     Multiply,
     Network,
     Padding,
@@ -21,12 +24,18 @@ from hwrts.fixed_point import (
     Rounding,
     Scale,
     Slice,
+    SpaceToDepth,
+    Tensor,
     Upsample,
     upsample_taps,
 )
+from hwrts.fixed_point.convolution import Shape
 
 LARGEST_SCALE = 6
 """Pictures grow by at most this factor: the pixels of a test are few."""
+
+SMALLEST_SCALE = Fraction(1, 4)
+"""Pictures shrink to no less than this: the sides of the input are multiples of 12 at most."""
 
 MOST_CHANNELS = 8
 """Of any tensor: the bounds that :func:`random_network` promises rest on it."""
@@ -36,7 +45,7 @@ ALIGNMENT = 12
 
 SHARES = {
     "conv": 3, "add": 2, "concat": 2, "times": 2, "slice": 2, "scale": 1, "prelu": 1, "up": 2, "depth": 1,
-    "repeat": 1, "table": 1, "clip": 1,
+    "repeat": 1, "table": 1, "clip": 1, "pool": 1, "unshuffle": 1,
 }  # fmt: skip
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 """What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
@@ -58,19 +67,20 @@ def random_network(seed, widest=8):
     """
     rng = np.random.default_rng(seed)
     source = Input("t0", int(rng.integers(1, 5)), _format(rng, int(rng.integers(-3, 13)), widest))
-    tensors = {"t0": (source.channels, 1, source.out)}
+    tensors = {"t0": Tensor("t0", source.channels, Fraction(1), source.out)}
     layers, kinds = [], WITH_MEANS if rng.integers(5) == 0 else KINDS
     for n in range(1, int(rng.integers(1, 8)) + 1):
         name = f"t{n}"
-        layer, made = _layer(rng, name, tensors, widest, kinds)
+        layer = _layer(rng, name, tensors, widest, kinds)
         layers.append(layer)
-        tensors[name] = made
+        tensors[name] = layer.made(*(tensors[each] for each in layer.sources))
     return Network((source,), tuple(layers), list(Rounding)[rng.integers(len(Rounding))])
 
 
 def random_codes(network, height, width, seed):
-    """Codes over the whole range of the input."""
+    """Codes over the whole range of the input, of that size or the next that the network takes."""
     (source,), rng = network.inputs, np.random.default_rng(seed)
+    height, width = network.legal_size(height, width)
     codes = rng.integers(source.out.min, source.out.max, (height, width, source.channels), endpoint=True)
     return codes.astype(source.out.dtype)
 
@@ -80,115 +90,148 @@ def _format(rng, frac, widest):
 
 
 def _layer(rng, name, tensors, widest, kinds):
-    """A layer that is possible here, and (channels, scale, format) of what it makes."""
+    """A layer that is possible here."""
     source = _pick(rng, list(tensors))
-    channels, scale, form = tensors[source]
+    x = tensors[source]
+    channels, scale, form = x.channels, x.scale, x.out
     kind = _pick(rng, kinds)
-    if kind in ("depth", "up", "repeat") and not scale:  # one pixel is not enlarged
+    if kind in ("depth", "up", "repeat", "pool", "unshuffle") and not scale:  # one pixel keeps its size
         kind = "conv"
     if kind == "mean":
         out = _format(rng, form.frac + int(rng.integers(-8, 9)), widest)
-        return GlobalAverage(name, source, out), (channels, 0, out)
+        return GlobalAverage(name, source, out)
     if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
-        return DepthToSpace(name, source, 2), (channels // 4, scale * 2, form)
+        return DepthToSpace(name, source, 2)
     if kind == "scale":
         multiplier, frac = int(rng.integers(-127, 128)), int(rng.integers(-3, 11))
         out = _format(rng, form.frac + frac - int(rng.integers(-1, 10)), widest)
-        return Scale(name, source, multiplier, frac, out), (channels, scale, out)
+        return Scale(name, source, multiplier, frac, out)
     if kind == "prelu":
         slopes, frac = rng.integers(-127, 128, channels).astype(np.int8), int(rng.integers(0, 13))
         out = _format(rng, form.frac + frac - int(rng.integers(-1, 12)), widest)
-        return PRelu(name, source, slopes, frac, out), (channels, scale, out)
+        return PRelu(name, source, slopes, frac, out)
     if kind == "up":
         wide = form.bits > 8  # rounded taps have 8 bits, which are too many then
         up, factor = _pick(rng, [("bilinear", 2), ("bilinear", 4), ("bicubic", 2), *([] if wide else _FINE)])
         if scale * factor <= LARGEST_SCALE:
             frac = form.frac + 2 * upsample_taps(up, factor)[1]
             out = _format(rng, frac - int(rng.integers(-1, 18)), widest)
-            return Upsample(name, source, up, factor, out), (channels, scale * factor, out)
+            return Upsample(name, source, up, factor, out)
+    if kind == "unshuffle":
+        block = int(_pick(rng, [2, 2, 3]))
+        divides = not any(lack % block for lack in x.lacks) and scale / block >= SMALLEST_SCALE
+        if divides and channels * block**2 <= MOST_CHANNELS:
+            return SpaceToDepth(name, source, block)
+    if kind == "pool":
+        kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        stride = int(_pick(rng, [1, 2, 2])) if scale / 2 >= SMALLEST_SCALE else 1
+        top, left, bottom, right = (int(rng.integers(side)) for side in kernel * 2)
+        layer = MaxPool(name, source, kernel, stride, (top, left, bottom, right))
+        if _keeps_within(layer.window, x):
+            return layer
     if kind == "repeat":
         factor = int(rng.integers(2, 4))
         if scale * factor <= LARGEST_SCALE:
-            return Repeat(name, source, factor), (channels, scale * factor, form)
+            return Repeat(name, source, factor)
     if kind == "clip":
         low, high = sorted(int(code) for code in rng.integers(form.min, form.max, 2, endpoint=True))
-        return Clip(name, source, low, high), (channels, scale, form)
+        return Clip(name, source, low, high)
     if kind == "table":
         out = _format(rng, int(rng.integers(-3, 13)), widest - (widest == 16))  # u16 has no int16 codes
         table = rng.integers(out.min, out.max, 1 << form.bits, endpoint=True).astype(np.int16)
-        return Lookup(name, source, table, out), (channels, scale, out)
+        return Lookup(name, source, table, out)
     if kind == "add":
         alike = [
             other
-            for other, (count, size, grid) in tensors.items()
-            if _spreads((count, size), (channels, scale))
-            and abs(grid.frac - form.frac) <= ALIGNMENT - (widest - 8)
+            for other, y in tensors.items()
+            if _spreads(x, y) and abs(y.out.frac - form.frac) <= ALIGNMENT - (widest - 8)
         ]
         other = _pick(rng, alike)  # it may be the source itself
-        finer = max(form.frac, tensors[other][2].frac)
+        finer = max(form.frac, tensors[other].out.frac)
         out = _format(rng, finer - int(rng.integers(-2, 6)), widest)
         negated = bool(rng.integers(4) == 0)
-        made = max(channels, tensors[other][0]), max(scale, tensors[other][1]), out
-        return Add(name, (source, other), out, negated), made
+        return Add(name, (source, other), out, negated)
     if kind == "times":
         alike = [
             other
-            for other, (count, size, grid) in tensors.items()
-            if _spreads((count, size), (channels, scale))
-            and grid.bits + form.bits < 31
-            and -20 <= grid.frac + form.frac <= 60  # a format can be near it, whatever is behind what
+            for other, y in tensors.items()
+            if _spreads(x, y)
+            and y.out.bits + form.bits < 31
+            and -20 <= y.out.frac + form.frac <= 60  # a format can be near it, whatever is behind what
         ]
         if alike:
             other = _pick(rng, alike)  # it may be the source itself
-            out = _format(rng, form.frac + tensors[other][2].frac - int(rng.integers(-1, 12)), widest)
-            made = max(channels, tensors[other][0]), max(scale, tensors[other][1]), out
-            return Multiply(name, (source, other), out), made
+            out = _format(rng, form.frac + tensors[other].out.frac - int(rng.integers(-1, 12)), widest)
+            return Multiply(name, (source, other), out)
     if kind == "slice":
         start = int(rng.integers(channels))
         stop = int(rng.integers(start, channels)) + 1
         if rng.integers(3) == 0:
             order = rng.integers(channels, size=int(rng.integers(1, channels + 1))).astype(np.int32)
-            return Reorder(name, source, order), (len(order), scale, form)
-        return Slice(name, source, start, stop), (stop - start, scale, form)
+            return Reorder(name, source, order)
+        return Slice(name, source, start, stop)
     if kind == "concat":
         operands, total = [source], channels
         for other in [*rng.permutation(list(tensors)).tolist(), source]:
-            count, size, grid = tensors[other]
+            y = tensors[other]
             near = all(
-                abs(grid.frac - tensors[each][2].frac) <= ALIGNMENT - (widest - 8) for each in operands
+                abs(y.out.frac - tensors[each].out.frac) <= ALIGNMENT - (widest - 8) for each in operands
             )
-            if size == scale and near and total + count <= MOST_CHANNELS and len(operands) < 4:
-                operands, total = [*operands, other], total + count
+            fits = y.shape == x.shape and total + y.channels <= MOST_CHANNELS and len(operands) < 4
+            if fits and near:
+                operands, total = [*operands, other], total + y.channels
         if len(operands) > 1:
-            finest = max(tensors[each][2].frac for each in operands)
+            finest = max(tensors[each].out.frac for each in operands)
             sources = tuple(rng.permutation(operands).tolist())
-            wires = len({tensors[each][2] for each in operands}) == 1 and rng.integers(2)
+            wires = len({tensors[each].out for each in operands}) == 1 and rng.integers(2)
             out = form if wires else _format(rng, finest - int(rng.integers(-2, 6)), widest)
-            return Concat(name, sources, out), (total, scale, out)
+            return Concat(name, sources, out)
     return _conv(rng, name, source, tensors[source], widest)
 
 
-def _spreads(a, b):
-    """Whether tensors of these (channels, scale) meet, one channel or one pixel meeting all."""
-    return all(x == y or few in (x, y) for x, y, few in zip(a, b, (1, 0), strict=True))
+def _spreads(x, y):
+    """Whether two tensors meet, one channel or one pixel meeting all."""
+    channels = x.channels == y.channels or 1 in (x.channels, y.channels)
+    return channels and (x.shape == y.shape or 0 in (x.scale, y.scale))
 
 
-def _conv(rng, name, source, tensor, widest):
-    channels, scale, form = tensor
+def _conv(rng, name, source, x, widest):
     outputs, bits = int(_pick(rng, [1, 2, 3, 4, 6, 8])), int(rng.integers(2, 9))
-    kernel = int(_pick(rng, [1, 3, 3, 5])) if scale < 4 else 1
+    padding = _pick(rng, list(Padding) if x.scale else [Padding.ZERO, Padding.REPLICATE])
+    kernel = int(_pick(rng, [1, 3, 3, 5])) if x.scale < 4 else 1
+    rows, columns, shape = kernel, kernel, {}
+    if 0 < x.scale < 4 and rng.integers(2):
+        rows, columns = _pick(rng, [(1, 3), (3, 1), (5, 1), (2, 2), (4, 4), (2, 3), (3, 3), (1, 1)])
+        dilation, stride = int(_pick(rng, [1, 1, 2])), int(_pick(rng, [1, 2, 2, 3]))
+        stride = stride if x.scale / stride >= SMALLEST_SCALE else 1
+        reach = (rows - 1) * dilation, (columns - 1) * dilation
+        pads = tuple(int(rng.integers(min(side, 3) + 1)) for side in reach * 2)
+        kept = tuple(side // 2 for side in reach), tuple(side - side // 2 for side in reach)
+        pads = _pick(rng, [pads, (0, 0, 0, 0), (*kept[0], *kept[1]), (*kept[0], *kept[1])])
+        shape = {"stride": stride, "dilation": dilation, "pads": pads}
+        if not _keeps_within(Shape(rows, columns, padding=padding, **shape).window, x):
+            shape["pads"] = (0, 0, 0, 0)
+        if not _keeps_within(Shape(rows, columns, padding=padding, **shape).window, x):
+            rows, columns, shape = kernel, kernel, {}
+    divisors = [n for n in range(1, x.channels + 1) if x.channels % n == 0 and outputs % n == 0]
+    groups = int(_pick(rng, [1, 1, divisors[-1], _pick(rng, divisors)]))
+    if rng.integers(4) == 0:  # depthwise
+        outputs = groups = x.channels
     largest = 2 ** (bits - 1) - 1
-    weight = rng.integers(-largest, largest, (outputs, channels, kernel, kernel), endpoint=True)
+    size = (outputs, x.channels // groups, rows, columns)
+    weight = rng.integers(-largest, largest, size, endpoint=True)
     if rng.integers(4) == 0:  # sparse, as trained kernels are: ties and zeros occur more often
         weight *= rng.integers(0, 2, weight.shape)
     frac = int(rng.integers(0, 9)) + rng.integers(0, 3, outputs)
-    out = _format(rng, form.frac + int(frac.min()) - int(rng.integers(-1, 12)), widest)
+    out = _format(rng, x.out.frac + int(frac.min()) - int(rng.integers(-1, 12)), widest)
     bias = rng.integers(-4000, 4000, outputs, endpoint=True)
     weight_i8, frac_i32, bias_i32 = weight.astype(np.int8), frac.astype(np.int32), bias.astype(np.int32)
-    conv = Conv(
-        name, source, weight_i8, frac_i32, bias_i32, out, bits, _pick(rng, [Padding.ZERO, Padding.REPLICATE])
-    )
-    return conv, (outputs, scale, out)
+    return Conv(name, source, weight_i8, frac_i32, bias_i32, out, bits, padding, groups, **shape)
+
+
+def _keeps_within(window, x):
+    """Whether its result is neither larger than the picture that comes in nor much smaller."""
+    return all(0 <= lack <= 4 for lack in window.lacking(x.lacks))
 
 
 def _pick(rng, options):

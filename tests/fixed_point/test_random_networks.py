@@ -37,9 +37,18 @@ def test_the_rows_held_are_those_planned(seed):
             LineRun(network)
         return
     lines, engine = plan_lines(network.steps), LineRun(network)
-    for row in random_codes(network, 40, 6, seed):
+    codes = random_codes(network, 96, 6, seed)
+    for row in codes:
         engine.push(row)
-    assert engine.peak_bits == lines.bits(6)
+    assert engine.peak_bits == lines.bits(codes.shape[1])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_first_row_comes_when_it_is_planned(seed):
+    network = random_network([seed, 98])
+    latency, engine = plan_lines(network.steps).latency, LineRun(network)
+    counts = [len(engine.push(row)) for row in random_codes(network, 96, 6, seed)]
+    assert next(i for i, count in enumerate(counts) if count) == latency
 
 
 def test_few_are_no_stream():
@@ -55,8 +64,15 @@ def test_the_networks_differ():
     assert kinds == set(OPERATORS)
     assert {network.rounding.value for network in networks} == {"half_even", "half_up", "half_away", "floor"}
     assert {len(network.layers) for network in networks} == set(range(1, 8))
-    paddings = {conv.padding for network in networks for conv in network.convs}
-    assert paddings >= {Padding.ZERO, Padding.REPLICATE}
+    convs = [conv for network in networks for conv in network.convs]
+    assert {conv.padding for conv in convs} == set(Padding)
+    assert {conv.stride for conv in convs} == {1, 2, 3}
+    assert {conv.dilation for conv in convs} == {1, 2}
+    assert {1, 2, 4} < {conv.groups for conv in convs}
+    assert {(1, 3), (3, 1), (4, 4), (2, 2)} < {conv.weight_i8.shape[2:] for conv in convs}
+    assert any(conv.groups == conv.weight_i8.shape[0] > 1 for conv in convs)  # depthwise
+    assert any(max(tensor.lacks) for network in networks for tensor in network.tensors.values())
+    assert {network.multiple for network in networks} >= {1, 2, 3, 4}
     formats = {out for network in networks for out in network.formats.values()}
     assert {out.bits for out in formats} == set(range(2, 9))
     assert min(out.frac for out in formats) < 0
