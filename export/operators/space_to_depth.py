@@ -5,9 +5,18 @@ import numpy as np
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import SpaceToDepth
+from hwrts.fixed_point import Network, SpaceToDepth
 
-FUSED = Fused(qdq="Gather", integer="Gather")
+
+def _again(network: Network, layer: SpaceToDepth) -> bool:
+    """Whether an earlier layer is the same: ONNX Runtime makes both at once."""
+    alike = [
+        each for each in network.layers if isinstance(each, SpaceToDepth) and each.source == layer.source
+    ]
+    return next(each for each in alike if each.block == layer.block) is not layer
+
+
+FUSED = Fused(qdq="Gather", integer="Gather", moves=_again)
 """Nothing is to be fused: the operator of the same name moves bytes as well, and Gather."""
 
 

@@ -46,7 +46,10 @@ def test_the_rows_held_are_those_planned(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_the_first_row_comes_when_it_is_planned(seed):
     network = random_network([seed, 98])
-    latency, engine = plan_lines(network.steps).latency, LineRun(network)
+    latency = plan_lines(network.steps).latency
+    if latency is None:
+        return  # it is no stream
+    engine = LineRun(network)
     counts = [len(engine.push(row)) for row in random_codes(network, 96, 6, seed)]
     assert next(i for i, count in enumerate(counts) if count) == latency
 
