@@ -16,7 +16,7 @@ def _again(network: Network, layer: SpaceToDepth) -> bool:
     return next(each for each in alike if each.block == layer.block) is not layer
 
 
-FUSED = Fused(qdq="Gather", integer="Gather", moves=_again)
+FUSED = Fused(qdq="Gather", integer="Gather", unfused=_again)
 """Nothing is to be fused: the operator of the same name moves bytes as well, and Gather."""
 
 
