@@ -14,6 +14,7 @@ from hwrts.export.operators import (
     global_average,
     lookup,
     max_pool,
+    maximum,
     multiply,
     prelu,
     reorder,
@@ -33,6 +34,7 @@ from hwrts.fixed_point import (
     GlobalAverage,
     Layer,
     Lookup,
+    Maximum,
     MaxPool,
     Multiply,
     PRelu,
@@ -74,5 +76,6 @@ NODES: dict[type[Layer], Nodes] = {
     MaxPool: max_pool,
     SpaceToDepth: space_to_depth,
     GlobalAverage: global_average,
+    Maximum: maximum,
 }
 assert list(NODES) == list(OPERATORS.values()), "an operator of hwrts.fixed_point has no ONNX nodes here"

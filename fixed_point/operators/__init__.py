@@ -10,6 +10,7 @@ from .depth_to_space import DepthToSpace
 from .global_average import GlobalAverage
 from .lookup import Lookup
 from .max_pool import MaxPool
+from .maximum import Maximum, Over
 from .multiply import Multiply
 from .prelu import PRelu
 from .reorder import Reorder
@@ -30,7 +31,9 @@ __all__ = [
     "Layer",
     "Lookup",
     "MaxPool",
+    "Maximum",
     "Multiply",
+    "Over",
     "PRelu",
     "Reorder",
     "Repeat",
@@ -57,6 +60,7 @@ Layer = (
     | MaxPool
     | SpaceToDepth
     | GlobalAverage
+    | Maximum
 )
 
 OPERATORS: dict[str, type[Layer]] = {kind.__name__: kind for kind in get_args(Layer)}

@@ -49,7 +49,7 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
     _ORDER: (
         *(torch.sort, torch.topk, torch.argmax, torch.argmin, torch.argsort, torch.median, torch.cumsum),
         *("sort", "topk", "argmax", "argmin", "argsort", "median", "cumsum"),
-        *(torch.amax, torch.amin, "amax", "amin"),
+        *(torch.amin, "amin"),
     ),
     _STATISTICS: (
         *(nn.InstanceNorm2d, nn.GroupNorm, F.instance_norm, F.group_norm, torch.var, torch.std, "var", "std"),

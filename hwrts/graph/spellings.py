@@ -185,6 +185,33 @@ def _over_channels(target: Any, args: Any, kwargs: Any) -> Any:
     return made
 
 
+class _Largest(NamedTuple):
+    """What torch.max returns with a dimension."""
+
+    values: Any
+    indices: None
+
+
+def _largest(target: Any, args: Any, kwargs: Any) -> Any:
+    """The function max with a dimension, and maxima that keep none, by amax; places are not known."""
+    pair = target in (torch.max, "max")
+    if not (pair or target in (torch.amax, "amax")) or not args or not isinstance(args[0], fx.Proxy):
+        return None
+    x: Any = args[0]
+    value = x.node.meta.get(VALUE)
+    given = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+    keep = args[2] if len(args) > 2 else kwargs.get("keepdim", False)
+    dims = given if isinstance(given, tuple | list) else (given,)
+    if not isinstance(value, Tensor) or value.dim() != 4 or not all(isinstance(dim, int) for dim in dims):
+        return None
+    if keep and not pair:
+        return None
+    made = x.amax(dims, keepdim=True)
+    for dim in () if keep else sorted((dim % 4 for dim in dims), reverse=True):
+        made = made.squeeze(dim)
+    return _Largest(made, None) if pair else made
+
+
 def _to_a_size(target: Any, args: Any, kwargs: Any) -> Any:
     """Interpolation to a size that is a whole multiple: by that factor."""
     if target is not F.interpolate or not isinstance(args[0], fx.Proxy):
@@ -246,6 +273,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _of_several,
     _stacked,
     _over_channels,
+    _largest,
     _to_a_size,
     _nothing,
     _constant,

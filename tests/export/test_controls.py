@@ -18,11 +18,14 @@ from hwrts.fixed_point import (
     Conv,
     DepthToSpace,
     Format,
+    GlobalAverage,
     Input,
     Lookup,
+    Maximum,
     MaxPool,
     Multiply,
     Network,
+    Over,
     PRelu,
     Reorder,
     Repeat,
@@ -169,6 +172,9 @@ def test_where_nothing_can_be_told_a_code_is_off_by_one():
         Slice("y", "x", 1, 3),
         MaxPool("y", "x", (2, 3), 2, (0, 1, 0, 1)),
         SpaceToDepth("y", "x", 2),
+        GlobalAverage("y", "x", Format(True, 8, 7)),
+        Maximum("y", "x", Over.CHANNELS),
+        Maximum("y", "x", Over.PICTURE),
         Reorder("y", "x", np.array([2, 0, 3, 1], np.int32)),
         Conv("y", "x", np.ones((2, 4, 3, 3), np.int8), np.full(2, 5, np.int32), np.zeros(2, np.int32), PIXEL),
     ],
@@ -182,7 +188,9 @@ def test_the_comparison_sees_the_deliberate_error_of_every_operator(layer, sourc
     assert isinstance(layer, Layer)
     if isinstance(layer, Lookup):
         layer = replace(layer, table_i16=layer.table_i16[: 1 << source.bits])
-    elif not isinstance(layer, DepthToSpace | Repeat | Clip | Slice | Reorder | MaxPool | SpaceToDepth):
+    elif not isinstance(
+        layer, DepthToSpace | Repeat | Clip | Slice | Reorder | MaxPool | SpaceToDepth | Maximum
+    ):
         layer = replace(layer, out=replace(layer.out, signed=True))
     network = Network((Input("x", 4, source),), (layer,))
     x = noise_codes(4, source, network.legal_size(17, 19))

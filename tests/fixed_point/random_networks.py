@@ -14,9 +14,11 @@ from hwrts.fixed_point import (
     GlobalAverage,
     Input,
     Lookup,
+    Maximum,
     MaxPool,
     Multiply,
     Network,
+    Over,
     Padding,
     PRelu,
     Reorder,
@@ -45,12 +47,12 @@ ALIGNMENT = 12
 
 SHARES = {
     "conv": 3, "add": 2, "concat": 2, "times": 2, "slice": 2, "scale": 1, "prelu": 1, "up": 2, "depth": 1,
-    "repeat": 1, "table": 1, "clip": 1, "pool": 1, "unshuffle": 1,
+    "repeat": 1, "table": 1, "clip": 1, "max": 1, "pool": 1, "unshuffle": 1,
 }  # fmt: skip
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 """What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
 
-WITH_MEANS = [*KINDS, "mean", "mean", "times"]
+WITH_MEANS = [*KINDS, "mean", "mean", "largest", "times"]
 """The same in every fifth network, which then may be no stream."""
 
 
@@ -97,6 +99,10 @@ def _layer(rng, name, tensors, widest, kinds):
     kind = _pick(rng, kinds)
     if kind in ("depth", "up", "repeat", "pool", "unshuffle") and not scale:  # one pixel keeps its size
         kind = "conv"
+    if kind == "max":
+        return Maximum(name, source, Over.CHANNELS)
+    if kind == "largest":
+        return Maximum(name, source, Over.PICTURE)
     if kind == "mean":
         out = _format(rng, form.frac + int(rng.integers(-8, 9)), widest)
         return GlobalAverage(name, source, out)

@@ -13,8 +13,8 @@ MODULES = [package.__name__] + [
 ]
 WITH_EXAMPLES = {
     "add", "bounds", "clip", "concat", "conv", "convolution", "depth_to_space", "formats",
-    "global_average", "interpolation", "lookup", "multiply", "prelu", "reorder", "repeat", "requantize",
-    "scale", "slice", "spread", "steps", "tensor", "upsample", "window",
+    "global_average", "interpolation", "lookup", "maximum", "multiply", "prelu", "reorder", "repeat",
+    "requantize", "scale", "slice", "spread", "steps", "tensor", "upsample", "window",
 }  # fmt: skip
 ARITHMETIC = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 

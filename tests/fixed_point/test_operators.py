@@ -20,9 +20,11 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Lookup,
+    Maximum,
     MaxPool,
     Multiply,
     Network,
+    Over,
     PRelu,
     Reorder,
     Repeat,
@@ -65,6 +67,7 @@ ONE_OF_EACH = {
     "MaxPool": MaxPool("y", "x", (3, 2), 2, (1, 0, 1, 0)),
     "SpaceToDepth": SpaceToDepth("y", "x", 2),
     "GlobalAverage": GlobalAverage("y", "x", Format(True, 8, 10)),
+    "Maximum": Maximum("y", "x", Over.CHANNELS),
 }
 
 

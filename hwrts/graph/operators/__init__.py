@@ -18,6 +18,7 @@ from hwrts.graph.operators.global_average import GlobalAverage
 from hwrts.graph.operators.input import Input
 from hwrts.graph.operators.lookup import Lookup
 from hwrts.graph.operators.max_pool import MaxPool
+from hwrts.graph.operators.maximum import Maximum
 from hwrts.graph.operators.multiply import Multiply
 from hwrts.graph.operators.operator import Fused, Operator, Rank
 from hwrts.graph.operators.prelu import PRelu
@@ -46,6 +47,7 @@ Operation = (
     | Slice
     | Reorder
     | GlobalAverage
+    | Maximum
     | Divide
     | MaxPool
     | SpaceToDepth
@@ -75,6 +77,7 @@ __all__ = [
     "Input",
     "Lookup",
     "MaxPool",
+    "Maximum",
     "Multiply",
     "Node",
     "Operation",

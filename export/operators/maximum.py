@@ -1,0 +1,29 @@
+"""A maximum over channels or over the picture in ONNX."""
+
+import numpy as np
+
+from hwrts.export.onnx_integer import IntegerWriter
+from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.fixed_point import Maximum, Over
+
+FUSED = Fused()
+"""Nothing of its own: ReduceMax compares bytes as well."""
+
+_AXES = {Over.CHANNELS: [1], Over.PICTURE: [2, 3]}
+"""Of (N, C, H, W)."""
+
+
+def qdq(writer: QdqWriter, layer: Maximum) -> None:
+    """The largest stored bytes: a zero point changes no order."""
+    _compare(writer, layer)
+
+
+def integer(writer: IntegerWriter, layer: Maximum) -> None:
+    """The largest stored bytes (eq. 37)."""
+    _compare(writer, layer)
+
+
+def _compare(writer: Writer, layer: Maximum) -> None:
+    axes = writer.constant(f"{layer.name}.axes", np.array(_AXES[layer.over], np.int64))
+    writer.node("ReduceMax", [layer.source, axes], layer.name, keepdims=1)
