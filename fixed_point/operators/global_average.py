@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,17 @@ class GlobalAverage(OneSource):
         """An addition for each code, and a division for each channel of a picture: neither is counted."""
         return Work()
 
-    def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
-        """On a grid one bit off."""
-        return replace(self, out=nearer_grid(self.out))
+    def corrupted(self, xs: Sequence[Codes], codes: Codes) -> "GlobalAverage":
+        """On a grid one bit off, where that shows; else one code off, which no number of it can say."""
+        sizes = np.abs(codes.astype(np.int64))
+        if bool(((sizes >= 2) & (sizes < self.out.max // 2)).any()):
+            return replace(self, out=nearer_grid(self.out))
+        return _OneOff(self.name, self.source, self.out)
+
+
+class _OneOff(GlobalAverage):
+    """Each code one lower, the smallest one higher; no network holds it."""
+
+    def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
+        codes = super().define(xs, formats, rounding).astype(np.int64)
+        return saturate(np.where(codes > self.out.min, codes - 1, codes + 1), self.out)
