@@ -52,7 +52,7 @@ def check_own(
     print_line("")
     for line in document["notes"]:
         print_line(line)
-    print_line(f"ACCEPTED: {reference}, {document['size']}; {document['door']}")
+    print_line(f"ACCEPTED: {reference}, {document['size']}; traced by {document['traced_by']}")
     print_line(f"next: {command_line('quantize', reference)}")
     return True
 
@@ -62,6 +62,8 @@ def _checked(
 ) -> tuple[dict[str, Any], str, Any]:
     from hwrts.config import QatConfig
     from hwrts.cost.network import graph_cost
+    from hwrts.fixed_point import scales_of
+    from hwrts.graph import graph_steps
     from hwrts.graph.deploy import deploy_form
     from hwrts.runs.own_check import check_own_module
     from hwrts.runs.own_module import load_own_module
@@ -77,12 +79,13 @@ def _checked(
         activation_bits=qat.activation_bits,
         layer_weight_bits=widths,
     )
-    size = "same size in and out" if checked.scale == 1 else f"x{checked.scale}"
+    scale = scales_of(graph_steps(graph))[graph.output]
+    size = "same size in and out" if scale == 1 else f"x{scale}"
     document = {
         "module": reference,
         "accepted": True,
-        "door": f"traced by {checked.door}",
+        "traced_by": checked.door,
         "size": size,
-        "notes": list(checked.notes),
+        "notes": [note for note in (checked.feeder.said(), *checked.notes) if note],
     }
     return document, f"{reference}: as it would be deployed", found

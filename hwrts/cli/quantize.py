@@ -287,6 +287,7 @@ def _quantize_own(
         print_json(
             {
                 "run": str(root),
+                "traced_by": RunFolder(root).notes().get("traced_by"),
                 "passed": verdict.passed,
                 "compared": verdict.compared,
                 "mismatches": verdict.mismatches,

@@ -87,6 +87,9 @@ def quantise_own(
     qat = qat.model_copy(update={"layer_weight_bits": widths})
     size = "same size" if checked.scale == 1 else f"x{checked.scale}"
     progress.say(f"device {device.name}, float32; {size} in and out")
+    for line in (f"traced by {checked.door}", *checked.notes):
+        progress.say(line)
+    run.update_notes(traced_by=checked.door)
     train, val = _photographs(data, progress, max_megapixels)
     stage, clock = run.stage(1), _Clock()
     with clock("qat"):

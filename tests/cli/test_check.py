@@ -1,0 +1,78 @@
+"""hwrts quantize --check: accepted or not, in seconds, and nothing is written."""
+
+import json
+
+import pytest
+
+from .test_bad_input import assert_one_clear_line
+
+FILE = """
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+class Gate(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 12, 3, padding=1)
+
+    def forward(self, x):
+        assert isinstance(x, Tensor)
+        h = F.gelu(self.a(x))
+        return F.pixel_shuffle(self.b(h * torch.sigmoid(h)), 2) + F.interpolate(x, scale_factor=2)
+
+class Attention(Gate):
+    def forward(self, x):
+        return torch.softmax(super().forward(x).roll(1, 2), 1)
+
+def build():
+    return Gate()
+
+def attention():
+    return Attention()
+
+def plain():
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.py").write_text(FILE)
+    return tmp_path
+
+
+def test_an_accepted_module(folder, hwrts):
+    result = hwrts("quantize", "my.py:build", "--check")
+    assert result.code == 0
+    for words in ("Conv 3x3", "Lookup", "MAC", "line KiB", "2160p60"):
+        assert words in result.out
+    assert "ACCEPTED: my.py:build, x2; traced by torch.export, on an example of 96x48 pixels" in result.out
+    assert not (folder / "runs").exists()
+
+
+def test_the_document_of_an_accepted_module(folder, hwrts):
+    result = hwrts("quantize", "my.py:plain", "--check", "--json", "--weight-bits", "4")
+    document = json.loads(result.out)
+    assert (result.code, document["accepted"], document["traced_by"]) == (0, True, "torch.fx")
+    assert document["size"] == "same size in and out"
+    assert document["macs_per_input_pixel"] == 3 * 4 * 9 + 4 * 3
+    assert [layer["operator"] for layer in document["layers"]] == ["Conv", "Conv"]
+    assert {layer["weight_bits"] for layer in document["layers"]} == {4}
+
+
+def test_a_refused_module_names_all_that_stands_in_the_way(folder, hwrts):
+    result = hwrts("quantize", "my.py:attention", "--check")
+    assert result.code == 2
+    assert_one_clear_line(result, "2 operators stand in the way", "'roll'", "'softmax'", "use a gate")
+    result = hwrts("quantize", "my.py:attention", "--check", "--json")
+    document = json.loads(result.out)
+    assert (result.code, document["accepted"]) == (2, False)
+    assert "'softmax'" in document["refused"]
+
+
+def test_a_run_has_nothing_to_check(folder, hwrts):
+    result = hwrts("quantize", str(folder), "--check")
+    assert result.code == 2
+    assert_one_clear_line(result, "--check: is for a module of your own")
