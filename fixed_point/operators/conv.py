@@ -47,6 +47,8 @@ class Conv(OneSource, Requantised):
         dilation: Pixels of the source from one tap to the next, in both directions.
         pads: Pixels around the source, (top, left, bottom, right); None is half of the kernel's reach on
             each side, which keeps the size at stride 1.
+        idle: How many weights are 0 by construction, such as those that a transposed convolution has not (eq.
+            39): a circuit needs neither memory nor multipliers for them, and they are not counted.
     """
 
     weight_i8: NDArray[np.int8]
@@ -59,6 +61,7 @@ class Conv(OneSource, Requantised):
     stride: int = field(default=1, metadata={"later": True})
     dilation: int = field(default=1, metadata={"later": True})
     pads: Pads | None = field(default=None, metadata={"later": True})
+    idle: int = field(default=0, metadata={"later": True})
 
     @property
     def shape(self) -> Shape:
@@ -101,6 +104,8 @@ class Conv(OneSource, Requantised):
         """Groups, stride, dilation and what is put around the source."""
         if not isinstance(self.padding, Padding):
             raise HwrtsError(f"{self.where}: padding {self.padding!r} is not a member of Padding")
+        zeros = self.weight_i8.size - int(np.count_nonzero(self.weight_i8))
+        check_whole(self.where, "the number of idle weights, which are zeros,", self.idle, 0, zeros)
         check_whole(self.where, "groups", self.groups, 1, len(self.weight_i8))
         if len(self.weight_i8) % self.groups:
             raise HwrtsError(
@@ -178,8 +183,8 @@ class Conv(OneSource, Requantised):
         return reached[0], reached[1]
 
     def work(self, made: Tensor) -> Work:
-        """Each weight once for each pixel of the result."""
-        weights = self.weight_i8.size
+        """Each weight once for each pixel of the result, but those that are 0 by construction."""
+        weights = self.weight_i8.size - self.idle
         return Work(weights, self.weight_bits, self.bias_i32.size, macs=plain(weights * made.scale**2))
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
@@ -193,7 +198,7 @@ class Conv(OneSource, Requantised):
         place = (channel, busiest_in, rows // 2, columns // 2)
         flipped = int(weight[place]) ^ 1
         weight[place] = flipped if abs(flipped) <= limit else flipped - 2 * np.sign(flipped)
-        return replace(self, weight_i8=weight)
+        return replace(self, weight_i8=weight, idle=0)  # the error may be in one of those
 
     def picture(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
         """By matrix products, a part of the rows for each core.

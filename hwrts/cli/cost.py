@@ -177,7 +177,7 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
     table = []
     for layer in found.layers:
         register = layer.accumulator
-        kind = {"Conv": f"Conv {layer.kernel}x{layer.kernel}"}.get(layer.operator, layer.operator)
+        kind = {"Conv": f"Conv {layer.kernel}x{layer.kernel_columns}"}.get(layer.operator, layer.operator)
         traffic = (layer.read_bits + layer.written_bits) * columns * rows
         table.append(
             [
@@ -188,8 +188,8 @@ def _print_layers(title: str, found: "Cost", video: "Mode", load: "Load") -> Non
                 _count(layer.macs) if layer.macs else "",
                 str(register.bits) if register else "",
                 str(layer.line_rows),
-                f"{layer.line_bits_per_column * columns / KIB_BITS:.1f}",
-                f"{traffic / 8e6:.1f}",
+                f"{float(layer.line_bits_per_column) * columns / KIB_BITS:.1f}",
+                f"{float(traffic) / 8e6:.1f}",
             ]
         )
     headers = ["layer", "operator", "ch", "weights", "MAC/in px", "acc bits", "rows", "KiB", "MB/frame"]
@@ -226,6 +226,8 @@ def _print_sums(found: "Cost") -> None:
         "accumulator": f"{found.accumulator_bits} bits at most, "
         + ("proved" if found.proved else "whatever the weights; biases not counted"),
     }
+    if found.multiple > 1:
+        texts["sides"] = f"of the input are padded to multiples of {found.multiple}, by repeating the edge"
     print_line("")
     for name, text in texts.items():
         if name != "multiplications" or factors:

@@ -68,6 +68,7 @@ def enhance(
     form = "same-size" if network.scale == 1 else f"x{network.scale}"  # of the network, not of the call
     if network.scale == 1 and not same_size:
         raise ConfigError(f"{run}: its network keeps the size; leave --x2 out")
+    same_size = same_size and network.enlargement is not None  # or what the network makes, whatever its size
     jobs = _plan(pictures, output)
     taken = [target for _, target in jobs if target.exists()]
     if taken and not force:
@@ -89,7 +90,7 @@ def enhance(
             start = time.perf_counter()
             codes = codes_of(picture)
             made = network.enhance(codes) if same_size else network.upscale(codes)
-            result = with_result(picture, made, 1 if same_size else network.scale)
+            result = with_result(picture, made, 1 if same_size else network.enlargement)
             seconds = time.perf_counter() - start
             write_picture(target, result)
             height, width, _ = result.samples.shape

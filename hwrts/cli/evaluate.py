@@ -74,9 +74,15 @@ def _methods(folder: "RunFolder", stage: "StageFolder") -> "tuple[dict[str, Enla
     if network.scale == 1:
         other = f"--stage {stage.number}" if folder.trained else "a network that enlarges"
         raise ConfigError(f"stage {stage.name} of {folder.root}: its network keeps the size; use {other}")
+    scale = network.enlargement
+    if scale is None:
+        raise ConfigError(
+            f"stage {stage.name} of {folder.root}: its network makes smaller pictures, x{network.scale} less "
+            f"{max(network.sizes.lacks)} pixels; use a network that enlarges by a whole number"
+        )
     methods: dict[str, Enlarge] = {"int8": network.upscale}
     if not folder.trained:
-        return methods, network.scale  # the module's code is not in the folder
+        return methods, scale  # the module's code is not in the folder
     from hwrts.networks.build import build_network
     from hwrts.training.checkpoint import fit_weights
     from hwrts.training.rts import float_upscaler
@@ -84,7 +90,7 @@ def _methods(folder: "RunFolder", stage: "StageFolder") -> "tuple[dict[str, Enla
     model = build_network(folder.config.network)
     fit_weights(folder.root / f"stage{stage.number}" / stage.float_weights.name, model)
     exact = replace(network, codes=float_upscaler(model, model, "cpu"))
-    return {"float": exact.upscale, **methods}, network.scale
+    return {"float": exact.upscale, **methods}, scale
 
 
 def _print(title: str, scored: "list[Scored]") -> None:

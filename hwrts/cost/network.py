@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, Literal, get_args
 
 from hwrts.cost.extremes import extreme_layers, untrained_formats
+from hwrts.cost.layer import Accumulator, Count, LayerCost, as_number
 from hwrts.cost.modes import Load, Mode, Place
 from hwrts.errors import HwrtsError
 from hwrts.fixed_point import (
@@ -28,9 +29,9 @@ from hwrts.fixed_point import (
     layer_bounds,
     plain,
     plan_lines,
-    scales_of,
     whole_frame,
 )
+from hwrts.fixed_point.steps import lacks_of, multiple_of, scales_of
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fold import fold_scales, fuse_relus
@@ -43,81 +44,6 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 BIAS_BITS = 32
 """A bias is stored as int32, whatever the width of the weights (arithmetic.md, eq. 3)."""
-
-
-@dataclass(frozen=True)
-class Accumulator:
-    """The register that one layer adds up in (C13).
-
-    Attributes:
-        lowest: Smallest accumulator: proved for trained weights, bias included; else of the products alone,
-            over all weights and inputs. Operands of an addition are taken to be on one grid if there is no
-            training that says otherwise.
-        highest: The largest, in the same way.
-        bits: Width of the two's complement register that holds both.
-    """
-
-    lowest: int
-    highest: int
-    bits: int
-
-    @property
-    def room(self) -> int:
-        """Magnitude that always fits in beside: a bias up to this needs no further bit."""
-        half = 1 << (self.bits - 1)
-        return min(half - 1 - self.highest, half + self.lowest)
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """The cost of one layer. What is "per input pixel" is per pixel of the network's input picture.
-
-    Attributes:
-        name: Name of the tensor it makes.
-        operator: Its kind.
-        kernel: K, rows and columns of the window it reads.
-        channels: Of its result.
-        bits: Of one stored code of its result.
-        scale: Height and width of its result, relative to the network's input.
-        weights: Weights of a convolution (C1).
-        weight_bits: Width of one of them; None without weights.
-        biases: Biases of a convolution, one for each output channel.
-        slopes: Slopes of a leaky ReLU, one for each channel.
-        macs: Multiplications of a weight and a code with accumulation, per input pixel (C3).
-        multiplications: By constants and slopes and of two codes, per input pixel (C4).
-        entries: Entries of a table, each as wide as a code of its result.
-        line_rows: Rows of its sources that line buffers and FIFOs in front of it keep (C7).
-        line_bits_per_column: Bits of that memory for each column of the input picture (C7).
-        read_bits: Bits of its sources per input pixel, each source read once (C9).
-        written_bits: Bits of its result per input pixel (C9).
-        accumulator: Its register; None where codes only move.
-    """
-
-    name: str
-    operator: str
-    kernel: int
-    channels: int
-    bits: int
-    scale: int | Fraction
-    weights: int
-    weight_bits: int | None
-    biases: int
-    slopes: int
-    macs: int | Fraction
-    multiplications: int | Fraction
-    entries: int
-    line_rows: int
-    line_bits_per_column: int | Fraction
-    read_bits: int | Fraction
-    written_bits: int | Fraction
-    accumulator: Accumulator | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        document = _in_numbers(asdict(self))
-        if self.accumulator is not None:
-            document["accumulator"]["room"] = self.accumulator.room
-        return document
 
 
 @dataclass(frozen=True)
@@ -135,16 +61,20 @@ class Cost:
         whole_frame: Names of the tensors that are made of a whole picture: if there are any, the network
             cannot be streamed and has no line memory.
         frame_bits: Bits per input pixel that a run layer by layer keeps at most (C14).
+        multiple: What the sides of a picture are padded to a multiple of.
+        lacks: Rows and columns that the output has less than scale times the input.
     """
 
     layers: tuple[LayerCost, ...]
-    scale: int | Fraction
+    scale: Count
     halo: int | None
     latency_lines: int | None
     input_bits: int
     proved: bool
     whole_frame: tuple[str, ...]
-    frame_bits: int | Fraction
+    frame_bits: Count
+    multiple: int = 1
+    lacks: tuple[int, int] = (0, 0)
 
     @property
     def weights(self) -> int:
@@ -187,9 +117,9 @@ class Cost:
         return {layer.bits for layer in self.layers if layer.entries}
 
     @property
-    def macs_per_input_pixel(self) -> int | Fraction:
+    def macs_per_input_pixel(self) -> Count:
         """Of all convolutions (C3)."""
-        return sum(layer.macs for layer in self.layers)
+        return plain(Fraction(sum(layer.macs for layer in self.layers)))
 
     @property
     def macs_per_output_pixel(self) -> Fraction:
@@ -197,9 +127,9 @@ class Cost:
         return Fraction(self.macs_per_input_pixel) / self.scale**2
 
     @property
-    def multiplications_per_input_pixel(self) -> int | Fraction:
+    def multiplications_per_input_pixel(self) -> Count:
         """By constants and slopes, and of two codes (C4)."""
-        return sum(layer.multiplications for layer in self.layers)
+        return plain(Fraction(sum(layer.multiplications for layer in self.layers)))
 
     @property
     def receptive_field(self) -> int | None:
@@ -212,26 +142,32 @@ class Cost:
         return max((layer.accumulator.bits for layer in self.layers if layer.accumulator), default=0)
 
     @property
-    def traffic_bits_per_input_pixel(self) -> int | Fraction:
+    def traffic_bits_per_input_pixel(self) -> Count:
         """Activations read and written, layer by layer (C9)."""
-        return sum(layer.read_bits + layer.written_bits for layer in self.layers)
+        return plain(Fraction(sum(layer.read_bits + layer.written_bits for layer in self.layers)))
 
     def line_bits(self, width: int) -> int:
         """Line memory of all layers for an input picture of that width (C8)."""
-        return math.ceil(width * sum(layer.line_bits_per_column for layer in self.layers))
+        wide = _up_to(width, self.multiple)
+        return math.ceil(wide * sum(layer.line_bits_per_column for layer in self.layers))
 
     def at(self, mode: Mode, place: Place) -> Load:
         """The network at work, with the mode's picture at its input or its output.
 
-        An output that is no multiple of the scale is cut from the next larger one.
+        An output that is no multiple of the scale is cut from the next larger one, and an input whose sides
+        are no multiple of what the network shrinks by is padded: what is added is computed too.
         """
         size = (mode.width, mode.height)
+        down, across = self.lacks
         if place == "output":
-            columns, rows = (math.ceil(pixels / self.scale) for pixels in size)
+            columns, rows = (
+                math.ceil(Fraction(pixels + lack) / self.scale)
+                for pixels, lack in zip(size, (across, down), strict=True)
+            )
         else:
             columns, rows = size
-            size = (int(columns * self.scale), int(rows * self.scale))
-        pixels = columns * rows
+            size = (math.ceil(columns * self.scale) - across, math.ceil(rows * self.scale) - down)
+        pixels = _up_to(columns, self.multiple) * _up_to(rows, self.multiple)
         output_bits = size[0] * size[1] * self.layers[-1].channels * self.layers[-1].bits
         return Load(
             place,
@@ -240,14 +176,15 @@ class Cost:
             macs_per_second=math.ceil(self.macs_per_input_pixel * pixels * mode.frames_per_second),
             line_bits=self.line_bits(columns),
             traffic_bits=math.ceil(self.traffic_bits_per_input_pixel * pixels),
-            streamed_bits=int(self.input_bits * pixels) + output_bits,
+            streamed_bits=self.input_bits * pixels + output_bits,
             frames_per_second=mode.frames_per_second,
         )
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; what is derived from the layers stands beside them."""
         return {
-            "scale": _number(self.scale),
+            "scale": as_number(self.scale),
+            "multiple": self.multiple,
             "parameters": {
                 "weights": self.weights,
                 "biases": self.biases,
@@ -255,15 +192,15 @@ class Cost:
                 "all": self.parameters,
             },
             "memory_bits": self.memory_bits,
-            "macs_per_input_pixel": _number(self.macs_per_input_pixel),
+            "macs_per_input_pixel": as_number(self.macs_per_input_pixel),
             "macs_per_output_pixel": float(self.macs_per_output_pixel),
-            "multiplications_per_input_pixel": _number(self.multiplications_per_input_pixel),
-            "traffic_bits_per_input_pixel": _number(self.traffic_bits_per_input_pixel),
+            "multiplications_per_input_pixel": as_number(self.multiplications_per_input_pixel),
+            "traffic_bits_per_input_pixel": as_number(self.traffic_bits_per_input_pixel),
             "receptive_field": self.receptive_field,
             "halo": self.halo,
             "streamable": not self.whole_frame,
             "whole_frame": list(self.whole_frame),
-            "frame_bits_per_input_pixel": _number(self.frame_bits),
+            "frame_bits_per_input_pixel": as_number(self.frame_bits),
             "latency_lines": self.latency_lines,
             "accumulator_bits": self.accumulator_bits,
             "accumulators": "proved" if self.proved else "any weights, without bias",
@@ -271,13 +208,9 @@ class Cost:
         }
 
 
-def _number(value: int | Fraction) -> int | float:
-    """What JSON can hold: a part of a pixel's operations as a decimal fraction."""
-    return value if isinstance(value, int) else float(value)
-
-
-def _in_numbers(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: _number(value) if isinstance(value, Fraction) else value for key, value in document.items()}
+def _up_to(pixels: int, multiple: int) -> int:
+    """The next multiple."""
+    return -(-pixels // multiple) * multiple
 
 
 def in_form(graph: Graph, form: Form) -> Graph:
@@ -332,15 +265,18 @@ def _cost(
     volumes = {step.name: plain(step.channels * step.bits * scales[step.name] ** 2) for step in steps}
     column = {name: plain(bits) for name, bits in lines.bits_per_column().items()}
     whole = whole_frame(steps)
+    lacks = lacks_of(steps)
     costs = []
     for choices in layers:
         register = _register([_bounds(layer, formats) for layer in choices])
         step = by_name[choices[0].name]
-        made = Tensor(step.name, step.channels, scales[step.name], formats[step.name])
+        made = Tensor(step.name, step.channels, scales[step.name], formats[step.name], lacks[step.name])
         costs.append(_layer_cost(choices[0], step, made, volumes, lines, column, register))
     return Cost(
         tuple(costs),
         scale=plain(scales[steps[-1].name]),
+        multiple=multiple_of(steps),
+        lacks=lacks[steps[-1].name],
         halo=None if whole else halo(steps),
         latency_lines=lines.latency,
         input_bits=sum(step.channels * step.bits for step in steps if not step.sources),
@@ -354,22 +290,24 @@ def _layer_cost(
     layer: Layer,
     step: Step,
     made: Tensor,
-    volumes: Mapping[str, int | Fraction],
+    volumes: Mapping[str, Count],
     lines: Lines,
-    column: Mapping[str, int | Fraction],
+    column: Mapping[str, Count],
     register: Accumulator | None,
 ) -> LayerCost:
+    before, after, _ = step.window.axes[1]
     return LayerCost(
         layer.name,
         type(layer).__name__,
         step.window.kernel,
+        before + 1 + after,
         step.channels,
         step.bits,
         plain(made.scale),
         **asdict(layer.work(made)),
         line_rows=lines.rows(layer.name),
         line_bits_per_column=column[layer.name],
-        read_bits=sum(volumes[source] for source in set(layer.sources)),
+        read_bits=plain(Fraction(sum(volumes[source] for source in set(layer.sources)))),
         written_bits=volumes[layer.name],
         accumulator=register,
     )

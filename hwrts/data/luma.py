@@ -45,3 +45,16 @@ def in_colour(network: Upscaler, scale: int) -> Upscaler:
         return np.rint(made).clip(0, 255).astype(np.uint8) if y.dtype == np.uint8 else made
 
     return upscaler
+
+
+def in_grey(network: Upscaler) -> Upscaler:
+    """A network on Y as one on pictures: its Y in all three colours, where it makes pictures of another size.
+
+    Args:
+        network: Codes (H, W, 1) uint8 to codes (H', W', 1).
+    """
+
+    def upscaler(pixels: Codes) -> NDArray[Any]:
+        return network(luma(pixels)).repeat(3, axis=2)
+
+    return upscaler

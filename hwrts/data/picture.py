@@ -48,13 +48,13 @@ def codes_of(picture: Picture) -> Codes:
     return codes if codes.shape[2] == 3 else codes[..., [0, 0, 0]]
 
 
-def with_result(picture: Picture, result: Codes, scale: int) -> Picture:
+def with_result(picture: Picture, result: Codes, scale: int | None) -> Picture:
     """The picture that a network made of ``codes_of(picture)``, with all that the picture had.
 
     Args:
         picture: (H, W).
         result: (SH, SW, 3).
-        scale: S.
+        scale: S; None if the result has another size, then it has 8 bits and no alpha.
     """
     notes = picture.notes
     if picture.samples.shape[2] == 1:
@@ -63,6 +63,10 @@ def with_result(picture: Picture, result: Codes, scale: int) -> Picture:
             notes += (f"the network coloured the grey by up to {spread} codes; its luma is written",)
         result = luma(result)
     samples: Samples = result
+    if scale is None:
+        if picture.alpha is not None or picture.samples.dtype == np.uint16:
+            notes += ("written in 8 bits without alpha: the network makes a picture of another size",)
+        return replace(picture, samples=samples, alpha=None, notes=notes)
     if picture.samples.dtype == np.uint16:
         samples = corrected(_filled(picture), result, scale)
     hidden = _hidden(picture)

@@ -3,7 +3,10 @@
 A network with a mean over the whole picture in it takes that in one pass: memory grows with the picture then.
 """
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from hwrts.data import downscale, to_codes
 from hwrts.data.depth import Codes
+from hwrts.errors import DataError
 
 Upscaler = Callable[[Codes], NDArray[Any]]
 """Codes (H, W, 3) uint8 to codes (SH, SW, 3) of a network of scale S, 1 for same-size; uint8 or float32."""
@@ -22,17 +26,84 @@ DOWNSCALER_HALO = 4
 """Input pixels that D (Lanczos, 3 of them on each side) reaches further, rounded up."""
 
 
-def upscale(network: Upscaler, pixels: Codes, halo: int | None, scale: int = 2) -> Codes:
+@dataclass(frozen=True)
+class Sizes:
+    """Which pictures a network takes, and how large its own are: S*H - lacks[0] rows of H, if it takes H.
+
+    Others are padded at the right and at the bottom by repeating the edge, and what is made of that is cut
+    off again: ceil(S*H) - lacks[0] rows are left.
+
+    Attributes:
+        multiple: What H and W must be a multiple of.
+        smallest: H and W at least.
+        lacks: Rows and columns that convolutions without padding have taken away, at the end.
+    """
+
+    multiple: int = 1
+    smallest: tuple[int, int] = (1, 1)
+    lacks: tuple[int, int] = (0, 0)
+
+    def taken(self, height: int, width: int) -> tuple[int, int]:
+        """The least rows and columns that it takes and that are as many or more."""
+        rows, columns = (
+            max(-(-size // self.multiple) * self.multiple, least)
+            for size, least in zip((height, width), self.smallest, strict=True)
+        )
+        return rows, columns
+
+    def padded(self, pixels: Codes) -> Codes:
+        """Codes (H, W, C) with as many rows and columns of the edge as it takes.
+
+        >>> Sizes(multiple=2).padded(np.array([[[1], [2], [3]]], np.uint8))[:, :, 0].tolist()
+        [[1, 2, 3, 3], [1, 2, 3, 3]]
+        """
+        wanted = self.taken(*pixels.shape[:2])
+        more = [(0, want - have) for want, have in zip(wanted, pixels.shape, strict=False)]
+        return np.pad(pixels, (*more, (0, 0)), "edge") if any(map(sum, more)) else pixels
+
+    def made_of(self, height: int, width: int, scale: Fraction | int) -> tuple[int, int]:
+        """Rows and columns that are left of what the network makes of a picture.
+
+        Raises:
+            DataError: None: a picture that is too small for it.
+        """
+        rows, columns = (
+            math.ceil(scale * size) - lack for size, lack in zip((height, width), self.lacks, strict=True)
+        )
+        if rows < 1 or columns < 1:
+            raise DataError(
+                f"a picture of {width}x{height}: the network's convolutions without padding leave nothing of "
+                f"it; {_least(self.lacks[1], scale)}x{_least(self.lacks[0], scale)} pixels are the least"
+            )
+        return rows, columns
+
+
+ANY = Sizes()
+"""Of a network that takes any picture and keeps its size, or enlarges it by a whole number."""
+
+
+def _least(lack: int, scale: Fraction | int) -> int:
+    """The smallest side of which a pixel is left."""
+    return math.floor(lack / Fraction(scale)) + 1
+
+
+def upscale(
+    network: Upscaler, pixels: Codes, halo: int | None, scale: Fraction | int = 2, sizes: Sizes = ANY
+) -> Codes:
     """S(x): the picture (SH, SW, 3) of codes (H, W, 3), rounded half to even if the network is float."""
-    return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale)
+    return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale, sizes)
 
 
-def upscale_float(network: Upscaler, pixels: Codes, halo: int | None) -> NDArray[np.float32]:
+def upscale_float(
+    network: Upscaler, pixels: Codes, halo: int | None, scale: Fraction | int = 2, sizes: Sizes = ANY
+) -> NDArray[np.float32]:
     """S(x) of a float network in codes (2H, 2W, 3) as it makes them, neither rounded nor clipped."""
-    return _by_tiles(network, pixels, halo, scale=2, dtype=np.float32)
+    return _by_tiles(network, pixels, halo, scale, sizes, np.float32)
 
 
-def enhance(network: Upscaler, pixels: Codes, halo: int | None, scale: int = 2) -> Codes:
+def enhance(
+    network: Upscaler, pixels: Codes, halo: int | None, scale: Fraction | int = 2, sizes: Sizes = ANY
+) -> Codes:
     """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
     Args:
@@ -40,34 +111,62 @@ def enhance(network: Upscaler, pixels: Codes, halo: int | None, scale: int = 2) 
         pixels: The picture.
         halo: Input pixels that an output pixel of the network depends on; None for the whole picture.
         scale: How much the network enlarges.
+        sizes: Of the pictures that it takes and makes.
+
+    Raises:
+        DataError: What it makes has not the size of the picture, nor that size times a whole number.
     """
+    if scale != int(scale) or any(sizes.lacks):
+        raise DataError(
+            "the network makes smaller pictures or has convolutions without padding: it enhances none at the "
+            "size that it has; ask for what the network itself makes"
+        )
     if scale == 1:
-        return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale=1)
-    return _by_tiles(
-        lambda tile: to_codes(downscale(network(tile), scale, "lanczos")),
-        pixels,
+        return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, 1, sizes)
+    whole = sizes.padded(pixels)  # before D sees an edge that is none
+    made = _by_tiles(
+        lambda tile: to_codes(downscale(network(tile), int(scale), "lanczos")),
+        whole,
         None if halo is None else halo + DOWNSCALER_HALO,
-        scale=1,
+        1,
+        sizes,
     )
+    return made[: pixels.shape[0], : pixels.shape[1]]
 
 
 def _by_tiles(
-    function: Upscaler, pixels: Codes, halo: int | None, scale: int, dtype: type[np.generic] = np.uint8
+    function: Upscaler,
+    pixels: Codes,
+    halo: int | None,
+    scale: Fraction | int,
+    sizes: Sizes,
+    dtype: type[np.generic] = np.uint8,
 ) -> NDArray[Any]:
+    """What a function makes of a picture, tile by tile; each begins and ends where the network may."""
+    height, width, _ = pixels.shape
+    rows, columns = sizes.made_of(height, width, scale)
+    whole = sizes.padded(pixels)
     if halo is None:  # no tile of it could say what the others hold
-        return function(pixels)
-    height, width, channels = pixels.shape
-    out = np.empty((height * scale, width * scale, channels), dtype)
-    for top, bottom, left, right in _tiles(height, width):
+        return function(whole)[:rows, :columns]
+    height, width, _ = whole.shape
+    halo = -(-halo // sizes.multiple) * sizes.multiple
+    out: NDArray[Any] | None = None
+    for top, bottom, left, right in _tiles(height, width, sizes.multiple):
         first_row, first_column = max(0, top - halo), max(0, left - halo)
-        result = function(pixels[first_row : bottom + halo, first_column : right + halo])
-        y, x = (top - first_row) * scale, (left - first_column) * scale
-        kept = result[y : y + (bottom - top) * scale, x : x + (right - left) * scale]
-        out[top * scale : bottom * scale, left * scale : right * scale] = kept
+        result = function(whole[first_row : bottom + halo, first_column : right + halo])
+        if out is None:
+            out = np.empty((rows, columns, result.shape[2]), dtype)
+        y, x = int(top * scale), int(left * scale)
+        end_y, end_x = min(rows, int(bottom * scale)), min(columns, int(right * scale))
+        if y < end_y and x < end_x:  # or nothing is left of it
+            from_y, from_x = y - int(first_row * scale), x - int(first_column * scale)
+            out[y:end_y, x:end_x] = result[from_y : from_y + end_y - y, from_x : from_x + end_x - x]
+    assert out is not None  # a picture has at least one tile
     return out
 
 
-def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            yield top, min(height, top + TILE), left, min(width, left + TILE)
+def _tiles(height: int, width: int, multiple: int) -> Iterator[tuple[int, int, int, int]]:
+    side = max(multiple, TILE // multiple * multiple)
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield top, min(height, top + side), left, min(width, left + side)

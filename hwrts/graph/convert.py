@@ -14,6 +14,7 @@ from hwrts.graph.interpolation import read_interpolation
 from hwrts.graph.moves import rearranged
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
+from hwrts.graph.pad import read_pad
 
 _PASSED_ON: tuple[type[nn.Module], ...] = (
     *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
@@ -29,7 +30,12 @@ _THE_SAME: tuple[Any, ...] = (
 )
 """What leaves the values of a tensor as they are; other types than float32 are found when it is compared."""
 
-_PADS: tuple[type[nn.Module], ...] = (nn.ReplicationPad2d, nn.ZeroPad2d)
+_PADS: tuple[type[nn.Module], ...] = (
+    nn.ReplicationPad2d,
+    nn.ReflectionPad2d,
+    nn.CircularPad2d,
+    nn.ConstantPad2d,  # ZeroPad2d is one
+)
 
 FUNCTIONS: tuple[Any, ...] = (
     *(each for kind in OPERATORS.values() for each in kind.FUNCTIONS),
@@ -55,7 +61,8 @@ def convert(
     if node.op == "placeholder":
         return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None
-    call = Call(node, module, constants, alias, pads, parts)
+    trained = any(each.requires_grad for part in modules.values() for each in part.parameters(False))
+    call = Call(node, module, constants, alias, pads, parts, trained)
     if module is not None:
         _check_forward(call, module)
     for kind in OPERATORS.values():
@@ -72,7 +79,7 @@ def convert(
     if call.is_of((), Concat.FUNCTIONS):  # of a single tensor, as loops that collect features begin
         return operands_of(call)[0]
     if call.is_of(_PADS, (F.pad,)):
-        return _pad(call)
+        return read_pad(call)
     if call.function is rearranged:
         raise call.refused(
             "rearranges values as no operator does; orders of channels, PixelShuffle, PixelUnshuffle and "
@@ -111,21 +118,3 @@ def _of_its_own_size(call: Call) -> str:
         raise call.refused(f"scale factor {factor}; a whole number is supported, pictures grow")
     source: str = call.sources()[0]
     return source
-
-
-def _pad(call: Call) -> Pad:
-    """As many pixels on each side, zeros or replicated edges."""
-    if call.module is not None:
-        margins, value = call.module.padding, 0
-        mode = "replicate" if isinstance(call.module, nn.ReplicationPad2d) else "constant"
-    else:
-        margins, mode = call.argument(1, "pad"), call.argument(2, "mode", "constant")
-        value = call.argument(3, "value") or 0
-    sides = tuple(margins) if isinstance(margins, tuple | list) else (margins,)
-    same = len(sides) == 4 and len(set(sides)) == 1 and isinstance(sides[0], int)
-    if not same or mode not in ("replicate", "constant") or value != 0:
-        raise call.refused(
-            f"padding {sides} {mode!r} with {value} is not supported; use the same number on all four sides, "
-            "mode 'replicate', or 'constant' with 0"
-        )
-    return Pad(call.sources()[0], sides[0], mode == "replicate")

@@ -43,7 +43,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
     if not isinstance(shuffle, DepthToSpace):
         return graph
     ext = graph.node(shuffle.sources[0])
-    if not isinstance(ext, Conv) or ext.relu:
+    if not isinstance(ext, Conv) or ext.relu or not ext.plain:
         return graph
     blue, x = graph.node(ext.sources[0]), graph.input
     residual = image_residual(graph, blue)

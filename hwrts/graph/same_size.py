@@ -16,6 +16,7 @@ from torch import Tensor
 from hwrts.data import downscale_by_2
 from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fixed_point import Padding
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, graph_steps, new_names
 from hwrts.networks.held import Tie
 
@@ -56,7 +57,8 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     centre = kernel.shape[-1] // 2
     for channel in range(x.channels):
         high_pass[channel, channel, centre, centre] -= 1
-    replicate = all(node.replicate for node in tail if isinstance(node, Conv))
+    paddings = {node.padding for node in tail if isinstance(node, Conv)}
+    replicate, reflect = paddings <= {Padding.REPLICATE}, paddings == {Padding.REFLECT}
     dropped = {blue.name, *(node.name for node in tail)}
     kept = tuple(node for node in graph.nodes if node.name not in dropped)
     fold_x, fold_r, correction, picture = new_names(graph, "fold_x", "fold_r", "correction", "picture")
@@ -75,6 +77,7 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
                 zero_on_flat=silent,
                 tie=tie,
                 replicate=replicate,
+                reflect=reflect,
             ),
             Conv(
                 fold_r,
@@ -84,6 +87,7 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
                 zero_on_flat=silent,
                 tie=tie,
                 replicate=replicate,
+                reflect=reflect,
             ),
             Add(correction, (fold_x, fold_r)),
             Add(picture, (x.name, correction)),
@@ -122,7 +126,7 @@ def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
     """The nodes behind the image residual, in order; others than these two cannot be folded with D."""
     tail: list[Conv | DepthToSpace] = []
     node = graph.nodes[-1]
-    while (isinstance(node, Conv) and not node.relu) or isinstance(node, DepthToSpace):
+    while (isinstance(node, Conv) and node.plain and not node.relu) or isinstance(node, DepthToSpace):
         tail.insert(0, node)
         node = graph.node(node.sources[0])
         if graph.uses(node.name) > 1:

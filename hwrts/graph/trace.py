@@ -20,6 +20,7 @@ from hwrts.graph.operators.call import Pad, where
 from hwrts.graph.refusals import better, gathered
 from hwrts.graph.tables import with_tables
 from hwrts.graph.tracer import AUGMENTED, Tracer
+from hwrts.graph.unfold import unfold
 
 _TABLES = "_parameters", "_buffers", "_modules"
 """What a module keeps beside its attributes."""
@@ -136,7 +137,8 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            graph = with_tables(fold_batch_norms(_carefully_signed(graph, pixels)))
+            unfolded = unfold(fold_batch_norms(_carefully_signed(graph, pixels)), places)
+            graph = with_tables(unfolded)
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:
                     places.setdefault(source, places[reader.name])

@@ -17,7 +17,7 @@ COARSEST = 16
 """At most so many bits are given up: 65,536 weights of a channel at their limits need 7, the rest is for
 biases. Beyond it the training has diverged, and lowering says so."""
 
-# Letters of the shape comments: O output channels, I input channels, K kernel size.
+# Letters of the shape comments: O output channels, I input channels of a group, KH and KW kernel size.
 
 
 class WeightRange(nn.Module):
@@ -31,11 +31,14 @@ class WeightRange(nn.Module):
         bits: Width of the weights.
         source: Format of the tensor that the convolution reads.
         held: What is held of its numbers.
+        frozen: Whether they are not trained: a weight that is a power of two then has a code of its own, and
+            is not taken for the end of the range, which is one LSB below.
     """
 
-    def __init__(self, bits: int, source: Format, held: Held = FREE) -> None:
+    def __init__(self, bits: int, source: Format, held: Held = FREE, *, frozen: bool = False) -> None:
         super().__init__()
         self._bits, self._source, self._held = bits, source, held
+        self._room = 1 + 2.0 ** (1 - bits) if frozen else 1.0
         self._conv: list[Any] = []  # in a list, or the convolution would be a part of its own quantiser
 
     def watch(self, conv: nn.Module) -> None:
@@ -43,12 +46,12 @@ class WeightRange(nn.Module):
         self._conv = [conv]
 
     def forward(self, weight: Tensor) -> Tensor:
-        """Weights (O, I*K*K) to ranges (O,); a power of two above the range is the quantiser's scale."""
+        """Weights (O, I*KH*KW) to ranges (O,); a power of two above the range is the quantiser's scale."""
         if not self._conv:
-            return weight.abs().amax(1)
+            return weight.abs().amax(1) * self._room
         if self._held != FREE:  # training leaves a little in the weights that the quantiser takes out
             weight = self._held.projected(weight.reshape(self._conv[0].weight.shape)).flatten(1)
-        largest = weight.abs().amax(1)
+        largest = weight.abs().amax(1) * self._room
         with torch.no_grad():
             start = largest.clamp(min=SMALLEST_WEIGHT_RANGE)
             wide = start

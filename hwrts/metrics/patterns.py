@@ -4,6 +4,7 @@ A photograph hides a frame, a tint or a level that is two codes off; these show 
 Letters: H rows, W columns of a pattern, S the network's scale.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,7 @@ def pattern_figures(network: Callable[[Codes], Codes], halo: int | None) -> dict
     side = 2 * halo + INSIDE
     for level in range(256):
         out = network(np.full((side, side, 3), level, np.uint8)).astype(np.int16)
-        reach = halo * (len(out) // side)
+        reach = min(math.ceil(halo * len(out) / side), (len(out) - 1) // 2)
         inside = out[reach:-reach, reach:-reach] if reach else out
         flat = max(flat, int(np.abs(inside - level).max()))
         border = max(border, int(np.abs(out - np.median(inside, axis=(0, 1))).max()))

@@ -1,6 +1,6 @@
 """Convolutions of which something is held while they are trained, so that flat and grey areas pass unchanged.
 
-Three facts, each linear in the weights, so that each is an orthogonal projection: a training step is kept
+Four facts, each linear in the weights, so that each is an orthogonal projection: a training step is kept
 within them by projecting its gradients, and the rest that Adam's scaling of single weights leaves by
 projecting the weights behind it.
 """
@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from hwrts.networks.transposed import Transposed, taps_of
 
 # Letters of the shape comments: O output channels, I input channels, K kernel size.
 
@@ -28,11 +30,13 @@ class Held:
         zero_sums: Each kernel sums to 0: a flat area of any level gives the biases alone.
         zero_on_flat: The bias is no number of its own but what makes the answer to a flat picture 0.
         tie: Which kernels are equal.
+        transposed: The transposed convolution that it is half of; taps that this has not are 0.
     """
 
     zero_sums: bool = False
     zero_on_flat: bool = False
     tie: Tie = "none"
+    transposed: Transposed | None = None
 
     def projected(self, weight: Tensor) -> Tensor:
         """The nearest weights (O, I, K, K) of which it holds.
@@ -51,6 +55,8 @@ class Held:
             shared = torch.stack([parts[colour, :, colour] for colour in range(colours)]).mean(0)
             own = torch.eye(colours, dtype=weight.dtype, device=weight.device)  # (I, I)
             weight = torch.einsum("ci,pyx->cpiyx", own, shared).reshape(weight.shape)
+        if self.transposed is not None:
+            weight = weight * taps_of(self.transposed, len(weight)).to(weight)
         return weight
 
     def projected_bias(self, bias: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from hwrts import fixed_point
 from hwrts.fixed_point import Format, Network, Rounding, halo, run_all
 from hwrts.graph import Conv, Graph, Operation, graph_channels, graph_steps, silenced
 from hwrts.graph.operators import PARTS
-from hwrts.graph.operators.conv import lower_conv
+from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.rounding import StraightThrough
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
 from hwrts.networks.held import flat_picture
@@ -200,7 +200,7 @@ class QuantNetwork(nn.Module):
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
         part = node.part(formats, weight_bits, self.rounding)
-        return replace(lower_conv(part, name, source, formats[source], formats[name]), padding=node.padding)
+        return node.placed(lower_conv(part, name, source, formats[source], formats[name]))
 
     def quantised(self, node: Operation, operands: list[Any], flat: Mapping[str, Any]) -> Any:
         """The QuantTensor of a node from those of its sources; ``flat`` has all of a flat picture."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from hwrts.command_line import command_line
 from hwrts.data import tiles
 from hwrts.data.depth import Codes
-from hwrts.data.luma import CHROMA_HALO, in_colour
-from hwrts.data.tiles import Upscaler
+from hwrts.data.luma import CHROMA_HALO, in_colour, in_grey
+from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
 from hwrts.files.read import read_bytes
@@ -30,25 +31,37 @@ class Deployed:
         codes: Codes (H, W, 3) uint8 to (SH, SW, 3), of a piece that is small enough for one pass.
         halo: Input pixels around an output pixel that it depends on; None if it needs the whole picture: that
             goes through in one pass then, whatever memory it takes.
-        scale: S; 1 of a same-size network.
+        scale: S; 1 of a same-size network, a Fraction of one that makes smaller pictures.
+        sizes: Of the pictures that it takes and makes.
     """
 
     codes: Upscaler
     halo: int | None
-    scale: int
+    scale: int | Fraction
+    sizes: Sizes = ANY
 
     @classmethod
     def of(cls, network: Network, codes: Upscaler) -> "Deployed":
-        """What computes the codes of an integer network, with that network's halo and scale.
+        """What computes the codes of an integer network, with that network's halo, scale and sizes.
 
         One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling.
         """
-        scale, halo = int(network.scales[network.output]), network.halo if network.streamable else None
-        if network.channels[network.inputs[0].name] == 1:
-            # Bytes, for what torch computes is float, and pictures in colour are rounded if their Y is.
-            of_y = in_colour(lambda y: codes(y).astype(np.uint8), scale)
-            return cls(of_y, None if halo is None else max(halo, CHROMA_HALO), scale)
-        return cls(codes, halo, scale)
+        made, halo = network.tensors[network.output], network.halo if network.streamable else None
+        sizes = Sizes(network.multiple, network.smallest, made.lacks)
+        whole = made.scale.denominator == 1 and not any(made.lacks)
+        scale = made.scale.numerator if made.scale.denominator == 1 else made.scale
+        if network.channels[network.inputs[0].name] != 1:
+            return cls(codes, halo, scale, sizes)
+        if not whole:
+            return cls(in_grey(codes), halo, scale, sizes)
+        # Bytes, for what torch computes is float, and pictures in colour are rounded if their Y is.
+        of_y = in_colour(lambda y: codes(y).astype(np.uint8), int(scale))
+        return cls(of_y, None if halo is None else max(halo, CHROMA_HALO), scale, sizes)
+
+    @property
+    def enlargement(self) -> int | None:
+        """S, if what it makes of a picture has that size times a whole number; else None."""
+        return self.scale if isinstance(self.scale, int) and not any(self.sizes.lacks) else None
 
     def reach(self, *, same_size: bool) -> int | None:
         """Input pixels around a pixel of what :meth:`enhance` or :meth:`upscale` returns it depends on."""
@@ -57,12 +70,12 @@ class Deployed:
         return self.halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
 
     def upscale(self, pixels: Codes) -> Codes:
-        """S(x): codes (H, W, 3) to (SH, SW, 3)."""
-        return tiles.upscale(self.codes, pixels, self.halo, self.scale)
+        """S(x): codes (H, W, 3) to (SH, SW, 3), of a picture of any size (:class:`.tiles.Sizes`)."""
+        return tiles.upscale(self.codes, pixels, self.halo, self.scale, self.sizes)
 
     def enhance(self, pixels: Codes) -> Codes:
         """The same-size enhancement: codes (H, W, 3) to (H, W, 3)."""
-        return tiles.enhance(self.codes, pixels, self.halo, self.scale)
+        return tiles.enhance(self.codes, pixels, self.halo, self.scale, self.sizes)
 
 
 def make_engine(

@@ -69,7 +69,7 @@ def evaluate_stage(
         lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
         target = store.array(i, target_kind(stage - 1))
         # Codes (2H, 2W, 3), beyond 0..255 where the network is.
-        exact = upscale_float(float_network, lr, int8_network.halo)
+        exact = upscale_float(float_network, lr, int8_network.halo, sizes=int8_network.sizes)
         x2_float, x2_int8 = to_codes(exact), int8_network.upscale(lr)
         rows.append(
             {

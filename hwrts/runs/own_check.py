@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from torch.nn.parameter import is_lazy
 
 from hwrts import fixed_point
 from hwrts.cost.extremes import extreme_layers, untrained_formats
+from hwrts.data.tiles import Sizes
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import multiple_of, scales_of
+from hwrts.fixed_point.steps import lacks_of, smallest_of
 from hwrts.graph import Graph, Input, Scale, graph_channels, graph_steps, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.example import SIZES, example_of
@@ -48,7 +51,8 @@ class Checked:
 
     Attributes:
         graph: As traced.
-        scale: By how much its first output is larger than its first input.
+        scale: By how much its first output is larger than its first input, below 1 if it is smaller.
+        sizes: Of the pictures that it takes and makes.
         layers: The path of each convolution in the module, by the name of its tensor in the graph.
         feeder: How it is fed.
         pictures: Inputs that are pictures; the others have a range of their own.
@@ -58,7 +62,8 @@ class Checked:
     """
 
     graph: Graph
-    scale: int
+    scale: int | Fraction
+    sizes: Sizes
     layers: dict[str, str]
     feeder: Feeder
     pictures: frozenset[str]
@@ -117,7 +122,7 @@ def _checked(own: Own, step: int, device: str) -> Checked:
     _check_values(traced)
     deployed = deploy_form(graph)
     _check_as_integers(deployed, traced.places)
-    scale = int(scales_of(graph_steps(graph))[graph.output])
+    scale, sizes = sizes_of(graph)
     for name, x in pictures.items():
         expected = _called(kind, module, x)
         found = traced.returned(run_graph(deployed, feeder.by_name(x)), deployed)
@@ -133,7 +138,15 @@ def _checked(own: Own, step: int, device: str) -> Checked:
             f"compared with the module on pictures whose sides are multiples of {step}: it takes others "
             "in another way, or not at all",
         )
-    return Checked(graph, scale, paths, feeder, seen, traced.clipped, traced.door, notes)
+    return Checked(graph, scale, sizes, paths, feeder, seen, traced.clipped, traced.door, notes)
+
+
+def sizes_of(graph: Graph) -> tuple[int | Fraction, Sizes]:
+    """By how much a graph enlarges, and of which pictures."""
+    steps = graph_steps(graph)
+    scale = scales_of(steps)[graph.output]
+    sizes = Sizes(multiple_of(steps), smallest_of(steps), lacks_of(steps)[graph.output])
+    return (scale.numerator if scale.denominator == 1 else scale), sizes
 
 
 def _differs(kind: str, why: str, by_size: bool) -> UnsupportedOperatorError:

@@ -32,8 +32,10 @@ def patterns_of(network: Callable[[Codes], Codes]) -> list[Pattern]:
     found = []
     for name, picture in pattern_pictures().items():
         out = network(picture)
-        scale = len(out) // len(picture)
-        found.append(Pattern(name, picture.repeat(scale, axis=0).repeat(scale, axis=1), out))
+        rows, columns = (  # the pixel that each new one stands on
+            np.arange(made) * have // made for made, have in zip(out.shape[:2], picture.shape, strict=False)
+        )
+        found.append(Pattern(name, picture[rows][:, columns], out))
     return found
 
 

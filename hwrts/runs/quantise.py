@@ -17,6 +17,7 @@ from torch import Tensor
 from hwrts import __version__
 from hwrts.config import QatConfig
 from hwrts.data.depth import luma
+from hwrts.data.tiles import Sizes
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
@@ -168,7 +169,8 @@ def verify_stage(
     network = load_network(stage.root)
     quantised = load_quantised(stage)
     _check_same(stage, quantised, network)
-    photographs = load_verify_inputs(run)
+    sizes = Sizes(network.multiple, network.smallest)
+    photographs = {name: sizes.padded(picture) for name, picture in load_verify_inputs(run).items()}
     if network.channels[network.inputs[0].name] == 1:
         photographs = {name: luma(picture) for name, picture in photographs.items()}
     sqnr = layer_sqnr_db(quantised, photographs.values())

@@ -85,8 +85,7 @@ def quantise_own(
     if "weight_bits" in qat.model_fields_set:
         check_one_width(widths, conv_names(deploy_form(checked.graph)))
     qat = qat.model_copy(update={"layer_weight_bits": widths})
-    size = "same size" if checked.scale == 1 else f"x{checked.scale}"
-    progress.say(f"device {device.name}, float32; {size} in and out")
+    progress.say(f"device {device.name}, float32; {size_text(checked)} in and out")
     for line in (f"traced by {checked.door}", *checked.notes):
         progress.say(line)
     run.update_notes(traced_by=checked.door)
@@ -119,7 +118,10 @@ def quantise_own(
             )
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
-        return {"scale": checked.scale, **_measures(module, device.name, int8, val, advance)}
+        return {
+            "scale": checked.scale if checked.scale >= 1 else float(checked.scale),
+            **_measures(module, device.name, int8, val, advance),
+        }
 
     material = Material(
         lambda: (inputs, batches), fine_tune, measure, len(val), str(run.notes().get("module")), device.name
@@ -127,6 +129,17 @@ def quantise_own(
     verdict, _ = to_integers(run, stage, checked.graph, qat, material, clock, progress)
     run.update_notes(status="finished", best_stage=1, photographs={"train": [*train], "val": [*val]})
     return verdict
+
+
+def size_text(checked: Checked) -> str:
+    """The size of what a module makes, and of what it takes if that is not any."""
+    text = "same size" if checked.scale == 1 else f"x{checked.scale}"
+    sizes = checked.sizes
+    if any(sizes.lacks):
+        text += f" less {sizes.lacks[0]} rows and {sizes.lacks[1]} columns"
+    if sizes.multiple > 1:
+        text += f" (sides padded to multiples of {sizes.multiple} by repeating the edge, and cut)"
+    return text
 
 
 def named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
@@ -207,7 +220,7 @@ def _measures(
     exact = float_upscaler(module, module, device, clipped=False)
     rows = []
     for i, pixels in enumerate(pictures.values()):
-        crop = centre_crop(pixels, MEASURED[1])
+        crop = int8.sizes.padded(centre_crop(pixels, MEASURED[1]))
         rows.append(against_float(exact(crop), int8.codes(crop)))
         advance(i + 1, "")
     return means(rows) | pattern_figures(int8.upscale, int8.halo)

@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import hwrts.cost.layer
 import hwrts.cost.modes
 import hwrts.cost.network
+from hwrts.cost.layer import Accumulator
 from hwrts.cost.modes import MODES, Mode, mode_named
-from hwrts.cost.network import FORMS, Accumulator, graph_cost, in_form, network_cost
+from hwrts.cost.network import FORMS, graph_cost, in_form, network_cost
 from hwrts.errors import ConfigError, HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import LineRun
 from hwrts.graph import (
@@ -592,7 +594,7 @@ def test_the_json_is_plain_and_complete():
         document["parameters"][k] for k in ("weights", "biases", "slopes")
     )
     assert document["macs_per_input_pixel"] == sum(layer["macs"] for layer in document["layers"])
-    fields = {field.name for field in dataclasses.fields(hwrts.cost.network.LayerCost)}
+    fields = {field.name for field in dataclasses.fields(hwrts.cost.layer.LayerCost)}
     assert all(set(layer) == fields for layer in document["layers"])
     assert document["layers"][0]["accumulator"] == {
         "lowest": -27 * 127 * 255,

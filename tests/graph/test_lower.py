@@ -8,7 +8,7 @@ from brevitas.quant import Int8WeightPerChannelFloat
 from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint, Int8WeightPerTensorFixedPoint
 
 from hwrts.fixed_point import PIXEL, Format, HwrtsError
-from hwrts.graph.operators.conv import lower_conv
+from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.operators.prelu import lower_prelu
 
 OUT = Format(True, 8, 8)

@@ -44,6 +44,41 @@ def _twice(net, padded):
     return net.c(padded) + net.c(padded)
 
 
+REFLECTED = {
+    "the convolution's own": (lambda s, x: s.c(x), {"c": conv(size=5, padding_mode="reflect")}),
+    "F.pad": (lambda s, x: s.c(F.pad(x, (2, 1, 0, 3), "reflect")), {"c": conv(size=4, padding=0)}),
+    "a module": (lambda s, x: s.c(s.p(x)), {"p": nn.ReflectionPad2d(2), "c": conv(size=5, padding=0)}),
+}
+ADDED = {
+    "zeros and zeros": (
+        lambda s, x: s.c(F.pad(x, (1, 0, 1, 0))), {"c": conv(size=4, padding=1)}, (2, 2, 1, 1)),
+    "zeros, zeros and zeros": (
+        lambda s, x: s.c(s.p(F.pad(x, (0, 1)))),
+        {"p": nn.ConstantPad2d((0, 0, 2, 1), 0), "c": conv(size=6, padding=1)}, (3, 1, 2, 2)),
+    "edges and edges": (
+        lambda s, x: s.c(s.p(F.pad(x, (1, 1, 1, 1), "replicate"))),
+        {"p": nn.ReplicationPad2d((0, 1, 2, 0)), "c": conv(size=6, padding=0)}, (3, 1, 1, 2)),
+    "none and edges": (lambda s, x: s.c(F.pad(x, (0, 0, 0, 0))), {"c": conv(padding_mode="replicate")}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFLECTED)
+def test_reflections_are_the_module(case):
+    network = module(REFLECTED[case][0], **REFLECTED[case][1]).eval()
+    graph, x = trace(network), torch.rand(2, 3, 6, 7)
+    assert {node.padding for node in graph.of(Conv)} == {Padding.REFLECT}
+    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+
+
+@pytest.mark.parametrize("case", ADDED)
+def test_paddings_behind_each_other_add_up(case):
+    forward, layers, pads = ADDED[case]
+    network = module(forward, **layers).eval()
+    graph, x = trace(network), torch.rand(2, 3, 6, 7)
+    assert [node.pads for node in graph.of(Conv)] == [pads]
+    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+
+
 @pytest.mark.parametrize(
     ("spelled", "replicate"),
     [*((case, True) for case in SPELLED.values()), *((case, False) for case in ZEROS.values())],
@@ -60,14 +95,19 @@ def _pad(*settings, **named):
 
 
 REFUSED = {
-    "reflect": (_pad((1, 1, 1, 1), mode="reflect"), conv(padding=0), ["'reflect'", "mode 'replicate'"]),
-    "one side": (_pad((1, 0, 1, 0), mode="replicate"), conv(padding=0), ["(1, 0, 1, 0)", "all four sides"]),
+    "circular": (_pad((1, 1, 1, 1), mode="circular"), conv(padding=0), ["'circular'", "mode 'replicate'"]),
+    "circular of its own": (lambda s, x: s.c(x), conv(padding_mode="circular"), ["Conv2d 'c'", "circular"]),
     "ones": (_pad((1, 1, 1, 1), value=1.0), conv(padding=0), ["with 1.0"]),
-    "too wide": (_pad((2, 2, 2, 2), mode="replicate"), conv(padding=0), ["padding by 2", "keep the size"]),
-    "twice": (_pad((1, 1, 1, 1), mode="replicate"), conv(), ["'c'", "behind a padding"]),
-    "no reader": (lambda s, x: F.pad(s.c(x), (1, 1, 1, 1)), conv(), ["must return one tensor"]),
+    "twice": (_pad((1, 1, 1, 1), mode="replicate"), conv(), ["'c'", "'zero' behind a padding 'replicate'"]),
+    "a reflection of a reflection": (
+        lambda s, x: s.c(F.pad(F.pad(x, (1, 1, 1, 1), mode="reflect"), (1, 1, 1, 1), mode="reflect")),
+        conv(padding=0), ["padding 'reflect' behind a padding 'reflect'", "one of them"]),
+    "channels": (_pad((0, 0, 0, 0, 0, 1)), conv(4, 3, padding=0), ["not for channels"]),
+    "rows cut off": (_pad((0, 0, -1, 0)), conv(padding=0), ["(0, 0, -1, 0)", "cuts off"]),
+    "no reader": (lambda s, x: F.pad(s.c(x), (1, 1, 1, 1)), conv(), ["must return a tensor"]),
     "another reader": (
-        lambda s, x: F.relu(F.pad(s.c(x), (1, 1, 1, 1))), conv(), ["takes a padded tensor", "padding=0"]),
+        lambda s, x: F.relu(F.pad(s.c(x), (1, 1, 1, 1))), conv(),
+        ["takes a padded tensor", "only a convolution"]),
 }  # fmt: skip
 
 

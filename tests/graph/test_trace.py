@@ -107,7 +107,8 @@ def module(forward, **layers) -> nn.Module:
 
 
 def conv(inputs=3, outputs=3, size=3, **settings):
-    return nn.Conv2d(inputs, outputs, size, **{"padding": size // 2, **settings})
+    settings.setdefault("padding", size // 2 if isinstance(size, int) else 0)
+    return nn.Conv2d(inputs, outputs, size, **settings)
 
 
 IN_PLACE = [
@@ -181,15 +182,9 @@ UNSUPPORTED = {
     "Softmax": (
         lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Softmax2d()},
         ["Softmax2d", "'gate'"]),
-    "stride": (lambda self, x: self.down(x), {"down": conv(stride=2)}, ["'down'", "stride (2, 2)"]),
-    "groups": (lambda self, x: self.c(x), {"c": conv(groups=3)}, ["'c'", "groups 3"]),
-    "dilation": (lambda self, x: self.c(x), {"c": conv(dilation=2, padding=2)}, ["'c'", "dilation (2, 2)"]),
-    "reflect": (lambda self, x: self.c(x), {"c": conv(padding_mode="reflect")}, ["'c'", "'reflect'"]),
-    "no padding": (lambda self, x: self.c(x), {"c": conv(padding=0)}, ["'c'", "padding (0, 0)"]),
-    "even kernel": (lambda self, x: self.c(x), {"c": conv(size=2)}, ["'c'", "kernel (2, 2)"]),
-    "oblong kernel": (
-        lambda self, x: self.c(x), {"c": nn.Conv2d(3, 3, (1, 3), padding=(0, 1))},
-        ["'c'", "(1, 3)"]),
+    "stride": (lambda self, x: self.down(x), {"down": conv(stride=(2, 1))}, ["'down'", "stride (2, 1)"]),
+    "dilation": (lambda self, x: self.c(x), {"c": conv(dilation=(2, 1))}, ["'c'", "dilation (2, 1)"]),
+    "circular": (lambda self, x: self.c(x), {"c": conv(padding_mode="circular")}, ["'c'", "'circular'"]),
     "add constant": (lambda self, x: self.c(x) + 1, {"c": conv()}, ["'add'", "no constants"]),
     "times a parameter itself": (
         lambda self, x: self.c(x) * self.c.weight, {"c": conv()}, ["'mul'", "the parameter 'c.weight'"]),

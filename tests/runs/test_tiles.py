@@ -1,10 +1,18 @@
+import math
+from fractions import Fraction
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import hwrts.data.tiles
 from hwrts.data import downscale, downscale_by_2, to_codes
-from hwrts.data.tiles import enhance, upscale
-from hwrts.fixed_point import run
+from hwrts.data.depth import Codes
+from hwrts.data.tiles import Sizes, enhance, upscale
+from hwrts.errors import DataError, HwrtsError
+from hwrts.fixed_point import PIXEL, Conv, DepthToSpace, Format, Input, Layer, Network, Padding, run
+from hwrts.runs.engines import Deployed
 
 SIZES = [(1, 1), (1, 9), (7, 1), (8, 8), (9, 8), (17, 23), (24, 16), (25, 41)]
 
@@ -75,3 +83,94 @@ def test_float_networks_are_rounded_half_to_even():
 
     codes = np.array([[[0, 1, 2], [253, 254, 255]]], np.uint8)
     assert upscale(half, codes, halo=0)[0, ::2].tolist() == [[0, 2, 2], [254, 254, 255]]
+
+
+def shrinking(kind: str) -> Network:
+    """Integer networks whose sizes are no whole multiples of the picture's."""
+    rng = np.random.default_rng(4)
+    out = Format(False, 8, 8)
+
+    def layer(name: str, source: str, channels: tuple[int, int], kernel: int, **settings: Any) -> Conv:
+        weight = rng.integers(-20, 60, (channels[1], channels[0], kernel, kernel)).astype(np.int8)
+        frac = np.full(channels[1], 7, np.int32)
+        return Conv(name, source, weight, frac, np.zeros(channels[1], np.int32), out, **settings)
+
+    layers: dict[str, tuple[Layer, ...]] = {
+        "down": (layer("y", "x", (3, 3), 3, stride=2),),
+        "down by 4": (
+            layer("h", "x", (3, 4), 4, stride=2, pads=(1, 1, 1, 1), padding=Padding.REPLICATE),
+            layer("y", "h", (4, 3), 2, stride=2, pads=(0, 0, 0, 0)),
+        ),
+        "down and up": (
+            layer("h", "x", (3, 12), 3, stride=2),
+            layer("g", "h", (12, 12), 3),
+            DepthToSpace("y", "g", 2),
+        ),
+        "valid": (
+            layer("h", "x", (3, 4), 5, pads=(0, 1, 0, 0)),
+            layer("y", "h", (4, 3), 3, pads=(0, 0, 0, 0)),
+        ),
+        "valid and up": (layer("h", "x", (3, 12), 3, pads=(0, 0, 0, 0)), DepthToSpace("y", "h", 2)),
+        "valid behind down": (
+            layer("h", "x", (3, 3), 3, stride=2),
+            layer("y", "h", (3, 3), 3, pads=(0, 0, 0, 0)),
+        ),
+        "reflected": (layer("y", "x", (3, 3), 7, padding=Padding.REFLECT),),
+    }
+    return Network((Input("x", 3, PIXEL),), layers[kind])
+
+
+def one_pass(network: Network, pixels: Codes) -> Codes:
+    """The whole picture, padded by hand with what stands at its edge, and cut to what it is worth."""
+    height, width = pixels.shape[:2]
+    rows, columns = (max(-(-side // network.multiple) * network.multiple, least) for side, least in
+                     zip((height, width), network.smallest, strict=True))  # fmt: skip
+    padded = pixels[np.minimum(np.arange(rows), height - 1)][:, np.minimum(np.arange(columns), width - 1)]
+    made = run(network, padded, "int64")
+    scale, (down, across) = network.tensors[network.output].shape
+    return made[: math.ceil(scale * height) - down, : math.ceil(scale * width) - across].astype(np.uint8)
+
+
+@pytest.mark.parametrize("tile", [4, 7, 512])
+@pytest.mark.parametrize("size", [(20, 24), (17, 23), (9, 10)])
+@pytest.mark.parametrize(
+    "kind",
+    ["down", "down by 4", "down and up", "valid", "valid and up", "valid behind down", "reflected"],
+)
+def test_pictures_of_any_size_through_networks_that_shrink(kind, size, tile, picture, monkeypatch):
+    """Also where a side is no multiple of what the network shrinks by: padded, and cut."""
+    network, pixels = shrinking(kind), picture(*size)
+    monkeypatch.setattr(hwrts.data.tiles, "TILE", tile)
+    deployed = Deployed.of(network, lambda part: run(network, part))
+    np.testing.assert_array_equal(deployed.upscale(pixels), one_pass(network, pixels))
+    if kind in ("down and up", "reflected"):
+        np.testing.assert_array_equal(deployed.enhance(pixels), deployed.upscale(pixels))
+    else:
+        with pytest.raises(DataError, match="it enhances none at the size that it has"):
+            deployed.enhance(pixels)
+
+
+def test_tiles_that_begin_anywhere_show(picture, monkeypatch):
+    """The control of the test above: a network that shrinks must not be asked for odd places."""
+    network, pixels = shrinking("down"), picture(20, 24)
+    monkeypatch.setattr(hwrts.data.tiles, "TILE", 8)
+    sizes = Deployed.of(network, lambda part: run(network, part)).sizes
+    seen: list[int] = []
+
+    def noted(part: Codes) -> NDArray[Any]:
+        seen.append(len(part))
+        return run(network, part)
+
+    upscale(noted, pixels, network.halo, Fraction(1, 2), sizes)
+    assert not any(rows % 2 for rows in seen)
+    with pytest.raises(HwrtsError, match="does not divide by 2"):
+        upscale(noted, pixels, network.halo, Fraction(1, 2), Sizes(multiple=1))
+
+
+def test_pictures_of_which_nothing_is_left_are_refused(picture):
+    network = shrinking("valid")
+    deployed = Deployed.of(network, lambda part: run(network, part))
+    assert deployed.sizes.lacks == (6, 5)
+    assert deployed.upscale(picture(7, 6)).shape == (1, 1, 3)
+    with pytest.raises(DataError, match=r"picture of 9x6: .* leave nothing of it; 6x7 pixels are the least"):
+        deployed.upscale(picture(6, 9))

@@ -7,6 +7,7 @@ the integers of each are, and its ONNX nodes.
 from typing import get_args
 
 from hwrts.graph.operators.add import Add
+from hwrts.graph.operators.average_pool import AveragePool
 from hwrts.graph.operators.batch_norm import BatchNorm
 from hwrts.graph.operators.call import Call, Pad
 from hwrts.graph.operators.clip import Clip
@@ -28,10 +29,13 @@ from hwrts.graph.operators.repeat import Repeat
 from hwrts.graph.operators.scale import Scale
 from hwrts.graph.operators.slice import Slice
 from hwrts.graph.operators.space_to_depth import SpaceToDepth
+from hwrts.graph.operators.transposed_conv import TransposedConv
 from hwrts.graph.operators.upsample import Upsample
 
 Operation = (
     Conv
+    | TransposedConv
+    | AveragePool
     | BatchNorm
     | Relu
     | PRelu
@@ -65,6 +69,7 @@ __all__ = [
     "OPERATORS",
     "PARTS",
     "Add",
+    "AveragePool",
     "BatchNorm",
     "Call",
     "Clip",
@@ -91,5 +96,6 @@ __all__ = [
     "Scale",
     "Slice",
     "SpaceToDepth",
+    "TransposedConv",
     "Upsample",
 ]

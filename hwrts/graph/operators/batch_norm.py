@@ -9,6 +9,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.operator import Fused, Rank
+from hwrts.graph.operators.transposed_conv import TransposedConv
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
@@ -59,7 +60,9 @@ class BatchNorm(Fused):
 
     def joined(self, front: "Node") -> "Node | None":
         """The convolution with the gain in its weights."""
-        return front.scaled(self.gain, self.offset) if isinstance(front, Conv) and not front.relu else None
+        if isinstance(front, TransposedConv) or (isinstance(front, Conv) and not front.relu):
+            return front.scaled(self.gain, self.offset)
+        return None
 
     def alone(self) -> "Node":
         """Nothing: what is in front is no convolution, or is read by others too."""

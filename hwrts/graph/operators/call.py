@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fixed_point import Padding
 
 PLACE = "place"
 """Key of a node's own note: the line that it stands in."""
@@ -33,17 +34,30 @@ class RefusedCallError(UnsupportedOperatorError):
 
 @dataclass(frozen=True)
 class Pad:
-    """A tensor with the same number of pixels added on each side, for a convolution that adds none itself.
+    """A tensor with pixels added on its sides, for a convolution to read.
 
     Attributes:
         source: Name of the tensor without them.
-        margin: How many.
-        replicate: Whether they repeat the nearest pixel; else they are 0.
+        sides: How many on top, left, at the bottom, right.
+        padding: What they are.
     """
 
     source: str
-    margin: int
-    replicate: bool
+    sides: tuple[int, int, int, int]
+    padding: Padding
+
+    def joined(self, sides: tuple[int, int, int, int], padding: Padding) -> "Pad | None":
+        """Further pixels around these as one padding; None if there is none that is both.
+
+        Zeros around zeros are more zeros, an edge that is repeated is the same edge; a reflection of a
+        reflection is another.
+        """
+        if not any(sides):
+            return self
+        if padding is not self.padding or padding is Padding.REFLECT:
+            return None
+        top, left, bottom, right = (a + b for a, b in zip(self.sides, sides, strict=True))
+        return Pad(self.source, (top, left, bottom, right), padding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +71,7 @@ class Call:
         alias: The tensor of the graph that each traced value stands for.
         pads: The traced values that are padded tensors: no tensors of the graph.
         parts: The traced values that are several tensors, what a split returns.
+        trained: Whether any parameter of the whole traced module is.
     """
 
     node: fx.Node
@@ -65,6 +80,7 @@ class Call:
     alias: Mapping[str, str]
     pads: Mapping[str, Pad] = field(default_factory=dict)
     parts: Container[str] = ()
+    trained: bool = True
 
     @property
     def function(self) -> Any:
@@ -138,10 +154,16 @@ class Call:
         operand = self.node.args[0] if self.node.args else None
         return self.pads.get(operand.name) if isinstance(operand, fx.Node) else None
 
+    def is_fixed(self, numbers: Tensor) -> bool:
+        """Whether numbers are not to be trained though others of the module are: buffers, what is exempt."""
+        return self.trained and not numbers.requires_grad
+
     def tensor(self, operand: fx.Node) -> str:
         """The name of the tensor that an operand stands for."""
         if operand.name in self.pads:
-            raise self.refused("takes a padded tensor; only a Conv2d with padding=0 may read one")
+            raise self.refused(
+                "takes a padded tensor; only a convolution may read one, put the padding right in front of it"
+            )
         if operand.name in self.parts:
             raise self.refused(f"takes all parts of {operand.name!r} at once; read each by its number")
         if operand.name not in self.alias:

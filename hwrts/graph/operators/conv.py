@@ -8,34 +8,49 @@ from typing import Annotated, Any, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import Format, HwrtsError, Padding, Rounding, Window, weight_limit
+from hwrts.fixed_point import Format, Padding, Rounding, Window, weight_limit
+from hwrts.fixed_point.convolution import Shape
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS, Sides, conv_facts
+from hwrts.graph.operators.conv_part import lower_conv, quant_conv
 from hwrts.graph.operators.operator import Operator, Rank
-from hwrts.graph.rounding import HeldWeights, check_finite, log2_of, round_keeping_sums
-from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
-from hwrts.networks.held import FREE, Held, HeldConv2d, Tie
+from hwrts.networks.held import Held, Tie
+from hwrts.networks.transposed import Transposed, taps_of
+
+_Side = Annotated[int, Field(ge=0, le=1 << 12)]
+_Sides = Annotated[tuple[_Side, _Side, _Side, _Side], Field(strict=False)]  # JSON has lists
+_Number = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
 @dataclass(frozen=True, eq=False)
 class Conv(Operator):
-    """Convolution of stride 1 that keeps the picture's size by padding, with an optional ReLU behind it.
+    """Convolution, with an optional ReLU behind it.
 
     Attributes:
-        weight: (O, I, K, K), K odd.
+        weight: (O, I/groups, KH, KW).
         bias: (O,).
         relu: Whether max(0, .) follows.
         replicate: Whether pixels outside the picture equal the nearest inside; else they are 0.
         zero_sums: As of ``hwrts.networks.held.Held``, and so are the next two.
         zero_on_flat: The bias is then 0 in training, and found when the integers are.
         tie: Which kernels are equal.
+        reflect: Whether pixels outside the picture are mirrored at its edge.
+        groups: Parts of the channels that know nothing of each other; each makes O/groups of the result.
+        stride: Rows and columns from one pixel of the result to the next.
+        dilation: Rows and columns from one tap to the next.
+        pads: Pixels around the picture on top, left, at the bottom, right; None for half a kernel on each
+            side, which keeps the size.
+        transposed: The transposed convolution that it is half of; taps that this has not are 0.
+        frozen: Whether its numbers are not to be trained.
     """
 
     MODULES = (nn.Conv2d,)
-    SPELLED = "Conv2d (stride 1, padding with zeros or replicated edges that keeps the size)"
+    FUNCTIONS = CONV_FUNCTIONS
+    SPELLED = "Conv2d (padding with zeros, replicated or reflected edges)"
     PARTS = "convs"
 
     sources: tuple[str]
@@ -46,72 +61,83 @@ class Conv(Operator):
     zero_sums: bool = field(default=False, metadata={"later": True})
     zero_on_flat: bool = field(default=False, metadata={"later": True})
     tie: Tie = field(default="none", metadata={"later": True})
+    reflect: bool = field(default=False, metadata={"later": True})
+    groups: _Number = field(default=1, metadata={"later": True})
+    stride: _Number = field(default=1, metadata={"later": True})
+    dilation: _Number = field(default=1, metadata={"later": True})
+    pads: _Sides | None = field(default=None, metadata={"later": True})
+    transposed: Transposed | None = field(default=None, metadata={"later": True})
+    frozen: bool = field(default=False, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
-        """A Conv2d that keeps the size."""
-        conv = call.module
-        assert isinstance(conv, nn.Conv2d)
-        kernel, pad = conv.kernel_size, call.pad
-        sources = call.sources() if pad is None else (pad.source,)
-        margin = tuple(size // 2 for size in kernel)
-        if pad is None:
-            same, replicate = conv.padding in ("same", margin), conv.padding_mode == "replicate"
-        else:
-            same, replicate = conv.padding in ("valid", (0, 0)), pad.replicate
-        facts: list[tuple[bool, str]] = [
-            (conv.stride == (1, 1), f"stride {conv.stride}; only 1 is supported"),
-            (conv.dilation == (1, 1), f"dilation {conv.dilation}; only 1 is supported"),
-            (conv.groups == 1, f"groups {conv.groups}; only 1 is supported"),
-            (kernel[0] == kernel[1] and kernel[0] % 2 == 1, f"kernel {kernel}; it must be square and odd"),
-            (
-                same and conv.padding_mode in ("zeros", "replicate"),
-                f"padding {conv.padding} {conv.padding_mode!r}{'' if pad is None else ' behind a padding'}; "
-                "'zeros' or 'replicate' that keep the size only",
-            ),
-            (
-                pad is None or margin == (pad.margin, pad.margin),
-                f"kernel {kernel} behind a padding by {pad.margin if pad else 0}; it must keep the size",
-            ),
-        ]
-        for holds, message in facts:
-            if not holds:
-                raise UnsupportedOperatorError(f"Conv2d {call.where}: {message}")
-        bias = conv.bias if conv.bias is not None else conv.weight.new_zeros(conv.out_channels)
-        held = conv.held if isinstance(conv, HeldConv2d) else FREE
-        weight = conv.weight.detach()
-        return cls(call.name, sources, weight, bias.detach(), replicate=replicate, **asdict(held))
+        """A module, or a function with its weights."""
+        facts = conv_facts(call)
+        return cls(
+            call.name,
+            (facts.source,),
+            facts.weight,
+            facts.bias,
+            replicate=facts.padding is Padding.REPLICATE,
+            reflect=facts.padding is Padding.REFLECT,
+            groups=facts.groups,
+            stride=facts.stride,
+            dilation=facts.dilation,
+            pads=unless_centred(facts.pads, facts.weight, facts.dilation),
+            frozen=facts.frozen,
+            **asdict(facts.held),
+        )
 
     def value(self, *xs: Tensor) -> Tensor:
-        """(N, I, H, W) to (N, O, H, W)."""
-        x = F.conv2d(self._padded(xs[0]), self.weight, self.bias, padding=self._zeros)
+        """(N, I, H, W) to (N, O, H', W')."""
+        x = F.conv2d(
+            self.padded(xs[0]), self.weight, self.bias, self.stride, self.zeros, self.dilation, self.groups
+        )
         return F.relu(x) if self.relu else x
 
-    def _padded(self, x: Tensor) -> Tensor:
-        """What it reads (N, I, H, W), with its edges replicated if it replicates them."""
-        margin = self.window.after
-        return F.pad(x, [margin] * 4, mode="replicate") if self.replicate and margin else x
+    def padded(self, x: Tensor) -> Tensor:
+        """What it reads (N, I, H, W), with all around it that a convolution of torch cannot put there."""
+        top, left, bottom, right = self.sides
+        if not any(self.sides) or self.zeros != (0, 0):
+            return x
+        mode = "replicate" if self.replicate else "reflect" if self.reflect else "constant"
+        return F.pad(x, (left, right, top, bottom), mode)
 
     @property
-    def _zeros(self) -> int:
-        """Zeros that are put around what it reads."""
-        return 0 if self.replicate else self.window.after
+    def sides(self) -> Sides:
+        """Pixels around the picture on top, left, at the bottom, right."""
+        return centred(self.weight, self.dilation) if self.pads is None else self.pads
+
+    @property
+    def zeros(self) -> tuple[int, int]:
+        """Zeros above and below, left and right, that a convolution of torch puts around what it reads."""
+        top, left, bottom, right = self.sides
+        even = self.padding is Padding.ZERO and (top, left) == (bottom, right)
+        return (top, left) if even else (0, 0)
+
+    @property
+    def plain(self) -> bool:
+        """Whether rewrites may change it: square, odd, centred, of stride 1, of one group, trained."""
+        rows, columns = self.weight.shape[2:]
+        one = (self.groups, self.stride, self.dilation) == (1, 1, 1)
+        trained = self.transposed is None and not self.frozen
+        return one and trained and rows == columns and rows % 2 == 1 and self.pads is None
 
     def non_negative(self, sources: bool) -> bool:
-        """Behind a ReLU."""
-        return self.relu
+        """Behind a ReLU, or where no number that is trained could make it negative."""
+        numbers = self.frozen and bool((self.weight >= 0).all()) and bool((self.bias >= 0).all())
+        return self.relu or (sources and numbers)
 
     @property
     def window(self) -> Window:
-        """K rows and columns."""
-        return Window.around(
-            self.weight.shape[-1], padding=Padding.REPLICATE if self.replicate else Padding.ZERO
-        )
+        """KH rows and KW columns."""
+        rows, columns = self.weight.shape[2:]
+        return Shape(rows, columns, self.stride, self.dilation, self.pads, self.padding).window
 
     @property
     def reads(self) -> int:
         """I."""
-        return self.weight.shape[1]
+        return self.weight.shape[1] * self.groups
 
     def channels(self, *sources: Fraction) -> Fraction:
         """O."""
@@ -120,7 +146,7 @@ class Conv(Operator):
     @property
     def held(self) -> Held:
         """What is held of its numbers."""
-        return Held(self.zero_sums, self.zero_on_flat, self.tie)
+        return Held(self.zero_sums, self.zero_on_flat, self.tie, self.transposed)
 
     def scaled(self, gain: Tensor | float, offset: Tensor | None = None) -> Self:
         """The convolution with gain * y + offset behind it, in float64, rounded once (eq. 18).
@@ -143,144 +169,71 @@ class Conv(Operator):
     def quantised(self, part: Any, *sources: Any) -> Tensor:
         """As Brevitas computes it: a ReLU is the saturation of an unsigned code."""
         (x,) = sources
-        value: Tensor = part(x.set(value=self._padded(x.value)) if self.replicate else x).value
+        padded = self.padded(x.value)
+        value: Tensor = part(x if padded is x.value else x.set(value=padded)).value
         return value
 
     def fine_tuned(self, part: Any) -> Self:
         """With the weights and biases of its module."""
-        return replace(self, weight=self.held.projected(part.weight.detach()), bias=part.bias.detach())
+        weight, bias = part.weight.detach(), part.bias.detach()
+        return replace(self, weight=self.held.projected(weight), bias=bias)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:
         """Brevitas' own codes."""
         source = self.sources[0]
-        lowered = lower_conv(part, self.name, source, formats[source], formats[self.name])
-        return replace(lowered, padding=self.padding)
+        return self.placed(lower_conv(part, self.name, source, formats[source], formats[self.name]))
 
     def extreme(
         self, formats: Mapping[str, Format], channels: Mapping[str, int], weight_bits: int | None, end: int
     ) -> fixed_point.Layer:
         """Every weight at its largest or at its smallest."""
         assert weight_bits is not None  # every convolution has a width
-        weight = np.full(tuple(self.weight.shape), end * weight_limit(weight_bits), np.int8)
-        zeros = np.zeros(len(weight), np.int32)
-        out = formats[self.name]
-        extreme = fixed_point.Conv(self.name, self.sources[0], weight, zeros, zeros, out, weight_bits)
-        return replace(extreme, padding=self.padding)
+        return self.integers(end * weight_limit(weight_bits), formats[self.name], weight_bits)
+
+    def placed(self, layer: fixed_point.Conv) -> fixed_point.Conv:
+        """Integers of its weights and bias with all else that it is."""
+        absent = self.absent
+        return replace(
+            layer,
+            padding=self.padding,
+            groups=self.groups,
+            stride=self.stride,
+            dilation=self.dilation,
+            pads=self.pads,
+            idle=0 if absent is None else int(absent.expand_as(self.weight).sum()),
+        )
+
+    def integers(self, weight: int, out: Format, bits: int) -> fixed_point.Conv:
+        """The integer convolution all whose weights have one code, no bias."""
+        codes = np.full(tuple(self.weight.shape), weight, np.int8)
+        absent = self.absent
+        if absent is not None:
+            codes[absent.expand_as(self.weight).cpu().numpy()] = 0
+        zeros = np.zeros(len(codes), np.int32)
+        return self.placed(fixed_point.Conv(self.name, self.sources[0], codes, zeros, zeros, out, bits))
+
+    @property
+    def absent(self) -> Tensor | None:
+        """Whether there is no such tap: 0 by construction, with no multiplier; None where all are there."""
+        if self.transposed is None:
+            return None
+        return ~taps_of(self.transposed, len(self.weight)).to(self.weight.device)
 
     @property
     def padding(self) -> Padding:
         """As the integers name it."""
-        return Padding.REPLICATE if self.replicate else Padding.ZERO
+        return Padding.REPLICATE if self.replicate else Padding.REFLECT if self.reflect else Padding.ZERO
 
 
-def quant_conv(node: Conv, bits: int, source: Format) -> nn.Module:
-    """Brevitas' convolution with the weights of a node, rounded so that the sums of kernels are kept.
-
-    Scales are powers of two, one per output channel, from its largest weight: they follow the training, and
-    are coarser where float32 would not be exact. Biases are int32 on the accumulator's grid.
-
-    Args:
-        node: Its starting weights.
-        bits: Width of the weights, 2..8.
-        source: Format of the tensor that it reads.
-    """
-    import brevitas.nn as qnn  # 2 s, and tracing, cost and the float training do without
-    from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint
-    from brevitas.quant.scaled_int import Int32Bias
-
-    ranges = WeightRange(bits, source, node.held)
-
-    class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
-        bit_width = bits
-        scaling_stats_impl = ranges
-        scaling_min_val = SMALLEST_WEIGHT_RANGE
-        if node.held != FREE:
-            float_to_int_impl = HeldWeights(node.held, weight_limit(bits))
-
-    out_channels, in_channels, kernel, _ = node.weight.shape
-    conv = qnn.QuantConv2d(
-        in_channels,
-        out_channels,
-        kernel,
-        padding=0 if node.replicate else kernel // 2,
-        weight_quant=WeightQuant,
-        bias_quant=Int32Bias,
-        return_quant_tensor=True,
-    )
-    with torch.no_grad():
-        conv.weight.copy_(node.held.projected(node.weight))
-        if node.zero_on_flat:
-            conv.bias.zero_().requires_grad_(False)
-        else:
-            conv.bias.copy_(node.held.projected_bias(node.bias))
-        ranges.watch(conv)
-        scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
-        if node.zero_sums:  # its quantiser keeps them
-            conv.weight.copy_(conv.quant_weight().value)
-        else:
-            kept = round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits))
-            conv.weight.copy_(node.held.projected(kept))
-        _hold_range(conv, scale)
-    return conv  # type: ignore[no-any-return]
+def centred(weight: Tensor, dilation: int) -> Sides:
+    """Half a kernel (O, I, KH, KW) on each side."""
+    rows, columns = ((size - 1) * dilation // 2 for size in weight.shape[2:])
+    return rows, columns, rows, columns
 
 
-def _hold_range(conv: Any, lsb: Tensor) -> None:
-    """Make the quantiser compute with the weights as they were rounded.
-
-    The range follows the largest weight. Where rounding left that on a power of two, the grid would become
-    finer by a bit and end one LSB below it: 2 bits could never hold a code but 0 at full size. A quarter of
-    an LSB more keeps the range, and rounds to the same code.
-
-    Args:
-        conv: QuantConv2d whose weights (O, I, K, K) have just been rounded.
-        lsb: What they were rounded to, (O,).
-    """
-    lost = (conv.quant_weight().value != conv.weight).flatten(1).any(1)  # (O,)
-    flat = conv.weight.flatten(1)  # (O, I*K*K), the same memory
-    place = flat.abs().argmax(1, keepdim=True)  # (O, 1)
-    largest = flat.gather(1, place)
-    outward = largest + largest.sign() * lsb[:, None] / 4
-    flat.scatter_(1, place, torch.where(lost[:, None], outward, largest))
-
-
-@torch.no_grad()
-def lower_conv(module: Any, name: str, source: str, source_format: Format, out: Format) -> fixed_point.Conv:
-    """The integers that a ``brevitas.nn.QuantConv2d`` computes with.
-
-    Weights and scales are read from Brevitas' own quantiser; the bias is rounded half to even onto the
-    accumulator's grid, as Brevitas does when it runs (eq. 3). Nothing is quantised a second time.
-
-    Args:
-        module: QuantConv2d with per-channel power-of-two weight scales.
-        name: Name of the tensor it makes.
-        source: Name of the tensor it reads.
-        source_format: Format of that tensor.
-        out: Format of its result.
-
-    Raises:
-        HwrtsError: A scale that is not a power of two, a value that is not finite, or a bias beyond int32.
-    """
-    check_finite(name, "weight", module.weight)
-    check_finite(name, "bias", module.bias)
-    weight = module.quant_weight()
-    weight_frac = -log2_of(weight.scale.reshape(-1).expand(module.out_channels), name)  # (O,)
-    codes = weight.int(float_datatype=True).cpu().numpy()  # (O, I, K, K)
-    bias = module.bias.detach().cpu().double().numpy()
-    bias_codes = np.rint(np.ldexp(bias, source_format.frac + weight_frac))
-    largest = float(np.abs(bias_codes).max())
-    if largest > np.iinfo(np.int32).max:
-        raise HwrtsError(
-            f"layer {name!r}: a bias of {np.abs(bias).max():g} is code {largest:.0f}, beyond int32, "
-            "beside weights so small; enlarge the weights or shrink the bias (a diverged training has such)"
-        )
-    return fixed_point.Conv(
-        name=name,
-        source=source,
-        weight_i8=codes.astype(np.int8),
-        weight_frac=weight_frac.astype(np.int32),
-        bias_i32=bias_codes.astype(np.int32),
-        out=out,
-        weight_bits=int(weight.bit_width),
-    )
+def unless_centred(sides: Sides, weight: Tensor, dilation: int) -> Sides | None:
+    """Pads as a node has them: None where they are half a kernel on each side."""
+    odd = all((size - 1) * dilation % 2 == 0 for size in weight.shape[2:])
+    return None if odd and sides == centred(weight, dilation) else sides
