@@ -10,6 +10,7 @@ from hwrts.graph.operators.add import Add
 from hwrts.graph.operators.average_pool import AveragePool
 from hwrts.graph.operators.batch_norm import BatchNorm
 from hwrts.graph.operators.call import Call, Pad
+from hwrts.graph.operators.channel_mean import ChannelMean
 from hwrts.graph.operators.clip import Clip
 from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
@@ -52,6 +53,7 @@ Operation = (
     | Reorder
     | GlobalAverage
     | Maximum
+    | ChannelMean
     | Divide
     | MaxPool
     | SpaceToDepth
@@ -72,6 +74,7 @@ __all__ = [
     "AveragePool",
     "BatchNorm",
     "Call",
+    "ChannelMean",
     "Clip",
     "Concat",
     "Conv",

@@ -1,5 +1,6 @@
 """Convolution: the operator that has nearly all of a network's numbers."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -127,6 +128,13 @@ class Conv(Operator):
         """Behind a ReLU, or where no number that is trained could make it negative."""
         numbers = self.frozen and bool((self.weight >= 0).all()) and bool((self.bias >= 0).all())
         return self.relu or (sources and numbers)
+
+    def lowest(self, *sources: float) -> float:
+        """Of weights that are not trained and not negative, that of the least they may be given."""
+        if not self.frozen or bool((self.weight < 0).any()):
+            return -math.inf
+        low = min(sources[0], 0.0) if any(self.sides) and self.padding is Padding.ZERO else sources[0]
+        return float((self.weight.flatten(1).double().sum(1) * low + self.bias).min())
 
     @property
     def window(self) -> Window:

@@ -129,14 +129,29 @@ class Lookup(Operator):
         """Whether it has values above 0 alone, or above -1."""
         return self._singular or self.function == "log1p"
 
-    def read_as(self, x: Tensor) -> Tensor:
-        """What a code is taken for: its value, or the least that its source can be."""
-        return x if self.low is None else x.clamp(min=self.low)
+    @property
+    def _infinite(self) -> bool:
+        """Whether it is infinite at 0, not steep alone."""
+        return (
+            self._singular
+            and self.function != "sqrt"
+            and not (self.function == "power" and self.exponent > 0)
+        )
+
+    def read_as(self, x: Tensor, lsb: float) -> Tensor:
+        """What a code is taken for: its value, or the least that its source can be.
+
+        Code 0 stands for all up to half an LSB; beside a pole it is taken for their middle.
+        """
+        if self.low is None:
+            return x
+        near = self._infinite and self.low > 0
+        return x.clamp(min=max(self.low, lsb / 4) if near else self.low)
 
     def slope(self, x: Tensor, gradient: Tensor, source: Format, out: Format) -> Tensor:
         """Gradient times the function's own slope, at values of a source onto a format of the result."""
         lsb = math.ldexp(1.0, -source.frac)
-        x = self.read_as(x.detach())
+        x = self.read_as(x.detach(), lsb)
         if self._singular:  # at 0 there is no slope: half an LSB is where the next code begins
             x = x.clamp(min=lsb / 2)
         with torch.enable_grad():
@@ -210,7 +225,8 @@ def table_of(node: Lookup, source: Format, out: Format, rounding: Rounding) -> T
     [31, 69, 128, 187]
     """
     codes = torch.arange(source.min, source.max + 1, dtype=torch.float64)
-    values = node.value(node.read_as(codes * math.ldexp(1.0, -source.frac)))
+    lsb = math.ldexp(1.0, -source.frac)
+    values = node.value(node.read_as(codes * lsb, lsb))
     missing = torch.isnan(values)
     if node.function not in OVERFLOWING and not (node.function == "power" and node.exponent > 0):
         missing |= torch.isinf(values)
