@@ -87,7 +87,7 @@ def _rounded_taps(kind: str, factor: int) -> tuple[int, list[list[int]]]:
 def _rounded_to_one(exact: list[Fraction], one: int) -> list[int]:
     """Whole taps that add up to ``one``: rounded down, then those with the largest remainders up (eq. 34)."""
     taps = [floor(tap) for tap in exact]
-    remainders = sorted(range(len(taps)), key=lambda u: (taps[u] - exact[u], abs(u - len(taps) // 2)))
+    remainders = sorted(range(len(taps)), key=lambda u: taps[u] - exact[u])  # no two that count are equal
     for u in remainders[: one - sum(taps)]:
         taps[u] += 1
     return taps

@@ -3,6 +3,7 @@
 from hwrts.graph.graph import Graph, graph_channels, graph_steps, new_names, run_graph, silenced
 from hwrts.graph.operators import (
     Add,
+    Affine,
     BatchNorm,
     Clip,
     Concat,
@@ -29,6 +30,7 @@ from hwrts.graph.operators import (
 
 __all__ = [
     "Add",
+    "Affine",
     "BatchNorm",
     "Clip",
     "Concat",

@@ -10,7 +10,6 @@ from torch import Tensor, fx, nn
 from hwrts.graph import interpolation
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
 from hwrts.graph.instead import instead_of
-from hwrts.graph.interpolation import read_interpolation
 from hwrts.graph.moves import rearranged
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
@@ -72,8 +71,9 @@ def convert(
     if call.is_of(_PASSED_ON, (*COPIES, *_THE_SAME)) or _is_data(call):
         passed_on: str = call.sources()[0]
         return passed_on
-    if call.is_of(interpolation.MODULES, interpolation.FUNCTIONS):
-        return _of_its_own_size(call)
+    if call.is_of(interpolation.MODULES, interpolation.FUNCTIONS):  # by 1: all other factors have a node
+        passed_on = call.sources()[0]
+        return str(passed_on)
     if call.is_of((), CUTS):
         return read_cut(call, parts)
     if call.is_of((), Concat.FUNCTIONS):  # of a single tensor, as loops that collect features begin
@@ -109,12 +109,3 @@ def _check_forward(call: Call, module: nn.Module) -> None:
                 f"{type(module).__name__} has a {name} of its own; a subclass of {kind.__name__} is "
                 f"supported where it is that of {kind.__name__}"
             )
-
-
-def _of_its_own_size(call: Call) -> str:
-    """The tensor that an interpolation passes on, where it changes no size."""
-    factor = read_interpolation(call).factor
-    if factor != 1:
-        raise call.refused(f"scale factor {factor}; a whole number is supported, pictures grow")
-    source: str = call.sources()[0]
-    return source

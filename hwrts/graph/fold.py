@@ -1,18 +1,92 @@
 """Operators that vanish into the one in front of them: batch norms, constant factors (eq. 18), ReLUs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from hwrts.graph import Add, BatchNorm, Clip, Conv, DepthToSpace, Graph, Node, Relu, Repeat, Scale
-from hwrts.graph.operators import Fused, Operator
+from hwrts.graph import Add, Affine, Clip, Conv, DepthToSpace, Graph, Node, Operation, Relu, Repeat, Scale
+from hwrts.graph.operators import Fused, Operator, TransposedConv
 
 
-def fold_batch_norms(graph: Graph) -> Graph:
-    """The graph without batch norms.
+def fold_affines(graph: Graph) -> Graph:
+    """The graph without the batch norms and constants that a neighbour takes; those that are left stay.
 
-    Raises:
-        UnsupportedOperatorError: A batch norm that is not the only reader of a convolution.
+    One goes into the convolution in front of it, through shuffles and factors too; else into those behind it,
+    its gain at least where their zeros around the picture stand in the way of the offset.
     """
-    return _without(graph, BatchNorm)
+    while True:
+        nodes = len(graph.nodes)
+        graph = _within_readers(_behind_affines(_behind_shuffles(_fold(graph, Affine))))
+        if len(graph.nodes) == nodes:
+            return _gains_within_readers(graph)
+
+
+def _behind_affines(graph: Graph) -> Graph:
+    """Factors that stand behind a constant or batch norm, in that."""
+    renamed: dict[str, str] = {}
+    nodes: dict[str, Node] = {node.name: node for node in graph.inputs}
+    for node in graph.operations:
+        front = nodes[renamed.get(node.sources[0], node.sources[0])]
+        alone = graph.uses(node.sources[0]) == 1
+        if isinstance(node, Scale) and isinstance(front, Affine) and alone:
+            nodes[front.name] = front.scaled(node.factor)
+            renamed[node.name] = front.name
+        else:
+            nodes[node.name] = node.reading(renamed)
+    return graph.rewritten(nodes.values(), renamed)
+
+
+def _behind_shuffles(graph: Graph) -> Graph:
+    """Constants behind a shuffle, in the convolution in front of that: moving codes commutes with them."""
+    for node in graph.of(Affine):
+        chain: list[Node] = [graph.node(node.sources[0])]
+        spread = node
+        while isinstance(chain[-1], DepthToSpace | Repeat) and graph.uses(chain[-1].name) == 1:
+            moving = chain[-1]
+            spread = spread.spread(moving.block**2) if isinstance(moving, DepthToSpace) else spread
+            chain.append(graph.node(moving.sources[0]))
+        joined = spread.joined(chain[-1]) if graph.uses(chain[-1].name) == 1 else None
+        if len(chain) > 1 and isinstance(joined, Conv | TransposedConv):
+            return _replaced(graph, {joined.name: joined}, {node.name: node.sources[0]})
+    return graph
+
+
+def _within_readers(graph: Graph) -> Graph:
+    """Constants whose only readers are convolutions that take them."""
+    for node in graph.of(Affine):
+        readers = graph.readers(node.name)
+        taken = [node.within(reader) if isinstance(reader, Conv) else None for reader in readers]
+        made = {each.name: each for each in taken if each is not None}
+        if readers and len(made) == graph.uses(node.name):
+            return _replaced(graph, made, {node.name: node.sources[0]})
+    return graph
+
+
+def _gains_within_readers(graph: Graph) -> Graph:
+    """Gains in the convolutions behind them, where zeros around the picture stand in the way of offsets.
+
+    What is left adds an offset on the grid of its source: of a normalised picture no bit is lost to its gain.
+    """
+    changed: dict[str, Operation] = {}
+    for node in graph.of(Affine):
+        readers = graph.readers(node.name)
+        kept = graph.uses(node.name) != len(readers) or bool((node.gain == 1).all())
+        if not readers or kept or not bool((node.gain > 0).all()):
+            continue
+        gain = replace(node, sources=(node.name,), offset=0 * node.gain)
+        taken = [
+            gain.within(changed.get(reader.name, reader)) if isinstance(reader, Conv) else None  # type: ignore[arg-type]
+            for reader in readers
+        ]
+        if all(taken):
+            changed |= {each.name: each for each in taken if each is not None}
+            changed[node.name] = replace(node, gain=node.gain / node.gain, offset=node.offset / node.gain)
+    return _replaced(graph, changed, {})
+
+
+def _replaced(graph: Graph, changed: Mapping[str, Operation], renamed: Mapping[str, str]) -> Graph:
+    """The graph with other nodes of the same names, and without those that are renamed."""
+    kept = (changed.get(node.name, node) for node in graph.operations if node.name not in renamed)
+    return graph.rewritten((*graph.inputs, *(node.reading(renamed) for node in kept)), renamed)
 
 
 def fold_scales(graph: Graph) -> Graph:

@@ -18,6 +18,8 @@ FUNCTIONS: tuple[Any, ...] = (F.interpolate,)
 """Which torch's older functions call."""
 
 _NAMES = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
+_ULPS = Fraction(1, 1 << 40)
+"""Relative error within which a float stands for a fraction."""
 _KINDS = {
     "nearest": "nearest",
     "nearest-exact": "nearest",
@@ -35,10 +37,12 @@ class Interpolation:
     Attributes:
         kind: "nearest", "area", or a kind of interpolation.
         factor: By which height and width grow; less than 1 where they shrink.
+        mode: What torch calls it.
     """
 
     kind: str
     factor: Fraction
+    mode: str
 
     @property
     def repeats(self) -> bool:
@@ -74,7 +78,7 @@ def read_interpolation(call: Call) -> Interpolation:
     largest = MAX_ENLARGEMENT if kind in ("nearest", "area") else LARGEST_FACTOR
     if factor > largest:
         raise call.refused(f"{mode} by {factor}; 2..{largest} are supported")
-    return Interpolation(kind, factor)
+    return Interpolation(kind, factor, mode)
 
 
 def _given(call: Call) -> dict[str, Any]:
@@ -91,7 +95,7 @@ def _factor(call: Call, given: Mapping[str, Any]) -> Fraction:
     if size is None:
         asked, found = (
             f"scale factor {scale}",
-            {Fraction(each) for each in _pair(call, scale, "scale factor")},
+            {_near(each) for each in _pair(call, scale, "scale factor")},
         )
     else:
         sides, source = _pair(call, size, "size"), call.example(call.node.args[0])
@@ -103,6 +107,12 @@ def _factor(call: Call, given: Mapping[str, Any]) -> Fraction:
     if found or factor <= 0 or 1 not in (factor.numerator, factor.denominator):
         raise call.refused(f"{asked}; the same whole factor in both directions is supported")
     return factor
+
+
+def _near(number: float) -> Fraction:
+    """A number as a fraction; a third, which no float is, as 1/3."""
+    short = Fraction(number).limit_denominator(MAX_ENLARGEMENT)
+    return short if abs(short - Fraction(number)) < _ULPS * abs(short) else Fraction(number)
 
 
 def _pair(call: Call, given: Any, what: str) -> tuple[float, float]:

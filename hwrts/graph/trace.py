@@ -14,7 +14,7 @@ from hwrts.graph import Clip, Graph, Input, Node, run_graph
 from hwrts.graph.convert import COPIES, convert
 from hwrts.graph.cut import Cut, Parts, with_channels
 from hwrts.graph.doors import Recorded, doors
-from hwrts.graph.fold import fold_batch_norms
+from hwrts.graph.fold import fold_affines
 from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import Pad, where
 from hwrts.graph.refusals import better, gathered
@@ -137,7 +137,7 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            unfolded = unfold(fold_batch_norms(_carefully_signed(graph, pixels)), places)
+            unfolded = unfold(fold_affines(_carefully_signed(graph, pixels)), places)
             graph = with_tables(unfolded)
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:

@@ -15,7 +15,7 @@ def unfold(graph: Graph, places: dict[str, str]) -> Graph:
         return graph
     channels = graph_channels(graph)
     renamed: dict[str, str] = {}
-    nodes: list[Node] = [graph.input]
+    nodes: list[Node] = [*graph.inputs]
     taken = {node.name for node in graph.nodes}
 
     def new(wanted: str) -> str:
@@ -34,4 +34,4 @@ def unfold(graph: Graph, places: dict[str, str]) -> Graph:
         places.update({each.name: places[node.name] for each in made})
         if made[-1].name != node.name:
             renamed[node.name] = made[-1].name
-    return Graph(tuple(nodes))
+    return graph.rewritten(nodes, renamed)

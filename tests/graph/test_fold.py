@@ -7,7 +7,7 @@ from torch import nn
 
 from hwrts.graph import Add, BatchNorm, Conv, Graph, Input, Scale, run_graph
 from hwrts.graph.deploy import deploy_form
-from hwrts.graph.fold import fold_batch_norms, fold_scales
+from hwrts.graph.fold import fold_affines, fold_scales
 from hwrts.graph.trace import trace
 
 from .test_trace import conv, module, output_of
@@ -134,7 +134,7 @@ def test_each_rewrite_on_its_own_is_the_same_function():
     )
     x = torch.rand(1, 2, 4, 4, dtype=torch.float64)
     expected = run_graph(graph, x)["y"]
-    without_norms, without_scales = fold_batch_norms(graph), fold_scales(graph)
+    without_norms, without_scales = fold_affines(graph), fold_scales(graph)
     assert kinds(without_norms) == ["Input", "Conv", "Conv", "Scale", "Add"]
     assert kinds(without_scales) == ["Input", "Conv", "BatchNorm", "Conv", "Add"]
     for folded in (without_norms, without_scales):

@@ -16,7 +16,7 @@ import hwrts.graph.operators
 from hwrts.fixed_point import PIXEL
 from hwrts.graph import Add, BatchNorm, Conv, DepthToSpace, Graph, Input, Relu, Scale, run_graph
 from hwrts.graph.deploy import deploy_form
-from hwrts.graph.fold import fold_batch_norms
+from hwrts.graph.fold import fold_affines
 from hwrts.graph.operators import OPERATORS, PARTS, Fused, Operator
 from hwrts.graph.operators.composed import Composed
 from hwrts.graph.trace import trace
@@ -97,7 +97,7 @@ def test_no_rewrite_drops_a_later_field():
             LaterShuffle("z", ("ext",), 2, later=4),
         )
     )
-    form = deploy_form(fold_batch_norms(graph))
+    form = deploy_form(fold_affines(graph))
     found = {node.name: node.later for node in form.nodes if hasattr(node, "later")}
     assert found == {"a": 1, "r": 2, "ext_x": 3, "ext_r": 3, "z": 4}
     assert [type(node).__name__ for node in form.nodes[-2:]] == ["Repeat", "Add"]

@@ -35,7 +35,7 @@ ARGUMENTS = {
 """What each function that has a form in place is called with; torch.tensor stands for the tensor itself."""
 WITHOUT = {"prelu", "pixel_shuffle", "interpolate", "pad", "cat", "concat", "concatenate"}
 WITHOUT |= {"relu6", "special_expit", "gelu", "silu", "hardswish", "hardsigmoid", "mish", "softplus"}
-WITHOUT |= {"chunk", "split", "getitem", "rsub", "conv2d", "conv_transpose2d", "avg_pool2d"}
+WITHOUT |= {"chunk", "split", "getitem", "conv2d", "conv_transpose2d", "avg_pool2d"}
 """Functions without a form in place."""
 
 

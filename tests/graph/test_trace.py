@@ -185,17 +185,14 @@ UNSUPPORTED = {
     "stride": (lambda self, x: self.down(x), {"down": conv(stride=(2, 1))}, ["'down'", "stride (2, 1)"]),
     "dilation": (lambda self, x: self.c(x), {"c": conv(dilation=(2, 1))}, ["'c'", "dilation (2, 1)"]),
     "circular": (lambda self, x: self.c(x), {"c": conv(padding_mode="circular")}, ["'c'", "'circular'"]),
-    "add constant": (lambda self, x: self.c(x) + 1, {"c": conv()}, ["'add'", "no constants"]),
     "times a parameter itself": (
-        lambda self, x: self.c(x) * self.c.weight, {"c": conv()}, ["'mul'", "the parameter 'c.weight'"]),
+        lambda self, x: self.c(x) * self.c.weight, {"c": conv()}, ["'mul'", "constant of shape (3, 3, 3"]),
     "times 0": (lambda self, x: self.c(x) * 0, {"c": conv()}, ["'mul'", "the number 0"]),
     "times infinity": (lambda self, x: self.c(x) * float("inf"), {"c": conv()}, ["'mul'", "inf is not"]),
     "rounded division": (
         lambda self, x: torch.div(self.c(x), 2, rounding_mode="floor"), {"c": conv()}, ["operator div"]),
-    "times a parameter": (
-        lambda self, x: self.c(x) * self.c.bias.reshape(-1, 1, 1), {"c": conv()}, ["'mul'", "'constant'"]),
     "plus a parameter": (
-        lambda self, x: self.c(x) + self.c.bias, {"c": conv()}, ["'add'", "the parameter 'c.bias'"]),
+        lambda self, x: self.c(x) + self.c.bias, {"c": conv()}, ["'add'", "a constant of shape (3,)"]),
     "leaky nan": (
         lambda self, x: F.leaky_relu(self.c(x), float("nan")), {"c": conv()}, ["'leaky_relu'", "nan is not"]),
     "two inputs": (lambda self, x, y: self.c(x), {"c": conv()}, ["its input 'y'", "leave that input out"]),
@@ -203,15 +200,6 @@ UNSUPPORTED = {
     "twice": (lambda self, x: [self.c(x)] * 2, {"c": conv()}, ["returns the tensor 'c' twice"]),
     "nothing": (lambda self, x: None, {"c": conv()}, ["must return a tensor, or a tuple"]),
     "branch": (lambda self, x: self.c(x) if x.sum() > 0 else x, {"c": conv()}, ["Made", "control flow"]),
-    "batch norm of the picture": (
-        lambda self, x: self.c(self.n(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},
-        ["BatchNorm2d 'n'", "the only reader of a Conv2d"]),
-    "batch norm behind a ReLU": (
-        lambda self, x: self.n(F.relu(self.c(x))), {"c": conv(), "n": nn.BatchNorm2d(3)},
-        ["BatchNorm2d 'n'", "the only reader of a Conv2d"]),
-    "batch norm beside another reader": (
-        lambda self, x: (lambda y: self.n(y) + y)(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3)},
-        ["BatchNorm2d 'n'", "the only reader of a Conv2d"]),
     "batch norm without statistics": (
         lambda self, x: self.n(self.c(x)), {"c": conv(), "n": nn.BatchNorm2d(3, track_running_stats=False)},
         ["BatchNorm2d 'n'", "track_running_stats=True"]),

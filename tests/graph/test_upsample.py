@@ -9,7 +9,7 @@ from torch import fx, nn
 from hwrts import fixed_point
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import UPSAMPLE_KINDS, Rounding, upsample_kernel, upsample_taps
-from hwrts.graph import Repeat, run_graph
+from hwrts.graph import Conv, Repeat, run_graph
 from hwrts.graph.interpolation import read_interpolation
 from hwrts.graph.operators.call import VALUE, Call
 from hwrts.graph.trace import trace
@@ -211,3 +211,62 @@ def test_integers_equal_fake_quantised_values(picture, rounding):
     quantised = quantise(Scalers(), rounding=rounding)
     assert_integers_equal_values(quantised, picture(9, 12))
     assert_integers_equal_values(quantised, picture(1, 1))
+
+
+DOWN: dict[str, tuple[Any, int]] = {
+    "nearest": (lambda x: F.interpolate(x, scale_factor=0.5), 2),
+    "nearest by 1/3": (lambda x: F.interpolate(x, scale_factor=1 / 3, recompute_scale_factor=True), 3),
+    "nearest-exact": (lambda x: F.interpolate(x, scale_factor=0.25, mode="nearest-exact"), 4),
+    "bilinear": (lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear"), 2),
+    "bilinear by 1/4": (lambda x: F.interpolate(x, scale_factor=(0.25, 0.25), mode="bilinear"), 4),
+    "bilinear, corners not aligned": (
+        lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False), 2
+    ),
+    "area": (lambda x: F.interpolate(x, scale_factor=0.5, mode="area"), 2),
+    "area by 1/4": (lambda x: F.interpolate(x, scale_factor=0.25, mode="area"), 4),
+    "nn.Upsample": (nn.Upsample(scale_factor=0.5, mode="bilinear"), 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", DOWN)
+def test_down_scaling_is_a_convolution_of_each_channel(spelling):
+    down, size = DOWN[spelling]
+    network = module(lambda s, x: s.c(s.down(x) if isinstance(down, nn.Module) else down(x)), c=conv())
+    network.down = down if isinstance(down, nn.Module) else nn.Identity()
+    graph, x = trace(network.eval()), torch.rand(1, 3, 12, 24)
+    made = graph.nodes[1]
+    assert isinstance(made, Conv)
+    assert (made.groups, made.stride, made.frozen) == (3, size, True)
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_down_and_up_again_to_a_verified_file(picture, rounding, tmp_path):
+    def forward(self, x):
+        h = F.interpolate(F.relu(self.a(x)), scale_factor=0.5, mode="bilinear")
+        return F.interpolate(self.b(h), scale_factor=2, mode="bicubic") + x
+
+    torch.manual_seed(9)
+    quantised = quantise(module(forward, a=conv(3, 4), b=conv(4, 3)), rounding=rounding)
+    verified(quantised, tmp_path, picture(12, 14))
+
+
+@pytest.mark.parametrize(
+    ("down", "named"),
+    [
+        (
+            lambda x: F.interpolate(x, scale_factor=0.5, mode="bicubic"),
+            "bicubic by 1/2; nearest, bilinear",
+        ),
+        (lambda x: F.interpolate(x, None, (1 / 3, 1 / 3), "area"), "area by 1/3 divides by 3"),
+        (
+            lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True),
+            "leaves pixels outside",
+        ),
+        (lambda x: F.interpolate(x, scale_factor=0.75, mode="bilinear"), "the same whole factor"),
+    ],
+)
+def test_other_down_scaling_is_refused(down, named):
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        trace(module(lambda s, x: s.c(down(x)), c=conv()))
+    assert named in str(caught.value)

@@ -7,6 +7,7 @@ the integers of each are, and its ONNX nodes.
 from typing import get_args
 
 from hwrts.graph.operators.add import Add
+from hwrts.graph.operators.affine import Affine
 from hwrts.graph.operators.average_pool import AveragePool
 from hwrts.graph.operators.batch_norm import BatchNorm
 from hwrts.graph.operators.call import Call, Pad
@@ -16,6 +17,7 @@ from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.divide import Divide
+from hwrts.graph.operators.downsample import Downsample
 from hwrts.graph.operators.global_average import GlobalAverage
 from hwrts.graph.operators.input import Input
 from hwrts.graph.operators.lookup import Lookup
@@ -38,6 +40,7 @@ Operation = (
     | TransposedConv
     | AveragePool
     | BatchNorm
+    | Affine
     | Relu
     | PRelu
     | Add
@@ -45,6 +48,7 @@ Operation = (
     | DepthToSpace
     | Repeat
     | Upsample
+    | Downsample
     | Concat
     | Multiply
     | Lookup
@@ -71,6 +75,7 @@ __all__ = [
     "OPERATORS",
     "PARTS",
     "Add",
+    "Affine",
     "AveragePool",
     "BatchNorm",
     "Call",
@@ -80,6 +85,7 @@ __all__ = [
     "Conv",
     "DepthToSpace",
     "Divide",
+    "Downsample",
     "Fused",
     "GlobalAverage",
     "Input",

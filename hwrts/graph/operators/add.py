@@ -29,8 +29,6 @@ MINUS = (
     "subtract_",
 )
 """As PLUS."""
-FROM = (torch.rsub,)
-"""The second tensor less the first."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Add(Operator):
         negated: Whether the second tensor is subtracted.
     """
 
-    FUNCTIONS = (*PLUS, *MINUS, *FROM)
+    FUNCTIONS = (*PLUS, *MINUS)
     SPELLED = "add, subtract"
 
     sources: tuple[str, str]
@@ -56,8 +54,8 @@ class Add(Operator):
         """Two tensors; of another factor ``alpha`` than 1 and -1 the tracer has made a multiplication."""
         call.only("input", "other", "alpha")
         operands = call.argument(0, "input"), call.argument(1, "other")
-        if call.function in FROM:
-            operands = operands[1], operands[0]
+        if any(call.is_picture(each) for each in operands) and not all(map(call.is_picture, operands)):
+            return None  # of a constant
         a, b = call.tensors(operands, "2 tensors")
         alpha = call.node.kwargs.get("alpha", 1)
         if alpha not in (1, -1):

@@ -170,6 +170,10 @@ class Call:
             raise self.refused(f"takes the parameter {operand.target!r}; a tensor of the picture is needed")
         return self.alias[operand.name]
 
+    def is_picture(self, operand: Any) -> bool:
+        """Whether an operand is a traced value that depends on the picture."""
+        return isinstance(operand, fx.Node) and operand.name not in self.constants
+
     def constant(self, operand: Any) -> Tensor | None:
         """The value of an operand that depends on no picture: a parameter, a buffer, what is made of them.
 

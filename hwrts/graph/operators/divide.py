@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
-from torch import Tensor, fx
+from torch import Tensor
 
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Fused
@@ -27,7 +27,7 @@ class Divide(Fused):
     def read(cls, call: Call) -> Self | None:
         """Two tensors; with a number on either side it is something else."""
         given = call.node.args
-        if call.node.kwargs or not all(isinstance(operand, fx.Node) for operand in given):
+        if call.node.kwargs or not all(call.is_picture(operand) for operand in given):
             return None
         return cls(call.name, call.sources(2))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-from torch import Tensor, fx
+from torch import Tensor
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format
@@ -28,7 +28,7 @@ class Multiply(Operator):
     def read(cls, call: Call) -> Self | None:
         """Two tensors; a tensor and a number are a Scale."""
         given = call.node.args
-        if call.node.kwargs or not all(isinstance(operand, fx.Node) for operand in given):
+        if call.node.kwargs or not all(call.is_picture(operand) for operand in given):
             return None
         return cls(call.name, call.sources(2))
 

@@ -72,14 +72,16 @@ class Scale(Operator):
         if call.node.kwargs:
             return None
         over = call.function in OVER
-        operands = [operand for operand in given if isinstance(operand, fx.Node)]
+        operands = [each for each in given if isinstance(each, fx.Node) and call.is_picture(each)]
         if len(operands) == len(given) == 2:
             return None  # of two tensors
         if over and len(given) == 2 and given[1] in operands:
             return None  # a number over a tensor
-        numbers = [operand for operand in given if not isinstance(operand, fx.Node)]
+        numbers = [operand for operand in given if not call.is_picture(operand)]
         if len(operands) != 1 or len(numbers) != 1:
             raise call.refused(f"takes {list(given)}; a tensor times or over a number is supported")
+        if not is_factor(call, numbers[0]):
+            return None
         number = call.finite(numbers[0])
         if number == 0:
             raise call.refused("the number 0 leaves nothing; use another")
@@ -116,3 +118,9 @@ class Scale(Operator):
         """By the same number."""
         multiplier, frac = dyadic_factor(self.factor)
         return fixed_point.Scale(self.name, self.sources[0], multiplier, frac, formats[self.name])
+
+
+def is_factor(call: Call, constant: Any) -> bool:
+    """Whether a constant is one for all channels, and not 0 as a parameter may be before its training."""
+    held = call.constant(constant)
+    return held is None or (held.numel() == 1 and bool(held))
