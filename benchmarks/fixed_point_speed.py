@@ -4,7 +4,8 @@
 
 First the share of sgemm's throughput that one 64->64 3x3 layer reaches at 960x540, then Residual-3 with 64
 channels on a frame: hwrts.fixed_point, Brevitas' fake-quantised module, torch's float32 network, and ONNX
-Runtime on the int8 file; and the last two with rounding half up, which ONNX says in integer operators. Rounds
+Runtime on the int8 file; and the last two with rounding half up, which ONNX says in integer operators; before it four
+depthwise layers, in NumPy and in ONNX Runtime. Rounds
 alternate, so that a slow moment of a shared machine hits all alike; medians and their ratios are printed.
 NumPy and ONNX Runtime return the same codes, which is checked.
 """
@@ -66,6 +67,33 @@ def one_layer(repeats: int) -> dict[str, float]:
     return {name: operations[name] / seconds[name] / 1e9 for name in seconds}
 
 
+def depthwise(repeats: int) -> dict[str, float]:
+    """Seconds of four depthwise 3x3 layers of 32 channels at 480x270, in NumPy and in ONNX Runtime."""
+    rng, zero = np.random.default_rng(3), np.zeros(32, np.int32)
+    layers = tuple(
+        Conv(
+            f"y{n}",
+            f"y{n - 1}" if n else "x",
+            rng.integers(-60, 61, (32, 1, 3, 3)).astype(np.int8),
+            zero + 9,
+            zero,
+            PIXEL,
+            groups=32,
+        )
+        for n in range(4)
+    )
+    network = Network((Input("x", 32, PIXEL),), layers)
+    codes = rng.integers(0, 256, (270, 480, 32)).astype(np.uint8)
+    session = open_session(to_onnx(network).SerializeToString())
+    stored = np.ascontiguousarray(codes.transpose(2, 0, 1))[None]
+    contestants: dict[str, Callable[[], Any]] = {
+        "numpy": lambda: run(network, codes),
+        "onnxruntime int8": lambda: session.run(None, {"x": stored})[0],
+    }
+    assert np.array_equal(run(network, codes), contestants["onnxruntime int8"]()[0].transpose(1, 2, 0))
+    return alternate(contestants, repeats)
+
+
 def whole_network(height: int, width: int, repeats: int) -> dict[str, float]:
     """Seconds a frame of Residual-3 with 64 channels."""
     torch.manual_seed(0)
@@ -108,6 +136,11 @@ def main() -> None:
     print(f"{cpu_name() or platform.processor()}, {torch.get_num_threads()} threads")
     share = rates["layer"] / rates["sgemm"]
     print(f"64->64 3x3 at 960x540: {rates['layer']:.0f} of sgemm's {rates['sgemm']:.0f} GFLOP/s: {share:.2f}")
+    own = depthwise(options.repeats)
+    ratio = own["numpy"] / own["onnxruntime int8"]
+    print(
+        f"four depthwise 3x3 of 32 channels at 480x270: {own['numpy']:.3f} s, {ratio:.1f} times ONNX Runtime"
+    )
     seconds = whole_network(options.height, options.width, options.repeats)
     print(f"Residual-3/64 on {options.width}x{options.height}       s/frame   over numpy")
     for name, value in seconds.items():
@@ -116,6 +149,7 @@ def main() -> None:
         facts = {"cpu": cpu_name(), "vnni": has_vnni(cpu_flags()), "threads": torch.get_num_threads()}
         frame = [options.height, options.width]
         document = {**facts, "frame": frame, "repeats": options.repeats, "gflops": rates, "seconds": seconds}
+        document["depthwise"] = own
         options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 

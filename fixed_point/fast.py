@@ -11,7 +11,7 @@ from .codes import Codes
 from .cores import available_cores
 from .formats import Format
 from .requantize import Rounding, half_lsb
-from .rows import FloatRow, Row, round_and_saturate
+from .rows import FloatRow, Row, Rows, round_and_saturate
 from .window import Window
 
 # Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
@@ -123,8 +123,8 @@ class ConvRows:
         self._oldest = (self._oldest + 1) % self._sums.shape[1]
 
 
-def conv_picture(x: NDArray[np.integer], window: Window, make: Callable[[], ConvRows], out: Codes) -> None:
-    """Fill ``out`` (H, W, O) with the codes of a whole picture (H, W, I), a part of its rows for each core.
+def conv_picture(x: NDArray[np.integer], window: Window, make: Callable[[], Rows], out: Codes) -> None:
+    """Fill ``out`` (H', W', O) with the codes of a whole picture (H, W, I), a part of its rows for each core.
 
     Args:
         x: Codes of the source.
@@ -134,16 +134,16 @@ def conv_picture(x: NDArray[np.integer], window: Window, make: Callable[[], Conv
     """
 
     def compute(top: int, bottom: int) -> None:
-        rows = make()
+        rows, lines = make(), list(x)  # a row is one object, by which it is known again
         for y in range(top - window.kernel + 1, bottom):
-            seen = range(y - window.before, y + window.after + 1)
-            rows.feed([[x[each] if 0 <= each < len(x) else None for each in seen]])
+            seen = range(y * window.shrink - window.before, y * window.shrink + window.after + 1)
+            rows.feed([[lines[each] if 0 <= each < len(x) else None for each in seen]])
             if top <= y:
                 (out[y],) = rows.take()
             else:
                 rows.skip()
 
-    in_parts(len(x), compute)
+    in_parts(len(out), compute)
 
 
 def in_parts(height: int, compute: Callable[[int, int], None], unit: int = 1, smallest: int = 1) -> None:

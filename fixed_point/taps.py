@@ -12,26 +12,22 @@ from numpy.typing import NDArray
 from .convolution import Shape
 from .formats import Format
 from .requantize import Rounding, half_lsb
-from .rows import FloatRow, Row, RowFunction, round_and_saturate
-from .window import MODES
+from .rows import FloatRow, Row, WindowRows, round_and_saturate
+from .window import Padding
 
 # Letters of the shape comments: W columns of a row, W' of the result; I, O input and output channels;
-# G groups; KH, KW rows and columns of the kernel.
+# G groups; KH, KW rows and columns of the kernel; T the stride.
+
+_Add = Callable[[FloatRow, int, int, FloatRow], None]
+"""Adds what a tap makes of pixels (W', I) to sums (W', O)."""
 
 
-def tap_rows(
-    shape: Shape,
-    groups: int,
-    weight_i8: NDArray[np.int8],
-    bias_i32: NDArray[np.int32],
-    shift: NDArray[np.int64],
-    dtype: type[np.floating],
-    out: Format,
-    rounding: Rounding,
-) -> RowFunction:
-    """What makes a row (W', O) of the rows (W, I) of a convolution's window (eq. 28 and 5).
+class TapRows(WindowRows):
+    """A convolution of any shape, one row (W', O) of the rows (W, I) of its window at a time (eq. 28 and 5).
 
-    Weights and bias are scaled by 2**-shift beforehand, which is exact; see :class:`hwrts.fixed_point.fast`.
+    Weights and bias are scaled by 2**-shift beforehand, which is exact, as in ``ConvRows``. A row is padded
+    once and kept as long as a window shows it; behind a stride it is kept as T rows of every T-th pixel, so
+    that each tap sees pixels that lie side by side.
 
     Args:
         shape: Of the convolution.
@@ -42,58 +38,85 @@ def tap_rows(
         dtype: float32 where it is exact, else float64.
         out: Format of the result.
         rounding: The tie rule.
+        width: W.
     """
-    raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
-    bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)
-    scaled = np.ldexp(weight_i8.transpose(2, 3, 1, 0).astype(np.float64), -shift).astype(dtype)
-    add = _adder(scaled, groups)  # of (KH, KW, I/G, O)
-    top, left, _, right = shape.margins
-    first = shape.window.before - top  # of a window that holds rows to reflect
 
-    def convolve(windows: Sequence[Sequence[Row]]) -> list[Row]:
-        seen = windows[0][first : first + shape.reach[0] + 1 : shape.dilation]
-        width = shape.made_of(1, seen[0].shape[-2])[1]
-        acc = np.empty((*seen[0].shape[:-2], width, len(bias)), dtype)  # (..., W', O)
-        acc[...] = bias
+    def __init__(
+        self,
+        shape: Shape,
+        groups: int,
+        weight_i8: NDArray[np.int8],
+        bias_i32: NDArray[np.int32],
+        shift: NDArray[np.int64],
+        dtype: type[np.floating],
+        out: Format,
+        rounding: Rounding,
+        width: int,
+    ) -> None:
+        super().__init__(self._convolved, shape.window)
+        raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
+        self._bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)
+        scaled = np.ldexp(weight_i8.transpose(2, 3, 1, 0).astype(np.float64), -shift).astype(dtype)
+        self._shape, self._dtype, self._out, self._rounding = shape, dtype, out, rounding
+        self._width = shape.made_of(1, width)[1]  # W'
+        self._add = _adder(scaled, groups, self._width)  # of (KH, KW, I/G, O)
+        self._first = shape.window.before - shape.margins[0]  # of a window with rows that are only reflected
+        self._kept: dict[int, tuple[Row, list[FloatRow]]] = {}
+
+    def _convolved(self, windows: Sequence[Sequence[Row]]) -> list[Row]:
+        shape = self._shape
+        seen = windows[0][self._first : self._first + shape.reach[0] + 1 : shape.dilation]
+        # a row is known by its identity, which is nobody else's as long as it is kept here
+        kept = {id(row): self._kept.get(id(row)) or (row, self._padded(row)) for row in windows[0]}
+        self._kept = kept
+        acc = np.empty((self._width, len(self._bias)), self._dtype)  # (W', O)
+        acc[...] = self._bias
         for ky, row in enumerate(seen):
-            padded = np.pad(
-                row.astype(dtype, copy=False),
-                [*[(0, 0)] * (row.ndim - 2), (left, right), (0, 0)],
-                MODES[shape.padding],
-            )
+            _, phases = kept[id(row)]
             for kx in range(shape.columns):
-                add(padded[..., shape.seen(width, kx), :], ky, kx, acc)
-        round_and_saturate(acc, acc, out, rounding)
+                first, phase = divmod(kx * shape.dilation, shape.stride)
+                self._add(phases[phase][first : first + self._width], ky, kx, acc)
+        round_and_saturate(acc, acc, self._out, self._rounding)
         return [acc]
 
-    return convolve
+    def _padded(self, row: Row) -> list[FloatRow]:
+        """A row with its pads, as T rows of every T-th pixel."""
+        _, left, _, right = self._shape.margins
+        padded = np.zeros((left + len(row) + right, row.shape[1]), self._dtype)
+        padded[left : left + len(row)] = row
+        if self._shape.padding is Padding.REPLICATE:
+            padded[:left], padded[left + len(row) :] = row[0], row[-1]
+        elif self._shape.padding is Padding.REFLECT:
+            padded[:left], padded[left + len(row) :] = row[1 : left + 1][::-1], row[::-1][1 : right + 1]
+        stride = self._shape.stride
+        return [np.ascontiguousarray(padded[phase::stride]) for phase in range(stride)]
 
 
-_Add = Callable[[FloatRow, int, int, FloatRow], None]
-"""Adds what a tap makes of pixels (..., W', I) to sums (..., W', O)."""
-
-
-def _adder(weights: NDArray[np.floating], groups: int) -> _Add:
-    """The way to add one tap of weights (KH, KW, I/G, O)."""
+def _adder(weights: NDArray[np.floating], groups: int, width: int) -> _Add:
+    """The way to add one tap of weights (KH, KW, I/G, O) to rows of so many pixels."""
     size, outputs = weights.shape[2:]
     each = outputs // groups
+    product = np.empty((width, outputs), weights.dtype)
 
     def dense(pixels: FloatRow, ky: int, kx: int, acc: FloatRow) -> None:
-        acc += pixels @ weights[ky, kx]
-
-    def depthwise(pixels: FloatRow, ky: int, kx: int, acc: FloatRow) -> None:
-        acc += pixels * weights[ky, kx, 0]
-
-    def multiplied(pixels: FloatRow, ky: int, kx: int, acc: FloatRow) -> None:
-        acc += np.repeat(pixels, each, axis=-1) * weights[ky, kx, 0]
+        np.matmul(pixels, weights[ky, kx], out=product)
+        np.add(acc, product, out=acc)
 
     def grouped(pixels: FloatRow, ky: int, kx: int, acc: FloatRow) -> None:
         for group in range(groups):
             inputs, own = slice(group * size, (group + 1) * size), slice(group * each, (group + 1) * each)
-            acc[..., own] += pixels[..., inputs] @ weights[ky, kx, :, own]
+            acc[:, own] += pixels[:, inputs] @ weights[ky, kx, :, own]
 
     if groups == 1:
         return dense
-    if size == 1:
-        return depthwise if each == 1 else multiplied
-    return grouped
+    if size > 1:
+        return grouped
+    # the weights of a tap once for each pixel: NumPy then multiplies one long row by another
+    spread = np.repeat(weights, width, axis=2)  # (KH, KW, W', O)
+
+    def depthwise(pixels: FloatRow, ky: int, kx: int, acc: FloatRow) -> None:
+        own = pixels if each == 1 else np.repeat(pixels, each, axis=1)
+        np.multiply(own, spread[ky, kx], out=product)
+        np.add(acc, product, out=acc)
+
+    return depthwise

@@ -14,8 +14,8 @@ from ..errors import HwrtsError
 from ..fast import ConvRows, conv_picture
 from ..formats import Format, weight_limit
 from ..requantize import Rounding
-from ..rows import RowFunction, Rows, WindowRows, whole_picture
-from ..taps import tap_rows
+from ..rows import Rows
+from ..taps import TapRows
 from ..window import Padding, Window
 from .operator import OneSource, Requantised, Tensor, Work, busiest, check_whole, layer_bounds
 from .tensor import plain
@@ -211,32 +211,14 @@ class Conv(OneSource, Requantised):
         """
         (x,) = xs
         self.window.check_source(self.where, *x.shape[:2])
-        if not self._plain:
-            return whole_picture(self._tap_rows(formats, rounding), self.window, xs).astype(self.out.dtype)
-        out = np.empty((*x.shape[:2], len(self.weight_i8)), self.out.dtype)
-        conv_picture(x, self.window, lambda: self._conv_rows(formats, rounding, x.shape[1]), out)
+        out = np.empty((*self.window.made_of(*x.shape[:2]), len(self.weight_i8)), self.out.dtype)
+        conv_picture(x, self.window, lambda: self.rows(formats, rounding, x.shape[1]), out)
         return out
 
     def rows(self, formats: Sequence[Format], rounding: Rounding, width: int) -> Rows:
         """By matrix products in place; where its shape is another one, tap by tap."""
-        if self._plain:
-            return self._conv_rows(formats, rounding, width)
-        return WindowRows(self._tap_rows(formats, rounding), self.window)
-
-    @property
-    def _plain(self) -> bool:
-        """Whether it is what :class:`ConvRows` computes."""
-        return self.groups == 1 and self.shape.keeps_size and self.padding is not Padding.REFLECT
-
-    def _conv_rows(self, formats: Sequence[Format], rounding: Rounding, width: int) -> ConvRows:
         dtype = layer_bounds(self, formats, rounding).float_dtype
-        replicate = self.padding is Padding.REPLICATE
-        shift = self.shift(*formats)
-        return ConvRows(self.weight_i8, self.bias_i32, shift, dtype, self.out, rounding, width, replicate)
-
-    def _tap_rows(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction:
-        dtype = layer_bounds(self, formats, rounding).float_dtype
-        shift = self.shift(*formats)
-        return tap_rows(
-            self.shape, self.groups, self.weight_i8, self.bias_i32, shift, dtype, self.out, rounding
-        )
+        numbers = self.weight_i8, self.bias_i32, self.shift(*formats), dtype, self.out, rounding, width
+        if self.groups == 1 and self.shape.keeps_size and self.padding is not Padding.REFLECT:
+            return ConvRows(*numbers, self.padding is Padding.REPLICATE)
+        return TapRows(self.shape, self.groups, *numbers)
