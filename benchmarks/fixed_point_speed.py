@@ -4,10 +4,10 @@
 
 First the share of sgemm's throughput that one 64->64 3x3 layer reaches at 960x540, then Residual-3 with 64
 channels on a frame: hwrts.fixed_point, Brevitas' fake-quantised module, torch's float32 network, and ONNX
-Runtime on the int8 file; and the last two with rounding half up, which ONNX says in integer operators; before it four
-depthwise layers, in NumPy and in ONNX Runtime. Rounds
-alternate, so that a slow moment of a shared machine hits all alike; medians and their ratios are printed.
-NumPy and ONNX Runtime return the same codes, which is checked.
+Runtime on the int8 file; and the last two with rounding half up, which ONNX says in integer operators; and
+four depthwise layers, in NumPy and in ONNX Runtime. Rounds alternate, so that a slow moment of a shared
+machine hits all alike; medians and their ratios are printed. NumPy and ONNX Runtime return the same codes,
+which is checked.
 """
 
 import argparse

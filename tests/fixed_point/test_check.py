@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,34 @@ def test_dtypes(field, dtype):
 )
 def test_weight_shapes(shape):
     refused(replace(GOOD, weight_i8=np.ones(shape, np.int8)), message="is not .O, I/groups, KH, KW. with")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"groups": 3}, "2 output channels do not divide into 3 groups|groups 3 is not allowed"),
+        ({"groups": 0}, "groups 0 is not allowed; use a whole number, 1..2"),
+        ({"stride": 17}, "stride 17 is not allowed; use a whole number, 1..16"),
+        ({"stride": 1.0}, "stride 1.0 is not allowed"),
+        ({"dilation": 0}, "dilation 0 is not allowed"),
+        ({"dilation": 600}, "its kernel reaches over 1201x1201 pixels; use at most 1025 on a side"),
+        ({"pads": (1, 1, 1)}, "pads .1, 1, 1. are not .top, left, bottom, right."),
+        ({"pads": (0, 3, 0, 0)}, "a pad of the left side 3 is not allowed; use a whole number, 0..2"),
+        ({"pads": (2, 2, 2, 2)}, "2 rows and 2 columns larger than the one that comes in; use less padding"),
+        ({"weight_i8": np.ones((2, 3, 2, 3), np.int8)}, "over 2x3 pixels has no middle; give pads"),
+        ({"weight_i8": np.ones((2, 2, 3, 3), np.int8), "groups": 2}, "takes 4 channels, 'x' has 3"),
+    ],
+)
+def test_shapes_of_a_convolution(fields, message):
+    refused(replace(GOOD, **fields), message=message)
+
+
+def test_strides_beyond_those_of_the_field():
+    one, zero = np.ones((1, 1, 1, 1), np.int8), np.zeros(1, np.int32)
+    names = ["x", "a", "b"]
+    layers = [Conv(b, a, one, zero, zero, PIXEL, stride=16) for a, b in pairwise(names)]
+    first = Input("x", 1, PIXEL)
+    refused(*layers, inputs=(first,), message="multiples of 256, at most 64 is supported; use smaller")
 
 
 def test_channels_of_the_source():

@@ -20,6 +20,7 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Lookup,
+    MaxPool,
     Network,
     Padding,
     PRelu,
@@ -179,6 +180,31 @@ def test_padding_is_written_where_it_is_not_zero(tmp_path):
     (layer,) = load_network(tmp_path).convs
     assert layer.padding is Padding.REPLICATE
     assert json.loads((tmp_path / JSON_NAME).read_bytes())["layers"][0]["padding"] == "replicate"
+
+
+def test_shapes_of_convolutions_and_windows_come_back(tmp_path):
+    """And what has its default is not written: files of before stay as they were."""
+    plain = conv("c", "x", np.ones((4, 1, 3, 3)), out=PIXEL)
+    layer = replace(plain, groups=4, stride=2, dilation=2, pads=(2, 1, 2, 3), padding=Padding.REFLECT)
+    pool = MaxPool("m", "c", (3, 2), 2, (1, 0, 1, 0))
+    network = Network((Input("x", 4, PIXEL),), (layer, pool, MaxPool("y", "m", (2, 2), 1, (0, 0, 1, 1))))
+    save_network(network, tmp_path)
+    read = load_network(tmp_path)
+    for name in ("groups", "stride", "dilation", "pads", "padding"):
+        assert getattr(read.layer("c"), name) == getattr(layer, name)
+    assert read.layers[1:] == network.layers[1:]
+    entries = json.loads((tmp_path / JSON_NAME).read_bytes())["layers"]
+    assert entries[0]["pads"] == [2, 1, 2, 3]
+    save_network(one_conv(conv("c", "x", np.ones((1, 1, 3, 3)))), tmp_path)
+    entry = json.loads((tmp_path / JSON_NAME).read_bytes())["layers"][0]
+    assert not {"groups", "stride", "dilation", "pads", "padding"} & set(entry)
+
+
+@pytest.mark.parametrize("wrong", [[1, 1, 1], [1, 1, 1, "1"], [1, 1, 1, True], "1111", 1, {}])
+def test_wrong_pads(tmp_path, wrong):
+    save_network(one_conv(conv("c", "x", np.ones((1, 1, 3, 3)))), tmp_path)
+    rewrite(tmp_path, lambda document: document["layers"][0].update(pads=wrong))
+    refused(tmp_path)
 
 
 @pytest.mark.parametrize("wrong", ["mirror", "", 1, True, None, ["replicate"]])

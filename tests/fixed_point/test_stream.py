@@ -7,12 +7,14 @@ from hwrts.fixed_point import (
     PIXEL,
     POINT,
     Add,
+    Concat,
     Conv,
     DepthToSpace,
     Format,
     HwrtsError,
     Input,
     LineRun,
+    MaxPool,
     Network,
     Padding,
     Repeat,
@@ -99,7 +101,51 @@ def replicated(network, *names):
     return network
 
 
+def u_net(seed=8):
+    """Down by 4 and up again, a skip at each size, one with a residual block."""
+    rng = np.random.default_rng(seed)
+
+    def own(name, source, outputs, inputs, kernel=3, **shape):
+        return replace(random_conv(rng, name, source, (outputs, inputs), kernel, SIGNED), **shape)
+
+    return Network(
+        (Input("x", 3, PIXEL),),
+        (
+            own("a", "x", 4, 3),
+            MaxPool("half", "a", (2, 2), 2),
+            own("b", "half", 4, 4),
+            own("b2", "b", 4, 4),
+            Add("sum", ("half", "b2"), SIGNED),
+            own("quarter", "sum", 8, 4, 4, stride=2, pads=(1, 1, 1, 1)),
+            own("deep", "quarter", 16, 8, dilation=2),
+            DepthToSpace("up", "deep", 2),
+            Concat("join", ("up", "sum"), SIGNED),
+            own("c", "join", 8, 8),
+            DepthToSpace("up2", "c", 2),
+            own("d", "up2", 3, 2),
+            Add("y", ("d", "x"), PIXEL),
+        ),
+    )
+
+
+def valid():
+    """A shallow one that loses its frame, and reads rows that it reflects."""
+    rng = np.random.default_rng(9)
+    first = random_conv(rng, "a", "x", (4, 3), 5, SIGNED)
+    second = random_conv(rng, "b", "a", (4, 4), 3, SIGNED)
+    return Network(
+        (Input("x", 3, PIXEL),),
+        (
+            replace(first, pads=(0, 0, 0, 0)),
+            replace(second, padding=Padding.REFLECT),
+            replace(random_conv(rng, "y", "b", (12, 4), 1, PIXEL), stride=2, pads=(0, 0, 0, 0)),
+        ),
+    )
+
+
 NETWORKS = {
+    "u-net": u_net(),
+    "valid": valid(),
     "upsampled": upsampled_network(),
     "windows between": windows_between(),
     "residual 0": residual(0, 4),
@@ -119,7 +165,7 @@ SIZES = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (5, 7), (8, 6), (17, 4)]
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rows_equal_the_whole_frame(name, size, path):
     network = NETWORKS[name]
-    height, width = size
+    height, width = network.legal_size(*size)
     codes = np.random.default_rng(height * 100 + width).integers(
         0, 256, (height, width, network.inputs[0].channels), dtype=np.uint8
     )
@@ -132,7 +178,7 @@ def test_rows_equal_the_whole_frame(name, size, path):
 def test_memory_held_is_the_plan(name, path):
     """Counted on the rows that the run really holds."""
     network = NETWORKS[name]
-    height, width = 40, 11
+    height, width = network.legal_size(40, 11)
     engine = LineRun(network, path)
     codes = np.random.default_rng(1).integers(0, 256, (height, width, network.inputs[0].channels), np.uint8)
     for row in codes:
@@ -145,15 +191,15 @@ def test_memory_held_is_the_plan(name, path):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rows_come_as_soon_as_the_plan_says(name):
     network = NETWORKS[name]
-    scale, latency = network.scales[network.output], plan_lines(network.steps).latency
-    engine = LineRun(network)
-    counts = [len(engine.push(np.zeros((3, network.inputs[0].channels), np.uint8))) for _ in range(20)]
+    latency, engine = plan_lines(network.steps).latency, LineRun(network)
+    _, width = network.legal_size(20, 3)
+    counts = [len(engine.push(np.zeros((width, network.inputs[0].channels), np.uint8))) for _ in range(20)]
     first = next(i for i, count in enumerate(counts) if count)
     assert first == latency
     late = sum(counts)
-    assert sum(1 for _ in engine.finish()) == 20 * scale - late
+    assert sum(1 for _ in engine.finish()) == network.size_of(network.output, 20, width)[0] - late
     # no earlier: the first output row depends on the last input row that was needed
-    assert latency == network.halo or name in ("scaled", "upsampled", "windows between")
+    assert latency == network.halo or name in ("scaled", "upsampled", "windows between", "u-net", "valid")
 
 
 THREE = Window.around(3)
@@ -220,6 +266,35 @@ def test_line_memory_of_a_residual_around_an_upscaler_by_hand():
     rows = {step.name: lines.rows(step.name) for step in lines.steps if step.sources}
     # "r" is there 3 rows of the picture after "x": two for bicubic, and two new rows for two convolutions
     assert rows == {"up": 4, "in": 2, "leaky": 0, "r": 2, "soft": 0, "smooth": 2, "sum": 0, "y": 2}
+
+
+def test_line_memory_of_down_and_up_by_hand():
+    """The mean of 2x2 pixels, repeated, beside the picture that it was made of: rows come two by two."""
+    quarter = np.full((3, 1, 2, 2), 32, np.int8)
+    zero = np.zeros(3, np.int32)
+    mean = Conv("mean", "x", quarter, zero + 7, zero, PIXEL, groups=3, stride=2, pads=(0, 0, 0, 0))
+    network = Network(
+        (Input("x", 3, PIXEL),), (mean, Repeat("wide", "mean", 2), Add("y", ("wide", "x"), PIXEL))
+    )
+    lines = plan_lines(network.steps)
+    # an even row waits for the odd one, in front of the mean; behind that nothing is left
+    assert [lines.done["mean"].tolist(), lines.done["y"].tolist()] == [[0, 1], [0, 2]]
+    assert {name: lines.rows(name) for name in ("mean", "wide", "y")} == {"mean": 1, "wide": 0, "y": 0}
+    assert {edge.source: edge.tap for edge in lines.into("y")} == {"wide": None, "x": "mean"}
+    assert (lines.latency, network.halo) == (1, 0)
+    assert lines.bits(10) == {"mean": 10 * 24, "wide": 0, "y": 0}
+
+
+def test_sizes_that_a_stream_refuses():
+    engine = LineRun(u_net())
+    with pytest.raises(
+        HwrtsError, match="4x6 does not divide by 4, by which layers shrink it; pad its sides"
+    ):
+        engine.push(np.zeros((6, 3), np.uint8))
+    with pytest.raises(HwrtsError, match="a picture of 5x8 does not divide by 4"):
+        list(stream(u_net(), np.zeros((5, 8, 3), np.uint8)))
+    with pytest.raises(HwrtsError, match=r"too small for its layers, which need 6x6 at least; pad it"):
+        list(stream(valid(), np.zeros((4, 8, 3), np.uint8)))
 
 
 def test_refusals():
