@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
+from hwrts.graph.whole_picture import of_the_picture
 
 
 class Call(NamedTuple):
@@ -272,6 +273,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _subtracted_from,
     _of_several,
     _stacked,
+    of_the_picture,
     _over_channels,
     _largest,
     _to_a_size,

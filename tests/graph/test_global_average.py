@@ -37,6 +37,11 @@ SPELLED = [
     lambda h: h.mean(dim=(2, 3), keepdim=True),
     lambda h: torch.mean(h, (-2, -1), keepdim=True),
     lambda h: torch.mean(h, dim=[2, 3], keepdim=True),
+    lambda h: h.mean(3, keepdim=True).mean(2, True),
+    lambda h: h.sum(3, keepdim=True).sum(2, keepdim=True) / (h.size(2) * h.size(3)),
+    lambda h: torch.sum(h, (2, 3), keepdim=True) / (h.shape[2] * h.shape[3]),
+    lambda h: F.avg_pool2d(h, h.size()[2:]),
+    lambda h: F.avg_pool2d(h, (h.size(2), h.size(3)), stride=(h.size(2), h.size(3))),
 ]
 
 
@@ -204,7 +209,36 @@ def test_one_pixel_is_not_enlarged():
         check_own_module(network)
 
 
+class Contrast(nn.Module):
+    """IMDN's: the deviation of each channel beside its mean."""
+
+    def __init__(self, channels=8):
+        super().__init__()
+        self.average, self.weigh = (
+            nn.AdaptiveAvgPool2d(1),
+            nn.Sequential(conv(channels, channels, 1), nn.Sigmoid()),
+        )
+
+    def mean(self, x):
+        return x.sum(3, keepdim=True).sum(2, keepdim=True) / (x.size(2) * x.size(3))
+
+    def forward(self, x):
+        variance = self.mean((x - self.mean(x)).pow(2))
+        return x * self.weigh(variance.pow(0.5) + self.average(x))
+
+
+def test_contrast_is_verified(picture, tmp_path):
+    network = module(lambda s, x: F.pixel_shuffle(s.b(s.attention(s.a(x))), 2), a=conv(3, 8), b=conv(8, 12))
+    network.attention = Contrast()
+    check_own_module(network)
+    quantised = quantise(network)
+    assert len(quantised.graph.of(GlobalAverage)) == 3
+    train(quantised)
+    _, verdict = verified(quantised, tmp_path, picture(15, 14))
+    assert verdict.passed
+
+
 def test_networks_of_the_field_are_accepted():
-    for block in (ChannelAttention(), Nafnet()):
+    for block in (ChannelAttention(), Nafnet(), Contrast()):
         network = nn.Sequential(conv(3, 8), block, conv(8, 3))
         assert check_own_module(network).scale == 1

@@ -38,6 +38,7 @@ SPELLED: dict[str, list[Any]] = {
         lambda h: F.adaptive_max_pool2d(h, 1),
         lambda h: h.amax((2, 3), keepdim=True),
         lambda h: torch.amax(h, dim=[-1, -2], keepdim=True),
+        lambda h: F.max_pool2d(h, h.shape[2:]),
     ],
 }
 
