@@ -18,7 +18,7 @@ _PICTURE = {2, 3}
 
 
 def of_the_picture(target: Any, args: Any, kwargs: Any) -> Any:
-    """A sum over the picture divided by its pixels, a mean of rows and columns in turn, a pooling of its size.
+    """A sum over the picture divided by its pixels, a mean of rows and columns in turn, a pool of its size.
 
     Args:
         target: The function, or the method's name.

@@ -206,7 +206,6 @@ UNSUPPORTED = {
     "transposed": (
         lambda self, x: self.t(self.c(x)), {"c": conv(), "t": nn.ConvTranspose2d(3, 3, 3)},
         ["ConvTr", "'t'"]),
-    "max pool": (lambda self, x: F.max_pool2d(self.c(x), 2), {"c": conv()}, ["max_pool2d"]),
     "aligned corners": (
         lambda self, x: F.interpolate(self.c(x), scale_factor=2, mode="bilinear", align_corners=True),
         {"c": conv()}, ["'interpolate'", "bilinear with align_corners=True"]),
