@@ -177,7 +177,7 @@ def _range(value: _Number | tuple[_Number, _Number]) -> tuple[_Number, _Number]:
 
 NetworkName = Literal[
     "residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet", "sesr", "espcn", "ecbsr", "imdn",
-    "rlfn", "span", "srcnn-luma", "vdsr-luma",
+    "rlfn", "span", "xlsr", "fsrcnn", "unet", "srcnn-luma", "vdsr-luma",
 ]  # fmt: skip
 
 _NETWORKS: dict[str, tuple[str, int | None, int]] = {
@@ -194,11 +194,17 @@ _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "imdn": ("IMDN", 5, 12),  # its authors' form for real time
     "rlfn": ("RLFN", 6, 52),
     "span": ("SPAN", 6, 48),
+    "xlsr": ("XLSR", 3, 32),
+    "fsrcnn": ("FSRCNN", 4, 56),
+    "unet": ("U-Net", 2, 16),
     "srcnn-luma": ("SRCNN of luma", None, 64),
     "vdsr-luma": ("VDSR of luma", 18, 64),
 }
 """How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
 
+
+_MOST_LEVELS = 5
+"""Of unet: a sixth would be 64 times narrower than the picture, and 64 times wider in channels."""
 
 Keeps = Literal["nothing", "flat", "grey"]
 """What passes a network unchanged whatever it has learnt: nothing for certain, flat areas of any colour, or
@@ -213,15 +219,16 @@ class NetworkConfig(_Section):
         None,
         ge=0,
         le=64,
-        description="N of Residual-N; blocks of srresnet, edsr, imdn, rlfn and span, hidden convolutions of "
-        "vdsr, abpn, quicksrnet, sesr and ecbsr; srcnn and espcn have none",
+        description="N of Residual-N; blocks of srresnet, edsr, imdn, rlfn, span and xlsr, hidden "
+        "convolutions of vdsr, abpn, quicksrnet, sesr, ecbsr and fsrcnn, levels of unet; srcnn and espcn "
+        "have none",
     )
     channels: int = Field(
         32,
         ge=1,
         le=1024,
-        description="width of the hidden tensors, of imdn a multiple of 4; of the first layer of srcnn and "
-        "espcn, even: their second has half of it",
+        description="width of the hidden tensors, of imdn and xlsr a multiple of 4; of the first layer of "
+        "srcnn and espcn, even: their second has half of it",
     )
     padding: Literal["replicate", "zero"] = Field(
         "replicate",
@@ -256,6 +263,10 @@ class NetworkConfig(_Section):
             raise ValueError(f"{name}'s second layer has half of {channels} channels; use an even number")
         if name == "imdn" and channels % 4:
             raise ValueError(f"imdn keeps a quarter of {channels} channels each time; use a multiple of 4")
+        if name == "xlsr" and channels % 4:
+            raise ValueError(f"xlsr has 4 groups of {channels} channels; use a multiple of 4")
+        if name == "unet" and (self.blocks or 0) > _MOST_LEVELS:
+            raise ValueError(f"unet of {self.blocks} levels below the first; use at most {_MOST_LEVELS}")
         if name == "span" and self.blocks == 0:
             raise ValueError("span joins what its first and last block make; use 1 block or more")
         if self.name != "residual" and self.keeps != "nothing":

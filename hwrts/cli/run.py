@@ -36,7 +36,7 @@ def run(
         str | None,
         option(
             "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, "
-            "srcnn-luma or vdsr-luma [residual].",
+            "xlsr, fsrcnn, unet, srcnn-luma or vdsr-luma [residual].",
             "--network",
         ),
     ] = None,

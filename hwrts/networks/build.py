@@ -7,6 +7,7 @@ from hwrts.networks.abpn import ABPN
 from hwrts.networks.ecbsr import ECBSR
 from hwrts.networks.edsr import EDSR
 from hwrts.networks.espcn import ESPCN
+from hwrts.networks.fsrcnn import FSRCNN
 from hwrts.networks.imdn import IMDN
 from hwrts.networks.quicksrnet import QuickSRNet
 from hwrts.networks.residual import Residual
@@ -15,7 +16,9 @@ from hwrts.networks.sesr import SESR
 from hwrts.networks.span import SPAN
 from hwrts.networks.srcnn import SRCNN
 from hwrts.networks.srresnet import SRResNet
+from hwrts.networks.unet import UNet
 from hwrts.networks.vdsr import VDSR
+from hwrts.networks.xlsr import XLSR
 
 
 def build_network(network: NetworkConfig) -> nn.Module:
@@ -46,6 +49,9 @@ def _built(network: NetworkConfig) -> nn.Module:
         "imdn": IMDN,
         "rlfn": RLFN,
         "span": SPAN,
+        "xlsr": XLSR,
+        "fsrcnn": FSRCNN,
+        "unet": UNet,
     }
     made: nn.Module = kinds[network.name](network.blocks, channels)
     return made

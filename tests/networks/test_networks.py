@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hwrts.networks.transposed import taps_of
 from torch import nn
 from torch.nn.utils.parametrize import remove_parametrizations
 
@@ -25,17 +26,21 @@ from hwrts.networks import (
     ECBSR,
     EDSR,
     ESPCN,
+    FSRCNN,
     IMDN,
     RLFN,
     SESR,
     SPAN,
     SRCNN,
     VDSR,
+    XLSR,
     QuickSRNet,
     Residual,
     SRResNet,
+    UNet,
 )
 from hwrts.networks.build import build_network
+from hwrts.networks.held import HeldConv2d
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
@@ -58,6 +63,9 @@ TINY = {
     "imdn": {"blocks": 1, "channels": 8},
     "rlfn": {"blocks": 1, "channels": 6},
     "span": {"blocks": 2, "channels": 6},
+    "xlsr": {"blocks": 1, "channels": 8},
+    "fsrcnn": {"blocks": 1, "channels": 6},
+    "unet": {"blocks": 1, "channels": 4},
     "srcnn-luma": {"channels": 8},
     "vdsr-luma": {"blocks": 2, "channels": 6},
 }
@@ -77,11 +85,16 @@ def planes(name: str) -> int:
 
 
 def parameters(network: nn.Module) -> int:
-    """Those that are deployed: of a convolution that is trained as two, the product."""
+    """Those that are deployed: what a convolution trained as several is, without taps that must be 0."""
     for module in network.modules():
         for name in list(getattr(module, "parametrizations", ())):
             remove_parametrizations(module, name)
-    return sum(each.numel() for each in network.parameters())
+    idle = sum(
+        int((~taps_of(module.held.transposed, len(module.weight))).sum()) * module.in_channels
+        for module in network.modules()
+        if isinstance(module, HeldConv2d) and module.held.transposed is not None
+    )
+    return sum(each.numel() for each in network.parameters()) - idle
 
 
 @pytest.mark.parametrize(
@@ -99,6 +112,9 @@ def parameters(network: nn.Module) -> int:
         ("imdn", 20_190),
         ("rlfn", 511_304),
         ("span", 410_700),
+        ("xlsr", 17_612),
+        ("fsrcnn", 24_692),
+        ("unet", 118_764),
         ("srcnn-luma", 57_281),
         ("vdsr-luma", 665_921),
     ],
@@ -139,6 +155,7 @@ def test_parameters_of_table_3():
 def test_parameters_of_the_networks_made_for_hardware():
     assert parameters(ABPN(scale=3)) == 42_539  # 42.54K in its paper
     assert parameters(QuickSRNet(scale=4)) == 33_264
+    assert parameters(XLSR(scale=3)) == 21_947  # its 22K
 
 
 def test_vdsr_has_20_layers_and_srcnn_its_kernels():
@@ -227,7 +244,7 @@ def test_networks_of_the_papers_size(name, picture):
     print(name, verdict.compared, verdict.facts["census"])
 
 
-@pytest.mark.parametrize("name", ["vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr"])
+@pytest.mark.parametrize("name", ["vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr", "unet"])
 def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     """Anchored: no layer between the enlarged input and the output can harm the picture."""
     model = tiny(name).eval()
@@ -237,7 +254,7 @@ def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     graph = deploy_form(trace(model))
     network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, planes(name), 16, 16)])).eval().lower()
     assert network.formats[network.output] == PIXEL
-    codes = picture(9, 8)[..., : planes(name)]
+    codes = picture(10, 8)[..., : planes(name)]
     if name in ("abpn", "ecbsr"):
         expected = codes.repeat(2, axis=0).repeat(2, axis=1)
     else:
@@ -256,7 +273,7 @@ def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
         with pytest.raises(UnsupportedOperatorError, match="no same-size form"):
             deploy_form(graph, same_size=True)
     aids = training_aids(network)
-    assert len(aids.residuals) == (name in ("residual", "vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr"))
+    assert len(aids.residuals) == (name in ("residual", "vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr", "unet"))
     assert (aids.constrain is None) == (name != "residual")
     assert training_aids(network, small_residual=False).residuals == ()
 
@@ -303,7 +320,7 @@ def test_hidden_layers_of_vdsr_run_in_bf16():
 def test_defaults_are_those_of_the_papers():
     classes: dict[str, Any] = {"vdsr": VDSR, "srresnet": SRResNet, "edsr": EDSR, "abpn": ABPN}
     classes |= {"quicksrnet": QuickSRNet, "sesr": SESR, "espcn": ESPCN, "ecbsr": ECBSR, "imdn": IMDN}
-    classes |= {"rlfn": RLFN, "span": SPAN}
+    classes |= {"rlfn": RLFN, "span": SPAN, "xlsr": XLSR, "fsrcnn": FSRCNN, "unet": UNet}
     for name, kind in classes.items():
         made = build_network(config(name))
         assert type(made) is kind
@@ -336,6 +353,9 @@ def test_titles_and_folder_names():
         "imdn5x12",
         "rlfn6x52",
         "span6x48",
+        "xlsr3x32",
+        "fsrcnn4x56",
+        "unet2x16",
         "srcnn-luma64",
         "vdsr-luma18x64",
     ]
@@ -354,6 +374,8 @@ def test_titles_and_folder_names():
         ({"name": "espcn", "blocks": 3}, "espcn has three layers and no blocks; leave blocks out"),
         ({"name": "imdn", "channels": 6}, "keeps a quarter of 6 channels each time; use a multiple of 4"),
         ({"name": "span", "blocks": 0}, "use 1 block or more"),
+        ({"name": "xlsr", "channels": 6}, "4 groups of 6 channels; use a multiple of 4"),
+        ({"name": "unet", "blocks": 6}, "6 levels below the first; use at most 5"),
         ({"name": "swinir"}, "'residual', 'srcnn', 'vdsr'"),
         ({"name": ["vdsr"]}, "network.name"),
         ({"name": "vdsr", "depth": 20}, "unknown key 'network.depth'"),
