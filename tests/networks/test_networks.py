@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hwrts.networks.transposed import taps_of
 from torch import nn
 from torch.nn.utils.parametrize import remove_parametrizations
 
@@ -41,6 +40,7 @@ from hwrts.networks import (
 )
 from hwrts.networks.build import build_network
 from hwrts.networks.held import HeldConv2d
+from hwrts.networks.transposed import taps_of
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
