@@ -50,8 +50,8 @@ def quantise(model, *, weight_bits=8, activation_bits=8, rounding=Rounding.HALF_
     return QuantNetwork(graph, formats, weight_bits, rounding)
 
 
-def train(quantised, steps=20):
-    x, target = torch.rand(4, 3, 10, 10), torch.rand(4, 3, 20, 20)
+def train(quantised, steps=20, side=10, scale=2):
+    x, target = torch.rand(4, 3, side, side), torch.rand(4, 3, side * scale, side * scale)
     losses = []
     schedule = Schedule(1e-2, steps)
     fit(Training.start(quantised), quantised, lambda n: (x, target), schedule, lambda n, v: losses.append(v))
