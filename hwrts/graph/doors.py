@@ -43,7 +43,7 @@ def doors(module: nn.Module, given: Sequence[Tensor] | None = None) -> Iterator[
         given: What it takes; None finds something.
     """
     followed = _Followed(module)
-    yield followed.by_fx
+    yield partial(followed.by_fx, count=None if given is None else len(given))
     by_size = False
     for size in SIZES if given is None else SIZES[:1]:
         example = example_of(module, *size) if given is None else tuple(given)
@@ -64,10 +64,10 @@ class _Followed:
         self.lost = False
         self.by_size = False
 
-    def by_fx(self, example: Sequence[Tensor] = ()) -> Recorded:
+    def by_fx(self, example: Sequence[Tensor] = (), count: int | None = None) -> Recorded:
         """By torch.fx, with the values of an example or without."""
         where = f", on an example of {_size(example)}" if example else ""
-        return self._recorded(Tracer(example), self._module, f"torch.fx{where}")
+        return self._recorded(Tracer(example, count=count), self._module, f"torch.fx{where}")
 
     def by_export(self, example: Sequence[Tensor]) -> Recorded:
         """By torch.export, whose calls are then followed as those of a module."""

@@ -9,7 +9,9 @@ import logging
 import operator
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
@@ -58,9 +60,7 @@ class Exported(nn.Module):
 
     def __init__(self, module: nn.Module, example: Sequence[Tensor]) -> None:
         super().__init__()
-        logging.getLogger("torch._export").setLevel(logging.ERROR)
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of what others may want to know who keep the result
+        with _silence(), torch.no_grad():
             program = torch.export.export(module, tuple(x.clone() for x in example), strict=False)
         own = {
             **dict(module.named_parameters(remove_duplicate=False)),
@@ -108,6 +108,19 @@ class Exported(nn.Module):
                     values[node.name] = _called(node.target, args, kwargs)
         assert self._returned is not None
         return pytree.tree_unflatten([values.get(str(name)) for name in self._outputs], self._returned)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without what torch.export says to those who keep what it makes, and prints where it fails."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _place(node: fx.Node) -> tuple[str, str | None]:

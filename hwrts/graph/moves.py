@@ -233,7 +233,11 @@ class _Rewrite:
         module = self._modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(module, nn.LayerNorm) or node.target is F.layer_norm:
             return _Moved(self._normed(node, base.source, module), base.index)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Conv1d):
+            if base.index.shape[:-1].numel() != 1:
+                return None
+            weight, bias = _between_channels(module, shape[1])
+        elif isinstance(module, nn.Linear):
             weight, bias = module.weight, module.bias
         elif node.target is F.linear:
             weight, bias = self._given(node, 1, "weight"), self._given(node, 2, "bias")
@@ -318,6 +322,14 @@ class _Rewrite:
             node = self._graph.create_node("get_attr", "constant", (), {})
         self._constants[node.name] = value.detach().requires_grad_(value.requires_grad)
         return node
+
+
+@torch.no_grad()
+def _between_channels(conv: nn.Conv1d, channels: int) -> tuple[Tensor, Tensor]:
+    """A convolution along the channels of one pixel, as attention has it, as a matrix and a bias."""
+    bias = conv(torch.zeros(1, 1, channels, device=conv.weight.device))[0, 0]
+    ones = torch.eye(channels, device=conv.weight.device)[:, None]
+    return (conv(ones)[:, 0] - bias).T.requires_grad_(conv.weight.requires_grad), bias
 
 
 def _missing() -> Any:

@@ -84,11 +84,13 @@ def respelled(target: Any, args: Any, kwargs: Any) -> Any:
         return Call("call_function", _SIGNS[target], args, kwargs)
     if isinstance(target, str) and target in _TURNED and len(args) == 2:
         return Call("call_function", _TURNED[target], (args[1], args[0]), kwargs)
+    by_name = _by_place(target, args, kwargs)
+    call = by_name or Call("", target, args, kwargs)
     for rule in _RULES:
-        made = rule(target, args, kwargs)
+        made = rule(call.target, call.args, call.kwargs)
         if made is not None:
             return made
-    return None
+    return by_name
 
 
 def _neutral(target: Any, args: Any, kwargs: Any) -> Any:
@@ -116,6 +118,33 @@ def _scaled_by_alpha(target: Any, args: Any, kwargs: Any) -> Any:
     kept = {name: each for name, each in kwargs.items() if name not in ("alpha", "other")}
     kind = "call_method" if isinstance(target, str) else "call_function"
     return Call(kind, target, (*args[:1], operator.mul(added, kwargs["alpha"])), kept)
+
+
+def _by_place(target: Any, args: Any, kwargs: Any) -> Any:
+    """Operands that are given by name."""
+    if isinstance(target, str) or not kwargs.keys() & {"input", "other", "tensors"}:
+        return None
+    others = dict(kwargs)
+    if not args and "input" in others:
+        args = (others.pop("input"),)
+    elif not args and "tensors" in others:
+        args = (others.pop("tensors"),)
+    if len(args) == 1 and "other" in others:
+        args = (*args, others.pop("other"))
+    return Call("call_function", target, args, others) if len(others) < len(kwargs) else None
+
+
+def _larger_of_two(target: Any, args: Any, kwargs: Any) -> Any:
+    """Maximum and minimum of two tensors: by a difference and a ReLU."""
+    larger = target in (torch.max, torch.maximum, "max", "maximum")
+    smaller = target in (torch.min, torch.minimum, "min", "minimum")
+    if not (larger or smaller) or kwargs or len(args) != 2:
+        return None
+    if not all(isinstance(each, fx.Proxy | Tensor) for each in args):
+        return None
+    a, b = args
+    above = torch.relu(operator.sub(a, b))
+    return operator.add(b, above) if larger else operator.sub(a, above)
 
 
 def _subtracted_from(target: Any, args: Any, kwargs: Any) -> Any:
@@ -269,6 +298,7 @@ def _constant(target: Any, args: Any, kwargs: Any) -> Any:
 
 _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _neutral,
+    _larger_of_two,
     _scaled_by_alpha,
     _subtracted_from,
     _of_several,

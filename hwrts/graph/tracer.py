@@ -5,6 +5,7 @@ constant for whoever reads it. What is made of the picture has a value too, that
 come the shapes that a forward asks for.
 """
 
+import inspect
 import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,6 +104,7 @@ class Tracer(LayerTracer):
 
     Args:
         example: Values of the module's inputs, in their order; none where no shape is known.
+        count: Inputs that it is given; None for those that have no default.
         named: Names of parameters and buffers; those of the module if they are not given.
 
     Attributes:
@@ -114,8 +116,14 @@ class Tracer(LayerTracer):
         loose: Modules that are no parts of the traced one, as those that its forward makes, by their names.
     """
 
-    def __init__(self, example: Sequence[Tensor] = (), named: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        example: Sequence[Tensor] = (),
+        named: Mapping[str, Tensor] | None = None,
+        count: int | None = None,
+    ) -> None:
         super().__init__()
+        self._count = len(example) or count
         self.standing: tuple[str, str | None] | None = None
         self.constants: dict[str, Tensor] = {}
         self.by_size = False
@@ -135,8 +143,26 @@ class Tracer(LayerTracer):
         """A call of a module; one that is given constants alone is computed."""
         if not _proxies((args, kwargs)):
             return forward(*args, **kwargs)
+        if kwargs and self.is_leaf_module(m, ""):
+            with suppress(TypeError):  # by place, as most call them
+                bound = inspect.signature(m.forward).bind(*args, **kwargs)
+                args, kwargs = bound.args, bound.kwargs
         called: Any = super().call_module(m, forward, args, kwargs)
         return called
+
+    def _proxy_placeholder(
+        self, name: str, concrete_args: Any, sig: inspect.Signature, fn_for_analysis: Any
+    ) -> Any:
+        """What stands for an input; one that nobody gives is its default."""
+        if name.startswith("*"):
+            raise TypeError(f"it takes {name}")  # of which torch.fx makes one value
+        names = [each for each in sig.parameters if each != "self"]
+        default = sig.parameters[name].default
+        given = self._count is not None and name in names[: self._count]
+        if default is not inspect.Parameter.empty and not given:
+            return default
+        placeholder: Any = super()._proxy_placeholder(name, concrete_args, sig, fn_for_analysis)
+        return placeholder
 
     def path_of_module(self, mod: nn.Module) -> str:
         """Its path in the traced module; one that is no part of that is named by its line."""

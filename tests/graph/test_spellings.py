@@ -43,16 +43,30 @@ def checked(self: Any, x: Tensor) -> Tensor:
     return self.b(F.relu(self.a(x)))[:, :, :h, :w]
 
 
-def mlp(self: Any, h: Tensor) -> Tensor:
-    """Of each pixel, with the channels last."""
-    y = self.two(F.gelu(self.one(h.permute(0, 2, 3, 1)))) * self.gamma.value
-    return h + y.permute(0, 3, 1, 2)
-
-
 def tokens(self: Any, h: Tensor) -> Tensor:
     n, c, height, width = h.shape
     y = self.two(F.relu(self.one(h.flatten(2).transpose(1, 2))))
     return h + y.transpose(1, 2).reshape(n, c, height, width)
+
+
+def excited(self: Any, h: Tensor) -> Tensor:
+    n, c, _, _ = h.size()
+    y = self.fc(F.adaptive_avg_pool2d(h, 1).view(n, c)).sigmoid()
+    return h * y.view(n, c, 1, 1).expand_as(h)
+
+
+def attended(self: Any, h: Tensor) -> Tensor:
+    y = self.k(h.mean((2, 3), keepdim=True).squeeze(-1).transpose(-1, -2))
+    return h * torch.sigmoid(y.transpose(-1, -2).unsqueeze(-1))
+
+
+class Standardised(nn.Conv2d):
+    """Weights without mean, of variance 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        w = w / (w.std((1, 2, 3), keepdim=True) + 1e-5)
+        return F.conv2d(x, w, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class Value(nn.Module):
@@ -133,6 +147,26 @@ SAME = {
     ),
     "squeezed": lambda: body(lambda s, h: F.relu(h.unsqueeze(2)).squeeze(2)),
     "flattened": lambda: body(lambda s, h: F.relu(h.flatten(2)).view_as(h)),
+    "by name": lambda: module(
+        lambda s, x: s.a(input=torch.cat(tensors=[torch.add(input=x, other=F.relu(input=x)), x], dim=1)),
+        a=conv(6, 3),
+    ),
+    "an optional input": lambda: module(
+        lambda s, x, mask=None, scale=0.5: s.a(x) * scale if mask is None else x, a=conv()
+    ),
+    "maximum and minimum": lambda: body(lambda s, h: torch.max(h, -h) + torch.minimum(h, h.tanh())),
+    "weights of a forward": lambda: nn.Sequential(Standardised(3, 3, 3, padding=1)),
+    "squeeze and excite": lambda: body(
+        excited, fc=nn.Sequential(nn.Linear(C, 4), nn.ReLU(), nn.Linear(4, C))
+    ),
+    "attention along channels": lambda: body(attended, k=nn.Conv1d(1, 1, 3, padding=1, bias=False)),
+    "of each pixel": lambda: body(tokens, one=nn.Linear(C, 2 * C), two=nn.Linear(2 * C, C)),
+    "space to depth by slices": lambda: module(
+        lambda s, x: s.a(
+            torch.cat([x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]], 1)
+        ),
+        a=conv(12, 3),
+    ),
     "x.data": lambda: body(lambda s, h: h.data),
     "kept type": Cached,
 }
@@ -170,8 +204,7 @@ class Asks(nn.Module):
         self.n, self.act, self.b = nn.BatchNorm2d(C), nn.LeakyReLU(0.1, inplace=True), conv(C, 12)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError("a tensor")
+        assert isinstance(x, Tensor)
         given: dict[str, Any] = {"mode": "nearest", "scale_factor": 2}
         h = self.act(self.n(self.a(x)))
         h = h + shuffled(h) * 0.5
@@ -216,7 +249,6 @@ STANDS = {
     "softmax": (lambda s, h: torch.softmax(h, 1), "use a gate"),
     "matmul": (lambda s, h: h @ h.transpose(2, 3), "product of matrices"),
     "grid_sample": (lambda s, h: F.grid_sample(h, h[:, :2].permute(0, 2, 3, 1)), "warp outside"),
-    "maximum": (lambda s, h: torch.maximum(h, h), "relu"),
     "sort": (lambda s, h: h.sort(1)[0], "depends on the values"),
     "roll": (lambda s, h: torch.roll(h, 1, 2), "shifted windows"),
     "where": (lambda s, h: torch.where(h > 0, h, h * 2), "gate"),
@@ -254,3 +286,24 @@ def test_of_many_reasons_the_first_are_named():
     text = str(gathered("Net", refusals))
     assert text.startswith("Net: 11 operators stand in the way: (1) reason 0; (2) reason 1; ")
     assert text.endswith("(8) reason 7; and 3 more")
+
+
+class Starred(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = conv()
+
+    def forward(self, *pictures: Tensor, **settings: Any) -> Tensor:
+        return self.a(pictures[0])
+
+
+def test_inputs_of_any_number_are_followed_by_the_second_door():
+    traced = trace_with_clip(Starred().eval())
+    assert traced.door == "torch.export, on an example of 96x48 pixels"
+
+
+def test_the_second_door_says_nothing(capfd):
+    own = body(lambda s, h: h if h.mean() > 1 else -h)
+    with pytest.raises(UnsupportedOperatorError, match="value-dependent control flow"):
+        trace(own)
+    assert capfd.readouterr() == ("", "")
