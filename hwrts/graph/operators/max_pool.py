@@ -18,6 +18,8 @@ Side = Annotated[int, Field(ge=1, le=32)]
 """Of a window, or its stride."""
 Margin = Annotated[int, Field(ge=0, le=31)]
 """By how much a window may reach beyond the picture."""
+_Kernel = Annotated[tuple[Side, Side], Field(strict=False)]  # JSON has lists
+_Margins = Annotated[tuple[Margin, Margin, Margin, Margin], Field(strict=False)]
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class MaxPool(Operator):
     MOVES = True
 
     sources: tuple[str]
-    kernel: tuple[Side, Side]
+    kernel: _Kernel
     stride: Side
-    pads: tuple[Margin, Margin, Margin, Margin]
+    pads: _Margins
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
