@@ -190,6 +190,7 @@ REFUSED = {
     "rows": (lambda s, x: s.c(x).mean(2, keepdim=True), ["'mean'", "over dimension 2", "(2, 3)"]),
     "all": (lambda s, x: s.c(x).mean(), ["'mean'", "over dimension None"]),
     "flat": (lambda s, x: s.c(x).mean((2, 3)), ["'mean'", "use keepdim=True"]),
+    "sum": (lambda s, x: s.c(x).sum((2, 3), keepdim=True) / 100, ["'sum'"]),
     "pictures": (lambda s, x: s.c(x).mean((0, 2, 3), True), ["over dimension (0, 2, 3)"]),
 }
 
