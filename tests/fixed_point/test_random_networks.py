@@ -54,6 +54,39 @@ def test_the_first_row_comes_when_it_is_planned(seed):
     assert next(i for i, count in enumerate(counts) if count) == latency
 
 
+def tiled(network, codes, tile):
+    """The output put together from tiles with their halo, or None if one would be too small a picture."""
+    unit, (height, width) = network.multiple, codes.shape[:2]
+    margin, tile = (-(-pixels // unit) * unit for pixels in (network.halo, tile))
+    scale, (rows, columns) = network.scales[network.output], network.size_of(network.output, height, width)
+    out = np.zeros((rows, columns, network.channels[network.output]), np.int64)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            y, x = max(top - margin, 0), max(left - margin, 0)
+            part = codes[y : top + tile + margin, x : left + tile + margin]
+            if min(np.subtract(part.shape[:2], network.smallest)) < 0:
+                return None
+            made = run_all(network, part)[network.output][int((top - y) * scale) :, int((left - x) * scale) :]
+            end = [
+                size if place + tile >= side else int((place + tile) * scale)
+                for size, place, side in ((rows, top, height), (columns, left, width))
+            ]
+            place = slice(int(top * scale), end[0]), slice(int(left * scale), end[1])
+            here = out[place]
+            here[...] = made[: here.shape[0], : here.shape[1]]
+    return out
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_tiles_are_the_whole(seed):
+    network = random_network([seed, 97])
+    if network.streamable:
+        codes = random_codes(network, 17, 23, seed)
+        found = tiled(network, codes, 8)
+        if found is not None:
+            np.testing.assert_array_equal(found, run(network, codes))
+
+
 def test_few_are_no_stream():
     """Or too little would be said of those that are."""
     for stream_of in (8, 16, 99):

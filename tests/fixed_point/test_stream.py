@@ -146,6 +146,7 @@ def valid():
 NETWORKS = {
     "u-net": u_net(),
     "valid": valid(),
+    "valid at the end": Network(valid().inputs, valid().layers[:1]),
     "upsampled": upsampled_network(),
     "windows between": windows_between(),
     "residual 0": residual(0, 4),
@@ -199,7 +200,14 @@ def test_rows_come_as_soon_as_the_plan_says(name):
     late = sum(counts)
     assert sum(1 for _ in engine.finish()) == network.size_of(network.output, 20, width)[0] - late
     # no earlier: the first output row depends on the last input row that was needed
-    assert latency == network.halo or name in ("scaled", "upsampled", "windows between", "u-net", "valid")
+    assert latency == network.halo or name in (
+        "scaled",
+        "upsampled",
+        "windows between",
+        "u-net",
+        "valid",
+        "valid at the end",
+    )
 
 
 THREE = Window.around(3)
