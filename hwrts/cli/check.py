@@ -66,10 +66,10 @@ def _checked(
     from hwrts.graph import graph_steps
     from hwrts.graph.deploy import deploy_form
     from hwrts.runs.own_check import check_own_module
-    from hwrts.runs.own_module import load_own_module
+    from hwrts.runs.own_module import load_own
     from hwrts.runs.quantise_own import named_widths
 
-    checked = check_own_module(load_own_module(reference, weights, progress))
+    checked = check_own_module(load_own(reference, weights, progress))
     qat = QatConfig(**settings)
     graph = deploy_form(checked.graph)
     widths = named_widths(checked, qat.layer_weight_bits)

@@ -254,7 +254,7 @@ def _quantize_own(
     from hwrts.graph.user_code import own_code
     from hwrts.runs.documents import read_measures
     from hwrts.runs.folder import RunFolder, check_replaceable, write_json
-    from hwrts.runs.own_module import load_own_module
+    from hwrts.runs.own_module import load_own
     from hwrts.runs.quantise_own import quantise_own
     from hwrts.runs.remarks import faithfulness, is_faithful, remarks, unfaithful_end
     from hwrts.settings_file import parse_config
@@ -267,18 +267,19 @@ def _quantize_own(
     with writing(root):
         check_replaceable(root, force=force, advice="choose another folder with --output")
         with own_code(reference):
-            module = load_own_module(reference, weights, progress)
+            own = load_own(reference, weights, progress)
         notes = {
             **run_notes(seed=0),
             "module": reference,
             "weights": None if weights is None else str(weights),
+            **({} if own.inputs is None else {"inputs": f"{path}:inputs"}),
             "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
         }
         with new_folder(root, "choose another folder with --output") as folder:
             write_json(folder / "run.json", notes)
             with own_code(reference):
                 verdict = quantise_own(
-                    RunFolder(folder), module, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
+                    RunFolder(folder), own, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
                 )
     stage = RunFolder(root).stage(1)
     measures = read_measures(stage.metrics)

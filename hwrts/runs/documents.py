@@ -39,6 +39,10 @@ class RunNotes(Document):
     best_stage: Annotated[int, Field(ge=1, le=10**6)] | None = None
     module: Text | None = None
     weights: Text | None = None
+    inputs: Text | None = None
+
+
+_Shape = Annotated[list[Count], Field(min_length=2, max_length=3)]
 
 
 class _Control(Document):
@@ -107,7 +111,7 @@ class VerdictFile(Document):
     rows: list[_Row] = Field([])
     sha256: dict[Text, Sha256] = Field({})
     census: dict[Text, Count] = Field({})
-    stimuli: dict[Text, Annotated[list[Count], Field(min_length=2, max_length=3)]] = Field({})
+    stimuli: dict[Text, _Shape | dict[Text, _Shape]] = Field({})
     bounds: dict[Text, _Reach] = Field({})
     int16_pairs_can_saturate: list[Text] = Field([])
     saturation: dict[Text, _Saturation] = Field({})

@@ -1,6 +1,6 @@
 """The ways to run a finished stage on pictures; all return the same bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
@@ -14,13 +14,20 @@ from hwrts.data.luma import CHROMA_HALO, in_colour, in_grey
 from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
+from hwrts.export.runtime import run_session_all
+from hwrts.export.witness import from_stored, to_stored
 from hwrts.files.read import read_bytes
-from hwrts.fixed_point import Network, load_network, run
-from hwrts.runs.folder import StageFolder
+from hwrts.fixed_point import PIXEL, Network, load_network, run
+from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.proof import read_proof
 
 Engine = Literal["onnxruntime", "numpy", "torch"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+Stored = Callable[[Mapping[str, Codes]], dict[str, Codes]]
+"""Stored codes (1, C, H, W) of every input to those of every output, by name."""
+
+_INSTEAD = "feed its codes to model.int8.onnx with ONNX Runtime, or to hwrts.fixed_point.run_outputs"
 
 
 @dataclass(frozen=True)
@@ -33,30 +40,50 @@ class Deployed:
             goes through in one pass then, whatever memory it takes.
         scale: S; 1 of a same-size network, a Fraction of one that makes smaller pictures.
         sizes: Of the pictures that it takes and makes.
+        stored: What the ONNX file makes of stored codes (1, C, H, W), by input and by output; None where
+            another engine computes.
+        refusal: Why it is no network of pictures, so that :attr:`codes` cannot be asked; None if it is.
     """
 
     codes: Upscaler
     halo: int | None
     scale: int | Fraction
     sizes: Sizes = ANY
+    stored: Stored | None = None
+    refusal: str | None = None
 
     @classmethod
-    def of(cls, network: Network, codes: Upscaler) -> "Deployed":
+    def of(
+        cls, network: Network, codes: Upscaler, stored: Stored | None = None, refusal: str | None = None
+    ) -> "Deployed":
         """What computes the codes of an integer network, with that network's halo, scale and sizes.
 
-        One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling.
+        One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling; one of
+        several frames gets the same picture several times.
+
+        Args:
+            network: The integer network.
+            codes: Pixels (H, W, C) of its input to those of its output.
+            stored: As the attribute.
+            refusal: Why nobody knows what to feed it; None finds out whether it takes pictures.
         """
         made, halo = network.tensors[network.output], network.halo if network.streamable else None
         sizes = Sizes(network.multiple, network.smallest, made.lacks)
         whole = made.scale.denominator == 1 and not any(made.lacks)
         scale = made.scale.numerator if made.scale.denominator == 1 else made.scale
-        if network.channels[network.inputs[0].name] != 1:
-            return cls(codes, halo, scale, sizes)
+        refusal = refusal or _refusal(network)
+        if refusal is not None:
+            return cls(_refusing(refusal), halo, scale, sizes, stored, refusal)
+        frames = network.channels[network.inputs[0].name] // 3
+        if frames > 1:
+            return cls(lambda pixels: codes(np.tile(pixels, frames)), halo, scale, sizes, stored)
+        if frames:
+            return cls(codes, halo, scale, sizes, stored)
         if not whole:
-            return cls(in_grey(codes), halo, scale, sizes)
+            return cls(in_grey(codes), halo, scale, sizes, stored)
         # Bytes, for what torch computes is float, and pictures in colour are rounded if their Y is.
         of_y = in_colour(lambda y: codes(y).astype(np.uint8), int(scale))
-        return cls(of_y, None if halo is None else max(halo, CHROMA_HALO), scale, sizes)
+        return cls(of_y, None if halo is None else max(halo, CHROMA_HALO), scale, sizes, stored)
 
     @property
     def enlargement(self) -> int | None:
@@ -99,27 +126,72 @@ def make_engine(
             f"{stage.root / proof.changed[0]}: not used, it is {proof.verdict}; restore the stage, or prove "
             f"it again with {command_line('verify', stage.root.parent)}"
         )
+    refusal = _of_own_inputs(stage)
     if name == "numpy":
-        return Deployed.of(network, lambda pixels: run(network, pixels))
+        return Deployed.of(network, _numpy(network), refusal=refusal)
     if name == "onnxruntime":
-        return onnx_engine(proof.payloads[stage.onnx.name], network)
+        return onnx_engine(proof.payloads[stage.onnx.name], network, refusal)
     if name == "torch" and torch_upscaler is not None:
-        return Deployed.of(network, torch_upscaler())
+        if _refusal(network) is None and {network.inputs[0].out, network.formats[network.output]} != {PIXEL}:
+            raise HwrtsError("engine torch: computes pixels of 0..1 alone; use onnxruntime or numpy")
+        return Deployed.of(network, torch_upscaler(), refusal=refusal)
     raise HwrtsError(f"engine {name!r} is unknown; use {', '.join(ENGINES)}")
 
 
 def open_stage(stage: StageFolder) -> Deployed:
     """The int8 ONNX file of a finished stage, whether it is proved or not."""
-    return onnx_engine(read_bytes(stage.onnx), load_network(stage.root))
+    return onnx_engine(read_bytes(stage.onnx), load_network(stage.root), _of_own_inputs(stage))
 
 
-def onnx_engine(model: bytes, network: Network) -> Deployed:
-    """The int8 ONNX file of a network, computed by ONNX Runtime."""
+def onnx_engine(model: bytes, network: Network, refusal: str | None = None) -> Deployed:
+    """The int8 ONNX file of a network, computed by ONNX Runtime; ``refusal`` as in :meth:`Deployed.of`."""
     session = open_session(model)
+
+    def stored_codes(stored: Mapping[str, Codes]) -> dict[str, Codes]:
+        return run_session_all(session, network, stored)
 
     def codes(pixels: Codes) -> Codes:
         stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, C, H, W)
         result: Codes = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
-    return Deployed.of(network, codes)
+    return Deployed.of(network, codes, stored_codes, refusal)
+
+
+def _numpy(network: Network) -> Upscaler:
+    """Pixels to pixels, whatever codes stand for them (eq. 40)."""
+    source, out = network.inputs[0].out, network.formats[network.output]
+
+    def codes(pixels: Codes) -> Codes:
+        made = run(network, from_stored(pixels.transpose(2, 0, 1)[None], source))
+        pixels_made: Codes = to_stored(made, out)[0].transpose(1, 2, 0)
+        return pixels_made
+
+    return codes
+
+
+def _refusal(network: Network) -> str | None:
+    """Why a network does not map a picture to a picture; None if it does."""
+    taken = [each.channels for each in network.inputs]
+    given = network.channels[network.output]
+    if len(taken) > 1:
+        found = f"takes {len(taken)} inputs, {', '.join(each.name for each in network.inputs)}"
+    elif (taken[0] != 1 and taken[0] % 3) or given != (1 if taken[0] == 1 else 3):
+        found = f"makes {given} channels of {taken[0]}"
+    else:
+        return None
+    return f"the network {found}; a picture to a picture is needed here: {_INSTEAD}"
+
+
+def _refusing(refusal: str) -> Upscaler:
+    def codes(pixels: Codes) -> Codes:
+        raise HwrtsError(refusal)
+
+    return codes
+
+
+def _of_own_inputs(stage: StageFolder) -> str | None:
+    """Why no picture can be fed to a user's module whose file says itself what is made of one."""
+    root = stage.root.parent
+    said = RunFolder(root).notes().get("inputs") if (root / "run.json").is_file() else None
+    return said and f"what the network is fed is made by {said}, which is no part of the run: {_INSTEAD}"

@@ -3,7 +3,7 @@
 A stage of a run and a user's own module take it alike; what differs comes in as :class:`Material`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,8 +13,10 @@ from torch import Tensor
 from hwrts.config import QatConfig
 from hwrts.export import Verdict
 from hwrts.files.read import read_bytes
+from hwrts.fixed_point import Network
 from hwrts.graph import Graph
 from hwrts.progress import Progress
+from hwrts.qat.calibrate import Ends
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import RangePenalty
 from hwrts.runs.engines import Deployed, onnx_engine
@@ -55,14 +57,18 @@ class Material:
         pictures: How many it measures on.
         source: What the ONNX file says it is of.
         device: Where torch computes.
+        ends: What is known of inputs and outputs; None says that all are pictures of 0..1.
+        keep_inputs: Writes what is verified on, for the integer network; None if that is there.
     """
 
-    tuning: Callable[[], tuple[Callable[[int], Tensor], Batches]]
+    tuning: Callable[[], tuple[Callable[[int], Tensor | Mapping[str, Tensor]], Batches]]
     train: Callable[[QuantNetwork, Batches, Schedule, RangePenalty], None]
     measure: Callable[[Deployed, Callable[[int, str], None]], dict[str, Any]]
     pictures: int
     source: str
     device: str
+    ends: Ends | None = None
+    keep_inputs: Callable[[Network], None] | None = None
 
 
 def to_integers(
@@ -95,13 +101,17 @@ def to_integers(
     with clock("qat"):
         if not stage.qat_weights.is_file():
             inputs, batches = material.tuning()
-            quantised = start_qat(traced, qat, inputs, progress, same_size=stage.same_size)
+            quantised = start_qat(
+                traced, qat, inputs, progress, same_size=stage.same_size, ends=material.ends
+            )
             quantised = quantised.to(material.device)
             with RangePenalty(quantised.signed_convs()) as penalty:
                 material.train(quantised, batches, qat_schedule(qat, same_size=stage.same_size), penalty)
             save_quantised(stage, quantised)
     with clock("export"):
         network = export_stage(stage, load_quantised(stage), material.source)
+        if material.keep_inputs is not None:
+            material.keep_inputs(network)
     with clock("measure"), progress.task(f"{of_stage}measuring", material.pictures) as advance:
         measures = material.measure(onnx_engine(read_bytes(stage.onnx), network), advance)
     with clock("verify"), progress.task(f"{of_stage}comparing bits", 1) as advance:

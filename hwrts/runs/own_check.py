@@ -41,6 +41,9 @@ _STEPS = 1, 2, 4, 8, 16, 32, 64
 """What sides of the compared pictures are multiples of: the first of these with which the module runs
 and is its graph, since some pad what is no multiple, and some fail on it."""
 
+PACKED = 16
+"""Sides are multiples of this where the file says what is made of a picture: what packs needs squares."""
+
 _PICTURES = (1, 3, 6, 9)
 """Channels of inputs that are pictures, frames before among them: no states, unless a name says so."""
 
@@ -116,7 +119,9 @@ def _checked(own: Own, step: int, device: str) -> Checked:
     shrinks = multiple_of(graph_steps(traced.graph))
     if step % shrinks:
         return _checked(own, math.lcm(step, shrinks), device)
-    feeder = _feeder(own, traced, pictures["in range"])
+    feeder = _feeder(
+        own, traced, pictures["in range"], step if own.inputs is None else math.lcm(step, PACKED)
+    )
     traced, seen = _with_signs(traced, feeder, pictures)
     graph = traced.graph
     _check_values(traced)
@@ -192,7 +197,7 @@ def _pictures(own: Own, channels: Sequence[int] | None, step: int, device: str) 
     generator = torch.Generator(device).manual_seed(SEED)
     odd = [int(side) for side in 2 * torch.randint(2, 16, (4,), generator=generator, device=device) + 1]
     if channels is None:
-        step = math.lcm(step, 16)  # what packs pixels needs whole squares of them
+        step = math.lcm(step, PACKED)
     low, span = own.pixels.low, own.pixels.high - own.pixels.low
 
     def fed(make: Callable[[int], Tensor]) -> Given:
@@ -250,7 +255,7 @@ def _traced(own: Own, x: Given) -> Traced:
     return trace_with_clip(own.module, x.tensors, (own.pixels.low, own.pixels.high))
 
 
-def _feeder(own: Own, traced: Traced, x: Given) -> Feeder:
+def _feeder(own: Own, traced: Traced, x: Given, step: int) -> Feeder:
     graph = traced.graph
     if len(graph.inputs) != len(x.tensors):
         raise UnsupportedOperatorError(
@@ -273,6 +278,7 @@ def _feeder(own: Own, traced: Traced, x: Given) -> Feeder:
         tuple(each.name for each in graph.inputs),
         tuple(each.channels for each in graph.inputs),
         states,
+        step,
     )
 
 

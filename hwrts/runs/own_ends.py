@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.fixed_point import PIXEL, Format
+from hwrts.graph.example import SIZES, example_of
 from hwrts.graph.user_code import described
 
 # Letters of the shape comments: B pictures, C channels, H rows, W columns.
@@ -96,18 +97,40 @@ class Normalised(nn.Module):
         self.normalise = nn.Conv2d(taken, taken, 1)
         self.module = module
         self.restore = nn.BatchNorm2d(given)
-        means, stds = (torch.tensor(each).expand(taken) for each in (list(mean), list(std)))
-        with torch.no_grad():
-            self.normalise.weight.copy_(torch.diag(1 / stds)[:, :, None, None])
-            self.normalise.bias.copy_(-means / stds)  # type: ignore[union-attr]
-            self.restore.weight.copy_(_fitted(stds, given))
-            self.restore.bias.copy_(_fitted(means, given))
+        means, stds = (torch.tensor(list(each)).expand(taken) for each in (mean, std))
+        self.normalise.weight = nn.Parameter(torch.diag(1 / stds)[:, :, None, None])
+        self.normalise.bias = nn.Parameter(-means / stds)
+        self.restore.weight = nn.Parameter(_fitted(stds, given).clone())
+        self.restore.bias = nn.Parameter(_fitted(means, given).clone())
         self.restore.running_var = torch.full((given,), 1 - self.restore.eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) in 0..1 to (N, C', H', W') in 0..1."""
         restored: Tensor = self.restore(self.module(self.normalise(x)))
         return restored
+
+
+@torch.no_grad()
+def normalised(module: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Normalised:
+    """The module around one of normalised pixels.
+
+    Raises:
+        UnsupportedOperatorError: It has several inputs or outputs, or takes no picture of so many channels.
+    """
+    example = example_of(module, *SIZES[0]) or example_of(module, *SIZES[1])
+    made = module(*(each.clone() for each in example)) if example else None
+    if len(example) != 1 or not isinstance(made, Tensor):
+        raise UnsupportedOperatorError(
+            f"{type(module).__name__}: value_range with mean and std is for modules of one picture in and "
+            "one out; let this one normalise its pixels itself"
+        )
+    channels = example[0].shape[1], made.shape[1]
+    for given in (mean, std):
+        if len(given) not in (1, channels[0]):
+            raise UnsupportedOperatorError(
+                f"{type(module).__name__}: value_range has {len(given)} numbers for {channels[0]} channels"
+            )
+    return Normalised(module, mean, std, channels).eval()
 
 
 def _fitted(values: Tensor, channels: int) -> Tensor:

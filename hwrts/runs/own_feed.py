@@ -24,12 +24,14 @@ class Feeder:
         names: Of the graph's inputs, in their order.
         channels: Of each.
         states: Inputs that are an output of the frame before, and the place of that output, by name.
+        step: What the sides of pictures must be multiples of.
     """
 
     own: Own
     names: tuple[str, ...]
     channels: tuple[int, ...]
     states: Mapping[str, int]
+    step: int = 1
 
     @torch.no_grad()
     def given(self, codes: NDArray[np.uint8], device: str, frames: int = 0) -> Given:

@@ -14,13 +14,21 @@ from hwrts.errors import ConfigError, HwrtsError
 from hwrts.graph.user_code import described, settings_kept
 from hwrts.progress import Progress, Silent
 from hwrts.runs.own_check import check_finite, check_weights_made
+from hwrts.runs.own_ends import HOW, Own, Pixels, normalised, value_range
 from hwrts.runs.ready_weights import put_weights
 
 
 def load_own_module(
     reference: str, weights: Path | None = None, progress: Progress | None = None
 ) -> nn.Module:
+    """As :func:`load_own`, the module alone."""
+    return load_own(reference, weights, progress).module
+
+
+def load_own(reference: str, weights: Path | None = None, progress: Progress | None = None) -> Own:
     """Call the function of a Python file, and put weights into the module that it returns.
+
+    What else the file says of the module is read with it: ``inputs`` and ``value_range``.
 
     Args:
         reference: "my_file.py:build"; build is called without arguments.
@@ -28,7 +36,8 @@ def load_own_module(
         progress: Where to say which part of that file was taken.
 
     Returns:
-        The module in evaluation mode, without torch.compile and DataParallel around it or its parts.
+        The module in evaluation mode, without torch.compile and DataParallel around it or its parts, and what
+        the file says of it.
 
     Raises:
         ConfigError: No such file or function, code that fails, no ``nn.Module``, weights that do not fit.
@@ -60,12 +69,30 @@ def load_own_module(
             f"{reference}: {name}() returns a scripted module; return it before torch.jit.script"
         )
     try:
-        return _ready(module, weights, progress or Silent())
+        return _with_ends(_ready(module, weights, progress or Silent()), code, path)
     except HwrtsError:
         raise
     except Exception as error:  # a circle of modules, one that did not call super().__init__(), and the like
         kind = type(module).__name__
         raise ConfigError(f"{reference}: its {kind} is no working module ({described(error)})") from error
+
+
+def _with_ends(module: nn.Module, code: ModuleType, path: Path) -> Own:
+    """The module with what its file says of its inputs and of the range of its pixels."""
+    inputs = getattr(code, "inputs", None)
+    if inputs is not None and not callable(inputs):
+        raise ConfigError(f"{path}: inputs is a {type(inputs).__name__}; {HOW}, or leave the name out")
+    said = getattr(code, "value_range", None)
+    if said is None:
+        return Own(module, inputs)
+    pixels = value_range(said, str(path))
+    if isinstance(pixels, Pixels):
+        return Own(module, inputs, pixels)
+    if inputs is not None:
+        raise ConfigError(
+            f"{path}: value_range {said!r:.80} and inputs() do not go together; let the module normalise"
+        )
+    return Own(normalised(module, *pixels))
 
 
 def _ready(module: nn.Module, weights: Path | None, progress: Progress) -> nn.Module:

@@ -1,12 +1,10 @@
 """From a float stage to its int8 network: rewrite, calibrate, fine-tune, lower, export, verify, measure."""
 
 import itertools
-import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,8 +14,6 @@ from torch import Tensor
 
 from hwrts import __version__
 from hwrts.config import QatConfig
-from hwrts.data.depth import luma
-from hwrts.data.tiles import Sizes
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
@@ -25,45 +21,44 @@ from hwrts.export.runtime import default_is_exact
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import check_document, read_bytes
 from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network, save_network
-from hwrts.fixed_point.stored import unpack_npz
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
 from hwrts.graph.weight_bits import check_layers, conv_names, layer_names
 from hwrts.progress import Progress
-from hwrts.qat.calibrate import calibrate
+from hwrts.qat.calibrate import Ends, calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.sqnr import layer_sqnr_db
 from hwrts.qat.witness import TorchWitness
 from hwrts.runs.folder import RunFolder, StageFolder, write_json
 from hwrts.runs.proof import file_hashes
-from hwrts.runs.session import VERIFY_CROP, VERIFY_PHOTOGRAPHS
+from hwrts.runs.verify_inputs import load_fed
 from hwrts.training.checkpoint import AGAIN, load_weights, put_weights, save_weights
 from hwrts.training.fit import Batches, Schedule
 
 CALIBRATION_BATCHES = 8
 """Batches that formats are chosen on: 128 crops of 64 pixels; more change no format in our runs."""
 
-MAX_INPUT_BYTES = 1 << 20
-"""Of the photographs' crops: VERIFY_PHOTOGRAPHS of VERIFY_CROP are 393,192 bytes, and a header each."""
-
 
 def start_qat(
     traced: Graph,
     qat: QatConfig,
-    inputs: Callable[[int], Tensor],
+    inputs: Callable[[int], Tensor | Mapping[str, Tensor]],
     progress: Progress,
     *,
     same_size: bool = False,
+    ends: Ends | None = None,
 ) -> QuantNetwork:
     """The calibrated fake-quantised form of a trained float network.
 
     Args:
         traced: The float network as traced.
         qat: Widths.
-        inputs: Step number to pictures (B, 3, H, W) of the kinds that the network will see.
+        inputs: Step number to pictures (B, C, H, W) of the kinds that the network will see, or to what each
+            input is fed by its name.
         progress: Where to say how far the calibration is.
         same_size: Its same-size form.
+        ends: As :func:`.calibrate`.
 
     Raises:
         ConfigError: A width of a layer that is in neither form of the network; one of the other form is left
@@ -74,7 +69,7 @@ def start_qat(
     graph = deploy_form(traced, same_size=same_size)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rounding = Rounding(qat.rounding)
-    formats = calibrate(graph, batches, qat.activation_bits, rounding, progress)
+    formats = calibrate(graph, batches, qat.activation_bits, rounding, progress, ends)
     own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
     quantised = QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
     quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
@@ -90,7 +85,8 @@ def calibration_inputs(lr: Batches, originals: Batches) -> Callable[[int], Tenso
     """Low-resolution crops (training) and originals (what a TV feeds) by turns."""
 
     def inputs(step: int) -> Tensor:
-        return lr(step)[0] if step % 2 == 0 else originals(step)[1][: max(1, len(lr(step)[0]) // 4)]
+        crops: Tensor = lr(step)[0] if step % 2 == 0 else originals(step)[1][: max(1, len(lr(step)[0]) // 4)]
+        return crops
 
     return inputs
 
@@ -169,10 +165,7 @@ def verify_stage(
     network = load_network(stage.root)
     quantised = load_quantised(stage)
     _check_same(stage, quantised, network)
-    sizes = Sizes(network.multiple, network.smallest)
-    photographs = {name: sizes.padded(picture) for name, picture in load_verify_inputs(run).items()}
-    if network.channels[network.inputs[0].name] == 1:
-        photographs = {name: luma(picture) for name, picture in photographs.items()}
+    photographs = load_fed(run, network)
     sqnr = layer_sqnr_db(quantised, photographs.values())
     verdict = verify(
         network,
@@ -201,31 +194,6 @@ def verify_stage(
     if record and layers is None and stimuli is None:
         write_json(stage.verify, verdict.as_json())
     return verdict
-
-
-def load_verify_inputs(run: RunFolder) -> dict[str, Any]:
-    """The photographs' crops that verification runs on, by name, (H, W, 3) uint8.
-
-    Raises:
-        RunFolderError: The file is missing or damaged.
-    """
-    remedy = "it is made by hwrts run, of photographs"
-    try:
-        pictures = unpack_npz(read_bytes(run.inputs, MAX_INPUT_BYTES, remedy))
-    except ValueError as error:
-        raise RunFolderError(f"{run.inputs}: missing or damaged ({error}); {remedy}") from error
-    for name, picture in pictures.items():
-        fits = picture.ndim == 3 and picture.shape[2] == 3
-        if picture.dtype != np.uint8 or not fits or not 0 < picture.size <= 3 * math.prod(VERIFY_CROP):
-            raise RunFolderError(
-                f"{run.inputs}: damaged, {name!r:.40} is {picture.dtype} {picture.shape}; pictures are uint8 "
-                f"(H, W, 3) of at most {VERIFY_CROP[0]}x{VERIFY_CROP[1]}; {remedy}"
-            )
-    if not 0 < len(pictures) <= VERIFY_PHOTOGRAPHS:
-        raise RunFolderError(
-            f"{run.inputs}: damaged, {len(pictures)} pictures where 1..{VERIFY_PHOTOGRAPHS} belong; {remedy}"
-        )
-    return pictures
 
 
 def _check_same(stage: StageFolder, quantised: QuantNetwork, network: Network) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -19,23 +18,32 @@ from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
 from hwrts.data.twins import twins, twins_text
 from hwrts.errors import DataError
 from hwrts.export import Verdict
-from hwrts.fixed_point import PIXEL
+from hwrts.fixed_point import Network, load_network
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names
-from hwrts.metrics import against_float, loss_psnr_db, pattern_figures
+from hwrts.metrics import loss_psnr_db
 from hwrts.progress import Progress
 from hwrts.qat.network import QuantNetwork
 from hwrts.runs.engines import Deployed
-from hwrts.runs.evaluate import means
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.integers import Material, to_integers
 from hwrts.runs.own_check import Checked, check_own_module
+from hwrts.runs.own_ends import Own
+from hwrts.runs.own_measures import (
+    FRAMES,
+    MEASURED,
+    clamped,
+    ends_of,
+    in_codes,
+    output_formats,
+    own_measures,
+    verified_on,
+)
 from hwrts.runs.quantise import CALIBRATION_BATCHES
-from hwrts.runs.session import centre_crop, save_verify_inputs
+from hwrts.runs.verify_inputs import save_fed
 from hwrts.training.checkpoint import save_weights
 from hwrts.training.device import choose_device, make_deterministic
 from hwrts.training.fit import Batches, Schedule, Training, fit
-from hwrts.training.rts import float_upscaler, to_values
 
 PATCH, BATCH = 64, 16
 """Side of a crop, and crops of a step: as in a run."""
@@ -43,8 +51,8 @@ PATCH, BATCH = 64, 16
 PHOTOGRAPHS = 64
 """At most so many are kept in memory to calibrate and fine-tune on: 2K photographs are 6 MB each."""
 
-MEASURED = 8, (512, 512)
-"""Photographs, and centre of each, on which int8 is measured against float."""
+WHOLE = 64
+"""Side of the first picture that anything is fed: a multiple of what any module needs."""
 
 SEED = 0
 """Of the crops and their order: equal commands give equal files."""
@@ -55,7 +63,7 @@ VAL_FRACTION = 0.1
 
 def quantise_own(
     run: RunFolder,
-    module: nn.Module,
+    given: nn.Module | Own,
     data: Path | None,
     qat: QatConfig,
     progress: Progress,
@@ -65,7 +73,7 @@ def quantise_own(
 
     Args:
         run: Folder that holds run.json, with where the module is from.
-        module: From 3 channels to 3, of pixels code * 2**-8, at the same or a larger size.
+        given: A module, or one with what its file says of its inputs and of its pixels' range.
         data: Folder of photographs like those that the module will see; None: the embedded ones.
         qat: Widths, rounding, and steps of fine-tuning; 0 calibrates only.
         progress: Where to say what happens.
@@ -78,28 +86,35 @@ def quantise_own(
     """
     device = choose_device()
     make_deterministic(SEED)
+    own = given if isinstance(given, Own) else Own(given)
+    module = own.module
     module.to(device.name)
     module.eval()
-    checked = check_own_module(module, device.name)
+    checked = check_own_module(own, device.name)
+    feeder = checked.feeder
+    feeder.given(np.zeros((1, WHOLE, WHOLE, 3), np.uint8), device.name)  # or nobody knows what it is fed
     widths = named_widths(checked, qat.layer_weight_bits)
     if "weight_bits" in qat.model_fields_set:
         check_one_width(widths, conv_names(deploy_form(checked.graph)))
     qat = qat.model_copy(update={"layer_weight_bits": widths})
     progress.say(f"device {device.name}, float32; {size_text(checked)} in and out")
-    for line in (f"traced by {checked.door}", *checked.notes):
-        progress.say(line)
+    for line in (f"traced by {checked.door}", feeder.said(), *checked.notes):
+        if line:
+            progress.say(line)
     run.update_notes(traced_by=checked.door)
     train, val = _photographs(data, progress, max_megapixels)
     stage, clock = run.stage(1), _Clock()
     with clock("qat"):
         save_weights(stage.float_weights, module, {"stage": 1})
-        save_verify_inputs(run, val.items())
-    inputs = _crops(list(train.values()), device.name)
+    crops = _crops(list(train.values()), feeder.step)
+    ends = ends_of(checked, crops(0), device.name)
 
-    def batches(step: int) -> tuple[Tensor, Tensor]:
-        x = inputs(CALIBRATION_BATCHES + step)
-        with torch.no_grad():  # the module may overwrite what it reads
-            return x, module(x.clone()).clamp(0, PIXEL.max * 2.0**-PIXEL.frac)
+    def inputs(step: int) -> dict[str, Tensor]:
+        return feeder.by_name(feeder.given(crops(step), device.name, frames=step % FRAMES))
+
+    def batches(step: int) -> tuple[Any, list[Tensor]]:
+        x = feeder.given(crops(CALIBRATION_BATCHES + step), device.name, frames=step % FRAMES)
+        return feeder.by_name(x), feeder.outputs(x)
 
     def fine_tune(
         quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
@@ -107,24 +122,37 @@ def quantise_own(
         if not schedule.steps:
             return
         with progress.task("fine-tuning toward the float network", schedule.steps) as advance:
+            outs = output_formats(quantised)
+
+            def forward(x: Any) -> Tensor:
+                values = quantised.values(x)
+                return in_codes([values[name] for name in quantised.graph.outputs], outs)
+
+            def pairs(step: int) -> tuple[Any, Tensor]:
+                x, made = batches(step)
+                return x, in_codes(clamped(made, outs), outs)
+
             fit(
                 Training.start(quantised),
-                quantised,
-                batches,
+                forward,
+                pairs,
                 schedule,
                 lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"),
                 constrain=quantised.hold,
                 penalty=penalty,
             )
 
-    def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
-        return {
-            "scale": checked.scale if checked.scale >= 1 else float(checked.scale),
-            **_measures(module, device.name, int8, val, advance),
-        }
+    def keep_inputs(network: Network) -> None:
+        save_fed(run, verified_on(feeder, network, val, device.name))
 
+    def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
+        network = load_network(stage.root)
+        scale = checked.scale if checked.scale >= 1 else float(checked.scale)
+        return {"scale": scale, **own_measures(feeder, device.name, int8, network, val, advance)}
+
+    source = str(run.notes().get("module"))
     material = Material(
-        lambda: (inputs, batches), fine_tune, measure, len(val), str(run.notes().get("module")), device.name
+        lambda: (inputs, batches), fine_tune, measure, len(val), source, device.name, ends, keep_inputs
     )
     verdict, _ = to_integers(run, stage, checked.graph, qat, material, clock, progress)
     run.update_notes(status="finished", best_stage=1, photographs={"train": [*train], "val": [*val]})
@@ -195,35 +223,20 @@ def _loaded(photos: Sequence[Photo], skipped: list[str]) -> dict[str, NDArray[np
     return loaded
 
 
-def _crops(pictures: Sequence[NDArray[np.uint8]], device: str) -> Callable[[int], Tensor]:
-    """Step number to random crops (B, 3, P, P)."""
+def _crops(pictures: Sequence[NDArray[np.uint8]], step: int) -> Callable[[int], NDArray[np.uint8]]:
+    """Step number to random crops (B, P, P, 3), P a multiple of what the module needs."""
+    side = PATCH // step * step or step
 
-    def inputs(step: int) -> Tensor:
+    def inputs(step: int) -> NDArray[np.uint8]:
         rng = np.random.default_rng([SEED, step])
-        crops = np.empty((BATCH, PATCH, PATCH, 3), np.uint8)
+        crops = np.empty((BATCH, side, side, 3), np.uint8)
         for crop in crops:
             picture = pictures[int(rng.integers(len(pictures)))]
-            top, left = (int(rng.integers(size - PATCH + 1)) for size in picture.shape[:2])
-            crop[:] = picture[top : top + PATCH, left : left + PATCH]
-        return to_values(crops, device)
+            top, left = (int(rng.integers(size - side + 1)) for size in picture.shape[:2])
+            crop[:] = picture[top : top + side, left : left + side]
+        return crops
 
     return inputs
-
-
-def _measures(
-    module: nn.Module,
-    device: str,
-    int8: Deployed,
-    pictures: dict[str, NDArray[np.uint8]],
-    advance: Callable[[int, str], None],
-) -> dict[str, Any]:
-    exact = float_upscaler(module, module, device, clipped=False)
-    rows = []
-    for i, pixels in enumerate(pictures.values()):
-        crop = int8.sizes.padded(centre_crop(pixels, MEASURED[1]))
-        rows.append(against_float(exact(crop), int8.codes(crop)))
-        advance(i + 1, "")
-    return means(rows) | pattern_figures(int8.upscale, int8.halo)
 
 
 class _Clock:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from hwrts.errors import HwrtsError
 from hwrts.metrics import LUMA
 
-Batches = Callable[[int], tuple[Tensor, Tensor]]
-"""Step number to (input, target), both (B, 3, H, W) in 0..1: pure, so a resumed run sees the same."""
+Batches = Callable[[int], tuple[Any, Any]]
+"""Step number to (input, target), both (B, 3, H, W) in 0..1: pure, so a resumed run sees the same. A module
+of several inputs has what each of them is fed, by name."""
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -73,7 +74,7 @@ class Training:
 
 def fit(
     training: Training,
-    forward: Callable[[Tensor], Tensor],
+    forward: Callable[[Any], Tensor],
     batches: Batches,
     schedule: Schedule,
     after_step: Callable[[int, float], None],

@@ -104,7 +104,7 @@ def store(root: Path) -> None:
 
 def inputs(root: Path) -> None:
     from hwrts.runs.folder import open_run
-    from hwrts.runs.quantise import load_verify_inputs
+    from hwrts.runs.verify_inputs import load_verify_inputs
 
     assert all(picture.size for picture in load_verify_inputs(open_run(root / "run")).values())
 

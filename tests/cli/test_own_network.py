@@ -174,16 +174,14 @@ BROKEN = {
     "string.py:build": ("returns a str", "torch.nn.Module"),
     "softmax.py:build": ("Softmax", "is not supported", "'1'"),
     "stride.py:build": ("stride (2, 2)",),
-    "grey.py:build": ("fails on a picture of 3 channels", "to have 1 channels"),
-    "wide.py:build": ("makes [1, 4, 16, 18]",),
+    "five.py:build": ("input 'input_1': has 5 channels; write a function inputs(picture)",),
     "shapes.py:build": ("fails on a picture",),
     "hook.py:build": ("something else than its traced graph",),
 }
 LAYERS = {
     "softmax.py": "Conv2d(3, 3, 1), Softmax(1)",
     "stride.py": "Conv2d(3, 3, 3, stride=2, padding=1)",
-    "grey.py": "Conv2d(1, 1, 3, padding=1)",
-    "wide.py": "Conv2d(3, 4, 3, padding=1)",
+    "five.py": "Conv2d(5, 4, 3, padding=1)",
     "shapes.py": "Conv2d(3, 4, 1), Conv2d(5, 3, 1)",
 }
 SOURCES = {

@@ -17,8 +17,9 @@ from hwrts.runs import pipeline
 from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
 from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes
 from hwrts.runs.proof import file_hashes
-from hwrts.runs.quantise import load_verify_inputs, verify_stage
+from hwrts.runs.quantise import verify_stage
 from hwrts.runs.session import open_session
+from hwrts.runs.verify_inputs import load_verify_inputs
 from hwrts.settings_file import parse_config
 from hwrts.training.checkpoint import load_weights, save_training, save_weights
 

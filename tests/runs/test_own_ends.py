@@ -1,0 +1,277 @@
+"""Modules of any channels, inputs, outputs and ranges of pixels, from a file to a verdict."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hwrts.config import QatConfig
+from hwrts.errors import ConfigError, UnsupportedOperatorError
+from hwrts.fixed_point import PIXEL, Format, Rounding, load_network, run_outputs
+from hwrts.runs.engines import make_engine
+from hwrts.runs.folder import RunFolder, write_json
+from hwrts.runs.own_check import check_own_module
+from hwrts.runs.own_ends import Normalised, Own, value_range
+from hwrts.runs.own_module import load_own
+from hwrts.runs.quantise import verify_stage
+from hwrts.runs.quantise_own import quantise_own
+
+from .tiny import Lines, photographs
+
+HEAD = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+def conv(i, o, k=3):
+    return nn.Conv2d(i, o, k, padding=k // 2)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.a, self.b, self.c = {layers}
+
+    def forward(self, {parameters}):
+{body}
+
+def build():
+    return Net()
+"""
+
+
+def source(layers, parameters, body, more=""):
+    text = HEAD.format(
+        layers=layers, parameters=parameters, body=textwrap.indent(textwrap.dedent(body), " " * 8)
+    )
+    return text + textwrap.dedent(more)
+
+
+FILES = {
+    "luma": source(
+        "conv(1, 4), conv(4, 4), None", "x", "return F.pixel_shuffle(self.b(F.relu(self.a(x))), 2)"
+    ),
+    "two frames": source("conv(6, 4), conv(4, 3), None", "x", "return x[:, 3:] + self.b(F.relu(self.a(x)))"),
+    "Bayer": source(
+        "conv(4, 8), conv(8, 12), None", "raw", "return F.pixel_shuffle(self.b(F.relu(self.a(raw))), 2)"
+    ),
+    "packed 4:2:0": source(
+        "conv(6, 8), conv(8, 6), None",
+        "x",
+        "return x + 0.1 * self.b(F.relu(self.a(x)))",
+        """
+        def inputs(picture):
+            r, g, b = picture
+            y = 0.299 * r + 0.587 * g + 0.114 * b
+            chroma = F.avg_pool2d(torch.stack([(b - y) * 0.564 + 0.5, (r - y) * 0.713 + 0.5]), 2)
+            return torch.cat([F.pixel_unshuffle(y[None], 2), chroma])
+        """,
+    ),
+    "two inputs": source(
+        "conv(4, 6), conv(6, 3), None",
+        "x, strength",
+        "return x + self.b(F.relu(self.a(torch.cat([x, strength], 1))))",
+        """
+        def inputs(picture):
+            return {"strength": torch.full_like(picture[:1], 0.3), "x": picture}
+        """,
+    ),
+    "a state": source(
+        "conv(11, 8), conv(8, 8), conv(8, 12)",
+        "x, h",
+        """
+        y = F.relu(self.a(torch.cat((x, h), 1)))
+        return F.pixel_shuffle(self.c(y), 2), torch.tanh(self.b(y)) * 2
+        """,
+    ),
+    "outputs of two sizes": source(
+        "conv(3, 8), conv(8, 12), conv(8, 3)",
+        "x",
+        """
+        h = F.relu(self.a(x))
+        return {"small": x + self.c(h), "large": F.pixel_shuffle(self.b(h), 2), "features": h}
+        """,
+    ),
+    "0..255": source(
+        "conv(3, 6), conv(6, 3), None",
+        "x",
+        "return (x + self.b(F.relu(self.a(x)))).clamp(0, 255)",
+        "value_range = (0, 255)",
+    ),
+    "-1..1": source(
+        "conv(3, 6), conv(6, 3), None",
+        "x",
+        "return torch.tanh(x + self.b(F.relu(self.a(x))))",
+        "value_range = (-1, 1)",
+    ),
+    "normalised": source(
+        "conv(3, 6), conv(6, 3), None",
+        "x",
+        "return self.b(F.relu(self.a(x)))",
+        'value_range = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}',
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return photographs(tmp_path_factory.mktemp("own") / "photos")
+
+
+def quantised(folder, name, photos, rounding=Rounding.HALF_EVEN, **settings):
+    file = folder / "net.py"
+    file.write_text(FILES[name])
+    own = load_own(f"{file}:build")
+    root = folder / "run"
+    root.mkdir()
+    notes = {} if own.inputs is None else {"inputs": "net.py:inputs"}
+    write_json(root / "run.json", {"module": "net.py:build", **notes})
+    said = Lines()
+    qat = QatConfig(rounding=rounding.value, **{"steps": 0, **settings})
+    verdict = quantise_own(RunFolder(root), own, photos, qat, said)
+    return RunFolder(root), verdict, said.said
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.usefixtures("small_verdict")
+def test_every_form_is_proved(tmp_path, photos, name, rounding):
+    run, verdict, _ = quantised(tmp_path, name, photos, rounding)
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    assert verdict.mismatches == 0
+    again = verify_stage(run, run.stage(1), record=False)  # from files alone: without the user's code
+    assert again.compared == verdict.compared
+    measures = run.stage(1).metrics.read_text()
+    assert '"fidelity_db"' in measures
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_fine_tuning_takes_every_form(tmp_path, photos):
+    run, verdict, _ = quantised(tmp_path, "a state", photos, steps=3)
+    assert verdict.passed
+    network = load_network(run.stage(1).root)
+    assert network.formats["h"] == network.formats[network.outputs[1]]
+
+
+def network_of(tmp_path, name, photos):
+    run, _, said = quantised(tmp_path, name, photos)
+    return load_network(run.stage(1).root), run, said
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_a_state_has_one_format_on_both_sides(tmp_path, photos):
+    """What comes out goes in again as it is, frame after frame."""
+    network, _, said = network_of(tmp_path, "a state", photos)
+    before, after = network.formats["h"], network.formats[network.outputs[1]]
+    assert before == after
+    assert before.signed
+    assert "its output 2 of the frame before" in " ".join(said)
+    rng = np.random.default_rng(0)
+    state = np.zeros((8, 8, 8), before.dtype)
+    for _ in range(3):
+        picture = rng.integers(0, 256, (8, 8, 3), np.uint8)
+        made = run_outputs(network, {"x": picture, "h": state})
+        state = made[network.outputs[1]]
+    assert state.any()
+
+
+@pytest.mark.usefixtures("small_verdict")
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("0..255", Format(False, 8, 0)),
+        ("-1..1", Format(True, 8, 7)),
+        ("normalised", PIXEL),
+        ("two frames", PIXEL),
+    ],
+)
+def test_pixels_stay_bytes_in_every_range(tmp_path, photos, name, form):
+    network, run, _ = network_of(tmp_path, name, photos)
+    assert network.inputs[0].out == form
+    assert network.formats[network.output] == form
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 10, 3), np.uint8)
+    numpy, onnx = (make_engine(engine, run.stage(1)).upscale(pixels) for engine in ("numpy", "onnxruntime"))
+    assert numpy.dtype == np.uint8
+    np.testing.assert_array_equal(numpy, onnx)
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_outputs_that_are_no_pictures_have_formats_of_their_own(tmp_path, photos):
+    network, _, _ = network_of(tmp_path, "outputs of two sizes", photos)
+    small, large, _features = network.outputs
+    assert network.formats[small] == PIXEL
+    assert [network.scales[name] for name in network.outputs] == [1, 2, 1]
+    assert network.formats[large].signed  # of random weights: half of it is negative
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_pictures_are_refused_where_the_file_says_what_is_made_of_them(tmp_path, photos):
+    _, run, _ = network_of(tmp_path, "packed 4:2:0", photos)
+    with pytest.raises(Exception, match=r"made by net\.py:inputs, which is no part of the run"):
+        make_engine("numpy", run.stage(1)).enhance(np.zeros((8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((0, 1), PIXEL),
+        ((0, 255), Format(False, 8, 0)),
+        ((0, 256), Format(False, 8, 0)),
+        ((-1, 1), Format(True, 8, 7)),
+        ((-0.5, 0.5), Format(True, 8, 8)),
+    ],
+)
+def test_ranges_that_are_formats(given, expected):
+    assert value_range(given, "f.py").out == expected
+
+
+@pytest.mark.parametrize(
+    "given", [(1, 0), (0,), "0..1", {"mean": 1}, {"mean": 0, "std": 0}, (0, float("inf"))]
+)
+def test_what_is_no_range(given):
+    with pytest.raises(ConfigError, match=r"^f\.py: value_range is .*give the values of black and white"):
+        value_range(given, "f.py")
+
+
+def written(tmp_path: Path, text: str) -> Own:
+    file = tmp_path / "net.py"
+    file.write_text(text)
+    return load_own(f"{file}:build")
+
+
+PLAIN = ("conv(3, 6), conv(6, 3), None", "x", "return self.b(F.relu(self.a(x)))")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("def inputs(picture): return 1 / 0", "inputs(): fails on a picture (3, 32, 32) (line"),
+        ("def inputs(picture): return 5", "inputs(): returns int; a float tensor"),
+        ("def inputs(picture): return picture[None]", "inputs(): returns torch.float32 (1, 3, 32, 32)"),
+        ("def inputs(picture): return {'y': picture}", "inputs(): returns y; the forward of Net takes x"),
+        ("def inputs(picture): return picture[:2]", "fails on a picture of 2 channels"),
+        ("def inputs(picture): return picture, picture", "fails on inputs of"),
+    ],
+)
+def test_inputs_that_cannot_be_fed(tmp_path, more, said):
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        check_own_module(written(tmp_path, source(*PLAIN, more)))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_five_channels_need_a_word(tmp_path):
+    text = source("conv(5, 6), conv(6, 3), None", "x", "return self.b(F.relu(self.a(x)))")
+    checked = check_own_module(written(tmp_path, text))
+    with pytest.raises(UnsupportedOperatorError, match=r"input 'x': has 5 channels; write a function inputs"):
+        checked.feeder.given(np.zeros((1, 8, 8, 3), np.uint8), "cpu")
+
+
+def test_normalised_pixels_are_those_of_the_module(tmp_path):
+    own = written(tmp_path, FILES["normalised"])
+    mean, std = (torch.tensor(each)[:, None, None] for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    x = torch.rand(1, 3, 9, 9)
+    assert isinstance(own.module, Normalised)
+    torch.testing.assert_close(own.module(x), own.module.module((x - mean) / std) * std + mean)
