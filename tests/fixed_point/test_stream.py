@@ -143,7 +143,16 @@ def valid():
     )
 
 
+def put_back():
+    """A frame that is lost and put back: the last rows are made of pads below the end of their source."""
+    rng = np.random.default_rng(10)
+    first, second = (random_conv(rng, name, source, (3, 3), 3, SIGNED) for name, source in ("ax", "ba"))
+    layers = replace(first, pads=(0, 0, 0, 0)), replace(second, pads=(2, 2, 2, 2))
+    return Network((Input("x", 3, PIXEL),), (*layers, Add("y", ("b", "x"), PIXEL)))
+
+
 NETWORKS = {
+    "put back": put_back(),
     "u-net": u_net(),
     "valid": valid(),
     "valid at the end": Network(valid().inputs, valid().layers[:1]),
@@ -205,6 +214,7 @@ def test_rows_come_as_soon_as_the_plan_says(name):
         "upsampled",
         "windows between",
         "u-net",
+        "put back",
         "valid",
         "valid at the end",
     )
