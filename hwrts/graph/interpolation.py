@@ -105,7 +105,10 @@ def _factor(call: Call, given: Mapping[str, Any]) -> Fraction:
         asked = f"to {size} of {tuple(source.shape[2:])} pixels"
     factor = found.pop()
     if found or factor <= 0 or 1 not in (factor.numerator, factor.denominator):
-        raise call.refused(f"{asked}; the same whole factor in both directions is supported")
+        raise call.refused(
+            f"{asked}; the same whole factor in both directions is supported: pad what shrinks so that sizes "
+            "divide"
+        )
     return factor
 
 

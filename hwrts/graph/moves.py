@@ -18,8 +18,10 @@ from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import CUTS
 from hwrts.graph.operators import Clip, Lookup, Relu
+from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import MODULE, PLACE, VALUE
 from hwrts.graph.operators.reorder import reorder
+from hwrts.graph.operators.scale import OVER, TIMES
 from hwrts.graph.places import landed, over_channels
 
 _METHODS = (
@@ -38,7 +40,7 @@ _AS = {"expand_as": "expand", "view_as": "reshape", "reshape_as": "reshape"}
 _SPELLED = {**_AS, "view": "reshape"}  # whether memory must be copied is nobody's business here
 _MODULES = (nn.Flatten, nn.Unflatten, nn.ChannelShuffle)
 _JOINS = (torch.cat, torch.concat, torch.concatenate, torch.stack)
-_SIGNS = (operator.add, operator.sub, operator.mul, operator.truediv)
+_SIGNS = (*PLUS, *MINUS, *TIMES, *OVER)
 _ALONE_MODULES = (*Relu.MODULES, *Clip.MODULES, *Lookup.MODULES, nn.LeakyReLU, nn.Dropout, nn.Identity)
 _ALONE: tuple[Any, ...] = (
     *Relu.FUNCTIONS,

@@ -62,6 +62,13 @@ FORMS: dict[str, tuple[Any, list[str]]] = {
     "rsub": (lambda s, x: torch.rsub(s.a(x), s.mean), [C]),
     "methods": (lambda s, x: s.a(x).mul(s.beta).add(s.mean).sub(0.5).div(s.std), [C]),
     "on the left": (lambda s, x: s.mean + s.beta * s.a(x), [C]),
+    "channels last": (
+        lambda s, x: (s.beta.reshape(3) * s.a(x).permute(0, 2, 3, 1) + s.mean.reshape(3)).permute(0, 3, 1, 2),
+        [C],
+    ),
+    "channels last, by functions": (
+        lambda s, x: torch.mul(s.beta.reshape(3), s.a(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2), [C]
+    ),
     "less a picture": (lambda s, x: s.mean - s.a(x), [C]),
     "behind a shuffle": (lambda s, x: F.pixel_shuffle(s.e(x), 2) + s.mean, [C, "DepthToSpace"]),
     "behind two": (lambda s, x: s.up(F.pixel_shuffle(s.e(x), 2)) * s.beta, [C, "DepthToSpace", "Repeat"]),
