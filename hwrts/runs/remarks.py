@@ -129,7 +129,7 @@ def _unfaithful(measures: Mapping[str, Any]) -> str | None:
     if max(highest, -lowest) > _FULL_SCALES:
         return (
             f"{found}: {reach}, so its pixels are probably 0..255 (or shifted); hwrts feeds and expects "
-            "0..1, let the module scale its output"
+            "0..1, unless value_range = (0, 255) stands beside the function that makes the module"
         )
     if saturated > SATURATED_PERCENT:
         return f"{found}: {reach}, and int8 holds 0 to 255; a display clips the rest too, if it is meant"
