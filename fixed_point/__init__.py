@@ -41,7 +41,7 @@ from .operators.tensor import plain
 from .requantize import Rounding, requantize, shift_right
 from .run import run, run_all, run_counted, run_layer, run_outputs
 from .steps import Step, halo, multiple_of, scales_of, whole_frame
-from .stream import LineRun, stream
+from .stream import LineRun, stream, stream_all
 from .window import POINT, WHOLE, Padding, Window
 
 __all__ = [
@@ -110,6 +110,7 @@ __all__ = [
     "scales_of",
     "shift_right",
     "stream",
+    "stream_all",
     "upsample_is_exact",
     "upsample_kernel",
     "upsample_taps",

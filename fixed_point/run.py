@@ -10,8 +10,8 @@ from .errors import HwrtsError
 from .network import Network
 from .operators import Layer
 from .operators.operator import Requantised
+from .parts import run_rows
 from .requantize import count_saturated, requantize
-from .stream import run_rows
 
 
 def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> Codes:
@@ -35,13 +35,8 @@ def run_outputs(
 ) -> dict[str, Codes]:
     """The codes of every output by name; arguments and errors as in :func:`run`."""
     tensors = _checked_inputs(network, codes)
-    if (
-        path == "fast"
-        and len(tensors) == 1
-        and network.streamable
-        and network.outputs == (network.layers[-1].name,)
-    ):
-        return {network.output: run_rows(network, tensors[network.inputs[0].name])}
+    if path == "fast" and network.streamable and not any(each.whole for each in network.inputs):
+        return run_rows(network, tensors)
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
     for layer in network.layers:
         tensors[layer.name] = run_layer(network, layer, tensors, path)

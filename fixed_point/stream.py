@@ -1,13 +1,12 @@
 """Line-buffer execution: rows in, rows out, and in between only the rows that a circuit would keep."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .codes import Codes, RunPath, checked_codes
+from .codes import RunPath, checked_codes
 from .errors import HwrtsError
-from .fast import in_parts
 from .lines import Edge, plan_lines
 from .network import Network
 from .operators import Layer
@@ -76,15 +75,11 @@ class LineRun:
     or below it, is nothing to add, as in eq. 2, or another row, as in eq. 17 and 29.
 
     Args:
-        network: The integer network, with one input.
+        network: The integer network.
         path: "int64" is the definition; "fast" uses float BLAS where it is proved exact.
     """
 
     def __init__(self, network: Network, path: RunPath = "fast") -> None:
-        if len(network.inputs) != 1:
-            raise HwrtsError(f"stream: the network has {len(network.inputs)} inputs; one can be streamed")
-        if network.outputs != (network.layers[-1].name,):
-            raise HwrtsError(f"stream: the network has {len(network.outputs)} outputs; one can be streamed")
         for name in whole_frame(network.steps):
             raise HwrtsError(
                 f"stream: layer {name!r} is made of the whole picture, so no row of the output can come "
@@ -110,7 +105,7 @@ class LineRun:
         # a step begins when the first row of the picture is its last: the rows above are none
         self._next = {name: -(window.after // window.shrink) for name, window in windows.items()}
         self._width: int | None = None
-        self._tick, self._given = 0, 0
+        self._tick, self._given = 0, dict.fromkeys(network.outputs, 0)
         self._ends: dict[str, int] | None = None
         """Rows of every tensor, once the picture has ended."""
 
@@ -126,17 +121,26 @@ class LineRun:
     def push(self, row: Row) -> list[Row]:
         """Feed one row (W, C) of codes; returns the output rows (W', C') that it completes.
 
-        Raises:
-            HwrtsError: A row of another shape than the first, or that the network cannot take, or codes
-                outside the input's format.
+        Of several outputs those of the first; errors as in :meth:`push_all`.
         """
-        source = self._network.inputs[0]
-        row = checked_codes(source, np.asarray(row)[None])[0]
-        if self._width is None:
-            self._start(len(row))
-        if self._width != len(row):
-            raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
-        self._hand(source.name, row)
+        return self.push_all({self._network.inputs[0].name: row})[self._network.output]
+
+    def push_all(self, rows: Mapping[str, Row]) -> dict[str, list[Row]]:
+        """Feed one row (W, C) of codes of every input, by name; returns the rows of every output.
+
+        Raises:
+            HwrtsError: An input has no row, or one of another shape than the first, or that the network
+                cannot take, or codes outside the input's format.
+        """
+        for source in self._network.inputs:
+            if source.name not in rows:
+                raise HwrtsError(f"stream: input {source.name!r} has no row; push one of every input at once")
+            row = checked_codes(source, np.asarray(rows[source.name])[None])[0]
+            if self._width is None:
+                self._start(len(row))
+            if self._width != len(row):
+                raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
+            self._hand(source.name, row)
         return self._advance()
 
     def _start(self, width: int) -> None:
@@ -152,7 +156,12 @@ class LineRun:
                 self._rows[layer.name] = layer.defined_rows(formats, network.rounding)
 
     def finish(self) -> Iterator[Row]:
-        """The output rows that are still inside after the last input row.
+        """The output rows that are still inside after the last input row; errors as in :meth:`finish_all`."""
+        for rows in self.finish_all():
+            yield from rows[self._network.output]
+
+    def finish_all(self) -> Iterator[dict[str, list[Row]]]:
+        """The rows of every output that are still inside after the last input row, tick by tick.
 
         Raises:
             HwrtsError: A number of rows that the network cannot take.
@@ -162,25 +171,28 @@ class LineRun:
         network, height = self._network, self._tick
         network.check_size(height, self._width)
         self._ends = {name: network.size_of(name, height, self._width)[0] for name in network.tensors}
-        while self._given < self._ends[network.output]:
-            yield from self._advance()
+        while any(given < self._ends[name] for name, given in self._given.items()):
+            yield self._advance()
 
-    def _advance(self) -> list[Row]:
+    def _advance(self) -> dict[str, list[Row]]:
         """One tick: every layer takes the steps that are planned for it."""
-        out: list[Row] = []
+        out: dict[str, list[Row]] = {name: [] for name in self._given}
         for layer in self._network.layers:
             until = self._plan.steps_done(layer.name, self._tick)
             for step in range(self._next[layer.name], until):
                 for row in self._step(layer, step):
-                    if layer.name == self._network.output:
-                        out.append(row.astype(self._network.formats[layer.name].dtype, copy=False))
+                    if layer.name in out:
+                        out[layer.name].append(
+                            row.astype(self._network.formats[layer.name].dtype, copy=False)
+                        )
                     self._hand(layer.name, row)
             self._next[layer.name] = max(self._next[layer.name], until)
         for name, wires in self._into.items():
             for wire in wires.values():
                 wire.let_go(self._next[name])
         self._tick += 1
-        self._given += len(out)
+        for name, rows in out.items():
+            self._given[name] += len(rows)
         return out
 
     def _hand(self, name: str, row: Row) -> None:
@@ -204,7 +216,7 @@ def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Ite
     """The output rows (W', C') of a network, each as soon as the rows it depends on have arrived.
 
     Args:
-        network: The integer network, with one input.
+        network: The integer network, with one input; of several outputs the first.
         rows: Rows (W, C) of codes from top to bottom.
         path: As in :func:`hwrts.fixed_point.run`.
 
@@ -217,24 +229,11 @@ def stream(network: Network, rows: Iterable[Row], path: RunPath = "fast") -> Ite
     yield from run.finish()
 
 
-def run_rows(network: Network, codes: Codes) -> Codes:
-    """The output codes (H', W', C') for a whole picture (H, W, C), on the fast path, all cores at work.
-
-    Each core streams a part of the rows through all layers, with the margin that its first and last rows
-    depend on; what a part needs in between stays in that core's caches.
-    """
-    height, width, _ = codes.shape
-    scale, unit = network.scales[network.output], network.multiple
-    margin = -(-network.halo // unit) * unit
-    size = network.size_of(network.output, height, width)
-    out = np.empty((*size, network.channels[network.output]), network.formats[network.output].dtype)
-
-    def compute(top: int, bottom: int) -> None:
-        first = max(0, top - margin)
-        part = codes[first : min(height, bottom + margin)]
-        for y, row in enumerate(stream(network, part), int(first * scale)):
-            if top * scale <= y < (bottom * scale if bottom < height else len(out)):
-                out[y] = row
-
-    in_parts(height, compute, unit, network.smallest[0])
-    return out
+def stream_all(
+    network: Network, rows: Iterable[Mapping[str, Row]], path: RunPath = "fast"
+) -> Iterator[dict[str, list[Row]]]:
+    """The rows of every output, tick by tick, of rows of every input by name; errors as in LineRun."""
+    run = LineRun(network, path)
+    for each in rows:
+        yield run.push_all(each)
+    yield from run.finish_all()

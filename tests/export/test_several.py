@@ -17,12 +17,14 @@ from hwrts.fixed_point import (
     Format,
     HwrtsError,
     Input,
+    LineRun,
     Network,
     Rounding,
     load_network,
     run,
     run_outputs,
     save_network,
+    stream_all,
 )
 
 from .conftest import random_conv
@@ -129,3 +131,40 @@ def test_stimuli_fit_every_format_and_differ_between_inputs():
     assert made["noise"]["b"].dtype == np.int8
     assert len(np.unique(made["noise"]["b"])) == 16
     assert (made["noise"]["a"] // 16 - 8 != made["noise"]["b"]).mean() > 0.8
+
+
+@pytest.mark.parametrize("path", ["int64", "fast"])
+@pytest.mark.parametrize("height", [1, 2, 9])
+def test_rows_of_all_inputs_give_rows_of_all_outputs(path, height):
+    network = recurrent()
+    given = codes(network, height, 7)
+    expected = run_outputs(network, given, "int64")
+    rows = [{name: x[y] for name, x in given.items()} for y in range(height)]
+    made: dict[str, list[np.ndarray]] = {name: [] for name in network.outputs}
+    first: dict[str, int] = {}
+    for tick, found in enumerate(stream_all(network, rows, path)):
+        for name, new in found.items():
+            made[name] += new
+            if new:
+                first.setdefault(name, tick)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(np.stack(made[name]), tensor, err_msg=name)
+    if height == 9:
+        assert first["h"] < first["picture"]  # each as soon as its rows are there
+
+
+def test_parts_of_many_rows_meet_without_a_seam():
+    network = recurrent()
+    given = codes(network, 150, 6)
+    expected = run_outputs(network, given, "int64")
+    for name, tensor in run_outputs(network, given).items():
+        np.testing.assert_array_equal(tensor, expected[name])
+
+
+def test_a_row_of_every_input_is_needed():
+    network = recurrent()
+    engine = LineRun(network)
+    with pytest.raises(HwrtsError, match="input 'before' has no row; push one of every input at once"):
+        engine.push(np.zeros((4, 3), np.uint8))
+    with pytest.raises(HwrtsError, match="a row of 5 pixels follows rows of 4"):
+        engine.push_all({"x": np.zeros((4, 3), np.uint8), "before": np.zeros((5, 4), np.int8)})

@@ -275,3 +275,19 @@ def test_normalised_pixels_are_those_of_the_module(tmp_path):
     x = torch.rand(1, 3, 9, 9)
     assert isinstance(own.module, Normalised)
     torch.testing.assert_close(own.module(x), own.module.module((x - mean) / std) * std + mean)
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "own_network.md").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_the_module_of_the_document(tmp_path, photos, monkeypatch):
+    (text,) = (block for block in DOCUMENT.split("```python\n")[1:] if "def inputs(" in block)
+    monkeypatch.setitem(FILES, "document", text.partition("```")[0])
+    run, verdict, said = quantised(tmp_path, "document", photos)
+    assert verdict.passed
+    network = load_network(run.stage(1).root)
+    assert [each.channels for each in network.inputs] == [3, 1, 8]
+    assert network.formats["noise"] == PIXEL
+    assert network.formats["before"] == network.formats[network.outputs[1]]
+    assert any("inputs()" in line for line in said)
