@@ -76,9 +76,14 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         "line_buffer_bytes": -(-sum(memory.values()) // 8),
         "latency_rows": lines.latency,
         "whole_frame": list(whole_frame(network.steps)),
-        "frame_bits_per_input_pixel": frame_bits(network.steps),
+        "frame_bits_per_input_pixel": _number(frame_bits(network.steps)),
         "layers": layers,
     }
+
+
+def _number(bits: Any) -> int | float:
+    """Of a fraction, which JSON has no word for."""
+    return int(bits) if bits == int(bits) else float(bits)
 
 
 def _reached(entry: dict[str, Any]) -> bool:
