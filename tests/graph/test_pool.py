@@ -1,5 +1,7 @@
 """Max pooling and pixels that become channels: spellings, and U-Nets as the field writes them."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +16,7 @@ from hwrts.graph.trace import trace
 from .test_operators import quantise, train, verified
 from .test_trace import conv, module
 
-POOLS = {
+POOLS: dict[str, tuple[Any, ...]] = {
     "module": (nn.MaxPool2d(2), (2, 2), 2, (0, 0, 0, 0)),
     "stride": (nn.MaxPool2d((3, 2), stride=2, padding=(1, 0)), (3, 2), 2, (1, 0, 1, 0)),
     "function": (lambda h: F.max_pool2d(h, 2), (2, 2), 2, (0, 0, 0, 0)),
@@ -40,7 +42,7 @@ def test_spellings_of_max_pooling(name):
     assert noted == pool
 
 
-UNSHUFFLED = {
+UNSHUFFLED: dict[str, Any] = {
     "module": nn.PixelUnshuffle(2),
     "function": lambda h: F.pixel_unshuffle(h, 3),
     "name": lambda h: torch.pixel_unshuffle(h, downscale_factor=2),
