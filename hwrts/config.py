@@ -334,7 +334,8 @@ class RtsConfig(_Section):
     loss: Literal["squared", "luma"] = Field(
         "squared",
         description="what is minimised: the mean squared error of RGB (the paper), or the mean absolute one "
-        "of Y, on which up-scaling is measured; luma is for sesr, whose colours have one correction",
+        "of Y, on which up-scaling is measured; luma is for sesr, whose colours have one correction, and for "
+        "networks of luma",
     )
     schedule: Literal["one-cycle", "constant"] = Field(
         "one-cycle", description="rate over the steps of a stage; the paper's is constant"
@@ -398,7 +399,7 @@ class RunConfig(_Section):
 
     @model_validator(mode="after")
     def _check_loss(self) -> "RunConfig":
-        if self.rts.loss == "luma" and self.network.name != "sesr":
+        if self.rts.loss == "luma" and self.network.name != "sesr" and not self.network.luma:
             raise ValueError(
                 f'rts.loss = "luma" is not allowed: it would leave the colours of {self.network.name} '
                 'untrained; use "squared", or network.name = "sesr"'

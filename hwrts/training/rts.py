@@ -15,8 +15,9 @@ from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.data.depth import Codes
 from hwrts.data.luma import in_colour, luma_of_crops
-from hwrts.data.tiles import Upscaler, enhance
+from hwrts.data.tiles import Sizes, Upscaler, enhance
 from hwrts.fixed_point import PIXEL, halo, whole_frame
+from hwrts.fixed_point.steps import multiple_of, smallest_of
 from hwrts.graph import graph_steps
 from hwrts.graph.trace import trace
 from hwrts.metrics.artefacts import REACH
@@ -122,11 +123,12 @@ def update_targets(
     """
     steps = graph_steps(trace(model))
     margin = None if whole_frame(steps) else halo(steps)
+    sizes = Sizes(multiple_of(steps), smallest_of(steps))
     upscaler = float_upscaler(model, forward, device.name)
     count = len(store.names)
     for i in range(count):
         original = np.array(store.array(i, "hr"))
-        made = enhance(upscaler, original, margin)
+        made = enhance(upscaler, original, margin, sizes=sizes)
         store.write(i, target_kind(stage), _within(made, original) if bounded else made)
         progress(i + 1, count)
 
