@@ -3,6 +3,7 @@
 import dataclasses
 import doctest
 import itertools
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -395,7 +396,7 @@ def test_the_receptive_field_is_what_the_output_sees(form):
 
 def measured_peak(network, width, seed):
     """Bits that each layer's memory held at most, and the row with which the first output row came."""
-    height = 2 * network.halo + network.scales[network.output] + 24
+    height, width = network.legal_size(2 * network.halo + math.ceil(network.scales[network.output]) + 24, width)
     engine = LineRun(network)
     counts = [len(engine.push(row)) for row in random_codes(network, height, width, seed)]
     return engine.peak_bits, next(i for i, count in enumerate(counts) if count)
@@ -410,8 +411,13 @@ def test_line_memory_of_random_networks_is_what_the_line_buffer_run_keeps(seed, 
         assert not network.streamable
         return
     peak, first = measured_peak(network, width, seed)
-    assert {layer.name: layer.line_bits_per_column * width for layer in cost.layers} == peak
-    assert cost.line_bits(width) == sum(peak.values())
+    _, columns = network.legal_size(1, width)
+    counted = {layer.name: layer.line_bits_per_column * columns for layer in cost.layers}
+    if any(any(tensor.lacks) for tensor in network.tensors.values()):  # which no column by itself says
+        assert all(bits >= peak[name] for name, bits in counted.items())
+    else:
+        assert counted == peak
+        assert cost.line_bits(columns) == sum(peak.values())
     assert cost.latency_lines == first
 
 
