@@ -77,6 +77,12 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         "latency_rows": lines.latency,
         "whole_frame": list(whole_frame(network.steps)),
         "frame_bits_per_input_pixel": _number(frame_bits(network.steps)),
+        "sizes": {
+            "scale": _number(network.scales[network.output]),
+            "multiple": network.multiple,
+            "smallest": list(network.smallest),
+            "lacks": list(network.tensors[network.output].lacks),
+        },
         "layers": layers,
     }
 
@@ -109,6 +115,8 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
     reached = sum(_reached(entry) for entry in attacked)
     print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
+    if (text := _sizes_text(**description["sizes"])) is not None:
+        print_line(text)
     if description["whole_frame"]:
         print_line(
             f"not streamable: {', '.join(description['whole_frame'])} made of the whole picture; layer by "
@@ -118,6 +126,28 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
     print_line(
         f"line memory at {description['width']} pixels: {description['line_buffer_bytes'] / 1024:.1f} KiB "
         f"(rows of the tensors that each layer reads), latency {description['latency_rows']} rows"
+    )
+
+
+def _sizes_text(scale: float, multiple: int, smallest: list[int], lacks: list[int]) -> str | None:
+    """What is done with pictures of which the network does not take every size; None if it does.
+
+    >>> print(_sizes_text(0.5, 4, [8, 4], [2, 0]))
+    sides: padded to multiples of 4, at least 8 rows, by repeating the edge at the right and bottom, and cut;
+    of H rows and W columns it makes ceil(0.5*H) - 2 rows and ceil(0.5*W) columns
+    """
+    if multiple == 1 and max(smallest) == 1 and not any(lacks):
+        return None
+    sides = zip(smallest, ("rows", "columns"), strict=True)
+    least = [f"{size} {what}" for size, what in sides if size > multiple]
+    wanted = f"padded to multiples of {multiple}" + (f", at least {' and '.join(least)}," if least else "")
+    made = [
+        f"ceil({scale:g}*{side})" + (f" - {lack}" if lack else "") + f" {what}"
+        for side, lack, what in zip("HW", lacks, ("rows", "columns"), strict=True)
+    ]
+    return (
+        f"sides: {wanted} by repeating the edge at the right and bottom, and cut;\n"
+        f"of H rows and W columns it makes {' and '.join(made)}"
     )
 
 

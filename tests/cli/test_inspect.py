@@ -129,3 +129,23 @@ def test_an_attack_that_misses_is_seen(hwrts, stage, monkeypatch):
     result = hwrts("inspect", stage)
     assert "reach the interval's ends in 3 of 8 layers" in result.out  # the additions
     assert result.code == 1
+
+
+def test_sides_that_are_padded_and_cut_are_said(hwrts, tmp_path):
+    """Stride 2, then 3 rows and columns without padding: of 9 x 8 pixels 10 x 8, of these 3 x 2."""
+    zero = np.zeros(3, np.int32)
+    weight, out = np.full((3, 3, 3, 3), 5, np.int8), Format(False, 8, 8)
+    layers = (
+        Conv("h", "x", weight, zero + 7, zero, out, stride=2),
+        Conv("y", "h", weight, zero + 7, zero, PIXEL, pads=(0, 0, 0, 0)),
+    )
+    save_network(Network((Input("x", 3, PIXEL),), layers), tmp_path)
+    sizes = json.loads(hwrts("inspect", tmp_path, "--json").out)["sizes"]
+    assert sizes == {"scale": 0.5, "multiple": 2, "smallest": [6, 6], "lacks": [2, 2]}
+    said = " ".join(hwrts("inspect", tmp_path).out.split())
+    assert "sides: padded to multiples of 2, at least 6 rows and 6 columns, by repeating the edge" in said
+    assert "of H rows and W columns it makes ceil(0.5*H) - 2 rows and ceil(0.5*W) - 2 columns" in said
+
+
+def test_nothing_is_said_of_sides_where_all_will_do(hwrts, upscaler):
+    assert "sides:" not in hwrts("inspect", upscaler).out

@@ -396,7 +396,9 @@ def test_the_receptive_field_is_what_the_output_sees(form):
 
 def measured_peak(network, width, seed):
     """Bits that each layer's memory held at most, and the row with which the first output row came."""
-    height, width = network.legal_size(2 * network.halo + math.ceil(network.scales[network.output]) + 24, width)
+    height, width = network.legal_size(
+        2 * network.halo + math.ceil(network.scales[network.output]) + 24, width
+    )
     engine = LineRun(network)
     counts = [len(engine.push(row)) for row in random_codes(network, height, width, seed)]
     return engine.peak_bits, next(i for i, count in enumerate(counts) if count)
