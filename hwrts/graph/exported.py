@@ -27,7 +27,7 @@ _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 _UNCHANGED = {
     *("dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout", "feature_alpha_dropout"),
-    *("detach", "detach_", "alias", "to", "_to_copy", "type_as", "lift_fresh", "lift"),
+    *("detach", "detach_", "alias", "to", "_to_copy", "type_as", "lift_fresh", "lift_fresh_copy", "lift"),
 }
 """Operators of ATen that leave values of the picture as they are, in evaluation mode."""
 
@@ -222,6 +222,11 @@ def _selected(self: Any, dim: int, index: int) -> Any:
     return self[(*[slice(None)] * (dim % self.dim()), index)]
 
 
+def _indexed(self: Any, indices: Sequence[Tensor | None]) -> Any:
+    given = (slice(None) if each is None else each.tolist() for each in indices)
+    return self[tuple(given)]
+
+
 def _batch_norm(
     input: Any,
     weight: Any,
@@ -252,6 +257,7 @@ _SPELLED: Mapping[str, Callable[..., Any]] = {
     "_upsample_nearest_exact2d": _interpolated("nearest-exact"),
     "slice": _sliced,
     "select": _selected,
+    "index": _indexed,
     "batch_norm": _batch_norm,
     "rsub": _rsub,
     "constant_pad_nd": lambda self, pad, value=0: F.pad(self, pad, "constant", value),

@@ -41,6 +41,7 @@ _SPELLED = {**_AS, "view": "reshape"}  # whether memory must be copied is nobody
 _MODULES = (nn.Flatten, nn.Unflatten, nn.ChannelShuffle)
 _JOINS = (torch.cat, torch.concat, torch.concatenate, torch.stack)
 _SIGNS = (*PLUS, *MINUS, *TIMES, *OVER)
+"""What is computed of two values at the same place."""
 _ALONE_MODULES = (*Relu.MODULES, *Clip.MODULES, *Lookup.MODULES, nn.LeakyReLU, nn.Dropout, nn.Identity)
 _ALONE: tuple[Any, ...] = (
     *Relu.FUNCTIONS,
@@ -195,7 +196,7 @@ class _Rewrite:
         if alone and node.all_input_nodes == moved == [node.args[0]]:
             made = self._call(node, node.op, node.target, (base.source, *node.args[1:]), node.kwargs)
             return _Moved(made, base.index)
-        if node.target not in _SIGNS or len(node.args) != 2:
+        if node.target not in _SIGNS or len(node.args) != 2 or node.kwargs:
             return None
         operands = [self._there(each, base) for each in node.args]
         if any(each is None for each in operands):

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fixed_point import Rounding
 from hwrts.graph import Conv, DepthToSpace, Graph, Reorder, Slice
 from hwrts.graph.refusals import gathered
 from hwrts.graph.trace import trace, trace_with_clip
 
+from .test_operators import quantise, train, verified
 from .test_trace import conv, module, output_of
 
 C = 8
@@ -58,6 +60,12 @@ def excited(self: Any, h: Tensor) -> Tensor:
 def attended(self: Any, h: Tensor) -> Tensor:
     y = self.k(h.mean((2, 3), keepdim=True).squeeze(-1).transpose(-1, -2))
     return h * torch.sigmoid(y.transpose(-1, -2).unsqueeze(-1))
+
+
+def block(self: Any, h: Tensor) -> Tensor:
+    """ConvNeXt's, with the channels last, and a gain of each."""
+    y = self.two(F.gelu(self.one(self.norm(h.permute(0, 2, 3, 1)))))
+    return h + (self.gain.value * y).permute(0, 3, 1, 2)
 
 
 class Standardised(nn.Conv2d):
@@ -161,6 +169,13 @@ SAME = {
     ),
     "attention along channels": lambda: body(attended, k=nn.Conv1d(1, 1, 3, padding=1, bias=False)),
     "of each pixel": lambda: body(tokens, one=nn.Linear(C, 2 * C), two=nn.Linear(2 * C, C)),
+    "a norm of each pixel": lambda: body(
+        block,
+        norm=nn.LayerNorm(C, eps=1e-3),
+        one=nn.Linear(C, 2 * C),
+        two=nn.Linear(2 * C, C),
+        gain=Value(torch.rand(C) + 0.5),
+    ),
     "space to depth by slices": lambda: module(
         lambda s, x: s.a(
             torch.cat([x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]], 1)
@@ -307,3 +322,29 @@ def test_the_second_door_says_nothing(capfd):
     with pytest.raises(UnsupportedOperatorError, match="value-dependent control flow"):
         trace(own)
     assert capfd.readouterr() == ("", "")
+
+
+class Rearranged(nn.Module):
+    """Moves in front of, between and behind layers, by both doors' spellings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = conv(12, C), conv(C, C), conv(C, 12)
+        self.one, self.two = nn.Linear(C, C), nn.Linear(C, C)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert isinstance(x, Tensor)
+        y = torch.cat([x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2]], 1)
+        h = F.relu(self.a(y))
+        h = shuffled(self.b(h), 4) + tokens(self, h)
+        return unfolded(self.c(h)) + x[:, [2, 1, 0]]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_moves_are_verified(picture, rounding, tmp_path):
+    quantised = quantise(Rearranged(), rounding=rounding)
+    train(quantised, scale=1)
+    network, verdict = verified(quantised, tmp_path, picture(14, 18))
+    assert verdict.mismatches == 0
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds.count("Reorder") >= 3
