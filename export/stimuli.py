@@ -66,8 +66,12 @@ def synthetic_pictures(channels: int = 3, place: int = 0) -> dict[str, Picture]:
 
 def legal(network: Network, codes: Fed) -> Fed:
     """Codes of a size that a network takes: the right and lower edge are repeated as far as needed."""
-    padded = {}
+    padded: dict[str, NDArray[Any]] = {}
     for name, x in codes.items():
+        if name != network.inputs[0].name and padded and not _has_that_size(network, name):
+            rows, columns = network.size_of(name, *padded[network.inputs[0].name].shape[:2])
+            padded[name] = x[np.arange(rows) % len(x)][:, np.arange(columns) % x.shape[1]]
+            continue
         height, width = x.shape[:2]
         rows, columns = network.legal_size(height, width)
         margins = ((0, rows - height), (0, columns - width), (0, 0))
@@ -90,3 +94,8 @@ def noise_for(network: Network, layer: Operator) -> dict[str, NDArray[np.integer
         )
         for source in dict.fromkeys(layer.sources)
     }
+
+
+def _has_that_size(network: Network, name: str) -> bool:
+    """Whether an input is as large as the first."""
+    return network.scales[name] == 1

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .errors import HwrtsError
 from .formats import Format
+from .window import WHOLE, Window
 
 RunPath = Literal["int64", "fast"]
 """How layers are computed; both give the same codes."""
@@ -23,12 +24,21 @@ class Input:
         channels: How many.
         out: Their format.
         whole: Whether it has one pixel (1, 1, channels), whatever the size of the others.
+        grow: How many times as large as the first input it is, in height and width.
+        shrink: How many times as small; one of the two is 1.
     """
 
     name: str
     channels: int
     out: Format
     whole: bool = False
+    grow: int = 1
+    shrink: int = 1
+
+    @property
+    def window(self) -> Window:
+        """How its rows follow those of the first input."""
+        return WHOLE if self.whole else Window(grow=self.grow, shrink=self.shrink)
 
 
 def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:

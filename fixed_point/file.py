@@ -48,7 +48,8 @@ def save_network(network: Network, folder: Path) -> None:
         "npz_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "rounding": network.rounding.value,
         "inputs": [
-            {"name": t.name, "channels": t.channels, "format": describe_format(t.out)} for t in network.inputs
+            {"name": t.name, "channels": t.channels, "format": describe_format(t.out), **_size(t)}
+            for t in network.inputs
         ],
         "layers": [describe(layer) for layer in network.layers],
         **({} if _usual_output(network) else {"outputs": list(network.outputs)}),
@@ -117,9 +118,15 @@ def _arrays(network: Network) -> dict[str, NDArray[Any]]:
     }
 
 
+def _size(tensor: Input) -> dict[str, int]:
+    """Of an input against the first, which most have no need to say."""
+    return {key: number for key in ("grow", "shrink") if (number := getattr(tensor, key)) != 1}
+
+
 def _parse_input(entry: object) -> Input:
-    name, channels, form = fields(entry, name=str, channels=int, format=dict)
-    return Input(name, channels, parse_format(form))
+    sizes = {key: int for key in ("grow", "shrink") if isinstance(entry, dict) and key in entry}
+    name, channels, form, *numbers = fields(entry, name=str, channels=int, format=dict, **sizes)
+    return Input(name, channels, parse_format(form), **dict(zip(sizes, numbers, strict=True)))
 
 
 def _seal(body: bytes) -> bytes:

@@ -14,7 +14,6 @@ from .operators.operator import Requantised, Tensor, check_name, check_whole, la
 from .operators.tensor import check_sizes, fed, plain
 from .requantize import Rounding
 from .steps import Step, check_size, halo, legal_size, multiple_of, smallest_of, whole_frame
-from .window import POINT, WHOLE
 
 _MAX_CHANNELS = 1 << 16
 """Channels of an input; those of layers cost weights in the file."""
@@ -71,6 +70,14 @@ class Network:
         for tensor in self.inputs:
             check_name(tensor.name, known)
             check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, _MAX_CHANNELS)
+            for what in ("grow", "shrink"):
+                first = tensor is self.inputs[0]
+                check_whole(f"input {tensor.name!r}", what, getattr(tensor, what), 1, 1 if first else 64)
+            if 1 not in (tensor.grow, tensor.shrink):
+                raise HwrtsError(
+                    f"input {tensor.name!r}: is {tensor.grow}/{tensor.shrink} times as large as the first; a "
+                    "whole number of times as large or as small is supported"
+                )
         for layer in self.layers:
             for source in layer.sources:
                 if source not in known:
@@ -114,7 +121,7 @@ class Network:
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """Channels, size and format of every tensor by name."""
-        tensors = {each.name: fed(each.name, each.channels, each.out, each.whole) for each in self.inputs}
+        tensors = {each.name: fed(each) for each in self.inputs}
         for layer in self.layers:
             tensors[layer.name] = layer.made(*(tensors[source] for source in layer.sources))
         return tensors
@@ -142,7 +149,7 @@ class Network:
     def steps(self) -> tuple[Step, ...]:
         """Its shape without its numbers, inputs first."""
         made = [
-            *((each.name, (), WHOLE if each.whole else POINT) for each in self.inputs),
+            *((each.name, (), each.window) for each in self.inputs),
             *((each.name, each.sources, each.window) for each in self.layers),
         ]
         return tuple(
@@ -162,8 +169,8 @@ class Network:
 
     @property
     def streamable(self) -> bool:
-        """Whether it can run row by row: no layer needs the whole picture before it makes anything."""
-        return not whole_frame(self.steps)
+        """Whether it can run row by row: no layer needs the whole picture, and all inputs have one size."""
+        return not whole_frame(self.steps) and all(each.grow == each.shrink for each in self.inputs)
 
     @property
     def halo(self) -> int:

@@ -95,9 +95,14 @@ def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dic
         if tensor.name not in given:
             raise HwrtsError(f"{where}: no codes were given for it; pass a mapping with that name")
         tensors[tensor.name] = checked_codes(tensor, np.asarray(given[tensor.name]))
-    sizes = {each.name: tensors[each.name].shape[:2] for each in network.inputs if not each.whole}
-    if len(set(sizes.values())) > 1:
-        raise HwrtsError(f"network: its inputs differ in height or width: {sizes}; they need the same")
-    for height, width in set(sizes.values()):  # none of a layer alone that reads single pixels
+    sized = [each for each in network.inputs if not each.whole]  # none of a layer that reads single pixels
+    for each in sized:
+        (height, width), found = tensors[sized[0].name].shape[:2], tensors[each.name].shape[:2]
         network.check_size(height, width)
+        if found != network.size_of(each.name, height, width):
+            sizes = {each.name: tensors[each.name].shape[:2] for each in sized}
+            raise HwrtsError(
+                f"network: its inputs differ in height or width: {sizes}; {each.name!r} needs "
+                f"{network.size_of(each.name, height, width)}"
+            )
     return tensors

@@ -139,4 +139,5 @@ def _halo(steps: Sequence[Step], axis: int) -> int:
             old = reach[source]
             behind = last + after - (step.window.shrink - 1)
             reach[source] = max(old[0], first + before), max(old[1], behind)
-    return max(max(reach[step.name]) for step in steps if not step.sources)
+    scales = scales_of(steps)
+    return max(math.ceil(max(reach[step.name]) / scales[step.name]) for step in steps if not step.sources)

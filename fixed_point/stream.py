@@ -85,6 +85,12 @@ class LineRun:
                 f"stream: layer {name!r} is made of the whole picture, so no row of the output can come "
                 "before the last row of the input; run whole pictures (fixed_point.run, ONNX)"
             )
+        for each in network.inputs:
+            if each.grow != each.shrink:
+                raise HwrtsError(
+                    f"stream: input {each.name!r} has another size than the first, so their rows do not come "
+                    "together; run whole pictures (fixed_point.run, ONNX)"
+                )
         self._network, self._path, self._plan = network, path, plan_lines(network.steps)
         windows = {layer.name: layer.window for layer in network.layers}
         wires: dict[tuple[str, str], _Wire] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..codes import Input
 from ..errors import HwrtsError
 from ..formats import Format
 from ..window import ONE_PIXEL, Window
@@ -103,10 +104,11 @@ def check_sizes(tensors: Iterable[Tensor], *, part: bool = False) -> None:
         raise HwrtsError(f"layer {tensor.name!r}: {fact}")
 
 
-def fed(name: str, channels: int, out: Format, whole: bool) -> Tensor:
-    """A tensor from outside: as large as the picture, or one pixel of it all."""
-    scale, lacks = (Fraction(0), ONE_PIXEL) if whole else (Fraction(1), (0, 0))
-    return Tensor(name, channels, scale, out, lacks)
+def fed(source: Input) -> Tensor:
+    """A tensor from outside: as large as the picture or so many times, or one pixel of it all."""
+    size = Fraction(source.grow, source.shrink)
+    scale, lacks = (Fraction(0), ONE_PIXEL) if source.whole else (size, (0, 0))
+    return Tensor(source.name, source.channels, scale, source.out, lacks)
 
 
 def plain(number: Fraction) -> int | Fraction:

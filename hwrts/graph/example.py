@@ -1,8 +1,9 @@
 """Pictures that a module takes, found by trial, for the shapes that its forward asks for."""
 
 import inspect
-from collections.abc import Iterator
-from itertools import islice, product
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import chain, islice, product
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ SIZES = (48, 96), (128, 192)
 
 _USUAL = 3, 1, 4, 6, 9, 12, 2, 15
 """Channels of pictures: RGB, luma, packed 4:2:0 or Bayer, two and three frames ..."""
+_OTHER_SIZES = Fraction(1, 2), Fraction(2), Fraction(1, 4), Fraction(4)
+"""Of maps of noise, and of the picture made before, against the picture."""
 _MOST = 400
 """Examples that are tried: nearly all fail at the first convolution."""
 
@@ -22,14 +25,28 @@ def example_of(module: nn.Module, height: int, width: int) -> tuple[Tensor, ...]
     count = _inputs(module)
     device = next((value.device for value in (*module.parameters(), *module.buffers())), torch.device("cpu"))
     generator = torch.Generator("cpu").manual_seed(0)
-    for channels in islice(product(_channels(module), repeat=count), _MOST):
-        xs = tuple(torch.rand(1, each, height, width, generator=generator).to(device) for each in channels)
+    likely = product(_channels(module), repeat=count)
+    alike = (tuple((each, Fraction(1)) for each in channels) for channels in likely)
+    forms = [alike] if count == 1 else [alike, _of_sizes(_channels(module), count)]
+    for inputs in chain(*(islice(form, _MOST) for form in forms)):
+        xs = tuple(
+            torch.rand(1, channels, int(height * size), int(width * size), generator=generator).to(device)
+            for channels, size in inputs
+        )
         try:
             module(*(x.clone() for x in xs))
         except Exception:  # whatever a forward raises when it is given too many channels or too few
             continue
         return xs
     return ()
+
+
+def _of_sizes(channels: Sequence[int], count: int) -> Iterator[tuple[tuple[int, Fraction], ...]]:
+    """Inputs of other sizes than the first, which is a picture in colour or grey."""
+    for first in channels[:2]:
+        for size in _OTHER_SIZES:
+            for others in product(channels, repeat=count - 1):
+                yield ((first, Fraction(1)), *((each, size) for each in others))
 
 
 def _channels(module: nn.Module) -> list[int]:

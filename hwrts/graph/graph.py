@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from hwrts.fixed_point import PIXEL, POINT, Format, Step, halo
+from hwrts.fixed_point import PIXEL, Format, Step, Window, halo
 from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
 from hwrts.networks.held import flat_picture, middle_of
 
@@ -172,7 +172,7 @@ def silenced(graph: Graph) -> Graph:
 def graph_steps(graph: Graph, bits: int = 8) -> tuple[Step, ...]:
     """The shape of a graph as ``hwrts.fixed_point`` reads it, for codes of ``bits`` bits."""
     channels = {x.name: x.channels for x in graph.inputs}
-    steps = [Step(x.name, (), POINT, x.channels, bits) for x in graph.inputs]
+    steps = [Step(x.name, (), Window(grow=x.grow, shrink=x.shrink), x.channels, bits) for x in graph.inputs]
     for node in graph.operations:
         found = int(node.channels(*(Fraction(channels[source]) for source in node.sources)))
         channels[node.name] = found

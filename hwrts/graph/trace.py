@@ -5,6 +5,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -137,7 +138,7 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            unfolded = unfold(fold_affines(_carefully_signed(graph, pixels)), places)
+            unfolded = unfold(fold_affines(_with_sizes(_carefully_signed(graph, pixels), example)), places)
             graph = with_tables(unfolded)
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:
@@ -185,6 +186,22 @@ def _carefully_signed(graph: Graph, pixels: tuple[float, float]) -> Graph:
         replace(node, signed=pixels[0] < 0 or node is not graph.input) if isinstance(node, Input) else node
         for node in graph.nodes
     )
+
+
+def _with_sizes(graph: Graph, example: Sequence[Tensor] | None) -> Graph:
+    """Inputs that know how large they are against the first, as in an example."""
+    if example is None or len(example) != len(graph.inputs):
+        return graph
+    height, nodes = example[0].shape[2], {}
+    for node, x in zip(graph.inputs, example, strict=True):
+        size = Fraction(x.shape[2], height)
+        if Fraction(x.shape[3], example[0].shape[3]) != size or 1 not in (size.numerator, size.denominator):
+            raise UnsupportedOperatorError(
+                f"input {node.name!r}: {x.shape[2]}x{x.shape[3]} beside {height}x{example[0].shape[3]} "
+                "pixels of the first; a whole number of times as large or as small is supported"
+            )
+        nodes[node.name] = replace(node, grow=size.numerator, shrink=size.denominator)
+    return graph.rewritten(nodes.get(node.name, node) for node in graph.nodes)
 
 
 @contextmanager

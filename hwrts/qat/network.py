@@ -149,7 +149,7 @@ class QuantNetwork(nn.Module):
             HwrtsError: A scale that is not a power of two, or weights of a training that diverged.
         """
         formats, channels = self._all_formats(), graph_channels(self.graph)
-        inputs = tuple(fixed_point.Input(x.name, x.channels, formats[x.name]) for x in self.graph.inputs)
+        inputs = tuple(x.lower(formats[x.name]) for x in self.graph.inputs)
         layers = tuple(node.lower(self._part(node), formats, channels) for node in self.graph.operations)
         return self._silenced(Network(inputs, layers, self.rounding, outputs=self.graph.outputs))
 

@@ -111,8 +111,9 @@ class _OtherSizesError(UnsupportedOperatorError):
 def _checked(own: Own, step: int, device: str) -> Checked:
     """What becomes of a module, on pictures whose sides are multiples of ``step``."""
     module, kind = own.module, type(own.module).__name__
-    channels = None if own.inputs is not None else _channels(own, step, device)
-    pictures = _pictures(own, channels, step, device)
+    taken = None if own.inputs is not None else _taken(own, step, device)
+    step = math.lcm(step, *(size.denominator for _, size in taken or ()))
+    pictures = _pictures(own, taken, step, device)
     example = pictures.pop("example")
     _called(kind, module, pictures["in range"])  # hooks that compute a weight have done so from here on
     traced = _traced(own, example)
@@ -162,19 +163,18 @@ def _differs(kind: str, why: str, by_size: bool) -> UnsupportedOperatorError:
     return UnsupportedOperatorError(f"{kind}: {why}")
 
 
-def _channels(own: Own, step: int, device: str) -> tuple[int, ...]:
-    """Of each input: three if the module takes that, else what it takes."""
+def _taken(own: Own, step: int, device: str) -> tuple[tuple[int, Fraction], ...]:
+    """Channels and size of each input: a picture of three if the module takes that, else what it takes."""
     module = own.module
     usual = Given((torch.rand(1, 3, *_sides(16, 18, step), device=device),))
     try:
         usual.call(module)
     except Exception as error:
         example = example_of(module, *SIZES[0]) or example_of(module, *SIZES[1])
-        channels = tuple(each.shape[1] for each in example)
-        if not channels or channels == (3,):
+        if not example or (len(example) == 1 and example[0].shape[1] == 3):
             raise _fails(type(module).__name__, usual, error) from error
-        return channels
-    return (3,)
+        return tuple((x.shape[1], Fraction(x.shape[2], example[0].shape[2])) for x in example)
+    return ((3, Fraction(1)),)
 
 
 def _sides(height: int, width: int, step: int) -> tuple[int, int]:
@@ -185,31 +185,41 @@ def _sides(height: int, width: int, step: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _pictures(own: Own, channels: Sequence[int] | None, step: int, device: str) -> dict[str, Given]:
+def _pictures(
+    own: Own, taken: Sequence[tuple[int, Fraction]] | None, step: int, device: str
+) -> dict[str, Given]:
     """By what they are: values of pictures and such that clips and conditions act on, in several sizes.
 
     Args:
         own: The module.
-        channels: Of each input; None if the file says what is made of a picture, whose sides are even then.
+        taken: Channels and size of each input; None if the file says what is made of a picture.
         step: What their sides are multiples of.
         device: Where they go.
     """
     generator = torch.Generator(device).manual_seed(SEED)
     odd = [int(side) for side in 2 * torch.randint(2, 16, (4,), generator=generator, device=device) + 1]
-    if channels is None:
+    if taken is None:
         step = math.lcm(step, PACKED)
     low, span = own.pixels.low, own.pixels.high - own.pixels.low
 
-    def fed(make: Callable[[int], Tensor]) -> Given:
-        if channels is None:
-            return asked(own, make(3))
-        return Given(tuple(make(count) * span + low for count in channels))
+    def fed(make: Callable[[int, Fraction], Tensor]) -> Given:
+        if taken is None:
+            return asked(own, make(3, Fraction(1)))
+        return Given(tuple(make(*each) * span + low for each in taken))
 
     def noise(count: int, sides: tuple[int, int], reach: float = 1, start: float = 0) -> Given:
-        return fed(lambda c: reach * torch.rand(count, c, *sides, generator=generator, device=device) + start)
+        def make(channels: int, size: Fraction) -> Tensor:
+            shape = (count, channels, *(int(side * size) for side in sides))
+            return reach * torch.rand(*shape, generator=generator, device=device) + start
+
+        return fed(make)
 
     def flat(level: float) -> Given:
-        return fed(lambda c: torch.full((1, c, *_sides(16, 18, step)), level, device=device))
+        return fed(
+            lambda channels, size: torch.full(
+                (1, channels, *(int(side * size) for side in _sides(16, 18, step))), level, device=device
+            )
+        )
 
     few, two, large = _sides(odd[0], odd[1], step), _sides(odd[2], odd[3], step), _sides(98, 163, step)
     return {
@@ -263,11 +273,12 @@ def _feeder(own: Own, traced: Traced, x: Given, step: int) -> Feeder:
             f"{len(graph.inputs)}"
         )
     channels, sizes = graph_channels(graph), scales_of(graph_steps(graph))
-    free = [i for i, name in enumerate(graph.outputs) if i and sizes[name] == 1]
+    free = [i for i, name in enumerate(graph.outputs) if i]
     states: dict[str, int] = {}
     for each in graph.inputs[1:]:
         parameter = traced.arguments[each.name]
-        fitting = [i for i in free if channels[graph.outputs[i]] == each.channels]
+        like = each.channels, sizes[each.name]
+        fitting = [i for i in free if (channels[graph.outputs[i]], sizes[graph.outputs[i]]) == like]
         named = [i for i in fitting if traced.keys is not None and traced.keys[i] == parameter]
         if each.channels not in _PICTURES or named:
             for place in (named or fitting)[:1]:
@@ -279,6 +290,7 @@ def _feeder(own: Own, traced: Traced, x: Given, step: int) -> Feeder:
         tuple(each.channels for each in graph.inputs),
         states,
         step,
+        tuple(Fraction(each.grow, each.shrink) for each in graph.inputs),
     )
 
 
@@ -413,7 +425,7 @@ def _check_as_integers(graph: Graph, places: dict[str, str]) -> None:
     formats = untrained_formats(drawn)
     try:
         layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), 2))
-        inputs = tuple(fixed_point.Input(x.name, x.channels, formats[x.name]) for x in drawn.inputs)
+        inputs = tuple(x.lower(formats[x.name]) for x in drawn.inputs)
         fixed_point.Network(inputs, tuple(high for high, _ in layers), outputs=drawn.outputs)
     except HwrtsError as error:
         text = str(error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ class Feeder:
         channels: Of each.
         states: Inputs that are an output of the frame before, and the place of that output, by name.
         step: What the sides of pictures must be multiples of.
+        sizes: Of each input against the first.
     """
 
     own: Own
@@ -32,6 +34,7 @@ class Feeder:
     channels: tuple[int, ...]
     states: Mapping[str, int]
     step: int = 1
+    sizes: tuple[Fraction, ...] = ()
 
     @torch.no_grad()
     def given(self, codes: NDArray[np.uint8], device: str, frames: int = 0) -> Given:
@@ -81,12 +84,21 @@ class Feeder:
 
     def _usual(self, codes: NDArray[np.uint8], place: int, device: str) -> Tensor:
         name, channels = self.names[place], self.channels[place]
+        size = self.sizes[place] if self.sizes else Fraction(1)
         if name in self.states:
-            return torch.zeros(len(codes), channels, *codes.shape[1:3], device=device)
-        made = planes(codes, channels)
+            rows, columns = (int(side * size) for side in codes.shape[1:3])
+            return torch.zeros(len(codes), channels, rows, columns, device=device)
+        made = planes(_resized(codes, size), channels)
         if made is None:
             raise UnsupportedOperatorError(f"input {name!r}: has {channels} channels; {HOW}")
         return self.own.pixels.values(made, device)
+
+
+def _resized(codes: NDArray[np.uint8], size: Fraction) -> NDArray[np.uint8]:
+    """Pixels (B, H, W, 3) in another size: repeated, or one of each square."""
+    step = size.denominator
+    repeated = codes.repeat(size.numerator, axis=1).repeat(size.numerator, axis=2)
+    return repeated[:, ::step, ::step]
 
 
 def returned(made: object) -> list[Tensor]:

@@ -19,7 +19,9 @@ from hwrts.fixed_point import (
     Input,
     LineRun,
     Network,
+    Repeat,
     Rounding,
+    SpaceToDepth,
     load_network,
     run,
     run_outputs,
@@ -168,3 +170,45 @@ def test_a_row_of_every_input_is_needed():
         engine.push(np.zeros((4, 3), np.uint8))
     with pytest.raises(HwrtsError, match="a row of 5 pixels follows rows of 4"):
         engine.push_all({"x": np.zeros((4, 3), np.uint8), "before": np.zeros((5, 4), np.int8)})
+
+
+def with_a_map(grow=1, shrink=2):
+    """A picture and another input of another size, which meets what is made of the picture."""
+    rng = np.random.default_rng(5)
+    return Network(
+        (Input("x", 3, PIXEL), Input("map", 1, PIXEL, grow=grow, shrink=shrink)),
+        (
+            SpaceToDepth("packed", "x", 2) if shrink == 2 else Repeat("packed", "x", grow),
+            Concat("both", ("packed", "map"), PIXEL),
+            random_conv(rng, "y", "both", (3, 13 if shrink == 2 else 4, 3), PIXEL),
+        ),
+    )
+
+
+@pytest.mark.parametrize("sizes", [(1, 2), (2, 1)])
+def test_inputs_of_another_size(tmp_path, sizes):
+    network = with_a_map(*sizes)
+    rng = np.random.default_rng(2)
+    rows, columns = network.size_of("map", 8, 12)
+    given = {
+        "x": rng.integers(0, 256, (8, 12, 3), np.uint8),
+        "map": rng.integers(0, 256, (rows, columns, 1), np.uint8),
+    }
+    verdict = verify(network, to_onnx(network).SerializeToString(), {"photo": given})
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    save_network(network, tmp_path)
+    again = load_network(tmp_path)
+    assert again.inputs == network.inputs
+    assert not again.streamable
+    with pytest.raises(HwrtsError, match="input 'map' has another size than the first"):
+        LineRun(network)
+    with pytest.raises(HwrtsError, match=r"differ in height or width: .*'map' needs \(\d+, \d+\)"):
+        run(network, {**given, "map": given["map"][:-1]})
+
+
+@pytest.mark.parametrize(
+    ("grow", "shrink", "said"), [(3, 2, "3/2 times as large"), (65, 1, "grow"), (0, 1, "grow")]
+)
+def test_sizes_that_are_none(grow, shrink, said):
+    with pytest.raises(HwrtsError, match=said):
+        with_a_map(grow, shrink)

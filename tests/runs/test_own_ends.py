@@ -78,6 +78,14 @@ FILES = {
             return {"strength": torch.full_like(picture[:1], 0.3), "x": picture}
         """,
     ),
+    "a map of half the size": source(
+        "conv(13, 8), conv(8, 12), None",
+        "x, sigma",
+        """
+        h = torch.cat((F.pixel_unshuffle(x, 2), sigma), 1)
+        return F.pixel_shuffle(self.b(F.relu(self.a(h))), 2)
+        """,
+    ),
     "a state": source(
         "conv(11, 8), conv(8, 8), conv(8, 12)",
         "x, h",

@@ -5,7 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hwrts import fixed_point
 from hwrts.files.read import Text
+from hwrts.fixed_point import Format
+
+Times = Annotated[int, Field(ge=1, le=64)]
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,21 @@ class Input:
         name: Of the tensor.
         channels: Of it.
         signed: Whether it has negative values.
+        grow: How many times as large as the first input it is, in height and width.
+        shrink: How many times as small; one of the two is 1.
     """
 
     name: Text
     channels: Annotated[int, Field(ge=1, le=1 << 16)]
     signed: bool = field(default=False, metadata={"later": True})
+    grow: Times = field(default=1, metadata={"later": True})
+    shrink: Times = field(default=1, metadata={"later": True})
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Nothing."""
         return ()
+
+    def lower(self, out: Format) -> fixed_point.Input:
+        """The same tensor of codes."""
+        return fixed_point.Input(self.name, self.channels, out, grow=self.grow, shrink=self.shrink)
