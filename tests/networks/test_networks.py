@@ -12,6 +12,8 @@ from torch import nn
 from torch.nn.utils.parametrize import remove_parametrizations
 
 from hwrts.config import NetworkConfig
+from hwrts.cost.modes import KIB_BITS
+from hwrts.cost.network import graph_cost
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import PIXEL, Add, PRelu, Rounding, Upsample, load_network, run, save_network
@@ -65,7 +67,7 @@ TINY = {
     "span": {"blocks": 2, "channels": 6},
     "xlsr": {"blocks": 1, "channels": 8},
     "fsrcnn": {"blocks": 1, "channels": 6},
-    "unet": {"blocks": 1, "channels": 4},
+    "unet": {"blocks": 2, "channels": 4},
     "srcnn-luma": {"channels": 8},
     "vdsr-luma": {"blocks": 2, "channels": 6},
 }
@@ -135,6 +137,29 @@ def test_the_document_has_these_numbers():
         kinds = [type(node).__name__ for node in graph.nodes]
         assert (kinds.count("Conv"), kinds.count("Add")) == (int(convs), int(adds)), name
     assert len(census) == len(TINY) - 1
+
+
+def test_the_table_to_choose_from_has_every_network_and_what_it_costs():
+    document = (Path(__file__).parents[2] / "docs" / "networks.md").read_text("utf-8")
+    table = document.partition("## Which to take")[2]
+    row = (
+        r"^\| ([\w-]+), (?:(\d+) blocks?, )?(\d+) channels "
+        + 3 * r"\| ([\d,]+) "
+        + 4 * r"\| [\d.*]+ "
+        + r"\|$"
+    )
+    rows = re.findall(row, table, re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == sorted(TINY)
+    for name, blocks, channels, *numbers in rows:
+        size = {"channels": int(channels)} | ({"blocks": int(blocks)} if blocks else {})
+        network = build_network(config(name, **size)).eval()
+        cost = graph_cost(deploy_form(trace(network)), 8, 8)
+        found = (
+            parameters(network),
+            round(float(cost.macs_per_output_pixel)),
+            round(cost.line_bits(1920) / KIB_BITS),
+        )
+        assert found == tuple(int(number.replace(",", "")) for number in numbers), name
 
 
 def test_parameters_of_table_3():
@@ -254,7 +279,7 @@ def test_a_zero_residual_is_the_enlarged_picture(name, picture):
     graph = deploy_form(trace(model))
     network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, planes(name), 16, 16)])).eval().lower()
     assert network.formats[network.output] == PIXEL
-    codes = picture(10, 8)[..., : planes(name)]
+    codes = picture(12, 8)[..., : planes(name)]
     if name in ("abpn", "ecbsr"):
         expected = codes.repeat(2, axis=0).repeat(2, axis=1)
     else:
@@ -285,7 +310,7 @@ def test_a_noted_graph_is_the_graph(name):
     assert [type(node) for node in again.nodes] == [type(node) for node in graph.nodes]
     assert note_graph(again) == note_graph(graph)
     assert all(isinstance(node.sources, tuple) for node in again.nodes)
-    x = torch.rand(1, planes(name), 6, 6)
+    x = torch.rand(1, planes(name), 8, 8)
     assert run_graph(again, x)[again.output].shape == run_graph(graph, x)[graph.output].shape
 
 
