@@ -141,8 +141,9 @@ def _sizes_text(scale: float, multiple: int, smallest: list[int], lacks: list[in
     sides = zip(smallest, ("rows", "columns"), strict=True)
     least = [f"{size} {what}" for size, what in sides if size > multiple]
     wanted = f"padded to multiples of {multiple}" + (f", at least {' and '.join(least)}," if least else "")
+    times = "{}" if scale == 1 else f"{scale}*{{}}" if isinstance(scale, int) else f"ceil({scale:g}*{{}})"
     made = [
-        f"ceil({scale:g}*{side})" + (f" - {lack}" if lack else "") + f" {what}"
+        times.format(side) + (f" - {lack}" if lack else "") + f" {what}"
         for side, lack, what in zip("HW", lacks, ("rows", "columns"), strict=True)
     ]
     return (
