@@ -1,4 +1,4 @@
-"""The networks of Table 3 and two made for hardware: counts, start, and the way to verified integers."""
+"""The networks that hwrts ships: counts, start, and the way to verified integers."""
 
 import re
 from pathlib import Path
