@@ -125,7 +125,7 @@ def test_refusals(hwrts, stage, tmp_path):
 def test_an_attack_that_misses_is_seen(hwrts, stage, monkeypatch):
     conv = sys.modules["hwrts.fixed_point.operators.conv"]
     honest = conv.conv_accumulate
-    monkeypatch.setattr(conv, "conv_accumulate", lambda *operands: honest(*operands) - np.int64(1))
+    monkeypatch.setattr(conv, "conv_accumulate", lambda *args, **shape: honest(*args, **shape) - np.int64(1))
     result = hwrts("inspect", stage)
     assert "reach the interval's ends in 3 of 8 layers" in result.out  # the additions
     assert result.code == 1
