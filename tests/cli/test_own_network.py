@@ -20,7 +20,9 @@ from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "own_network.md").read_text("utf-8")
-FILE, SAVE = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+FILE, SAVE, _ = re.findall(
+    r"```python\n(.*?)```", DOCUMENT, re.DOTALL
+)  # the last: tests/runs/test_own_ends.py
 COMMANDS = re.findall(r"^    (hwrts .+)$", DOCUMENT, re.MULTILINE)
 
 PLAIN = """
@@ -173,14 +175,12 @@ BROKEN = {
     "wants.py:build": ("build() fails", "called without arguments"),
     "string.py:build": ("returns a str", "torch.nn.Module"),
     "softmax.py:build": ("Softmax", "is not supported", "'1'"),
-    "stride.py:build": ("stride (2, 2)",),
     "five.py:build": ("input 'input_1': has 5 channels; write a function inputs(picture)",),
     "shapes.py:build": ("fails on a picture",),
     "hook.py:build": ("something else than its traced graph",),
 }
 LAYERS = {
     "softmax.py": "Conv2d(3, 3, 1), Softmax(1)",
-    "stride.py": "Conv2d(3, 3, 3, stride=2, padding=1)",
     "five.py": "Conv2d(5, 4, 3, padding=1)",
     "shapes.py": "Conv2d(3, 4, 1), Conv2d(5, 3, 1)",
 }
