@@ -64,6 +64,8 @@ def convert(
     call = Call(node, module, constants, alias, pads, parts, trained)
     if module is not None:
         _check_forward(call, module)
+    elif node.kwargs.get("out") is not None:  # it is overwritten, whatever stands for it from here on
+        raise call.refused("its argument 'out' is not supported; leave it out and use what is returned")
     for kind in OPERATORS.values():
         made = kind.read(call) if call.is_of(kind.MODULES, kind.FUNCTIONS) else None
         if made is not None:

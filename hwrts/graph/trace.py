@@ -224,11 +224,13 @@ def _in_evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 
 def _in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether an operator overwrites its first operand."""
+    """Whether an operator overwrites its first operand, or what it is given as ``out``."""
     if node.op == "call_module":
         return bool(getattr(modules[str(node.target)], "inplace", False))
     if node.op not in ("call_function", "call_method"):
         return False
+    if node.kwargs.get("out") is not None:
+        return True
     target: Any = node.target
     place = _in_place_argument(target)
     if place is not None:

@@ -1,5 +1,6 @@
 """Every module of the field that is put to the door, by name: networks of papers, layers and spellings."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -27,7 +28,8 @@ INPUTS: dict[str, Callable[[Tensor], tuple[Tensor, ...]]] = {
 def made(name: str) -> Own:
     """A module with the statistics that a training leaves, the same each time."""
     torch.manual_seed(0)
-    module = MODULES[name]()
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of weight_norm by hook
+        module = MODULES[name]()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None:
             part.running_mean.uniform_(-0.1, 0.1)

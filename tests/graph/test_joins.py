@@ -283,13 +283,10 @@ def test_what_is_overwritten_under_its_own_name_is_read_as_it_is(change, read):
 
 
 REFUSED = {
-    "chunks of pictures": (lambda s, x: s.c(x.chunk(1)[0]), ["'chunk'", "along dimension 0; dim=1"]),
     "split rows": (lambda s, x: s.c(x.split(4, 2)[0]), ["'split'", "along dimension 2; dim=1"]),
     "single channel": (lambda s, x: s.c(x[:, 0]), ["'getitem'", "single channels; x[:, a:b] is supported"]),
-    "every other channel": (lambda s, x: s.c(x[:, ::2]), ["'getitem'", "x[:, a:b] is supported"]),
     "rows by slice": (lambda s, x: s.c(x[:, :, 1:]), ["'getitem'", "takes rows, columns"]),
     "a new axis": (lambda s, x: s.c(x[None]), ["'getitem'", "x[:, a:b] is supported"]),
-    "a list": (lambda s, x: s.c(x[:, [0, 1, 2]]), ["'getitem'", "x[:, a:b] is supported"]),
     "five axes": (lambda s, x: s.c(x[:, :, :, :, :]), ["'getitem'", "x[:, a:b] is supported"]),
     "an empty slice": (lambda s, x: s.c(s.c(x)[:, 3:]), ["'getitem'", "none of 3 channels"]),
     "too many parts": (lambda s, x: s.c(s.c(x).chunk(8, 1)[5]), ["part 5 of 3 channels", "makes 3 parts"]),
@@ -322,6 +319,18 @@ def test_what_is_refused_is_named_with_its_place(case):
         trace(module(forward, c=conv()))
     assert [text for text in named if text not in str(caught.value)] == []
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "taken", [lambda h: h[:, ::2], lambda h: h[:, [3, 0, 1]], lambda h: h.chunk(1)[0][:, 1:3]]
+)
+def test_channels_by_a_step_or_a_list_and_all_pictures_at_once(taken):
+    forward = lambda s, x: s.d(torch.cat([taken(s.c(x)), x], 1))  # noqa: E731
+    count = taken(torch.zeros(1, 4, 1, 1)).shape[1] + 3
+    network = module(forward, c=conv(3, 4), d=conv(count, 3)).eval()
+    graph, x = check_own_module(network).graph, torch.rand(2, 3, 5, 6)
+    with torch.no_grad():
+        assert torch.equal(run_graph(graph, x)[graph.output], network(x))
 
 
 def test_operands_of_different_sizes_are_refused_with_their_place():
