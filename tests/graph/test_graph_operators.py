@@ -2,9 +2,11 @@
 
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,3 +139,13 @@ def test_signs():
         False,
     )
     assert [Add("a", ("x", "y"), relu).non_negative(False) for relu in (False, True)] == [False, True]
+
+
+def test_the_document_lists_every_operator():
+    text = (Path(__file__).parents[2] / "docs" / "own_network.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    assert [name for name, *_ in rows] != []
+    assert {name for name, *_ in rows} == set(OPERATORS)
+    assert len(rows) == len(OPERATORS)
+    whole = {name for name, _, _, _, streams in rows if "whole picture" in streams}
+    assert whole == {"GlobalAverage", "Maximum"}  # whose window may be WHOLE
