@@ -1,4 +1,4 @@
-"""Every witness agrees on random networks; `pytest -m slow` runs two thousand of them."""
+"""Every witness agrees on random networks, and tiles do; `pytest -m slow` runs two thousand of them."""
 
 from typing import Any
 
@@ -7,38 +7,100 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hwrts.data import tiles
 from hwrts.export import census, to_onnx
 from hwrts.export.runtime import float_islands
 from hwrts.export.witness import onnx_witnesses
-from hwrts.fixed_point import Network, run, run_all, stream
+from hwrts.fixed_point import Network, run, run_all, run_outputs, stream_all
 
-from ..fixed_point.random_networks import random_codes, random_network
+from ..fixed_point.random_networks import random_codes, random_inputs, random_network
 
 CHECKS: dict[str, Any] = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 EXAMPLES = given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 12), width=st.integers(1, 12))
 
 
-def check(seed, height, width):
-    network = random_network(seed)
-    codes = random_codes(network, height, width, seed)
+def check(seed, height, width, several=False):
+    network = random_network(seed, several=several)
+    codes = random_inputs(network, height, width, seed)
     expected = run_all(network, codes, "int64")
-    output = expected[network.output]
-    np.testing.assert_array_equal(run(network, codes, "fast"), output)
+    outputs = {name: expected[name] for name in network.outputs}
+    check_equal(run_outputs(network, codes, "fast"), outputs, f"fast, of {network}")
     if network.streamable:
-        np.testing.assert_array_equal(np.stack(list(stream(network, codes))), output)
+        made = [tick for tick in stream_all(network, in_rows(codes))]
+        rows = {name: np.stack([row for tick in made for row in tick[name]]) for name in outputs}
+        check_equal(rows, outputs, f"row by row, of {network}")
     for witness in onnx_witnesses(network, to_onnx(network).SerializeToString()):
         found = witness.entire(codes)
-        assert set(found) == {layer.name for layer in network.layers}
-        for name, tensor in found.items():
-            np.testing.assert_array_equal(
-                tensor, expected[name], err_msg=f"{witness.name}, {name}: {network}"
-            )
+        assert {layer.name for layer in network.layers} == set(found)
+        check_equal(found, {name: expected[name] for name in found}, f"{witness.name}, of {network}")
+
+
+def in_rows(codes):
+    """A row of every input at a time."""
+    return [dict(zip(codes, rows, strict=True)) for rows in zip(*codes.values(), strict=True)]
+
+
+def check_equal(found, expected, what):
+    assert set(found) == set(expected)
+    for name, codes in expected.items():
+        np.testing.assert_array_equal(found[name], codes, err_msg=f"{name}, {what}")
+
+
+def tiles_of(seed, side):
+    """How many tiles of that side were put together to what the definition makes of the whole picture."""
+    network, count = random_network(seed), 0
+    made, codes = network.tensors[network.output], random_codes(network, 17, 23, seed)
+    if not network.streamable:
+        return 0  # it goes through in one pass
+    sizes = tiles.Sizes(network.multiple, network.smallest, made.lacks)
+    # Its codes have up to 8 bits, signed ones too: float32 holds them.
+
+    def computed(tile):
+        nonlocal count
+        count += 1
+        return run(network, tile)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE", side)
+        found = tiles.upscale_float(computed, codes, network.halo, made.scale, sizes)
+    expected = run_all(network, codes, "int64")[network.output]
+    np.testing.assert_array_equal(found, expected, err_msg=f"{count} tiles, seed {seed}: {network}")
+    return count
+
+
+def check_tiles(seeds):
+    """The package's own, of sides that are none of the picture's, and all in more than one."""
+    counts = [tiles_of([seed, 96], 4 + seed % 5) for seed in seeds]
+    assert np.mean(np.array(counts) > 1) > 0.8  # those that are no stream are few
+    assert sum(counts) > 4 * len(counts)
 
 
 @EXAMPLES
 @settings(max_examples=100, **CHECKS)
 def test_every_witness_agrees(seed, height, width):
     check(seed, height, width)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_every_witness_agrees_on_several_inputs_and_outputs(seed):
+    check([seed, 95], 1 + seed % 11, 1 + seed % 7, several=True)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_tiles_are_the_whole(part):
+    check_tiles(range(25 * part, 25 * part + 25))
+
+
+def test_inputs_and_outputs_are_of_all_kinds():
+    """A builder that always made the same would prove nothing."""
+    networks = [random_network([seed, 95], several=True) for seed in range(100)]
+    assert {len(network.inputs) for network in networks} == {1, 2, 3}
+    assert {len(network.outputs) for network in networks} == {1, 2, 3}
+    further = [each for network in networks for each in network.inputs[1:]]
+    assert {(each.grow, each.shrink) for each in further} == {(1, 1), (2, 1), (1, 2)}
+    assert {each.whole for each in further} == {True, False}
+    assert sum(network.streamable and len(network.inputs) > 1 for network in networks) > 20
+    assert any(network.outputs[0] != network.layers[-1].name for network in networks)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -53,3 +115,14 @@ def test_the_runtime_fuses_whatever_is_connected(seed):
 @settings(max_examples=2000, **CHECKS)
 def test_every_witness_agrees_on_two_thousand(seed, height, width):
     check(seed, height, width)
+
+
+@pytest.mark.slow
+def test_every_witness_agrees_on_two_thousand_of_several_inputs_and_outputs():
+    for seed in range(2000):
+        check([seed, 94], 1 + seed % 11, 1 + seed % 7, several=True)
+
+
+@pytest.mark.slow
+def test_tiles_of_two_thousand_are_the_whole():
+    check_tiles(range(100, 2100))

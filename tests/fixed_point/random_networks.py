@@ -27,11 +27,11 @@ from hwrts.fixed_point import (
     Scale,
     Slice,
     SpaceToDepth,
-    Tensor,
     Upsample,
     upsample_taps,
 )
 from hwrts.fixed_point.convolution import Shape
+from hwrts.fixed_point.operators.tensor import fed
 
 LARGEST_SCALE = 6
 """Pictures grow by at most this factor: the pixels of a test are few."""
@@ -60,8 +60,8 @@ _FINE = [("bicubic_075", 2), ("bilinear", 3), ("bicubic", 3), ("bicubic_075", 3)
 """Interpolation whose sums float32 holds around the middle of 8-bit codes alone."""
 
 
-def random_network(seed, widest=8):
-    """A network of one input and 1 to 7 layers with tensors of 2 to ``widest`` bits.
+def random_network(seed, widest=8, several=False):
+    """A network of one input, or of one to three and as many outputs, and 1 to 7 layers of 2 to ``widest`` bits.
 
     With 8 bits every bound stays below 2**24: 6 * 25 products of 127 * 255 are 4.9 million. That is what
     the float32 witnesses (unfused ONNX Runtime, onnx.reference) need; that of interpolation by fine taps does
@@ -69,22 +69,46 @@ def random_network(seed, widest=8):
     """
     rng = np.random.default_rng(seed)
     source = Input("t0", int(rng.integers(1, 5)), _format(rng, int(rng.integers(-3, 13)), widest))
-    tensors = {"t0": Tensor("t0", source.channels, Fraction(1), source.out)}
+    inputs = (source, *_further(rng, widest)) if several else (source,)
+    tensors = {each.name: fed(each) for each in inputs}
     layers, kinds = [], WITH_MEANS if rng.integers(5) == 0 else KINDS
     for n in range(1, int(rng.integers(1, 8)) + 1):
         name = f"t{n}"
         layer = _layer(rng, name, tensors, widest, kinds)
         layers.append(layer)
         tensors[name] = layer.made(*(tensors[each] for each in layer.sources))
-    return Network((source,), tuple(layers), list(Rounding)[rng.integers(len(Rounding))])
+    rounding = list(Rounding)[rng.integers(len(Rounding))]
+    if not several:
+        return Network(inputs, tuple(layers), rounding)
+    made = rng.permutation([layer.name for layer in layers[:-1]]).tolist()[: int(rng.integers(3))]
+    return Network(inputs, tuple(layers), rounding, outputs=tuple(rng.permutation([*made, name]).tolist()))
+
+
+def _further(rng, widest):
+    """Inputs beside the first: as large, some times as large or as small, or a pixel of the whole picture."""
+    for n in range(int(rng.integers(3))):
+        grow, shrink = _pick(rng, [(1, 1), (1, 1), (1, 1), (2, 1), (1, 2)])
+        whole = (grow, shrink) == (1, 1) and rng.integers(6) == 0
+        out = _format(rng, int(rng.integers(-3, 13)), widest)
+        yield Input(f"u{n}", int(rng.integers(1, 5)), out, whole, grow, shrink)
 
 
 def random_codes(network, height, width, seed):
     """Codes over the whole range of the input, of that size or the next that the network takes."""
-    (source,), rng = network.inputs, np.random.default_rng(seed)
-    height, width = network.legal_size(height, width)
-    codes = rng.integers(source.out.min, source.out.max, (height, width, source.channels), endpoint=True)
-    return codes.astype(source.out.dtype)
+    assert len(network.inputs) == 1  # or some would be left out
+    return random_inputs(network, height, width, seed)[network.inputs[0].name]
+
+
+def random_inputs(network, height, width, seed):
+    """As :func:`random_codes`, of every input by its name."""
+    rng, size = np.random.default_rng(seed), network.legal_size(height, width)
+    made = {}
+    for each in network.inputs:
+        shape = (*network.size_of(each.name, *size), each.channels)
+        made[each.name] = rng.integers(each.out.min, each.out.max, shape, endpoint=True).astype(
+            each.out.dtype
+        )
+    return made
 
 
 def _format(rng, frac, widest):

@@ -77,14 +77,18 @@ def tiled(network, codes, tile):
     return out
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_tiles_are_the_whole(seed):
-    network = random_network([seed, 97])
-    if network.streamable:
-        codes = random_codes(network, 17, 23, seed)
-        found = tiled(network, codes, 8)
-        if found is not None:
-            np.testing.assert_array_equal(found, run(network, codes))
+@pytest.mark.parametrize("part", range(4))
+def test_tiles_are_the_whole(part):
+    compared = 0
+    for seed in range(15 * part, 15 * part + 15):
+        network = random_network([seed, 97])
+        if network.streamable:
+            codes = random_codes(network, 17, 23, seed)
+            found = tiled(network, codes, 8)
+            if found is not None:
+                np.testing.assert_array_equal(found, run(network, codes), err_msg=f"seed {seed}: {network}")
+                compared += 1
+    assert compared >= 10
 
 
 def test_few_are_no_stream():
