@@ -26,7 +26,7 @@ def check(seed, height, width, several=False):
     outputs = {name: expected[name] for name in network.outputs}
     check_equal(run_outputs(network, codes, "fast"), outputs, f"fast, of {network}")
     if network.streamable:
-        made = [tick for tick in stream_all(network, in_rows(codes))]
+        made = list(stream_all(network, in_rows(codes)))
         rows = {name: np.stack([row for tick in made for row in tick[name]]) for name in outputs}
         check_equal(rows, outputs, f"row by row, of {network}")
     for witness in onnx_witnesses(network, to_onnx(network).SerializeToString()):

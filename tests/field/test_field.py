@@ -24,25 +24,31 @@ ACCEPTED = [name for name in MODULES if name not in REFUSED]
 ROUNDINGS = list(Rounding)
 
 
-def integers(checked: Checked, rounding: Rounding) -> tuple[QuantNetwork, Network]:
+def integers(checked: Checked, rounding: Rounding, pixels: int = 32) -> tuple[QuantNetwork, Network]:
     graph = deploy_form(checked.graph)
-    codes = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    codes = np.random.default_rng(0).integers(0, 256, (1, pixels, pixels, 3), np.uint8)
     fed = checked.feeder.by_name(checked.feeder.given(codes, "cpu"))
     formats = calibrate(graph, [fed], 8, rounding, ends=ends_of(checked, codes, "cpu"))
     quantised = QuantNetwork(graph, formats, 8, rounding).eval()
     return quantised, quantised.lower()
 
 
-def check(name: str, rounding: Rounding) -> None:
-    quantised, network = integers(check_own_module(made(name)), rounding)
+def verified(checked: Checked, rounding: Rounding, pixels: int = 32) -> Network:
+    """The integers of a module, which every witness computes equally and every control can break."""
+    quantised, network = integers(checked, rounding, pixels)
     model = to_onnx(network).SerializeToString()
     verdict = verify(network, model, {}, [TorchWitness(quantised, network)])
     assert verdict.passed, (verdict.problems, verdict.mismatches, verdict.controls)
     told = " ".join([*(control["name"] for control in verdict.controls), *verdict.facts["untold"]])
     assert all(layer.name in told for layer in network.layers)  # each was looked at
+    return network
 
 
-@pytest.mark.usefixtures("small_verdict")
+def check(name: str, rounding: Rounding) -> None:
+    verified(check_own_module(made(name)), rounding)
+
+
+@pytest.mark.usefixtures("few_pixels")
 @pytest.mark.parametrize(("place", "name"), list(enumerate(ACCEPTED)), ids=ACCEPTED)
 def test_from_a_module_to_equal_bits(place: int, name: str) -> None:
     """One rounding rule a module: neighbours in the list, which are alike, take turns."""

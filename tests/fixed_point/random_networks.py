@@ -61,7 +61,7 @@ _FINE = [("bicubic_075", 2), ("bilinear", 3), ("bicubic", 3), ("bicubic_075", 3)
 
 
 def random_network(seed, widest=8, several=False):
-    """A network of one input, or of one to three and as many outputs, and 1 to 7 layers of 2 to ``widest`` bits.
+    """A network of one input, or of up to three and as many outputs: 1 to 7 layers of 2 to ``widest`` bits.
 
     With 8 bits every bound stays below 2**24: 6 * 25 products of 127 * 255 are 4.9 million. That is what
     the float32 witnesses (unfused ONNX Runtime, onnx.reference) need; that of interpolation by fine taps does
