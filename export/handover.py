@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, PIXEL, HwrtsError, Network, Padding, load_network
 from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
+from hwrts.fixed_point.window import MODES
 
 SCHEMA = "hwrts.handover"
 MANIFEST = "manifest.json"
@@ -80,12 +81,25 @@ def _layout(network: Network) -> str:
 
 def _padding_in_the_file(network: Network) -> str:
     """What the ONNX file says of the picture's edges: an accelerator may not take it."""
-    if any(conv.padding is Padding.REPLICATE for conv in network.convs):
-        return (
-            "Pad of mode edge on uint8 in front of each convolution with 'replicate'; where a compiler "
-            "refuses it, or moves it to the host, clamped addresses must give the same bytes"
-        )
-    return "pads of the convolutions: zeros, so the output has a frame as deep as its kernels reach"
+    reaching = {conv.padding for conv in network.convs if any(conv.shape.margins)}
+    said = [_of_padding(padding) for padding in Padding if padding in reaching]
+    return "; ".join(said) or "none: no convolution reads beyond the picture"
+
+
+def _of_padding(padding: Padding) -> str:
+    match padding:
+        case Padding.ZERO:
+            return "pads of the convolutions: zeros, so the output has a frame as deep as its kernels reach"
+        case Padding.REPLICATE:
+            mode, addresses = MODES[padding], "clamped"
+        case Padding.REFLECT:
+            mode, addresses = MODES[padding], "mirrored"
+        case _:
+            assert_never(padding)
+    return (
+        f"Pad of mode {mode} on uint8 in front of each convolution with {padding.value!r}; where a compiler "
+        f"refuses it, or moves it to the host, {addresses} addresses must give the same bytes"
+    )
 
 
 def check_target(output: Path, *, replace: bool) -> None:

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, assert_never
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from hwrts.fixed_point import Format, HwrtsError, Network
+from hwrts.fixed_point import Format, HwrtsError, Network, Padding
+from hwrts.fixed_point.window import MODES
 
 WHOLE_NODE = re.compile(r"\.whole\d+\.\w+$")
 """Names of nodes on whole numbers (int64), whose operators may be called like float ones: Add, Mul."""
@@ -89,20 +90,28 @@ class Writer:
         zero = np.array(zero_point(self.network.formats[name]), np.uint8)
         return self.constant(f"{name}.zero_point", zero)
 
-    def padded(self, name: str, margins: tuple[int, int, int, int], mode: Literal["edge", "reflect"]) -> str:
+    def padded(self, name: str, margins: tuple[int, int, int, int], padding: Padding) -> str:
         """The stored codes of a tensor with its own around them, made once (eq. 2b, 29).
 
         Args:
             name: The tensor.
             margins: Rows above, columns to the left, rows below, columns to the right.
-            mode: What stands there, as ONNX calls it.
+            padding: What stands there; zeros are pads of the convolution itself.
         """
         top, left, bottom, right = margins
-        kind = "replicated" if mode == "edge" else "reflected"
+        match padding:
+            case Padding.REPLICATE:
+                kind = "replicated"
+            case Padding.REFLECT:
+                kind = "reflected"
+            case Padding.ZERO:
+                raise AssertionError("a convolution pads with zeros itself")
+            case _:
+                assert_never(padding)
         padded = f"{name}.{kind}" + "x".join(map(str, margins if len(set(margins)) > 1 else margins[:1]))
         if all(padded not in node.output for node in self.nodes):
             pads = self.constant(f"{padded}.pads", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
-            self.node("Pad", [name, pads], padded, mode=mode)
+            self.node("Pad", [name, pads], padded, mode=MODES[padding])
         return padded
 
     def factors(self, name: str, factor: int) -> str:

@@ -66,15 +66,18 @@ class WindowRows:
             return list(window)  # type: ignore[arg-type]
         some = window[inside[0]]
         assert some is not None
-        if self._padding is Padding.ZERO:
-            return [np.zeros_like(some) if row is None else row for row in window]
-        return [window[self._source(i, inside[0], inside[-1])] for i in range(len(window))]  # type: ignore[misc]
-
-    def _source(self, i: int, first: int, last: int) -> int:
-        """The place in a window of the row that stands at place i (eq. 2b, 29)."""
-        if self._padding is Padding.REFLECT:
-            i = 2 * first - i if i < first else 2 * last - i if i > last else i
-        return min(max(i, first), last)  # rows that are kept for a reflection, and not read, may be any
+        first, last = inside[0], inside[-1]
+        match self._padding:
+            case Padding.ZERO:
+                return [np.zeros_like(some) if row is None else row for row in window]
+            case Padding.REPLICATE:
+                places = list(range(len(window)))
+            case Padding.REFLECT:
+                places = [2 * first - i if i < first else min(i, 2 * last - i) for i in range(len(window))]
+            case _:
+                assert_never(self._padding)
+        # the nearest inside (eq. 2b, 29); rows that are kept for a reflection, and not read, may be any
+        return [window[min(max(i, first), last)] for i in places]  # type: ignore[misc]
 
 
 def defined(define: Callable[[Sequence[Codes]], Codes], window: Window) -> RowFunction:

@@ -5,6 +5,7 @@ Of grouped kernels each group is a matrix product of its own; where each channel
 """
 
 from collections.abc import Callable, Sequence
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,10 +85,15 @@ class TapRows(WindowRows):
         _, left, _, right = self._shape.margins
         padded = np.zeros((left + len(row) + right, row.shape[1]), self._dtype)
         padded[left : left + len(row)] = row
-        if self._shape.padding is Padding.REPLICATE:
-            padded[:left], padded[left + len(row) :] = row[0], row[-1]
-        elif self._shape.padding is Padding.REFLECT:
-            padded[:left], padded[left + len(row) :] = row[1 : left + 1][::-1], row[::-1][1 : right + 1]
+        match self._shape.padding:
+            case Padding.ZERO:
+                pass  # they stand there already
+            case Padding.REPLICATE:
+                padded[:left], padded[left + len(row) :] = row[0], row[-1]
+            case Padding.REFLECT:
+                padded[:left], padded[left + len(row) :] = row[1 : left + 1][::-1], row[::-1][1 : right + 1]
+            case _:
+                assert_never(self._shape.padding)
         stride = self._shape.stride
         return [np.ascontiguousarray(padded[phase::stride]) for phase in range(stride)]
 

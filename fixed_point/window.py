@@ -30,7 +30,7 @@ MODES: dict[Padding, Literal["constant", "edge", "reflect"]] = {
     Padding.REPLICATE: "edge",
     Padding.REFLECT: "reflect",
 }
-"""What NumPy calls them."""
+"""What NumPy and ONNX call them."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """A convolution in ONNX."""
 
-from typing import Literal
-
 import numpy as np
 
 from hwrts.export.onnx_integer import IntegerWriter
@@ -37,8 +35,7 @@ def _padded(writer: Writer, conv: Conv) -> str:
     """The stored codes that it reads, with what a convolution of ONNX cannot put around them (eq. 2)."""
     if conv.padding is Padding.ZERO or not any(conv.shape.margins):
         return conv.source
-    mode: Literal["edge", "reflect"] = "edge" if conv.padding is Padding.REPLICATE else "reflect"
-    return writer.padded(conv.source, conv.shape.margins, mode)
+    return writer.padded(conv.source, conv.shape.margins, conv.padding)
 
 
 def _shape(conv: Conv) -> dict[str, object]:

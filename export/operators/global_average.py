@@ -1,5 +1,7 @@
 """A mean over the whole picture in ONNX."""
 
+from typing import assert_never
+
 import numpy as np
 from onnx import TensorProto
 
@@ -78,14 +80,24 @@ def _divided(whole: _Whole, numerator: str, denominator: str, lift: int, roundin
         size = whole("Div", twice, whole("Mul", denominator, 2))
         return whole("Mul", size, whole("Sign", numerator))
     lifted = whole("Add", numerator, whole("Mul", denominator, lift))
-    if rounding is Rounding.FLOOR:
-        return whole("Sub", whole("Div", lifted, denominator), lift)
-    twice = whole("Add", whole("Mul", lifted, 2), denominator)
-    twice_denominator = whole("Mul", denominator, 2)
-    found = whole("Div", twice, twice_denominator)  # a tie upward
-    if rounding is Rounding.HALF_EVEN:
-        rest = whole("Sub", twice, whole("Mul", found, twice_denominator))  # 0 at a tie
-        tie = whole("Sub", 1, whole("Sign", rest))
-        odd = whole("Sub", found, whole("Mul", whole("Div", found, 2), 2))
-        found = whole("Sub", found, whole("Mul", tie, odd))
+    match rounding:
+        case Rounding.FLOOR:
+            found = whole("Div", lifted, denominator)
+        case Rounding.HALF_UP:
+            found, *_ = _tie_upward(whole, lifted, denominator)
+        case Rounding.HALF_EVEN:
+            found, twice, twice_denominator = _tie_upward(whole, lifted, denominator)
+            rest = whole("Sub", twice, whole("Mul", found, twice_denominator))  # 0 at a tie
+            tie = whole("Sub", 1, whole("Sign", rest))
+            odd = whole("Sub", found, whole("Mul", whole("Div", found, 2), 2))
+            found = whole("Sub", found, whole("Mul", tie, odd))
+        case _:
+            assert_never(rounding)
     return whole("Sub", found, lift)
+
+
+def _tie_upward(whole: _Whole, numerator: str, denominator: str) -> tuple[str, str, str]:
+    """The nearest whole number, and the numerator and denominator, both twice, that it is made of."""
+    twice = whole("Add", whole("Mul", numerator, 2), denominator)
+    twice_denominator = whole("Mul", denominator, 2)
+    return whole("Div", twice, twice_denominator), twice, twice_denominator

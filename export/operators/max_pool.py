@@ -3,7 +3,7 @@
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import MaxPool
+from hwrts.fixed_point import MaxPool, Padding
 
 FUSED = Fused()
 """Nothing of its own: MaxPool compares bytes as well."""
@@ -23,6 +23,6 @@ def _compare(writer: Writer, layer: MaxPool) -> None:
     source, pads = layer.source, list(layer.pads)
     if layer.stride == 1 and any(pads):
         # onnx.reference pads these with a NaN, which is no byte; a repeated edge changes no maximum
-        source, pads = writer.padded(source, layer.pads, "edge"), [0] * 4
+        source, pads = writer.padded(source, layer.pads, Padding.REPLICATE), [0] * 4
     shape = {"kernel_shape": list(layer.kernel), "strides": [layer.stride] * 2, "pads": pads}
     writer.node("MaxPool", [source], layer.name, **shape)

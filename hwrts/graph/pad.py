@@ -5,11 +5,10 @@ from typing import Any
 
 from torch import nn
 
-from hwrts.fixed_point import Padding
 from hwrts.graph.operators import Call, Pad
-from hwrts.graph.operators.conv_facts import Sides
+from hwrts.graph.operators.conv_facts import TORCH_MODES, Sides
 
-_MODES = {"constant": Padding.ZERO, "replicate": Padding.REPLICATE, "reflect": Padding.REFLECT}
+_MODES = {mode: padding for padding, mode in TORCH_MODES.items()}
 
 _DIMENSIONS = 4
 """Of a tensor of pictures: F.pad counts sides from the last of them, columns."""

@@ -180,3 +180,10 @@ def test_a_note_from_before_there_was_a_choice_means_zeros():
             {"graph": notes, "formats": formats, "weight_bits": 8, "rounding": "half_even"}
         )
         assert {node.replicate for node in noted_graph(notes).of(Conv)} == {replicates}
+
+
+def test_edges_of_two_kinds_are_refused():
+    """Of a damaged file, which may say both."""
+    both = Conv("c", ("x",), torch.ones(1, 1, 3, 3), torch.zeros(1), replicate=True, reflect=True)
+    with pytest.raises(UnsupportedOperatorError, match="convolution 'c': its edges are both replicated and"):
+        both.value(torch.zeros(1, 1, 4, 4))

@@ -13,10 +13,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hwrts import fixed_point
+from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Format, Padding, Rounding, Window, weight_limit
 from hwrts.fixed_point.convolution import Shape
 from hwrts.graph.operators.call import Call
-from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS, Sides, conv_facts
+from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS, TORCH_MODES, Sides, conv_facts
 from hwrts.graph.operators.conv_part import lower_conv, quant_conv
 from hwrts.graph.operators.operator import Operator, Rank
 from hwrts.networks.held import Held, Tie
@@ -101,8 +102,7 @@ class Conv(Operator):
         top, left, bottom, right = self.sides
         if not any(self.sides) or self.zeros != (0, 0):
             return x
-        mode = "replicate" if self.replicate else "reflect" if self.reflect else "constant"
-        return F.pad(x, (left, right, top, bottom), mode)
+        return F.pad(x, (left, right, top, bottom), TORCH_MODES[self.padding])
 
     @property
     def sides(self) -> Sides:
@@ -232,7 +232,17 @@ class Conv(Operator):
     @property
     def padding(self) -> Padding:
         """As the integers name it."""
-        return Padding.REPLICATE if self.replicate else Padding.REFLECT if self.reflect else Padding.ZERO
+        match self.replicate, self.reflect:
+            case False, False:
+                return Padding.ZERO
+            case True, False:
+                return Padding.REPLICATE
+            case False, True:
+                return Padding.REFLECT
+            case _:
+                raise UnsupportedOperatorError(
+                    f"convolution {self.name!r}: its edges are both replicated and reflected; use one of them"
+                )
 
 
 def centred(weight: Tensor, dilation: int) -> Sides:

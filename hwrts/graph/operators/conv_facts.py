@@ -14,7 +14,11 @@ from hwrts.graph.operators.call import Call, Pad
 from hwrts.networks.held import FREE, Held, HeldConv2d
 
 CONV_FUNCTIONS: tuple[Any, ...] = (F.conv2d, torch.conv2d)
-_PADDINGS = {"zeros": Padding.ZERO, "replicate": Padding.REPLICATE, "reflect": Padding.REFLECT}
+TORCH_MODES = {Padding.ZERO: "constant", Padding.REPLICATE: "replicate", Padding.REFLECT: "reflect"}
+"""What torch's F.pad calls them."""
+
+_PADDINGS = {{"constant": "zeros"}.get(mode, mode): padding for padding, mode in TORCH_MODES.items()}
+"""By torch's names of them in a convolution."""
 
 Sides = tuple[int, int, int, int]
 """Numbers on top, left, at the bottom, right, as ONNX orders them."""
