@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
+from hwrts.graph.layers import batch_norm
 from hwrts.graph.tracer import Tracer
 from hwrts.graph.user_code import is_users, line_of
 
@@ -227,25 +228,6 @@ def _indexed(self: Any, indices: Sequence[Tensor | None]) -> Any:
     return self[tuple(given)]
 
 
-def _batch_norm(
-    input: Any,
-    weight: Any,
-    bias: Any,
-    running_mean: Tensor,
-    running_var: Tensor,
-    training: bool,
-    momentum: float,
-    eps: float,
-    cudnn_enabled: bool = False,
-) -> Any:
-    """As the module that holds these numbers."""
-    norm = nn.BatchNorm2d(len(running_mean), eps, affine=weight is not None).eval()
-    norm.running_mean, norm.running_var = running_mean, running_var
-    if weight is not None:
-        norm.weight, norm.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
-    return norm(input)
-
-
 def _rsub(self: Any, other: Any, alpha: float = 1) -> Any:
     return other - self if alpha == 1 else other - self * alpha
 
@@ -258,7 +240,9 @@ _SPELLED: Mapping[str, Callable[..., Any]] = {
     "slice": _sliced,
     "select": _selected,
     "index": _indexed,
-    "batch_norm": _batch_norm,
+    "batch_norm": lambda input, weight, bias, running_mean, running_var, eps, **_: batch_norm(
+        input, weight, bias, running_mean, running_var, eps
+    ),
     "rsub": _rsub,
     "constant_pad_nd": lambda self, pad, value=0: F.pad(self, pad, "constant", value),
     "reflection_pad2d": lambda self, padding: F.pad(self, padding, "reflect"),

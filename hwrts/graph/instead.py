@@ -27,7 +27,20 @@ _ORDER = "which values it takes depends on the values; use convolutions, gates o
 _STATISTICS = (
     "it computes statistics of each picture; use BatchNorm2d, whose statistics are stored, or none at all"
 )
-_LARGER = "write max(a, b) as a + relu(b - a), and min(a, b) as a - relu(a - b)"
+_LARGEST = (
+    "of two tensors, write max(a, b) as a + relu(b - a), and min(a, b) as a - relu(a - b); of one tensor, "
+    "amax(1, keepdim=True), over the channels, and AdaptiveMaxPool2d(1), over the picture, are supported; "
+    "the smallest as -(-x).amax(..)"
+)
+_JUMP = (
+    "it jumps where a value changes by next to nothing, and nothing can be fine-tuned through it; use "
+    "tanh(k * x) or hardtanh in the place of sign"
+)
+_WHOLE = (
+    "it jumps where a value changes by next to nothing, and nothing can be fine-tuned through it; leave it "
+    "out: integers are rounded as --rounding says"
+)
+_GATED = "write glu(x, 1): over the channels it is supported"
 _CHOICE = "write a choice by values as a gate, such as a * sigmoid(m) + b * sigmoid(-m)"
 _WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
 _ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
@@ -49,13 +62,32 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
     _ORDER: (
         *(torch.sort, torch.topk, torch.argmax, torch.argmin, torch.argsort, torch.median, torch.cumsum),
         *("sort", "topk", "argmax", "argmin", "argsort", "median", "cumsum"),
-        *(torch.amin, "amin"),
     ),
     _STATISTICS: (
-        *(nn.InstanceNorm2d, nn.GroupNorm, F.instance_norm, F.group_norm, torch.var, torch.std, "var", "std"),
+        *(
+            nn.InstanceNorm2d,
+            nn.GroupNorm,
+            F.instance_norm,
+            F.group_norm,
+            F.batch_norm,
+            torch.var,
+            torch.std,
+            "var",
+            "std",
+        ),
         *(torch.var_mean, torch.std_mean, nn.LocalResponseNorm, F.local_response_norm),
     ),
-    _LARGER: (torch.max, torch.min, torch.maximum, torch.minimum, "max", "min", "maximum", "minimum"),
+    _LARGEST: (
+        *(torch.max, torch.min, torch.maximum, torch.minimum, "max", "min", "maximum", "minimum"),
+        *(torch.amin, "amin"),
+    ),
+    _JUMP: (torch.sign, "sign", "sign_", torch.sgn, "sgn", torch.heaviside, "heaviside"),
+    _WHOLE: (
+        *(torch.round, torch.floor, torch.ceil, torch.trunc, torch.fix, torch.frac, round),
+        *("round", "floor", "ceil", "trunc", "fix", "frac", "round_", "floor_", "ceil_", "trunc_", "frac_"),
+        *(operator.floordiv, operator.mod, torch.fmod, torch.remainder, "fmod", "remainder"),
+    ),
+    _GATED: (F.glu, nn.GLU),
     _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.gt, operator.lt),
     _WINDOWS: (nn.Unfold, nn.Fold, F.unfold, F.fold, "unfold"),
     _ROLL: (torch.roll, "roll"),

@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from hwrts.graph.cut import CUTS
 from hwrts.graph.operators import Clip, Lookup, Relu
 from hwrts.graph.operators.add import MINUS, PLUS
-from hwrts.graph.operators.call import MODULE, PLACE, VALUE
+from hwrts.graph.operators.call import MODULE, PLACE, UNNAMED, VALUE
 from hwrts.graph.operators.reorder import reorder
 from hwrts.graph.operators.scale import OVER, TIMES
 from hwrts.graph.places import landed, over_channels
@@ -322,7 +322,7 @@ class _Rewrite:
 
     def _constant(self, place: fx.Node, value: Tensor) -> fx.Node:
         with self._graph.inserting_before(place):
-            node = self._graph.create_node("get_attr", "constant", (), {})
+            node = self._graph.create_node("get_attr", UNNAMED, (), {})
         self._constants[node.name] = value.detach().requires_grad_(value.requires_grad)
         return node
 

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from hwrts.graph.layers import gated, normed
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
+from hwrts.graph.states import joined_of_one_number, of_one_number
 from hwrts.graph.whole_picture import of_the_picture
 
 
@@ -108,6 +110,12 @@ def _neutral(target: Any, args: Any, kwargs: Any) -> Any:
 
 def _is_number(given: Any, number: float) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool) and given == number
+
+
+def _joined(target: Any, args: Any, kwargs: Any) -> Any:
+    """A concatenation of constants that are one number in each channel, such as states that begin with 0."""
+    joined = joined_of_one_number(target, args)
+    return None if joined is None else Call("call_function", target, (joined.operands, *args[1:]), kwargs)
 
 
 def _scaled_by_alpha(target: Any, args: Any, kwargs: Any) -> Any:
@@ -298,6 +306,10 @@ def _constant(target: Any, args: Any, kwargs: Any) -> Any:
 
 _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _neutral,
+    _joined,
+    of_one_number,
+    normed,
+    gated,
     _larger_of_two,
     _scaled_by_alpha,
     _subtracted_from,

@@ -19,6 +19,7 @@ from hwrts.graph.fold import fold_affines
 from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import Pad, where
 from hwrts.graph.refusals import better, gathered
+from hwrts.graph.states import without_zeros
 from hwrts.graph.tables import with_tables
 from hwrts.graph.tracer import AUGMENTED, Tracer
 from hwrts.graph.unfold import unfold
@@ -138,7 +139,9 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            unfolded = unfold(fold_affines(_with_sizes(_carefully_signed(graph, pixels), example)), places)
+            unfolded = unfold(
+                fold_affines(without_zeros(_with_sizes(_carefully_signed(graph, pixels), example))), places
+            )
             graph = with_tables(unfolded)
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import check_walk, part_count
-from hwrts.graph.operators.call import MODULE, PLACE, VALUE
+from hwrts.graph.operators.call import MODULE, PLACE, UNNAMED, VALUE
 from hwrts.graph.spellings import Call, respelled
 from hwrts.graph.user_code import is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
@@ -78,6 +78,8 @@ class LayerTracer(fx.Tracer):
         """Whether a module is one node; a subclass of Conv2d is, unless its forward is its own."""
         if isinstance(m, nn.Conv2d):
             return not _own_forward(m)
+        if isinstance(m, nn.GLU):
+            return False
         return isinstance(m, FixedUpsample) or super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
@@ -156,7 +158,7 @@ class Tracer(LayerTracer):
         """What stands for an input; one that nobody gives is its default."""
         if name.startswith("*"):
             raise TypeError(f"it takes {name}")  # of which torch.fx makes one value
-        names = [each for each in sig.parameters if each != "self"]
+        names = list(sig.parameters)[1:]  # the first is the module, whatever it is called
         default = sig.parameters[name].default
         given = self._count is not None and name in names[: self._count]
         if default is not inspect.Parameter.empty and not given:
@@ -226,7 +228,7 @@ class Tracer(LayerTracer):
         """The node of a tensor that is no picture's; the same for each reader."""
         if id(a) not in self._known:
             named = self._named or {**dict(self.root.named_parameters()), **dict(self.root.named_buffers())}
-            name = next((name for name, value in named.items() if value is a), "constant")
+            name = next((name for name, value in named.items() if value is a), UNNAMED)
             node = self.create_node("get_attr", name, (), {})
             kept = a if isinstance(a, nn.Parameter) else a.detach().requires_grad_(a.requires_grad)
             self.constants[node.name] = kept

@@ -17,6 +17,9 @@ VALUE = "value"
 MODULE = "module"
 """Key of a node's own note: the path of the module of torch whose work it does."""
 
+UNNAMED = "constant"
+"""Target of a node that holds a constant of no name of its own."""
+
 
 class RefusedCallError(UnsupportedOperatorError):
     """A call that cannot be read.
@@ -167,7 +170,13 @@ class Call:
         if operand.name in self.parts:
             raise self.refused(f"takes all parts of {operand.name!r} at once; read each by its number")
         if operand.name not in self.alias:
-            raise self.refused(f"takes the parameter {operand.target!r}; a tensor of the picture is needed")
+            held = self.constants.get(operand.name)
+            shape = "" if held is None else f" of shape {tuple(held.shape)}"
+            what = f"the parameter {operand.target!r}" if operand.target != UNNAMED else f"a constant{shape}"
+            raise self.refused(
+                f"takes {what}; a tensor of the picture is needed (a constant tensor may be an input of its "
+                "own: give it by inputs())"
+            )
         return self.alias[operand.name]
 
     def is_picture(self, operand: Any) -> bool:
