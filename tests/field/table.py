@@ -82,7 +82,7 @@ TABLE: dict[str, dict[str, Callable[[], nn.Module]]] = {
         "by 4": of(lambda: nn.AvgPool2d(4)),
         "blur": of(blur),
     },
-"max pooling": {
+    "max pooling": {
         "2x2": of(lambda: nn.MaxPool2d(2)),
         "3x3": of(lambda: nn.MaxPool2d(3, 1, 1)),
     },

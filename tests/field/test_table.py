@@ -1,4 +1,4 @@
-"""Every row of the table of operators, each part by its own module: 0 differing codes in all rounding rules."""
+"""Every row of the table of operators, each part by its own module: 0 differing codes in all roundings."""
 
 import pytest
 import torch
