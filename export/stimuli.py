@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.fixed_point import Format, Input, Network, Operator
+from hwrts.fixed_point.sizes import edge_padded
 
 Picture = NDArray[np.uint8]
 Fed = Mapping[str, NDArray[Any]]
@@ -72,10 +73,7 @@ def legal(network: Network, codes: Fed) -> Fed:
             rows, columns = network.size_of(name, *padded[network.inputs[0].name].shape[:2])
             padded[name] = x[np.arange(rows) % len(x)][:, np.arange(columns) % x.shape[1]]
             continue
-        height, width = x.shape[:2]
-        rows, columns = network.legal_size(height, width)
-        margins = ((0, rows - height), (0, columns - width), (0, 0))
-        padded[name] = np.pad(x, margins, "edge") if (rows, columns) != (height, width) else x
+        padded[name] = edge_padded(x, *network.legal_size(*x.shape[:2]))
     return padded
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import HwrtsError
+from .sizes import legal_sides
 from .window import Window
 
 
@@ -81,12 +82,7 @@ def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
 
 def legal_size(steps: Sequence[Step], height: int, width: int) -> tuple[int, int]:
     """The smallest picture that the network takes and that holds one of that size."""
-    multiple, smallest = multiple_of(steps), smallest_of(steps)
-    rows, columns = (
-        max(-(-side // multiple) * multiple, least)
-        for side, least in zip((height, width), smallest, strict=True)
-    )
-    return rows, columns
+    return legal_sides(multiple_of(steps), smallest_of(steps), height, width)
 
 
 def check_size(steps: Sequence[Step], height: int, width: int) -> None:

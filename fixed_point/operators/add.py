@@ -15,7 +15,7 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import Requantised, Tensor, Work, nearer_grid
-from .spread import spread, spreads
+from .spread import NEED, spread, spreads
 
 
 def add_accumulate(
@@ -49,7 +49,7 @@ def add_accumulate(
     [240, 6, 4]
     """
     if not spreads(a.shape, b.shape):
-        raise HwrtsError(f"add: shapes {a.shape} and {b.shape} differ; both operands need the same")
+        raise HwrtsError(f"add: shapes {a.shape} and {b.shape} differ; {NEED}")
     frac = max(a_format.frac, b_format.frac)
     left, right = a.astype(np.int64) << (frac - a_format.frac), b.astype(np.int64) << (frac - b_format.frac)
     return left - right if negated else left + right, frac

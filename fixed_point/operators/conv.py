@@ -82,9 +82,8 @@ class Conv(OneSource, Requantised):
             raise HwrtsError(f"{self.where}: weight, bias, weight_frac are {dtypes}; use int8, int32, int32")
         if weight.ndim != 4 or 0 in weight.shape or max(weight.shape[2:]) > _MAX_KERNEL:
             raise HwrtsError(
-                f"{self.where}: weight shape {weight.shape} is not (O, I/groups, KH, KW) with all at least "
-                f"1 and "
-                f"KH, KW at most {_MAX_KERNEL}"
+                f"{self.where}: weight shape {weight.shape} is not (O, I/groups, KH, KW) with all at "
+                f"least 1 and KH, KW at most {_MAX_KERNEL}"
             )
         if self.bias_i32.shape != weight.shape[:1] or self.weight_frac.shape != weight.shape[:1]:
             raise HwrtsError(
@@ -110,8 +109,7 @@ class Conv(OneSource, Requantised):
         if len(self.weight_i8) % self.groups:
             raise HwrtsError(
                 f"{self.where}: {len(self.weight_i8)} output channels do not divide into "
-                f"{self.groups} groups; "
-                "use a divisor"
+                f"{self.groups} groups; use a divisor"
             )
         check_whole(self.where, "stride", self.stride, 1, _MAX_STRIDE)
         check_whole(self.where, "dilation", self.dilation, 1, _MAX_REACH)
@@ -140,7 +138,10 @@ class Conv(OneSource, Requantised):
         (x,) = sources
         in_channels = self.weight_i8.shape[1] * self.groups
         if x.channels != in_channels:
-            raise HwrtsError(f"{self.where}: takes {in_channels} channels, {x.name!r} has {x.channels}")
+            raise HwrtsError(
+                f"{self.where}: takes {in_channels} channels, {x.name!r} has {x.channels}; "
+                f"give weights for {x.channels} of them, or another source"
+            )
         return x.seen(self.window, self.name, len(self.weight_i8), self.out)
 
     def acc_frac(self, *formats: Format) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
 from .operator import Requantised, Tensor, Work, nearer_grid
-from .spread import spread, spreads
+from .spread import NEED, spread, spreads
 from .tensor import plain
 
 
@@ -40,9 +40,7 @@ def multiply_accumulate(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArr
     [[-2, 2, 64]]
     """
     if not spreads(a.shape, b.shape):
-        raise HwrtsError(
-            f"multiply: shapes {a.shape} and {b.shape} differ; both operands need the same, or one channel"
-        )
+        raise HwrtsError(f"multiply: shapes {a.shape} and {b.shape} differ; {NEED}")
     return a.astype(np.int64) * b.astype(np.int64)
 
 
@@ -69,7 +67,7 @@ class Multiply(Requantised):
             raise HwrtsError(f"{self.where}: multiplies {len(self.sources)} tensors; use exactly 2")
 
     def made(self, *sources: Tensor) -> Tensor:
-        """The shape of the one with more channels."""
+        """The size of the one that is larger than a pixel, and the channels of the one with more of them."""
         return spread(self.where, self.name, self.out, *sources)
 
     def acc_frac(self, *formats: Format) -> int:

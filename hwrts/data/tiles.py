@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hwrts.data import downscale, to_codes
 from hwrts.data.depth import Codes
 from hwrts.errors import DataError
+from hwrts.fixed_point.sizes import edge_padded, legal_sides
 
 Upscaler = Callable[[Codes], NDArray[Any]]
 """Codes (H, W, 3) uint8 to codes (SH, SW, 3) of a network of scale S, 1 for same-size; uint8 or float32."""
@@ -45,11 +46,7 @@ class Sizes:
 
     def taken(self, height: int, width: int) -> tuple[int, int]:
         """The least rows and columns that it takes and that are as many or more."""
-        rows, columns = (
-            max(-(-size // self.multiple) * self.multiple, least)
-            for size, least in zip((height, width), self.smallest, strict=True)
-        )
-        return rows, columns
+        return legal_sides(self.multiple, self.smallest, height, width)
 
     def padded(self, pixels: Codes) -> Codes:
         """Codes (H, W, C) with as many rows and columns of the edge as it takes.
@@ -57,9 +54,7 @@ class Sizes:
         >>> Sizes(multiple=2).padded(np.array([[[1], [2], [3]]], np.uint8))[:, :, 0].tolist()
         [[1, 2, 3, 3], [1, 2, 3, 3]]
         """
-        wanted = self.taken(*pixels.shape[:2])
-        more = [(0, want - have) for want, have in zip(wanted, pixels.shape, strict=False)]
-        return np.pad(pixels, (*more, (0, 0)), "edge") if any(map(sum, more)) else pixels
+        return edge_padded(pixels, *self.taken(*pixels.shape[:2]))
 
     def made_of(self, height: int, width: int, scale: Fraction | int) -> tuple[int, int]:
         """Rows and columns that are left of what the network makes of a picture.

@@ -14,6 +14,7 @@ import torch
 from torch import fx
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fixed_point.operators.spread import channels_meet
 from hwrts.graph import Add, Graph, Input, Multiply, Node, Slice
 from hwrts.graph.operators import Call
 from hwrts.graph.operators.call import where
@@ -242,10 +243,8 @@ def _found(nodes: Sequence[Node | Cut], inputs: Sequence[str]) -> dict[str, int]
 
 
 def _fit(node: Node, xs: Sequence[Fraction]) -> bool:
-    """Whether operands that must have the same channels have; one channel of a product is spread."""
-    return (
-        not isinstance(node, Add | Multiply) or len(set(xs)) == 1 or (isinstance(node, Multiply) and 1 in xs)
-    )
+    """Whether operands that must have the same channels have, or one, which is spread."""
+    return not isinstance(node, Add | Multiply) or channels_meet(*xs)
 
 
 def _reached(nodes: Sequence[Node | Cut], channels: Mapping[str, int]) -> int:

@@ -99,7 +99,7 @@ def test_weight_shapes(shape):
         ({"pads": (0, 3, 0, 0)}, "a pad of the left side 3 is not allowed; use a whole number, 0..2"),
         ({"pads": (2, 2, 2, 2)}, "2 rows and 2 columns larger than the one that comes in; use less padding"),
         ({"weight_i8": np.ones((2, 3, 2, 3), np.int8)}, "over 2x3 pixels has no middle; give pads"),
-        ({"weight_i8": np.ones((2, 2, 3, 3), np.int8), "groups": 2}, "takes 4 channels, 'x' has 3"),
+        ({"weight_i8": np.ones((2, 2, 3, 3), np.int8), "groups": 2}, "'x' has 3; give weights for 3 of them"),
     ],
 )
 def test_shapes_of_a_convolution(fields, message):

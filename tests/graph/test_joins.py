@@ -416,3 +416,22 @@ def test_gradients_reach_every_operand():
         assert gradient is not None
         assert np.isfinite(gradient.numpy()).all()
         assert float(gradient.abs().sum()) > 0, name
+
+
+class MaskAddedFirst(nn.Module):
+    """A mask of one channel meets eight before a convolution says that it has one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.mask, self.last = (
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.Conv2d(1, 8, 1),
+            nn.Conv2d(8, 3, 1),
+        )
+
+    def forward(self, x, mask):
+        return self.last((self.first(x) + mask) + self.mask(mask))
+
+
+def test_channels_of_an_input_are_found_where_an_addition_spreads_it():
+    assert [each.channels for each in trace(MaskAddedFirst()).inputs] == [3, 1]
