@@ -31,6 +31,14 @@ def build():
 def attention():
     return Attention()
 
+class Excited(Gate):
+    def forward(self, x):
+        h = self.a(x)
+        return F.pixel_shuffle(self.b(h * torch.sigmoid(h.mean((2, 3), keepdim=True))), 2)
+
+def excited():
+    return Excited()
+
 def plain():
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1))
 """
@@ -60,6 +68,21 @@ def test_the_document_of_an_accepted_module(folder, hwrts):
     assert document["macs_per_input_pixel"] == 3 * 4 * 9 + 4 * 3
     assert [layer["operator"] for layer in document["layers"]] == ["Conv", "Conv"]
     assert {layer["weight_bits"] for layer in document["layers"]} == {4}
+
+
+def test_a_module_that_cannot_stream_is_accepted_and_that_is_said(folder, hwrts):
+    result = hwrts("quantize", "my.py:excited", "--check")
+    assert result.code == 0
+    said = next(line for line in result.out.splitlines() if line.startswith("not streamable"))
+    assert "mean" in said
+    assert "made of the whole picture" in said
+    assert "ACCEPTED: my.py:excited, x2" in result.out
+    document = json.loads(hwrts("quantize", "my.py:excited", "--check", "--json").out)
+    assert (document["accepted"], document["streamable"]) == (True, False)
+    assert any(layer["operator"] == "GlobalAverage" for layer in document["layers"])
+    result = hwrts("quantize", "my.py:plain", "--check")
+    assert "not streamable" not in result.out
+    assert json.loads(hwrts("quantize", "my.py:plain", "--check", "--json").out)["streamable"] is True
 
 
 def test_a_refused_module_names_all_that_stands_in_the_way(folder, hwrts):

@@ -18,7 +18,22 @@ pytestmark = pytest.mark.usefixtures("small_verdict")
 
 @pytest.mark.parametrize(
     "name",
-    ["vdsr", "srresnet", "abpn", "espcn", "ecbsr", "imdn", "rlfn", "span", "srcnn-luma", "unet", "fsrcnn"],
+    [
+        *(
+            "vdsr",
+            "srresnet",
+            "abpn",
+            "espcn",
+            "ecbsr",
+            "imdn",
+            "rlfn",
+            "span",
+            "srcnn-luma",
+            "unet",
+            "fsrcnn",
+        ),
+        *("xlsr", "vdsr-luma"),
+    ],
 )
 def test_recurrent_training_of_other_networks(name, tmp_path):
     """Two stages: statistics of batch norms, slopes, branches go on to the second; no same-size networks."""
