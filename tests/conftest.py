@@ -80,6 +80,14 @@ def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread computes: the system's limit is not asked for at every one of a thousand tiny layers."""
+    monkeypatch.setattr("hwrts.fixed_point.fast.available_cores", lambda: 1)
+    monkeypatch.setattr("hwrts.export.runtime.available_cores", lambda: 1)
+    monkeypatch.setattr("hwrts.export.runtime.cpu_quota", lambda: 1.0)
+
+
+@pytest.fixture
 def two_cores() -> Iterator[None]:
     """Two cores, so that each of two workers has one: another number of threads adds up in another order."""
     if len(CORES) < 2:

@@ -13,12 +13,8 @@ ROWS, COLUMNS = 17, 19
 
 
 @pytest.fixture
-def few_pixels(small_verdict: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``small_verdict`` takes, and less of each: every witness, layer and control is still there.
-
-    One thread computes: a limit of the system is not asked for at every one of a thousand tiny layers.
-    """
-
+def few_pixels(small_verdict: None, one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``small_verdict`` takes, and less of each: every witness, layer and control is still there."""
     verify = sys.modules["hwrts.export.verify"]  # which the function of that name hides
     made = verify.synthetic_codes
 
@@ -29,6 +25,3 @@ def few_pixels(small_verdict: None, monkeypatch: pytest.MonkeyPatch) -> None:
         }
 
     monkeypatch.setattr(verify, "synthetic_codes", cut)
-    monkeypatch.setattr("hwrts.fixed_point.fast.available_cores", lambda: 1)
-    monkeypatch.setattr("hwrts.export.runtime.available_cores", lambda: 1)
-    monkeypatch.setattr("hwrts.export.runtime.cpu_quota", lambda: 1.0)

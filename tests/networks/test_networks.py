@@ -199,7 +199,8 @@ def test_training_starts_as_an_upscaler(name, picture):
     assert float(apart.mean()) * 256 < 4
 
 
-@pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.HALF_UP])
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
 def test_from_the_network_to_verified_integers(name, rounding, picture, tmp_path):
     model = tiny(name)
