@@ -13,8 +13,8 @@ from torch import nn
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.graph.user_code import described, settings_kept
 from hwrts.progress import Progress, Silent
-from hwrts.runs.own_check import check_finite, check_weights_made
 from hwrts.runs.own_ends import HOW, Own, Pixels, normalised, value_range
+from hwrts.runs.own_weights import check_finite, check_weights_made
 from hwrts.runs.ready_weights import put_weights
 
 
