@@ -1,7 +1,8 @@
 """The operators of the graph, one file each: node, spellings, value, QAT part, lowering, cost extremes.
 
 The whole list is here. Files of the same names in ``fixed_point/operators`` and ``export/operators`` say what
-the integers of each are, and its ONNX nodes.
+the integers of each are, and its ONNX nodes; what is rewritten into others (affine, average_pool, batch_norm,
+channel_mean, divide, downsample, relu, transposed_conv) has none there.
 """
 
 from typing import get_args
