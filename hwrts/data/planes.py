@@ -39,8 +39,8 @@ def planes(crops: Codes, channels: int) -> Codes | None:
     return None
 
 
-def said_of(channels: int) -> str:
-    """What a photograph is fed as to an input of so many channels.
+def said_of(channels: int) -> str | None:
+    """What a photograph is fed as to an input of so many channels; None where :func:`planes` makes nothing.
 
     >>> said_of(9)
     'the same picture 3 times'
@@ -49,4 +49,6 @@ def said_of(channels: int) -> str:
         return "luma"
     if channels == BAYER:
         return "its Bayer pattern (red, green, green, blue), packed"
+    if channels % 3:
+        return None
     return "the picture" if channels == 3 else f"the same picture {channels // 3} times"

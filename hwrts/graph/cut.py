@@ -178,7 +178,10 @@ def _indexed(call: Call, index: Any) -> tuple[int | None, int | None]:
     given += [slice(None)] * (_DIMENSIONS - len(given))
     plain = all(isinstance(each, slice) and each.step in (None, 1) for each in given)
     if not plain or len(given) != _DIMENSIONS or any(given[at] != slice(None) for at in (0, 2, 3)):
-        raise call.refused("takes rows, columns, pictures or single channels; x[:, a:b] is supported")
+        raise call.refused(
+            "takes rows, columns, pictures or single channels; x[:, a:b] is supported, and crops that count "
+            "from the edges, as x[..., 2:-2, 2:-2] does"
+        )
     limits = given[1].start, given[1].stop
     if not all(limit is None or isinstance(limit, int) for limit in limits):
         raise call.refused("its limits depend on values; constant ones are supported")

@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from hwrts.graph.cut import CUTS
 from hwrts.graph.operators import Clip, Lookup, Relu
 from hwrts.graph.operators.add import MINUS, PLUS
-from hwrts.graph.operators.call import MODULE, PLACE, UNNAMED, VALUE
+from hwrts.graph.operators.call import MODULE, NAMED, PLACE, UNNAMED, VALUE
 from hwrts.graph.operators.reorder import reorder
 from hwrts.graph.operators.scale import OVER, TIMES
 from hwrts.graph.places import landed, over_channels
@@ -307,6 +307,7 @@ class _Rewrite:
             node.meta[MODULE] = place.target
         args, kwargs = fx.map_arg((args, dict(kwargs)), self._value)
         if target is rearranged:
+            node.meta[NAMED] = getattr(place.target, "__name__", str(place.target))
             return node
         with torch.no_grad():
             if op == "call_module":

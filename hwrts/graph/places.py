@@ -60,11 +60,27 @@ def landed(index: Tensor, shape: Sequence[int]) -> tuple[tuple[Any, ...], ...] |
     height, width = index.shape[2:]
     if (height, width) == tuple(shape[2:]):
         return _of_channels(index, shape)
+    found = None
     if height % shape[2] == 0 and width * shape[2] == height * shape[3]:
-        return _larger(index, shape, height // shape[2])
-    if shape[2] % height == 0 and width * shape[2] == height * shape[3]:
-        return _smaller(index, shape, shape[2] // height)
-    return None
+        found = _larger(index, shape, height // shape[2])
+    elif shape[2] % height == 0 and width * shape[2] == height * shape[3]:
+        found = _smaller(index, shape, shape[2] // height)
+    return _cropped(index, shape) if found is None else found
+
+
+def _cropped(index: Tensor, shape: Sequence[int]) -> tuple[tuple[Any, ...], ...] | None:
+    """Rows and columns cut off, of whole channels in any order."""
+    height, width = index.shape[2:]
+    area = shape[2] * shape[3]
+    top, left = divmod(int(index[0, 0, 0, 0]) % area, shape[3])
+    bottom, right = shape[2] - top - height, shape[3] - left - width
+    if min(bottom, right) < 0:
+        return None
+    channels = index[0, :, 0, 0] // area
+    whole = torch.arange(shape[1] * area).reshape(tuple(shape))
+    if not torch.equal(index, whole[:, channels, top : top + height, left : left + width]):
+        return None
+    return (*_order(channels, shape[1]), (F.pad, [-left, -right, -top, -bottom]))
 
 
 def _of_channels(index: Tensor, shape: Sequence[int]) -> tuple[tuple[Any, ...], ...] | None:

@@ -68,6 +68,8 @@ _NEUTRAL: dict[Any, float] = {
     **dict.fromkeys((operator.mul, operator.imul, operator.truediv, operator.itruediv), 1),
 }
 """Numbers that leave the other operand as it is."""
+_DIMENSIONS = 4
+"""Of a tensor of pictures: rows and columns are the last two."""
 _IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 
 
@@ -288,6 +290,30 @@ def _nothing(target: Any, args: Any, kwargs: Any) -> Any:
     return None
 
 
+def _cropped(target: Any, args: Any, kwargs: Any) -> Any:
+    """Slices of rows and columns that count from the edges: a padding of negative numbers."""
+    if target is not operator.getitem or not isinstance(args[0], fx.Proxy) or not isinstance(args[1], tuple):
+        return None
+    given = list(args[1])
+    behind = bool(given) and given[0] is ...
+    given = given[1:] if behind else given
+    if not 0 < len(given) <= _DIMENSIONS or not all(isinstance(each, slice) for each in given):
+        return None
+    numbers = (each for part in given for each in (part.start, part.stop, part.step))
+    if not all(each is None or isinstance(each, int) for each in numbers):
+        return None
+    given = [slice(None)] * (_DIMENSIONS - len(given)) + given if behind else given
+    if any(each.step not in (None, 1) for each in given) or any(each != slice(None) for each in given[:2]):
+        return None
+    sides: list[int] = []  # as F.pad counts them
+    for each in reversed([*given, slice(None), slice(None)][2:_DIMENSIONS]):
+        start, stop = each.start or 0, each.stop
+        if start < 0 or (stop is not None and stop >= 0):
+            return None
+        sides += [-start, stop or 0]
+    return Call("call_function", F.pad, (args[0], sides), {}) if any(sides) else None
+
+
 def _constant(target: Any, args: Any, kwargs: Any) -> Any:
     """Tensors of zeros and the like, and constants that are given another's type."""
     if isinstance(target, str) and target in _TYPED and args and isinstance(args[0], Tensor):
@@ -320,5 +346,6 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _largest,
     _to_a_size,
     _nothing,
+    _cropped,
     _constant,
 )

@@ -19,6 +19,7 @@ from hwrts.fixed_point import multiple_of, scales_of
 from hwrts.fixed_point.steps import lacks_of, smallest_of
 from hwrts.graph import Graph, Scale, graph_steps, run_graph
 from hwrts.graph.deploy import deploy_form
+from hwrts.graph.example import SIZES
 from hwrts.graph.trace import Traced, trace_with_clip
 from hwrts.graph.weight_bits import conv_names
 from hwrts.runs.own_ends import Given, Own
@@ -90,7 +91,26 @@ def check_own_module(given: nn.Module | Own, device: str = "cpu") -> Checked:
             except OtherSizesError as error:
                 other = other or error
     assert other is not None  # nothing else leaves the loop
+    if own.inputs is None and _takes_clips(module, device):
+        raise UnsupportedOperatorError(
+            f"{type(module).__name__}: takes clips, tensors of five dimensions; give the frames as channels, "
+            "(N, T*C, H, W), of which x.chunk(T, 1) makes frames again, or each as an input of its own, by "
+            "inputs()"
+        ) from other
     raise other
+
+
+def _takes_clips(module: nn.Module, device: str) -> bool:
+    """Whether a module of convolutions takes (N, T, C, H, W), or (N, C, T, H, W)."""
+    if not any(isinstance(each, nn.Conv2d | nn.Conv3d) for each in module.modules()):
+        return False
+    for frames, channels in ((3, 3), (5, 3), (2, 3), (7, 3), (4, 3), (3, 1), (5, 1), (2, 1), (1, 3)):
+        try:
+            module(torch.rand(1, frames, channels, *SIZES[1], device=device))
+        except Exception:  # whatever a forward raises when it is given too many frames or too few
+            continue
+        return True
+    return False
 
 
 def _checked(own: Own, step: int, device: str) -> Checked:

@@ -70,12 +70,21 @@ class Feeder:
         return returned(given.call(self.own.module))
 
     def said(self) -> str:
-        """What photographs are fed as, if that is worth a line."""
+        """What photographs are fed as, if that is worth a line.
+
+        Raises:
+            UnsupportedOperatorError: Nobody knows what the module takes.
+        """
         if self.own.inputs is not None:
             return "inputs: as the file's inputs() says"
-        plain = {name: said_of(count) for name, count in zip(self.names, self.channels, strict=True)}
-        for name, place in self.states.items():
-            plain[name] = f"its output {place + 1} of the frame before, 0 at first"
+        plain = {}
+        for name, count in zip(self.names, self.channels, strict=True):
+            if name in self.states:
+                plain[name] = f"its output {self.states[name] + 1} of the frame before, 0 at first"
+            elif (what := said_of(count)) is not None:
+                plain[name] = what
+            else:
+                raise _unknown(name, count)
         if list(plain.values()) == ["the picture"]:
             return ""
         return (
@@ -90,8 +99,13 @@ class Feeder:
             return torch.zeros(len(codes), channels, rows, columns, device=device)
         made = planes(_resized(codes, size), channels)
         if made is None:
-            raise UnsupportedOperatorError(f"input {name!r}: has {channels} channels; {HOW}")
+            raise _unknown(name, channels)
         return self.own.pixels.values(made, device)
+
+
+def _unknown(name: str, channels: int) -> UnsupportedOperatorError:
+    """What is said of an input that no photograph is known for."""
+    return UnsupportedOperatorError(f"input {name!r}: has {channels} channels; {HOW}")
 
 
 def _resized(codes: NDArray[np.uint8], size: Fraction) -> NDArray[np.uint8]:

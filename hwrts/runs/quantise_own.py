@@ -51,9 +51,6 @@ PATCH, BATCH = 64, 16
 PHOTOGRAPHS = 64
 """At most so many are kept in memory to calibrate and fine-tune on: 2K photographs are 6 MB each."""
 
-WHOLE = 64
-"""Side of the first picture that anything is fed: a multiple of what any module needs."""
-
 SEED = 0
 """Of the crops and their order: equal commands give equal files."""
 
@@ -92,13 +89,13 @@ def quantise_own(
     module.eval()
     checked = check_own_module(own, device.name)
     feeder = checked.feeder
-    feeder.given(np.zeros((1, WHOLE, WHOLE, 3), np.uint8), device.name)  # or nobody knows what it is fed
+    fed = feeder.said()  # or nobody knows what it is fed
     widths = named_widths(checked, qat.layer_weight_bits)
     if "weight_bits" in qat.model_fields_set:
         check_one_width(widths, conv_names(deploy_form(checked.graph)))
     qat = qat.model_copy(update={"layer_weight_bits": widths})
     progress.say(f"device {device.name}, float32; {size_text(checked)} in and out")
-    for line in (f"traced by {checked.door}", feeder.said(), *checked.notes):
+    for line in (f"traced by {checked.door}", fed, *checked.notes):
         if line:
             progress.say(line)
     run.update_notes(traced_by=checked.door)

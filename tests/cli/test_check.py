@@ -39,6 +39,9 @@ class Excited(Gate):
 def excited():
     return Excited()
 
+def five():
+    return nn.Sequential(nn.Conv2d(5, 4, 3, padding=1), nn.Conv2d(4, 3, 1))
+
 def plain():
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1))
 """
@@ -93,6 +96,18 @@ def test_a_refused_module_names_all_that_stands_in_the_way(folder, hwrts):
     document = json.loads(result.out)
     assert (result.code, document["accepted"]) == (2, False)
     assert "'softmax'" in document["refused"]
+
+
+def test_what_nobody_knows_how_to_feed_is_refused_as_by_the_command_itself(folder, hwrts):
+    words = "input 'input_1': has 5 channels; write a function inputs(picture)"
+    results = [hwrts("quantize", "my.py:five", "--check"), hwrts("quantize", "my.py:five", "-o", "runs/five")]
+    for result in results:
+        assert result.code == 2
+        assert_one_clear_line(result, words)
+    assert not (folder / "runs/five/stage1").exists()
+    document = json.loads(hwrts("quantize", "my.py:five", "--check", "--json").out)
+    assert document["accepted"] is False
+    assert words in document["refused"]
 
 
 def test_a_run_has_nothing_to_check(folder, hwrts):

@@ -265,3 +265,26 @@ def test_sizes_that_a_module_asks_for():
     assert (found.scale, found.notes) == (2, ())
     with pytest.raises(UnsupportedOperatorError, match="it depends on the size of its picture"):
         check_own_module(module(by_the_width, c=conv()))
+
+
+def of_frames(self, x):
+    """A clip, frame by frame."""
+    n, t, c, height, width = x.shape
+    y = F.relu(self.c(x.reshape(n * t, c, height, width)))
+    return self.d(y).reshape(n, t, c, height, width)
+
+
+CLIPS = {
+    "unpacked": lambda: module(of_frames, c=conv(), d=conv()),
+    "frame by frame": lambda: module(lambda s, x: s.c(x[:, 0]) + s.c(x[:, 1]), c=conv()),
+    "in depth": lambda: nn.Sequential(nn.Conv3d(3, 3, 3, padding=1)),
+}
+
+
+@pytest.mark.parametrize("case", CLIPS)
+def test_clips_of_five_dimensions_say_what_to_do(case):
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        check_own_module(CLIPS[case]().eval())
+    text = str(caught.value)
+    assert "takes clips, tensors of five dimensions; give the frames as channels" in text
+    assert "Error" not in text

@@ -275,6 +275,8 @@ def test_five_channels_need_a_word(tmp_path):
     checked = check_own_module(written(tmp_path, text))
     with pytest.raises(UnsupportedOperatorError, match=r"input 'x': has 5 channels; write a function inputs"):
         checked.feeder.given(np.zeros((1, 8, 8, 3), np.uint8), "cpu")
+    with pytest.raises(UnsupportedOperatorError, match=r"input 'x': has 5 channels; write a function inputs"):
+        checked.feeder.said()
 
 
 def test_normalised_pixels_are_those_of_the_module(tmp_path):

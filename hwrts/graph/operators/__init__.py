@@ -16,6 +16,7 @@ from hwrts.graph.operators.channel_mean import ChannelMean
 from hwrts.graph.operators.clip import Clip
 from hwrts.graph.operators.concat import Concat
 from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.crop import Crop
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.graph.operators.divide import Divide
 from hwrts.graph.operators.downsample import Downsample
@@ -50,6 +51,7 @@ Operation = (
     | Repeat
     | Upsample
     | Downsample
+    | Crop
     | Concat
     | Multiply
     | Lookup
@@ -84,6 +86,7 @@ __all__ = [
     "Clip",
     "Concat",
     "Conv",
+    "Crop",
     "DepthToSpace",
     "Divide",
     "Downsample",

@@ -17,6 +17,8 @@ VALUE = "value"
 MODULE = "module"
 """Key of a node's own note: the path of the module of torch whose work it does."""
 
+NAMED = "named"
+"""Key of a node's own note: what a user calls the operator, where the graph calls it otherwise."""
 UNNAMED = "constant"
 """Target of a node that holds a constant of no name of its own."""
 
@@ -222,4 +224,6 @@ def where(node: fx.Node) -> str:
 
 def _named(node: fx.Node, module: nn.Module | None) -> str:
     target: str | Callable[..., Any] = node.target
-    return type(module).__name__ if module is not None else getattr(target, "__name__", str(target))
+    if module is not None:
+        return type(module).__name__
+    return str(node.meta.get(NAMED) or getattr(target, "__name__", target))

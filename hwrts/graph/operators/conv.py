@@ -48,6 +48,7 @@ class Conv(Operator):
             side, which keeps the size.
         transposed: The transposed convolution that it is half of; taps that this has not are 0.
         frozen: Whether its numbers are not to be trained.
+        sparse: Whether weights of 0 are no taps: no weights, and no multipliers.
     """
 
     MODULES = (nn.Conv2d,)
@@ -70,6 +71,7 @@ class Conv(Operator):
     pads: _Sides | None = field(default=None, metadata={"later": True})
     transposed: Transposed | None = field(default=None, metadata={"later": True})
     frozen: bool = field(default=False, metadata={"later": True})
+    sparse: bool = field(default=False, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
@@ -226,7 +228,7 @@ class Conv(Operator):
     def absent(self) -> Tensor | None:
         """Whether there is no such tap: 0 by construction, with no multiplier; None where all are there."""
         if self.transposed is None:
-            return None
+            return self.weight == 0 if self.sparse else None
         return ~taps_of(self.transposed, len(self.weight)).to(self.weight.device)
 
     @property

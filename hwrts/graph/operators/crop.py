@@ -1,0 +1,79 @@
+"""Rows and columns cut off: a convolution of each channel by itself, without padding, of a single tap."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.composed import Composed
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.conv_facts import Sides
+
+if TYPE_CHECKING:
+    from hwrts.graph.operators import Node
+
+_MOST = 8
+"""Most rows or columns that are cut off a side: ONNX has a kernel of as many and one, on both sides."""
+
+
+@dataclass(frozen=True)
+class Crop(Composed):
+    """A picture without some rows and columns at its edges.
+
+    Attributes:
+        sides: How many are cut off on top, left, at the bottom, right.
+    """
+
+    FUNCTIONS: ClassVar[tuple[Any, ...]] = (F.pad,)
+    SPELLED = "crops of up to 8 pixels a side"
+
+    sources: tuple[str]
+    sides: Sides
+
+    @classmethod
+    def read(cls, call: Call) -> Self | None:
+        """A padding of negative numbers, as which crops in other words are written."""
+        given = call.argument(1, "pad")
+        numbers = list(given) if isinstance(given, list | tuple) else []
+        whole = all(isinstance(each, int) and not isinstance(each, bool) for each in numbers)
+        if not whole or not numbers or max(numbers) > 0 or min(numbers) == 0 or any(numbers[4:]):
+            return None
+        if call.argument(2, "mode", "constant") != "constant" or call.pad is not None:
+            return None
+        left, right, top, bottom = (-each for each in [*numbers, 0, 0, 0, 0][:4])
+        if max(left, right, top, bottom) > _MOST:
+            raise call.refused(
+                f"cuts off {top} rows on top, {bottom} at the bottom, {left} columns left and {right} right; "
+                f"up to {_MOST} a side are supported, whatever the size of the picture"
+            )
+        return cls(call.name, call.sources(), (top, left, bottom, right))
+
+    def value(self, *xs: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H', W')."""
+        top, left, bottom, right = self.sides
+        return xs[0][:, :, top : xs[0].shape[2] - bottom, left : xs[0].shape[3] - right]
+
+    def non_negative(self, sources: bool) -> bool:
+        """As its source."""
+        return sources
+
+    def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":
+        """A convolution in as many groups as channels, whose other taps are not there."""
+        top, left, bottom, right = self.sides
+        weight = torch.zeros(channels, 1, top + bottom + 1, left + right + 1)
+        weight[:, :, top, left] = 1
+        conv = Conv(
+            self.name,
+            self.sources,
+            weight,
+            torch.zeros(channels),
+            groups=channels,
+            pads=(0, 0, 0, 0),
+            frozen=True,
+            sparse=True,
+        )
+        return (conv,)
