@@ -54,7 +54,10 @@ def describe(network: Any, width: int) -> dict[str, Any]:
             "line_buffer_bytes": -(-memory[layer.name] // 8),
         }
         if isinstance(layer, Conv):  # the one with weights to speak of
-            entry |= {"kernel": layer.weight_i8.shape[2], "weight_bits": layer.weight_bits}
+            rows, columns = layer.weight_i8.shape[2:]
+            entry |= {"kernel": [rows, columns], "weight_bits": layer.weight_bits}
+            numbers = {"groups": layer.groups, "stride": layer.stride, "dilation": layer.dilation}
+            entry |= {name: number for name, number in numbers.items() if number > 1}
         if layer.name in network.bounds:
             proof, sources = network.bounds[layer.name], network.formats_of(layer.sources)
             lowest, highest = layer.attack(*sources)
