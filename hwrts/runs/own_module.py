@@ -18,13 +18,6 @@ from hwrts.runs.own_weights import check_finite, check_weights_made
 from hwrts.runs.ready_weights import put_weights
 
 
-def load_own_module(
-    reference: str, weights: Path | None = None, progress: Progress | None = None
-) -> nn.Module:
-    """As :func:`load_own`, the module alone."""
-    return load_own(reference, weights, progress).module
-
-
 def load_own(reference: str, weights: Path | None = None, progress: Progress | None = None) -> Own:
     """Call the function of a Python file, and put weights into the module that it returns.
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hwrts.errors import HwrtsError
-from hwrts.runs.own_module import load_own_module
+from hwrts.runs.own_module import load_own
 
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line
@@ -198,7 +198,7 @@ def test_a_module_of_methods_names_that_prints_and_enlarges_by_three(folder, hwr
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 def test_wrappers_of_torch_are_taken_off(folder):
-    module = load_own_module("own.py:compiled")
+    module = load_own("own.py:compiled").module
     assert type(module).__name__ == "Net"
     assert type(module.update) is nn.Conv2d
     assert module.pop._compiled_call_impl is None
@@ -216,9 +216,9 @@ def test_wrappers_of_torch_are_taken_off(folder):
     ],
 )
 def test_weights_saved_from_a_wrapper(folder, wrapped):
-    state = load_own_module("own.py:build").state_dict()
+    state = load_own("own.py:build").module.state_dict()
     save_file({wrapped(name): value for name, value in state.items()}, "w.safetensors")
-    found = load_own_module("own.py:build", folder / "w.safetensors").state_dict()
+    found = load_own("own.py:build", folder / "w.safetensors").module.state_dict()
     assert all(torch.equal(found[name], value) for name, value in state.items())
 
 
@@ -232,13 +232,13 @@ def test_weights_saved_from_a_wrapper(folder, wrapped):
     ],
 )
 def test_weights_that_are_no_numbers_to_compute_with(folder, changed, words):
-    state = load_own_module("own.py:build").state_dict()
+    state = load_own("own.py:build").module.state_dict()
     save_file(
         {name: changed.get(name, lambda value: value)(value) for name, value in state.items()},
         "w.safetensors",
     )
     with pytest.raises(HwrtsError) as caught:
-        load_own_module("own.py:build", folder / "w.safetensors")
+        load_own("own.py:build", folder / "w.safetensors")
     assert [word for word in words if word not in str(caught.value)] == []
 
 
@@ -246,13 +246,13 @@ def test_weights_that_are_no_file(folder):
     """A pipe was waited for, and neither Ctrl-C nor SIGTERM ended that."""
     os.mkfifo("w.safetensors")
     with pytest.raises(HwrtsError, match=r"w\.safetensors: cannot be read \(not a regular file\)"):
-        load_own_module("own.py:build", folder / "w.safetensors")
+        load_own("own.py:build", folder / "w.safetensors")
 
 
 def test_other_number_types_of_the_same_kind_are_taken(folder):
-    state = load_own_module("own.py:build").state_dict()
+    state = load_own("own.py:build").module.state_dict()
     save_file({name: value.half() for name, value in state.items()}, "w.safetensors")
-    assert load_own_module("own.py:build", folder / "w.safetensors").pop.weight.dtype is torch.float32
+    assert load_own("own.py:build", folder / "w.safetensors").module.pop.weight.dtype is torch.float32
 
 
 class Odd(nn.Module):

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from hwrts.fixed_point import load_network, run
-from hwrts.runs.own_module import load_own_module
+from hwrts.runs.own_module import load_own
 
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line
@@ -86,7 +86,7 @@ def test_what_the_function_imports_is_looked_for_beside_the_file(tmp_path):
         "def build():\n    from my_own_layers import layer\n    return layer()"
     )
     before = list(sys.path)
-    assert isinstance(load_own_module(f"{tmp_path / 'late.py'}:build"), nn.ReLU)
+    assert isinstance(load_own(f"{tmp_path / 'late.py'}:build").module, nn.ReLU)
     assert [path for path in sys.path if path != "/somewhere/else"] == before
     sys.path[:] = before
 
@@ -112,7 +112,7 @@ def test_without_fine_tuning_none_is_reported(folder, hwrts):
 
 def test_a_same_size_module_and_its_weights(folder, hwrts):
     torch.manual_seed(5)
-    module = load_own_module("plain.py:build")
+    module = load_own("plain.py:build").module
     save_file({name: 0.3 * value for name, value in module.state_dict().items()}, "w.safetensors")
     command = (
         "quantize",
@@ -128,7 +128,7 @@ def test_a_same_size_module_and_its_weights(folder, hwrts):
     notes = json.loads((folder / "runs/plain-build/run.json").read_text())
     assert (notes["module"], notes["weights"]) == ("plain.py:build", "w.safetensors")
     assert notes["qat"]["rounding"] == "half_up"
-    again = load_own_module("plain.py:build", Path("w.safetensors"))
+    again = load_own("plain.py:build", Path("w.safetensors")).module
     network = load_network(folder / "runs/plain-build/stage1")
     with Image.open("photos/photo0.png") as file:
         pixels = np.asarray(file)[:24, :30]
