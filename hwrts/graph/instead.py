@@ -12,8 +12,8 @@ _SOFTMAX = (
     "x * sigmoid(conv(x))"
 )
 _MATRIX = (
-    "a product of matrices that are made of the picture needs all of it at once; use convolutions, and "
-    "products value by value (a * b)"
+    "a product of matrices that are made of the picture needs all of it at once; use convolutions, products "
+    "value by value (a * b), or a constant matrix times the channels"
 )
 _WARP = (
     "it reads where values say, and no line buffer knows which rows; warp outside, and give the result as an "

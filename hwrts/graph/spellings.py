@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx
 
 from hwrts.graph.layers import gated, normed
+from hwrts.graph.matrices import multiplied
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
 from hwrts.graph.states import joined_of_one_number, of_one_number
@@ -36,7 +37,6 @@ _SIGNS: dict[str, Callable[..., Any]] = {
     "__pow__": operator.pow,
     "__neg__": operator.neg,
     "__getitem__": operator.getitem,
-    "__matmul__": torch.matmul,
 }
 """Methods that have a sign in Python."""
 _TURNED: dict[Any, Callable[..., Any]] = {
@@ -336,6 +336,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     of_one_number,
     normed,
     gated,
+    multiplied,
     _larger_of_two,
     _scaled_by_alpha,
     _subtracted_from,
