@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from hwrts import __version__
-from hwrts.cli.console import print_error
+from hwrts.cli.console import LONGEST_ERROR, LONGEST_REFUSAL, print_error
 from hwrts.cli.memory import memory_error
 from hwrts.cli.streams import safe_streams
-from hwrts.errors import HwrtsError
+from hwrts.errors import HwrtsError, UnsupportedOperatorError
 
 app = typer.Typer(
     name="hwrts",
@@ -96,7 +96,8 @@ def run() -> int:
         except (HwrtsError, OSError) as error:
             if debug:
                 raise
-            print_error(_said(error))
+            refused = isinstance(error, UnsupportedOperatorError)
+            print_error(_said(error), LONGEST_REFUSAL if refused else LONGEST_ERROR)
         except (MemoryError, RuntimeError) as error:
             said = memory_error(error) or _circle(error)
             if debug or said is None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line
+from hwrts.cli.console import LONGEST_REFUSAL, ConsoleProgress, print_error, print_json, print_line
 from hwrts.cli.cost import cost_document, print_cost
 from hwrts.command_line import command_line
 from hwrts.cost.modes import mode_named
@@ -42,7 +42,7 @@ def check_own(
         if as_json:
             print_json({"module": reference, "accepted": False, "refused": str(error)})
         else:
-            print_error(str(error))
+            print_error(str(error), LONGEST_REFUSAL)
         return False
     mode = mode_named(MODE)
     if as_json:

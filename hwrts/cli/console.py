@@ -27,6 +27,8 @@ from hwrts.progress import Advance
 
 LONGEST_ERROR = 400
 """Letters of an error that are shown: four lines of a terminal, room for two paths in most messages."""
+LONGEST_REFUSAL = 4000
+"""Letters of a refused module: every operator that stands in the way has a reason and a remedy."""
 _END = 150
 _PATH = 16  # cells of a folded path's line at least
 
@@ -158,11 +160,16 @@ def print_warning(text: str) -> None:
     print_note(f"warning: {text}")
 
 
-def print_error(text: str) -> None:
-    """One line on stderr that can be read at a glance, whatever the text holds."""
+def print_error(text: str, longest: int = LONGEST_ERROR) -> None:
+    """One line on stderr that can be read at a glance, whatever the text holds.
+
+    Args:
+        text: What is wrong, and what to do.
+        longest: Letters of it that are shown.
+    """
     line = " ".join(text.splitlines())
-    if len(line) > LONGEST_ERROR:  # such as a list of layers; the remedy is at the end
-        line = f"{line[: LONGEST_ERROR - _END]} ... {line[-_END:]}"
+    if len(line) > longest:  # such as a list of layers; the remedy is at the end
+        line = f"{line[: longest - _END]} ... {line[-_END:]}"
     print_note(f"error: {line}")
 
 

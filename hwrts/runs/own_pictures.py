@@ -19,6 +19,9 @@ SEED = 0
 PACKED = 16
 """Sides are multiples of this where the file says what is made of a picture: what packs needs squares."""
 
+FAR_OUT = "far out of range, -2 to 3"
+"""What the one of the compared pictures is that no camera makes."""
+
 
 class OtherSizesError(UnsupportedOperatorError):
     """A picture that the module fails on, or for which it is not what was traced of it on another size."""
@@ -85,7 +88,7 @@ def compared_pictures(
     few, two, large = _sides(odd[0], odd[1], step), _sides(odd[2], odd[3], step), _sides(98, 163, step)
     return {
         "in range": noise(1, _sides(16, 18, step)),
-        "far out of range, -2 to 3": noise(1, _sides(16, 18, step), 5, -2),
+        FAR_OUT: noise(1, _sides(16, 18, step), 5, -2),
         "black": flat(0.0),
         "flat grey": flat(0.5),
         "white": flat(1.0),

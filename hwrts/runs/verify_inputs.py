@@ -4,7 +4,6 @@ Each array is uint8 (H, W, C): pixels, or of another input its codes as the ONNX
 inputs each has its own, under the picture's name with the input's in brackets.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,7 +76,9 @@ def load_verify_inputs(run: RunFolder, inputs: Sequence[Input] = (_RGB,)) -> dic
     """
     remedy = "it is made by hwrts run, of photographs"
     channels = sorted({each.channels for each in inputs} | ({3} if len(inputs) == 1 else set()))
-    largest = math.prod(VERIFY_CROP)
+    enlarged = max(each.grow for each in inputs)  # a second input may be larger than the first
+    rows, columns = (side * enlarged for side in VERIFY_CROP)
+    largest = rows * columns
     limit = _HEADERS + 2 * VERIFY_PHOTOGRAPHS * largest * sum(each.channels for each in inputs)
     try:
         pictures = unpack_npz(read_bytes(run.inputs, limit, remedy))
@@ -89,7 +90,7 @@ def load_verify_inputs(run: RunFolder, inputs: Sequence[Input] = (_RGB,)) -> dic
             shape = f"(H, W, {' or '.join(map(str, channels))})"
             raise RunFolderError(
                 f"{run.inputs}: damaged, {name!r:.40} is {picture.dtype} {picture.shape}; pictures are uint8 "
-                f"{shape} of at most {VERIFY_CROP[0]}x{VERIFY_CROP[1]}; {remedy}"
+                f"{shape} of at most {rows}x{columns}; {remedy}"
             )
     if not 0 < len(pictures) <= VERIFY_PHOTOGRAPHS * len(inputs):
         raise RunFolderError(

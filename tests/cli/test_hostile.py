@@ -110,6 +110,21 @@ def test_a_long_error_keeps_its_beginning_and_its_remedy(capsys):
     assert len(line) < 420
 
 
+def test_a_refusal_of_several_operators_names_all(tmp_path):
+    calls = ["softmax(x, 1)", "cumsum(x, 1)", "std(x, 1, keepdim=True)", "var(x, 1, keepdim=True)"]
+    calls += ["argmax(x, 1, keepdim=True)", "sort(x, 1)[0]", "matmul(x, x.transpose(2, 3))[..., :1]"]
+    lines = [f"        y{i} = torch.{call}" for i, call in enumerate(calls)]
+    (tmp_path / "own.py").write_text(
+        "import torch\n\nclass Net(torch.nn.Module):\n    def forward(self, x):\n"
+        + "\n".join([*lines, f"        return {' + '.join(f'y{i}' for i in range(len(calls)))}\n"])
+    )
+    for command in (("--check",), ("-o", "out", "--data", "embedded")):
+        done = fresh("quantize", "own.py:Net", *command, cwd=tmp_path)
+        assert done.returncode == 2
+        line = done.stderr.splitlines()[-1]
+        assert [call for call in calls if f"'{call.partition('(')[0]}'" not in line] == [], line
+
+
 CODE = """\
 import os, subprocess, sys
 import torch

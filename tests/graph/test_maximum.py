@@ -39,6 +39,7 @@ SPELLED: dict[str, list[Any]] = {
         lambda h: h.amax((2, 3), keepdim=True),
         lambda h: torch.amax(h, dim=[-1, -2], keepdim=True),
         lambda h: F.max_pool2d(h, h.shape[2:]),
+        lambda h: F.max_pool2d(h, (h.size(2), h.size(3)), stride=(h.size(2), h.size(3))),
     ],
 }
 

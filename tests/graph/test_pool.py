@@ -73,6 +73,25 @@ def test_refusals(spelled, message):
         trace(network)
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda h: F.max_pool2d(h, (h.size(2) // 3, 2)),
+        lambda h: F.max_pool2d(h, 2, h.mean()),
+        lambda h: F.max_pool2d(h, 3, padding=h.mean()),
+        lambda h: F.pixel_shuffle(h, h.mean()),
+        lambda h: F.pixel_unshuffle(h, h.mean()),
+    ],
+)
+def test_windows_of_no_number_are_no_traceback(spelled):
+    """What is computed of sizes is a number on an example alone; of values, never."""
+    network = module(lambda s, x: s.f(s.c(x)), c=conv()).eval()
+    network.f = spelled
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        trace(network)
+    assert "\n" not in str(caught.value)
+
+
 class UNet(nn.Module):
     """Two sizes, a skip at each; the smaller one by max pooling, and from pixels that became channels."""
 

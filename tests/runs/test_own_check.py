@@ -288,3 +288,25 @@ def test_clips_of_five_dimensions_say_what_to_do(case):
     text = str(caught.value)
     assert "takes clips, tensors of five dimensions; give the frames as channels" in text
     assert "Error" not in text
+
+
+def test_an_overflow_far_out_of_range_is_skipped_and_one_of_pictures_refused():
+    """Curves that a network iterates (Zero-DCE) overflow at 3; where pictures are, they must not."""
+
+    def curves(factor: float) -> nn.Module:
+        def forward(s, x):
+            y = x = s.c(x)
+            for _ in range(9):
+                y = factor * y * y
+            return x + y
+
+        network = module(forward, c=nn.Conv2d(3, 3, 1)).eval()
+        with torch.no_grad():
+            network.get_parameter("c.weight").copy_(torch.eye(3)[..., None, None])
+            network.get_parameter("c.bias").zero_()
+        return network
+
+    assert not curves(1)(torch.full((1, 3, 8, 8), 3.0)).isfinite().all()
+    check_own_module(curves(1))
+    with pytest.raises(UnsupportedOperatorError, match="its own output is NaN or infinite on a picture that"):
+        check_own_module(curves(4))

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hwrts.config import QatConfig
-from hwrts.errors import ConfigError, UnsupportedOperatorError
-from hwrts.fixed_point import PIXEL, Format, Rounding, load_network, run_outputs
+from hwrts.errors import ConfigError, RunFolderError, UnsupportedOperatorError
+from hwrts.fixed_point import PIXEL, Format, Input, Rounding, load_network, run_outputs
 from hwrts.runs.engines import make_engine
 from hwrts.runs.folder import RunFolder, write_json
 from hwrts.runs.own_check import check_own_module
@@ -17,6 +17,7 @@ from hwrts.runs.own_ends import Normalised, Own, value_range
 from hwrts.runs.own_module import load_own
 from hwrts.runs.quantise import verify_stage
 from hwrts.runs.quantise_own import quantise_own
+from hwrts.runs.verify_inputs import load_verify_inputs, save_fed
 
 from .tiny import Lines, photographs
 
@@ -68,6 +69,11 @@ FILES = {
             chroma = F.avg_pool2d(torch.stack([(b - y) * 0.564 + 0.5, (r - y) * 0.713 + 0.5]), 2)
             return torch.cat([F.pixel_unshuffle(y[None], 2), chroma])
         """,
+    ),
+    "a larger frame before": source(
+        "conv(15, 12), None, None",
+        "x, before",
+        "return F.pixel_shuffle(self.a(torch.cat([x, F.pixel_unshuffle(before, 2)], 1)), 2)",
     ),
     "two inputs": source(
         "conv(4, 6), conv(6, 3), None",
@@ -301,3 +307,20 @@ def test_the_module_of_the_document(tmp_path, photos, monkeypatch):
     assert network.formats["noise"] == PIXEL
     assert network.formats["before"] == network.formats[network.outputs[1]]
     assert any("inputs()" in line for line in said)
+
+
+def test_pictures_of_a_larger_second_input_are_larger(tmp_path):
+    """A frame before of twice the size: it was called damaged after the whole quantisation."""
+    inputs = Input("x", 3, PIXEL), Input("before", 3, PIXEL, grow=2)
+    run = RunFolder(tmp_path)
+    sides = {"x": (96, 112), "before": (192, 224)}
+    save_fed(run, {"photo a": {name: np.zeros((*side, 3), np.uint8) for name, side in sides.items()}})
+    found = load_verify_inputs(run, inputs)
+    assert {name: codes.shape[:2] for name, codes in found.items()} == {
+        f"photo a [{name}]": side for name, side in sides.items()
+    }
+    save_fed(
+        run, {"photo a": {"x": np.zeros((96, 112, 3), np.uint8), "before": np.zeros((999, 999, 3), np.uint8)}}
+    )
+    with pytest.raises(RunFolderError, match="at most 254x258"):
+        load_verify_inputs(run, inputs)

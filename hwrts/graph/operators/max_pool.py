@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hwrts import fixed_point
 from hwrts.fixed_point import Format, Window
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.conv_facts import pair
 from hwrts.graph.operators.operator import Operator
 
 Side = Annotated[int, Field(ge=1, le=32)]
@@ -55,8 +56,8 @@ class MaxPool(Operator):
             given = kernel, stride, call.argument(3, "padding", 0), call.argument(4, "dilation", 1)
             rounds_up = call.argument(5, "ceil_mode", False)
             indices = call.argument(6, "return_indices", False)
-        kernel, padding, dilation = (_pair(each) for each in (given[0], given[2], given[3]))
-        stride = _pair(given[1]) if given[1] else kernel
+        kernel, padding, dilation = (_numbers(call, each) for each in (given[0], given[2], given[3]))
+        stride = _numbers(call, given[1]) if given[1] else kernel
         facts = [
             (stride[0] == stride[1], f"strides {stride}; use the same in both directions"),
             (dilation == (1, 1), f"dilation {dilation}; only 1 is supported"),
@@ -99,7 +100,11 @@ class MaxPool(Operator):
         return fixed_point.MaxPool(self.name, self.sources[0], self.kernel, self.stride, self.pads)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    """A number for both directions, or one for each."""
-    rows, columns = (value, value) if isinstance(value, int) else value
-    return int(rows), int(columns)
+def _numbers(call: Call, value: Any) -> tuple[int, int]:
+    """A number for both directions, or one for each; what is computed of the picture's size is none yet."""
+    found = pair(value)
+    if found is None:
+        raise call.refused(
+            f"takes {value}; whole numbers are supported, and the picture's own size for its largest value"
+        )
+    return found
