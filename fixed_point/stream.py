@@ -25,8 +25,10 @@ class _Wire:
     """
 
     def __init__(self, edge: Edge, window: Window, owner: "_Wire | None") -> None:
-        self.edge, self._window, self._owner = edge, window, owner
+        self.edge, self._owner = edge, owner
+        self._shrink, self._before, self._kernel = window.shrink, window.before, window.kernel
         self._rows: deque[Row] = deque()
+        self._kept = 0  # codes in them
         self._first = 0  # number of the first row that is kept
         self._needed = 0  # rows above it are read no more
         self.peak = 0
@@ -41,11 +43,12 @@ class _Wire:
             self._first += 1
         else:
             self._rows.append(row)
+            self._kept += row.size
 
     def read(self, step: int, end: int | None) -> list[Row | None]:
         """The K rows that a step looks at; rows above the picture, or from row ``end`` on, are None."""
-        first = step * self._window.shrink - self._window.before
-        last = first + self._window.kernel - 1
+        first = step * self._shrink - self._before
+        last = first + self._kernel - 1
         if self._owner is not None and last >= 0 and (end is None or last < end):
             self._append(self._owner.row(last))
         return [self.row(i) if i >= 0 and (end is None or i < end) else None for i in range(first, last + 1)]
@@ -60,11 +63,12 @@ class _Wire:
 
     def let_go(self, next_step: int) -> None:
         """Keep only what the reader's next steps look at, and count it."""
-        self._needed = max(0, next_step * self._window.shrink - self._window.before)
+        self._needed = max(0, next_step * self._shrink - self._before)
         while self._rows and self._first < self._needed:
-            self._rows.popleft()
+            self._kept -= self._rows.popleft().size
             self._first += 1
-        self.peak = max(self.peak, sum(row.size for row in self._rows))
+        if self._kept > self.peak:
+            self.peak = self._kept
 
 
 class LineRun:
@@ -92,7 +96,7 @@ class LineRun:
                     "together; run whole pictures (fixed_point.run, ONNX)"
                 )
         self._network, self._path, self._plan = network, path, plan_lines(network.steps)
-        windows = {layer.name: layer.window for layer in network.layers}
+        self._windows = windows = {layer.name: layer.window for layer in network.layers}
         wires: dict[tuple[str, str], _Wire] = {}
         waiting = list(self._plan.edges)
         while waiting:  # a wire after the one that it reads from
@@ -207,7 +211,7 @@ class LineRun:
 
     def _step(self, layer: Layer, step: int) -> Sequence[Row]:
         """What a layer makes in one step; nothing where there is none, above or below the picture."""
-        rows, window = self._rows[layer.name], layer.window
+        rows, window = self._rows[layer.name], self._windows[layer.name]
         end = None if self._ends is None else self._ends[layer.sources[0]]
         wires = self._into[layer.name]
         read = {source: wire.read(step, end) for source, wire in wires.items()}
