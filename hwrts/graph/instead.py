@@ -25,7 +25,8 @@ _LOOP = (
 )
 _ORDER = "which values it takes depends on the values; use convolutions, gates or MaxPool2d"
 _STATISTICS = (
-    "it computes statistics of each picture; use BatchNorm2d, whose statistics are stored, or none at all"
+    "it computes statistics of each picture; use BatchNorm2d, whose statistics are stored, or those of the "
+    "channels of a pixel, such as var(1), or none at all"
 )
 _LARGEST = (
     "of two tensors, write max(a, b) as a + relu(b - a), and min(a, b) as a - relu(a - b); of one tensor, "
@@ -45,7 +46,10 @@ _CHOICE = "write a choice by values as a gate, such as a * sigmoid(m) + b * sigm
 _WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
 _ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
 _FOURIER = "a Fourier transform needs the whole picture in complex numbers; use convolutions of large kernels"
-_LENGTH = "it divides by a length made of values; use BatchNorm2d or a fixed factor"
+_LENGTH = (
+    "a length made of values is supported over the channels of a pixel, such as F.normalize(x, dim=1), with "
+    "p=2; use that, BatchNorm2d or a fixed factor"
+)
 
 _SENTENCES: dict[str, tuple[Any, ...]] = {
     _SOFTMAX: (

@@ -101,6 +101,11 @@ def _factor(call: Call, given: Mapping[str, Any]) -> Fraction:
         sides, source = _pair(call, size, "size"), call.example(call.node.args[0])
         if source is None:
             raise call.refused("to a size, while that of its source is not known; use a whole scale_factor")
+        if tuple(source.shape[2:]) == (1, 1):
+            raise call.refused(
+                f"one pixel to {size}, which is the size of no tensor so far; add it to a tensor of that "
+                "size, over which it is spread"
+            )
         found = {Fraction(int(new), old) for new, old in zip(sides, source.shape[2:], strict=True)}
         asked = f"to {size} of {tuple(source.shape[2:])} pixels"
     factor = found.pop()

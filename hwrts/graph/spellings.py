@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, fx
 
 from hwrts.graph.layers import gated, normed
+from hwrts.graph.lengths import over_channels
 from hwrts.graph.matrices import multiplied
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
+from hwrts.graph.sized import spread, to_a_fraction
 from hwrts.graph.states import joined_of_one_number, of_one_number
 from hwrts.graph.whole_picture import of_the_picture
 
@@ -344,7 +346,10 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _stacked,
     of_the_picture,
     _over_channels,
+    over_channels,
     _largest,
+    to_a_fraction,
+    spread,
     _to_a_size,
     _nothing,
     _cropped,
