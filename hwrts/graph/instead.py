@@ -34,15 +34,18 @@ _LARGEST = (
     "the smallest as -(-x).amax(..)"
 )
 _JUMP = (
-    "it jumps where a value changes by next to nothing, and nothing can be fine-tuned through it; use "
-    "tanh(k * x) or hardtanh in the place of sign"
+    "it jumps where a value changes by next to nothing; write it as (x > 0).float(), through which nothing "
+    "is fine-tuned, or as sigmoid(k * x)"
 )
 _WHOLE = (
     "it jumps where a value changes by next to nothing, and nothing can be fine-tuned through it; leave it "
     "out: integers are rounded as --rounding says"
 )
 _GATED = "write glu(x, 1): over the channels it is supported"
-_CHOICE = "write a choice by values as a gate, such as a * sigmoid(m) + b * sigmoid(-m)"
+_CHOICE = (
+    "write a choice with a comparison in it, where(x > c, a, b), or as a gate, "
+    "a * sigmoid(m) + b * sigmoid(-m)"
+)
 _WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
 _ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
 _FOURIER = "a Fourier transform needs the whole picture in complex numbers; use convolutions of large kernels"
@@ -85,14 +88,14 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
         *(torch.max, torch.min, torch.maximum, torch.minimum, "max", "min", "maximum", "minimum"),
         *(torch.amin, "amin"),
     ),
-    _JUMP: (torch.sign, "sign", "sign_", torch.sgn, "sgn", torch.heaviside, "heaviside"),
+    _JUMP: (torch.heaviside, "heaviside"),
     _WHOLE: (
         *(torch.round, torch.floor, torch.ceil, torch.trunc, torch.fix, torch.frac, round),
         *("round", "floor", "ceil", "trunc", "fix", "frac", "round_", "floor_", "ceil_", "trunc_", "frac_"),
         *(operator.floordiv, operator.mod, torch.fmod, torch.remainder, "fmod", "remainder"),
     ),
     _GATED: (F.glu, nn.GLU),
-    _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.gt, operator.lt),
+    _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.eq, operator.ne),
     _WINDOWS: (nn.Unfold, nn.Fold, F.unfold, F.fold, "unfold"),
     _ROLL: (torch.roll, "roll"),
     _FOURIER: (torch.fft.fft2, torch.fft.rfft2, torch.fft.irfft2, torch.fft.ifft2, torch.fft.rfftn),

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from hwrts.graph.choices import chosen
 from hwrts.graph.layers import gated, normed
 from hwrts.graph.lengths import over_channels
 from hwrts.graph.matrices import multiplied
@@ -339,6 +340,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     normed,
     gated,
     multiplied,
+    chosen,
     _larger_of_two,
     _scaled_by_alpha,
     _subtracted_from,

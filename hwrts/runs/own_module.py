@@ -108,6 +108,11 @@ def _bare(module: nn.Module) -> nn.Module:
     if getattr(module, "_compiled_call_impl", None) is not None:
         module._compiled_call_impl = None  # of module.compile(), which has no undoing
     for name, part in module.named_children():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise ConfigError(
+                f"part {name!r} of {type(module).__name__} is a scripted module; put it there without "
+                "torch.jit.script, which hides its layers"
+            )
         bare = _bare(part)
         if bare is not part:
             module._modules[name] = bare

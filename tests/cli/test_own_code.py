@@ -53,6 +53,10 @@ def scripted():
     return torch.jit.script(nn.Sequential(nn.Conv2d(3, 3, 1)))
 
 
+def scripted_part():
+    return nn.Sequential(nn.Sequential(nn.ReLU(), scripted()))
+
+
 def missing():
     return {}["weights"]
 
@@ -150,6 +154,7 @@ RAISED = {
     "own.py:branches": [f"line {line('if x.mean')} of own.py: TraceError", "control flow"],
     "own.py:clamped": [f"line {line('h.clamp_')} of own.py, 'clamp_'", "limits 1 and 0 leave one value"],
     "own.py:scripted": ["a scripted module", "before torch.jit.script"],
+    "own.py:scripted_part": ["part '1' of Sequential is a scripted module", "without torch.jit.script"],
     "own.py:Empty": ["own.py:Empty: its Empty is no working module", "_modules"],
     "own.py:circle": ["own.py:circle: its Net is no working module", "RecursionError"],
     "own.py:mute": [f"line {line('raise Mute')} of own.py: Mute: without a text"],

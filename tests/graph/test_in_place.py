@@ -34,6 +34,8 @@ ARGUMENTS = {
     **dict.fromkeys(("abs", "absolute", "arctan", "atan", "celu", "cos", "cosh", "erf", "exp2", "expm1"), ()),
     **dict.fromkeys(("selu", "sin", "sinh", "square"), ()),
     "pow": (2,),
+    **dict.fromkeys(("sign", "sgn"), ()),
+    **dict.fromkeys(("gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal"), (0.1,)),
     "threshold": (0.1, 0.2),
 }
 """What each function that has a form in place is called with; torch.tensor stands for the tensor itself."""

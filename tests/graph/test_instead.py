@@ -92,7 +92,7 @@ WAYS: dict[str, tuple[Any, nn.Module | None, str]] = {
     "GroupNorm": (lambda s, h: s.part(h), nn.GroupNorm(2, 4), "use BatchNorm2d"),
     "std": (lambda s, h: h / (h.std((2, 3), keepdim=True) + 1), None, "use BatchNorm2d"),
     "attention": (lambda s, h: F.scaled_dot_product_attention(h, h, h), None, "use a gate"),
-    "choice": (lambda s, h: torch.where(operator.gt(h, 0), h, h * 2), None, "write a choice by values"),
+    "choice": (lambda s, h: torch.where(operator.eq(h, 0), h, h * 2), None, "write a choice with"),
 }
 
 

@@ -77,6 +77,11 @@ SPELLED = {
     "sinh": [torch.sinh, lambda h: h.sinh()],
     "cosh": [torch.cosh, lambda h: h.cosh()],
     "atan": [torch.atan, lambda h: h.arctan()],
+    "sign": [torch.sign, lambda h: h.sign(), torch.sgn],
+    "gt": [lambda h: h > 0.25, lambda h: torch.gt(h, -1), lambda h: (h > 0).float()],
+    "ge": [lambda h: h >= 0.25, lambda h: h.ge(0).to(h.dtype)],
+    "lt": [lambda h: h < 0.25, lambda h: torch.less(h, 0)],
+    "le": [lambda h: h <= 0.25, lambda h: h.le(-1), lambda h: ~(h > 1)],
 }  # fmt: skip
 
 
@@ -300,6 +305,7 @@ def test_files_keep_the_table_and_training_computes_with_it(tmp_path, picture):
 
 def test_what_is_stored_unsigned():
     always = ("sigmoid", "hardsigmoid", "softplus", "exp", "sqrt", "rsqrt", "power", "abs", "exp2", "cosh")
+    always = (*always, "gt", "ge", "lt", "le")
     signed = ("logsigmoid", "log", "log2", "log10", "sin", "cos")
     for name in get_args(Name):
         assert node(name).non_negative(True) == (name not in signed)

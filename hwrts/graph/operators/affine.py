@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
@@ -136,6 +137,11 @@ class Affine(Composed):
 
     def _of(self, channels: int) -> tuple[Tensor, Tensor]:
         """Gain and offset of each of so many channels."""
+        if max(len(self.gain), len(self.offset)) not in (1, channels):
+            raise UnsupportedOperatorError(
+                f"node {self.name!r}: a constant of {max(len(self.gain), len(self.offset))} channels meets a "
+                f"tensor of {channels}; as many are supported, or one (inputs() says what a picture has)"
+            )
         return self.gain.expand(channels), self.offset.expand(channels)
 
     def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":

@@ -15,12 +15,29 @@ Name = Literal[
     "exp", "sqrt", "reciprocal", "rsqrt", "power", "abs", "selu", "celu", "softsign", "logsigmoid",
     "tanhshrink", "softshrink", "hardshrink", "threshold", "exp2", "expm1", "log", "log2", "log10",
     "log1p", "erf", "sin", "cos", "sinh", "cosh", "atan",
+    "sign", "gt", "ge", "lt", "le",
 ]  # fmt: skip
 """The functions; GELU has an exact form and one with tanh."""
 
 
 def _over(x: Tensor, numerator: float) -> Tensor:
     return torch.reciprocal(x) * numerator  # what torch makes of a number over a tensor
+
+
+def _above(x: Tensor, threshold: float) -> Tensor:
+    return torch.relu(torch.sign(x - threshold))  # a difference is 0 of equal numbers alone
+
+
+def _below(x: Tensor, threshold: float) -> Tensor:
+    return torch.relu(torch.sign(threshold - x))
+
+
+def _not_below(x: Tensor, threshold: float) -> Tensor:
+    return 1 - _below(x, threshold)
+
+
+def _not_above(x: Tensor, threshold: float) -> Tensor:
+    return 1 - _above(x, threshold)
 
 
 VALUES: dict[str, Callable[..., Tensor]] = {
@@ -60,6 +77,11 @@ VALUES: dict[str, Callable[..., Tensor]] = {
     "sinh": torch.sinh,
     "cosh": torch.cosh,
     "atan": torch.atan,
+    "sign": torch.sign,
+    "gt": _above,
+    "ge": _not_below,
+    "lt": _below,
+    "le": _not_above,
 }
 assert list(VALUES) == list(get_args(Name)), "a function that has a name has no value, or none its name"
 
@@ -73,6 +95,7 @@ TAKES: dict[str, dict[str, Any]] = {
     "softshrink": {"lambd": 0.5},
     "hardshrink": {"lambd": 0.5},
     "threshold": {"threshold": 20.0, "replaced": 0.0},
+    **{name: {"threshold": 0.0} for name in ("gt", "ge", "lt", "le")},
 }
 """What some are given besides a tensor, in torch's order and with its defaults."""
 
@@ -82,7 +105,7 @@ OWN_NAMES = {"replaced": "value"}
 ABOVE_ZERO = ("sigmoid", "softplus", "exp", "exp2", "cosh")
 """Above zero, whatever they are given, if only by less than the smallest code."""
 
-POSITIVE = (*ABOVE_ZERO, "hardsigmoid", "sqrt", "rsqrt", "abs")
+POSITIVE = (*ABOVE_ZERO, "hardsigmoid", "sqrt", "rsqrt", "abs", "gt", "ge", "lt", "le")
 """Never below zero, whatever they are given."""
 
 CHANGING_SIGN = ("logsigmoid", "log", "log2", "log10", "sin", "cos")
@@ -91,6 +114,7 @@ CHANGING_SIGN = ("logsigmoid", "log", "log2", "log10", "sin", "cos")
 RISING = (
     "sigmoid", "tanh", "hardsigmoid", "softplus", "exp", "exp2", "expm1", "sqrt", "selu", "softsign",
     "logsigmoid", "tanhshrink", "softshrink", "log", "log2", "log10", "log1p", "erf", "sinh", "atan",
+    "sign", "gt", "ge",
 )  # fmt: skip
 """Nowhere smaller for a larger value."""
 
@@ -115,11 +139,13 @@ _FUNCTIONS: dict[Any, Name] = {
     F.hardshrink: "hardshrink", F.threshold: "threshold", operator.abs: "abs", torch.special.erf: "erf",
     torch.special.exp2: "exp2", torch.special.expm1: "expm1", torch.special.log1p: "log1p",
     operator.pow: "power", torch.pow: "power", "pow": "power", "pow_": "power",
+    operator.gt: "gt", operator.ge: "ge", operator.lt: "lt", operator.le: "le",
 }  # fmt: skip
 
 _NAMED: dict[str, Name] = {
     **{name: name for name in get_args(Name) if hasattr(torch, name)},
-    "absolute": "abs", "square": "power", "arctan": "atan",
+    "absolute": "abs", "square": "power", "arctan": "atan", "sgn": "sign",
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
 }  # fmt: skip
 """Of torch itself: functions and methods, each with and without an underscore."""
 

@@ -45,7 +45,7 @@ class Lookup(Operator):
         alpha: What an ELU or CELU falls toward, negated.
         beta: How sharply a softplus bends.
         threshold: From where on, in values times beta, a softplus is taken for its straight line; of a
-            Threshold the largest value that is replaced.
+            Threshold the largest value that is replaced; of a comparison what it compares with.
         numerator: What a reciprocal is multiplied by.
         exponent: Of a power.
         lambd: Up to which magnitude a shrinkage leaves 0.
@@ -58,7 +58,8 @@ class Lookup(Operator):
     FUNCTIONS = (*(each for each in SPELLED if not isinstance(each, type)), *OVER)
     SPELLED = (
         "Sigmoid, Tanh, GELU, SiLU, Hardswish, Hardsigmoid, ELU, SELU, CELU, Mish, Softplus, Softsign, "
-        "LogSigmoid, Threshold, shrinkages, exp, log, sqrt, powers, 1 / x, abs, erf, sin, cos"
+        "LogSigmoid, Threshold, shrinkages, exp, log, sqrt, powers, 1 / x, abs, erf, sin, cos, sign, "
+        "comparisons"
     )
     PARTS = "tables"
 

@@ -1,0 +1,70 @@
+"""Choices by values: comparisons are tables of 0 and 1, ReLUs are found, others are products."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from hwrts.errors import UnsupportedOperatorError
+from hwrts.fixed_point import Rounding
+from hwrts.graph import Lookup, PRelu, Relu, run_graph
+from hwrts.graph.trace import trace, trace_with_clip
+
+from .test_operators import quantise, train, verified
+from .test_trace import conv, module
+
+
+def srgb(h: Any) -> Any:
+    return torch.where(h > 0.0031308, 1.055 * h.clamp(min=0.0031308) ** (1 / 2.4) - 0.055, 12.92 * h)
+
+
+BENT: dict[str, Any] = {
+    "leaky": lambda h: torch.where(h > 0, h, 0.2 * h),
+    "leaky, turned": lambda h: torch.where(h <= 0, h * 0.2, h),
+    "leaky, method": lambda h: h.where(h >= 0, 0.2 * h),
+    "relu": lambda h: torch.where(h > 0, h, torch.zeros_like(h)),
+    "relu, filled": lambda h: h.masked_fill(h < 0, 0.0),
+}
+CHOSEN: dict[str, Any] = {
+    "at another place": lambda h: torch.where(h > 0.5, h, 0.2 * h),
+    "negated": lambda h: torch.where(h > 0, -h, h * 0.5),
+    "of two": lambda h: torch.where(h > h.flip(1), h, h.flip(1)),
+    "a number": lambda h: torch.where(h < 0.25, 2.0, h),
+    "filled": lambda h: h.masked_fill(~(h > 0.1), -1.0),
+    "a mask": lambda h: h * (h.mean(1, keepdim=True) > 0).float(),
+    "sRGB": srgb,
+}
+
+
+@pytest.mark.parametrize("spelled", [*BENT, *CHOSEN])
+def test_spellings_are_the_module(spelled: str) -> None:
+    middle = (BENT | CHOSEN)[spelled]
+    network = module(lambda self, x: self.b(middle(self.a(x))), a=conv(3, 8), b=conv(8, 3)).eval()
+    graph, x = trace(network), 3 * torch.randn(1, 3, 6, 7)
+    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+    assert bool(graph.of(Lookup)) == (spelled in CHOSEN)
+    assert bool(graph.of(PRelu) or graph.of(Relu)) == (spelled in BENT)
+
+
+@pytest.mark.parametrize("spelled", ["negated", "sRGB"])
+def test_from_a_module_to_a_verified_file(spelled: str, picture: Any, tmp_path: Any) -> None:
+    network = module(
+        lambda self, x: F.pixel_shuffle(self.b(CHOSEN[spelled](self.a(x))), 2), a=conv(3, 8), b=conv(8, 12)
+    )
+    quantised = quantise(network, rounding=Rounding.HALF_EVEN)
+    train(quantised)
+    verified(quantised, tmp_path, picture(15, 14))
+
+
+def test_a_choice_without_a_comparison_is_refused() -> None:
+    with pytest.raises(UnsupportedOperatorError, match="with a comparison in it"):
+        trace(module(lambda self, x: torch.where(self.a(x) == 0, x, 2 * x), a=conv(3, 3)))
+
+
+def test_constants_of_other_channels_are_refused() -> None:
+    network = module(
+        lambda self, x: self.a(x * torch.ones(1, 4, 1, 1) * 2 + x.new_ones(1, 1, 1, 1)), a=conv(4, 3)
+    )
+    with pytest.raises(UnsupportedOperatorError, match="a constant of 4 channels meets a tensor of 1"):
+        trace_with_clip(network, [torch.rand(1, 1, 8, 8)])
