@@ -11,27 +11,37 @@ BAYER = 4
 """Channels of a packed Bayer picture: red, green, green, blue of each square of four pixels."""
 
 
-def planes(crops: Codes, channels: int) -> Codes | None:
+MOVED = 2
+"""Pixels down and to the right from one frame to the next; even, so that a Bayer pattern stays in phase."""
+
+NOISE = 3
+"""Most that a frame's noise is, in codes of bytes."""
+
+
+def planes(crops: Codes, channels: int, first: int = 0) -> Codes | None:
     """Pictures as an input of so many channels usually sees them.
 
-    Luma for one channel; for 3, 6 or 9 the picture itself, twice or three times, as frames of a still; for
-    four a Bayer pattern.
+    Luma for one channel; for 3, 6 or 9 the picture, or two or three frames of it; for four a Bayer pattern.
+    Frames are moved and have noise: of equal ones every difference would be 0, and its format far too fine.
 
     Args:
         crops: (B, H, W, 3).
         channels: Of the input.
+        first: How many frames of the same picture other inputs have before: 0 is the picture as it is.
 
     Returns:
         (B, H, W, channels), of a Bayer pattern half of each side; None for other channels.
 
     >>> x = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
-    >>> planes(x, 4).ravel().tolist(), planes(x, 6)[0, 0, 0].tolist()
-    ([0, 4, 7, 11], [0, 1, 2, 0, 1, 2])
+    >>> planes(x, 4).ravel().tolist(), planes(x, 6)[0, 0, 0, :3].tolist()
+    ([0, 4, 7, 11], [0, 1, 2])
     """
+    if channels % crops.shape[3] == 0:
+        count = channels // crops.shape[3]
+        return np.concatenate([_frame(crops, first + i) for i in range(count)], axis=3)
+    crops = _frame(crops, first)
     if channels == 1:
         return luma_of_crops(crops)
-    if channels % crops.shape[3] == 0:
-        return np.tile(crops, channels // crops.shape[3])
     if channels == BAYER:
         even = crops[:, : crops.shape[1] // 2 * 2, : crops.shape[2] // 2 * 2]
         places = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2))  # row, column, colour
@@ -39,16 +49,33 @@ def planes(crops: Codes, channels: int) -> Codes | None:
     return None
 
 
-def said_of(channels: int) -> str | None:
+def _frame(crops: Codes, number: int) -> Codes:
+    """Pictures (B, H, W, 3) as the frame of that number: what leaves at one side comes in at the other."""
+    if not number:
+        return crops
+    most = np.iinfo(crops.dtype).max
+    reach = NOISE * (most // 255)
+    noise = np.random.default_rng(number).integers(-reach, reach + 1, crops.shape)
+    moved = np.roll(crops, (MOVED * number, MOVED * number), axis=(1, 2)) + noise
+    made: Codes = moved.clip(0, most).astype(crops.dtype)
+    return made
+
+
+def said_of(channels: int, first: int = 0) -> str | None:
     """What a photograph is fed as to an input of so many channels; None where :func:`planes` makes nothing.
 
     >>> said_of(9)
-    'the same picture 3 times'
+    'the picture as 3 frames, each moved by 2 pixels more and with noise'
+    >>> said_of(3, first=1)
+    'the picture, moved by 2 pixels and with noise as another frame'
     """
+    frame = f", moved by {MOVED * first} pixels and with noise as another frame" if first else ""
     if channels == 1:
-        return "luma"
+        return f"luma{frame}"
     if channels == BAYER:
-        return "its Bayer pattern (red, green, green, blue), packed"
+        return f"its Bayer pattern (red, green, green, blue), packed{frame}"
     if channels % 3:
         return None
-    return "the picture" if channels == 3 else f"the same picture {channels // 3} times"
+    if channels == 3:
+        return f"the picture{frame}"
+    return f"the picture as {channels // 3} frames, each moved by {MOVED} pixels more and with noise"

@@ -78,10 +78,10 @@ class Feeder:
         if self.own.inputs is not None:
             return "inputs: as the file's inputs() says"
         plain = {}
-        for name, count in zip(self.names, self.channels, strict=True):
+        for place, (name, count) in enumerate(zip(self.names, self.channels, strict=True)):
             if name in self.states:
                 plain[name] = f"its output {self.states[name] + 1} of the frame before, 0 at first"
-            elif (what := said_of(count)) is not None:
+            elif (what := said_of(count, self._frames_before(place))) is not None:
                 plain[name] = what
             else:
                 raise _unknown(name, count)
@@ -97,10 +97,15 @@ class Feeder:
         if name in self.states:
             rows, columns = (int(side * size) for side in codes.shape[1:3])
             return torch.zeros(len(codes), channels, rows, columns, device=device)
-        made = planes(_resized(codes, size), channels)
+        made = planes(_resized(codes, size), channels, self._frames_before(place))
         if made is None:
             raise _unknown(name, channels)
         return self.own.pixels.values(made, device)
+
+    def _frames_before(self, place: int) -> int:
+        """How many frames of the picture the inputs before this one are fed."""
+        before = zip(self.names[:place], self.channels[:place], strict=True)
+        return sum(max(1, count // 3) for name, count in before if name not in self.states)
 
 
 def _unknown(name: str, channels: int) -> UnsupportedOperatorError:

@@ -75,6 +75,11 @@ FILES = {
         "x, before",
         "return F.pixel_shuffle(self.a(torch.cat([x, F.pixel_unshuffle(before, 2)], 1)), 2)",
     ),
+    "a frame before": source(
+        "conv(3, 3), None, None",
+        "x, before",
+        "return torch.lerp(before, x, torch.sigmoid(self.a((x - before).abs())))",
+    ),
     "two inputs": source(
         "conv(4, 6), conv(6, 3), None",
         "x, strength",
@@ -324,3 +329,13 @@ def test_pictures_of_a_larger_second_input_are_larger(tmp_path):
     )
     with pytest.raises(RunFolderError, match="at most 254x258"):
         load_verify_inputs(run, inputs)
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_a_difference_of_frames_has_a_format_for_frames_that_differ(tmp_path, photos):
+    """Of two equal pictures it was 0 everywhere: real frames were 70 codes from the module."""
+    network, _, said = network_of(tmp_path, "a frame before", photos)
+    assert "before is fed the picture, moved by 2 pixels and with noise as another frame" in " ".join(said)
+    difference = next(layer for layer in network.layers if layer.sources == ("x", "before"))
+    assert difference.out.frac <= PIXEL.frac
+    assert difference.out.max * 2.0**-difference.out.frac > 0.2
