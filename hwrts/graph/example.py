@@ -51,8 +51,9 @@ def _of_sizes(channels: Sequence[int], count: int) -> Iterator[tuple[tuple[int, 
 
 def _channels(module: nn.Module) -> list[int]:
     """Channels that an input may have, the likely ones first."""
-    convs = (each.in_channels for each in module.modules() if isinstance(each, nn.Conv2d))
-    return list(dict.fromkeys((*_USUAL[:2], *convs, *_USUAL[2:])))
+    convs = [each.in_channels for each in module.modules() if isinstance(each, nn.Conv2d)]
+    # what the first convolution reads comes before 1: a constant for each channel spreads a single one
+    return list(dict.fromkeys((*_USUAL[:1], *convs[:1], *_USUAL[1:2], *convs, *_USUAL[2:])))
 
 
 def _inputs(module: nn.Module) -> int:

@@ -18,7 +18,7 @@ from hwrts.runs.own_check import check_own_module
 from ..qat.test_qat import assert_integers_equal_values
 from .test_fold import trained_norm
 from .test_operators import quantise, verified
-from .test_trace import conv
+from .test_trace import conv, module
 
 
 class Made(nn.Module):
@@ -219,3 +219,11 @@ def test_parameters_are_trained_and_buffers_are_not():
 def test_the_check_takes_them():
     torch.manual_seed(6)
     check_own_module(Normalised())
+
+
+def test_a_constant_for_each_channel_says_how_many_the_picture_has():
+    """A picture of one channel would be spread over four, and the module would run on it."""
+    network = module(
+        lambda s, x: s.c((x - 0.1) * torch.tensor([2.0, 1.0, 1.0, 1.5]).view(1, 4, 1, 1)), c=conv(4, 3)
+    )
+    assert check_own_module(network.eval()).graph.input.channels == 4
