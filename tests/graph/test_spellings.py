@@ -266,7 +266,7 @@ STANDS = {
     "grid_sample": (lambda s, h: F.grid_sample(h, h[:, :2].permute(0, 2, 3, 1)), "warp outside"),
     "sort": (lambda s, h: h.sort(1)[0], "depends on the values"),
     "roll": (lambda s, h: torch.roll(h, 1, 2), "shifted windows"),
-    "where": (lambda s, h: torch.where(h > 0, h, h * 2), "gate"),
+    "where": (lambda s, h: torch.where(h == 0, h, h * 2), "gate"),
     "rows": (lambda s, h: F.relu(h[:, :, ::2, :]), "takes rows, columns"),
     "turned": (lambda s, h: F.relu(h.transpose(2, 3)), "rearranges values as no operator does"),
 }
