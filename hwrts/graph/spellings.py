@@ -14,6 +14,7 @@ from hwrts.graph.lengths import over_channels
 from hwrts.graph.matrices import multiplied
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
+from hwrts.graph.shifts import shifted
 from hwrts.graph.sized import spread, to_a_fraction
 from hwrts.graph.states import joined_of_one_number, of_one_number
 from hwrts.graph.whole_picture import of_the_picture
@@ -341,6 +342,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     gated,
     multiplied,
     chosen,
+    shifted,
     _larger_of_two,
     _scaled_by_alpha,
     _subtracted_from,

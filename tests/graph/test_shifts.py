@@ -1,0 +1,41 @@
+"""Shifts by pixels, a padding of which the other side is cut off: one tap of each channel."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from hwrts.fixed_point import Rounding
+from hwrts.graph import Conv, run_graph
+from hwrts.graph.trace import trace
+
+from .test_operators import quantise, train, verified
+from .test_trace import conv, module
+
+SHIFTED: dict[str, Any] = {
+    "right": lambda h: F.pad(h, (1, 0, 0, 0))[:, :, :, :-1],
+    "left": lambda h: F.pad(h, (0, 1, 0, 0))[..., 1:],
+    "down": lambda h: F.pad(h, [0, 0, 2, 0])[:, :, : h.shape[2]],
+    "up": lambda h: F.pad(h, (0, 0, 0, 1))[..., 1:, :],
+    "replicated": lambda h: F.pad(h, (1, 1, 1, 1), "replicate")[:, :, 2:, :-2],
+    "nowhere": lambda h: F.pad(h, (1, 1, 1, 1))[:, :, 1:-1, 1:-1],
+}
+
+
+@pytest.mark.parametrize("spelled", SHIFTED)
+def test_spellings_are_the_module(spelled: str) -> None:
+    network = module(lambda s, x: s.b(F.relu(SHIFTED[spelled](s.a(x)))), a=conv(3, 8), b=conv(8, 3)).eval()
+    graph, x = trace(network), torch.randn(1, 3, 6, 7)
+    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+    assert [(each.groups, each.frozen) for each in graph.of(Conv)] == [(1, False), (8, True), (1, False)]
+
+
+def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
+    def forward(self: Any, x: Any) -> Any:
+        parts = zip(list(SHIFTED.values())[:4], torch.chunk(F.relu(self.a(x)), 4, 1), strict=True)
+        return F.pixel_shuffle(self.b(torch.cat([shift(each) for shift, each in parts], 1)), 2)
+
+    quantised = quantise(module(forward, a=conv(3, 8), b=conv(8, 12)), rounding=Rounding.HALF_EVEN)
+    train(quantised)
+    verified(quantised, tmp_path, picture(15, 14))
