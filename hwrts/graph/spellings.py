@@ -16,7 +16,7 @@ from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
 from hwrts.graph.shifts import shifted
 from hwrts.graph.sized import spread, to_a_fraction
-from hwrts.graph.states import joined_of_one_number, of_one_number
+from hwrts.graph.states import joined_of_one_number, of_one_number, the_number
 from hwrts.graph.whole_picture import of_the_picture
 
 
@@ -149,13 +149,16 @@ def _by_place(target: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _larger_of_two(target: Any, args: Any, kwargs: Any) -> Any:
-    """Maximum and minimum of two tensors: by a difference and a ReLU."""
+    """Maximum and minimum of two tensors: by a difference and a ReLU; with one number: a limit."""
     larger = target in (torch.max, torch.maximum, "max", "maximum")
     smaller = target in (torch.min, torch.minimum, "min", "minimum")
     if not (larger or smaller) or kwargs or len(args) != 2:
         return None
     if not all(isinstance(each, fx.Proxy | Tensor) for each in args):
         return None
+    for x, other in (args, args[::-1]):
+        if (limit := the_number(other, x)) is not None:
+            return torch.clamp(x, min=limit) if larger else torch.clamp(x, max=limit)
     a, b = args
     above = torch.relu(operator.sub(a, b))
     return operator.add(b, above) if larger else operator.sub(a, above)

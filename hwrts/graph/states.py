@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from hwrts.graph import Concat, Conv, Graph, Input, Node, graph_channels
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
-from hwrts.graph.operators.scale import TIMES
+from hwrts.graph.operators.scale import OVER, TIMES
 from hwrts.networks.held import FREE
 
 # Letters of the shape comments: N pictures, C channels, H rows, W columns.
@@ -48,18 +48,23 @@ def joined_of_one_number(target: Any, args: Any) -> Joined | None:
 
 
 def of_one_number(target: Any, args: Any, kwargs: Any) -> Any:
-    """A sum, difference or product with such a tensor: with a number, or one for each channel."""
-    signs = (*PLUS, *MINUS, *TIMES)
+    """A sum, difference, product or quotient with such a tensor: with a number, or one for each channel."""
+    signs = (*PLUS, *MINUS, *TIMES, *OVER)
     if target not in signs or kwargs or len(args) != 2 or not any(isinstance(x, fx.Proxy) for x in args):
         return None
     x, constant = args if isinstance(args[0], fx.Proxy) else args[::-1]
     like = x.node.meta.get(VALUE)
     if not _is_flat(constant, like):
         return None
-    in_place = str(getattr(target, "__name__", target)) in ("iadd", "isub", "imul") or str(target)[-1] == "_"
+    in_place = (
+        str(getattr(target, "__name__", target)) in ("iadd", "isub", "imul", "itruediv")
+        or str(target)[-1] == "_"
+    )
     few = constant[:1, :, :1, :1]  # (1, C, 1, 1)
     number = float(few.detach().flatten()[0])
     method = isinstance(target, str)
+    if target in OVER and x is not args[0]:
+        return operator.truediv(number, x) if the_number(constant, x) is not None else None
     if not bool((few == number).all()) or few.requires_grad or (method and x is not args[0]):
         other: Any = few
     elif number == 0 and target in TIMES:
@@ -70,6 +75,23 @@ def of_one_number(target: Any, args: Any, kwargs: Any) -> Any:
         return None
     a, b = (x, other) if x is args[0] else (other, x)
     return getattr(a, target)(b) if method else target(a, b)
+
+
+def the_number(given: Any, x: Any) -> float | None:
+    """The one number that a constant is, everywhere; None if it is no constant, is trained, or is several.
+
+    Args:
+        given: What may be a constant.
+        x: The picture beside it.
+    """
+    if not isinstance(given, Tensor) or not isinstance(x, fx.Proxy) or given.requires_grad:
+        return None
+    if given.numel() != 1 and not _is_flat(given, x.node.meta.get(VALUE)):
+        return None
+    value: Any = x.node.meta.get(VALUE)
+    wider = isinstance(value, Tensor) and given.dim() > value.dim()
+    number = float(given.flatten()[0])
+    return number if not wider and bool((given == number).all()) else None
 
 
 def _is_flat(given: Any, like: Any) -> bool:

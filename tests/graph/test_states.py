@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Rounding
-from hwrts.graph import Add, BatchNorm, Concat, Conv, Multiply, Slice
+from hwrts.graph import Add, BatchNorm, Clip, Concat, Conv, Multiply, Slice
 from hwrts.graph.trace import trace, trace_with_clip
 from hwrts.runs.own_check import check_own_module
 
@@ -85,6 +85,35 @@ def test_zeros_cost_nothing():
     assert [node.weight.shape[1] for node in graph.of(Conv)] == [3, 3 + C, 3 + C, C]
     assert (len(graph.of(Add)), len(graph.of(Concat))) == (2, 2)
     assert len(trace(MADE["cell"]()).of(Multiply)) == 2 + 3
+
+
+LIMITS = {
+    "minimum": (lambda h: torch.minimum(h, torch.full_like(h, 0.125)), (None, 0.125)),
+    "maximum from behind": (lambda h: torch.maximum(torch.full_like(h, -0.25), h), (-0.25, None)),
+    "max with a number": (lambda h: h.max(torch.tensor(0.5)), (0.5, None)),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_larger_of_a_tensor_and_one_number_is_a_limit(name):
+    middle, limits = LIMITS[name]
+    own = module(lambda s, x: s.b(middle(s.a(x))), a=conv(3, C), b=conv(C, 3)).eval()
+    graph = trace(own)
+    assert [(each.low, each.high) for each in graph.of(Clip)] == [limits]
+    assert not graph.of(Add)
+    x = torch.rand(2, 3, 12, 20)
+    torch.testing.assert_close(output_of(graph, x), own(x), rtol=1e-5, atol=1e-6)
+
+
+def test_a_quotient_with_one_number_everywhere():
+    def forward(s, x):
+        h = s.a(x) / torch.full_like(s.a(x), 4)
+        return s.b(torch.ones_like(h) / (h * h + torch.ones_like(h)))
+
+    own = module(forward, a=conv(3, C), b=conv(C, 3)).eval()
+    x = torch.rand(2, 3, 12, 20)
+    torch.testing.assert_close(output_of(trace(own), x), own(x), rtol=1e-5, atol=1e-6)
+    check_own_module(own)
 
 
 def test_zeros_that_something_else_reads_stay():
