@@ -9,7 +9,7 @@ from torch import nn
 
 _SOFTMAX = (
     "attention by softmax divides by a sum over many values; use a gate in its place, such as "
-    "x * sigmoid(conv(x))"
+    "x * sigmoid(conv(x)); over two values, which are one sigmoid, it is supported"
 )
 _MATRIX = (
     "a product of matrices that are made of the picture needs all of it at once; use convolutions, products "

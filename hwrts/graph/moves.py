@@ -96,7 +96,12 @@ class _Rewrite:
                 with suppress(
                     RuntimeError, ValueError, TypeError, IndexError
                 ):  # its reader says what is wrong
-                    made = self._move(node) or self._value_by_value(node) or self._in_each_pixel(node)
+                    made = (
+                        self._move(node)
+                        or self._value_by_value(node)
+                        or self._in_each_pixel(node)
+                        or self._of_two(node)
+                    )
             if made is not None:
                 self._moved[node] = made
             else:
@@ -275,9 +280,33 @@ class _Rewrite:
             made = call(operator.add, made, self._constant(node, bias.reshape(1, -1, 1, 1)))
         return made
 
+    def _of_two(self, node: fx.Node) -> _Moved | None:
+        """A softmax over two values: the sigmoid of how much each is larger than the other."""
+        module = self._modules.get(str(node.target)) if node.op == "call_module" else None
+        if not isinstance(module, nn.Softmax) and node.target not in (F.softmax, torch.softmax, "softmax"):
+            return None
+        dim: Any = module.dim if isinstance(module, nn.Softmax) else self._argument(node, 1, "dim")
+        base = self._base(node.args[0])
+        if base is None or not isinstance(base.index, Tensor) or base.index.shape[dim] != 2:
+            return None
+        shape = base.source.meta[VALUE].shape
+        other = torch.arange(shape.numel())
+        other[base.index.flatten()] = base.index.flip(dim).flatten()  # the other one of each
+        calls = landed(other.reshape(shape), shape) if base.index.numel() == shape.numel() else None
+        if calls is None:
+            return None
+        against = base.source
+        for function, *args in calls:
+            against = self._call(node, "call_function", function, (against, *args), {})
+        apart = self._call(node, "call_function", operator.sub, (base.source, against), {})
+        return _Moved(self._call(node, "call_function", torch.sigmoid, (apart,), {}), base.index)
+
+    def _argument(self, node: fx.Node, place: int, name: str) -> Any:
+        return node.args[place] if len(node.args) > place else node.kwargs.get(name)
+
     def _given(self, node: fx.Node, place: int, name: str) -> Any:
         """A constant that a function is given; None if it is not."""
-        operand = node.args[place] if len(node.args) > place else node.kwargs.get(name)
+        operand = self._argument(node, place, name)
         return None if operand is None else self._constants[str(operand)]
 
     def _landing(self, node: fx.Node) -> tuple[Any, ...] | None:
