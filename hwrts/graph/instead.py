@@ -46,6 +46,11 @@ _CHOICE = (
     "write a choice with a comparison in it, where(x > c, a, b), or as a gate, "
     "a * sigmoid(m) + b * sigmoid(-m)"
 )
+_ASSIGNED = (
+    "nothing is written into a tensor; make the parts and join them: torch.cat(parts, 1) of channels, "
+    "F.pixel_shuffle(torch.cat(parts, 1), 2) of every second row and column (it takes top left, top right, "
+    "bottom left and bottom right of the first channel, then of the next), x.clone() in the place of copy_"
+)
 _WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
 _ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
 _FOURIER = "a Fourier transform needs the whole picture in complex numbers; use convolutions of large kernels"
@@ -96,6 +101,7 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
     ),
     _GATED: (F.glu, nn.GLU),
     _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.eq, operator.ne),
+    _ASSIGNED: ("__setitem__", operator.setitem, "copy_"),
     _WINDOWS: (nn.Unfold, nn.Fold, F.unfold, F.fold, "unfold"),
     _ROLL: (torch.roll, "roll"),
     _FOURIER: (torch.fft.fft2, torch.fft.rfft2, torch.fft.irfft2, torch.fft.ifft2, torch.fft.rfftn),

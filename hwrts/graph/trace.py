@@ -240,7 +240,9 @@ def _in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
         given = node.args[place:] or (node.kwargs.get("inplace"),)
         return bool(given[0])
     name = target if isinstance(target, str) else getattr(target, "__name__", "")
-    return target in AUGMENTED or (name.endswith("_") and not name.endswith("__"))  # torch's way to say it
+    return target in (*AUGMENTED, "__setitem__") or (
+        name.endswith("_") and not name.endswith("__")
+    )  # torch's way to say it
 
 
 def _in_place_argument(target: Any) -> int | None:
