@@ -285,7 +285,7 @@ def test_what_is_overwritten_under_its_own_name_is_read_as_it_is(change, read):
 REFUSED = {
     "split rows": (lambda s, x: s.c(x.split(4, 2)[0]), ["'split'", "along dimension 2; dim=1"]),
     "single channel": (lambda s, x: s.c(x[:, 0]), ["'getitem'", "single channels; x[:, a:b] is supported"]),
-    "rows by slice": (lambda s, x: s.c(x[:, :, 1:]), ["'getitem'", "takes rows, columns"]),
+    "rows by slice": (lambda s, x: s.c(x[:, :, ::2]), ["'getitem'", "takes rows, columns"]),
     "a new axis": (lambda s, x: s.c(x[None]), ["'getitem'", "x[:, a:b] is supported"]),
     "five axes": (lambda s, x: s.c(x[:, :, :, :, :]), ["'getitem'", "x[:, a:b] is supported"]),
     "an empty slice": (lambda s, x: s.c(s.c(x)[:, 3:]), ["'getitem'", "none of 3 channels"]),
