@@ -22,7 +22,7 @@ test: lint
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
 		--nbmake --nbmake-timeout=900 notebooks tests
 
-# While working on integers or on ONNX: a minute or so.
+# While working on integers or on ONNX: 100 s of two cores.
 quick: lint
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto tests/test_layout.py tests/fixed_point tests/export
 
