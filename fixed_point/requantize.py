@@ -62,8 +62,29 @@ def shift_right(
     acc = acc.astype(np.int64) << np.maximum(-shift, 0)
     floor: NDArray[np.int64] = acc >> right  # arithmetic shift: rounds toward -infinity for both signs
     one_lsb = np.int64(1) << right
-    twice_rest = (acc - (floor << right)) << 1  # 0 .. 2*one_lsb - 2
-    tie: NDArray[np.bool_] = twice_rest == one_lsb
+    return rounded_once(acc, floor, (acc - (floor << right)) << 1, one_lsb, rounding)
+
+
+def rounded_once(
+    exact: NDArray[np.int64],
+    floor: NDArray[np.int64],
+    twice_rest: NDArray[np.int64],
+    unit: NDArray[np.int64] | np.int64 | int,
+    rounding: Rounding,
+) -> NDArray[np.int64]:
+    """The floors of quotients, one more where a rule rounds up: the one place of the rules (eq. 5, 36).
+
+    Args:
+        exact: What was divided; its sign decides ties of half away.
+        floor: Its quotients by ``unit``, rounded toward -infinity.
+        twice_rest: Twice what is left, 0 .. 2*unit - 2.
+        unit: What it was divided by, above 0.
+        rounding: The tie rule.
+
+    >>> rounded_once(np.array([-6, 6]), np.array([-2, 1]), np.array([4, 4]), 4, Rounding.HALF_AWAY).tolist()
+    [-2, 2]
+    """
+    tie: NDArray[np.bool_] = twice_rest == unit
     match rounding:
         case Rounding.FLOOR:
             return floor
@@ -72,10 +93,10 @@ def shift_right(
         case Rounding.HALF_UP:
             pass  # every tie
         case Rounding.HALF_AWAY:
-            tie &= acc >= 0
+            tie &= exact >= 0
         case _:
             assert_never(rounding)
-    above: NDArray[np.bool_] = (twice_rest > one_lsb) | tie
+    above: NDArray[np.bool_] = (twice_rest > unit) | tie
     return floor + above.astype(np.int64)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
-from ..requantize import Rounding, saturate
+from ..requantize import Rounding, rounded_once, saturate
 from ..window import WHOLE
 from .operator import OneSource, Tensor, Work, nearer_grid
 
@@ -34,21 +33,7 @@ def divide(numerator: NDArray[np.int64], denominator: int, rounding: Rounding) -
     [-1, 2]
     """
     floor: NDArray[np.int64] = numerator // denominator
-    twice_rest = 2 * (numerator - floor * denominator)  # 0 .. 2*denominator - 2
-    tie: NDArray[np.bool_] = twice_rest == denominator
-    match rounding:
-        case Rounding.FLOOR:
-            return floor
-        case Rounding.HALF_EVEN:
-            tie &= (floor & 1) == 1
-        case Rounding.HALF_UP:
-            pass  # every tie
-        case Rounding.HALF_AWAY:
-            tie &= numerator >= 0
-        case _:
-            assert_never(rounding)
-    above: NDArray[np.bool_] = (twice_rest > denominator) | tie
-    return floor + above.astype(np.int64)
+    return rounded_once(numerator, floor, 2 * (numerator - floor * denominator), denominator, rounding)
 
 
 def global_average(x: Codes, source: Format, out: Format, rounding: Rounding) -> Codes:
