@@ -10,10 +10,10 @@ from torch import Tensor, fx, nn
 from hwrts.graph import interpolation
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
 from hwrts.graph.instead import instead_of
-from hwrts.graph.moves import rearranged
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
 from hwrts.graph.operators.concat import operands_of
 from hwrts.graph.pad import read_pad
+from hwrts.graph.recording import rearranged
 
 _PASSED_ON: tuple[type[nn.Module], ...] = (
     *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph.example import SIZES, example_of
 from hwrts.graph.exported import Exported
-from hwrts.graph.moves import without_moves
+from hwrts.graph.rearrange import without_moves
 from hwrts.graph.refusals import UntraceableError
 from hwrts.graph.tracer import Tracer
 from hwrts.graph.user_code import described

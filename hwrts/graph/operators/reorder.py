@@ -25,7 +25,7 @@ def reorder(x: Tensor, order: list[int]) -> Tensor:
 class Reorder(Operator):
     """Channel c of the result is channel order[c] of the source.
 
-    Its spellings, such as a channel shuffle by views, are read by ``hwrts.graph.moves``.
+    Its spellings, such as a channel shuffle by views, are read by ``hwrts.graph.rearrange``.
 
     Attributes:
         order: Numbers of channels of the source.

@@ -1,0 +1,138 @@
+"""A recorded graph while rearrangements are taken out: where values are from, and calls that are added."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from hwrts.graph.operators.call import MODULE, NAMED, PLACE, UNNAMED, VALUE
+from hwrts.graph.places import landed
+
+
+def rearranged(x: Tensor) -> Tensor:
+    """Stands in a graph for an arrangement of values that has no name.
+
+    Raises:
+        NotImplementedError: Always; no module calls it.
+    """
+    raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Values of a tensor in other places.
+
+    Attributes:
+        source: That tensor, (1, C, H, W).
+        index: Number, in it, of each value; several tensors where a call makes them.
+    """
+
+    source: fx.Node
+    index: Any
+
+
+class Recording:
+    """A recorded graph, and which of its nodes only move values.
+
+    Args:
+        graph: Followed on an example.
+        modules: That are called, by name.
+        constants: Values that depend on no picture, by name; some are added.
+
+    Attributes:
+        moved: What each node that only moves values makes.
+    """
+
+    def __init__(
+        self, graph: fx.Graph, modules: Mapping[str, nn.Module], constants: dict[str, Tensor]
+    ) -> None:
+        self.graph, self.modules, self.constants = graph, modules, constants
+        self.moved: dict[fx.Node, Moved] = {}
+        self._landed: dict[fx.Node, fx.Node] = {}
+
+    def module(self, node: fx.Node) -> nn.Module | None:
+        """What a node calls, if it is a module."""
+        return self.modules.get(str(node.target)) if node.op == "call_module" else None
+
+    def base(self, operand: Any) -> Moved | None:
+        """Where an operand's values are from; None if it is no tensor of pictures."""
+        if not isinstance(operand, fx.Node) or operand.name in self.constants:
+            return None
+        if operand in self.moved:
+            return self.moved[operand]
+        value = operand.meta.get(VALUE)
+        if not isinstance(value, Tensor) or value.dim() != 4 or len(value) != 1:
+            return None
+        return Moved(operand, torch.arange(value.numel()).reshape(value.shape))
+
+    def argument(self, node: fx.Node, place: int, name: str) -> Any:
+        """What a function is given at a place or by a name."""
+        return node.args[place] if len(node.args) > place else node.kwargs.get(name)
+
+    def given(self, node: fx.Node, place: int, name: str) -> Any:
+        """A constant that a function is given; None if it is not."""
+        operand = self.argument(node, place, name)
+        return None if operand is None else self.constants[str(operand)]
+
+    def number(self, operand: fx.Node) -> Any:
+        """A constant that an operand stands for; ValueError if it is a number of the picture."""
+        return self.constants[operand.name] if operand.name in self.constants else _missing()
+
+    def shape(self, operand: fx.Node) -> Any:
+        """Of the tensor that an operand stands for."""
+        return operand.meta[VALUE].shape
+
+    def landing(self, node: fx.Node) -> tuple[Any, ...] | None:
+        """What has to be called for values to be where they are; None if nothing has a name."""
+        moved = self.moved[node]
+        if not isinstance(moved.index, Tensor):
+            return None
+        return landed(moved.index, moved.source.meta[VALUE].shape)
+
+    def read(self, node: fx.Node) -> fx.Node:
+        """A node that makes an operand, for one that reads it as a tensor of pictures."""
+        if node not in self.moved:
+            return node
+        if node not in self._landed:
+            calls, made = self.landing(node), self.moved[node].source
+            for function, *args in ((rearranged,),) if calls is None else calls:
+                made = self.call(node, "call_function", function, (made, *args), {})
+            self._landed[node] = made
+        return self._landed[node]
+
+    def call(self, place: fx.Node, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
+        """A call right behind the one that it is made for, with its value."""
+        with self.graph.inserting_before(place):
+            node = self.graph.create_node(op, target, args, kwargs)
+        node.meta.update({key: place.meta[key] for key in (PLACE, MODULE) if key in place.meta})
+        if place.op == "call_module":
+            node.meta[MODULE] = place.target
+        args, kwargs = fx.map_arg((args, dict(kwargs)), self.value)
+        if target is rearranged:
+            node.meta[NAMED] = getattr(place.target, "__name__", str(place.target))
+            return node
+        with torch.no_grad():
+            if op == "call_module":
+                node.meta[VALUE] = self.modules[target](*args, **kwargs)
+            elif op == "call_method":
+                node.meta[VALUE] = getattr(args[0], target)(*args[1:], **kwargs)
+            else:
+                node.meta[VALUE] = target(*args, **kwargs)
+        return node
+
+    def value(self, node: fx.Node) -> Any:
+        """Of a node, for the example."""
+        return self.constants[node.name] if node.name in self.constants else node.meta[VALUE]
+
+    def constant(self, place: fx.Node, value: Tensor) -> fx.Node:
+        """A node for a constant, in front of another one."""
+        with self.graph.inserting_before(place):
+            node = self.graph.create_node("get_attr", UNNAMED, (), {})
+        self.constants[node.name] = value.detach().requires_grad_(value.requires_grad)
+        return node
+
+
+def _missing() -> Any:
+    raise ValueError("a number of the picture where a constant is needed")
