@@ -9,7 +9,7 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.options import MaxMegapixels, RunArgument, option
 from hwrts.cli.stage import choose_network
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, HwrtsError
 
 if TYPE_CHECKING:
     from hwrts.runs.benchmark import Enlarge, Scored
@@ -71,14 +71,18 @@ def _methods(folder: "RunFolder", stage: "StageFolder") -> "tuple[dict[str, Enla
     from hwrts.runs.engines import make_engine
 
     network = make_engine("onnxruntime", stage)
-    if network.scale == 1:
+    if network.refusal is not None:
+        raise HwrtsError(network.refusal)
+    if network.enlargement == 1:
         other = f"--stage {stage.number}" if folder.trained else "a network that enlarges"
         raise ConfigError(f"stage {stage.name} of {folder.root}: its network keeps the size; use {other}")
     scale = network.enlargement
     if scale is None:
+        lacks = network.sizes.lacks
+        less = f" less {lacks[0]} rows and {lacks[1]} columns" if any(lacks) else ""
         raise ConfigError(
-            f"stage {stage.name} of {folder.root}: its network makes smaller pictures, x{network.scale} less "
-            f"{max(network.sizes.lacks)} pixels; use a network that enlarges by a whole number"
+            f"stage {stage.name} of {folder.root}: its network makes pictures of x{network.scale}{less}; use "
+            "a network that enlarges by a whole number"
         )
     methods: dict[str, Enlarge] = {"int8": network.upscale}
     if not folder.trained:

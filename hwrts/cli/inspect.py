@@ -143,16 +143,15 @@ def _sizes_text(scale: float, multiple: int, smallest: list[int], lacks: list[in
         return None
     sides = zip(smallest, ("rows", "columns"), strict=True)
     least = [f"{size} {what}" for size, what in sides if size > multiple]
-    wanted = f"padded to multiples of {multiple}" + (f", at least {' and '.join(least)}," if least else "")
+    wanted = [f"multiples of {multiple}"] if multiple > 1 else []
+    wanted += [f"at least {' and '.join(least)}"] if least else []
     times = "{}" if scale == 1 else f"{scale}*{{}}" if isinstance(scale, int) else f"ceil({scale:g}*{{}})"
     made = [
         times.format(side) + (f" - {lack}" if lack else "") + f" {what}"
         for side, lack, what in zip("HW", lacks, ("rows", "columns"), strict=True)
     ]
-    return (
-        f"sides: {wanted} by repeating the edge at the right and bottom, and cut;\n"
-        f"of H rows and W columns it makes {' and '.join(made)}"
-    )
+    padded = f"padded to {', '.join(wanted)}, by repeating the edge at the right and bottom, and cut"
+    return f"sides: {padded if wanted else 'any'};\nof H rows and W columns it makes {' and '.join(made)}"
 
 
 def _print_channels(description: dict[str, Any], name: str) -> None:

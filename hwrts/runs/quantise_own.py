@@ -144,7 +144,7 @@ def quantise_own(
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
         network = load_network(stage.root)
-        scale = checked.scale if checked.scale >= 1 else float(checked.scale)
+        scale = checked.scale if isinstance(checked.scale, int) else float(checked.scale)
         return {"scale": scale, **own_measures(feeder, device.name, int8, network, val, advance)}
 
     source = str(run.notes().get("module"))

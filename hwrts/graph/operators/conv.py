@@ -203,8 +203,11 @@ class Conv(Operator):
         return self.integers(end * weight_limit(weight_bits), formats[self.name], weight_bits)
 
     def placed(self, layer: fixed_point.Conv) -> fixed_point.Conv:
-        """Integers of its weights and bias with all else that it is."""
-        absent = self.absent
+        """Integers of its weights and bias with all else that it is.
+
+        Weights of 0 are looked for in the integers: a graph that was read from a file has no others.
+        """
+        absent = torch.from_numpy(layer.weight_i8 == 0) if self.sparse else self.absent
         return replace(
             layer,
             padding=self.padding,
