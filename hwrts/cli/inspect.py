@@ -104,17 +104,28 @@ def _reached(entry: dict[str, Any]) -> bool:
 def _print_layers(title: str, description: dict[str, Any]) -> None:
     rows = []
     for entry in description["layers"]:
-        row = [entry["name"], entry["format"], "", "", "", "", ""]
+        row = [entry["name"], _kernel_text(entry), entry["format"], "", "", "", "", ""]
         row += [str(entry["line_buffer_rows"]), f"{entry['line_buffer_bytes'] / 1024:.1f}"]
         if "accumulator" in entry:
             proof, shifts = entry["accumulator"], entry["shift"]
             interval = f"{min(proof['lowest']):,} .. {max(proof['highest']):,}"
             exact = "float32" if "float32" in proof["exact_in"] else "float64"
             shift = str(shifts[0]) if len(set(shifts)) == 1 else f"{min(shifts)}..{max(shifts)}"
-            row[2:7] = [str(entry.get("weight_bits", "")), shift, interval, str(max(proof["bits"])), exact]
+            row[3:8] = [str(entry.get("weight_bits", "")), shift, interval, str(max(proof["bits"])), exact]
         rows.append(row)
-    columns = ["layer", "format", "w bits", "shift", "accumulator", "bits", "exact in", "rows", "KiB"]
-    print_table(f"{title}: rounding {description['rounding']}", columns, rows)
+    columns = [
+        "layer",
+        "kernel",
+        "format",
+        "w bits",
+        "shift",
+        "accumulator",
+        "bits",
+        "exact in",
+        "rows",
+        "KiB",
+    ]
+    print_table(f"{title}: rounding {description['rounding']}", columns, rows, ["exact in"])
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
     reached = sum(_reached(entry) for entry in attacked)
     print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
@@ -130,6 +141,16 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
         f"line memory at {description['width']} pixels: {description['line_buffer_bytes'] / 1024:.1f} KiB "
         f"(rows of the tensors that each layer reads), latency {description['latency_rows']} rows"
     )
+
+
+def _kernel_text(entry: dict[str, Any]) -> str:
+    """Sides of a convolution's kernel, and whichever of its groups, stride and dilation is not 1.
+
+    >>> _kernel_text({"kernel": [3, 1], "groups": 8, "stride": 2}), _kernel_text({"operator": "Add"})
+    ('3x1 g8 s2', '')
+    """
+    shown = [f"{name[0]}{entry[name]}" for name in ("groups", "stride", "dilation") if name in entry]
+    return " ".join(["x".join(map(str, entry.get("kernel", ()))), *shown])
 
 
 def _sizes_text(scale: float, multiple: int, smallest: list[int], lacks: list[int]) -> str | None:

@@ -103,8 +103,8 @@ def test_the_table_shows_them(hwrts, upscaler):
     result = hwrts("inspect", upscaler)
     lines = [line.split("│") for line in result.out.splitlines() if "│" in line]
     rows = {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines}
-    assert rows["up"] == ["u8 lsb 2^-8", "", "14", "-856,800 .. 5,034,720", "24", "float32", "4", "22.5"]
-    assert rows["y"] == ["u8 lsb 2^-8", "", "1", "-635 .. 640", "11", "float32", "0", "0.0"]
+    assert rows["up"] == ["", "u8 lsb 2^-8", "", "14", "-856,800 .. 5,034,720", "24", "float32", "4", "22.5"]
+    assert rows["y"] == ["", "u8 lsb 2^-8", "", "1", "-635 .. 640", "11", "float32", "0", "0.0"]
     assert "reach the interval's ends in 4 of 4 layers" in result.out
     shown = hwrts("inspect", upscaler, "--layer", "up")
     assert len([line for line in shown.out.splitlines() if "│" in line]) == 4  # one for each new pixel

@@ -105,9 +105,9 @@ def test_each_command_works_or_says_what_it_cannot(folder, hwrts, name):
         else:
             assert_one_clear_line(result, why)
     same = [name for name in ("made.png", "numpy.png", "torch.png") if Path(name).is_file()]
-    first, *others = [np.asarray(Image.open(name)) for name in same] or [None]
-    for other in others:
-        np.testing.assert_array_equal(first, other)
+    made = [np.asarray(Image.open(name)) for name in same]
+    for other in made[1:]:
+        np.testing.assert_array_equal(made[0], other)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "onnxruntime"])

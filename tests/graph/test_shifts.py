@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from hwrts.fixed_point import Conv as FixedConv
 from hwrts.fixed_point import Rounding
 from hwrts.graph import Conv, run_graph
 from hwrts.graph.trace import trace
@@ -38,4 +39,6 @@ def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
 
     quantised = quantise(module(forward, a=conv(3, 8), b=conv(8, 12)), rounding=Rounding.HALF_EVEN)
     train(quantised)
-    verified(quantised, tmp_path, picture(15, 14))
+    network, _ = verified(quantised, tmp_path, picture(15, 14))
+    shifts = [each for each in network.layers if isinstance(each, FixedConv) and each.groups > 1]
+    assert [each.work(network.tensors[each.name]).weights for each in shifts] == [2, 2, 2, 2]  # one a channel

@@ -89,6 +89,7 @@ class Conv(Operator):
             dilation=facts.dilation,
             pads=unless_centred(facts.pads, facts.weight, facts.dilation),
             frozen=facts.frozen,
+            sparse=facts.frozen and bool((facts.weight == 0).any()),
             **asdict(facts.held),
         )
 

@@ -71,11 +71,18 @@ class Downsample(Composed):
         weight, size = self._weight(channels), len(self.taps)
         pads = unless_centred((0, 0, 0, 0), weight, 1)
         zeros = torch.zeros(channels)
-        return (
-            Conv(
-                self.name, self.sources, weight, zeros, groups=channels, stride=size, pads=pads, frozen=True
-            ),
+        conv = Conv(
+            self.name,
+            self.sources,
+            weight,
+            zeros,
+            groups=channels,
+            stride=size,
+            pads=pads,
+            frozen=True,
+            sparse=True,
         )
+        return (conv,)
 
     def _weight(self, channels: int) -> Tensor:
         """(C, 1, K, K); no larger than what is read of it."""
