@@ -113,19 +113,9 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
             shift = str(shifts[0]) if len(set(shifts)) == 1 else f"{min(shifts)}..{max(shifts)}"
             row[3:8] = [str(entry.get("weight_bits", "")), shift, interval, str(max(proof["bits"])), exact]
         rows.append(row)
-    columns = [
-        "layer",
-        "kernel",
-        "format",
-        "w bits",
-        "shift",
-        "accumulator",
-        "bits",
-        "exact in",
-        "rows",
-        "KiB",
-    ]
-    print_table(f"{title}: rounding {description['rounding']}", columns, rows, ["exact in"])
+    columns = ["layer", "kernel", "format", "w\nbits", "shift", "accumulator", "bits", "exact\nin"]
+    columns += ["rows", "KiB"]
+    print_table(f"{title}: rounding {description['rounding']}", columns, rows, ["exact\nin"])
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
     reached = sum(_reached(entry) for entry in attacked)
     print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
