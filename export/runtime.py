@@ -32,6 +32,9 @@ def open_session(
             this asks for the kernel that does not. Where the CPU has VNNI nothing is asked for: its kernel
             is exact, and almost twice as fast.
         threads: Threads of one operator; None takes all cores, or as many as a container's limit lets run.
+
+    Raises:
+        HwrtsError: A model that ONNX Runtime cannot load.
     """
     options = _options(fused=fused, exact=exact)
     if threads is None and cpu_quota() < math.inf:
@@ -120,7 +123,11 @@ def check_model(model: bytes) -> None:
 
 
 def census(model: bytes) -> dict[str, int]:
-    """How often each operator stands in the graph that ONNX Runtime executes after its optimisations."""
+    """How often each operator stands in the graph that ONNX Runtime executes after its optimisations.
+
+    Raises:
+        HwrtsError: There is no room for the graph, which ONNX Runtime writes to a temporary file.
+    """
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "optimised.onnx"

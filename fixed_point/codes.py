@@ -42,7 +42,11 @@ class Input:
 
 
 def checked_codes(tensor: Input, x: NDArray[np.generic]) -> Codes:
-    """Codes (H, W, C) in the dtype of an input's format, or HwrtsError."""
+    """Codes (H, W, C) in the dtype of an input's format.
+
+    Raises:
+        HwrtsError: Another shape, no integers, or a code outside that format.
+    """
     where = f"input {tensor.name!r}"
     if x.ndim != 3 or x.shape[2] != tensor.channels or 0 in x.shape:
         raise HwrtsError(f"{where}: shape {x.shape} is not (height, width, {tensor.channels})")

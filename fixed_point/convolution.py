@@ -151,7 +151,17 @@ def conv_accumulate(
 
 
 def worst_input(kernel_i8: NDArray[np.int8], source: Format, upward: bool, dilation: int) -> Codes:
-    """Codes under a kernel (I, KH, KW): the largest where a weight pushes toward the bound, else smallest."""
+    """Codes under a kernel (I, KH, KW): the largest where a weight pushes toward the bound, else smallest.
+
+    Args:
+        kernel_i8: Weight codes of one output channel.
+        source: Format of the codes.
+        upward: Whether the bound is the upper one.
+        dilation: Pixels from one tap to the next.
+
+    Returns:
+        Codes (H, W, I) of all pixels from the first tap to the last.
+    """
     kernel = kernel_i8.transpose(1, 2, 0)  # (KH, KW, I)
     pushes = kernel > 0 if upward else kernel < 0
     rows, columns, size = pushes.shape

@@ -47,7 +47,16 @@ def run_outputs(
 
 
 def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> dict[str, Codes]:
-    """The codes of every tensor by name, inputs included; arguments and errors as in :func:`run`."""
+    """The codes of every tensor by name, inputs included.
+
+    Args:
+        network: The integer network.
+        codes: As in :func:`run`.
+        path: As in :func:`run`.
+
+    Raises:
+        HwrtsError: As :func:`run`.
+    """
     tensors = _checked_inputs(network, codes)
     for layer in network.layers:
         tensors[layer.name] = run_layer(network, layer, tensors, path)
@@ -62,6 +71,9 @@ def run_counted(
     Returns:
         As :func:`run_all` in int64; and for each layer that requantises, by name, how many of its codes are
         clamped below and above its format (eq. 5).
+
+    Raises:
+        HwrtsError: As :func:`run`.
     """
     tensors = _checked_inputs(network, codes)
     clamped: dict[str, tuple[int, int]] = {}
@@ -78,7 +90,11 @@ def run_counted(
 
 
 def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path: RunPath) -> Codes:
-    """The codes that one layer makes of the codes of its sources, which ``tensors`` holds by name."""
+    """The codes that one layer makes of the codes of its sources, which ``tensors`` holds by name.
+
+    Raises:
+        HwrtsError: An unknown path, or sources of a size that the layer cannot read.
+    """
     if path not in get_args(RunPath):
         raise HwrtsError(f"run: path {path!r} does not exist; use one of {', '.join(get_args(RunPath))}")
     xs, formats = [tensors[source] for source in layer.sources], network.formats_of(layer.sources)

@@ -218,3 +218,62 @@ def test_files_under_another_licence_have_its_text_beside_them():
         assert path.name in (path.parent / "NOTICE.txt").read_text("utf-8")
         words = (path.parent / "LICENSE-EPL-1.0.txt").read_text("utf-8").split()
         assert (words[:3], len(words)) == (["Eclipse", "Public", "License"], 1699)
+
+
+def refusals(function: ast.FunctionDef) -> bool:
+    """Whether a function itself raises an error of the package, by its class or as ``refused``."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            called = ast.unparse(node.exc.func).rpartition(".")[2]
+            if called == "refused" or (called.endswith("Error") and called in ERRORS):
+                return True
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+ERRORS = {
+    node.name
+    for path in (ROOT / "hwrts/errors.py", ROOT / "fixed_point/errors.py")
+    for node in ast.parse(path.read_text("utf-8")).body
+    if isinstance(node, ast.ClassDef)
+}
+ABSTRACT = [ROOT / "fixed_point/operators/operator.py", ROOT / "hwrts/graph/operators/operator.py"]
+"""What every operator has is described there."""
+
+
+def public(path: Path) -> list[tuple[bool, ast.FunctionDef]]:
+    """The public functions of a file, and whether each is a method."""
+    tree = ast.parse(path.read_text("utf-8"))
+    places: list[ast.Module | ast.ClassDef] = [
+        tree,
+        *(node for node in tree.body if isinstance(node, ast.ClassDef)),
+    ]
+    functions = [(place is not tree, node) for place in places for node in place.body]
+    return [
+        (method, node)
+        for method, node in functions
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+
+
+@pytest.mark.parametrize("folder", ["fixed_point", "export", "hwrts/graph"])
+def test_who_raises_says_so(folder):
+    """A public function that refuses something has a section Raises, or says whose errors it has."""
+    inherited = {
+        node.name
+        for path in ABSTRACT
+        for _, node in public(path)
+        if "Raises:" in (ast.get_docstring(node) or "")
+    }
+    silent = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in files(folder)
+        for method, node in public(path)
+        if not (method and node.name in inherited and "operators" in path.parts)
+        and refusals(node)
+        and not re.search(r"Raises:|errors as in", ast.get_docstring(node) or "")
+    ]
+    assert not silent

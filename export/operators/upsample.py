@@ -31,7 +31,11 @@ FUSED = Fused(floats=_floats)
 
 
 def qdq(writer: QdqWriter, layer: Upsample) -> None:
-    """Interpolation of real values; of values around the middle of their range where that is needed."""
+    """Interpolation of real values; of values around the middle of their range where that is needed.
+
+    Raises:
+        HwrtsError: A format of the result that is too coarse for float32 to be exact.
+    """
     name, (source, out) = layer.name, writer.network.formats_of((layer.source, layer.name))
     weight = ""
     if not upsample_is_exact(layer.kind, layer.factor):

@@ -85,6 +85,9 @@ class Operator(ABC):
             xs: Codes (H, W, C) of its sources.
             formats: Their formats.
             rounding: The tie rule.
+
+        Raises:
+            HwrtsError: Sources of a size that it cannot read.
         """
 
     @abstractmethod
@@ -200,7 +203,15 @@ def holds_array(kind: Any) -> bool:
 
 
 def check_name(name: object, known: set[str]) -> None:
-    """Refuse what is no name of a tensor, or is known already; else it is known from here on."""
+    """Refuse what is no name of a tensor, or is known already; else it is known from here on.
+
+    Args:
+        name: What is to be one.
+        known: Names that are taken; it is added to them.
+
+    Raises:
+        HwrtsError: It is none, or is taken.
+    """
     if not isinstance(name, str) or not name or not name.isprintable():
         raise HwrtsError(f"network: {name!r} is not a name; use one or more printable characters")
     if name in known:
@@ -209,7 +220,18 @@ def check_name(name: object, known: set[str]) -> None:
 
 
 def check_whole(where: str, what: str, value: object, low: int, high: int) -> None:
-    """A plain int in a range; NumPy integers are refused because they can't be written to JSON."""
+    """A plain int in a range; NumPy integers are refused because they can't be written to JSON.
+
+    Args:
+        where: Whose number it is, for the message.
+        what: Which one.
+        value: The number.
+        low: The least that it may be.
+        high: The largest.
+
+    Raises:
+        HwrtsError: It is not in that range, or no plain int.
+    """
     if type(value) is not int or not low <= value <= high:
         raise HwrtsError(f"{where}: {what} {value!r} is not allowed; use a whole number, {low}..{high}")
 

@@ -56,7 +56,11 @@ def convert(
     pads: dict[str, Pad],
     parts: dict[str, Parts],
 ) -> Node | Cut | Pad | Parts | str:
-    """One fx node as a graph node, as what may become one, or as the name of the one that it passes on."""
+    """One fx node as a graph node, as what may become one, or as the name of the one that it passes on.
+
+    Raises:
+        UnsupportedOperatorError: It cannot be read, and why.
+    """
     if node.op == "placeholder":
         return Input(node.name, channels=0)  # known when the graph is complete
     module = modules.get(str(node.target)) if node.op == "call_module" else None

@@ -88,6 +88,9 @@ def trace_with_clip(
         module: The module.
         example: What it takes, in the order of its forward; None finds something.
         pixels: The range of pictures, to which a clip of an output is no operator.
+
+    Raises:
+        UnsupportedOperatorError: All that stands in the way, if no way of following the module does.
     """
     kind = type(module).__name__
     if Tracer().is_leaf_module(module, ""):  # a single layer of torch; of the whole fx would look into it

@@ -109,7 +109,19 @@ def own_measures(
     pictures: Mapping[str, NDArray[np.uint8]],
     advance: Callable[[int, str], None],
 ) -> dict[str, Any]:
-    """How far int8 is from float on photographs, over all outputs of 8 bits; both are fed the same codes."""
+    """How far int8 is from float on photographs, over all outputs of 8 bits; both are fed the same codes.
+
+    Args:
+        feeder: The module, and what it is fed.
+        device: Where it computes.
+        int8: Its integers in ONNX Runtime.
+        network: The same, for the formats.
+        pictures: Photographs (H, W, 3) by name.
+        advance: Told how many are done.
+
+    Returns:
+        Means over the photographs, and what is made of test patterns, by the names of metrics.json.
+    """
     assert int8.stored is not None
     judged = [i for i, name in enumerate(network.outputs) if network.formats[name].bits == PIXEL.bits]
     outs = [network.formats[name] for name in network.outputs]

@@ -128,6 +128,9 @@ class Call:
         Args:
             operands: Of the call.
             wanted: What they should be, for a message.
+
+        Raises:
+            UnsupportedOperatorError: One is no tensor.
         """
         if not all(isinstance(operand, fx.Node) for operand in operands):
             raise self._takes(wanted)
@@ -142,13 +145,20 @@ class Call:
         Args:
             place: Where its argument "dim" stands.
             default: What that is if it is not given.
+
+        Raises:
+            UnsupportedOperatorError: It does.
         """
         along = self.argument(place, "dim", self.node.kwargs.get("axis", default))
         if along not in (1, -3):
             raise self.refused(f"along dimension {along}; dim=1, the channels, is supported")
 
     def only(self, *names: str) -> None:
-        """Refuse arguments by name that are not among these."""
+        """Refuse arguments by name that are not among these.
+
+        Raises:
+            UnsupportedOperatorError: There are others.
+        """
         others = self.node.kwargs.keys() - set(names)
         if others:
             raise self.refused(f"its argument {min(others)!r} is not supported; leave it out")
@@ -164,7 +174,11 @@ class Call:
         return self.trained and not numbers.requires_grad
 
     def tensor(self, operand: fx.Node) -> str:
-        """The name of the tensor that an operand stands for."""
+        """The name of the tensor that an operand stands for.
+
+        Raises:
+            UnsupportedOperatorError: It is none, or one of those that a convolution alone may read.
+        """
         if operand.name in self.pads:
             raise self.refused(
                 "takes a padded tensor; only a convolution may read one, put the padding right in front of it"
@@ -201,7 +215,11 @@ class Call:
         return value if isinstance(value, Tensor) else self.constant(operand)
 
     def finite(self, number: Any) -> float:
-        """A constant, if it is a finite number, or a tensor that holds one."""
+        """A constant, if it is a finite number, or a tensor that holds one.
+
+        Raises:
+            UnsupportedOperatorError: It is none.
+        """
         held = self.constant(number)
         number = held.item() if held is not None and held.numel() == 1 else number
         if not isinstance(number, int | float) or not math.isfinite(number):

@@ -237,7 +237,11 @@ class Conv(Operator):
 
     @property
     def padding(self) -> Padding:
-        """As the integers name it."""
+        """As the integers name it.
+
+        Raises:
+            UnsupportedOperatorError: Both are asked for.
+        """
         match self.replicate, self.reflect:
             case False, False:
                 return Padding.ZERO

@@ -93,7 +93,11 @@ def conv_facts(call: Call) -> Facts:
 
 
 def conv_numbers(call: Call) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a function that is given both; numbers that the module holds."""
+    """Weight and bias of a function that is given both; numbers that the module holds.
+
+    Raises:
+        UnsupportedOperatorError: One of them is computed.
+    """
     weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
     held = call.constant(weight)
     if held is None or held.ndim != 4:
@@ -124,7 +128,11 @@ def pair(number: Any) -> tuple[int, int] | None:
 
 
 def one_number(call: Call, what: str, number: Any) -> int:
-    """A stride or dilation, which must be that of rows and columns alike."""
+    """A stride or dilation, which must be that of rows and columns alike.
+
+    Raises:
+        UnsupportedOperatorError: It is none, or another for columns than for rows.
+    """
     found = pair(number)
     if found is None or found[0] != found[1] or found[0] < 1:
         raise refused(call, f"{what} {number}; one whole number for rows and columns is supported")
