@@ -91,6 +91,9 @@ def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
 
 def _value_info(network: Network, name: str) -> onnx.ValueInfoProto:
     tensor = network.tensors[name]
+    if any(each.free and each.name == name for each in network.inputs):
+        sides: list[str | int] = [f"{axis} of {name}" for axis in ("H", "W")]
+        return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", tensor.channels, *sides])
     sides = [_side(axis, tensor.scale, lacks) for axis, lacks in zip(("H", "W"), tensor.lacks, strict=True)]
     return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", tensor.channels, *sides])
 

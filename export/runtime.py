@@ -145,8 +145,12 @@ def census(model: bytes) -> dict[str, int]:
 
 
 def _kind(node: onnx.NodeProto) -> str:
-    """An operator's name; with a word behind it if it stands among whole numbers and no float is near."""
-    return f"{node.op_type} of int64" if WHOLE_NODE.search(node.name) else str(node.op_type)
+    """An operator's name; with a word behind it if it stands among whole numbers and no float is near.
+
+    ONNX Runtime adds some of its own, which put the sides of a shape in another order: their result tells.
+    """
+    names = (node.name, *(f"{output}.{node.op_type}" for output in node.output))
+    return f"{node.op_type} of int64" if any(map(WHOLE_NODE.search, names)) else str(node.op_type)
 
 
 def float_islands(network: Network, counts: dict[str, int]) -> list[str]:

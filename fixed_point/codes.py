@@ -26,6 +26,7 @@ class Input:
         whole: Whether it has one pixel (1, 1, channels), whatever the size of the others.
         grow: How many times as large as the first input it is, in height and width.
         shrink: How many times as small; one of the two is 1.
+        free: Whether it may have any size, as what a layer that stands alone resizes.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Input:
     whole: bool = False
     grow: int = 1
     shrink: int = 1
+    free: bool = False
 
     @property
     def window(self) -> Window:

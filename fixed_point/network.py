@@ -226,9 +226,15 @@ class Network:
     def single(self, name: str) -> "Network":
         """The one-layer network of ``name``, fed with the codes of its sources."""
         layer = self.layer(name)
-        sources = dict.fromkeys(layer.sources)
+        sources, like = dict.fromkeys(layer.sources), layer.window.like
         inputs = tuple(
-            Input(source, self.channels[source], self.formats[source], self.scales[source] == 0)
+            Input(
+                source,
+                self.channels[source],
+                self.formats[source],
+                self.scales[source] == 0,
+                free=self.scales[source] != 0 and like is not None and source != layer.sources[like],
+            )
             for source in sources
         )
         return Network(inputs, (layer,), self.rounding, like=self)

@@ -111,7 +111,9 @@ def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dic
         if tensor.name not in given:
             raise HwrtsError(f"{where}: no codes were given for it; pass a mapping with that name")
         tensors[tensor.name] = checked_codes(tensor, np.asarray(given[tensor.name]))
-    sized = [each for each in network.inputs if not each.whole]  # none of a layer that reads single pixels
+    sized = [
+        each for each in network.inputs if not (each.whole or each.free)
+    ]  # none of a layer that reads single pixels
     for each in sized:
         (height, width), found = tensors[sized[0].name].shape[:2], tensors[each.name].shape[:2]
         network.check_size(height, width)

@@ -36,23 +36,28 @@ def scales_of(steps: Sequence[Step]) -> dict[str, Fraction]:
     """
     scales: dict[str, Fraction] = {}
     for step in steps:
-        source = max((scales[source] for source in step.sources), default=Fraction(1))
+        source = max((scales[source] for source in _sized(step)), default=Fraction(1))
         scales[step.name] = (
             Fraction(0) if step.window.whole else source * step.window.grow / step.window.shrink
         )
     return scales
 
 
+def _sized(step: Step) -> tuple[str, ...]:
+    """The sources that say how large a tensor is."""
+    return step.sources if step.window.like is None else (step.sources[step.window.like],)
+
+
 def whole_frame(steps: Sequence[Step]) -> tuple[str, ...]:
     """Names of the tensors that are made of a whole picture: a network that has any cannot be streamed."""
-    return tuple(step.name for step in steps if step.window.whole)
+    return tuple(step.name for step in steps if step.window.unbounded)
 
 
 def lacks_of(steps: Sequence[Step]) -> dict[str, tuple[int, int]]:
     """Rows and columns that every tensor lacks against scale * size (``Window.lacking``)."""
     lacks: dict[str, tuple[int, int]] = {}
     for step in steps:  # one pixel lacks less than none
-        source = max((lacks[source] for source in step.sources), default=(0, 0))
+        source = max((lacks[source] for source in _sized(step)), default=(0, 0))
         lacks[step.name] = step.window.lacking(source)
     return lacks
 

@@ -51,6 +51,8 @@ class Window:
             where it may have ended before.
         columns: (before, after, cut) of columns; None as of rows.
         whole: Whether the whole picture is read, for a single pixel; nothing else is said then.
+        any_row: Whether any row of the first source may be read for a row, which ones depends on its size.
+        like: Which of the sources has the size of the result; None where this one's says it.
 
     >>> Window.around(3) == Window(before=1, after=1)
     True
@@ -64,6 +66,13 @@ class Window:
     cut: int = 0
     columns: tuple[int, int, int] | None = None
     whole: bool = False
+    any_row: bool = False
+    like: int | None = None
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the whole picture must be there before the first row: no number of rows is enough."""
+        return self.whole or self.any_row
 
     @property
     def kernel(self) -> int:

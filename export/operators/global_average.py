@@ -2,12 +2,12 @@
 
 from typing import assert_never
 
-import numpy as np
 from onnx import TensorProto
 
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer, zero_point
 from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.export.whole_numbers import WholeNumbers
 from hwrts.fixed_point import GlobalAverage, Rounding
 
 FUSED = Fused()
@@ -25,7 +25,7 @@ def integer(writer: IntegerWriter, layer: GlobalAverage) -> None:
 
 
 def _mean(writer: Writer, layer: GlobalAverage) -> None:
-    whole = _Whole(writer, layer.name)
+    whole = WholeNumbers(writer, layer.name)
     source, out = writer.network.formats[layer.source], layer.out
     numerator, pixels = _sum_and_pixels(whole, layer.source, zero_point(source))
     finer = out.frac - source.frac
@@ -38,24 +38,7 @@ def _mean(writer: Writer, layer: GlobalAverage) -> None:
     writer.node("Cast", [stored], layer.name, to=TensorProto.UINT8)
 
 
-class _Whole:
-    """Appends operators on int64, numbers among their operands; each result has a name as in WHOLE_NODE."""
-
-    def __init__(self, writer: Writer, layer: str) -> None:
-        self._writer, self._layer, self._count = writer, layer, 0
-
-    def __call__(self, op: str, *operands: str | int, **attributes: object) -> str:
-        self._count += 1
-        inputs = [each if isinstance(each, str) else self.constant(each) for each in operands]
-        return self._writer.node(op, inputs, f"{self._layer}.whole{self._count}", **attributes)
-
-    def constant(self, *numbers: int, shape: tuple[int, ...] = ()) -> str:
-        """Numbers as an initialiser."""
-        name = f"{self._layer}.{'_'.join(map(str, numbers))}{'i' * len(shape)}"
-        return self._writer.constant(name, np.array(numbers, np.int64).reshape(shape))
-
-
-def _sum_and_pixels(whole: _Whole, source: str, zero: int) -> tuple[str, str]:
+def _sum_and_pixels(whole: WholeNumbers, source: str, zero: int) -> tuple[str, str]:
     """The sum of all codes (N, C, 1, 1), and H * W.
 
     Rows are added up in int32, which is exact below 8 million columns, and halves the memory.
@@ -69,7 +52,7 @@ def _sum_and_pixels(whole: _Whole, source: str, zero: int) -> tuple[str, str]:
     return (whole("Sub", total, whole("Mul", pixels, zero)) if zero else total), pixels
 
 
-def _divided(whole: _Whole, numerator: str, denominator: str, lift: int, rounding: Rounding) -> str:
+def _divided(whole: WholeNumbers, numerator: str, denominator: str, lift: int, rounding: Rounding) -> str:
     """The quotient, rounded once.
 
     ONNX's Div of whole numbers drops what is behind the point, so they are made positive first, by an even
@@ -96,7 +79,7 @@ def _divided(whole: _Whole, numerator: str, denominator: str, lift: int, roundin
     return whole("Sub", found, lift)
 
 
-def _tie_upward(whole: _Whole, numerator: str, denominator: str) -> tuple[str, str, str]:
+def _tie_upward(whole: WholeNumbers, numerator: str, denominator: str) -> tuple[str, str, str]:
     """The nearest whole number, and the numerator and denominator, both twice, that it is made of."""
     twice = whole("Add", whole("Mul", numerator, 2), denominator)
     twice_denominator = whole("Mul", denominator, 2)

@@ -15,6 +15,7 @@ from .multiply import Multiply
 from .prelu import PRelu
 from .reorder import Reorder
 from .repeat import Repeat
+from .resize import Places, Resize
 from .scale import Scale
 from .slice import Slice
 from .space_to_depth import SpaceToDepth
@@ -35,8 +36,10 @@ __all__ = [
     "Multiply",
     "Over",
     "PRelu",
+    "Places",
     "Reorder",
     "Repeat",
+    "Resize",
     "Scale",
     "Slice",
     "SpaceToDepth",
@@ -51,6 +54,7 @@ Layer = (
     | DepthToSpace
     | Repeat
     | Upsample
+    | Resize
     | Concat
     | Multiply
     | Lookup

@@ -65,7 +65,8 @@ def read_interpolation(call: Call) -> Interpolation:
     mode, factor = given.get("mode") or "nearest", _factor(call, given)
     if given.get("align_corners"):
         raise call.refused(
-            f"{mode} with align_corners=True has other taps at every pixel; use align_corners=False"
+            f"{mode} with align_corners=True has other taps at every pixel; use align_corners=False, or "
+            "bilinear by a whole factor or to the size of another tensor"
         )
     if mode not in _KINDS:
         raise call.refused(f"mode {mode!r}; {', '.join(_KINDS)} are supported")

@@ -54,7 +54,7 @@ def _noted_type(hint: Any) -> Any:
     """What is noted of a node's field of this type."""
     if get_origin(hint) is tuple:  # the sources
         if Ellipsis in get_args(hint):
-            return Annotated[list[Text], Field(min_length=2, max_length=MAX_NODES)]
+            return Annotated[list[Text], Field(min_length=1, max_length=MAX_NODES)]
         count = len(get_args(hint))
         return Annotated[list[Text], Field(min_length=count, max_length=count)]
     ranks = [each.dimensions for each in get_args(hint)[1:] if isinstance(each, Rank)]

@@ -14,6 +14,7 @@ from hwrts.graph.lengths import over_channels
 from hwrts.graph.matrices import multiplied
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
+from hwrts.graph.resizing import resized, to_another
 from hwrts.graph.shifts import shifted
 from hwrts.graph.sized import spread, to_a_fraction
 from hwrts.graph.states import joined_of_one_number, of_one_number, the_number
@@ -281,6 +282,12 @@ def _to_a_size(target: Any, args: Any, kwargs: Any) -> Any:
     return Call("call_function", target, args[:1], {**given, "size": None, "scale_factor": factor})
 
 
+def _to_another(target: Any, args: Any, kwargs: Any) -> Any:
+    """Interpolation to the size that another tensor has."""
+    made = to_another(target, args, kwargs)
+    return None if made is None else Call("call_function", resized, made, {})
+
+
 def _nothing(target: Any, args: Any, kwargs: Any) -> Any:
     """Dropouts that are off, and pads of no pixels."""
     if not args or not isinstance(args[0], fx.Proxy):
@@ -358,6 +365,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     to_a_fraction,
     spread,
     _to_a_size,
+    _to_another,
     _nothing,
     _cropped,
     _constant,

@@ -13,6 +13,9 @@ SMALLEST_WEIGHT_RANGE = 2.0**-7
 """Weights of a channel are quantised for a range of at least this, even if they are smaller: a finer grid
 would gain nothing at 8-bit outputs, and would push the bias codes out of float32's exact range (eq. 10)."""
 
+_HAIR = 2.0**-20
+"""The largest code itself is within the codes, however float32 rounds."""
+
 COARSEST = 16
 """At most so many bits are given up: 65,536 weights of a channel at their limits need 7, the rest is for
 biases. Beyond it the training has diverged, and lowering says so."""
@@ -31,14 +34,14 @@ class WeightRange(nn.Module):
         bits: Width of the weights.
         source: Format of the tensor that the convolution reads.
         held: What is held of its numbers.
-        frozen: Whether they are not trained: a weight that is a power of two then has a code of its own, and
-            is not taken for the end of the range, which is one LSB below.
+        frozen: Whether they are not trained: the largest then lies within the codes, which end one LSB below
+            the range, so that weights that are equal can be rounded to codes that keep their sum.
     """
 
     def __init__(self, bits: int, source: Format, held: Held = FREE, *, frozen: bool = False) -> None:
         super().__init__()
         self._bits, self._source, self._held = bits, source, held
-        self._room = 1 + 2.0 ** (1 - bits) if frozen else 1.0
+        self._room = (1 - _HAIR) / (1 - 2.0 ** (1 - bits)) if frozen else 1.0
         self._conv: list[Any] = []  # in a list, or the convolution would be a part of its own quantiser
 
     def watch(self, conv: nn.Module) -> None:

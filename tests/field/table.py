@@ -80,6 +80,8 @@ TABLE: dict[str, dict[str, Callable[[], nn.Module]]] = {
     "average pooling by 2 and 4, fixed blurs": {
         "by 2": of(lambda: nn.AvgPool2d(2)),
         "by 4": of(lambda: nn.AvgPool2d(4)),
+        "of 3x3, same size": of(lambda: nn.AvgPool2d(3, 1, 1)),
+        "of 5x5 by 2": of(lambda: nn.AvgPool2d(5, 2, 2)),
         "blur": of(blur),
     },
     "max pooling": {
@@ -146,6 +148,10 @@ TABLE: dict[str, dict[str, Callable[[], nn.Module]]] = {
         "bilinear x3": larger("bilinear", 3),
         "bicubic, a = -1/2": of(lambda: FixedUpsample("bicubic", 2)),
         "bicubic, a = -3/4": larger("bicubic", 2),
+        "to any size": by(
+            lambda s, h: h + F.interpolate(F.max_pool2d(h[..., 2:-2, 2:-2], 3), h.shape[2:], mode="bilinear")
+        ),
+        "align_corners": of(lambda: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)),
         "to a size": by(
             lambda s, h: h + F.interpolate(F.max_pool2d(h, 2), size=h.shape[2:], mode="bilinear")
         ),

@@ -15,10 +15,8 @@ from hwrts.runs.own_measures import ends_of
 
 from .modules import MODULES, made
 
-REFUSED = {
-    "RFDN": "the same whole factor in both directions",  # its attention is at a sixth of the size, cut
-}
-"""What no line buffer computes so far, and what the line says."""
+REFUSED: dict[str, str] = {}
+"""What cannot be computed so far, and what the line says: nothing among these."""
 
 ACCEPTED = [name for name in MODULES if name not in REFUSED]
 ROUNDINGS = list(Rounding)

@@ -20,9 +20,11 @@ from hwrts.fixed_point import (
     Network,
     Over,
     Padding,
+    Places,
     PRelu,
     Reorder,
     Repeat,
+    Resize,
     Rounding,
     Scale,
     Slice,
@@ -52,7 +54,7 @@ SHARES = {
 KINDS = [kind for kind, share in SHARES.items() for _ in range(share)]
 """What a layer may be, as often as it is to be drawn; where it is not possible, it is a convolution."""
 
-WITH_MEANS = [*KINDS, "mean", "mean", "largest", "times"]
+WITH_MEANS = [*KINDS, "mean", "mean", "largest", "times", "resize", "resize"]
 """The same in every fifth network, which then may be no stream."""
 
 
@@ -127,6 +129,13 @@ def _layer(rng, name, tensors, widest, kinds):
         return Maximum(name, source, Over.CHANNELS)
     if kind == "largest":
         return Maximum(name, source, Over.PICTURE)
+    if kind == "resize":
+        places = _pick(rng, list(Places))
+        out = _format(rng, form.frac + 14 - int(rng.integers(-1, 18)), widest)
+        like = _pick(rng, [other for other, y in tensors.items() if y.scale])
+        if scale and scale * 3 <= LARGEST_SCALE and rng.integers(2):
+            return Resize(name, (source,), out, places, int(rng.integers(2, 4)))
+        return Resize(name, (source, like), out, places)
     if kind == "mean":
         out = _format(rng, form.frac + int(rng.integers(-8, 9)), widest)
         return GlobalAverage(name, source, out)

@@ -25,9 +25,11 @@ from hwrts.fixed_point import (
     Multiply,
     Network,
     Over,
+    Places,
     PRelu,
     Reorder,
     Repeat,
+    Resize,
     Rounding,
     Scale,
     Slice,
@@ -58,6 +60,7 @@ ONE_OF_EACH = {
     "DepthToSpace": DepthToSpace("y", "x", 2),
     "Repeat": Repeat("y", "x", 3),
     "Upsample": Upsample("y", "x", "bicubic", 2, S8),
+    "Resize": Resize("y", ("x",), Format(True, 8, 7), Places.CENTRES, 3),
     "Concat": Concat("y", ("x", "x"), Format(True, 8, 7)),
     "Multiply": Multiply("y", ("x", "x"), Format(False, 8, 9)),
     "Lookup": Lookup("y", "x", (np.arange(256, dtype=np.int16)[::-1] % 251) - 100, Format(True, 9, 5)),
@@ -111,7 +114,7 @@ def test_what_it_makes_has_the_shape_and_format_that_it_says(layer):
 def test_nothing_outside_its_window_is_read(layer):
     window, x = layer.window, noise()
     before = codes_of(layer, x)
-    if window.whole:
+    if window.unbounded:
         assert not np.array_equal(codes_of(layer, np.minimum(x, 100)), before)
         return
     for step in range(len(x) // window.shrink):

@@ -207,8 +207,8 @@ UNSUPPORTED = {
         lambda self, x: self.t(self.c(x)), {"c": conv(), "t": nn.ConvTranspose2d(3, 3, 3)},
         ["ConvTr", "'t'"]),
     "aligned corners": (
-        lambda self, x: F.interpolate(self.c(x), scale_factor=2, mode="bilinear", align_corners=True),
-        {"c": conv()}, ["'interpolate'", "bilinear with align_corners=True"]),
+        lambda self, x: F.interpolate(self.c(x), scale_factor=2, mode="bicubic", align_corners=True),
+        {"c": conv()}, ["'interpolate'", "bicubic with align_corners=True"]),
     "bilinear by 2 and 4": (
         lambda self, x: F.interpolate(self.c(x), scale_factor=(2, 4), mode="bilinear"), {"c": conv()},
         ["'interpolate'", "(2, 4)"]),

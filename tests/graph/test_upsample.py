@@ -151,10 +151,10 @@ def test_to_a_size_is_by_a_factor_where_the_size_of_its_source_is_known():
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "corners": (
-        lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True),
-        "bilinear with align_corners=True has other taps at every pixel; use align_corners=False",
+        lambda x: F.interpolate(x, scale_factor=2, mode="bicubic", align_corners=True),
+        "bicubic with align_corners=True has other taps at every pixel; use align_corners=False",
     ),
-    "UpsamplingBilinear2d": (nn.UpsamplingBilinear2d(scale_factor=2), "use align_corners=False"),
+    "UpsamplingBilinear2d": (nn.UpsamplingBilinear2d(scale_factor=17), "use align_corners=False"),
     "antialias": (
         lambda x: F.interpolate(x, scale_factor=2, mode="bicubic", antialias=True),
         "use hwrts.networks.FixedUpsample, which replicates them",

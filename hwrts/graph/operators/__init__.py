@@ -31,6 +31,7 @@ from hwrts.graph.operators.prelu import PRelu
 from hwrts.graph.operators.relu import Relu
 from hwrts.graph.operators.reorder import Reorder
 from hwrts.graph.operators.repeat import Repeat
+from hwrts.graph.operators.resize import Resize
 from hwrts.graph.operators.scale import Scale
 from hwrts.graph.operators.slice import Slice
 from hwrts.graph.operators.space_to_depth import SpaceToDepth
@@ -48,6 +49,7 @@ Operation = (
     | Add
     | Scale
     | DepthToSpace
+    | Resize
     | Repeat
     | Upsample
     | Downsample
@@ -106,6 +108,7 @@ __all__ = [
     "Relu",
     "Reorder",
     "Repeat",
+    "Resize",
     "Scale",
     "Slice",
     "SpaceToDepth",

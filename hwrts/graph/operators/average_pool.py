@@ -19,26 +19,34 @@ if TYPE_CHECKING:
 _DEFAULTS = {"padding": 0, "ceil_mode": False, "count_include_pad": True, "divisor_override": None}
 
 
+_MOST = 256
+"""Pixels of a mean: of more, the weights are coarser than the bound of docs/arithmetic.md, eq. 41, allows."""
+
+
 @dataclass(frozen=True)
 class AveragePool(Composed):
-    """The mean of KH*KW pixels of each channel.
+    """The mean of KH*KW pixels of each channel; zeros around the picture count as pixels (eq. 41).
 
     Attributes:
-        kernel: KH and KW; their product is a power of two, so that the weights are exact.
+        kernel: KH and KW.
         stride: Rows and columns from one pixel of the result to the next.
+        padding: Zeros above and below, left and right.
+        divisor: By what the sum is divided.
     """
 
     MODULES = (nn.AvgPool2d,)
     FUNCTIONS = (F.avg_pool2d,)
-    SPELLED = "AvgPool2d of 2 and 4"
+    SPELLED = "AvgPool2d (count_include_pad=True where it pads)"
 
     sources: tuple[str]
     kernel: tuple[int, int]
     stride: int
+    padding: tuple[int, int]
+    divisor: int
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
-        """A module or a function; what it says of edges must not matter."""
+        """A module or a function; every pixel of the result must be the same sum."""
         given: dict[str, Any]
         if isinstance(call.module, nn.AvgPool2d):
             names = ("kernel_size", "stride", *_DEFAULTS)
@@ -47,34 +55,45 @@ class AveragePool(Composed):
             call.only("kernel_size", "stride", *_DEFAULTS)
             given = {name: call.argument(3 + i, name, old) for i, (name, old) in enumerate(_DEFAULTS.items())}
             given |= {"kernel_size": call.argument(1, "kernel_size"), "stride": call.argument(2, "stride")}
-        kernel = pair(given["kernel_size"])
+        kernel, padding = pair(given["kernel_size"]), pair(given["padding"])
         stride = one_number(call, "stride", given["stride"] or given["kernel_size"])
-        if kernel is None or min(kernel) < 1:
-            raise call.refused(f"kernel {given['kernel_size']}; whole numbers are supported")
+        if kernel is None or padding is None or min(kernel) < 1 or min(padding) < 0:
+            raise call.refused(
+                f"kernel {given['kernel_size']}, padding {given['padding']}; whole numbers are supported"
+            )
         count = kernel[0] * kernel[1]
-        if count & (count - 1):
+        if count & (count - 1) and count > _MOST:
             raise call.refused(
-                f"the mean of {kernel[0]}x{kernel[1]} pixels divides by {count}, which no power of two is; "
-                "use kernels of 2 and 4, or a Conv2d of as many groups as channels, which is trained"
+                f"the mean of {kernel[0]}x{kernel[1]} pixels; {_MOST} pixels are supported, more where their "
+                "number is a power of two: use two pools, one behind the other"
             )
-        if pair(given["padding"]) != (0, 0) or given["ceil_mode"] or given["divisor_override"] is not None:
+        if any(padding) and not given["count_include_pad"]:
             raise call.refused(
-                f"padding {given['padding']}, ceil_mode {given['ceil_mode']} and divisor_override "
-                f"{given['divisor_override']} are not supported; leave them out"
+                "count_include_pad=False divides by fewer pixels at the edges; use count_include_pad=True, "
+                "or F.pad(x, .., mode='replicate') in front of a pool without padding"
             )
-        return cls(call.name, call.sources(), kernel, stride)
+        if given["ceil_mode"] and any(
+            (size - 2 * pad) % stride for size, pad in zip(kernel, padding, strict=True)
+        ):
+            raise call.refused(
+                "ceil_mode=True divides by fewer pixels at the last edges; leave it out, and pad the picture"
+            )
+        divisor = given["divisor_override"] or count
+        if not isinstance(divisor, int) or divisor < 1:
+            raise call.refused(f"divisor_override {divisor}; a whole number above zero is supported")
+        return cls(call.name, call.sources(), kernel, stride, padding, divisor)
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H', W')."""
-        return F.avg_pool2d(xs[0], self.kernel, self.stride)
+        return F.avg_pool2d(xs[0], self.kernel, self.stride, self.padding, divisor_override=self.divisor)
 
     def non_negative(self, sources: bool) -> bool:
         """As its source."""
         return sources
 
     def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":
-        """A convolution in as many groups as channels."""
-        weight = torch.full((channels, 1, *self.kernel), 1 / (self.kernel[0] * self.kernel[1]))
+        """A convolution in as many groups as channels, whose rounded weights keep their sum."""
+        weight = torch.full((channels, 1, *self.kernel), 1 / self.divisor)
         return (
             Conv(
                 self.name,
@@ -83,7 +102,7 @@ class AveragePool(Composed):
                 torch.zeros(channels),
                 groups=channels,
                 stride=self.stride,
-                pads=unless_centred((0, 0, 0, 0), weight, 1),
+                pads=unless_centred((*self.padding, *self.padding), weight, 1),
                 frozen=True,
             ),
         )

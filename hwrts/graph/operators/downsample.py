@@ -42,8 +42,6 @@ class Downsample(Composed):
         size, mode = given.factor.denominator, given.mode
         if mode == "bicubic":
             raise call.refused(f"bicubic by {given.factor}; nearest, bilinear and area are supported")
-        if mode == "area" and size & (size - 1):
-            raise call.refused(f"area by {given.factor} divides by {size}; powers of two are supported")
         # rows that torch reads for new row r: its centre lies at K*r + (K - 1)/2 of the old ones
         rows = {
             "nearest": [0],
