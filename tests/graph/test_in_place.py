@@ -44,7 +44,7 @@ WITHOUT |= {"relu6", "special_expit", "gelu", "silu", "hardswish", "hardsigmoid"
 WITHOUT |= {"chunk", "split", "getitem", "conv2d", "conv_transpose2d", "avg_pool2d"}
 WITHOUT |= {"_threshold", "hardshrink", "log_sigmoid", "softshrink", "softsign", "tanhshrink", "reorder"}
 WITHOUT |= {"adaptive_avg_pool2d", "adaptive_max_pool2d", "amax", "max_pool2d", "mean", "pixel_unshuffle"}
-WITHOUT |= {"special_erf", "special_exp2", "special_expm1", "special_log1p"}
+WITHOUT |= {"resized", "special_erf", "special_exp2", "special_expm1", "special_log1p"}
 """Functions without a form in place."""
 
 

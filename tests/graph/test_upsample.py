@@ -258,7 +258,6 @@ def test_down_and_up_again_to_a_verified_file(picture, rounding, tmp_path):
             lambda x: F.interpolate(x, scale_factor=0.5, mode="bicubic"),
             "bicubic by 1/2; nearest, bilinear",
         ),
-        (lambda x: F.interpolate(x, None, (1 / 3, 1 / 3), "area"), "area by 1/3 divides by 3"),
         (
             lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True),
             "leaves pixels outside",
