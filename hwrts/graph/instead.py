@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 _SOFTMAX = (
-    "attention by softmax divides by a sum over many values; use a gate in its place, such as "
-    "x * sigmoid(conv(x)); over two values, which are one sigmoid, it is supported"
+    "attention by softmax divides by a sum over many pixels; use a gate in its place, such as "
+    "x * sigmoid(conv(x)); over the channels of a pixel, or of a mean over the picture, it is supported"
 )
 _MATRIX = (
     "a product of matrices that are made of the picture needs all of it at once; use convolutions, products "

@@ -7,17 +7,22 @@ order of its values, if it is computed value by value or over the channels of a 
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
+from typing import Any
 
 from torch import Tensor, fx, nn
 
+from hwrts.graph.batches import in_each_frame
+from hwrts.graph.conv3d import over_frames
 from hwrts.graph.in_each_pixel import in_each_pixel
 from hwrts.graph.moves import moved
-from hwrts.graph.recording import Moved, Recording
-from hwrts.graph.softmaxes import of_two
+from hwrts.graph.products import contracted
+from hwrts.graph.recording import Recording
+from hwrts.graph.reductions import reduced
+from hwrts.graph.softmaxes import softmax
+from hwrts.graph.tracer import AUGMENTED
 from hwrts.graph.value_by_value import value_by_value
 
-_RULES = (moved, value_by_value, in_each_pixel, of_two)
+_RULES = (moved, value_by_value, in_each_pixel, softmax, reduced, contracted, in_each_frame, over_frames)
 """What makes of a call values in other places, the first that can."""
 
 
@@ -35,10 +40,8 @@ def without_moves(graph: fx.Graph, modules: Mapping[str, nn.Module], constants: 
     for node in list(graph.nodes):
         if node.op in ("placeholder", "get_attr"):
             continue
-        made = _made(recording, node) if node.op != "output" else None
-        if made is not None:
-            recording.moved[node] = made
-        else:
+        if node.op == "output" or not any(recording.attempt(node, rule) for rule in _RULES):
+            _check_overwritten(recording, node)
             node.args = fx.map_arg(node.args, recording.read)
             node.kwargs = fx.map_arg(node.kwargs, recording.read)
     for node in reversed(list(graph.nodes)):
@@ -46,11 +49,15 @@ def without_moves(graph: fx.Graph, modules: Mapping[str, nn.Module], constants: 
             graph.erase_node(node)
 
 
-def _made(recording: Recording, node: fx.Node) -> Moved | None:
-    """What the first rule makes of a call; None if its operands are read as tensors of pictures."""
-    for rule in _RULES:
-        with suppress(RuntimeError, ValueError, TypeError, IndexError):  # its reader says what is wrong
-            made = rule(recording, node)
-            if made is not None:
-                return made
-    return None
+def _check_overwritten(recording: Recording, node: fx.Node) -> None:
+    """Give no name to what is overwritten through a view, if others see it change: a copy would not."""
+    module: Any = recording.module(node)
+    written: Any = node.args[0] if node.args else None
+    if module is not None:
+        in_place = bool(getattr(module, "inplace", False))
+    else:
+        named = isinstance(node.target, str) and node.target.endswith("_") and not node.target.endswith("__")
+        in_place = named or node.target in AUGMENTED or node.kwargs.get("inplace") is True
+    copied = written in recording.moved and recording.landing(written)
+    if in_place and copied and not recording.is_alone(written):
+        recording.unname(written)

@@ -1,6 +1,7 @@
 """A recorded graph while rearrangements are taken out: where values are from, and calls that are added."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,7 @@ class Recording:
         self.graph, self.modules, self.constants = graph, modules, constants
         self.moved: dict[fx.Node, Moved] = {}
         self._landed: dict[fx.Node, fx.Node] = {}
+        self._landings: dict[fx.Node, tuple[Any, ...] | None] = {}
 
     def module(self, node: fx.Node) -> nn.Module | None:
         """What a node calls, if it is a module."""
@@ -66,6 +68,34 @@ class Recording:
         if not isinstance(value, Tensor) or value.dim() != 4 or len(value) != 1:
             return None
         return Moved(operand, torch.arange(value.numel()).reshape(value.shape))
+
+    def attempt(self, node: fx.Node, rule: Callable[["Recording", fx.Node], Moved | None]) -> bool:
+        """Whether a rule says what a call makes; what it added to the graph before it failed is taken out."""
+        there = set(self.graph.nodes)
+        made = None
+        with suppress(RuntimeError, ValueError, TypeError, IndexError, KeyError):  # its reader says why
+            made = rule(self, node)
+        if made is not None:
+            self.moved[node] = made
+            return True
+        for each in reversed([each for each in self.graph.nodes if each not in there]):
+            self.constants.pop(each.name, None)
+            self.graph.erase_node(each)
+        return False
+
+    def is_alone(self, node: fx.Node) -> bool:
+        """Whether nobody else sees what a call in place overwrites: no other name, view or reader."""
+        while len(node.users) == 1 and node.op != "placeholder" and node.name not in self.constants:
+            front = node.args[0] if node.args else None
+            if node not in self.moved or not isinstance(front, fx.Node) or front.name in self.constants:
+                return True
+            if self.moved[node].source is not self._source(front):
+                return True  # computed, not only moved
+            node = front
+        return False
+
+    def _source(self, node: fx.Node) -> fx.Node:
+        return self.moved[node].source if node in self.moved else node
 
     def argument(self, node: fx.Node, place: int, name: str) -> Any:
         """What a function is given at a place or by a name."""
@@ -89,7 +119,13 @@ class Recording:
         moved = self.moved[node]
         if not isinstance(moved.index, Tensor):
             return None
-        return landed(moved.index, moved.source.meta[VALUE].shape)
+        if node not in self._landings:
+            self._landings[node] = landed(moved.index, moved.source.meta[VALUE].shape)
+        return self._landings[node]
+
+    def unname(self, node: fx.Node) -> None:
+        """Let nothing be called for values that a call moves; what reads them is refused."""
+        self._landings[node] = None
 
     def read(self, node: fx.Node) -> fx.Node:
         """A node that makes an operand, for one that reads it as a tensor of pictures."""

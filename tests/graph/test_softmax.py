@@ -1,4 +1,4 @@
-"""A softmax over two values, of whatever tensor, is a sigmoid of their difference; more are refused."""
+"""A softmax over channels of a pixel: of two the sigmoid of their difference; over pixels it is refused."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Rounding
-from hwrts.graph import Lookup, run_graph
+from hwrts.graph import Lookup, Maximum, run_graph
 from hwrts.graph.trace import trace
 
 from .test_operators import quantise, train, verified
@@ -54,6 +54,15 @@ def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
     verified(quantised, tmp_path, picture(15, 14))
 
 
-def test_over_more_it_is_refused() -> None:
-    with pytest.raises(UnsupportedOperatorError, match="over two values"):
-        trace(module(lambda self, x: nn.Softmax(1)(self.a(x)), a=conv(3, 8)))
+def test_over_more_it_is_a_table_a_sum_and_a_quotient() -> None:
+    """Of differences from the largest, so that no exponential overflows."""
+    network = module(lambda self, x: self.b(nn.Softmax(1)(20 * self.a(x))), a=conv(3, 5), b=conv(5, 3)).eval()
+    graph, x = trace(network), torch.randn(1, 3, 6, 7)
+    assert [each.function for each in graph.of(Lookup)] == ["exp", "reciprocal"]
+    assert len(graph.of(Maximum)) == 1
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x))
+
+
+def test_over_pixels_it_is_refused() -> None:
+    with pytest.raises(UnsupportedOperatorError, match="over the channels of a pixel, or of a mean"):
+        trace(module(lambda self, x: nn.Softmax(3)(self.a(x)), a=conv(3, 8)))

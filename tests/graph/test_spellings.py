@@ -247,7 +247,7 @@ def test_places_are_the_users_by_the_second_door_too():
 
     class Attends(Asks):
         def forward(self, x: Tensor) -> Tensor:
-            return torch.softmax(super().forward(x), 1)
+            return torch.softmax(super().forward(x), 3)
 
     with pytest.raises(UnsupportedOperatorError, match=r"^line \d+ of test_spellings.py, 'softmax': .* gate"):
         trace(Attends().eval())
@@ -261,7 +261,7 @@ def test_a_module_is_left_as_it_was():
 
 
 STANDS = {
-    "softmax": (lambda s, h: torch.softmax(h, 1), "use a gate"),
+    "softmax": (lambda s, h: torch.softmax(h, 3), "use a gate"),
     "matmul": (lambda s, h: h @ h.transpose(2, 3), "product of matrices"),
     "grid_sample": (lambda s, h: F.grid_sample(h, h[:, :2].permute(0, 2, 3, 1)), "warp outside"),
     "sort": (lambda s, h: h.sort(1)[0], "depends on the values"),
@@ -283,8 +283,8 @@ def test_what_stays_refused_says_what_to_do_instead(case):
 
 def test_all_that_stands_in_the_way_is_named_at_once():
     def middle(s, h):
-        h = torch.softmax(h, 1)
-        h = torch.softmax(h, 1)
+        h = torch.softmax(h, 2)
+        h = torch.softmax(h, 2)
         return s.g(torch.roll(h, 1, 2))
 
     with pytest.raises(UnsupportedOperatorError) as caught:

@@ -202,7 +202,7 @@ STANDS = {
     "glu along columns": (lambda s, h: F.glu(h), "write glu(x, 1)"),
     "largest of rows": (lambda s, h: h * h.max(2, keepdim=True)[0], "of one tensor, "),
     "largest of all": (lambda s, h: h * h.max(), "AdaptiveMaxPool2d(1)"),
-    "smallest": (lambda s, h: h * h.min(1, keepdim=True)[0], "-(-x).amax(..)"),
+    "smallest": (lambda s, h: h * h.min(2, keepdim=True)[0], "-(-x).amax(..)"),
     "round": (lambda s, h: torch.round(h), "rounded as --rounding says"),
     "floor": (lambda s, h: h.floor(), "rounded as --rounding says"),
     "ceil": (lambda s, h: h.ceil(), "rounded as --rounding says"),

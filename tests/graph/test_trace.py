@@ -178,10 +178,10 @@ def test_channels_come_from_the_convolution_that_reads_the_picture(forward, laye
 
 
 UNSUPPORTED = {
-    "softmax": (lambda self, x: torch.softmax(self.c(x), 1), {"c": conv()}, ["softmax"]),
+    "softmax": (lambda self, x: torch.softmax(self.c(x), 3), {"c": conv()}, ["softmax"]),
     "Softmax": (
-        lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Softmax2d()},
-        ["Softmax2d", "'gate'"]),
+        lambda self, x: self.gate(self.c(x)), {"c": conv(), "gate": nn.Softmax(2)},
+        ["Softmax", "'gate'"]),
     "stride": (lambda self, x: self.down(x), {"down": conv(stride=(2, 1))}, ["'down'", "stride (2, 1)"]),
     "dilation": (lambda self, x: self.c(x), {"c": conv(dilation=(2, 1))}, ["'c'", "dilation (2, 1)"]),
     "circular": (lambda self, x: self.c(x), {"c": conv(padding_mode="circular")}, ["'c'", "'circular'"]),
