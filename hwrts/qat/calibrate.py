@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Rounding
-from hwrts.graph import Clip, Graph, Input, run_graph
+from hwrts.graph import Clip, Graph, Input, Lookup, Multiply, run_graph
 from hwrts.graph.rounding import round_by
 from hwrts.progress import SILENT, Progress
 
@@ -83,9 +83,10 @@ def calibrate(
     with progress.task("choosing formats", len(pictures)) as advance:
         for done, picture in enumerate(pictures):
             values = _seen(graph, run_graph(graph, picture))
+            weights = _weights(graph, values)
             for name in inner:
                 for i, out in enumerate(candidates[name]):
-                    errors[name][i] += _squared_error(values[name], out, rounding)
+                    errors[name][i] += _squared_error(values[name], out, rounding, weights.get(name))
             advance(done + 1, "")
     chosen = {name: candidates[name][int(errors[name].argmin())] for name in inner}
     finer = {
@@ -143,6 +144,28 @@ def _seen(graph: Graph, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return seen
 
 
-def _squared_error(x: Tensor, out: Format, rounding: Rounding) -> float:
+def _weights(graph: Graph, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """How much an error counts, squared, in tensors that products alone read: as much as it is multiplied by.
+
+    It is asked for where a function has a pole: 1 / length of a pixel of 0 is beyond any format, and is
+    multiplied by 0. It alone would else say which format all others get.
+    """
+    found = {}
+    for node in graph.of(Lookup):
+        readers = graph.readers(node.name)
+        if not node.has_pole or len(readers) != graph.uses(node.name) or not readers:
+            continue
+        if all(isinstance(reader, Multiply) and reader.sources.count(node.name) == 1 for reader in readers):
+            others = (values[name] for reader in readers for name in reader.sources if name != node.name)
+            ones = torch.ones_like(values[node.name])  # one channel, which many are multiplied by, or many
+            counted = [(ones * other.square()).sum_to_size(ones.shape) for other in others]
+            found[node.name] = torch.stack(counted).sum(0)
+    return found
+
+
+def _squared_error(x: Tensor, out: Format, rounding: Rounding, weight: Tensor | None = None) -> float:
     codes = round_by(x * 2.0**out.frac, rounding).clamp_(out.min, out.max)
-    return float((codes.mul_(2.0**-out.frac) - x).square_().sum())
+    errors = (codes.mul_(2.0**-out.frac) - x).square_()
+    if weight is not None:
+        errors = (errors * weight).nan_to_num_(0.0)  # of what is beyond float32 and multiplied by 0
+    return float(errors.sum())

@@ -1,5 +1,6 @@
 """Choices by values: comparisons are tables of 0 and 1, ReLUs are found, others are products."""
 
+import operator
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Rounding
-from hwrts.graph import Lookup, PRelu, Relu, run_graph
+from hwrts.graph import Conv, Lookup, PRelu, Relu, run_graph
 from hwrts.graph.trace import trace, trace_with_clip
 
 from .test_operators import quantise, train, verified
@@ -32,6 +33,13 @@ CHOSEN: dict[str, Any] = {
     "of two": lambda h: torch.where(h > h.flip(1), h, h.flip(1)),
     "a number": lambda h: torch.where(h < 0.25, 2.0, h),
     "filled": lambda h: h.masked_fill(~(h > 0.1), -1.0),
+    "another is 0": lambda h: torch.where(h > 0.5, -h, torch.zeros_like(h)),
+    "the first is 0": lambda h: torch.where(h > 0.5, torch.zeros_like(h), -h),
+    "numbers of channels": lambda h: torch.where(h > 0.5, torch.linspace(-1, 1, 8).view(1, 8, 1, 1), h),
+    "against numbers of channels": lambda h: torch.where(
+        h > torch.linspace(-1, 1, 8).view(1, 8, 1, 1), h, -h
+    ),
+    "against a tensor of a number": lambda h: torch.where(h > torch.tensor(0.5), h, -h),
     "a mask": lambda h: h * (h.mean(1, keepdim=True) > 0).float(),
     "sRGB": srgb,
 }
@@ -45,6 +53,38 @@ def test_spellings_are_the_module(spelled: str) -> None:
     assert torch.equal(run_graph(graph, x)[graph.output], network(x))
     assert bool(graph.of(Lookup)) == (spelled in CHOSEN)
     assert bool(graph.of(PRelu) or graph.of(Relu)) == (spelled in BENT)
+
+
+COMPARED: dict[str, Any] = {
+    "gt": [operator.gt, torch.gt, torch.greater, lambda h, c: h.gt(c), lambda h, c: h.greater(c)],
+    "ge": [operator.ge, torch.ge, torch.greater_equal, lambda h, c: h.ge(c), lambda h, c: h.greater_equal(c)],
+    "lt": [operator.lt, torch.lt, torch.less, lambda h, c: h.lt(c), lambda h, c: h.less(c)],
+    "le": [operator.le, torch.le, torch.less_equal, lambda h, c: h.le(c), lambda h, c: h.less_equal(c)],
+}
+NOT: list[Any] = [operator.invert, torch.logical_not, lambda c: c.logical_not()]
+
+
+@pytest.mark.parametrize(("kind", "place"), [(kind, place) for kind in COMPARED for place in range(5)])
+def test_at_the_number_itself_each_comparison_is_its_own(kind: str, place: int) -> None:
+    """Of random values none is equal to it: > and >= would be the same."""
+    compare, negated = COMPARED[kind][place], NOT[place % 3]
+    middles: list[Any] = [
+        lambda h: torch.where(compare(h, 0.5), 2 * h, h - 1),
+        lambda h: torch.where(compare(h, torch.tensor(0.5)), 2 * h, h - 1),
+        lambda h: h.masked_fill(negated(compare(h, 0.5)), -1.0),
+    ]
+    x = torch.tensor([0.25, 0.5, 0.75]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
+    for middle in middles:
+        network = module(lambda self, x, f=middle: self.a(f(x)), a=conv(3, 3, 1)).eval()
+        graph = trace(network)
+        torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x))
+
+
+def test_a_parameter_that_is_chosen_is_trained() -> None:
+    """Equal everywhere when the training begins, it is no number yet."""
+    network = module(lambda self, x: self.b(torch.where(x > 0.5, self.s, x)), a=conv(3, 3), b=conv(3, 3))
+    network.s = torch.nn.Parameter(torch.ones(1, 3, 1, 1))
+    assert [each.frozen for each in trace(network).of(Conv)] == [False, False]
 
 
 @pytest.mark.parametrize("spelled", ["negated", "sRGB"])

@@ -1,5 +1,6 @@
 """A constant matrix times the channels of each pixel is a convolution of 1x1, however it is spelled."""
 
+import re
 from typing import Any
 
 import pytest
@@ -41,7 +42,9 @@ SPELLED: dict[str, Any] = {
     "einsum, last": lambda h, m: torch.einsum("nchw,oc->nhwo", h, m).permute(0, 3, 1, 2),
     "tensordot": lambda h, m: torch.tensordot(m, h, dims=([1], [1])).permute(1, 0, 2, 3),
     "tensordot, turned": lambda h, m: torch.tensordot(h, m.t(), dims=([1], [0])).permute(0, 3, 1, 2),
+    "tensordot, of its rows": lambda h, m: torch.tensordot(m.t(), h, dims=([0], [1])).permute(1, 0, 2, 3),
     "matmul": flat,
+    "from the right": lambda h, m: h.flatten(2).__rmatmul__(m).unflatten(2, h.shape[2:]),
     "sign, front": lambda h, m: (m @ h.flatten(2)).unflatten(2, h.shape[2:]),
     "sign, behind": lambda h, m: (h.permute(0, 2, 3, 1) @ m.t()).permute(0, 3, 1, 2),
 }
@@ -78,6 +81,9 @@ REFUSED = {
     "of the picture": lambda h, m: torch.einsum("bchw,bdhw->bcd", h, h),
     "rows": lambda h, m: torch.einsum("ij,bcjw->bciw", h.new_ones(6, 6), h),
     "a sum": lambda h, m: torch.einsum("ij,bjhw->bhw", m, h),
+    "no arrow": lambda h, m: torch.einsum("ij,bjhw", m, h),
+    "both dimensions": lambda h, m: torch.einsum("ch,bchw->bw", m.new_ones(C, 6), h),
+    "two dimensions": lambda h, m: torch.tensordot(m.new_ones(C, 6), h, dims=([0, 1], [1, 2])),
 }
 
 
@@ -92,3 +98,4 @@ def test_other_products_are_refused(case: str) -> None:
     with pytest.raises(UnsupportedOperatorError) as caught:
         trace(network)
     assert "\n" not in str(caught.value)
+    assert re.search(r"(einsum|tensordot)'?: operator \1 is not supported", str(caught.value))

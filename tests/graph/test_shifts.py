@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Conv as FixedConv
 from hwrts.fixed_point import Rounding
 from hwrts.graph import Conv, run_graph
@@ -42,3 +43,18 @@ def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
     network, _ = verified(quantised, tmp_path, picture(15, 14))
     shifts = [each for each in network.layers if isinstance(each, FixedConv) and each.groups > 1]
     assert [each.work(network.tensors[each.name]).weights for each in shifts] == [2, 2, 2, 2]  # one a channel
+
+
+NONE: dict[str, Any] = {
+    "columns in another order": lambda h: F.pad(h, (1, 0, 0, 0))[..., [*range(h.shape[3] - 1, -1, -1)]],
+    "a column twice": lambda h: F.pad(h, (1, 0, 0, 0))[..., [0, *range(h.shape[3] - 1)]],
+    "further than ONNX has kernels": lambda h: F.pad(h, (17, 0, 0, 0))[..., :-17],
+}
+
+
+@pytest.mark.parametrize("spelled", NONE)
+def test_what_is_no_shift_is_refused(spelled: str) -> None:
+    network = module(lambda s, x: s.b(F.relu(NONE[spelled](s.a(x)))), a=conv(3, 8), b=conv(8, 3)).eval()
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        trace(network)
+    assert "\n" not in str(caught.value)

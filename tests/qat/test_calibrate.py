@@ -4,12 +4,18 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import hwrts.qat.calibrate
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph import Conv, DepthToSpace, Graph, Input, Repeat, run_graph
+from hwrts.graph.deploy import deploy_form
 from hwrts.graph.rounding import round_keeping_sums
+from hwrts.graph.trace import trace
 from hwrts.qat.calibrate import SATURATION, calibrate
+from hwrts.qat.network import QuantNetwork
+
+from ..graph.test_trace import conv, module
 
 
 def _one_conv(gain: float, relu: bool) -> Graph:
@@ -140,3 +146,21 @@ def test_saturation_is_counted_for_all_signed_tensors_at_once_and_seen(monkeypat
         assert formats[name] == (finer if taken else best), name
         made_finer += taken
     assert made_finer == 3  # a, b and c; d is fine enough
+
+
+@pytest.mark.parametrize("middle", [lambda h: F.normalize(F.relu(h)), lambda h: h / (h.abs() + 1e-4)])
+def test_a_pole_that_is_multiplied_by_0_takes_no_codes(middle: Any) -> None:
+    """Pixels of 0 have a length of 0: 1 / length is far beyond any format, and nothing comes of it.
+
+    They said that no format is better than another, and the finest was chosen: 94 codes from float.
+    """
+    a, b = conv(3, 8, 1), conv(8, 3, 1)
+    network = module(lambda self, x: self.b(middle(self.a(x - 0.5))), a=a, b=b).eval()
+    a.bias.data.zero_()
+    b.bias.data.fill_(0.5)
+    x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    x[:, :, 8:] = 0.5
+    graph = deploy_form(trace(network))
+    quantised = QuantNetwork(graph, calibrate(graph, [x]), 8).eval()
+    errors = 256 * (quantised(x) - network(x).clamp(0, 255 / 256)).abs()
+    assert errors.mean() < 1.5

@@ -131,7 +131,7 @@ class Lookup(Operator):
         return self._singular or self.function == "log1p"
 
     @property
-    def _infinite(self) -> bool:
+    def has_pole(self) -> bool:
         """Whether it is infinite at 0, not steep alone."""
         return (
             self._singular
@@ -146,7 +146,7 @@ class Lookup(Operator):
         """
         if self.low is None:
             return x
-        near = self._infinite and self.low > 0
+        near = self.has_pole and self.low > 0
         return x.clamp(min=max(self.low, lsb / 4) if near else self.low)
 
     def slope(self, x: Tensor, gradient: Tensor, source: Format, out: Format) -> Tensor:
