@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on, start_nearly_zero
+from hwrts.networks.long_skip import LongSkip
 
 _LEAK = 0.05
 """Slope of the leaky ReLUs below 0: the paper's, in integers the nearest dyadic number (eq. 16)."""
@@ -35,7 +35,7 @@ class _Block(nn.Module):
         return y
 
 
-class IMDN(nn.Module):
+class IMDN(LongSkip):
     """Blocks that part channels and concatenate what they keep, one long skip, then PixelShuffle.
 
     The authors' form for real time (IMDN-RTC, 5 blocks of 12 channels): without contrast-aware attention,
@@ -49,19 +49,4 @@ class IMDN(nn.Module):
     """
 
     def __init__(self, blocks: int = 5, channels: int = 12, scale: int = 2) -> None:
-        super().__init__()
-        self.conv_in = nn.Conv2d(PICTURE, channels, 3, padding=1)
-        self.blocks = nn.Sequential(*(_Block(channels) for _ in range(blocks)))
-        self.conv_mid = nn.Conv2d(channels, channels, 1)
-        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(scale)
-        pass_picture_on(self.conv_in)
-        start_nearly_zero(self.conv_mid)
-        interpolate_picture(self.conv_out, scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
-        first = self.conv_in(x)  # (N, C, H, W)
-        h = first + self.conv_mid(self.blocks(first))
-        y: Tensor = self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
-        return y
+        super().__init__(lambda: _Block(channels), blocks, channels, scale, mid=1)

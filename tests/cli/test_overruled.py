@@ -7,21 +7,12 @@ import pytest
 
 from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
-from hwrts.progress import Silent
 from hwrts.runs.overruled import idle_settings, overruled
 from hwrts.settings_file import dump_toml, load_config
 
+from ..runs.tiny import Lines
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line
-
-
-class Lines(Silent):
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
 
 FILE = """
 [data]

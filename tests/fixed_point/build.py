@@ -9,12 +9,17 @@ from hwrts.fixed_point import (
     DepthToSpace,
     Format,
     Input,
+    LineRun,
     Network,
     PRelu,
     Repeat,
     Rounding,
     Scale,
     Upsample,
+    plan_lines,
+    run,
+    run_all,
+    stream,
 )
 
 U8 = Format(False, 8, 6)
@@ -102,3 +107,21 @@ def noise(network, height, width, seed=2):
     rng = np.random.default_rng(seed)
     codes = rng.integers(source.out.min, source.out.max, (height, width, source.channels), endpoint=True)
     return codes.astype(source.out.dtype)
+
+
+def check_row_by_row(network, codes):
+    """Every path makes the codes of the definition, row by row too, and keeps the rows that are planned.
+
+    Returns:
+        The codes of every tensor by name.
+    """
+    tensors = run_all(network, codes, "int64")
+    expected = tensors[network.output]
+    for path in ("int64", "fast"):
+        assert np.array_equal(run(network, codes, path), expected)
+        assert np.array_equal(np.stack(list(stream(network, codes, path))), expected)
+    engine = LineRun(network)
+    for row in codes:
+        engine.push(row)
+    assert engine.peak_bits == plan_lines(network.steps).bits(codes.shape[1])
+    return tensors

@@ -10,7 +10,6 @@ from hwrts.fixed_point import (
     Format,
     HwrtsError,
     Input,
-    LineRun,
     Network,
     Repeat,
     Rounding,
@@ -18,13 +17,11 @@ from hwrts.fixed_point import (
     load_network,
     plan_lines,
     requantize,
-    run,
     save_network,
-    stream,
 )
 from hwrts.fixed_point.operators.concat import concat_accumulate
 
-from .build import random_conv
+from .build import check_row_by_row, random_conv
 from .test_requantize import slow_round
 
 U8 = Format(False, 8, 6)
@@ -148,14 +145,7 @@ def dense(rounding=Rounding.HALF_EVEN):
 def test_a_dense_block_row_by_row(rounding):
     network = dense(rounding)
     codes = np.random.default_rng(34).integers(0, 256, (23, 9, 3)).astype(np.uint8)
-    expected = run(network, codes, "int64")
-    for path in ("int64", "fast"):
-        assert np.array_equal(run(network, codes, path), expected)
-        assert np.array_equal(np.stack(list(stream(network, codes, path))), expected)
-    engine = LineRun(network)
-    for row in codes:
-        engine.push(row)
-    assert engine.peak_bits == plan_lines(network.steps).bits(9)
+    check_row_by_row(network, codes)
 
 
 def test_operands_wait_where_a_line_buffer_does_not_hold_them():

@@ -9,20 +9,16 @@ from hwrts.fixed_point import (
     Format,
     HwrtsError,
     Input,
-    LineRun,
     Multiply,
     Network,
     Repeat,
     Rounding,
     layer_bounds,
-    plan_lines,
     requantize,
-    run,
-    stream,
 )
 from hwrts.fixed_point.operators.multiply import multiply_accumulate
 
-from .build import random_conv
+from .build import check_row_by_row, random_conv
 from .test_requantize import slow_round
 
 S8 = Format(True, 8, 8)
@@ -147,11 +143,4 @@ def gated(rounding=Rounding.HALF_EVEN):
 def test_gates_row_by_row(rounding):
     network = gated(rounding)
     codes = np.random.default_rng(44).integers(0, 256, (23, 9, 3)).astype(np.uint8)
-    expected = run(network, codes, "int64")
-    for path in ("int64", "fast"):
-        assert np.array_equal(run(network, codes, path), expected)
-        assert np.array_equal(np.stack(list(stream(network, codes, path))), expected)
-    engine = LineRun(network)
-    for row in codes:
-        engine.push(row)
-    assert engine.peak_bits == plan_lines(network.steps).bits(9)
+    check_row_by_row(network, codes)

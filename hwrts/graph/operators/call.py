@@ -139,6 +139,13 @@ class Call:
     def _takes(self, wanted: str) -> UnsupportedOperatorError:
         return self.refused(f"takes {list(self.node.args)}; {wanted} are supported, no constants")
 
+    def two_pictures(self) -> tuple[str, str] | None:
+        """The tensors that an operator stands between; None if one is a number, or has a name."""
+        if self.node.kwargs or not all(self.is_picture(operand) for operand in self.node.args):
+            return None
+        first, second = self.sources(2)
+        return first, second
+
     def along_channels(self, place: int, default: int = 0) -> None:
         """Refuse a function that works along another dimension than the channels.
 

@@ -139,6 +139,16 @@ def one_number(call: Call, what: str, number: Any) -> int:
     return found[0]
 
 
+def factor_of(call: Call, name: str) -> int:
+    """By how much a shuffle enlarges or shrinks: an attribute of its module, or the function's argument.
+
+    Raises:
+        UnsupportedOperatorError: It is no whole number.
+    """
+    given = call.argument(1, name) if call.module is None else getattr(call.module, name)
+    return one_number(call, "factor", given)
+
+
 def _pads(call: Call, padding: Any, kernel: Sequence[int], dilation: int) -> Sides:
     """Pixels that the convolution itself puts around what it reads."""
     if padding == "valid":

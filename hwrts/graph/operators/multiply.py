@@ -27,10 +27,8 @@ class Multiply(Operator):
     @classmethod
     def read(cls, call: Call) -> Self | None:
         """Two tensors; a tensor and a number are a Scale."""
-        given = call.node.args
-        if call.node.kwargs or not all(call.is_picture(operand) for operand in given):
-            return None
-        return cls(call.name, call.sources(2))
+        sources = call.two_pictures()
+        return None if sources is None else cls(call.name, sources)
 
     def value(self, *xs: Tensor) -> Tensor:
         """The product."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hwrts import fixed_point
 from hwrts.fixed_point import Format, Window
 from hwrts.graph.operators.call import Call
-from hwrts.graph.operators.conv_facts import one_number
+from hwrts.graph.operators.conv_facts import factor_of
 from hwrts.graph.operators.operator import Factor, Operator
 
 
@@ -31,11 +31,7 @@ class SpaceToDepth(Operator):
     @classmethod
     def read(cls, call: Call) -> Self | None:
         """Any of its spellings."""
-        if isinstance(call.module, nn.PixelUnshuffle):
-            return cls(call.name, call.sources(), call.module.downscale_factor)
-        return cls(
-            call.name, call.sources(), one_number(call, "factor", call.argument(1, "downscale_factor"))
-        )
+        return cls(call.name, call.sources(), factor_of(call, "downscale_factor"))
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C*R*R, H/R, W/R)."""

@@ -1,0 +1,41 @@
+"""A head, blocks with one long skip over them, and PixelShuffle: what IMDN and RLFN have around theirs."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on, start_nearly_zero
+
+# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+
+
+class LongSkip(nn.Module):
+    """One convolution, blocks and a convolution with a skip over them, one that makes the pixels.
+
+    Args:
+        block: Makes a block.
+        blocks: How many.
+        channels: Width of the hidden tensors.
+        scale: Up-scaling factor.
+        mid: Side of the kernel behind the blocks.
+    """
+
+    def __init__(
+        self, block: Callable[[], nn.Module], blocks: int, channels: int, scale: int, mid: int
+    ) -> None:
+        super().__init__()
+        self.conv_in = nn.Conv2d(PICTURE, channels, 3, padding=1)
+        self.blocks = nn.Sequential(*(block() for _ in range(blocks)))
+        self.conv_mid = nn.Conv2d(channels, channels, mid, padding=mid // 2)
+        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale)
+        pass_picture_on(self.conv_in)
+        start_nearly_zero(self.conv_mid)
+        interpolate_picture(self.conv_out, scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        first = self.conv_in(x)  # (N, C, H, W)
+        h = first + self.conv_mid(self.blocks(first))
+        y: Tensor = self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        return y
