@@ -101,4 +101,4 @@ def _number(given: Any) -> Any:
 
 
 def _is_zero(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and given == 0
+    return isinstance(given, int | float) and given == 0

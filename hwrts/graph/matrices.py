@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from hwrts.graph.operators.call import VALUE
 
-_PRODUCTS: tuple[Any, ...] = (torch.matmul, operator.matmul, "matmul", "__matmul__", "__rmatmul__")
+_PRODUCTS: tuple[Any, ...] = (torch.matmul, operator.matmul, "matmul", "__matmul__")
 
 
 def multiplied(target: Any, args: Any, kwargs: Any) -> Any:
@@ -25,7 +25,7 @@ def multiplied(target: Any, args: Any, kwargs: Any) -> Any:
         return _over_dimensions(args[0], args[1], args[2] if len(args) > 2 else kwargs.get("dims", 2))
     if target not in _PRODUCTS or kwargs or len(args) != 2:
         return None
-    a, b = reversed(args) if target == "__rmatmul__" else args
+    a, b = args
     if _is_matrix(a) and _dimensions(b) >= 2:
         return _linear(b, -2, a, -2)
     if _is_matrix(b) and _dimensions(a) >= 2:

@@ -65,6 +65,19 @@ def test_spellings_are_the_module(spelled: str, trained: bool) -> None:
     torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x))
 
 
+def test_a_sum_over_both_is_a_convolution_of_one_channel() -> None:
+    network = module(
+        lambda self, x: self.b(
+            torch.einsum("ij,bjhw->bhw", self.k.m, self.a(x)).unsqueeze(1).expand(-1, 5, -1, -1)
+        ),
+        a=conv(3, C),
+        b=conv(5, 3),
+        k=Matrix(False),
+    ).eval()
+    graph, x = trace(network), torch.randn(1, 3, 6, 7)
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x))
+
+
 def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
     network = module(
         lambda self, x: F.pixel_shuffle(self.b(torch.einsum("ij,bjhw->bihw", self.k.m, self.a(x))), 2),
@@ -80,7 +93,7 @@ def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
 REFUSED = {
     "of the picture": lambda h, m: torch.einsum("bchw,bdhw->bcd", h, h),
     "rows": lambda h, m: torch.einsum("ij,bcjw->bciw", h.new_ones(6, 6), h),
-    "a sum": lambda h, m: torch.einsum("ij,bjhw->bhw", m, h),
+    "a sum of columns": lambda h, m: torch.einsum("ij,bjhw->bih", m, h).unsqueeze(3).expand(-1, -1, -1, 6),
     "no arrow": lambda h, m: torch.einsum("ij,bjhw", m, h),
     "both dimensions": lambda h, m: torch.einsum("ch,bchw->bw", m.new_ones(C, 6), h),
     "two dimensions": lambda h, m: torch.tensordot(m.new_ones(C, 6), h, dims=([0, 1], [1, 2])),
