@@ -41,23 +41,29 @@ def without_moves(graph: fx.Graph, modules: Mapping[str, nn.Module], constants: 
         if node.op in ("placeholder", "get_attr"):
             continue
         if node.op == "output" or not any(recording.attempt(node, rule) for rule in _RULES):
-            _check_overwritten(recording, node)
+            if _is_in_place(recording, node):
+                _check_overwritten(recording, node)
             node.args = fx.map_arg(node.args, recording.read)
             node.kwargs = fx.map_arg(node.kwargs, recording.read)
+        if _is_in_place(recording, node):
+            recording.forget()
     for node in reversed(list(graph.nodes)):
         if node in recording.moved and not node.users:
             graph.erase_node(node)
 
 
+def _is_in_place(recording: Recording, node: fx.Node) -> bool:
+    """Whether a call overwrites its first operand."""
+    module: Any = recording.module(node)
+    if module is not None:
+        return bool(getattr(module, "inplace", False))
+    named = isinstance(node.target, str) and node.target.endswith("_") and not node.target.endswith("__")
+    return named or node.target in AUGMENTED or node.kwargs.get("inplace") is True
+
+
 def _check_overwritten(recording: Recording, node: fx.Node) -> None:
     """Give no name to what is overwritten through a view, if others see it change: a copy would not."""
-    module: Any = recording.module(node)
     written: Any = node.args[0] if node.args else None
-    if module is not None:
-        in_place = bool(getattr(module, "inplace", False))
-    else:
-        named = isinstance(node.target, str) and node.target.endswith("_") and not node.target.endswith("__")
-        in_place = named or node.target in AUGMENTED or node.kwargs.get("inplace") is True
     copied = written in recording.moved and recording.landing(written)
-    if in_place and copied and not recording.is_alone(written):
+    if copied and not recording.is_alone(written):
         recording.unname(written)

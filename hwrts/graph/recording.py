@@ -52,6 +52,7 @@ class Recording:
         self.graph, self.modules, self.constants = graph, modules, constants
         self.moved: dict[fx.Node, Moved] = {}
         self._landed: dict[fx.Node, fx.Node] = {}
+        self._calls: dict[Any, fx.Node] = {}
         self._landings: dict[fx.Node, tuple[Any, ...] | None] = {}
 
     def module(self, node: fx.Node) -> nn.Module | None:
@@ -81,6 +82,7 @@ class Recording:
         for each in reversed([each for each in self.graph.nodes if each not in there]):
             self.constants.pop(each.name, None)
             self.graph.erase_node(each)
+        self._calls = {key: each for key, each in self._calls.items() if each in there}
         return False
 
     def is_alone(self, node: fx.Node) -> bool:
@@ -139,7 +141,10 @@ class Recording:
         return self._landed[node]
 
     def call(self, place: fx.Node, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
-        """A call right behind the one that it is made for, with its value."""
+        """A call right in front of another one, with its value; the same call is made once."""
+        key = (op, target, _fixed(args), _fixed(kwargs))
+        if op != "call_module" and key in self._calls:
+            return self._calls[key]
         with self.graph.inserting_before(place):
             node = self.graph.create_node(op, target, args, kwargs)
         node.meta.update({key: place.meta[key] for key in (PLACE, MODULE) if key in place.meta})
@@ -156,7 +161,12 @@ class Recording:
                 node.meta[VALUE] = getattr(args[0], target)(*args[1:], **kwargs)
             else:
                 node.meta[VALUE] = target(*args, **kwargs)
+        self._calls[key] = node
         return node
+
+    def forget(self) -> None:
+        """Make calls anew: what some of them read has been overwritten."""
+        self._calls.clear()
 
     def value(self, node: fx.Node) -> Any:
         """Of a node, for the example."""
@@ -168,6 +178,13 @@ class Recording:
             node = self.graph.create_node("get_attr", UNNAMED, (), {})
         self.constants[node.name] = value.detach().requires_grad_(value.requires_grad)
         return node
+
+
+def _fixed(given: Any) -> Any:
+    """What a call is given, as a key."""
+    if isinstance(given, dict):
+        return tuple((name, _fixed(given[name])) for name in sorted(given))
+    return tuple(map(_fixed, given)) if isinstance(given, tuple | list) else given
 
 
 def _missing() -> Any:

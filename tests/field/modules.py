@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from hwrts.runs.own_ends import Own
 
+from .anywhere import NETWORKS as ANYWHERE
 from .layers import LAYERS
 from .light import NETWORKS as LIGHT
 from .restorers import NETWORKS as RESTORERS
 from .upscalers import NETWORKS as UPSCALERS
 
 MODULES: dict[str, Callable[[], nn.Module]] = {
-    **{kind.__name__: kind for kind in (*UPSCALERS, *LIGHT, *RESTORERS)},
+    **{kind.__name__: kind for kind in (*UPSCALERS, *LIGHT, *RESTORERS, *ANYWHERE)},
     **LAYERS,
 }
 
