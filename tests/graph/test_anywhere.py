@@ -214,8 +214,10 @@ def test_planes() -> None:
     assert turned is not None
     assert not turned.natural()
     zeros = index.clone()
-    zeros[0, 0, 0, 0, 0] = -1  # no value of the source
+    zeros[0, 0, 0] = -1  # no value of the source
     assert Planes.of(zeros, shape) is None
+    assert Planes.of(index.flatten(), shape) is None  # channels and pixels in one dimension
+    assert Planes.of(torch.full((1, 1), -1), shape) is None
 
 
 def half_overwritten(_: Any, h: Tensor) -> Tensor:
@@ -225,6 +227,20 @@ def half_overwritten(_: Any, h: Tensor) -> Tensor:
     return g + x.repeat(1, 2, 1, 1)
 
 
+def in_relation(s: Any, h: Tensor) -> Tensor:
+    """GRN of ConvNeXt V2: lengths over the picture, over their mean."""
+    x = last(h)
+    lengths = torch.norm(x, p=2, dim=(1, 2), keepdim=True)
+    return first(s.gain * (x * (lengths / (lengths.mean(dim=-1, keepdim=True) + 1e-6))) + x)
+
+
+def test_lengths_over_the_picture_are_roots_of_means_where_their_relation_is_taken() -> None:
+    module, x = Tried(in_relation).eval(), torch.randn(1, 3, 6, 10)
+    graph = trace(module)
+    assert len(graph.of(GlobalAverage)) == 1
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], module(x), rtol=1e-4, atol=1e-5)
+
+
 REFUSED: dict[str, tuple[Callable[[Any, Tensor], Tensor], str]] = {
     "softmax over pixels": (lambda s, h: h.flatten(2).softmax(2).view(h.shape), "attention by softmax"),
     "matrix over pixels": (
@@ -232,6 +248,10 @@ REFUSED: dict[str, tuple[Callable[[Any, Tensor], Tensor], str]] = {
         "product of matrices",
     ),
     "sum over pixels": (lambda s, h: h * h.flatten(2).sum(2)[..., None, None], "operator sum"),
+    "length over the picture": (
+        lambda s, h: h / (1 + torch.norm(last(h), dim=(1, 2), keepdim=True).permute(0, 3, 1, 2)),
+        "operator norm",
+    ),
     "Conv3d of other pixels": (lambda s, h: s.along(h.flip(2).unsqueeze(1)).squeeze(1).flip(2), "rearranges"),
     "parts that are overwritten and read": (half_overwritten, "rearranges"),
 }
