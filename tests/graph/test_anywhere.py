@@ -130,6 +130,16 @@ SPELLED: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "gates of means": lambda s, h: (
         parts(h, 2, 4) * parts(h, 2, 4).mean((3, 4), keepdim=True).sigmoid()
     ).flatten(1, 2),
+    "two of other orders": lambda s, h: (
+        parts(h, 2, 4).transpose(1, 2)
+        * torch.stack([h.relu(), h.tanh()], 1).amax(1).view(1, 4, 2, *h.shape[2:])
+    ).flatten(1, 2),
+    "constants of another order": lambda s, h: (
+        parts(h, 2, 4).transpose(1, 2) * s.gain.view(4, 2, 1, 1)
+    ).flatten(1, 2),
+    "a mean, then the picture": lambda s, h: (
+        parts(h, 2, 4).mean((3, 4), keepdim=True) - parts(h, 2, 4)
+    ).flatten(1, 2),
     "einsum of two": lambda s, h: torch.einsum("bchw,bdhw->bchw", h, h[:, :3]),
     "einsum, outer": lambda s, h: torch.einsum("bchw,bdhw->bcdhw", h[:, :2], h[:, :4]).flatten(1, 2),
     "einsum of parts with a constant": lambda s, h: torch.einsum(
