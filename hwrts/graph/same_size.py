@@ -16,8 +16,8 @@ from torch import Tensor
 from hwrts.data import downscale_by_2
 from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import Padding
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, graph_steps, new_names
+from hwrts.fixed_point import Padding, scales_of
+from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, graph_channels, graph_steps, new_names
 from hwrts.networks.held import Tie
 
 TAPS = 5
@@ -107,14 +107,19 @@ def has_same_size_form(graph: Graph) -> bool:
 def image_residual(graph: Graph, node: Node) -> str | None:
     """What a node adds to the picture, or subtracts of it if it is negated; None if it is no such addition.
 
-    Nor is it one if a ReLU follows, or if the picture is what is subtracted.
+    Nor is it one if a ReLU follows, if the picture is what is subtracted, or if one of the two has a single
+    channel or pixel that meets all of the other: alone it is not of the form that their sum has.
     """
     # Asked of a form of network, not of what an operator does.
     if not isinstance(node, Add) or node.relu or node.sources.count(graph.input.name) != 1:
         return None
     if node.negated and node.sources[1] == graph.input.name:
         return None
-    return next(source for source in node.sources if source != graph.input.name)
+    residual = next(source for source in node.sources if source != graph.input.name)
+    steps = graph_steps(graph)
+    channels, scales = {step.name: step.channels for step in steps}, scales_of(steps)
+    alike = channels[residual] == graph.input.channels and scales[residual] == scales[graph.input.name]
+    return residual if alike else None
 
 
 def sign_of(residual: Node) -> int:
@@ -134,10 +139,12 @@ def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
     anchored = image_residual(graph, node) is not None
     only_tail_reads = graph.uses(node.name) == 1
     enlargement = math.prod(each.window.grow for each in tail)
-    if not tail or not anchored or not only_tail_reads or enlargement != 2:
+    colours = graph_channels(graph)[graph.output] == graph.input.channels
+    if not tail or not anchored or not only_tail_reads or enlargement != 2 or not colours:
         raise UnsupportedOperatorError(
             f"network ending in {graph.output!r}: it has no same-size form; that needs an addition to the "
-            "input picture, behind it convolutions without ReLU and depth-to-space alone, and x2 in all"
+            "input picture, behind it convolutions without ReLU and depth-to-space alone, x2 in all, and as "
+            "many channels out as in"
         )
     return tuple(tail)
 

@@ -70,6 +70,8 @@ UNCHANGED = {
     "not the picture": (lambda s, x: s.shuffle(s.ext(s.first(x) + s.first(x))), 12),
     "blue read twice": (lambda s, x: (lambda y: s.shuffle(s.ext(y + s.first(y))))(x + s.first(x)), 12),
     "shuffle of a sum": (lambda s, x: (lambda y: s.shuffle(s.ext(y) + s.ext(y)))(x + s.first(x)), 12),
+    "one channel added": (lambda s, x: s.shuffle(s.ext(x + s.first(x).mean(1, keepdim=True))), 12),
+    "one pixel added": (lambda s, x: s.shuffle(s.ext(x + s.first(x).mean((2, 3), keepdim=True))), 12),
     "another channel count": (lambda s, x: s.shuffle(s.ext(x + s.first(x))), 4),
 }
 

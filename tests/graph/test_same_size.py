@@ -111,6 +111,7 @@ class Tail(nn.Module):
         self.ext = nn.Conv2d(5, 3 * block**2, 3, padding=1)
         self.one = nn.Conv2d(3, 3 * block**2, 3, padding=1)
         self.last = nn.Conv2d(3, 3, 3, padding=1)
+        self.mono = nn.Conv2d(3, 4, 3, padding=1)
         self.shuffle = nn.PixelShuffle(block)
 
 
@@ -136,6 +137,9 @@ REFUSED = {
     "enlarges by 3": (lambda s, x: s.shuffle(s.one(x + s.body(x))), 3),
     "x twice": (lambda s, x: s.shuffle(s.one(x + x)), 2),
     "no tail": (lambda s, x: x + s.body(x), 2),
+    "a mean of colours": (lambda s, x: s.shuffle(s.one(x + s.body(x).mean(1, keepdim=True))), 2),
+    "a mean of the picture": (lambda s, x: s.shuffle(s.one(x + s.body(x).mean((2, 3), keepdim=True))), 2),
+    "one channel out": (lambda s, x: s.shuffle(s.mono(x + s.body(x))), 2),
 }
 
 

@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from hwrts.config import NetworkConfig, QatConfig, RunConfig
 from hwrts.errors import ConfigError
@@ -13,6 +15,7 @@ from hwrts.networks import Residual
 from hwrts.progress import Silent
 from hwrts.qat.network import QuantNetwork
 from hwrts.runs.folder import RunFolder, StageFolder, create_run
+from hwrts.runs.own_check import check_own_module
 from hwrts.runs.quantise import load_quantised, save_quantised, start_qat
 from hwrts.runs.quantise_own import quantise_own
 from hwrts.runs.session import prepare
@@ -66,6 +69,24 @@ def test_widths_come_back_from_the_file(tmp_path, quantise):
     save_weights(stage.qat_weights, uniform, json.loads(json.dumps(notes)))
     assert tensors
     assert load_quantised(stage).layer_weight_bits == {}
+
+
+@pytest.mark.parametrize("first", [lambda y, x: y + x, lambda y, x: x + y, lambda y, x: x - y])
+def test_a_channel_that_is_added_to_several_is_no_image_residual(first):
+    """PlainSR of ECBSR's code on luma: the network has one form."""
+
+    class Luma(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 4, 3, padding=1)
+
+        def forward(self, x):
+            return F.pixel_shuffle(first(self.conv(x), x), 2)
+
+    checked = check_own_module(Luma())
+    assert layer_names(checked.graph) == ("conv",)
+    quantised = start_qat(checked.graph, QatConfig(), lambda step: inputs(step)[:, :1], Silent())
+    assert quantised.lower().channels[quantised.graph.output] == 1
 
 
 def test_a_run_is_refused_before_it_reads_a_photograph(tmp_path):
