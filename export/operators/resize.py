@@ -52,7 +52,7 @@ def _along(writer: Writer, whole: WholeNumbers, layer: Resize, x: str, axis: int
     """Two rows, or columns, of each place and what they weigh."""
     size = _side(whole, layer.sources[0], axis)
     made = (
-        _side(whole, layer.sources[1], axis) if len(layer.sources) > 1 else whole("Mul", size, layer.factor)
+        _side(whole, layer.sources[1], axis) if layer.factor is None else whole("Mul", size, layer.factor)
     )
     at, last = _at(whole, layer.places, size, made), whole("Sub", size, 1)
     at = whole("Min", at, whole("Mul", last, 1 << FRACTION))

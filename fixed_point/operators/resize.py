@@ -99,14 +99,12 @@ class Resize(Requantised):
     sources: tuple[str, ...]
     out: Format
     places: Places
-    factor: int = field(default=0, metadata={"later": True})
+    factor: int | None = field(default=None, metadata={"later": True})
 
     @property
     def window(self) -> Window:
         """Any row of the source, and the size of the other, or so many times its own."""
-        if len(self.sources) > 1:
-            return Window(any_row=True, like=1)
-        return Window(any_row=True, grow=self.factor)
+        return Window(any_row=True, like=1) if self.factor is None else Window(any_row=True, grow=self.factor)
 
     def check(self) -> None:
         """A size from one place."""
@@ -116,8 +114,10 @@ class Resize(Requantised):
             raise HwrtsError(f"{self.where}: reads {len(self.sources)} tensors; use 1 or 2")
         if len(self.sources) == 1:
             check_whole(self.where, "factor", self.factor, 2, MAX_ENLARGEMENT)
-        else:
-            check_whole(self.where, "factor", self.factor, 0, 0)
+        elif self.factor is not None:
+            raise HwrtsError(
+                f"{self.where}: factor {self.factor!r}, and the size of {self.sources[1]!r}; use one of them"
+            )
 
     def made(self, *sources: Tensor) -> Tensor:
         """The channels of the first, the size of the last."""
@@ -138,8 +138,9 @@ class Resize(Requantised):
 
     def accumulate(self, xs: Sequence[Codes], formats: Sequence[Format]) -> NDArray[np.int64]:
         """Interpolated accumulators (H', W', C) (eq. 42)."""
-        height, width = xs[1].shape[:2] if len(xs) > 1 else (side * self.factor for side in xs[0].shape[:2])
-        return resize_accumulate(xs[0], height, width, self.places)
+        rows, columns = xs[-1].shape[:2]
+        times = 1 if self.factor is None else self.factor
+        return resize_accumulate(xs[0], rows * times, columns * times, self.places)
 
     def reach(self, *formats: Format) -> Bounds:
         """Of all channels and pixels, (1,): no tap is negative, and they sum to 1."""

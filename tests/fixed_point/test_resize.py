@@ -163,7 +163,7 @@ def test_what_is_refused():
         Network(x, (mean, Resize("y", ("x", "mean"), PIXEL, Places.CENTRES)))
     with pytest.raises(HwrtsError, match=r"'y': factor 1 is not allowed; use a whole number, 2\.\.16"):
         Network(x, (Resize("y", ("x",), PIXEL, Places.CENTRES, 1),))
-    with pytest.raises(HwrtsError, match="'y': factor 2 is not allowed"):
+    with pytest.raises(HwrtsError, match="'y': factor 2, and the size of 'x'; use one of them"):
         Network(x, (Resize("y", ("x", "x"), PIXEL, Places.CENTRES, 2),))
     with pytest.raises(HwrtsError, match=r"'y': places 'centres'; use Places\.CENTRES"):
         Network(x, (Resize("y", ("x", "x"), PIXEL, "centres"),))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from hwrts.graph import interpolation
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator
 
-_Factor = Annotated[int, Field(ge=0, le=MAX_ENLARGEMENT)]
+_Factor = Annotated[int, Field(ge=2, le=MAX_ENLARGEMENT)]
 _MODES: dict[Places, tuple[str, bool | None]] = {
     Places.CENTRES: ("bilinear", False),
     Places.CORNERS: ("bilinear", True),
@@ -49,7 +49,7 @@ class Resize(Operator):
     Attributes:
         sources: What is resized; and, if there is no factor, what has the size of the result.
         places: One of ``hwrts.fixed_point.Places``, by its value.
-        factor: By which height and width grow; 0 with a second source.
+        factor: By which height and width grow; None with a second source.
     """
 
     MODULES = interpolation.MODULES
@@ -59,7 +59,7 @@ class Resize(Operator):
 
     sources: tuple[str, ...]
     places: Text
-    factor: _Factor = field(default=0, metadata={"later": True})
+    factor: _Factor | None = field(default=None, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
@@ -74,8 +74,8 @@ class Resize(Operator):
         return _resized(xs[0], self._size(*xs), Places(self.places))
 
     def _size(self, *xs: Tensor) -> tuple[int, ...]:
-        like = xs[1].shape if len(xs) > 1 else [side * self.factor for side in xs[0].shape]
-        return tuple(like[2:])
+        times = 1 if self.factor is None else self.factor
+        return tuple(side * times for side in xs[-1].shape[2:])
 
     def quantised(self, part: Any, *sources: Any) -> Tensor:
         """By taps of 7 bits (eq. 42)."""
@@ -104,7 +104,7 @@ class Resize(Operator):
     @property
     def window(self) -> Window:
         """Any row."""
-        return Window(any_row=True, grow=self.factor) if self.factor else Window(any_row=True, like=1)
+        return Window(any_row=True, like=1) if self.factor is None else Window(any_row=True, grow=self.factor)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
