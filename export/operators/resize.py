@@ -51,9 +51,7 @@ def _sums(writer: Writer, layer: Resize, output: str) -> str:
 def _along(writer: Writer, whole: WholeNumbers, layer: Resize, x: str, axis: int, output: str) -> str:
     """Two rows, or columns, of each place and what they weigh."""
     size = _side(whole, layer.sources[0], axis)
-    made = (
-        _side(whole, layer.sources[1], axis) if layer.factor is None else whole("Mul", size, layer.factor)
-    )
+    made = _side(whole, layer.sources[1], axis) if layer.factor is None else whole("Mul", size, layer.factor)
     at, last = _at(whole, layer.places, size, made), whole("Sub", size, 1)
     at = whole("Min", at, whole("Mul", last, 1 << FRACTION))
     first = whole("Div", at, 1 << FRACTION)

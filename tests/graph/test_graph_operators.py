@@ -19,6 +19,7 @@ from hwrts.fixed_point import PIXEL
 from hwrts.graph import Add, BatchNorm, Conv, DepthToSpace, Graph, Input, Relu, Scale, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fold import fold_affines
+from hwrts.graph.instead import instead_of
 from hwrts.graph.operators import OPERATORS, PARTS, Fused, Operator
 from hwrts.graph.operators.composed import Composed
 from hwrts.graph.trace import trace
@@ -149,3 +150,17 @@ def test_the_document_lists_every_operator():
     assert len(rows) == len(OPERATORS)
     whole = {name for name, _, _, _, streams in rows if "whole picture" in streams}
     assert whole == {"GlobalAverage", "Maximum", "Resize"}  # whose window may be WHOLE
+
+
+def test_what_the_document_says_stays_refused_has_a_sentence_and_no_reader():
+    """It said so of ``sign``, which had become a table."""
+    text = (Path(__file__).parents[2] / "docs" / "own_network.md").read_text("utf-8")
+    (bullet,) = re.findall(r"^- What stays refused, .+?(?=^- )", text, re.MULTILINE | re.DOTALL)
+    names = re.findall(r"`(\w+)`", bullet)
+    assert len(names) > 4
+    for name in names:
+        home = next(each for each in (torch, nn, nn.functional) if hasattr(each, name))
+        found = getattr(home, name)
+        module = found.__new__(found) if home is nn else None
+        assert instead_of(module, None if module else found), name
+        assert found not in {each for kind in OPERATORS.values() for each in (*kind.MODULES, *kind.FUNCTIONS)}
