@@ -9,7 +9,10 @@ BIN = $(VENV)/bin
 RUN = first
 RUN_FLAGS =
 
-.PHONY: run test quick slow oldest lint clean
+# Hundreds of processes that tests start import the package: what one has compiled the others read.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run test pytest quick quick-pytest slow oldest lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -18,12 +21,18 @@ run: $(VENV)/.ready
 
 # A worker has one core, so one thread: more would wait for one another by spinning. Each begins with a half of the tests,
 # in order, and then takes from the other what it has not begun: fixtures of a module are made once, seldom twice.
-test: lint
+test: $(VENV)/.ready
+	$(MAKE) -j 2 lint pytest
+
+pytest: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
 		--nbmake --nbmake-timeout=900 notebooks tests
 
-# While working on integers or on ONNX: 100 s of two cores.
-quick: lint
+# While working on integers or on ONNX: a minute and a half of two cores.
+quick: $(VENV)/.ready
+	$(MAKE) -j 2 lint quick-pytest
+
+quick-pytest: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto tests/test_layout.py tests/fixed_point tests/export
 
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.

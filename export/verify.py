@@ -111,7 +111,8 @@ def verify(
             for layer in wanted:
                 verdict.rows[witness.name, mode, layer] = Row(witness.name, mode, layer)
         _compare_entire(verdict, network, witness, pictures, definition, wanted)
-        _compare_single(verdict, network, witness, definition, wanted)
+    for layer in wanted:
+        _compare_single(verdict, network, everyone, definition, layer)
     _compare_file(verdict, network, model, pictures, definition)
     if stimuli is not None:  # chosen pictures may be too large for the slow witness, which is no failure then
         slow = {witness.name for witness in everyone if witness.small_only}
@@ -173,27 +174,28 @@ def _compare_entire(
 def _compare_single(
     verdict: Verdict,
     network: Network,
-    witness: Witness,
+    witnesses: Sequence[Witness],
     definition: Mapping[str, Mapping[str, NDArray[Any]]],
-    layers: Sequence[str],
+    name: str,
 ) -> None:
-    for name in layers:
-        layer = network.layer(name)
-        operands = noise_for(network, layer)
-        fed: dict[str, Mapping[str, NDArray[Any]]] = {"codes of noise": operands}
-        for conv in network.convs:
-            if conv.name == name and network.scales[conv.source]:  # one pixel meets one tap of a kernel alone
-                fed["accumulator attack"] = {conv.source: attack_input(conv, network.formats[conv.source])[0]}
-        for stimulus, tensors in definition.items():
-            if not (witness.small_only and _pixels(network, tensors) > SMALL_PIXELS):
-                fed[stimulus] = tensors
+    """One layer fed with noise, with the attack on its accumulators, and with the definition's own codes."""
+    layer = network.layer(name)
+    built: dict[str, Mapping[str, NDArray[Any]]] = {"codes of noise": noise_for(network, layer)}
+    for conv in network.convs:
+        if conv.name == name and network.scales[conv.source]:  # one pixel meets one tap of a kernel alone
+            built["accumulator attack"] = {conv.source: attack_input(conv, network.formats[conv.source])[0]}
+    answers = {
+        stimulus: run_layer(network, layer, tensors, "int64") for stimulus, tensors in built.items()
+    } | {stimulus: tensors[name] for stimulus, tensors in definition.items()}
+    for witness in witnesses:
         key = (witness.name, "single", name)
-        for stimulus, tensors in fed.items():
-            expected = tensors.get(name)
-            if expected is None:
-                expected = run_layer(network, layer, tensors, "int64")
+        for stimulus, tensors in (*built.items(), *definition.items()):
+            if witness.small_only and stimulus in definition and _pixels(network, tensors) > SMALL_PIXELS:
+                continue
             found = witness.single(name, {source: tensors[source] for source in layer.sources})
-            verdict.rows[key] = compare(verdict.rows[key], network, stimulus, expected, found, tensors)
+            verdict.rows[key] = compare(
+                verdict.rows[key], network, stimulus, answers[stimulus], found, tensors
+            )
 
 
 def _compare_file(

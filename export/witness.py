@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,8 +63,9 @@ class OnnxWitness:
     Args:
         name: What to call it.
         network: The integer network.
-        model: The file, serialised; single layers are written anew.
+        model: The file, serialised.
         start: Makes a runner of a model; the runner maps stored inputs (1, C, H, W) to stored outputs.
+        alone: A layer, by its name, as a network and a file of its own.
         small_only: Too slow for anything but small pictures.
     """
 
@@ -73,10 +75,11 @@ class OnnxWitness:
         network: Network,
         model: bytes,
         start: Callable[[onnx.ModelProto], Runner],
+        alone: Callable[[str], tuple[Network, onnx.ModelProto]],
         small_only: bool = False,
     ) -> None:
         self.name, self.small_only = name, small_only
-        self._network, self._start = network, start
+        self._network, self._start, self._alone = network, start, alone
         with _refusing_the_file(name):
             exposed = expose_layers(onnx.load_from_string(model), network)
             self._names = [output.name for output in exposed.graph.output]
@@ -94,9 +97,9 @@ class OnnxWitness:
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
         """One layer, as a model of its own."""
-        network = self._network.single(layer)
+        network, model = self._alone(layer)
         if layer not in self._single:
-            self._single[layer] = self._start(to_onnx(network))
+            self._single[layer] = self._start(model)
         return from_stored(self._single[layer](stored_inputs(network, operands))[0], network.formats[layer])
 
 
@@ -138,10 +141,15 @@ def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:
 
         return computed
 
+    @cache
+    def alone(layer: str) -> tuple[Network, onnx.ModelProto]:  # once for all three, which only read it
+        single = network.single(layer)
+        return single, to_onnx(single)
+
     return [
-        OnnxWitness("onnxruntime fused", network, model, runtime(True)),
-        OnnxWitness("onnxruntime unfused", network, model, runtime(False)),
-        OnnxWitness("onnx.reference", network, model, reference, small_only=True),
+        OnnxWitness("onnxruntime fused", network, model, runtime(True), alone),
+        OnnxWitness("onnxruntime unfused", network, model, runtime(False), alone),
+        OnnxWitness("onnx.reference", network, model, reference, alone, small_only=True),
     ]
 
 

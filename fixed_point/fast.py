@@ -157,8 +157,9 @@ def in_parts(height: int, compute: Callable[[int, int], None], unit: int = 1, sm
         unit: Parts begin and end at multiples of it.
         smallest: Rows that a part has at least.
     """
+    most = height // max(_SMALLEST_PART, smallest + unit)
     with one_blas_thread() as alone:
-        count = max(1, min(available_cores(), height // max(_SMALLEST_PART, smallest + unit))) if alone else 1
+        count = min(available_cores(), most) if alone and most > 1 else 1  # cores are asked of the system
         edges = [height // unit * k // count * unit for k in range(count + 1)]
         if count == 1:
             compute(0, height)

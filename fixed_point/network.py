@@ -13,10 +13,10 @@ from .operators import OPERATORS, Conv, Layer
 from .operators.operator import Requantised, Tensor, check_name, check_whole, layer_bounds
 from .operators.tensor import check_sizes, fed, plain
 from .requantize import Rounding
-from .steps import Step, check_size, halo, legal_size, multiple_of, smallest_of, whole_frame
+from .sizes import check_sides, legal_sides
+from .steps import Step, halo, multiple_of, smallest_of, whole_frame
 
-_MAX_CHANNELS = 1 << 16
-"""Channels of an input; those of layers cost weights in the file."""
+_MAX_CHANNELS = 1 << 16  # of an input; those of layers cost weights in the file
 _MAX_LAYERS = 4096
 """Layers of a network; the deepest of the field have a few hundred."""
 
@@ -201,7 +201,7 @@ class Network:
 
     def legal_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest picture that it takes and that holds one of that size: where to pad it to."""
-        return legal_size(self.steps, height, width)
+        return legal_sides(self.multiple, self.smallest, height, width)
 
     def check_size(self, height: int, width: int) -> None:
         """Refuse a picture that the network cannot take.
@@ -209,7 +209,7 @@ class Network:
         Raises:
             HwrtsError: Its sides are no multiples of ``multiple``, or below ``smallest``.
         """
-        check_size(self.steps, height, width)
+        check_sides(self.multiple, self.smallest, height, width)
 
     def layer(self, name: str) -> Layer:
         """The layer that makes the tensor ``name``.

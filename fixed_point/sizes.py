@@ -5,6 +5,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import HwrtsError
+
 Kind = TypeVar("Kind", bound=np.generic)
 
 
@@ -25,6 +27,24 @@ def legal_sides(multiple: int, smallest: tuple[int, int], height: int, width: in
         for side, least in zip((height, width), smallest, strict=True)
     )
     return rows, columns
+
+
+def check_sides(multiple: int, smallest: tuple[int, int], height: int, width: int) -> None:
+    """Refuse a picture that a network cannot take; arguments as of :func:`legal_sides`.
+
+    Raises:
+        HwrtsError: Its sides are no multiples of ``multiple``, or below ``smallest``.
+    """
+    if height % multiple or width % multiple:
+        raise HwrtsError(
+            f"network: a picture of {height}x{width} does not divide by {multiple}, by which layers shrink "
+            f"it; pad its sides to multiples of {multiple}"
+        )
+    if height < smallest[0] or width < smallest[1]:
+        raise HwrtsError(
+            f"network: a picture of {height}x{width} is too small for its layers, which need "
+            f"{smallest[0]}x{smallest[1]} at least; pad it"
+        )
 
 
 def edge_padded(x: NDArray[Kind], rows: int, columns: int) -> NDArray[Kind]:

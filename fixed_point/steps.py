@@ -1,12 +1,11 @@
 """The shape of a network without its numbers: all that sizes, halo, delays and line memory depend on."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from .errors import HwrtsError
-from .sizes import legal_sides
 from .window import Window
 
 
@@ -69,12 +68,17 @@ def multiple_of(steps: Sequence[Step]) -> int:
     >>> multiple_of([picture, half, Step("quarter", ("half",), Window(after=1, shrink=2), 3, 8)])
     4
     """
-    return math.lcm(*(scale.denominator for scale in scales_of(steps).values()))
+    return _multiple(scales_of(steps))
+
+
+def _multiple(scales: Mapping[str, Fraction]) -> int:
+    return math.lcm(*(scale.denominator for scale in scales.values()))
 
 
 def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
     """Rows and columns that a picture must have, at least: multiples of :func:`multiple_of`."""
-    scales, lacks, multiple = scales_of(steps), lacks_of(steps), multiple_of(steps)
+    scales, lacks = scales_of(steps), lacks_of(steps)
+    multiple = _multiple(scales)
     need = [Fraction(1), Fraction(1)]
     for step in steps:
         for source in step.sources:
@@ -83,30 +87,6 @@ def smallest_of(steps: Sequence[Step]) -> tuple[int, int]:
                 need[axis] = max(need[axis], size / scales[source])
     rows, columns = (math.ceil(each / multiple) * multiple for each in need)
     return rows, columns
-
-
-def legal_size(steps: Sequence[Step], height: int, width: int) -> tuple[int, int]:
-    """The smallest picture that the network takes and that holds one of that size."""
-    return legal_sides(multiple_of(steps), smallest_of(steps), height, width)
-
-
-def check_size(steps: Sequence[Step], height: int, width: int) -> None:
-    """Refuse a picture that the network cannot take.
-
-    Raises:
-        HwrtsError: Its sides are no multiples of :func:`multiple_of`, or below :func:`smallest_of`.
-    """
-    multiple, smallest = multiple_of(steps), smallest_of(steps)
-    if height % multiple or width % multiple:
-        raise HwrtsError(
-            f"network: a picture of {height}x{width} does not divide by {multiple}, by which layers shrink "
-            f"it; pad its sides to multiples of {multiple}"
-        )
-    if height < smallest[0] or width < smallest[1]:
-        raise HwrtsError(
-            f"network: a picture of {height}x{width} is too small for its layers, which need "
-            f"{smallest[0]}x{smallest[1]} at least; pad it"
-        )
 
 
 def halo(steps: Sequence[Step]) -> int:

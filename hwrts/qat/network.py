@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import brevitas.nn as qnn
 import numpy as np
 import torch
-from brevitas.inject.enum import RestrictValueType, ScalingImplType
-from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
 from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format, Network, Rounding, halo, run_all
 from hwrts.graph import Conv, Graph, Operation, graph_channels, graph_steps, silenced
+from hwrts.graph.brevitas_layers import (
+    Int8ActPerTensorFixedPoint,
+    RestrictValueType,
+    ScalingImplType,
+    Uint8ActPerTensorFixedPoint,
+    qnn,
+)
 from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.rounding import StraightThrough
@@ -67,6 +71,8 @@ class QuantNetwork(nn.Module):
         self.answers = _ByTensor({name: nn.Identity() for name in silent})  # where their sums can be watched
         self._flat: dict[str, Any] = {}
         self._flat_of: tuple[Any, ...] | None = None
+        self._before_silent = _read_by_silent(graph)
+        self._flat_margin = halo(graph_steps(graph)) if graph.zero_on_flat() else None
         self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
         # Itself has no numbers; walking through the others takes longer than asking them.
         self._all_parts = tuple(part for part in self.modules() if part is not self)
@@ -85,19 +91,19 @@ class QuantNetwork(nn.Module):
         return {name: tensor.value for name, tensor in quantised.items()}
 
     def _all(self, x: Tensor | Mapping[str, Tensor], flat: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The QuantTensor of every tensor; x is itself the flat picture if ``flat`` is None."""
+        """The QuantTensor of every tensor; of what silent nodes read if x is itself the flat picture."""
         given = x if isinstance(x, Mapping) else {self.graph.input.name: x}
         quantised: dict[str, Any] = {
             each.name: self.quantisers[each.name](given[each.name]) for each in self.graph.inputs
         }
-        for node in self.graph.operations:
+        for node in self._before_silent if flat is None else self.graph.operations:
             known = quantised if flat is None else flat
             quantised[node.name] = self.quantised(node, [quantised[source] for source in node.sources], known)
         return quantised
 
     def _on_flat(self) -> dict[str, Any]:
-        """The QuantTensor of every tensor of a flat picture, if any node needs one."""
-        if not self.graph.zero_on_flat():
+        """The QuantTensors of a flat picture that silent nodes read, if there are any."""
+        if self._flat_margin is None:
             return {}
         if self.training:
             return self._made_of_flat()
@@ -112,9 +118,8 @@ class QuantNetwork(nn.Module):
         return self._flat
 
     def _made_of_flat(self) -> dict[str, Any]:
-        picture = flat_picture(
-            next(self.parameters()), self.graph.input.channels, halo(graph_steps(self.graph))
-        )
+        assert self._flat_margin is not None
+        picture = flat_picture(next(self.parameters()), self.graph.input.channels, self._flat_margin)
         return self._all(picture, None)
 
     def single(self, name: str, operands: dict[str, Tensor]) -> Tensor:
@@ -233,6 +238,15 @@ class _ByTensor(nn.Module):
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self._modules
+
+
+def _read_by_silent(graph: Graph) -> tuple[Operation, ...]:
+    """What the nodes that are to be 0 on flat pictures are made of, in order; no more is computed of one."""
+    read: set[str] = set()
+    for node in reversed(graph.operations):
+        if node.zero_on_flat or node.name in read:
+            read.update(node.sources)
+    return tuple(node for node in graph.operations if node.name in read)
 
 
 def _key(name: str) -> str:

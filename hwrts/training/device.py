@@ -64,7 +64,9 @@ def make_deterministic(seed: int) -> None:
     # cuBLAS is deterministic only with a fixed workspace.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode(
+        "error"
+    )  # use_deterministic_algorithms, which imports the compiler, 1 s
     # It would fill new tensors with NaN, to find operators that read what nobody wrote. Ours are all torch's
     # own, and filling took 11 % of the time of quantisation-aware training (torch.profiler).
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -99,8 +99,23 @@ def test_no_score_to_stop_by_is_said(fed):
         fed(RATIO, [0.95], stop="score")
 
 
+@pytest.fixture
+def scored_once(monkeypatch):
+    """VIQET's score, which takes seconds, but once for each picture."""
+    kept = {}
+
+    def score_of(picture):
+        key = (picture.shape, np.asarray(picture).tobytes())
+        if key not in kept:
+            kept[key] = score(picture)
+        return kept[key]
+
+    monkeypatch.setattr("hwrts.runs.evaluate.score", score_of)
+    return score_of
+
+
 @pytest.mark.usefixtures("small_verdict")
-def test_automatic_runs_can_stop_by_the_score(tmp_path):
+def test_automatic_runs_can_stop_by_the_score(tmp_path, scored_once):
     """Every stage's score is VIQET's of the targets on disk, and the run keeps the stage before it falls."""
     auto = {**TINY["rts"], "stages": "auto", "max_stages": 2, "stop": "score", "steps": 1}
     plain = {"steps": 0, "same_size": False}
@@ -109,9 +124,9 @@ def test_automatic_runs_can_stop_by_the_score(tmp_path):
     scores = stage_scores(made, 2)
     store = open_store(made.root / "data" / "val")
     for number, found in enumerate(scores, 1):
-        assert found == pytest.approx(score(np.array(store.array(0, f"target{number}"))).mos_raw, abs=1e-9)
+        assert found == pytest.approx(scored_once(store.array(0, f"target{number}")).mos_raw, abs=1e-9)
     measures = read_json(made.stage(1).metrics)
-    assert measures["mos_raw_hr0"] == pytest.approx(score(np.array(store.array(0, "hr"))).mos_raw, abs=1e-9)
+    assert measures["mos_raw_hr0"] == pytest.approx(scored_once(store.array(0, "hr")).mos_raw, abs=1e-9)
     fell = scores[1] <= scores[0]
     assert made.notes()["best_stage"] == (1 if fell else 2)
     assert any("the score fell after stage 1" in line for line in lines.said) == fell

@@ -2,6 +2,8 @@
 
 import doctest
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,9 @@ import hwrts.sweep.front
 import hwrts.sweep.space
 import hwrts.sweep.trial
 from hwrts.config import RunConfig
+from hwrts.data.images import read_image
 from hwrts.errors import HwrtsError
+from hwrts.fixed_point import load_network, run
 from hwrts.progress import Silent
 from hwrts.runs.folder import open_run
 from hwrts.sweep.spec import Halving
@@ -108,13 +112,21 @@ def test_a_training_starts_from_given_weights(tmp_path, tiny, tasks):
         assert torch.allclose(after[name], tensor, atol=1e-6), name
 
 
-def test_the_same_size_head_is_measured_by_its_own_network(tmp_path, tiny, tasks):
+def test_the_same_size_head_is_measured_by_its_own_network(tmp_path, tiny, tasks, monkeypatch):
+    """By a made-up score that tells pictures apart; runs/test_stop.py has VIQET's, which takes seconds."""
+    monkeypatch.setattr(
+        "hwrts.runs.evaluate.score", lambda picture: SimpleNamespace(mos_raw=float(picture.mean()))
+    )
     spec = tiny(axes={"network.channels": [4], "head": ["same-size"]}, quality="score")
     (task,) = tasks(tmp_path / "s", spec)
     document = run_trial(task, Silent())
     assert document["stage"] == "1-same"
     assert document["quality_int8"] == document["measures"]["mos_raw_int8"]
     assert document["passed"]
+    network = load_network(task.folder / "stage1-same")
+    originals = [read_image(path) for path in sorted(Path(spec.base["data"]["val"]).iterdir())]
+    found = [float(run(network, original).mean()) for original in originals]
+    assert document["quality_int8"] == pytest.approx(sum(found) / len(found), abs=1e-9)
 
 
 def test_rungs_add_up():
