@@ -11,6 +11,7 @@ from hwrts.graph import interpolation
 from hwrts.graph.cut import CUTS, Cut, Parts, read_cut
 from hwrts.graph.instead import instead_of
 from hwrts.graph.operators import OPERATORS, Call, Concat, Input, Node, Pad
+from hwrts.graph.operators.call import NAMED
 from hwrts.graph.operators.concat import operands_of
 from hwrts.graph.pad import read_pad
 from hwrts.graph.recording import rearranged
@@ -86,12 +87,15 @@ def convert(
         return operands_of(call)[0]
     if call.is_of(_PADS, (F.pad,)):
         return read_pad(call)
-    if call.function is rearranged:
+    if call.function is rearranged and instead_of(None, node.meta.get(NAMED)) is None:
         raise call.refused(
-            "rearranges values as no operator does; orders of channels, PixelShuffle, PixelUnshuffle and "
-            "repetition are supported, by views too"
+            "rearranges values as no operator does; orders of channels, PixelShuffle, PixelUnshuffle, "
+            "repetition, interleaved rows and columns and shifts by pixels are supported, by views too; what "
+            "turns a picture or cuts it into pieces needs the whole of it, unless convolutions alone stand "
+            "between it and its turning back"
         )
-    instead = instead_of(module, call.function)
+    named = node.meta.get(NAMED) if call.function is rearranged else call.function
+    instead = instead_of(module, named)
     if instead is not None:
         raise call.refused(f"operator {call.named} is not supported: {instead}")
     raise call.refused(f"operator {call.named} is not supported", f"; allowed are {_ALLOWED}")

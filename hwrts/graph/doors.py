@@ -14,6 +14,7 @@ from hwrts.graph.rearrange import without_moves
 from hwrts.graph.refusals import UntraceableError
 from hwrts.graph.tracer import Tracer
 from hwrts.graph.user_code import described
+from hwrts.graph.writes import without_writes
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class _Followed:
         self.lost, self.by_size = False, tracer.by_size
         modules = {**dict(module.named_modules()), **tracer.loose}
         if tracer.followed:
+            without_writes(graph, modules, tracer.constants)
             without_moves(graph, modules, tracer.constants)
         return Recorded(tuple(graph.nodes), modules, tracer.constants, door, tracer.by_size)
 

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from hwrts.graph.assembled import assembled, taken
+
 _SOFTMAX = (
     "attention by softmax divides by a sum over many pixels; use a gate in its place, such as "
     "x * sigmoid(conv(x)); over the channels of a pixel, or of a mean over the picture, it is supported"
@@ -47,9 +49,8 @@ _CHOICE = (
     "a * sigmoid(m) + b * sigmoid(-m)"
 )
 _ASSIGNED = (
-    "nothing is written into a tensor; make the parts and join them: torch.cat(parts, 1) of channels, "
-    "F.pixel_shuffle(torch.cat(parts, 1), 2) of every second row and column (it takes top left, top right, "
-    "bottom left and bottom right of the first channel, then of the next), x.clone() in the place of copy_"
+    "writing into a tensor is supported for whole channels, every second (third, ..) row and column, and "
+    "channels moved by some pixels, at places that depend on no values"
 )
 _WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
 _ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
@@ -101,7 +102,7 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
     ),
     _GATED: (F.glu, nn.GLU),
     _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.eq, operator.ne),
-    _ASSIGNED: ("__setitem__", operator.setitem, "copy_"),
+    _ASSIGNED: (operator.setitem, "copy_", assembled, taken),
     _WINDOWS: (nn.Unfold, nn.Fold, F.unfold, F.fold, "unfold"),
     _ROLL: (torch.roll, "roll"),
     _FOURIER: (torch.fft.fft2, torch.fft.rfft2, torch.fft.irfft2, torch.fft.ifft2, torch.fft.rfftn),

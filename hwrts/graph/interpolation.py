@@ -18,6 +18,8 @@ FUNCTIONS: tuple[Any, ...] = (F.interpolate,)
 """Which torch's older functions call."""
 
 _NAMES = ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
+LARGEST_PART = 4
+"""Largest numbers p and q of a factor p/q: taps of each of p*p phases are weights of their own."""
 _ULPS = Fraction(1, 1 << 40)
 """Relative error within which a float stands for a fraction."""
 _KINDS = {
@@ -110,10 +112,11 @@ def _factor(call: Call, given: Mapping[str, Any]) -> Fraction:
         found = {Fraction(int(new), old) for new, old in zip(sides, source.shape[2:], strict=True)}
         asked = f"to {size} of {tuple(source.shape[2:])} pixels"
     factor = found.pop()
-    if found or factor <= 0 or 1 not in (factor.numerator, factor.denominator):
+    small = max(factor.numerator, factor.denominator) <= LARGEST_PART
+    if found or factor <= 0 or (1 not in (factor.numerator, factor.denominator) and not small):
         raise call.refused(
-            f"{asked}; the same whole factor in both directions is supported: pad what shrinks so that sizes "
-            "divide"
+            f"{asked}; the same whole factor in both directions, or p/q with both up to {LARGEST_PART}, is "
+            "supported: pad what shrinks so that sizes divide"
         )
     return factor
 

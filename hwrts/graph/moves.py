@@ -16,6 +16,7 @@ _METHODS = (
     *("view", "reshape", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "flatten"),
     *("unflatten", "squeeze", "unsqueeze", "expand", "repeat", "repeat_interleave", "tile", "flip", "narrow"),
     *("select", "index_select", "chunk", "split", "tensor_split", "unbind", "contiguous", "t"),
+    *("rot90", "fliplr", "flipud"),
 )
 _MOVES: tuple[Any, ...] = (
     *_METHODS,
@@ -36,7 +37,7 @@ def moved(recording: Recording, node: fx.Node) -> Moved | None:
         return joined(recording, node)
     if not isinstance(module, _MODULES) and (node.op == "call_module" or node.target not in (*_MOVES, *_AS)):
         return None
-    base = recording.base(node.args[0]) if node.args else None
+    base = recording.origin(node.args[0]) if node.args else None
     if base is None:
         return None
     if node.args[0] not in recording.moved and node.target in CUTS and _is_cut(recording, node):

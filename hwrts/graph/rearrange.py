@@ -14,15 +14,20 @@ from torch import Tensor, fx, nn
 from hwrts.graph.batches import in_each_frame
 from hwrts.graph.conv3d import over_frames
 from hwrts.graph.in_each_pixel import in_each_pixel
+from hwrts.graph.in_place import is_in_place
+from hwrts.graph.mosaics import interleaved, mosaic
 from hwrts.graph.moves import moved
 from hwrts.graph.products import contracted
 from hwrts.graph.recording import Recording
 from hwrts.graph.reductions import reduced
 from hwrts.graph.softmaxes import softmax
-from hwrts.graph.tracer import AUGMENTED
+from hwrts.graph.turned import cut_off, turned
 from hwrts.graph.value_by_value import value_by_value
 
-_RULES = (moved, value_by_value, in_each_pixel, softmax, reduced, contracted, in_each_frame, over_frames)
+_RULES = (
+    *(cut_off, mosaic, moved, interleaved, value_by_value, in_each_pixel, softmax, reduced, contracted),
+    *(in_each_frame, over_frames, turned),
+)
 """What makes of a call values in other places, the first that can."""
 
 
@@ -41,24 +46,15 @@ def without_moves(graph: fx.Graph, modules: Mapping[str, nn.Module], constants: 
         if node.op in ("placeholder", "get_attr"):
             continue
         if node.op == "output" or not any(recording.attempt(node, rule) for rule in _RULES):
-            if _is_in_place(recording, node):
+            if is_in_place(node, recording.modules):
                 _check_overwritten(recording, node)
             node.args = fx.map_arg(node.args, recording.read)
             node.kwargs = fx.map_arg(node.kwargs, recording.read)
-        if _is_in_place(recording, node):
+        if is_in_place(node, recording.modules):
             recording.forget()
     for node in reversed(list(graph.nodes)):
         if node in recording.moved and not node.users:
             graph.erase_node(node)
-
-
-def _is_in_place(recording: Recording, node: fx.Node) -> bool:
-    """Whether a call overwrites its first operand."""
-    module: Any = recording.module(node)
-    if module is not None:
-        return bool(getattr(module, "inplace", False))
-    named = isinstance(node.target, str) and node.target.endswith("_") and not node.target.endswith("__")
-    return named or node.target in AUGMENTED or node.kwargs.get("inplace") is True
 
 
 def _check_overwritten(recording: Recording, node: fx.Node) -> None:

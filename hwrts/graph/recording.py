@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from hwrts.graph.operators.call import MODULE, NAMED, PLACE, UNNAMED, VALUE
+from hwrts.graph.drawn import bundle, drawn, how_laid, parts_of
+from hwrts.graph.laid import Laid
+from hwrts.graph.operators.call import FUNCTIONAL, MODULE, NAMED, PLACE, UNNAMED, VALUE
 from hwrts.graph.places import landed
 
 
@@ -53,14 +56,21 @@ class Recording:
         self.moved: dict[fx.Node, Moved] = {}
         self._landed: dict[fx.Node, fx.Node] = {}
         self._calls: dict[Any, fx.Node] = {}
-        self._landings: dict[fx.Node, tuple[Any, ...] | None] = {}
+        self._landings: dict[fx.Node, tuple[Any, ...] | Laid | None] = {}
 
     def module(self, node: fx.Node) -> nn.Module | None:
         """What a node calls, if it is a module."""
         return self.modules.get(str(node.target)) if node.op == "call_module" else None
 
     def base(self, operand: Any) -> Moved | None:
-        """Where an operand's values are from; None if it is no tensor of pictures."""
+        """Where, in one tensor, an operand's values are from; None if it is no tensor of pictures."""
+        found = self.origin(operand)
+        if found is None or found.source.target is not bundle or self.landing(operand) is None:
+            return found
+        return self.origin(self.read(operand))
+
+    def origin(self, operand: Any) -> Moved | None:
+        """As :meth:`base`, where they may be from several tensors."""
         if not isinstance(operand, fx.Node) or operand.name in self.constants:
             return None
         if operand in self.moved:
@@ -79,10 +89,12 @@ class Recording:
         if made is not None:
             self.moved[node] = made
             return True
-        for each in reversed([each for each in self.graph.nodes if each not in there]):
+        added = [each for each in self.graph.nodes if each not in there]
+        for each in reversed(added):
             self.constants.pop(each.name, None)
             self.graph.erase_node(each)
         self._calls = {key: each for key, each in self._calls.items() if each in there}
+        self._landed = {moved: made for moved, made in self._landed.items() if made not in added}
         return False
 
     def is_alone(self, node: fx.Node) -> bool:
@@ -116,14 +128,17 @@ class Recording:
         """Of the tensor that an operand stands for."""
         return operand.meta[VALUE].shape
 
-    def landing(self, node: fx.Node) -> tuple[Any, ...] | None:
+    def landing(self, node: fx.Node) -> tuple[Any, ...] | Laid | None:
         """What has to be called for values to be where they are; None if nothing has a name."""
-        moved = self.moved[node]
-        if not isinstance(moved.index, Tensor):
-            return None
         if node not in self._landings:
-            self._landings[node] = landed(moved.index, moved.source.meta[VALUE].shape)
+            self._landings[node] = self._lands(self.moved[node])
         return self._landings[node]
+
+    def _lands(self, moved: Moved) -> tuple[Any, ...] | Laid | None:
+        found = None
+        if isinstance(moved.index, Tensor) and moved.source.target is not bundle:
+            found = landed(moved.index, moved.source.meta[VALUE].shape)
+        return how_laid(self, moved) if found is None else found
 
     def unname(self, node: fx.Node) -> None:
         """Let nothing be called for values that a call moves; what reads them is refused."""
@@ -134,20 +149,52 @@ class Recording:
         if node not in self.moved:
             return node
         if node not in self._landed:
-            calls, made = self.landing(node), self.moved[node].source
-            for function, *args in ((rearranged,),) if calls is None else calls:
-                made = self.call(node, "call_function", function, (made, *args), {})
-            self._landed[node] = made
+            made = self._made(node, self.moved[node], self.landing(node))
+            self._landed[node] = self._unnamed(node) if made is None else made
         return self._landed[node]
+
+    def _unnamed(self, node: fx.Node) -> fx.Node:
+        """What stands for values that no call makes: a constant, or what says so."""
+        moved = self.moved[node]
+        pictures = [part for part in parts_of(moved.source) if part.name not in self.constants]
+        if not pictures:  # nothing of the picture was written into it
+            values = self.value(moved.source)[moved.index]
+            one = values[..., :1, :1]
+            return self.constant(node, one if torch.equal(one.expand(values.shape), values) else values)
+        made = self.call(node, "call_function", rearranged, (pictures[0],), {})
+        told: Any = node
+        while told in self.moved and _is_conv(self, told):  # of a turned picture: say what turned it
+            told = told.args[0]
+        if told is not node:
+            made.meta[NAMED] = str(getattr(told.target, "__name__", told.target))
+            made.meta[PLACE] = told.meta.get(PLACE, "")
+            made.meta.pop(MODULE, None)
+        return made
+
+    def drawn(self, place: fx.Node, moved: Moved) -> fx.Node | None:
+        """A node that makes values that are moved, in front of another one; None if nothing has a name."""
+        return self._made(place, moved, self._lands(moved))
+
+    def _made(self, place: fx.Node, moved: Moved, calls: tuple[Any, ...] | Laid | None) -> fx.Node | None:
+        if calls is None:
+            return None
+        if isinstance(calls, Laid):
+            return drawn(self, place, moved, calls)
+        made = moved.source
+        for function, *args in calls:
+            made = self.call(place, "call_function", function, (made, *args), {})
+        return made
 
     def call(self, place: fx.Node, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
         """A call right in front of another one, with its value; the same call is made once."""
         key = (op, target, _fixed(args), _fixed(kwargs))
         if op != "call_module" and key in self._calls:
+            if place < self._calls[key]:
+                place.prepend(self._calls[key])
             return self._calls[key]
         with self.graph.inserting_before(place):
             node = self.graph.create_node(op, target, args, kwargs)
-        node.meta.update({key: place.meta[key] for key in (PLACE, MODULE) if key in place.meta})
+        node.meta.update({key: place.meta[key] for key in (PLACE, MODULE, FUNCTIONAL) if key in place.meta})
         if place.op == "call_module":
             node.meta[MODULE] = place.target
         args, kwargs = fx.map_arg((args, dict(kwargs)), self.value)
@@ -185,6 +232,10 @@ def _fixed(given: Any) -> Any:
     if isinstance(given, dict):
         return tuple((name, _fixed(given[name])) for name in sorted(given))
     return tuple(map(_fixed, given)) if isinstance(given, tuple | list) else given
+
+
+def _is_conv(recording: Recording, node: fx.Node) -> bool:
+    return isinstance(recording.module(node), nn.Conv2d) or node.target in (F.conv2d, torch.conv2d)
 
 
 def _missing() -> Any:

@@ -14,6 +14,7 @@ from hwrts.graph.lengths import over_channels
 from hwrts.graph.matrices import multiplied
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
+from hwrts.graph.patterns import patterned
 from hwrts.graph.resizing import resized, to_another
 from hwrts.graph.shifts import shifted
 from hwrts.graph.sized import spread, to_a_fraction
@@ -42,6 +43,7 @@ _SIGNS: dict[str, Callable[..., Any]] = {
     "__pow__": operator.pow,
     "__neg__": operator.neg,
     "__getitem__": operator.getitem,
+    "__setitem__": operator.setitem,
 }
 """Methods that have a sign in Python."""
 _TURNED: dict[Any, Callable[..., Any]] = {
@@ -121,7 +123,8 @@ def _is_number(given: Any, number: float) -> bool:
 
 def _joined(target: Any, args: Any, kwargs: Any) -> Any:
     """A concatenation of constants that are one number in each channel, such as states that begin with 0."""
-    joined = joined_of_one_number(target, args)
+    dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
+    joined = joined_of_one_number(target, args, dim)
     return None if joined is None else Call("call_function", target, (joined.operands, *args[1:]), kwargs)
 
 
@@ -348,6 +351,7 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     _neutral,
     _joined,
     of_one_number,
+    patterned,
     normed,
     gated,
     multiplied,

@@ -28,17 +28,20 @@ class Joined(NamedTuple):
     operands: list[Any]
 
 
-def joined_of_one_number(target: Any, args: Any) -> Joined | None:
+def joined_of_one_number(target: Any, args: Any, dim: Any = 1) -> Joined | None:
     """The operands of a concatenation of which some are constants: these as convolutions that read nothing.
 
     Args:
         target: The function.
         args: What it is given by place.
+        dim: Along which.
 
     Returns:
         None if it is no such concatenation.
     """
     if target not in Concat.FUNCTIONS or not args or not isinstance(args[0], list | tuple):
+        return None
+    if dim not in (1, -3):  # of rows and columns, constants are what is between them
         return None
     pictures = [each for each in args[0] if isinstance(each, fx.Proxy)]
     like = pictures[0].node.meta.get(VALUE) if pictures else None

@@ -1,6 +1,5 @@
 """From any ``nn.Module`` to the graph: the door that our networks and a user's share."""
 
-import inspect
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,14 @@ from hwrts.graph.convert import COPIES, convert
 from hwrts.graph.cut import Cut, Parts, with_channels
 from hwrts.graph.doors import Recorded, doors
 from hwrts.graph.fold import fold_affines
+from hwrts.graph.in_place import is_in_place
 from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import Pad, where
 from hwrts.graph.refusals import better, gathered
 from hwrts.graph.states import without_zeros
 from hwrts.graph.tables import with_tables
-from hwrts.graph.tracer import AUGMENTED, Tracer
+from hwrts.graph.tracer import Tracer
+from hwrts.graph.trim import trimmed
 from hwrts.graph.unfold import unfold
 
 _TABLES = "_parameters", "_buffers", "_modules"
@@ -142,9 +143,8 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            unfolded = unfold(
-                fold_affines(without_zeros(_with_sizes(_carefully_signed(graph, pixels), example))), places
-            )
+            sized = trimmed(_with_sizes(_carefully_signed(graph, pixels), example))
+            unfolded = unfold(fold_affines(without_zeros(sized)), places)
             graph = with_tables(unfolded)
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
                 for source in reader.sources:
@@ -169,7 +169,9 @@ def _drawn(
         memory.read(made, where(node))
         name = made if isinstance(made, str) else made.name
         held[node.name] = len(held)  # the piece of memory that the value lies in
-        if _in_place(node, modules) and node.args:  # whoever reads the operand from here on reads the result
+        if (
+            is_in_place(node, modules) and node.args
+        ):  # whoever reads the operand from here on reads the result
             operand: Any = node.args[0]
             memory.overwrite(alias[operand.name], name)
             place = held[node.name] = held.get(operand.name, -1)
@@ -229,36 +231,9 @@ def _in_evaluation_mode(module: nn.Module) -> Iterator[None]:
                 vars(part)[name].update(table)
 
 
-def _in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether an operator overwrites its first operand, or what it is given as ``out``."""
-    if node.op == "call_module":
-        return bool(getattr(modules[str(node.target)], "inplace", False))
-    if node.op not in ("call_function", "call_method"):
-        return False
-    if node.kwargs.get("out") is not None:
-        return True
-    target: Any = node.target
-    place = _in_place_argument(target)
-    if place is not None:
-        given = node.args[place:] or (node.kwargs.get("inplace"),)
-        return bool(given[0])
-    name = target if isinstance(target, str) else getattr(target, "__name__", "")
-    return target in (*AUGMENTED, "__setitem__") or (
-        name.endswith("_") and not name.endswith("__")
-    )  # torch's way to say it
-
-
-def _in_place_argument(target: Any) -> int | None:
-    """Where a function's argument "inplace" stands; what torch has built in has none."""
-    try:
-        return list(inspect.signature(target).parameters).index("inplace")
-    except (TypeError, ValueError):
-        return None
-
-
 def _live(output: fx.Node, modules: Mapping[str, nn.Module]) -> set[str]:
     """Names of the traced values that the output may depend on: what overwrites one may change others."""
-    waiting = [output, *(node for node in output.graph.nodes if _in_place(node, modules))]
+    waiting = [output, *(node for node in output.graph.nodes if is_in_place(node, modules))]
     found: set[str] = set()
     while waiting:
         node = waiting.pop()

@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 
 from hwrts.graph.cut import check_walk, part_count
 from hwrts.graph.operators.call import MODULE, PLACE, UNNAMED, VALUE
+from hwrts.graph.plain_tensors import PlainTensors
 from hwrts.graph.spellings import Call, respelled
 from hwrts.graph.user_code import is_users, line_of
 from hwrts.networks.upsample import FixedUpsample
@@ -69,6 +70,9 @@ class Proxy(fx.Proxy):
 
     def __itruediv__(self, other: Any) -> Any:
         return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.tracer.create_proxy("call_function", operator.setitem, (self, key, value), {})
 
 
 class LayerTracer(fx.Tracer):
@@ -133,7 +137,13 @@ class Tracer(LayerTracer):
         self._named = named
         self.followed = bool(example)
         self._example = [x.clone() for x in example]  # a module may overwrite them
-        self._known: dict[int, tuple[Tensor, fx.Node]] = {}
+        self._known: dict[tuple[int, int], tuple[Tensor, fx.Node]] = {}
+        self._plain = PlainTensors(self.create_proxy)
+
+    def trace(self, *args: Any, **kwargs: Any) -> fx.Graph:
+        """As torch.fx has it, with an eye on the tensors that the module makes and writes into."""
+        with self._plain:
+            return super().trace(*args, **kwargs)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """Parameters are themselves, so that what is computed of them is computed."""
@@ -181,7 +191,8 @@ class Tracer(LayerTracer):
     def create_arg(self, a: Any) -> Any:
         """What a node is given: a tensor that is no picture's is a node of its own."""
         if isinstance(a, Tensor):
-            return self._constant(a)
+            standing = self._plain.standing(a)
+            return self._constant(a) if standing is None else standing.node
         return super().create_arg(a.item() if isinstance(a, np.generic) else a)
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *others: Any, **named: Any) -> Any:
@@ -189,6 +200,7 @@ class Tracer(LayerTracer):
 
         What has a simpler spelling has that.
         """
+        args, kwargs = self._plain.standing((args, kwargs)) or (args, kwargs)
         if kind in ("call_function", "call_method"):
             other = respelled(target, args, kwargs)
             if isinstance(other, Call):
@@ -226,14 +238,18 @@ class Tracer(LayerTracer):
 
     def _constant(self, a: Tensor) -> fx.Node:
         """The node of a tensor that is no picture's; the same for each reader."""
-        if id(a) not in self._known:
+        known = id(a), a._version  # one that is written into is another constant from there on
+        if known not in self._known:
             named = self._named or {**dict(self.root.named_parameters()), **dict(self.root.named_buffers())}
             name = next((name for name, value in named.items() if value is a), UNNAMED)
             node = self.create_node("get_attr", name, (), {})
-            kept = a if isinstance(a, nn.Parameter) else a.detach().requires_grad_(a.requires_grad)
-            self.constants[node.name] = kept
-            self._known[id(a)] = a, node  # kept, so that no other tensor has its number
-        return self._known[id(a)][1]
+            if isinstance(a, nn.Parameter):
+                self.constants[node.name] = a
+            else:
+                kept = a.detach() if name != UNNAMED or a.requires_grad else a.detach().clone()
+                self.constants[node.name] = kept.requires_grad_(a.requires_grad)
+            self._known[known] = a, node  # kept, so that no other tensor has its number
+        return self._known[known][1]
 
     def _value(self, kind: str, target: Any, args: Any, kwargs: Any) -> Any:
         """What a call makes of the example; None if nobody knows."""

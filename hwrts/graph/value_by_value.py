@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from hwrts.graph.arithmetic import Arithmetic
+from hwrts.graph.drawn import bundle
 from hwrts.graph.operators import Clip, Lookup, Relu
 from hwrts.graph.operators.add import MINUS, PLUS
-from hwrts.graph.operators.call import VALUE
+from hwrts.graph.operators.call import FUNCTIONAL, VALUE
 from hwrts.graph.operators.scale import OVER, TIMES
 from hwrts.graph.planes import met
 from hwrts.graph.recording import Moved, Recording
@@ -49,12 +50,13 @@ def value_by_value(recording: Recording, node: fx.Node) -> Moved | None:
     if node.kwargs:
         return None
     base = recording.moved[moved[0]]
-    if isinstance(base.index, Tensor):
+    if isinstance(base.index, Tensor) and base.source.target is not bundle:
         operands = [_there(recording, each, base) for each in node.args]
         if all(each is not None for each in operands):
             return Moved(recording.call(node, node.op, node.target, tuple(operands), {}), base.index)
     written: Any = node.args[0]
-    if node.target in _OUT_OF_PLACE and not recording.is_alone(written):
+    changes = node.target in _OUT_OF_PLACE and not node.meta.get(FUNCTIONAL)
+    if changes and not recording.is_alone(written):
         return None
     given = [_operand(recording, each) for each in node.args]
     if any(each is None for each in given):

@@ -137,7 +137,7 @@ def test_what_is_left_of_a_normalised_picture_is_its_mean_alone():
 REFUSED: dict[str, tuple[Any, str]] = {
     "a map": (
         lambda s, x: s.a(x) + s.map,
-        "constant of shape (1, 1, 8, 8); one number, or one for",
+        "constant of shape (1, 1, 8, 8), another number for each pixel; one number, one for",
     ),
     "along columns": (lambda s, x: s.a(x) + s.mean.reshape(3), "constant of shape (3,); one number"),
     "over nothing": (lambda s, x: s.a(x) / s.nothing, "not finite, or divides by 0"),

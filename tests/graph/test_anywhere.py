@@ -230,13 +230,6 @@ def test_planes() -> None:
     assert Planes.of(torch.full((1, 1), -1), shape) is None
 
 
-def half_overwritten(_: Any, h: Tensor) -> Tensor:
-    g = h.relu()
-    x = parts(g, 2, 4)[:, 0]
-    x *= parts(h, 2, 4).sum(2)[:, 1:]
-    return g + x.repeat(1, 2, 1, 1)
-
-
 def in_relation(s: Any, h: Tensor) -> Tensor:
     """GRN of ConvNeXt V2: lengths over the picture, over their mean."""
     x = last(h)
@@ -263,7 +256,6 @@ REFUSED: dict[str, tuple[Callable[[Any, Tensor], Tensor], str]] = {
         "operator norm",
     ),
     "Conv3d of other pixels": (lambda s, h: s.along(h.flip(2).unsqueeze(1)).squeeze(1).flip(2), "rearranges"),
-    "parts that are overwritten and read": (half_overwritten, "rearranges"),
 }
 
 

@@ -21,6 +21,7 @@ SHIFTED: dict[str, Any] = {
     "down": lambda h: F.pad(h, [0, 0, 2, 0])[:, :, : h.shape[2]],
     "up": lambda h: F.pad(h, (0, 0, 0, 1))[..., 1:, :],
     "replicated": lambda h: F.pad(h, (1, 1, 1, 1), "replicate")[:, :, 2:, :-2],
+    "by negative numbers": lambda h: F.pad(h, (-1, 1, 2, -2)),
     "nowhere": lambda h: F.pad(h, (1, 1, 1, 1))[:, :, 1:-1, 1:-1],
 }
 
@@ -47,8 +48,8 @@ def test_from_a_module_to_a_verified_file(picture: Any, tmp_path: Any) -> None:
 
 NONE: dict[str, Any] = {
     "columns in another order": lambda h: F.pad(h, (1, 0, 0, 0))[..., [*range(h.shape[3] - 1, -1, -1)]],
-    "a column twice": lambda h: F.pad(h, (1, 0, 0, 0))[..., [0, *range(h.shape[3] - 1)]],
-    "further than ONNX has kernels": lambda h: F.pad(h, (17, 0, 0, 0))[..., :-17],
+    "a column twice": lambda h: F.pad(h, (1, 0, 0, 0))[..., [*range(10), *range(9, h.shape[3] - 1)]],
+    "further than ONNX has kernels": lambda h: F.pad(h, (33, 0, 0, 0))[..., :-33],
 }
 
 

@@ -2,7 +2,8 @@
 
 The whole list is here. Files of the same names in ``fixed_point/operators`` and ``export/operators`` say what
 the integers of each are, and its ONNX nodes; what is rewritten into others (affine, average_pool, batch_norm,
-channel_mean, divide, downsample, relu, transposed_conv) has none there.
+channel_mean, divide, downsample, rational, relu, shift,
+transposed_conv) has none there.
 """
 
 from typing import get_args
@@ -28,11 +29,13 @@ from hwrts.graph.operators.maximum import Maximum
 from hwrts.graph.operators.multiply import Multiply
 from hwrts.graph.operators.operator import Fused, Operator, Rank
 from hwrts.graph.operators.prelu import PRelu
+from hwrts.graph.operators.rational import Rational
 from hwrts.graph.operators.relu import Relu
 from hwrts.graph.operators.reorder import Reorder
 from hwrts.graph.operators.repeat import Repeat
 from hwrts.graph.operators.resize import Resize
 from hwrts.graph.operators.scale import Scale
+from hwrts.graph.operators.shift import Shift
 from hwrts.graph.operators.slice import Slice
 from hwrts.graph.operators.space_to_depth import SpaceToDepth
 from hwrts.graph.operators.transposed_conv import TransposedConv
@@ -53,7 +56,9 @@ Operation = (
     | Repeat
     | Upsample
     | Downsample
+    | Rational
     | Crop
+    | Shift
     | Concat
     | Multiply
     | Lookup
@@ -105,11 +110,13 @@ __all__ = [
     "PRelu",
     "Pad",
     "Rank",
+    "Rational",
     "Relu",
     "Reorder",
     "Repeat",
     "Resize",
     "Scale",
+    "Shift",
     "Slice",
     "SpaceToDepth",
     "TransposedConv",

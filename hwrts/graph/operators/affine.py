@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from hwrts.graph.operators import Node
 
 
+PERIODS = (2, 3, 4, 6, 8)
+"""Of patterns that ``hwrts.graph.patterns`` reads: those of colour filters, and of ordered dither."""
+
+
 @dataclass(frozen=True, eq=False)
 class Affine(Composed):
     """gain * x + offset in each channel.
@@ -162,6 +166,12 @@ def _of_each_channel(call: Call, value: Tensor) -> Tensor:
     if found.numel() == 1:
         return found.reshape(1)
     if found.dim() < 3 or found.dim() > 4 or shape[-2:] != (1, 1) or found.numel() != shape[-3]:
+        if len(shape) > 1 and min(shape[-2:]) > 1:
+            raise call.refused(
+                f"takes a constant of shape {shape}, another number for each pixel; one number, one for each "
+                f"channel, and what repeats every {', '.join(map(str, PERIODS))} rows and columns is "
+                "supported; give what is different everywhere as an input of its own, by inputs()"
+            )
         raise call.refused(
             f"takes a constant of shape {shape}; one number, or one for each channel, (1, C, 1, 1), is "
             "supported"

@@ -19,6 +19,8 @@ MODULE = "module"
 
 NAMED = "named"
 """Key of a node's own note: what a user calls the operator, where the graph calls it otherwise."""
+FUNCTIONAL = "functional"
+"""Key of a node's own note: nothing is overwritten by it, whatever its operator does in torch."""
 UNNAMED = "constant"
 """Target of a node that holds a constant of no name of its own."""
 

@@ -4,19 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
-from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.conv_facts import Sides
+from hwrts.graph.operators.shift import Shift
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
 
-_MOST = 8
+_MOST = 32
 """Most rows or columns that are cut off a side: ONNX has a kernel of as many and one, on both sides."""
 
 
@@ -29,7 +28,7 @@ class Crop(Composed):
     """
 
     FUNCTIONS: ClassVar[tuple[Any, ...]] = (F.pad,)
-    SPELLED = "crops of up to 8 pixels a side"
+    SPELLED = "crops of up to 32 pixels a side"
 
     sources: tuple[str]
     sides: Sides
@@ -64,16 +63,7 @@ class Crop(Composed):
     def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":
         """A convolution in as many groups as channels, whose other taps are not there."""
         top, left, bottom, right = self.sides
-        weight = torch.zeros(channels, 1, top + bottom + 1, left + right + 1)
-        weight[:, :, top, left] = 1
-        conv = Conv(
-            self.name,
-            self.sources,
-            weight,
-            torch.zeros(channels),
-            groups=channels,
-            pads=(0, 0, 0, 0),
-            frozen=True,
-            sparse=True,
+        kernel = (top + bottom + 1, left + right + 1)
+        return Shift(self.name, self.sources, ((top, left),) * channels, kernel, (0, 0, 0, 0)).written(
+            channels, new
         )
-        return (conv,)

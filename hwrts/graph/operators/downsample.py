@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hwrts.graph import interpolation
-from hwrts.graph.interpolation import read_interpolation
+from hwrts.graph.interpolation import LARGEST_PART, read_interpolation
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
 from hwrts.graph.operators.conv import Conv, unless_centred
@@ -37,11 +37,11 @@ class Downsample(Composed):
     def read(cls, call: Call) -> Self | None:
         """By 1/K, as torch places and weighs pixels."""
         given = read_interpolation(call)
-        if given.factor >= 1:
-            return None
         size, mode = given.factor.denominator, given.mode
+        if given.factor >= 1 or given.factor.numerator > 1 or (mode == "bicubic" and size <= LARGEST_PART):
+            return None  # by p/q, and of taps that reach farther
         if mode == "bicubic":
-            raise call.refused(f"bicubic by {given.factor}; nearest, bilinear and area are supported")
+            raise call.refused(f"bicubic by {given.factor}; down to 1/{LARGEST_PART} is supported")
         # rows that torch reads for new row r: its centre lies at K*r + (K - 1)/2 of the old ones
         rows = {
             "nearest": [0],
