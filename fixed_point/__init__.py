@@ -17,6 +17,7 @@ from .network import Network
 from .operators import (
     OPERATORS,
     Add,
+    Along,
     Clip,
     Concat,
     Conv,
@@ -56,6 +57,7 @@ __all__ = [
     "UPSAMPLE_KINDS",
     "WHOLE",
     "Add",
+    "Along",
     "Bounds",
     "Clip",
     "Concat",

@@ -8,7 +8,7 @@ from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer, zero_point
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.whole_numbers import WholeNumbers
-from hwrts.fixed_point import GlobalAverage, Rounding
+from hwrts.fixed_point import Along, GlobalAverage, Rounding
 
 FUSED = Fused()
 """Nothing is to be fused: it is made of whole numbers, and stays that."""
@@ -27,7 +27,7 @@ def integer(writer: IntegerWriter, layer: GlobalAverage) -> None:
 def _mean(writer: Writer, layer: GlobalAverage) -> None:
     whole = WholeNumbers(writer, layer.name)
     source, out = writer.network.formats[layer.source], layer.out
-    numerator, pixels = _sum_and_pixels(whole, layer.source, zero_point(source))
+    numerator, pixels = _sum_and_pixels(whole, layer, zero_point(source))
     finer = out.frac - source.frac
     numerator = whole("Mul", numerator, 1 << max(finer, 0))
     denominator = whole("Mul", pixels, 1 << max(-finer, 0))
@@ -35,19 +35,26 @@ def _mean(writer: Writer, layer: GlobalAverage) -> None:
     codes = _divided(whole, numerator, denominator, lowest + lowest % 2, writer.network.rounding)
     codes = whole("Min", whole("Max", codes, out.min), out.max)
     stored = whole("Add", codes, zero_point(out))
-    writer.node("Cast", [stored], layer.name, to=TensorProto.UINT8)
+    if layer.along is Along.PICTURE:
+        writer.node("Cast", [stored], layer.name, to=TensorProto.UINT8)
+        return
+    means = writer.node("Cast", [stored], f"{layer.name}.means", to=TensorProto.UINT8)
+    writer.node("Expand", [means, whole("Shape", layer.source)], layer.name)
 
 
-def _sum_and_pixels(whole: WholeNumbers, source: str, zero: int) -> tuple[str, str]:
-    """The sum of all codes (N, C, 1, 1), and H * W.
+def _sum_and_pixels(whole: WholeNumbers, layer: GlobalAverage, zero: int) -> tuple[str, str]:
+    """The sum of all codes (N, C, 1, 1), (N, C, H, 1) or (N, C, 1, W), and how many they are.
 
     Rows are added up in int32, which is exact below 8 million columns, and halves the memory.
     """
+    source = layer.source
     stored = whole("Cast", source, to=TensorProto.INT32)
-    rows = whole("ReduceSum", stored, whole.constant(3, shape=(1,)), keepdims=1)  # (N, C, H, 1)
-    total = whole(
-        "ReduceSum", whole("Cast", rows, to=TensorProto.INT64), whole.constant(2, shape=(1,)), keepdims=1
-    )
+    axes = {Along.PICTURE: (3, 2), Along.ROWS: (3,), Along.COLUMNS: (2,)}[layer.along]
+    total = stored
+    for axis in axes:
+        total = whole("ReduceSum", total, whole.constant(axis, shape=(1,)), keepdims=1)
+        if axis == axes[0]:
+            total = whole("Cast", total, to=TensorProto.INT64)
     pixels = whole("Div", whole("Size", source), whole("Size", total))  # whatever the order of the axes
     return (whole("Sub", total, whole("Mul", pixels, zero)) if zero else total), pixels
 

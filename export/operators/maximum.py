@@ -10,7 +10,7 @@ from hwrts.fixed_point import Maximum, Over
 FUSED = Fused()
 """Nothing of its own: ReduceMax compares bytes as well."""
 
-_AXES = {Over.CHANNELS: [1], Over.PICTURE: [2, 3]}
+_AXES = {Over.CHANNELS: [1], Over.PICTURE: [2, 3], Over.ROWS: [3], Over.COLUMNS: [2]}
 """Of (N, C, H, W)."""
 
 
@@ -26,4 +26,9 @@ def integer(writer: IntegerWriter, layer: Maximum) -> None:
 
 def _compare(writer: Writer, layer: Maximum) -> None:
     axes = writer.constant(f"{layer.name}.axes", np.array(_AXES[layer.over], np.int64))
-    writer.node("ReduceMax", [layer.source, axes], layer.name, keepdims=1)
+    if layer.over in (Over.CHANNELS, Over.PICTURE):
+        writer.node("ReduceMax", [layer.source, axes], layer.name, keepdims=1)
+        return
+    largest = writer.node("ReduceMax", [layer.source, axes], f"{layer.name}.largest", keepdims=1)
+    size = writer.node("Shape", [layer.source], f"{layer.name}.size.whole0")
+    writer.node("Expand", [largest, size], layer.name)

@@ -7,7 +7,7 @@ from .clip import Clip
 from .concat import Concat
 from .conv import Conv
 from .depth_to_space import DepthToSpace
-from .global_average import GlobalAverage
+from .global_average import Along, GlobalAverage
 from .lookup import Lookup
 from .max_pool import MaxPool
 from .maximum import Maximum, Over
@@ -24,6 +24,7 @@ from .upsample import Upsample
 __all__ = [
     "OPERATORS",
     "Add",
+    "Along",
     "Clip",
     "Concat",
     "Conv",

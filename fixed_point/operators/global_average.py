@@ -1,7 +1,9 @@
-"""Mean of each channel over the whole picture: an exact sum, then one division with one rounding."""
+"""Mean of each channel over the picture, or along lines: an exact sum, then one division with one rounding."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,34 @@ from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
 from ..requantize import Rounding, rounded_once, saturate
-from ..window import WHOLE
+from ..window import WHOLE, Window
 from .operator import OneSource, Tensor, Work, nearer_grid
 
 # Letters of the shape comments: H, W rows and columns; C channels, the last axis.
 
 FARTHEST = 15
 """Most bits between the grids of source and result: int64 holds all steps of 2**31 pixels of 16 bits then."""
+
+
+class Along(Enum):
+    """Which pixels a mean goes over."""
+
+    PICTURE = "picture"
+    """All: one pixel is left."""
+    ROWS = "rows"
+    """Those of a row, each of which is given the mean: the size stays."""
+    COLUMNS = "columns"
+    """Those of a column, likewise."""
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Of codes (H, W, C)."""
+        return {Along.PICTURE: (0, 1), Along.ROWS: (1,), Along.COLUMNS: (0,)}[self]
+
+    @property
+    def window(self) -> Window:
+        """All of the picture; of a row all its columns, which no tile has, and of a column all rows."""
+        return WHOLE if self is Along.PICTURE else Window(any_row=True)
 
 
 def divide(numerator: NDArray[np.int64], denominator: int, rounding: Rounding) -> NDArray[np.int64]:
@@ -36,7 +59,9 @@ def divide(numerator: NDArray[np.int64], denominator: int, rounding: Rounding) -
     return rounded_once(numerator, floor, 2 * (numerator - floor * denominator), denominator, rounding)
 
 
-def global_average(x: Codes, source: Format, out: Format, rounding: Rounding) -> Codes:
+def global_average(
+    x: Codes, source: Format, out: Format, rounding: Rounding, along: Along = Along.PICTURE
+) -> Codes:
     """The mean of each channel on the grid of a format, rounded once (eq. 36).
 
     y[c] = saturate(round(2**(f_y - f_x) * sum of all x[:, :, c] / (H * W)))
@@ -46,40 +71,50 @@ def global_average(x: Codes, source: Format, out: Format, rounding: Rounding) ->
         source: Format of ``x``.
         out: Format of the result; grids are at most 15 bits apart.
         rounding: The tie rule.
+        along: What it goes over.
 
     Returns:
-        Codes (1, 1, C).
+        Codes (1, 1, C); (H, W, C) along rows or columns.
 
     >>> x = np.array([[[1, 0], [2, -5]]], np.int8)  # means 3/2 and -5/2
     >>> s8 = Format(True, 8, 8)
     >>> [global_average(x, s8, s8, rule).ravel().tolist() for rule in Rounding]
     [[2, -2], [2, -2], [2, -3], [1, -3]]
     """
-    total = x.sum(axis=(0, 1), dtype=np.int64, keepdims=True)  # (1, 1, C)
+    total = x.sum(axis=along.axes, dtype=np.int64, keepdims=True)  # (1, 1, C), (H, 1, C) or (1, W, C)
     finer = out.frac - source.frac
-    numerator, pixels = total << max(finer, 0), x.shape[0] * x.shape[1] << max(-finer, 0)
-    return saturate(divide(numerator, pixels, rounding), out)
+    count = math.prod(x.shape[axis] for axis in along.axes)
+    means = saturate(divide(total << max(finer, 0), count << max(-finer, 0), rounding), out)
+    return means if along is Along.PICTURE else np.broadcast_to(means, x.shape).copy()
 
 
 @dataclass(frozen=True)
 class GlobalAverage(OneSource):
     """Mean of each channel over the picture (eq. 36): a tensor of one pixel, whatever the picture's size.
 
-    The last pixel must have come before it is known, so a network with one cannot run row by row.
+    The last pixel must have come before it is known, so a network with one cannot run row by row. A mean
+    along rows or columns is given to each of their pixels, so that it meets the others of its row or column.
 
     Attributes:
         out: Format of the result.
+        along: What it goes over.
     """
 
     out: Format
+    along: Along = field(default=Along.PICTURE, metadata={"later": True})
 
-    window = WHOLE
+    @property
+    def window(self) -> Window:
+        """All of the picture."""
+        return self.along.window
 
     def check(self) -> None:
-        """Nothing can be wrong with it alone."""
+        """What it goes over."""
+        if not isinstance(self.along, Along):
+            raise HwrtsError(f"{self.where}: a mean along {self.along!r}; use {', '.join(map(str, Along))}")
 
     def made(self, *sources: Tensor) -> Tensor:
-        """One pixel of as many channels."""
+        """One pixel of as many channels, or as many pixels."""
         (x,) = sources
         if abs(self.out.frac - x.out.frac) > FARTHEST:
             raise HwrtsError(
@@ -89,9 +124,9 @@ class GlobalAverage(OneSource):
         return x.seen(self.window, self.name, x.channels, self.out)
 
     def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
-        """Means (1, 1, C) (eq. 36)."""
+        """Means (1, 1, C), or (H, W, C) (eq. 36)."""
         (x,), (source,) = xs, formats
-        return global_average(x, source, self.out, rounding)
+        return global_average(x, source, self.out, rounding, self.along)
 
     def work(self, made: Tensor) -> Work:
         """An addition for each code, and a division for each channel of a picture: neither is counted."""
@@ -102,7 +137,7 @@ class GlobalAverage(OneSource):
         sizes = np.abs(codes.astype(np.int64))
         if bool(((sizes >= 2) & (sizes < self.out.max // 2)).any()):
             return replace(self, out=nearer_grid(self.out))
-        return _OneOff(self.name, self.source, self.out)
+        return _OneOff(self.name, self.source, self.out, self.along)
 
 
 class _OneOff(GlobalAverage):

@@ -25,6 +25,10 @@ class Over(Enum):
     """All channels of a pixel: one channel is left."""
     PICTURE = "picture"
     """All pixels of a channel: one pixel is left, and the whole picture must be there."""
+    ROWS = "rows"
+    """All pixels of a row, each of which is given it: the size stays."""
+    COLUMNS = "columns"
+    """All pixels of a column, likewise."""
 
 
 def maximum(x: Codes, over: Over) -> Codes:
@@ -39,10 +43,14 @@ def maximum(x: Codes, over: Over) -> Codes:
             axis: int | tuple[int, int] = -1
         case Over.PICTURE:
             axis = (0, 1)
+        case Over.ROWS:
+            axis = 1
+        case Over.COLUMNS:
+            axis = 0
         case _:
             assert_never(over)
     found: Codes = x.max(axis=axis, keepdims=True)
-    return found
+    return np.broadcast_to(found, x.shape).copy() if over in (Over.ROWS, Over.COLUMNS) else found
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ class Maximum(OneSource):
     @property
     def window(self) -> Window:
         """A pixel, or all of them."""
-        return WHOLE if self.over is Over.PICTURE else POINT
+        if self.over is Over.CHANNELS:
+            return POINT
+        return WHOLE if self.over is Over.PICTURE else Window(any_row=True)
 
     def check(self) -> None:
         """What it goes over."""
@@ -85,7 +95,7 @@ class Maximum(OneSource):
 
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction | None:
         """Of channels, of a row at once."""
-        if self.over is Over.PICTURE:
+        if self.over is not Over.CHANNELS:
             return None
 
         def largest(windows: Sequence[Sequence[Row]]) -> list[Row]:

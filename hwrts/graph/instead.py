@@ -27,8 +27,9 @@ _LOOP = (
 )
 _ORDER = "which values it takes depends on the values; use convolutions, gates or MaxPool2d"
 _STATISTICS = (
-    "it computes statistics of each picture; use BatchNorm2d, whose statistics are stored, or those of the "
-    "channels of a pixel, such as var(1), or none at all"
+    "it computes statistics of some pixels; use BatchNorm2d, whose statistics are stored, InstanceNorm2d or "
+    "GroupNorm, or var and std of the channels of a pixel, var(1), or of the picture by all its pixels, "
+    "var((2, 3), unbiased=False)"
 )
 _LARGEST = (
     "of two tensors, write max(a, b) as a + relu(b - a), and min(a, b) as a - relu(a - b); of one tensor, "
@@ -78,8 +79,6 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
     ),
     _STATISTICS: (
         *(
-            nn.InstanceNorm2d,
-            nn.GroupNorm,
             F.instance_norm,
             F.group_norm,
             F.batch_norm,

@@ -19,6 +19,8 @@ from hwrts.graph.resizing import resized, to_another
 from hwrts.graph.shifts import shifted
 from hwrts.graph.sized import spread, to_a_fraction
 from hwrts.graph.states import joined_of_one_number, of_one_number, the_number
+from hwrts.graph.statistics import of_each_picture
+from hwrts.graph.strips import of_strips
 from hwrts.graph.whole_picture import of_the_picture
 
 
@@ -353,6 +355,8 @@ _RULES: tuple[Callable[[Any, Any, Any], Any], ...] = (
     of_one_number,
     patterned,
     normed,
+    of_each_picture,
+    of_strips,
     gated,
     multiplied,
     chosen,

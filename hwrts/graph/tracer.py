@@ -82,7 +82,7 @@ class LayerTracer(fx.Tracer):
         """Whether a module is one node; a subclass of Conv2d is, unless its forward is its own."""
         if isinstance(m, nn.Conv2d):
             return not _own_forward(m)
-        if isinstance(m, nn.GLU):
+        if isinstance(m, nn.GLU | nn.InstanceNorm2d | nn.GroupNorm):
             return False
         return isinstance(m, FixedUpsample) or super().is_leaf_module(m, module_qualified_name)
 

@@ -159,6 +159,10 @@ TABLE: dict[str, dict[str, Callable[[], nn.Module]]] = {
     "global average pooling, squeeze-and-excite, LayerNorm over channels": {
         "global average": by(lambda s, h: h - h.mean((2, 3), keepdim=True)),
         "squeeze-and-excite": lambda: Tried(lambda s, h: h * s.part(h), part=excited()),
+        "mean of rows": by(lambda s, h: h * torch.sigmoid(h.mean(3, keepdim=True))),
+        "largest of columns": by(lambda s, h: h - h.amax(2, keepdim=True)),
+        "InstanceNorm": of(lambda: nn.InstanceNorm2d(C, affine=True)),
+        "GroupNorm": of(lambda: nn.GroupNorm(2, C)),
         "LayerNorm": by(lambda s, h: normed(h)),
     },
 }

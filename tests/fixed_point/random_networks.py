@@ -6,6 +6,7 @@ import numpy as np
 
 from hwrts.fixed_point import (
     Add,
+    Along,
     Clip,
     Concat,
     Conv,
@@ -128,7 +129,7 @@ def _layer(rng, name, tensors, widest, kinds):
     if kind == "max":
         return Maximum(name, source, Over.CHANNELS)
     if kind == "largest":
-        return Maximum(name, source, Over.PICTURE)
+        return Maximum(name, source, _pick(rng, [Over.PICTURE, Over.ROWS, Over.COLUMNS]))
     if kind == "resize":
         places = _pick(rng, list(Places))
         out = _format(rng, form.frac + 14 - int(rng.integers(-1, 18)), widest)
@@ -138,7 +139,7 @@ def _layer(rng, name, tensors, widest, kinds):
         return Resize(name, (source, like), out, places)
     if kind == "mean":
         out = _format(rng, form.frac + int(rng.integers(-8, 9)), widest)
-        return GlobalAverage(name, source, out)
+        return GlobalAverage(name, source, out, _pick(rng, list(Along)))
     if kind == "depth" and channels % 4 == 0 and scale * 2 <= LARGEST_SCALE:
         return DepthToSpace(name, source, 2)
     if kind == "scale":

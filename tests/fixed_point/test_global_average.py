@@ -8,6 +8,7 @@ import pytest
 from hwrts.fixed_point import (
     PIXEL,
     Add,
+    Along,
     Concat,
     DepthToSpace,
     Format,
@@ -60,6 +61,34 @@ def test_means_by_hand():
     assert global_average(x, S8, Format(False, 4, 8), Rounding.FLOOR).ravel().tolist() == [15, 0]  # saturated
     one = np.full((1, 1, 1), 7, np.uint8)
     assert global_average(one, PIXEL, PIXEL, Rounding.HALF_UP).tolist() == [[[7]]]
+
+
+def test_means_of_rows_and_columns_by_hand():
+    """Each pixel is given the mean of its line."""
+    x = np.array([[0, 8, 1], [-8, 2, -9]], np.int8)[..., None]
+    for rule in Rounding:
+        rows = global_average(x, S8, S8, rule, Along.ROWS)[..., 0]
+        assert rows.tolist() == [[3, 3, 3], [-5, -5, -5]]
+        columns = global_average(x, S8, S8, rule, Along.COLUMNS)[..., 0]
+        assert columns.tolist() == [[-4, 5, -4]] * 2
+    ties = np.array([[[1], [2]], [[-2], [-1]]], np.int8)  # 3/2 and -3/2
+    found = [global_average(ties, S8, S8, rule, Along.ROWS)[:, 0, 0].tolist() for rule in Rounding]
+    assert found == [[2, -2], [2, -1], [2, -2], [1, -2]]
+
+
+def test_a_line_has_the_size_of_its_source(tmp_path):
+    layers = (GlobalAverage("r", "x", S8, Along.ROWS), GlobalAverage("y", "r", S8, Along.COLUMNS))
+    network = Network((Input("x", 3, PIXEL),), layers)
+    assert (network.scales, network.streamable) == ({"x": 1, "r": 1, "y": 1}, False)
+    with pytest.raises(HwrtsError, match="stream: layer 'r' is made of the whole picture"):
+        LineRun(network)
+    codes = np.random.default_rng(86).integers(0, 256, (5, 4, 3)).astype(np.uint8)
+    save_network(network, tmp_path)
+    assert run(load_network(tmp_path), codes).shape == (5, 4, 3)
+    assert np.array_equal(run(load_network(tmp_path), codes), run(network, codes))
+    assert (tmp_path / "network.json").read_text().count('"along"') == 2
+    with pytest.raises(HwrtsError, match=r"'y': a mean along 'rows'; use Along\.PICTURE"):
+        Network((Input("x", 3, PIXEL),), (GlobalAverage("y", "x", S8, "rows"),))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rounding", Rounding)

@@ -187,7 +187,11 @@ def test_the_note_holds_it():
 
 REFUSED = {
     "pool to 7": (lambda s, x: s.c(F.adaptive_avg_pool2d(x, 7)), ["'adaptive_avg_pool2d'", "pools to 7"]),
-    "rows": (lambda s, x: s.c(x).mean(2, keepdim=True), ["'mean'", "over dimension 2", "(2, 3)"]),
+    "rows and channels": (
+        lambda s, x: s.c(x).mean((1, 2), keepdim=True),
+        ["over dimension (1, 2)"],
+    ),
+    "not to the end": (lambda s, x: s.c(F.adaptive_avg_pool2d(x, (7, 1))), ["pools to (7, 1)"]),
     "all": (lambda s, x: s.c(x).mean(), ["'mean'", "over dimension None"]),
     "flat": (lambda s, x: s.c(x).mean((2, 3)), ["'mean'", "use keepdim=True"]),
     "sum": (lambda s, x: s.c(x).sum((2, 3), keepdim=True) / 100, ["'sum'"]),

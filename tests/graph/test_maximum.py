@@ -123,7 +123,10 @@ def test_the_note_holds_it():
 
 
 REFUSED = {
-    "rows": (lambda s, x: s.c(x).amax(2, keepdim=True), ["'amax'", "over dimension 2"]),
+    "rows and channels": (
+        lambda s, x: s.c(x).amax((1, 2), keepdim=True),
+        ["over dimension (1, 2)"],
+    ),
     "pool to 7": (lambda s, x: F.adaptive_max_pool2d(s.c(x), 7), ["pools to 7"]),
     "all": (lambda s, x: x * s.c(x).max(), ["'max'"]),
 }

@@ -90,7 +90,7 @@ STANDS = {
         "add it to a tensor of that size",
     ),
     "length of rows": (lambda h: F.normalize(h, dim=2), "a length made of values"),
-    "spread of rows": (lambda h: h.std(2, keepdim=True), "statistics of each picture"),
+    "spread of rows": (lambda h: h.std(2, keepdim=True), "statistics of some pixels"),
     "roll of rows": (lambda h: h.roll(1, 2), "around the picture's edge"),
 }
 

@@ -288,12 +288,12 @@ def test_all_that_stands_in_the_way_is_named_at_once():
         return s.g(torch.roll(h, 1, 2))
 
     with pytest.raises(UnsupportedOperatorError) as caught:
-        trace(body(middle, g=nn.GroupNorm(2, C)))
+        trace(body(middle, g=nn.LocalResponseNorm(3)))
     text = str(caught.value)
     assert text.startswith("Made: 3 operators stand in the way: (1) line ")
     assert "'softmax' and 1 more: operator softmax is not supported: " in text
     assert "(2) line " in text
-    assert "(3) 'g': operator GroupNorm is not supported: " in text
+    assert "(3) 'g': operator LocalResponseNorm is not supported: " in text
 
 
 def test_of_many_reasons_the_first_are_named():

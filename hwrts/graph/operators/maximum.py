@@ -10,14 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.fixed_point import POINT, WHOLE, Format, Over, Window
+from hwrts.fixed_point import POINT, Along, Format, Over, Window
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.global_average import DIMENSIONS, EXTENTS, Extent, pooled_extent
 from hwrts.graph.operators.operator import Operator
 
-_DIMENSIONS: dict[frozenset[int], Literal["channels", "picture"]] = {
-    frozenset({1}): "channels",
-    frozenset({2, 3}): "picture",
-}
+_DIMENSIONS: dict[frozenset[int], Literal["channels", Extent]] = {frozenset({1}): "channels", **EXTENTS}
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Maximum(Operator):
     """The largest value; codes are chosen, none is computed.
 
     Attributes:
-        over: The channels of a pixel, or the pixels of a channel.
+        over: The channels of a pixel, or the pixels of a channel: all, of each row, of each column.
     """
 
     MODULES = (nn.AdaptiveMaxPool2d,)
@@ -34,31 +32,28 @@ class Maximum(Operator):
     MOVES = True
 
     sources: tuple[str]
-    over: Literal["channels", "picture"]
+    over: Literal["channels", "picture", "rows", "columns"]
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
         """A pooling to one pixel, or a maximum over one of the two that keeps the dimensions."""
         if call.module is not None or call.function is F.adaptive_max_pool2d:
-            size = call.module.output_size if call.module is not None else call.argument(1, "output_size")
-            if size not in (1, (1, 1), [1, 1]):
-                raise call.refused(
-                    f"pools to {size}; to 1 pixel is supported, a maximum over the whole picture"
-                )
-            return cls(call.name, call.sources(), "picture")
+            return cls(call.name, call.sources(), pooled_extent(call, "a maximum"))
         given = call.argument(1, "dim")
         dims = given if isinstance(given, list | tuple) else [given]
         over = _DIMENSIONS.get(frozenset(each % 4 if isinstance(each, int) else -1 for each in dims))
         if over is None or not call.argument(2, "keepdim", False):
             raise call.refused(
-                f"over dimension {given}; 1, the channels, and (2, 3), the picture, are supported, with "
-                "keepdim=True"
+                f"over dimension {given}; 1, the channels, (2, 3), the picture, 3 and 2, rows and columns, "
+                "are supported, with keepdim=True"
             )
         return cls(call.name, call.sources(), over)
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, 1, H, W) or (N, C, 1, 1)."""
-        return xs[0].amax(1 if self.over == "channels" else (2, 3), keepdim=True)
+        dims = (1,) if self.over == "channels" else DIMENSIONS[self.over]
+        made = xs[0].amax(dims, keepdim=True)
+        return made.expand_as(xs[0]) if self.over in ("rows", "columns") else made
 
     def non_negative(self, sources: bool) -> bool:
         """As its source."""
@@ -75,7 +70,7 @@ class Maximum(Operator):
     @property
     def window(self) -> Window:
         """A pixel, or all of the picture."""
-        return POINT if self.over == "channels" else WHOLE
+        return POINT if self.over == "channels" else Along(self.over).window
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
