@@ -1,4 +1,4 @@
-"""Mean of each channel over the picture, or along lines: an exact sum, then one division with one rounding."""
+"""Mean of each channel over the picture, or along lines: an exact sum, then one division, rounded once."""
 
 import math
 from collections.abc import Sequence

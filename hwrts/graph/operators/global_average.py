@@ -94,6 +94,9 @@ def pooled_extent(call: Call, what: str) -> Extent:
     Args:
         call: Of the module or function.
         what: It makes, for a message.
+
+    Raises:
+        UnsupportedOperatorError: Another size.
     """
     size = call.module.output_size if call.module is not None else call.argument(1, "output_size")
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
