@@ -197,10 +197,9 @@ def test_layers_in_their_functional_form(name):
 STANDS = {
     "statistics of the picture": (
         lambda s, h: F.batch_norm(h, None, None, training=True),
-        "statistics of each picture",
+        "statistics of some pixels",
     ),
     "glu along columns": (lambda s, h: F.glu(h), "write glu(x, 1)"),
-    "largest of rows": (lambda s, h: h * h.max(2, keepdim=True)[0], "of one tensor, "),
     "largest of all": (lambda s, h: h * h.max(), "AdaptiveMaxPool2d(1)"),
     "smallest": (lambda s, h: h * h.min(2, keepdim=True)[0], "-(-x).amax(..)"),
     "round": (lambda s, h: torch.round(h), "rounded as --rounding says"),
