@@ -32,7 +32,7 @@ class Tried(nn.Module):
         self.kernels, self.matrix = nn.Conv2d(C, 3, 1), nn.Parameter(torch.rand(2, 4))
         self.gain = nn.Parameter(torch.linspace(0.5, 1.5, C))
         with torch.no_grad():
-            for number in (*self.batch4.parameters(), *self.batch4.buffers()):
+            for number in (*self.batch4.parameters(), *self.batch4.buffers(), *self.norm4.parameters()):
                 if number.is_floating_point():
                     number.uniform_(0.5, 1.5)
 
@@ -113,6 +113,9 @@ SPELLED: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "tokens": tokens,
     "norm by groups": by_groups,
     "LayerNorm of parts": lambda s, h: first(s.norm4(last(h).unflatten(-1, (2, 4))).flatten(3)),
+    "LayerNorm of every second channel": lambda s, h: first(
+        s.norm4(last(h).unflatten(-1, (4, 2)).transpose(-1, -2)).flatten(3)
+    ),
     "linear of half the channels": lambda s, h: torch.cat([first(s.linear4(last(h)[..., :4])), h[:, 4:]], 1),
     "sum of parts": lambda s, h: torch.cat([parts(h, 2, 4).sum(1), h[:, :4]], 1),
     "sum of both dimensions": lambda s, h: h * parts(h, 2, 4).sum((1, 2), keepdim=True).squeeze(1),
