@@ -213,6 +213,21 @@ def test_a_frame_that_is_not_there_has_weights_of_0() -> None:
     assert (weight[1, :, :, :2] != 0).all()
 
 
+def read_in_turn(_: Any, h: Tensor) -> Tensor:
+    """A view that is read behind another one which needs the same move, and was made in front of it."""
+    n, c, height, width = h.shape
+    blocks = h.view(n, c, height // 2, 2, width // 2, 2)
+    early = blocks.permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, height // 2, width // 2)
+    late = blocks.permute(0, 5, 3, 1, 2, 4).reshape(n, 4 * c, height // 2, width // 2).relu()
+    return F.pixel_shuffle(late + early.sigmoid(), 2)
+
+
+def test_a_move_that_is_made_once_stands_in_front_of_its_readers() -> None:
+    module, x = Tried(read_in_turn).eval(), torch.randn(1, 3, 6, 8)
+    graph = trace(module)
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], module(x))
+
+
 def test_planes() -> None:
     shape = (1, 6, 2, 3)
     index = torch.arange(36).reshape(1, 2, 3, 2, 3)
