@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from hwrts.graph.arithmetic import Arithmetic
+from hwrts.graph.operators.batch_norm import gain_and_offset
 from hwrts.graph.operators.call import VALUE
 from hwrts.graph.planes import Planes
 from hwrts.graph.recording import Moved, Recording
@@ -97,10 +98,9 @@ def _convolved(
 def _normed(x: Arithmetic, base: Moved, norm: Any) -> Moved:
     """Batch norm of stored statistics: a factor and an offset along the second dimension."""
     ones = (1,) * (base.index.dim() - 2)
-    gain = torch.rsqrt(norm.running_var + norm.eps)
-    gain = gain if norm.weight is None else gain * norm.weight
-    offset = -norm.running_mean * gain
-    offset = offset if norm.bias is None else offset + norm.bias
+    if norm.running_mean is None:
+        raise ValueError("no statistics")
+    gain, offset = (each.float() for each in gain_and_offset(norm))
     return x.pair(
         operator.add, x.pair(operator.mul, base, gain.reshape(-1, *ones)), offset.reshape(-1, *ones)
     )

@@ -206,7 +206,8 @@ def _with_sizes(graph: Graph, example: Sequence[Tensor] | None) -> Graph:
         if Fraction(x.shape[3], example[0].shape[3]) != size or 1 not in (size.numerator, size.denominator):
             raise UnsupportedOperatorError(
                 f"input {node.name!r}: {x.shape[2]}x{x.shape[3]} beside {height}x{example[0].shape[3]} "
-                "pixels of the first; a whole number of times as large or as small is supported"
+                "pixels of the first; a whole number of times as large or as small is supported: "
+                "give it as a map of that size by inputs(), a single number too"
             )
         nodes[node.name] = replace(node, grow=size.numerator, shrink=size.denominator)
     return graph.rewritten(nodes.get(node.name, node) for node in graph.nodes)

@@ -248,6 +248,20 @@ def test_planes() -> None:
     assert Planes.of(torch.full((1, 1), -1), shape) is None
 
 
+def one_of_two_copies(_: Any, h: Tensor) -> Tensor:
+    """A limit in place on one of two equal orders of channels, which torch copies."""
+    a, b = h.view(h.shape).flip(1), h.flip(1)
+    seen = b.tanh() + (a - 0.5).relu()
+    F.hardtanh_(a, -0.1, 0.1)
+    return seen + b
+
+
+def test_a_call_that_two_share_is_not_overwritten_for_both() -> None:
+    module, x = Tried(one_of_two_copies).eval(), torch.randn(1, 3, 6, 10)
+    graph = trace(module)
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], module(x), rtol=1e-4, atol=1e-5)
+
+
 def in_relation(s: Any, h: Tensor) -> Tensor:
     """GRN of ConvNeXt V2: lengths over the picture, over their mean."""
     x = last(h)

@@ -47,6 +47,10 @@ def test_every_operator_that_has_a_file_is_in_the_union():
 def test_the_three_lands_have_the_same_operators():
     """The name of a file is the index; what is fused has no integers."""
     lowered = [kind for kind in OPERATORS.values() if not issubclass(kind, Fused)]
+    rewritten = {kind.__module__.rpartition(".")[2] for kind in OPERATORS.values() if kind not in lowered}
+    text = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text("utf-8")
+    (listed,) = re.findall(r"Rewrites\s+into others \(([^)]+)\)", text)
+    assert listed.split(", ") == sorted(rewritten)
     assert {kind.__name__ for kind in lowered} == set(hwrts.fixed_point.OPERATORS)
     names = {kind.__module__.rpartition(".")[2] for kind in lowered}
     for land in (hwrts.fixed_point.operators, hwrts.export.operators):
