@@ -105,7 +105,7 @@ class GlobalAverage(OneSource):
 
     @property
     def window(self) -> Window:
-        """All of the picture."""
+        """All of the picture, or of a line."""
         return self.along.window
 
     def check(self) -> None:

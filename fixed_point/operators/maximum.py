@@ -1,4 +1,4 @@
-"""The largest code over all channels, or over the whole picture; codes are compared, none is computed."""
+"""The largest code over channels, the picture, rows or columns; codes are compared, none is computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +34,8 @@ class Over(Enum):
 def maximum(x: Codes, over: Over) -> Codes:
     """The largest code of each pixel's channels (H, W, 1), or of each channel's pixels (1, 1, C) (eq. 37).
 
+    Of rows or columns each pixel is given it: (H, W, C).
+
     >>> x = np.array([[[3, -7], [-4, 5]]], np.int8)
     >>> maximum(x, Over.CHANNELS).tolist(), maximum(x, Over.PICTURE).tolist()
     ([[[3], [5]]], [[[3, 5]]])
@@ -55,7 +57,7 @@ def maximum(x: Codes, over: Over) -> Codes:
 
 @dataclass(frozen=True)
 class Maximum(OneSource):
-    """The largest code over channels or over the picture; the format stays (eq. 37).
+    """The largest code over channels, the picture, or each row or column; the format stays (eq. 37).
 
     Attributes:
         over: Which of them.
@@ -76,7 +78,7 @@ class Maximum(OneSource):
             raise HwrtsError(f"{self.where}: a maximum over {self.over!r}; use {', '.join(map(str, Over))}")
 
     def made(self, *sources: Tensor) -> Tensor:
-        """One channel, or one pixel."""
+        """One channel, one pixel, or as many of both."""
         (x,) = sources
         return x.seen(self.window, self.name, 1 if self.over is Over.CHANNELS else x.channels, x.out)
 

@@ -148,6 +148,15 @@ def test_a_whole_factor_needs_no_other_tensor(tmp_path):
     assert np.array_equal(run(load_network(tmp_path), x), run(network, x))
 
 
+def test_what_it_costs_for_each_pixel_of_the_input():
+    """Two taps down and two along of each of four channels; nearest moves codes, x3 makes nine pixels."""
+    for places, taps in ((Places.CENTRES, 4), (Places.CORNERS, 4), (Places.NEAREST, 0)):
+        network = attention(places)
+        assert network.layers[-1].work(network.tensors["y"]).multiplications == taps * 4
+        larger = Network((Input("x", 2, PIXEL),), (Resize("y", ("x",), PIXEL, places, 3),))
+        assert larger.layers[0].work(larger.tensors["y"]).multiplications == taps * 2 * 9
+
+
 def test_it_needs_the_whole_picture_and_says_so():
     network = attention()
     assert not network.streamable
