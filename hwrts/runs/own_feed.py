@@ -128,9 +128,13 @@ def returned(made: object) -> list[Tensor]:
     """
     several = list(made.values()) if isinstance(made, Mapping) else made
     tensors = [several] if isinstance(several, Tensor) else several
-    if not isinstance(tensors, tuple | list) or not all(isinstance(each, Tensor) for each in tensors):
-        raise UnsupportedOperatorError(
-            f"returns a {type(made).__name__}; a module must return a tensor, or a tuple, list or dictionary "
-            "of tensors"
-        )
-    return list(tensors)
+    holding = ""
+    if isinstance(tensors, tuple | list):
+        others = [type(each).__name__ for each in tensors if not isinstance(each, Tensor)]
+        if not others:
+            return list(tensors)
+        holding = f" that holds a {others[0]}"
+    raise UnsupportedOperatorError(
+        f"returns a {type(made).__name__}{holding}; a module must return a tensor, or a tuple, list or "
+        "dictionary of tensors"
+    )

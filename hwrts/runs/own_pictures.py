@@ -114,7 +114,12 @@ def called(kind: str, module: nn.Module, x: Given) -> list[Tensor]:
 def _fails(kind: str, x: Given, error: Exception) -> UnsupportedOperatorError:
     if len(x.tensors) > 1:
         return OtherSizesError(f"{kind}: fails on inputs of {shapes(x)} ({described(error)}); {HOW}")
-    _, channels, height, width = x.tensors[0].shape
+    count, channels, height, width = x.tensors[0].shape
+    if count > 1:
+        return OtherSizesError(
+            f"{kind}: fails on {count} pictures at once ({described(error)}); where its forward has 1 for "
+            "their number, as in view(1, ..), write x.size(0)"
+        )
     return OtherSizesError(
         f"{kind}: fails on a picture of {channels} channels and {width}x{height} pixels ({described(error)})"
     )

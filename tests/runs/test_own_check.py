@@ -91,6 +91,19 @@ def test_one_that_changes_itself_is_refused_and_put_back():
     assert not in_training.n.running_mean.any()
 
 
+def one_picture_alone(self, x):
+    return self.c(x).view(1, 3, *x.shape[2:])
+
+
+def test_a_forward_for_one_picture_alone_is_refused_with_what_to_write():
+    """It was said to fail on a picture of some size, which it does not."""
+    with pytest.raises(
+        UnsupportedOperatorError,
+        match=r"fails on 2 pictures at once \(.*\); where its forward has 1 .* write x\.size\(0\)",
+    ):
+        check_own_module(module(one_picture_alone, c=conv()))
+
+
 def doubled_in_place(self, x):
     x *= 2
     return self.c(x)
@@ -196,6 +209,10 @@ REFUSED = {
         lambda: module(lambda self, x: (self.c(x), x), c=conv()),
         ["Made", "returns its input 'x' as it is"]),
     "nothing": (lambda: module(lambda self, x: None, c=conv()), ["Made", "returns a NoneType"]),
+    "tables in a tuple": (
+        lambda: module(lambda self, x: (self.c(x), {"mask": x}), c=conv()),
+        ["Made", "returns a tuple that holds a dict; a module must return"],
+    ),
     "x17": (lambda: nn.Sequential(conv(3, 3 * 17**2, 1), nn.PixelShuffle(17)), ["'1'", "block 17", "2..16"]),
     "x1": (lambda: nn.Sequential(conv(), nn.PixelShuffle(1)), ["'1'", "block 1", "2..16"]),
     "x17 repeated": (
