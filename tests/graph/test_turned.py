@@ -9,11 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.errors import UnsupportedOperatorError
+from hwrts.fixed_point import Rounding
 from hwrts.graph import run_graph
 from hwrts.graph.laid import Laid, Plane, laid
 from hwrts.graph.operators import Rational
 from hwrts.graph.trace import trace
+from hwrts.runs.own_check import check_own_module
 
+from ..field.test_field import integers
 from .test_trace import module
 
 TURNS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
@@ -116,3 +119,12 @@ def test_by_a_fraction_as_torch_does(mode: str, grow: int, shrink: int) -> None:
     found = Rational("y", ("x",), mode, grow, shrink).value(x)
     expected = F.interpolate(x, scale_factor=grow / shrink, mode=mode)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_the_integer_weights_of_a_fraction_sum_to_one(mode: str) -> None:
+    """Rounded one by one, products of sixths would give a flat area another code in each phase."""
+    checked = check_own_module(nn.Sequential(nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=1.5, mode=mode)))
+    *_, conv = integers(checked, Rounding.HALF_EVEN, 24)[1].convs
+    assert (len(conv.weight_i8), conv.stride) == (3 * 9, 2)
+    assert conv.weight_i8.sum((1, 2, 3), dtype=int).tolist() == (2**conv.weight_frac).tolist()

@@ -28,7 +28,7 @@ _Part = Annotated[int, Field(ge=1, le=LARGEST_PART)]
 
 @dataclass(frozen=True)
 class Rational(Composed):
-    """A picture p/q times as high and wide.
+    """A picture p/q times as high and wide (eq. 43).
 
     New row p*m + r lies at (r + 1/2) * q/p - 1/2 of the old rows from q*m on: so each of p new rows has taps
     of its own, the same for all m, and a convolution of stride q has all of them.
