@@ -20,6 +20,7 @@ from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import multiple_of, scales_of
 from hwrts.fixed_point.steps import lacks_of, smallest_of
 from hwrts.graph import GlobalAverage, Graph, Lookup, Scale, graph_steps, run_graph
+from hwrts.graph.collapse import collapsed
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.example import SIZES
 from hwrts.graph.trace import Traced, trace_with_clip
@@ -132,6 +133,8 @@ def _checked(own: Own, step: int, device: str) -> Checked:
     example = pictures.pop("example")
     called(kind, module, pictures["in range"])  # hooks that compute a weight have done so from here on
     traced = _traced(own, example)
+    blocks = collapsed(traced.graph)
+    traced = replace(traced, graph=blocks.graph)
     shrinks = multiple_of(graph_steps(traced.graph))
     if step % shrinks:
         return _checked(own, math.lcm(step, shrinks), device)
@@ -155,9 +158,9 @@ def _checked(own: Own, step: int, device: str) -> Checked:
             doubled = copy.deepcopy(module).double()
             _check_picture(kind, name, doubled, wide, traced, _doubled(deployed), feeder)
     paths = {name: traced.places[name].strip("'") for name in conv_names(graph)}
-    notes: tuple[str, ...] = ()
+    notes = blocks.said(traced.places)
     if step > shrinks:
-        notes = (
+        notes += (
             f"compared with the module on pictures whose sides are multiples of {step}: it takes others "
             "in another way, or not at all",
         )
