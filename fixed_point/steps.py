@@ -105,11 +105,29 @@ def halo(steps: Sequence[Step]) -> int:
         raise HwrtsError(
             f"layer {name!r}: made of the whole picture, so a part of it with a margin is not enough"
         )
-    return max(_halo(steps, 0), _halo(steps, 1))
+    return max(*_reach(steps, 0), *_reach(steps, 1))
 
 
-def _halo(steps: Sequence[Step], axis: int) -> int:
-    """The halo along rows (0) or columns (1): from the output back to what it reads of each tensor."""
+def receptive_field(steps: Sequence[Step]) -> int:
+    """Side of the square of input pixels that an output pixel depends on.
+
+    Of what shrinks pictures it is counted around the middle, for pixels differ in what lies on which side.
+
+    Raises:
+        HwrtsError: As :func:`halo`.
+
+    >>> x = Step("x", (), Window(), 3, 8)
+    >>> receptive_field([x, Step("valid", ("x",), Window(after=2, cut=2), 3, 8)])
+    3
+    """
+    margin = halo(steps)
+    if any(step.window.shrink > 1 for step in steps):
+        return 2 * margin + 1
+    return 1 + max(sum(_reach(steps, axis)) for axis in (0, 1))
+
+
+def _reach(steps: Sequence[Step], axis: int) -> tuple[int, int]:
+    """Input pixels before and behind along rows (0) or columns (1), found from the output back."""
     reach = {
         step.name: (0, 0) for step in steps
     }  # pixels of its own that are read, before and behind a part's
@@ -121,4 +139,6 @@ def _halo(steps: Sequence[Step], axis: int) -> int:
             behind = last + after - (step.window.shrink - 1)
             reach[source] = max(old[0], first + before), max(old[1], behind)
     scales = scales_of(steps)
-    return max(math.ceil(max(reach[step.name]) / scales[step.name]) for step in steps if not step.sources)
+    inputs = [step.name for step in steps if not step.sources]
+    before, after = (max(math.ceil(reach[name][side] / scales[name]) for name in inputs) for side in (0, 1))
+    return before, after

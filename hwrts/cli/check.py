@@ -80,7 +80,10 @@ def _checked(
         layer_weight_bits=widths,
     )
     scale = scales_of(graph_steps(graph))[graph.output]
-    size = "same size in and out" if scale == 1 else f"x{scale}"
+    lacks = checked.sizes.lacks
+    size = f"x{scale}" if scale != 1 else "same size" if any(lacks) else "same size in and out"
+    if any(lacks):
+        size += f" less {lacks[0]} rows and {lacks[1]} columns"
     document = {
         "module": reference,
         "accepted": True,

@@ -31,7 +31,7 @@ from hwrts.fixed_point import (
     plan_lines,
     whole_frame,
 )
-from hwrts.fixed_point.steps import lacks_of, multiple_of, scales_of
+from hwrts.fixed_point.steps import lacks_of, multiple_of, receptive_field, scales_of
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fold import fold_scales, fuse_relus
@@ -54,6 +54,8 @@ class Cost:
         layers: In the order of computation.
         scale: Height and width of the output, relative to the input.
         halo: Input pixels on each side that an output pixel depends on; None for the whole picture.
+        receptive_field: Side of the square of input pixels that an output pixel depends on (C12); None for
+            all of them.
         latency_lines: Input rows after which the first output row is there, the current one not counted; None
             if all of them must be there.
         input_bits: Of one pixel of the input picture, all channels.
@@ -68,6 +70,7 @@ class Cost:
     layers: tuple[LayerCost, ...]
     scale: Count
     halo: int | None
+    receptive_field: int | None
     latency_lines: int | None
     input_bits: int
     proved: bool
@@ -130,11 +133,6 @@ class Cost:
     def multiplications_per_input_pixel(self) -> Count:
         """By constants and slopes, and of two codes (C4)."""
         return plain(Fraction(sum(layer.multiplications for layer in self.layers)))
-
-    @property
-    def receptive_field(self) -> int | None:
-        """Side of the square of input pixels that an output pixel depends on (C12); None for all of them."""
-        return None if self.halo is None else 2 * self.halo + 1
 
     @property
     def accumulator_bits(self) -> int:
@@ -278,6 +276,7 @@ def _cost(
         multiple=multiple_of(steps),
         lacks=lacks[steps[-1].name],
         halo=None if whole else halo(steps),
+        receptive_field=None if whole else receptive_field(steps),
         latency_lines=lines.latency,
         input_bits=sum(step.channels * step.bits for step in steps if not step.sources),
         proved=proved,

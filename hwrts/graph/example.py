@@ -58,7 +58,12 @@ def _channels(module: nn.Module) -> list[int]:
 
 def _inputs(module: nn.Module) -> int:
     """How many inputs a forward must be given."""
-    return max(1, sum(1 for _ in _needed(module)))
+    return max(1, len(needed_of(module)))
+
+
+def needed_of(module: nn.Module) -> list[str]:
+    """Names of what a forward must be given, in order."""
+    return [each.name for each in _needed(module)]
 
 
 def _needed(module: nn.Module) -> Iterator[inspect.Parameter]:

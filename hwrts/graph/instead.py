@@ -56,6 +56,10 @@ _ASSIGNED = (
 _WINDOWS = "windows as rows of a matrix are for attention; use convolutions, PixelShuffle and PixelUnshuffle"
 _ROLL = "it carries rows around the picture's edge; leave shifted windows out, use larger kernels"
 _FOURIER = "a Fourier transform needs the whole picture in complex numbers; use convolutions of large kernels"
+_POWERS = (
+    "a root of a sum of powers: for p=2 over k x k pixels write k * sqrt(avg_pool2d(x * x, k)), else use "
+    "MaxPool2d or AvgPool2d"
+)
 _LENGTH = (
     "a length made of values is supported over the channels of a pixel, such as F.normalize(x, dim=1), with "
     "p=2; use that, BatchNorm2d or a fixed factor"
@@ -100,6 +104,7 @@ _SENTENCES: dict[str, tuple[Any, ...]] = {
         *(operator.floordiv, operator.mod, torch.fmod, torch.remainder, "fmod", "remainder"),
     ),
     _GATED: (F.glu, nn.GLU),
+    _POWERS: (nn.LPPool2d, F.lp_pool2d),
     _CHOICE: (torch.where, "where", "masked_fill", torch.masked_fill, operator.eq, operator.ne),
     _ASSIGNED: (operator.setitem, "copy_", assembled, taken),
     _WINDOWS: (nn.Unfold, nn.Fold, F.unfold, F.fold, "unfold"),

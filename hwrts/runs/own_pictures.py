@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph.example import SIZES, example_of
+from hwrts.graph.example import SIZES, example_of, needed_of
 from hwrts.graph.user_code import described
 from hwrts.runs.own_ends import HOW, Given, Own, asked
 from hwrts.runs.own_feed import returned
@@ -35,6 +35,12 @@ def inputs_taken(own: Own, step: int, device: str) -> tuple[tuple[int, Fraction]
         usual.call(module)
     except Exception as error:
         example = example_of(module, *SIZES[0]) or example_of(module, *SIZES[1])
+        if not example and (names := needed_of(module))[1:]:
+            raise OtherSizesError(
+                f"{type(module).__name__}: its forward takes {len(names)} inputs ({', '.join(names)}), and "
+                "no tensors were found for them; give each state and map as a tensor of its own, "
+                f"forward(x, h, c), not in a tuple or list, and return it so; {HOW}"
+            ) from error
         if not example or (len(example) == 1 and example[0].shape[1] == 3):
             raise _fails(type(module).__name__, usual, error) from error
         return tuple((x.shape[1], Fraction(x.shape[2], example[0].shape[2])) for x in example)
@@ -114,6 +120,11 @@ def called(kind: str, module: nn.Module, x: Given) -> list[Tensor]:
 def _fails(kind: str, x: Given, error: Exception) -> UnsupportedOperatorError:
     if len(x.tensors) > 1:
         return OtherSizesError(f"{kind}: fails on inputs of {shapes(x)} ({described(error)}); {HOW}")
+    if isinstance(error, TypeError) and "data type 'str'" in str(error):  # torch's words for x["name"]
+        return OtherSizesError(
+            f"{kind}: its forward looks its input up by a name ({described(error)}), as in a dictionary; let "
+            "it take tensors, forward(x), or return from build a module whose forward(x) makes the dictionary"
+        )
     count, channels, height, width = x.tensors[0].shape
     if count > 1:
         return OtherSizesError(

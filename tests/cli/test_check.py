@@ -1,6 +1,7 @@
 """hwrts quantize --check: accepted or not, in seconds, and nothing is written."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ class Gate(nn.Module):
 
 class Attention(Gate):
     def forward(self, x):
-        return torch.softmax(super().forward(x).roll(1, 2), 1)
+        return torch.softmax(super().forward(x).cumsum(2), 2)
 
 def build():
     return Gate()
@@ -73,6 +74,17 @@ def test_the_document_of_an_accepted_module(folder, hwrts):
     assert {layer["weight_bits"] for layer in document["layers"]} == {4}
 
 
+def test_what_is_lost_at_the_edges_is_said(folder, hwrts):
+    Path("valid.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, (5, 3)))\n"
+    )
+    document = json.loads(hwrts("quantize", "valid.py:build", "--check", "--json").out)
+    assert document["size"] == "same size less 6 rows and 4 columns"
+    assert document["receptive_field"] == 7
+
+
 def test_a_module_that_cannot_stream_is_accepted_and_that_is_said(folder, hwrts):
     result = hwrts("quantize", "my.py:excited", "--check")
     assert result.code == 0
@@ -91,7 +103,7 @@ def test_a_module_that_cannot_stream_is_accepted_and_that_is_said(folder, hwrts)
 def test_a_refused_module_names_all_that_stands_in_the_way(folder, hwrts):
     result = hwrts("quantize", "my.py:attention", "--check")
     assert result.code == 2
-    assert_one_clear_line(result, "2 operators stand in the way", "'roll'", "'softmax'", "use a gate")
+    assert_one_clear_line(result, "2 operators stand in the way", "'cumsum'", "'softmax'", "use a gate")
     result = hwrts("quantize", "my.py:attention", "--check", "--json")
     document = json.loads(result.out)
     assert (result.code, document["accepted"]) == (2, False)

@@ -92,6 +92,16 @@ def test_one_convolution_by_hand(kernel):
     assert layer.accumulator.bits == len(f"{reach:b}") + 1
 
 
+def test_what_is_read_on_one_side_alone_is_counted_once():
+    """Three 3x3 without padding: 7x7 pixels, all of them below and right of the place of the result."""
+    valid = [
+        dataclasses.replace(conv(name, source, 3, 3, 3), pads=(0, 0, 0, 0))
+        for name, source in ("ax", "ba", "cb")
+    ]
+    cost = graph_cost(Graph((Input("x", 3), *valid)), weight_bits=8, activation_bits=8)
+    assert (cost.receptive_field, cost.halo, cost.lacks) == (7, 6, (6, 6))
+
+
 def skip_graph():
     """x -> a (4 channels, 3x3, ReLU) -> b (5x5) ; c = a + b -> y (1x1)."""
     nodes = (

@@ -20,6 +20,7 @@ MADE_WITH: dict[type[nn.Module], tuple[int, ...]] = {
     nn.MultiheadAttention: (4, 2),
     nn.Bilinear: (4, 4, 4),
     nn.LocalResponseNorm: (3,),
+    nn.LPPool2d: (2, 2),
     nn.Unfold: (3,),
     nn.Fold: (4, 3),
     **dict.fromkeys((nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell), (4, 4)),

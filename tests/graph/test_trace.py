@@ -338,3 +338,23 @@ def test_other_clips_stay(clip, limits):
     x = 4 * torch.rand(1, 3, 8, 8)
     assert torch.equal(output_of(graph, x), module(x))
     assert check_own_module(module).scale == 1
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: nn.RReLU(0.25, 0.5), lambda: module(lambda s, x: F.rrelu(x, 0.25, 0.5))]
+)
+def test_a_slope_that_is_drawn_in_training_is_its_mean(made):
+    network = nn.Sequential(conv(), made()).eval()
+    graph = trace(network)
+    (slopes,) = graph.of(PRelu)
+    assert slopes.slope.tolist() == [0.375]
+    assert not slopes.trained
+    x = torch.rand(1, 3, 5, 6) - 0.5
+    assert torch.equal(output_of(graph, x), network(x))
+
+
+def test_a_slope_that_is_always_drawn_is_refused():
+    with pytest.raises(
+        UnsupportedOperatorError, match="draws its slopes, with training=True; use training=self"
+    ):
+        trace(module(lambda s, x: F.rrelu(s.c(x), training=True), c=conv()))

@@ -186,6 +186,11 @@ def with_value(value, layer="0", name="weight"):
     return made
 
 
+def of_two_states(self, x, state):
+    h, c = state
+    return self.c(x) + h, (h, c)
+
+
 REFUSED = {
     "of FixedUpsample": (
         lambda: nn.Sequential(conv(), OwnRelu()),
@@ -229,6 +234,12 @@ REFUSED = {
     "nested root": (
         lambda: nn.Sequential(OrderedDict(body=nn.Sequential(conv(), Root(), conv()))),
         ["of test_own_check.py, 'sqrt': sqrt has no value at -128"]),
+    "a state in a tuple": (
+        lambda: module(of_two_states, c=conv()),
+        ["its forward takes 2 inputs (x, state)", "each state and map as a tensor of its own"]),
+    "a dictionary": (
+        lambda: module(lambda self, data: self.c(data["lq"]), c=conv()),
+        ["looks its input up by a name", "let it take tensors, forward(x)"]),
     "infinite output": (
         lambda: module(lambda self, x: self.e(self.d(self.c(x))),
                        **{name: with_value(3e38)[0] for name in "cde"}), ["Made"]),

@@ -21,6 +21,7 @@ SLOPE_BITS = 8
 
 _LEAKY = (F.leaky_relu, F.leaky_relu_)
 _PRELU = (torch.prelu, "prelu")
+_RANDOM = (F.rrelu, torch.rrelu)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +30,13 @@ class PRelu(Operator):
 
     Attributes:
         slope: (C,), or (1,) for all channels alike.
-        trained: Whether fine-tuning may move the slopes; that of a LeakyReLU is a constant.
+        trained: Whether fine-tuning may move the slopes; that of a LeakyReLU is a constant, and so is the
+            mean of those that an RReLU draws in training.
     """
 
-    MODULES = (nn.LeakyReLU, nn.PReLU)
-    FUNCTIONS = (*_LEAKY, *_PRELU)
-    SPELLED = "LeakyReLU, PReLU"
+    MODULES = (nn.LeakyReLU, nn.PReLU, nn.RReLU)
+    FUNCTIONS = (*_LEAKY, *_PRELU, *_RANDOM)
+    SPELLED = "LeakyReLU, PReLU, RReLU"
     PARTS = "slopes"
 
     sources: tuple[str]
@@ -55,6 +57,13 @@ class PRelu(Operator):
             slope = found.detach().flatten()
         elif isinstance(call.module, nn.LeakyReLU):
             slope = torch.full((1,), call.finite(call.module.negative_slope))
+        elif isinstance(call.module, nn.RReLU):
+            slope = torch.full((1,), (call.finite(call.module.lower) + call.finite(call.module.upper)) / 2)
+        elif call.function in _RANDOM:
+            if call.argument(3, "training", False):
+                raise call.refused("draws its slopes, with training=True; use training=self.training")
+            ends = call.argument(1, "lower", 1 / 8), call.argument(2, "upper", 1 / 3)  # torch's defaults
+            slope = torch.full((1,), sum(map(call.finite, ends)) / 2)
         else:
             slope = torch.full((1,), call.finite(call.argument(1, "negative_slope", 0.01)))  # torch's default
         largest, limit = float(slope.abs().max()), weight_limit(SLOPE_BITS)
