@@ -1,6 +1,7 @@
 """hwrts quantize --check: what would become of a user's module, in seconds, without any photograph."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hwrts.cli.console import LONGEST_REFUSAL, ConsoleProgress, print_error, print_json, print_line
@@ -67,12 +68,15 @@ def _checked(
     from hwrts.graph.deploy import deploy_form
     from hwrts.runs.own_check import check_own_module
     from hwrts.runs.own_module import load_own
+    from hwrts.runs.quantise import check_kept
     from hwrts.runs.quantise_own import named_widths
 
     checked = check_own_module(load_own(reference, weights, progress))
     qat = QatConfig(**settings)
     graph = deploy_form(checked.graph)
     widths = named_widths(checked, qat.layer_weight_bits)
+    with TemporaryDirectory() as folder:
+        check_kept(graph, Path(folder))
     found = graph_cost(
         graph,
         weight_bits=qat.weight_bits,

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from hwrts import __version__
 from hwrts.config import QatConfig
-from hwrts.errors import HwrtsError, RunFolderError
+from hwrts.cost.extremes import untrained_formats
+from hwrts.errors import HwrtsError, RunFolderError, UnsupportedOperatorError
 from hwrts.export import Verdict, to_onnx, verify
 from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
 from hwrts.export.runtime import default_is_exact
@@ -129,6 +131,34 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
             f"{path}: its note and its tensors make no network ({error}); {AGAIN}"
         ) from error
     return quantised
+
+
+def check_kept(graph: Graph, folder: Path) -> None:
+    """Refuse now a deploy form whose file would not be read again; what its numbers are decides later.
+
+    Args:
+        graph: With the weights that it starts from.
+        folder: An empty one, for that file.
+
+    Raises:
+        UnsupportedOperatorError: It would not be; no module is at fault.
+    """
+    formats = untrained_formats(graph)
+    stage = StageFolder(folder)
+    try:
+        quantised = QuantNetwork(graph, {node.name: formats[node.name] for node in graph.quantised_nodes()})
+        quantised.lower()
+    except HwrtsError:  # of weights and grids: photographs say which grids these are
+        return
+    save_quantised(stage, quantised)
+    try:
+        load_quantised(stage)
+    except RunFolderError as error:
+        why = str(error).partition("make no network (")[2].rpartition(");")[0] or str(error)
+        raise UnsupportedOperatorError(
+            f"its quantised form could not be read again ({why}): a fault of hwrts and not of the module; "
+            "please report it"
+        ) from error
 
 
 def export_stage(stage: StageFolder, quantised: QuantNetwork, source: str) -> Network:

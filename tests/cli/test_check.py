@@ -1,9 +1,12 @@
 """hwrts quantize --check: accepted or not, in seconds, and nothing is written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from hwrts.graph.operators.conv import Conv
 
 from .test_bad_input import assert_one_clear_line
 
@@ -83,6 +86,23 @@ def test_what_is_lost_at_the_edges_is_said(folder, hwrts):
     document = json.loads(hwrts("quantize", "valid.py:build", "--check", "--json").out)
     assert document["size"] == "same size less 6 rows and 4 columns"
     assert document["receptive_field"] == 7
+
+
+def test_a_form_that_its_file_could_not_hold_is_no_message_of_a_file(folder, hwrts, monkeypatch):
+    """As it was of a crop: its taps of 0 were counted in the graph that a file makes, which has no others."""
+    placed = Conv.placed
+
+    def miscounted(self, layer):
+        made = placed(self, layer)
+        return replace(made, idle=made.weight_i8.size) if not self.weight.any() else made
+
+    monkeypatch.setattr(Conv, "placed", miscounted)
+    result = hwrts("quantize", "my.py:plain", "--check")
+    assert result.code == 2
+    assert_one_clear_line(
+        result, "could not be read again (layer '_0': the number of idle", "please report it"
+    )
+    assert "safetensors" not in result.err
 
 
 def test_a_module_that_cannot_stream_is_accepted_and_that_is_said(folder, hwrts):
