@@ -41,7 +41,7 @@ def _divided_sum(target: Any, args: Any, kwargs: Any) -> Any:
     if kwargs or len(args) != 2 or not isinstance(args[1], int | float) or not args[1]:
         return None
     base = _summed(args[0].node, set(), _SUMS)
-    if base is None:
+    if base is None or VALUE not in base.meta:
         return None
     pixels = base.meta[VALUE].shape[2] * base.meta[VALUE].shape[3]
     factor = args[1] if target is operator.mul else 1 / args[1]
@@ -67,8 +67,9 @@ def _summed(node: fx.Node, dims: set[int], functions: tuple[Any, ...]) -> fx.Nod
             return None
         dims = dims | own
         (node,) = (each for each in node.args[:1] if isinstance(each, fx.Node))
-    value = node.meta.get(VALUE)
-    return node if isinstance(value, Tensor) and value.dim() == len((0, 1, *_PICTURE)) else None
+    value = node.meta.get(VALUE)  # without an example all are pictures
+    picture = value is None or (isinstance(value, Tensor) and value.dim() == len((0, 1, *_PICTURE)))
+    return node if picture else None
 
 
 def _dims(args: Any, kwargs: Any) -> set[int] | None:
