@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, fx
 
 from hwrts.graph.laid import Laid, Plane, laid
+from hwrts.graph.operators.call import VALUE
 from hwrts.graph.operators.reorder import reorder
 from hwrts.graph.operators.shift import shift
+from hwrts.graph.padded import is_for_kernels
 
 if TYPE_CHECKING:
     from hwrts.graph.recording import Moved, Recording
@@ -68,7 +70,7 @@ def drawn(recording: "Recording", place: fx.Node, moved: "Moved", plan: Laid) ->
         source = unshuffled[part, block] if block > 1 else parts[part]
         chosen = [plane for plane in planes if isinstance(plane, Plane)]
         source = reorder_of(recording, call, source, [plane.channel for plane in chosen])
-        made.append(_shifted(recording, call, source, chosen, plan, edges) if moves else source)
+        made.append(_shifted(recording, place, call, source, chosen, plan, edges) if moves else source)
     whole = made[0] if len(made) == 1 else call(torch.cat, tuple(made), 1)
     whole = reorder_of(recording, call, whole, [order[plane] for plane in plan.planes])
     return whole if plan.block == 1 else call(F.pixel_shuffle, whole, plan.block)
@@ -86,6 +88,7 @@ def _group(recording: "Recording", parts: Sequence[fx.Node], plan: Laid, plane: 
 
 def _shifted(
     recording: "Recording",
+    place: fx.Node,
     call: _Calls,
     source: fx.Node,
     planes: Sequence[Plane],
@@ -97,7 +100,8 @@ def _shifted(
     if len({(plane.row, plane.column) for plane in planes}) == 1:  # whoever reads it may do so by itself
         row, column = planes[0].row, planes[0].column
         sides = (-column, plan.size[1] - of[1] + column, -row, plan.size[0] - of[0] + row)
-        if min(sides) >= 0:
+        as_pad = is_for_kernels(recording, place, sides) or not _is_known(recording, place, plan)
+        if min(sides) >= 0 and as_pad:
             return call(F.pad, source, sides, "constant" if edges == "zero" else edges)
     kernel, around = [], []
     for axis, moves in enumerate(([plane.row for plane in planes], [plane.column for plane in planes])):
@@ -109,6 +113,14 @@ def _shifted(
     taps = tuple((plane.row + around[0][0], plane.column + around[1][0]) for plane in planes)
     pads = (around[0][0], around[1][0], around[0][1], around[1][1])
     return call(shift, source, taps, tuple(kernel), pads, edges)
+
+
+def _is_known(recording: "Recording", place: fx.Node, plan: Laid) -> bool:
+    """Whether a tensor in front has that size: what was cut off is added, and no picture grows."""
+    size = tuple(side * plan.block for side in plan.size)
+    others = [node for node in recording.graph.nodes if node < place and node not in recording.moved]
+    values = [node.meta.get(VALUE) for node in others]
+    return any(isinstance(each, Tensor) and tuple(each.shape[2:]) == size for each in values)
 
 
 def reorder_of(recording: "Recording", call: _Calls, x: fx.Node, order: list[int]) -> fx.Node:

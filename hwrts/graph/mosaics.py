@@ -11,7 +11,7 @@ from hwrts.graph.assembled import assembled, taken
 from hwrts.graph.drawn import bundle, drawn, how_laid, parts_of
 from hwrts.graph.joined import JOINS
 from hwrts.graph.operators.call import VALUE
-from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS
+from hwrts.graph.padded import PADS, is_for_kernels, sides_of
 from hwrts.graph.recording import Moved, Recording
 
 _COPIES = (torch.clone, "clone")
@@ -20,13 +20,12 @@ _MODES: dict[type[nn.Module], str] = {
     nn.ReflectionPad2d: "reflect",
     nn.CircularPad2d: "circular",
 }
-_PADS = (*_MODES, nn.ConstantPad2d)
 
 
 def mosaic(recording: Recording, node: fx.Node) -> Moved | None:
     """What a call makes of the values of several tensors, if it only moves them."""
     module, target = recording.module(node), node.target
-    if isinstance(module, _PADS) or (module is None and target is F.pad):
+    if isinstance(module, PADS) or (module is None and target is F.pad):
         return _padded(recording, node, module)
     if isinstance(module, nn.Unfold) or (module is None and target is F.unfold):
         return _unfolded(recording, node, module)
@@ -77,27 +76,15 @@ def _padded(recording: Recording, node: fx.Node, module: nn.Module | None) -> Mo
     front: Any = node.args[0]
     several = front in recording.moved and recording.moved[front].source.target is bundle
     lies = front not in recording.moved or recording.landing(front) is not None
-    if lies and ((max(sides) <= 0 and not several) or (min(sides) >= 0 and _is_for_convs(recording, node))):
+    if lies and max(sides) <= 0 and not several:
+        return None
+    around = sides_of(recording, node)
+    if lies and around is not None and min(around) >= 0 and is_for_kernels(recording, node, around):
         return None
     source, (index, number) = together(recording, node, (node.args[0], float(value or 0)))
     if mode == "constant":
         return Moved(source, F.pad(index, sides, value=int(number)))
     return Moved(source, F.pad(index.double(), sides, mode).long())
-
-
-def _is_for_convs(recording: Recording, node: fx.Node) -> bool:
-    """Whether a padding is read by convolutions alone, of which it becomes a part."""
-
-    def is_for(reader: fx.Node) -> bool:
-        if reader.op == "call_module":
-            module = recording.module(reader)
-            if not isinstance(module, _PADS):
-                return isinstance(module, nn.Conv2d)
-        elif reader.target is not F.pad:
-            return reader.target in CONV_FUNCTIONS
-        return _is_for_convs(recording, reader)
-
-    return bool(node.users) and all(map(is_for, node.users))
 
 
 def _unfolded(recording: Recording, node: fx.Node, module: nn.Module | None) -> Moved | None:

@@ -124,12 +124,12 @@ def _takes_clips(module: nn.Module, device: str) -> bool:
     return False
 
 
-def _checked(own: Own, step: int, device: str) -> Checked:
-    """What becomes of a module, on pictures whose sides are multiples of ``step``."""
+def _checked(own: Own, step: int, device: str, least: int = 1) -> Checked:
+    """What becomes of a module, on pictures whose sides are multiples of ``step``, of ``least`` or more."""
     module, kind = own.module, type(own.module).__name__
     taken = None if own.inputs is not None else inputs_taken(own, step, device)
     step = math.lcm(step, *(size.denominator for _, size in taken or ()))
-    pictures = compared_pictures(own, taken, step, device)
+    pictures = compared_pictures(own, taken, step, device, least)
     example = pictures.pop("example")
     called(kind, module, pictures["in range"])  # hooks that compute a weight have done so from here on
     traced = _traced(own, example)
@@ -137,7 +137,10 @@ def _checked(own: Own, step: int, device: str) -> Checked:
     traced = replace(traced, graph=blocks.graph)
     shrinks = multiple_of(graph_steps(traced.graph))
     if step % shrinks:
-        return _checked(own, math.lcm(step, shrinks), device)
+        return _checked(own, math.lcm(step, shrinks), device, least)
+    smallest = max(smallest_of(graph_steps(traced.graph)))
+    if smallest > least and least == 1 and min(example.tensors[0].shape[2:]) >= smallest:
+        return _checked(own, step, device, smallest)  # what is smaller is padded first, in every engine
     feeder = feeder_of(
         own, traced, pictures["in range"], step if own.inputs is None else math.lcm(step, PACKED)
     )

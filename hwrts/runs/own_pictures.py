@@ -47,16 +47,15 @@ def inputs_taken(own: Own, step: int, device: str) -> tuple[tuple[int, Fraction]
     return ((3, Fraction(1)),)
 
 
-def _sides(height: int, width: int, step: int) -> tuple[int, int]:
+def _sides(height: int, width: int, step: int, least: int = 1) -> tuple[int, int]:
     """The sides of a picture, or where a module shrinks it, of one that has some pixels left then."""
-    if step == 1:
-        return height, width
-    rows, columns = (-(-max(side, 2 * step) // step) * step for side in (height, width))
+    few = least if step == 1 else max(2 * step, least)
+    rows, columns = (-(-max(side, few) // step) * step for side in (height, width))
     return rows, columns
 
 
 def compared_pictures(
-    own: Own, taken: Sequence[tuple[int, Fraction]] | None, step: int, device: str
+    own: Own, taken: Sequence[tuple[int, Fraction]] | None, step: int, device: str, least: int = 1
 ) -> dict[str, Given]:
     """By what they are: values of pictures and such that clips and conditions act on, in several sizes.
 
@@ -65,6 +64,7 @@ def compared_pictures(
         taken: Channels and size of each input; None if the file says what is made of a picture.
         step: What their sides are multiples of.
         device: Where they go.
+        least: Rows and columns that each has at least.
     """
     generator = torch.Generator(device).manual_seed(SEED)
     odd = [int(side) for side in 2 * torch.randint(2, 16, (4,), generator=generator, device=device) + 1]
@@ -85,16 +85,18 @@ def compared_pictures(
         return fed(make)
 
     def flat(level: float) -> Given:
-        return fed(
-            lambda channels, size: torch.full(
-                (1, channels, *(int(side * size) for side in _sides(16, 18, step))), level, device=device
-            )
-        )
+        rows, columns = _sides(16, 18, step, least)
 
-    few, two, large = _sides(odd[0], odd[1], step), _sides(odd[2], odd[3], step), _sides(98, 163, step)
+        def make(channels: int, size: Fraction) -> Tensor:
+            return torch.full((1, channels, int(rows * size), int(columns * size)), level, device=device)
+
+        return fed(make)
+
+    few, two = _sides(odd[0], odd[1], step, least), _sides(odd[2], odd[3], step, least)
+    large = _sides(98, 163, step, least)
     return {
-        "in range": noise(1, _sides(16, 18, step)),
-        FAR_OUT: noise(1, _sides(16, 18, step), 5, -2),
+        "in range": noise(1, _sides(16, 18, step, least)),
+        FAR_OUT: noise(1, _sides(16, 18, step, least), 5, -2),
         "black": flat(0.0),
         "flat grey": flat(0.5),
         "white": flat(1.0),

@@ -102,7 +102,7 @@ REFUSED = {
     "a reflection of a reflection": (
         lambda s, x: s.c(F.pad(F.pad(x, (1, 1, 1, 1), mode="reflect"), (1, 1, 1, 1), mode="reflect")),
         conv(padding=0), ["padding 'reflect' behind a padding 'reflect'", "one of them"]),
-    "channels": (_pad((0, 0, 0, 0, 0, 1)), conv(4, 3, padding=0), ["not for channels"]),
+    "channels": (_pad((1, 1, 1, 1, 0, 1)), conv(4, 3, padding=0), ["not for channels"]),
     "no reader": (lambda s, x: F.pad(s.c(x), (1, 1, 1, 1)), conv(), ["must return a tensor"]),
     "another reader": (
         lambda s, x: F.relu(F.pad(s.c(x), (1, 1, 1, 1))), conv(),

@@ -11,6 +11,7 @@ from hwrts.fixed_point import Conv as FixedConv
 from hwrts.fixed_point import Rounding
 from hwrts.graph import Conv, run_graph
 from hwrts.graph.trace import trace
+from hwrts.runs.own_check import check_own_module
 
 from .test_operators import quantise, train, verified
 from .test_trace import conv, module
@@ -59,3 +60,46 @@ def test_what_is_no_shift_is_refused(spelled: str) -> None:
     with pytest.raises(UnsupportedOperatorError) as caught:
         trace(network)
     assert "\n" not in str(caught.value)
+
+
+def columns_written(h: Any) -> Any:
+    out = torch.zeros_like(h)
+    out[..., 2:] = h[..., :-2]
+    return out
+
+
+CUT_FIRST: dict[str, Any] = {
+    "joined to zeros": lambda h: torch.cat([h[:, :, 1:], torch.zeros_like(h[:, :, :1])], 2),
+    "joined to zeros above": lambda h: torch.cat([torch.zeros_like(h[:, :, :1]), h[:, :, :-1]], 2),
+    "written": columns_written,
+    "up by many": lambda h: F.pad(h, (0, 0, 0, 20))[:, :, 20:],
+}
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("spelled", CUT_FIRST)
+def test_whoever_reads_what_was_cut_off_and_padded(spelled: str, relu: bool) -> None:
+    def forward(s: Any, x: Any) -> Any:
+        h = CUT_FIRST[spelled](s.a(x))
+        return s.b(F.relu(h) if relu else h)  # a kernel of one pixel pads nothing
+
+    network = module(forward, a=conv(3, 8), b=torch.nn.Conv2d(8, 3, 1)).eval()
+    graph, x = trace(network), torch.randn(1, 3, 24, 7)
+    torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x))
+
+
+def test_shifts_of_more_than_a_small_picture_are_compared_on_larger_ones() -> None:
+    def forward(s: Any, x: Any) -> Any:
+        h = s.a(x)
+        out = torch.zeros_like(h)
+        out[..., 18:] = h[..., :-18]
+        return s.b(out.relu())
+
+    network = module(forward, a=conv(3, 8), b=conv(8, 3)).eval()
+    assert check_own_module(network).sizes.smallest == (1, 19)
+
+
+def test_what_grows_is_refused_by_the_name_of_its_reader() -> None:
+    network = module(lambda s, x: s.b(F.pad(s.a(x), (1, 0, 0, 0)).relu()), a=conv(3, 8), b=conv(8, 3)).eval()
+    with pytest.raises(UnsupportedOperatorError, match=r"'relu'.*: takes a padded tensor"):
+        trace(network)

@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwrts.files.read import Text
+from hwrts.fixed_point import Padding
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
 from hwrts.graph.operators.conv import Conv, unless_centred
-from hwrts.graph.operators.conv_facts import one_number, pair
+from hwrts.graph.operators.conv_facts import TORCH_MODES, Sides, joined_pad, one_number, pair
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
@@ -25,12 +27,13 @@ _MOST = 256
 
 @dataclass(frozen=True)
 class AveragePool(Composed):
-    """The mean of KH*KW pixels of each channel; zeros around the picture count as pixels (eq. 41).
+    """The mean of KH*KW pixels of each channel; what is around the picture counts as pixels (eq. 41).
 
     Attributes:
         kernel: KH and KW.
         stride: Rows and columns from one pixel of the result to the next.
-        padding: Zeros above and below, left and right.
+        sides: Pixels around the picture on top, left, at the bottom, right.
+        edges: What they are: "zero", "replicate" or "reflect".
         divisor: By what the sum is divided.
     """
 
@@ -41,7 +44,8 @@ class AveragePool(Composed):
     sources: tuple[str]
     kernel: tuple[int, int]
     stride: int
-    padding: tuple[int, int]
+    sides: Sides
+    edges: Text
     divisor: int
 
     @classmethod
@@ -81,11 +85,14 @@ class AveragePool(Composed):
         divisor = given["divisor_override"] or count
         if not isinstance(divisor, int) or divisor < 1:
             raise call.refused(f"divisor_override {divisor}; a whole number above zero is supported")
-        return cls(call.name, call.sources(), kernel, stride, padding, divisor)
+        around = joined_pad(call, (*padding, *padding), Padding.ZERO)
+        return cls(call.name, (around.source,), kernel, stride, around.sides, around.padding.value, divisor)
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H', W')."""
-        return F.avg_pool2d(xs[0], self.kernel, self.stride, self.padding, divisor_override=self.divisor)
+        top, left, bottom, right = self.sides
+        around = F.pad(xs[0], (left, right, top, bottom), TORCH_MODES[Padding(self.edges)])
+        return F.avg_pool2d(around, self.kernel, self.stride, divisor_override=self.divisor)
 
     def non_negative(self, sources: bool) -> bool:
         """As its source."""
@@ -100,9 +107,11 @@ class AveragePool(Composed):
                 self.sources,
                 weight,
                 torch.zeros(channels),
+                replicate=self.edges == "replicate",
+                reflect=self.edges == "reflect",
                 groups=channels,
                 stride=self.stride,
-                pads=unless_centred((*self.padding, *self.padding), weight, 1),
+                pads=unless_centred(self.sides, weight, 1),
                 frozen=True,
             ),
         )

@@ -186,11 +186,12 @@ class Call:
         """The name of the tensor that an operand stands for.
 
         Raises:
-            UnsupportedOperatorError: It is none, or one of those that a convolution alone may read.
+            UnsupportedOperatorError: It is none, or one of those that only kernels may read.
         """
         if operand.name in self.pads:
             raise self.refused(
-                "takes a padded tensor; only a convolution may read one, put the padding right in front of it"
+                "takes a padded tensor; only a convolution and an average pool may read one, put the padding "
+                "right in front of it"
             )
         if operand.name in self.parts:
             raise self.refused(f"takes all parts of {operand.name!r} at once; read each by its number")

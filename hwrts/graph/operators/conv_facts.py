@@ -77,7 +77,7 @@ def conv_facts(call: Call) -> Facts:
     if mode not in _PADDINGS:
         raise refused(call, f"padding_mode {mode!r}; use zeros, replicate or reflect")
     around = _pads(call, padding, weight.shape[2:], spread)
-    pad = _joined(call, around, _PADDINGS[mode])
+    pad = joined_pad(call, around, _PADDINGS[mode])
     return Facts(
         pad.source,
         weight.detach(),
@@ -162,8 +162,12 @@ def _pads(call: Call, padding: Any, kernel: Sequence[int], dilation: int) -> Sid
     return found[0], found[1], found[0], found[1]
 
 
-def _joined(call: Call, sides: Sides, padding: Padding) -> Pad:
-    """The source of a convolution with all that is put around it."""
+def joined_pad(call: Call, sides: Sides, padding: Padding) -> Pad:
+    """The source of a convolution, or of a mean, with all that is put around it.
+
+    Raises:
+        UnsupportedOperatorError: Two paddings that are none together.
+    """
     outer = call.pad
     if outer is None:
         (source,) = call.sources()
