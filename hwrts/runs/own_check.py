@@ -19,7 +19,7 @@ from hwrts.data.tiles import Sizes
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.fixed_point import multiple_of, scales_of
 from hwrts.fixed_point.steps import lacks_of, smallest_of
-from hwrts.graph import GlobalAverage, Graph, Lookup, Scale, graph_steps, run_graph
+from hwrts.graph import GlobalAverage, Graph, Lookup, Maximum, Scale, graph_steps, run_graph
 from hwrts.graph.collapse import collapsed
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.example import SIZES
@@ -43,6 +43,14 @@ FARTHEST = 1e-3
 """Most that graph and module may be apart, of the output's largest value or of 1: a quarter of a code. Sums
 of float32 in another order are nearer by far."""
 
+
+_ALONG = {"rows", "columns"}
+_LINES = (
+    "; a mean or maximum of each row or column is one pixel wide in the module and as wide as the picture "
+    "here: let no kernel put zeros beside it, (K, 1) and (1, K) read it along itself, and return what it is "
+    "part of"
+)
+"""What is said of a difference where there are such."""
 
 _STEPS = 1, 2, 4, 8, 16, 32, 64
 """What sides of the compared pictures are multiples of: the first of these with which the module runs
@@ -176,11 +184,13 @@ def _check_picture(
     """Refuse a graph that makes something else of a picture than the module does."""
     expected = called(kind, module, x)
     found = traced.returned(run_graph(deployed, feeder.by_name(x)), deployed)
+    extents = {node.along for node in deployed.of(GlobalAverage)} | {x.over for x in deployed.of(Maximum)}
+    lines = _LINES if extents & _ALONG else ""
     for one, other in zip(expected, found, strict=True):
         if one.shape != other.shape:
-            why = f"makes {list(one.shape)} of {shapes(x)}, and its traced graph {list(other.shape)}"
-            raise _differs(kind, why, traced.by_size)
-        _compare(kind, name, one, other, traced.by_size)
+            why = f"makes {list(one.shape)} of {shapes(x)}, and its traced graph {list(other.shape)}{lines}"
+            raise _differs(kind, why, traced.by_size and not lines)
+        _compare(kind, name, one, other, traced.by_size, lines)
 
 
 def _normed(graph: Graph) -> bool:
@@ -221,7 +231,9 @@ def _traced(own: Own, x: Given) -> Traced:
     return trace_with_clip(own.module, x.tensors, (own.pixels.low, own.pixels.high))
 
 
-def _compare(kind: str, picture: str, expected: Tensor, found: Tensor, by_size: bool) -> None:
+def _compare(
+    kind: str, picture: str, expected: Tensor, found: Tensor, by_size: bool, lines: str = ""
+) -> None:
     if not bool(torch.isfinite(expected).all()):
         if picture == FAR_OUT:  # a polynomial of the picture may overflow where no picture is
             return
@@ -232,10 +244,10 @@ def _compare(kind: str, picture: str, expected: Tensor, found: Tensor, by_size: 
     apart, largest = float((found - expected).abs().max()), float(expected.abs().max())
     if not apart <= FARTHEST * max(1.0, largest):
         why = (
-            f"computes something else than its traced graph on a picture that is {picture}, by {apart:.3g}; "
-            "leave out hooks and value-dependent code"
+            f"computes something else than its traced graph on a picture that is {picture}, by {apart:.3g}"
+            f"{lines or '; leave out hooks and value-dependent code'}"
         )
-        raise _differs(kind, why, by_size)
+        raise _differs(kind, why, by_size and not lines)
 
 
 def _check_as_integers(graph: Graph, places: dict[str, str]) -> None:

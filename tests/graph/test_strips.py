@@ -160,3 +160,18 @@ def test_what_is_refused(name):
     with pytest.raises(UnsupportedOperatorError, match=words) as caught:
         check_own_module(network)
     assert "\n" not in str(caught.value)
+
+
+ACROSS: dict[str, Any] = {
+    "a convolution": lambda s, h: h * s.c(h.mean(3, keepdim=True)),
+    "a mean": lambda s, h: h * F.avg_pool2d(h.mean(2, keepdim=True), 3, 1, 1),
+    "returned": lambda s, h: h.amax(3, keepdim=True),
+}
+
+
+@pytest.mark.parametrize("name", ACROSS)
+def test_what_reads_across_a_strip_is_told_so(name):
+    network = module(lambda s, x: ACROSS[name](s, s.a(x)), a=conv(3, 6), c=conv(6, 6)).eval()
+    with pytest.raises(UnsupportedOperatorError, match="one pixel wide in the module") as caught:
+        check_own_module(network)
+    assert "\n" not in str(caught.value)

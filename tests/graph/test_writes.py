@@ -12,6 +12,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.graph import run_graph
 from hwrts.graph.trace import trace_with_clip
 
+from .test_operators import quantise, verified
 from .test_trace import conv, module
 
 
@@ -203,3 +204,22 @@ def test_what_has_no_name_is_refused(forward: Callable[[Any, Tensor], Tensor]) -
     with pytest.raises(UnsupportedOperatorError, match="supported") as caught:
         trace_with_clip(made(forward))
     assert "\n" not in str(caught.value)
+
+
+def test_one_channel_beside_the_others_is_moved_as_bytes(picture: Any, tmp_path: Any) -> None:
+    """ONNX Runtime made a Split of values of a Gather of one channel and the Slice of the others."""
+
+    def forward(s: Any, x: Tensor) -> Tensor:
+        x[:, 1:].mul_(0.25)
+        return s.b(s.a(x))
+
+    network, verdict = verified(quantise(made(forward)), tmp_path, picture(15, 14))
+    assert [type(each).__name__ for each in network.layers] == [
+        "Slice",
+        "Scale",
+        "Slice",
+        "Concat",
+        "Conv",
+        "Conv",
+    ]
+    assert "Gather" not in verdict.facts["census"]

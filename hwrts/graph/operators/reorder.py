@@ -62,5 +62,11 @@ class Reorder(Operator):
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:
-        """The same order."""
+        """The same order; neighbours as they stand are a slice.
+
+        ONNX Runtime makes one Split of a Gather of one channel and the slices beside it.
+        """
+        first, count = self.order[0], len(self.order)
+        if self.order == list(range(first, first + count)):
+            return fixed_point.Slice(self.name, self.sources[0], first, first + count)
         return fixed_point.Reorder(self.name, self.sources[0], np.array(self.order, np.int32))
