@@ -112,6 +112,51 @@ def test_planes_are_found_by_hand(index: list[list[int]], expected: Laid | None)
     assert found == expected
 
 
+MIXED: dict[str, list[list[list[int]]]] = {
+    "rows of two channels": [[[0, 1], [6, 7]]],
+    "rows of two tensors": [[[0, 1], [12, 13]]],
+    "beside a constant of two numbers": [[[0, 1], [2, 3]], [[8, 9], [8, 9]]],
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_what_is_of_several_is_no_plane(case: str) -> None:
+    """As above, and values 10..13 are those of another tensor."""
+    parts = [torch.zeros(1, 2, 2, 2), torch.tensor([0.0, 0.5]), torch.zeros(1, 1, 2, 2)]
+    assert laid(torch.tensor(MIXED[case])[None], parts) is None
+
+
+@pytest.mark.parametrize(("rows", "known"), [(32, True), (33, False)])
+def test_planes_are_moved_by_as_much_as_onnx_has_kernels(rows: int, known: bool) -> None:
+    index = F.pad(torch.arange(80.0).reshape(1, 1, 80, 1), (0, 0, rows, -rows), value=80).long()
+    found = laid(index, [torch.zeros(1, 1, 80, 1), torch.tensor([0.0])])
+    assert found == (Laid(1, (Plane(0, 1, 0, -rows, 0, "zero"),), (80, 1)) if known else None)
+
+
+CUT: list[tuple[list[int], int, Laid | None]] = [
+    ([*range(48)], 80, Laid(1, (Plane(0, 1, 0, 0, 0, "zero"),), (48, 1))),
+    ([*range(47)], 80, None),  # 33 rows are cut off
+    ([0, 2], 4, Laid(1, (Plane(0, 2, 0, 0, 0, "zero"),), (2, 1))),
+    ([0, 2], 3, None),  # a row is left over
+]
+
+
+@pytest.mark.parametrize(("index", "of", "expected"), CUT)
+def test_rows_that_are_cut_off(index: list[int], of: int, expected: Laid | None) -> None:
+    columns = 1 if expected is None or expected.planes[0].block == 1 else 2  # type: ignore[union-attr]
+    numbers = torch.tensor(index)[None, None, :, None] * columns
+    assert laid(numbers, [torch.zeros(1, 1, of, columns)]) == expected
+
+
+@pytest.mark.parametrize(("block", "known"), [(8, True), (9, False)])
+def test_as_many_rows_are_interleaved(block: int, known: bool) -> None:
+    channels = block * block
+    index = torch.arange(4.0 * channels).reshape(1, channels, 2, 2).flip(1)
+    found = laid(F.pixel_shuffle(index, block).long(), [torch.zeros(1, channels, 2, 2)])
+    planes = tuple(Plane(0, 1, channel, 0, 0, "zero") for channel in reversed(range(channels)))
+    assert found == (Laid(block, planes, (2, 2)) if known else None)
+
+
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic"])
 @pytest.mark.parametrize(("grow", "shrink"), [(3, 2), (2, 3), (4, 3), (3, 4), (1, 2), (1, 3), (1, 4)])
 def test_by_a_fraction_as_torch_does(mode: str, grow: int, shrink: int) -> None:

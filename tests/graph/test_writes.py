@@ -144,6 +144,31 @@ def a_sum_from_zeros(s: Any, x: Tensor) -> Tensor:
     return s.b(s.a(total))
 
 
+def a_difference_from_ones(s: Any, x: Tensor) -> Tensor:
+    less = torch.ones_like(x)
+    less -= x
+    return s.b(s.a(less))
+
+
+def given_by_name(s: Any, x: Tensor) -> Tensor:
+    out = torch.zeros(1, 8, *x.shape[2:])
+    out.index_copy_(1, torch.tensor([6, 0, 3]), source=x)
+    return s.b(out)
+
+
+def turned_in_a_shape_that_stays(s: Any, x: Tensor) -> Tensor:
+    out = torch.zeros(1, 2, 2, *x.shape[2:])
+    out[:, 0, 1], out[:, 1, 0] = x[:, 0], x[:, 1:2].squeeze(1) * 2
+    return s.b(torch.cat([out.transpose(1, 2).flatten(1, 2), out.flatten(1, 2)], 1))
+
+
+def shapes_and_turns_of_what_was_written(s: Any, x: Tensor) -> Tensor:
+    out = torch.zeros(1, 8, *x.shape[2:])
+    out[:, 2:5] = x
+    assert isinstance(out.shape, torch.Size)
+    return s.b(out.mT.mT.reshape(out.shape))
+
+
 def a_part_that_is_overwritten(s: Any, x: Tensor) -> Tensor:
     f = s.a(x)
     g = f.relu()
@@ -162,6 +187,10 @@ WRITTEN: tuple[Callable[[Any, Tensor], Tensor], ...] = (
         a_constant_written_later,
         a_sum_from_zeros,
         a_part_that_is_overwritten,
+        a_difference_from_ones,
+        given_by_name,
+        turned_in_a_shape_that_stays,
+        shapes_and_turns_of_what_was_written,
     ),
 )
 
