@@ -156,9 +156,12 @@ class Recording:
     def _unnamed(self, node: fx.Node) -> fx.Node:
         """What stands for values that no call makes: a constant, or what says so."""
         moved = self.moved[node]
-        pictures = [part for part in parts_of(moved.source) if part.name not in self.constants]
-        if not pictures:  # nothing of the picture was written into it
-            values = self.value(moved.source)[moved.index]
+        parts = parts_of(moved.source)
+        pictures = [part for part in parts if part.name not in self.constants]
+        ends = torch.tensor([self.value(part).numel() for part in parts]).cumsum(0)
+        used = torch.bucketize(moved.index.contiguous(), ends, right=True).unique().tolist()
+        if all(parts[number].name in self.constants for number in used):  # nothing of the picture is in it
+            values = bundle(*map(self.value, parts))[moved.index]
             one = values[..., :1, :1]
             return self.constant(node, one if torch.equal(one.expand(values.shape), values) else values)
         made = self.call(node, "call_function", rearranged, (pictures[0],), {})

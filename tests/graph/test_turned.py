@@ -133,6 +133,22 @@ def test_planes_are_moved_by_as_much_as_onnx_has_kernels(rows: int, known: bool)
     assert found == (Laid(1, (Plane(0, 1, 0, -rows, 0, "zero"),), (80, 1)) if known else None)
 
 
+EDGES: list[tuple[list[int], int, str]] = [
+    ([0, 0, 1, 2, 3], -1, "replicate"),
+    ([2, 3, 4, 4, 4], 2, "replicate"),
+    ([2, 1, 0, 1, 2], -2, "reflect"),
+    ([1, 2, 3, 4, 3], 1, "reflect"),
+    ([5, 0, 1, 2, 3], -1, "zero"),
+]
+
+
+@pytest.mark.parametrize(("index", "column", "edges"), EDGES)
+def test_edges_by_hand(index: list[int], column: int, edges: str) -> None:
+    """A row of five pixels, and a constant 0."""
+    found = laid(torch.tensor(index).reshape(1, 1, 1, 5), [torch.zeros(1, 1, 1, 5), torch.tensor([0.0])])
+    assert found == Laid(1, (Plane(0, 1, 0, 0, column, edges),), (1, 5))
+
+
 CUT: list[tuple[list[int], int, Laid | None]] = [
     ([*range(48)], 80, Laid(1, (Plane(0, 1, 0, 0, 0, "zero"),), (48, 1))),
     ([*range(47)], 80, None),  # 33 rows are cut off

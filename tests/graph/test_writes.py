@@ -156,6 +156,14 @@ def given_by_name(s: Any, x: Tensor) -> Tensor:
     return s.b(out)
 
 
+def a_part_that_is_constant_so_far(s: Any, x: Tensor) -> Tensor:
+    out = torch.zeros(1, 6, *x.shape[2:])
+    a, b = out.split(3, 1)
+    a.copy_(x)
+    b += a
+    return s.b(torch.cat([out, x[:, :2]], 1))
+
+
 def turned_in_a_shape_that_stays(s: Any, x: Tensor) -> Tensor:
     out = torch.zeros(1, 2, 2, *x.shape[2:])
     out[:, 0, 1], out[:, 1, 0] = x[:, 0], x[:, 1:2].squeeze(1) * 2
@@ -190,6 +198,7 @@ WRITTEN: tuple[Callable[[Any, Tensor], Tensor], ...] = (
         a_difference_from_ones,
         given_by_name,
         turned_in_a_shape_that_stays,
+        a_part_that_is_constant_so_far,
         shapes_and_turns_of_what_was_written,
     ),
 )
