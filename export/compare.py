@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Layer, Network, Requantised, Rounding
+from hwrts.fixed_point import Layer, Network, Requantised
 
 GRID = 64
 """Most cells on each side of the map of differences."""
@@ -133,7 +133,7 @@ def _explain(
         acc = made.accumulate([operands[each] for each in made.sources], formats)
         accumulator = int(acc[y, x, channel])
         shift = int(np.broadcast_to(made.shift(*formats), acc.shape)[y, x, channel])
-    rounding: Rounding = network.rounding
+    rounding = network.rule_of(made)
     value = float(found[y, x, channel])
     return Difference(
         stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding.value

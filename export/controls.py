@@ -1,6 +1,6 @@
 """Negative controls: deliberate errors that the comparison must find, or its verdict is worth nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ from hwrts.fixed_point import (
     Network,
     Operator,
     Padding,
+    Requantised,
     Rounding,
     attack_input,
     attacked_pixel,
@@ -36,8 +37,10 @@ def negative_controls(
 
     - one flipped weight bit (the lowest) in each convolution, on the photograph; where that leaves the layer
       idle (the residual of an untrained network is 0 everywhere), on an impulse at a rounding border,
-    - another rounding rule (half up for half to even) on accumulators that are exact ties: of the first
-      convolution that drops bits, else of the first other layer where an input tells the two rules apart,
+    - another rounding rule (half up for half to even) on accumulators that are exact ties, and half away for
+      double right below them: of the first convolution that drops bits, else of the first other layer where
+      an input tells the two rules apart,
+    - where additions have a rule of their own, that of convolutions in the first of them where it shows,
     - zero padding in the first convolution that replicates edges and shows it on the photograph,
     - every other operator with the error that it names itself (``Operator.corrupted``): a shift of a bit, a
       slope, a table's entry, a limit, operands or channels in another order,
@@ -69,6 +72,13 @@ def negative_controls(
         untold.append("another rounding rule: no layer drops a bit where an input would show it")
     else:
         controls.append(rounding)
+    if len(set(network.rules)) > 1:
+        others = [layer for layer in network.requantised if not layer.WEIGHTED_SUM]
+        rounding = _told_apart(network, others, network.rounding)
+        if rounding is not None:
+            controls.append(rounding)
+        else:
+            untold.append("rounding of convolutions in additions: no input of any tells the two rules apart")
     replicating = [conv for conv in network.convs if conv.padding is not Padding.ZERO]
     padding = next(filter(None, (_padding_control(network, conv, tensors) for conv in replicating)), None)
     if padding is not None:
@@ -136,7 +146,7 @@ def _codes(
 ) -> NDArray[Any]:
     """The definition of a layer, whether a network with it would be legal or not."""
     xs, formats = [operands[source] for source in layer.sources], network.formats_of(layer.sources)
-    return layer.define(xs, formats, rounding or network.rounding)
+    return layer.define(xs, formats, rounding or network.rules.rule_of(layer))
 
 
 def _control(
@@ -174,9 +184,9 @@ def _at_border(network: Network, conv: Conv, flipped: Conv) -> tuple[Conv, dict[
     source = network.formats[conv.source]
     o, i, ky, kx = place = tuple(int(n) for n in np.argwhere(conv.weight_i8 != flipped.weight_i8)[0])
     weight, other = int(conv.weight_i8[place]), int(flipped.weight_i8[place])
-    first = _first_of_code(1, int(conv.shift(source)[o]), network.rounding)
+    first = _first_of_code(1, int(conv.shift(source)[o]), network.rule_of(conv))
     if first > np.iinfo(np.int32).max:
-        first = _first_of_code(0, int(conv.shift(source)[o]), network.rounding)
+        first = _first_of_code(0, int(conv.shift(source)[o]), network.rule_of(conv))
     bias = conv.bias_i32.copy()
     bias[o] = first - 1 - min(weight, other) * source.max
     i += o // (len(bias) // conv.groups) * conv.weight_i8.shape[1]
@@ -197,25 +207,38 @@ def _first_of_code(code: int, shift: int, rounding: Rounding) -> int:
     if shift < 1:
         return code
     middle = (code << shift) - (1 << (shift - 1))  # the tie below the code
-    near = np.array([middle, middle + 1, code << shift])
+    near = np.array([middle - 1, middle, middle + 1, code << shift])
     return int(near[shift_right(near, shift, rounding) >= code].min())
 
 
 def _rounding_control(network: Network) -> dict[str, Any] | None:
     """Another rounding rule at the first layer where that changes a code, or None."""
-    ties_to_one = network.rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY)
-    other = Rounding.HALF_EVEN if ties_to_one else Rounding.HALF_UP
     for conv in network.convs:
-        if conv.shift(network.formats[conv.source]).max() >= 1:
-            ties = _with_ties(network, conv)
+        if (most := int(conv.shift(network.formats[conv.source]).max())) >= 1:
+            twice = network.rule_of(conv) is Rounding.DOUBLE and most > 1
+            other = Rounding.HALF_AWAY if twice else _other(network.rule_of(conv))
+            ties, where = _with_ties(network, conv, below=twice), "right below ties" if twice else "ties"
             channels, source = network.channels[conv.source], network.formats[conv.source]
             size = network.single(conv.name).legal_size(1, 1)
             operands = {conv.source: np.zeros((*size, channels), source.dtype)}
             codes = _codes(network, ties, operands), _codes(network, ties, operands, other)
-            name = f"rounding {other.value} in {conv.name}, built ties"
+            name = f"rounding {other.value} in {conv.name}, built {where}"
             return _control(name, network, conv, operands, *codes)
-    for layer in network.requantised:
-        operands = _every_input(network, layer)
+    return _told_apart(network, network.requantised)
+
+
+def _other(rounding: Rounding) -> Rounding:
+    """A rule that makes another code of a tie between 0 and 1."""
+    to_one = rounding in (Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.DOUBLE)
+    return Rounding.HALF_EVEN if to_one else Rounding.HALF_UP
+
+
+def _told_apart(
+    network: Network, layers: Sequence[Requantised], rule: Rounding | None = None
+) -> dict[str, Any] | None:
+    """Another rule, by default any, at the first of some layers where an input shows it, or None."""
+    for layer in layers:
+        operands, other = _every_input(network, layer), rule or _other(network.rules.rule_of(layer))
         codes = _codes(network, layer, operands), _codes(network, layer, operands, other)
         if not np.array_equal(*codes):
             return _control(f"rounding {other.value} in {layer.name}", network, layer, operands, *codes)
@@ -262,8 +285,12 @@ def _every_input(network: Network, layer: Operator) -> dict[str, NDArray[Any]]:
     return {name: np.atleast_2d(each)[..., None] for name, each in zip(sources, codes, strict=True)}
 
 
-def _with_ties(network: Network, conv: Conv) -> Conv:
-    """The layer with weights 0 and biases half an LSB: each accumulator is a tie between codes 0 and 1."""
+def _with_ties(network: Network, conv: Conv, *, below: bool = False) -> Conv:
+    """The layer with weights 0 and biases half an LSB: each accumulator is a tie between codes 0 and 1.
+
+    With ``below`` it is one less, where that is not the code 0 itself.
+    """
     shift = conv.shift(network.formats[conv.source])
-    bias = np.where(shift >= 1, np.int64(1) << np.maximum(shift - 1, 0), 0).astype(np.int32)
+    half = np.where(shift >= 1, np.int64(1) << np.maximum(shift - 1, 0), 0)
+    bias = (half - (below & (shift > 1))).astype(np.int32)
     return replace(conv, weight_i8=np.zeros_like(conv.weight_i8), bias_i32=bias)

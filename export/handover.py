@@ -51,6 +51,7 @@ def hand_over(
         "verdict": verdict,
         "source": source,
         "rounding": network.rounding.value,
+        "rounding_of_additions": network.rules.additions.value,
         "formats": {name: str(out) for name, out in network.formats.items()},
         "pixel_layout": _layout(network),
         "padding": {conv.name: conv.padding.value for conv in network.convs},

@@ -39,8 +39,8 @@ class IntegerWriter(Writer):
         return operands
 
     def requantize(self, layer: Requantised) -> None:
-        """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11)."""
-        name, acc, out, rounding = layer.name, f"{layer.name}.acc", layer.out, self.network.rounding
+        """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11, 43)."""
+        name, acc, out, rounding = layer.name, f"{layer.name}.acc", layer.out, self.network.rule_of(layer)
         sources = self.network.formats_of(layer.sources)
         shift = np.asarray(layer.acc_frac(*sources) - out.frac, np.int64)
         if shift.ndim:
@@ -50,6 +50,11 @@ class IntegerWriter(Writer):
         scale = self.constant(f"{name}.factor", np.ldexp(1.0, -shift).astype(dtype))
         x = self.node("Cast", [acc], f"{name}.real", to=kind)
         x = self.node("Mul", [x, scale], f"{name}.scaled")
+        if rounding is Rounding.DOUBLE:  # a unit of the accumulator away from zero, where it rounds twice
+            unit = np.where(shift > 1, np.ldexp(1.0, -shift), 0).astype(dtype)
+            sign = self.node("Sign", [x], f"{name}.sign")
+            aside = self.node("Mul", [sign, self.constant(f"{name}.unit", unit)], f"{name}.aside")
+            x = self.node("Add", [x, aside], f"{name}.beside")
         x = self._round(x, name, rounding, self.constant(f"{name}.half", np.array(0.5, dtype)))
         limits = [
             self.constant(f"{name}.{end}", np.array(code, dtype))
@@ -67,7 +72,7 @@ class IntegerWriter(Writer):
                 return self.node("Round", [x], f"{name}.rounded")
             case Rounding.FLOOR:
                 return self.node("Floor", [x], f"{name}.rounded")
-            case Rounding.HALF_UP:
+            case Rounding.HALF_UP | Rounding.DOUBLE:
                 return self.node("Floor", [self.node("Add", [x, half], f"{name}.raised")], f"{name}.rounded")
             case Rounding.HALF_AWAY:
                 size = self.node("Add", [self.node("Abs", [x], f"{name}.size"), half], f"{name}.raised")

@@ -24,7 +24,7 @@ IR_VERSION = 9
 
 def is_qdq(network: Network) -> bool:
     """Whether the file is in QDQ form; it can only say half to even, and knows no other rule."""
-    return network.rounding is Rounding.HALF_EVEN
+    return set(network.rules) == {Rounding.HALF_EVEN}
 
 
 def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
@@ -52,7 +52,7 @@ def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> o
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwrts")
     model.ir_version = IR_VERSION
     formats = {f"format.{name}": str(tensor) for name, tensor in network.formats.items()}
-    own = {"rounding": network.rounding.value, "flavour": "QDQ" if qdq else "integer operators"}
+    own = {"rounding": str(network.rules), "flavour": "QDQ" if qdq else "integer operators"}
     helper.set_model_props(model, {**own, **formats, **(metadata or {})})
     onnx.checker.check_model(model, full_check=True)
     return model

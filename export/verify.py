@@ -136,6 +136,7 @@ def verify(
         "bounds": _bounds(network),
         "int16_pairs_can_saturate": [conv.name for conv in network.convs if pair_can_saturate_int16(conv)],
         "rounding": network.rounding.value,
+        "rounding_of_additions": network.rules.additions.value,
         "saturation": _saturation([counted[name] for name in photographs if name in counted]),
         "formats": {name: str(out) for name, out in network.formats.items()},
         "default_session_mismatches": _default_session(model, network, pictures, definition),

@@ -42,6 +42,7 @@ from .operators import (
 from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
 from .operators.tensor import plain
 from .requantize import Rounding, requantize, shift_right
+from .rules import RoundingRules
 from .run import run, run_all, run_counted, run_layer, run_outputs
 from .steps import Step, halo, multiple_of, scales_of, whole_frame
 from .stream import LineRun, stream, stream_all
@@ -86,6 +87,7 @@ __all__ = [
     "Requantised",
     "Resize",
     "Rounding",
+    "RoundingRules",
     "RunPath",
     "Scale",
     "Slice",

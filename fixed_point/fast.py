@@ -10,8 +10,8 @@ from .blas import Product, accumulating_product, one_blas_thread
 from .codes import Codes
 from .cores import available_cores
 from .formats import Format
-from .requantize import Rounding, half_lsb
-from .rows import FloatRow, Row, Rows, round_and_saturate
+from .requantize import Rounding
+from .rows import FloatRounding, FloatRow, Row, Rows
 from .window import Window
 
 # Letters of the shape comments: W columns of a row; I, O input and output channels; K kernel size;
@@ -57,8 +57,8 @@ class ConvRows:
         replicate: bool,
     ) -> None:
         out_channels, in_channels, kernel, _ = weight_i8.shape
-        raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
-        self._bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)
+        self._round = FloatRounding(shift, dtype, out, rounding)
+        self._bias = np.ldexp(bias_i32 + self._round.raised, -shift).astype(dtype)  # (O,)
         # the newest row is the lowest one that an output row sees: the last ky for the oldest output row
         scaled = np.ldexp(weight_i8.transpose(3, 1, 2, 0).astype(np.float64), -shift)  # (K, I, K, O)
         self._margin, self._replicate = kernel // 2, replicate
@@ -71,7 +71,6 @@ class ConvRows:
             self._plan(np.roll(scaled[:, :, ::-1], oldest, axis=2).reshape(kernel, in_channels, -1))
             for oldest in range(kernel)
         ]
-        self._out, self._rounding = out, rounding
 
     def _plan(self, weights: NDArray[np.floating]) -> list[Product]:
         """The products of one row with weights (K, I, K*O), part by part, for one position of the ring."""
@@ -113,7 +112,7 @@ class ConvRows:
     def take(self) -> list[FloatRow]:
         """The codes (W, O) of the output row that the last fed row completes."""
         codes = np.empty((len(self._sums), len(self._bias)), self._sums.dtype)
-        round_and_saturate(self._sums[:, self._oldest], codes, self._out, self._rounding)
+        self._round(self._sums[:, self._oldest], codes)
         self.skip()
         return [codes]
 

@@ -47,6 +47,7 @@ def save_network(network: Network, folder: Path) -> None:
         "schema_version": SCHEMA_VERSION,
         "npz_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "rounding": network.rounding.value,
+        **({} if len(set(network.rules)) == 1 else {"rounding_of_additions": network.rules.additions.value}),
         "inputs": [
             {"name": t.name, "channels": t.channels, "format": describe_format(t.out), **_size(t)}
             for t in network.inputs
@@ -69,6 +70,7 @@ def load_network(folder: Path) -> Network:
     arrays = _unpack(folder / NPZ_NAME, payload)
     try:
         named = document.pop("outputs", [])  # in files of networks whose output is not the last layer alone
+        additions = document.pop("rounding_of_additions", None)  # in files of two rules
         *_, rounding, inputs, layers, proofs, _ = fields(
             document,
             schema=str,
@@ -85,6 +87,7 @@ def load_network(folder: Path) -> Network:
             tuple(parse_layer(entry, arrays) for entry in layers),
             Rounding(rounding),
             outputs=_parse_outputs(named),
+            additions=None if additions is None else Rounding(additions),
         )
     except (ValueError, HwrtsError) as error:
         raise HwrtsError(f"{path}: not a valid network description: {str(error)[:300]}") from error

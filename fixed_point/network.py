@@ -9,14 +9,15 @@ from .bounds import Bounds, check_bounds
 from .codes import Input
 from .errors import HwrtsError
 from .formats import Format
+from .inputs import check_input
 from .operators import OPERATORS, Conv, Layer
-from .operators.operator import Requantised, Tensor, check_name, check_whole, layer_bounds
+from .operators.operator import Requantised, Tensor, check_name, layer_bounds
 from .operators.tensor import check_sizes, fed, plain
 from .requantize import Rounding
+from .rules import RoundingRules
 from .sizes import check_sides, legal_sides
 from .steps import Step, halo, multiple_of, smallest_of, whole_frame
 
-_MAX_CHANNELS = 1 << 16  # of an input; those of layers cost weights in the file
 _MAX_LAYERS = 4096
 """Layers of a network; the deepest of the field have a few hundred."""
 
@@ -31,10 +32,11 @@ class Network:
     Attributes:
         inputs: Tensors fed from outside; most picture networks have one, on the pixel grid.
         layers: Layers in an order in which every source comes first.
-        rounding: The tie rule of every requantisation.
+        rounding: The tie rule of convolutions and of what is computed as one, of all if no other is named.
         bounds: What the accumulators of every layer that computes can be, by name.
         outputs: Names of the layers that are given to the outside, in that order; if none is named, the
             last layer.
+        additions: The tie rule of every other requantisation; None is ``rounding``.
 
     Raises:
         HwrtsError: The first fact that does not hold, with the layer's name and what is allowed.
@@ -45,6 +47,7 @@ class Network:
     rounding: Rounding = Rounding.HALF_EVEN
     bounds: dict[str, Bounds] = field(init=False, repr=False)
     outputs: tuple[str, ...] = ()
+    additions: Rounding | None = None
     like: InitVar["Network | None"] = None
     """A network whose proofs are taken over for the layers that stand in this one as well."""
 
@@ -59,25 +62,16 @@ class Network:
         """Names, sources, and what can be said of each layer without knowing what it reads."""
         if not self.inputs or not self.layers:
             raise HwrtsError("network: it needs at least one input and one layer")
-        if not isinstance(self.rounding, Rounding):
-            raise HwrtsError(f"network: rounding {self.rounding!r} is not a member of Rounding")
-        count = len(self.inputs) + len(self.layers)
-        if count > _MAX_LAYERS:
+        for rule in self.rules:
+            if not isinstance(rule, Rounding):
+                raise HwrtsError(f"network: rounding {rule!r} is not a member of Rounding")
+        if (count := len(self.inputs) + len(self.layers)) > _MAX_LAYERS:
             raise HwrtsError(
                 f"network: {count} inputs and layers are not supported; use at most {_MAX_LAYERS}"
             )
         known: set[str] = set()
         for tensor in self.inputs:
-            check_name(tensor.name, known)
-            check_whole(f"input {tensor.name!r}", "channels", tensor.channels, 1, _MAX_CHANNELS)
-            for what in ("grow", "shrink"):
-                first = tensor is self.inputs[0]
-                check_whole(f"input {tensor.name!r}", what, getattr(tensor, what), 1, 1 if first else 64)
-            if 1 not in (tensor.grow, tensor.shrink):
-                raise HwrtsError(
-                    f"input {tensor.name!r}: is {tensor.grow}/{tensor.shrink} times as large as the first; a "
-                    "whole number of times as large or as small is supported"
-                )
+            check_input(tensor, known, first=tensor is self.inputs[0])
         for layer in self.layers:
             for source in layer.sources:
                 if source not in known:
@@ -101,17 +95,24 @@ class Network:
         bounds: dict[str, Bounds] = {}
         for layer in self.requantised:
             sources = [tensors[source].out for source in layer.sources]
-            if like is None or not like._holds(layer, sources, self.rounding):
-                bounds[layer.name] = layer_bounds(layer, sources, self.rounding)
-            else:
-                bounds[layer.name] = like.bounds[layer.name]
+            known = like and like._known(layer, sources, self.rule_of(layer))
+            bounds[layer.name] = known or layer_bounds(layer, sources, self.rule_of(layer))
             check_bounds(layer.where, bounds[layer.name], layer.shift(*sources))
         return bounds
 
-    def _holds(self, layer: Requantised, sources: list[Format], rounding: Rounding) -> bool:
-        """Whether that very layer stands here too, and reads the same."""
-        here = any(own is layer for own in self.layers)
-        return here and self.formats_of(layer.sources) == sources and self.rounding is rounding
+    def _known(self, layer: Requantised, sources: list[Format], rounding: Rounding) -> Bounds | None:
+        """The bounds of that very layer, if it stands here too, reads the same and rounds alike."""
+        alike = self.rule_of(layer) is rounding and any(own is layer for own in self.layers)
+        return self.bounds[layer.name] if alike and self.formats_of(layer.sources) == sources else None
+
+    @property
+    def rules(self) -> RoundingRules:
+        """The tie rules of all operators."""
+        return RoundingRules.of(self.rounding, self.additions)
+
+    def rule_of(self, layer: Layer) -> Rounding:
+        """The tie rule of a layer; one that only moves codes has no use for it."""
+        return self.rules.rule_of(layer)
 
     @property
     def output(self) -> str:
@@ -237,7 +238,7 @@ class Network:
             )
             for source in sources
         )
-        return Network(inputs, (layer,), self.rounding, like=self)
+        return Network(inputs, (layer,), self.rounding, additions=self.additions, like=self)
 
     def exchanged(self, layer: Layer) -> "Network":
         """The network with that layer in place of the one of its name; the others keep their proofs.

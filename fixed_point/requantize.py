@@ -16,7 +16,9 @@ MIN_SHIFT, MAX_SHIFT = -24, 31
 class Rounding(Enum):
     """What happens to the bits that are shifted out (eq. 5).
 
-    The three "half" rules take the nearest code and differ only at ties; FLOOR takes the code below.
+    The three "half" rules take the nearest code and differ only at ties; FLOOR takes the code below. DOUBLE
+    rounds twice: in this table, where one bit is dropped, it is HALF_UP; with more (eq. 43) it is HALF_AWAY
+    at ties, and takes the code above for the positive accumulator right below a tie as well.
 
     | member    | -1.5 | -0.5 | 0.5 | 1.5 |
     |-----------|------|------|-----|-----|
@@ -24,6 +26,7 @@ class Rounding(Enum):
     | HALF_UP   |   -1 |    0 |   1 |   2 |
     | HALF_AWAY |   -2 |   -1 |   1 |   2 |
     | FLOOR     |   -2 |   -1 |   0 |   1 |
+    | DOUBLE    |   -1 |    0 |   1 |   2 |
     """
 
     HALF_EVEN = "half_even"
@@ -34,6 +37,9 @@ class Rounding(Enum):
     """Nearest code; a tie goes away from zero."""
     FLOOR = "floor"
     """Toward -infinity: the low bits are dropped."""
+    DOUBLE = "double"
+    """Half up by one bit, then half away from zero by the others. TFLite's reference kernels, TFLite Micro
+    and TOSA's DOUBLE_ROUND do this: a high product by 2**30, then a rounding shift."""
 
 
 def shift_right(
@@ -51,6 +57,8 @@ def shift_right(
 
     >>> shift_right(np.array([-3, -1, 1, 3]), 1, Rounding.HALF_EVEN).tolist()
     [-2, 0, 0, 2]
+    >>> shift_right(np.array([-6, -5, 5, 6]), 2, Rounding.DOUBLE).tolist()  # 5 / 4 is 3 / 2 after one bit
+    [-2, -1, 2, 2]
     """
     shift = np.asarray(shift, np.int64)
     if shift.size and not MIN_SHIFT <= shift.min() <= shift.max() <= MAX_SHIFT:
@@ -60,6 +68,9 @@ def shift_right(
         )
     right = np.maximum(shift, 0)
     acc = acc.astype(np.int64) << np.maximum(-shift, 0)
+    if rounding is Rounding.DOUBLE:  # the first of its bits goes half up (eq. 43), where there is one
+        first = np.minimum(right, 1)
+        acc, right = (acc + first) >> first, right - first
     floor: NDArray[np.int64] = acc >> right  # arithmetic shift: rounds toward -infinity for both signs
     one_lsb = np.int64(1) << right
     return rounded_once(acc, floor, (acc - (floor << right)) << 1, one_lsb, rounding)
@@ -79,7 +90,7 @@ def rounded_once(
         floor: Its quotients by ``unit``, rounded toward -infinity.
         twice_rest: Twice what is left, 0 .. 2*unit - 2.
         unit: What it was divided by, above 0.
-        rounding: The tie rule.
+        rounding: The tie rule; of double what follows its first bit, half away.
 
     >>> rounded_once(np.array([-6, 6]), np.array([-2, 1]), np.array([4, 4]), 4, Rounding.HALF_AWAY).tolist()
     [-2, 2]
@@ -92,7 +103,7 @@ def rounded_once(
             tie &= (floor & 1) == 1
         case Rounding.HALF_UP:
             pass  # every tie
-        case Rounding.HALF_AWAY:
+        case Rounding.HALF_AWAY | Rounding.DOUBLE:
             tie &= exact >= 0
         case _:
             assert_never(rounding)
@@ -105,15 +116,18 @@ def half_lsb(shift: int | NDArray[np.int64], rounding: Rounding) -> NDArray[np.i
 
     Args:
         shift: Bits to drop, a number or one per channel.
-        rounding: The tie rule; half to even and floor add nothing.
+        rounding: The tie rule; half to even and floor add nothing, double 1 more where it rounds twice.
 
     >>> half_lsb(np.array([-1, 0, 1, 4]), Rounding.HALF_UP).tolist()
     [0, 0, 1, 8]
+    >>> half_lsb(np.array([-1, 0, 1, 4]), Rounding.DOUBLE).tolist()
+    [0, 0, 1, 9]
     """
     shift = np.asarray(shift, np.int64)
-    if rounding not in (Rounding.HALF_UP, Rounding.HALF_AWAY):
+    if rounding in (Rounding.HALF_EVEN, Rounding.FLOOR):
         return np.zeros_like(shift)
-    return np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
+    half = np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
+    return half + (shift > 1) if rounding is Rounding.DOUBLE else half
 
 
 def saturate(codes: NDArray[np.int64], out: Format) -> NDArray[np.integer]:

@@ -111,6 +111,51 @@ def _shifted(x: Codes, window: Window) -> list[Row]:
     return [padded[k : k + (steps - 1) * window.shrink + 1 : window.shrink] for k in range(window.kernel)]
 
 
+class FloatRounding:
+    """Requantisation of accumulators in float that are worth 2**-shift each (eq. 5).
+
+    Below an unsigned format every code is clamped to 0, so there the two rules that look at the sign need
+    not: like half up they are a constant, added beforehand, and a floor.
+
+    Args:
+        shift: Bits that the layer drops, a number or one per channel (C,).
+        dtype: float32 where that holds every accumulator and what the rule adds (eq. 10), else float64.
+        out: Format of the result.
+        rounding: The tie rule.
+
+    Attributes:
+        raised: What is to be added to the accumulators beforehand, of the shape of ``shift``.
+    """
+
+    def __init__(
+        self, shift: NDArray[np.int64], dtype: type[np.floating], out: Format, rounding: Rounding
+    ) -> None:
+        signless = rounding in (Rounding.HALF_AWAY, Rounding.DOUBLE) and not out.signed
+        floored = rounding is Rounding.HALF_UP or signless
+        self.raised: NDArray[np.int64] = half_lsb(shift, rounding) if floored else np.zeros_like(shift)
+        self._rounding, self._out = Rounding.FLOOR if floored else rounding, out
+        self._aside = np.where(shift > 1, np.ldexp(1.0, -shift), 0).astype(dtype)  # of double (eq. 43)
+
+    def __call__(self, x: FloatRow, codes: FloatRow) -> None:
+        """Fill ``codes``, which may be ``x``, with those of scaled accumulators that have been raised."""
+        match self._rounding:
+            case Rounding.HALF_EVEN:
+                np.rint(x, out=codes)
+            case Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
+                np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
+                np.trunc(codes, out=codes)
+            case Rounding.DOUBLE:  # half an LSB, and one unit of the accumulator away from zero
+                raised = np.copysign(self._aside, x)
+                raised += x.dtype.type(0.5)
+                np.add(x, raised, out=codes)
+                np.floor(codes, out=codes)
+            case Rounding.HALF_UP | Rounding.FLOOR:
+                np.floor(x, out=codes)
+            case _:
+                assert_never(self._rounding)
+        np.clip(codes, self._out.min, self._out.max, out=codes)
+
+
 class FloatGrid:
     """Accumulators in float, worth 2**-shift each, and their requantisation (eq. 5).
 
@@ -131,30 +176,16 @@ class FloatGrid:
     def __init__(self, shift: int, bounds: Bounds, out: Format, rounding: Rounding) -> None:
         self.dtype = bounds.float_dtype
         self.unit = float(np.ldexp(1.0, -shift))
-        self._half = self.dtype(int(half_lsb(shift, rounding)) * self.unit)
-        self._drops, self._out, self._rounding = shift > 0, out, rounding
+        self._round = FloatRounding(np.array(shift, np.int64), self.dtype, out, rounding)
+        self._raised = self.dtype(int(self._round.raised) * self.unit)
+        self._drops, self._out = shift > 0, out
 
     def requantised(self, acc: FloatRow) -> FloatRow:
         """The codes of scaled accumulators, in their place."""
-        if self._rounding is Rounding.HALF_UP:
-            acc += self._half
+        if self._raised:
+            acc += self._raised
         if self._drops:
-            round_and_saturate(acc, acc, self._out, self._rounding)
+            self._round(acc, acc)
         else:  # whole numbers already
             np.clip(acc, self._out.min, self._out.max, out=acc)
         return acc
-
-
-def round_and_saturate(x: FloatRow, codes: FloatRow, out: Format, rounding: Rounding) -> None:
-    """Requantise scaled accumulators into ``codes``; half an LSB is in them already for half-up (eq. 5)."""
-    match rounding:
-        case Rounding.HALF_EVEN:
-            np.rint(x, out=codes)
-        case Rounding.HALF_AWAY:  # half an LSB away from zero, then toward zero
-            np.add(x, np.copysign(x.dtype.type(0.5), x), out=codes)
-            np.trunc(codes, out=codes)
-        case Rounding.HALF_UP | Rounding.FLOOR:
-            np.floor(x, out=codes)
-        case _:
-            assert_never(rounding)
-    np.clip(codes, out.min, out.max, out=codes)

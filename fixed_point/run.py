@@ -81,9 +81,9 @@ def run_counted(
         if isinstance(layer, Requantised):  # the sums once for both: they are what takes the time
             formats = network.formats_of(layer.sources)
             acc = layer.accumulate([tensors[source] for source in layer.sources], formats)
-            frac = layer.acc_frac(*formats)
-            tensors[layer.name] = requantize(acc, frac, layer.out, network.rounding)
-            clamped[layer.name] = count_saturated(acc, frac, layer.out, network.rounding)
+            frac, rounding = layer.acc_frac(*formats), network.rule_of(layer)
+            tensors[layer.name] = requantize(acc, frac, layer.out, rounding)
+            clamped[layer.name] = count_saturated(acc, frac, layer.out, rounding)
         else:
             tensors[layer.name] = run_layer(network, layer, tensors, "int64")
     return tensors, clamped
@@ -99,8 +99,8 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
         raise HwrtsError(f"run: path {path!r} does not exist; use one of {', '.join(get_args(RunPath))}")
     xs, formats = [tensors[source] for source in layer.sources], network.formats_of(layer.sources)
     if path == "fast":
-        return layer.picture(xs, formats, network.rounding)
-    return layer.define(xs, formats, network.rounding)
+        return layer.picture(xs, formats, network.rule_of(layer))
+    return layer.define(xs, formats, network.rule_of(layer))
 
 
 def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:

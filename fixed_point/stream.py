@@ -158,12 +158,12 @@ class LineRun:
         network.check_size(network.smallest[0], width)
         self._width = width
         for layer in network.layers:
-            formats = network.formats_of(layer.sources)
+            formats, rounding = network.formats_of(layer.sources), network.rule_of(layer)
             if self._path == "fast":
                 _, columns = network.size_of(layer.sources[0], network.multiple, width)
-                self._rows[layer.name] = layer.rows(formats, network.rounding, columns)
+                self._rows[layer.name] = layer.rows(formats, rounding, columns)
             else:
-                self._rows[layer.name] = layer.defined_rows(formats, network.rounding)
+                self._rows[layer.name] = layer.defined_rows(formats, rounding)
 
     def finish(self) -> Iterator[Row]:
         """The output rows that are still inside after the last input row; errors as in :meth:`finish_all`."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .convolution import Shape
 from .formats import Format
-from .requantize import Rounding, half_lsb
-from .rows import FloatRow, Row, WindowRows, round_and_saturate
+from .requantize import Rounding
+from .rows import FloatRounding, FloatRow, Row, WindowRows
 from .window import Padding
 
 # Letters of the shape comments: W columns of a row, W' of the result; I, O input and output channels;
@@ -55,10 +55,10 @@ class TapRows(WindowRows):
         width: int,
     ) -> None:
         super().__init__(self._convolved, shape.window)
-        raised = half_lsb(shift, rounding) if rounding is Rounding.HALF_UP else np.zeros_like(shift)
-        self._bias = np.ldexp(bias_i32 + raised, -shift).astype(dtype)  # (O,)
+        self._round = FloatRounding(shift, dtype, out, rounding)
+        self._bias = np.ldexp(bias_i32 + self._round.raised, -shift).astype(dtype)  # (O,)
         scaled = np.ldexp(weight_i8.transpose(2, 3, 1, 0).astype(np.float64), -shift).astype(dtype)
-        self._shape, self._dtype, self._out, self._rounding = shape, dtype, out, rounding
+        self._shape, self._dtype = shape, dtype
         self._width = shape.made_of(1, width)[1]  # W'
         self._add = _adder(scaled, groups, self._width)  # of (KH, KW, I/G, O)
         self._first = shape.window.before - shape.margins[0]  # of a window with rows that are only reflected
@@ -77,7 +77,7 @@ class TapRows(WindowRows):
             for kx in range(shape.columns):
                 first, phase = divmod(kx * shape.dilation, shape.stride)
                 self._add(phases[phase][first : first + self._width], ky, kx, acc)
-        round_and_saturate(acc, acc, self._out, self._rounding)
+        self._round(acc, acc)
         return [acc]
 
     def _padded(self, row: Row) -> list[FloatRow]:

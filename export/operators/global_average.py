@@ -32,7 +32,7 @@ def _mean(writer: Writer, layer: GlobalAverage) -> None:
     numerator = whole("Mul", numerator, 1 << max(finer, 0))
     denominator = whole("Mul", pixels, 1 << max(-finer, 0))
     lowest = -(source.min << max(finer, 0) >> max(-finer, 0)) + 1  # means plus that are above 0
-    codes = _divided(whole, numerator, denominator, lowest + lowest % 2, writer.network.rounding)
+    codes = _divided(whole, numerator, denominator, lowest + lowest % 2, writer.network.rule_of(layer))
     codes = whole("Min", whole("Max", codes, out.min), out.max)
     stored = whole("Add", codes, zero_point(out))
     if layer.along is Along.PICTURE:
@@ -65,7 +65,7 @@ def _divided(whole: WholeNumbers, numerator: str, denominator: str, lift: int, r
     ONNX's Div of whole numbers drops what is behind the point, so they are made positive first, by an even
     number that is added to the quotient and subtracted again.
     """
-    if rounding is Rounding.HALF_AWAY:
+    if rounding in (Rounding.HALF_AWAY, Rounding.DOUBLE):
         twice = whole("Add", whole("Mul", whole("Abs", numerator), 2), denominator)
         size = whole("Div", twice, whole("Mul", denominator, 2))
         return whole("Mul", size, whole("Sign", numerator))

@@ -63,6 +63,8 @@ class Conv(OneSource, Requantised):
     pads: Pads | None = field(default=None, metadata={"later": True})
     idle: int = field(default=0, metadata={"later": True})
 
+    WEIGHTED_SUM = True
+
     @property
     def shape(self) -> Shape:
         """Which taps it has, and where."""

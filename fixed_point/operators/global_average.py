@@ -48,10 +48,10 @@ def divide(numerator: NDArray[np.int64], denominator: int, rounding: Rounding) -
     Args:
         numerator: Any shape, of magnitudes below 2**62.
         denominator: 1..2**61.
-        rounding: The tie rule.
+        rounding: The tie rule; double is half away here, where no bit is dropped before another.
 
     >>> [divide(np.array([-6, -2, 2, 6]), 4, rule).tolist() for rule in Rounding]  # -1.5, -0.5, 0.5, 1.5
-    [[-2, 0, 0, 2], [-1, 0, 1, 2], [-2, -1, 1, 2], [-2, -1, 0, 1]]
+    [[-2, 0, 0, 2], [-1, 0, 1, 2], [-2, -1, 1, 2], [-2, -1, 0, 1], [-2, -1, 1, 2]]
     >>> divide(np.array([-4, 5]), 3, Rounding.HALF_EVEN).tolist()  # -1.33, 1.67
     [-1, 2]
     """
@@ -79,7 +79,7 @@ def global_average(
     >>> x = np.array([[[1, 0], [2, -5]]], np.int8)  # means 3/2 and -5/2
     >>> s8 = Format(True, 8, 8)
     >>> [global_average(x, s8, s8, rule).ravel().tolist() for rule in Rounding]
-    [[2, -2], [2, -2], [2, -3], [1, -3]]
+    [[2, -2], [2, -2], [2, -3], [1, -3], [2, -3]]
     """
     total = x.sum(axis=along.axes, dtype=np.int64, keepdims=True)  # (1, 1, C), (H, 1, C) or (1, W, C)
     finer = out.frac - source.frac

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, final, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, final, get_origin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Operator(ABC):
     """
 
     name: str
+
+    WEIGHTED_SUM: ClassVar[bool] = False
+    """Whether it is a weighted sum by constants: its rounding rule is that of convolutions, as every client
+    can compute it as one. All else that requantises takes the rule of additions."""
 
     if TYPE_CHECKING:  # a property would stand in the way of an operator that has a field of that name
 

@@ -54,6 +54,7 @@ class Scale(OneSource, Requantised):
     frac: int
     out: Format
 
+    WEIGHTED_SUM = True
     window = POINT
 
     def check(self) -> None:

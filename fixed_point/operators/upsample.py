@@ -79,6 +79,8 @@ class Upsample(OneSource, Requantised):
     factor: int
     out: Format
 
+    WEIGHTED_SUM = True
+
     @property
     def window(self) -> Window:
         """K rows and columns, edges replicated, and a square of new pixels for each."""

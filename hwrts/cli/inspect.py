@@ -71,6 +71,7 @@ def describe(network: Any, width: int) -> dict[str, Any]:
         "schema": "hwrts.inspect",
         "schema_version": 1,
         "rounding": network.rounding.value,
+        "rounding_of_additions": network.rules.additions.value,
         "inputs": [
             {"name": tensor.name, "channels": tensor.channels, "format": str(tensor.out)}
             for tensor in network.inputs
@@ -115,7 +116,9 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
         rows.append(row)
     columns = ["layer", "kernel", "format", "w\nbits", "shift", "accumulator", "bits", "exact\nin"]
     columns += ["rows", "KiB"]
-    print_table(f"{title}: rounding {description['rounding']}", columns, rows, ["exact\nin"])
+    rules = description["rounding"], description["rounding_of_additions"]
+    rounding = rules[0] if len(set(rules)) == 1 else "{}, of additions {}".format(*rules)
+    print_table(f"{title}: rounding {rounding}", columns, rows, ["exact\nin"])
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
     reached = sum(_reached(entry) for entry in attacked)
     print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")

@@ -22,7 +22,9 @@ codes shifted left by it stay far below float32's exact range (eq. 16)."""
 def round_by(x: Tensor, rounding: Rounding) -> Tensor:
     """Round to whole numbers by a rule (eq. 5).
 
-    Exact for float32 codes below 2**23 in magnitude: adding a half then loses nothing.
+    Exact for float32 codes below 2**23 in magnitude: adding a half then loses nothing. Of double this is the
+    second half, away from zero, behind :func:`half_up_by_one_bit`; of numbers that no sum is behind, all of
+    it.
 
     >>> import torch
     >>> [round_by(torch.tensor([-1.5, -0.5, 0.5, 1.5]), rule).tolist() for rule in Rounding][1]
@@ -33,7 +35,7 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
             return x.round()
         case Rounding.HALF_UP:
             return (x + 0.5).floor()
-        case Rounding.HALF_AWAY:
+        case Rounding.HALF_AWAY | Rounding.DOUBLE:
             return (x.abs() + 0.5).floor() * x.sign()
         case Rounding.FLOOR:
             return x.floor()
@@ -41,11 +43,29 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
             assert_never(rounding)
 
 
+def half_up_by_one_bit(x: Tensor, unit: Tensor, shift: Tensor) -> Tensor:
+    """The first half of double (eq. 43): sums half up onto a grid of twice their own, if bits are dropped.
+
+    Exact in float32 while sums stay below 2**24 units: x / (2 * unit) is so many halves, a half more is one
+    of them more, and a power of two changes the exponent alone.
+
+    Args:
+        x: Values of exact sums, any shape.
+        unit: What 1 in the accumulator is worth, a power of two, of a shape that meets that of ``x``.
+        shift: Bits that are dropped in all, of the shape of ``unit``; below 1 nothing is.
+
+    >>> half_up_by_one_bit(torch.tensor([-3.0, -1.0, 1.0, 2.0]), torch.tensor(1.0), torch.tensor(2)).tolist()
+    [-2.0, 0.0, 2.0, 2.0]
+    """
+    grid = 2 * unit
+    return torch.where(shift < 1, x, (x / grid + 0.5).floor() * grid)
+
+
 def divided(numerator: Tensor, denominator: int, rounding: Rounding) -> Tensor:
     """Quotients of whole numbers, rounded once by a rule (eq. 36), of int64.
 
     >>> [divided(torch.tensor([-6, -2, 2, 6]), 4, rule).tolist() for rule in Rounding][2:]
-    [[-2, -1, 1, 2], [-2, -1, 0, 1]]
+    [[-2, -1, 1, 2], [-2, -1, 0, 1], [-2, -1, 1, 2]]
     """
     floor = torch.div(numerator, denominator, rounding_mode="floor")
     twice_rest = 2 * (numerator - floor * denominator)
@@ -56,7 +76,7 @@ def divided(numerator: Tensor, denominator: int, rounding: Rounding) -> Tensor:
             upward = floor % 2 == 1
         case Rounding.HALF_UP:
             upward = torch.ones_like(floor, dtype=torch.bool)
-        case Rounding.HALF_AWAY:
+        case Rounding.HALF_AWAY | Rounding.DOUBLE:
             upward = numerator >= 0
         case _:
             assert_never(rounding)

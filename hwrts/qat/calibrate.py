@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from hwrts.fixed_point import PIXEL, Format, Rounding
+from hwrts.fixed_point import PIXEL, Format, Rounding, RoundingRules
 from hwrts.graph import Clip, Graph, Input, Lookup, Multiply, run_graph
 from hwrts.graph.rounding import round_by
 from hwrts.progress import SILENT, Progress
@@ -41,7 +41,7 @@ def calibrate(
     graph: Graph,
     batches: Iterable[Tensor | Mapping[str, Tensor]],
     activation_bits: int = 8,
-    rounding: Rounding = Rounding.HALF_EVEN,
+    rounding: Rounding | RoundingRules = Rounding.HALF_EVEN,
     progress: Progress = SILENT,
     ends: Ends | None = None,
 ) -> dict[str, Format]:
@@ -60,7 +60,7 @@ def calibrate(
         batches: Pictures (N, C, H, W) in 0..1, of the kinds that the network will see; or what each input is
             fed, by its name.
         activation_bits: Width of the activations, 2..8.
-        rounding: The tie rule that the network will use.
+        rounding: The tie rule that the network will use, or both rules.
         progress: Where to say how far it is: the graph runs twice on every picture.
         ends: Which inputs and outputs are pictures; None says all.
     """
@@ -68,6 +68,7 @@ def calibrate(
     pictured = graph.picture_formats(ends.pictures)
     states = {name: graph.origins()[after] for name, after in ends.states.items()}
     known = {*pictured, *states}
+    rules = {node.name: RoundingRules.of(rounding).rule_of(node) for node in graph.quantised_nodes()}
     inner = [node.name for node in graph.quantised_nodes() if node.name not in known]
     finest, coarsest = PIXEL.frac, COARSEST - _wider(ends)
     unsigned = graph.non_negative()
@@ -86,7 +87,7 @@ def calibrate(
             weights = _weights(graph, values)
             for name in inner:
                 for i, out in enumerate(candidates[name]):
-                    errors[name][i] += _squared_error(values[name], out, rounding, weights.get(name))
+                    errors[name][i] += _squared_error(values[name], out, rules[name], weights.get(name))
             advance(done + 1, "")
     chosen = {name: candidates[name][int(errors[name].argmin())] for name in inner}
     finer = {

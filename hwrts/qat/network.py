@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.fixed_point import Format, Network, Rounding, halo, run_all
+from hwrts.fixed_point import Format, Network, Rounding, RoundingRules, halo, run_all
 from hwrts.graph import Conv, Graph, Operation, graph_channels, graph_steps, silenced
 from hwrts.graph.brevitas_layers import (
     Int8ActPerTensorFixedPoint,
@@ -26,7 +26,7 @@ from hwrts.graph.brevitas_layers import (
 )
 from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv_part import lower_conv
-from hwrts.graph.rounding import StraightThrough
+from hwrts.graph.rounding import StraightThrough, half_up_by_one_bit
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
 from hwrts.networks.held import flat_picture
 
@@ -38,7 +38,8 @@ class QuantNetwork(nn.Module):
         graph: The deploy form of a network; it gives the topology and the starting weights.
         formats: Format of each tensor that has a quantiser: all but those whose codes were only moved.
         weight_bits: Width of the weights, 2..8.
-        rounding: The tie rule of every requantisation. Weights and biases are rounded to nearest, always.
+        rounding: The tie rule of every requantisation, or those of convolutions and of additions. Weights and
+            biases are rounded to nearest, always.
         layer_weight_bits: Width of the weights of single convolutions, 2..8, by name; the others have
             ``weight_bits``.
 
@@ -51,7 +52,7 @@ class QuantNetwork(nn.Module):
         graph: Graph,
         formats: dict[str, Format],
         weight_bits: int = 8,
-        rounding: Rounding = Rounding.HALF_EVEN,
+        rounding: Rounding | RoundingRules = Rounding.HALF_EVEN,
         layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
     ) -> None:
         super().__init__()
@@ -60,20 +61,26 @@ class QuantNetwork(nn.Module):
         self.formats = formats
         self.weight_bits = weight_bits
         self.layer_weight_bits = dict(layer_weight_bits)
-        self.rounding = rounding
+        self.rules = rules = RoundingRules.of(rounding)
         widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
         known = self._all_formats()
         for parts in PARTS:
-            own = (node for node in graph.operations if parts == node.PARTS)
-            made = _ByTensor({node.name: node.part(known, widths.get(node.name), rounding) for node in own})
-            setattr(self, parts, made)  # "convs" and "slopes": the start of their keys in files
+            made = {
+                node.name: node.part(known, widths.get(node.name), rules.rule_of(node))
+                for node in graph.operations
+                if parts == node.PARTS
+            }
+            setattr(self, parts, _ByTensor(made))  # "convs" and "slopes": the start of their keys in files
         silent = (node.name for node in graph.operations if node.zero_on_flat)
         self.answers = _ByTensor({name: nn.Identity() for name in silent})  # where their sums can be watched
         self._flat: dict[str, Any] = {}
         self._flat_of: tuple[Any, ...] | None = None
         self._before_silent = _read_by_silent(graph)
         self._flat_margin = halo(graph_steps(graph)) if graph.zero_on_flat() else None
-        self.quantisers = _ByTensor({name: _quantiser(out, rounding) for name, out in formats.items()})
+        quantisers = {
+            node.name: _quantiser(formats[node.name], rules.rule_of(node)) for node in graph.quantised_nodes()
+        }
+        self.quantisers = _ByTensor(quantisers)
         # Itself has no numbers; walking through the others takes longer than asking them.
         self._all_parts = tuple(part for part in self.modules() if part is not self)
 
@@ -156,7 +163,10 @@ class QuantNetwork(nn.Module):
         formats, channels = self._all_formats(), graph_channels(self.graph)
         inputs = tuple(x.lower(formats[x.name]) for x in self.graph.inputs)
         layers = tuple(node.lower(self._part(node), formats, channels) for node in self.graph.operations)
-        return self._silenced(Network(inputs, layers, self.rounding, outputs=self.graph.outputs))
+        rounding, additions = self.rules
+        return self._silenced(
+            Network(inputs, layers, rounding, outputs=self.graph.outputs, additions=additions)
+        )
 
     @torch.no_grad()
     def hold(self) -> None:
@@ -204,7 +214,7 @@ class QuantNetwork(nn.Module):
         with torch.no_grad():
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
-        part = node.part(formats, weight_bits, self.rounding)
+        part = node.part(formats, weight_bits, self.rules.rule_of(node))
         return node.placed(lower_conv(part, name, source, formats[source], formats[name]))
 
     def quantised(self, node: Operation, operands: list[Any], flat: Mapping[str, Any]) -> Any:
@@ -214,7 +224,28 @@ class QuantNetwork(nn.Module):
             answer = node.quantised(self._part(node), *(flat[source] for source in node.sources))
             rows, columns = (side // 2 for side in answer.shape[2:])
             made = self.answers[node.name](made - answer[:, :, rows : rows + 1, columns : columns + 1])
-        return operands[0].set(value=made) if node.MOVES else self.quantisers[node.name](made)
+        if node.MOVES:
+            return operands[0].set(value=made)
+        if self.rules.rule_of(node) is Rounding.DOUBLE:
+            made = self._first_bit_dropped(node, made)
+        return self.quantisers[node.name](made)
+
+    def _first_bit_dropped(self, node: Operation, made: Tensor) -> Tensor:
+        """Sums after the first half of double: how many bits are dropped the operator's integers say.
+
+        The gradient passes as if nothing were rounded.
+        """
+        formats = self._all_formats()
+        layer = node.lower(self._part(node), formats, graph_channels(self.graph))
+        if not isinstance(layer, fixed_point.Requantised):  # a table or a mean: no sum that loses bits
+            return made
+        sources = [formats[source] for source in layer.sources]
+        shift = np.broadcast_to(layer.shift(*sources), layer.shift(*sources).shape or (1,))
+        frac = torch.tensor(shift + layer.out.frac, device=made.device).reshape(1, -1, 1, 1)
+        unit = torch.ldexp(made.new_ones(()), -frac)
+        exact = made.detach()
+        dropped = half_up_by_one_bit(exact, unit, frac - layer.out.frac)
+        return made + (dropped - exact)  # exact: the difference is 0 or a unit
 
     def _part(self, node: Operation) -> Any:
         """The module of a node's own numbers, if it has any."""

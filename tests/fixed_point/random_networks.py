@@ -80,11 +80,12 @@ def random_network(seed, widest=8, several=False):
         layer = _layer(rng, name, tensors, widest, kinds)
         layers.append(layer)
         tensors[name] = layer.made(*(tensors[each] for each in layer.sources))
-    rounding = list(Rounding)[rng.integers(len(Rounding))]
+    rounding, additions = (list(Rounding)[rng.integers(len(Rounding))] for _ in range(2))
     if not several:
-        return Network(inputs, tuple(layers), rounding)
+        return Network(inputs, tuple(layers), rounding, additions=additions)
     made = rng.permutation([layer.name for layer in layers[:-1]]).tolist()[: int(rng.integers(3))]
-    return Network(inputs, tuple(layers), rounding, outputs=tuple(rng.permutation([*made, name]).tolist()))
+    outputs = tuple(rng.permutation([*made, name]).tolist())
+    return Network(inputs, tuple(layers), rounding, outputs=outputs, additions=additions)
 
 
 def _further(rng, widest):

@@ -8,7 +8,7 @@ from hwrts.fixed_point import Add, Format, HwrtsError, Input, Network, Rounding,
 from hwrts.fixed_point.layer_json import describe, parse_layer
 from hwrts.fixed_point.operators.add import add_accumulate
 
-from .test_requantize import slow_round
+from .test_requantize import slow_code
 
 U8 = Format(False, 8, 8)
 S8 = Format(True, 8, 8)
@@ -32,6 +32,7 @@ def test_same_grid_saturates_at_both_ends():
         (Rounding.HALF_UP, [11, 12, 10, 9]),
         (Rounding.HALF_AWAY, [11, 12, 10, 9]),
         (Rounding.FLOOR, [10, 11, 9, 9]),
+        (Rounding.DOUBLE, [11, 12, 10, 10]),
     ],
 )
 def test_the_finer_grid_is_kept_until_the_one_rounding(rounding, expected):
@@ -69,7 +70,7 @@ def test_random_sums_against_fractions(rounding):
         expected = []
         for p, q in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
             value = Fraction(p, 2**a_format.frac) + Fraction(q, 2**b_format.frac)
-            expected.append(min(max(slow_round(value * 2**out.frac, rounding), out.min), out.max))
+            expected.append(slow_code(value, max(a_format.frac, b_format.frac), out, rounding))
         assert add(a, a_format, b, b_format, out, rounding).ravel().tolist() == expected
 
 
@@ -80,6 +81,7 @@ def test_random_sums_against_fractions(rounding):
         (Rounding.HALF_UP, [10, 9, 10, 0]),
         (Rounding.HALF_AWAY, [10, 9, 10, 0]),
         (Rounding.FLOOR, [9, 8, 10, 0]),
+        (Rounding.DOUBLE, [10, 9, 11, 0]),
     ],
 )
 def test_differences_by_hand(rounding, expected):
@@ -106,7 +108,7 @@ def test_random_differences_against_fractions(rounding):
         expected = []
         for p, q in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
             value = Fraction(p, 2**a_format.frac) - Fraction(q, 2**b_format.frac)
-            expected.append(min(max(slow_round(value * 2**out.frac, rounding), out.min), out.max))
+            expected.append(slow_code(value, max(a_format.frac, b_format.frac), out, rounding))
         layer = Add("y", ("a", "b"), out, negated=True)
         assert layer.define([a, b], [a_format, b_format], rounding).ravel().tolist() == expected
         assert layer.picture([a, b], [a_format, b_format], rounding).ravel().tolist() == expected

@@ -22,7 +22,7 @@ from hwrts.fixed_point import (
 from hwrts.fixed_point.operators.concat import concat_accumulate
 
 from .build import check_row_by_row, random_conv
-from .test_requantize import slow_round
+from .test_requantize import slow_code
 
 U8 = Format(False, 8, 6)
 S8 = Format(True, 8, 8)
@@ -74,7 +74,7 @@ def test_random_operands_against_fractions(rounding):
         xs = [rng.integers(f.min, f.max, (2, 3, int(rng.integers(1, 4))), endpoint=True) for f in formats]
         expected = [
             [
-                min(max(slow_round(Fraction(code, 2**f.frac) * 2**out.frac, rounding), out.min), out.max)
+                slow_code(Fraction(code, 2**f.frac), max(each.frac for each in formats), out, rounding)
                 for x, f in zip(xs, formats, strict=True)
                 for code in x[place].tolist()
             ]

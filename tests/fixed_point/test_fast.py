@@ -47,12 +47,35 @@ def assert_same(x, layer, source, rounding):
         (Rounding.HALF_UP, [1, 2, 3, 0, -1, -2]),
         (Rounding.HALF_AWAY, [1, 2, 3, -1, -2, -3]),
         (Rounding.FLOOR, [0, 1, 2, -1, -2, -3]),
+        (Rounding.DOUBLE, [1, 2, 3, 0, -1, -2]),
     ],
 )
 def test_ties_by_hand(rounding, codes):
     x = np.array([[[1], [3], [5], [-1], [-3], [-5]]], np.int8)  # halves of an output code
     layer = conv("c", "x", [[[[1]]]], out=Format(True, 8, 0), weight_frac=1)
     assert conv_requantized(x, layer, Format(True, 8, 0), rounding)[0, :, 0].tolist() == codes
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_double_by_hand_in_channels_that_drop_0_to_3_bits(signed, groups):
+    """Eq. 41, in matrix products and tap by tap; an unsigned result is that with nothing below 0."""
+    out = Format(signed, 8, 0)
+    codes = np.array([-12, -6, -4, -3, -1, 0, 1, 2, 3, 5, 11], np.int8)
+    expected = np.array(
+        [
+            [-12, -6, -4, -3, -1, 0, 1, 2, 3, 5, 11],
+            [-6, -3, -2, -1, 0, 0, 1, 1, 2, 3, 6],
+            [-3, -2, -1, -1, 0, 0, 1, 1, 1, 2, 3],
+            [-2, -1, -1, 0, 0, 0, 0, 0, 1, 1, 2],
+        ]
+    )
+    layer = conv("c", "x", np.ones((4, 1, 1, 1)), out=out, weight_frac=[0, 1, 2, 3])
+    if groups > 1:  # each its own channel
+        layer = replace(layer, groups=4)
+    x = np.repeat(codes.reshape(1, -1, 1), layer.groups, axis=2)
+    found = conv_requantized(x, layer, Format(True, 8, 0), Rounding.DOUBLE)
+    assert found[0].T.tolist() == np.maximum(expected, out.min).tolist()
 
 
 @pytest.mark.parametrize("rounding", Rounding)
@@ -171,6 +194,15 @@ def test_half_up_counts_its_half_lsb_in_the_limit():
     x = np.arange(256).reshape(1, 256, 1).astype(np.uint8)
     for rounding in Rounding:
         assert_same(x, layer, source, rounding)
+
+
+def test_double_counts_one_more_in_the_limit():
+    source, out = Format(False, 8, 0), Format(True, 16, 0)
+    layer = conv("c", "x", [[[[1]]]], bias=FLOAT32_LIMIT - 1 - 255 - 8, out=out, weight_frac=4)
+    assert layer_bounds(layer, [source], Rounding.HALF_UP).exact_in_float32
+    assert layer_bounds(layer, [source], Rounding.DOUBLE).partial_sum.tolist() == [FLOAT32_LIMIT]
+    for far in (layer, replace(layer, out=Format(True, 16, -10)), replace(layer, bias_i32=-layer.bias_i32)):
+        assert_same(np.arange(256).reshape(1, 256, 1).astype(np.uint8), far, source, Rounding.DOUBLE)
 
 
 def test_large_accumulators_below_2_to_31():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwrts.fixed_point import PIXEL, Format, HwrtsError, Rounding, requantize
-from hwrts.fixed_point.requantize import count_saturated, saturate, shift_right
+from hwrts.fixed_point.requantize import count_saturated, half_lsb, saturate, shift_right
 
 S8 = Format(signed=True, bits=8, frac=0)
 U8 = Format(signed=False, bits=8, frac=0)
@@ -18,22 +18,57 @@ BY_HAND = {
     Rounding.HALF_UP: [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3],
     Rounding.HALF_AWAY: [-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3],
     Rounding.FLOOR: [-3, -2, -2, -1, -1, 0, 0, 1, 1, 2, 2],
+    Rounding.DOUBLE: [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3],
 }
 # Quarters: no ties at odd numbers, so the three nearest rules agree there.
 QUARTERS = [-7, -5, -3, -1, 1, 3, 5, 7]
 NEAREST = [-2, -1, -1, 0, 0, 1, 1, 2]
 BELOW = [-2, -2, -1, -1, 0, 0, 1, 1]
+# Rounded twice, 1/4 is 1/2 on the way and so 1, 5/4 is 3/2 and so 2.
+TWICE = [-2, -1, -1, 0, 1, 1, 2, 2]
+# Double by two and by three bits (eq. 43), and what it is on the way, half up by one bit.
+FOURTHS = [-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7]
+ON_THE_WAY = [-3, -3, -2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3, 3, 4]
+DOUBLE_BY_TWO = [-2, -2, -1, -1, -1, -1, 0, 0, 1, 1, 1, 1, 2, 2, 2]
+EIGHTHS = [-13, -12, -11, -5, -4, -3, 2, 3, 4, 10, 11, 12, 13]
+DOUBLE_BY_THREE = [-2, -2, -1, -1, -1, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def high_product(a: int, b: int) -> int:
+    """The upper half of twice a product of int32 numbers, as TFLite's kernels round it: nudged, cut off."""
+    product = a * b
+    nudged = product + (2**30 if product >= 0 else 1 - 2**30)
+    return nudged // 2**31 if nudged >= 0 else -(-nudged // 2**31)
+
+
+def rounding_shift(a: int, bits: int) -> int:
+    """A shift to the right as TFLite's kernels round it: by what is left over, more of it below zero."""
+    rest, threshold = a % 2**bits, (2**bits - 1) // 2 + (a < 0)
+    return a // 2**bits + (rest > threshold)
+
+
+def slow_shift(acc: int, shift: int, rounding: Rounding) -> int:
+    """The rules said with fractions, and double with the two operations of those who compute it."""
+    if rounding is Rounding.DOUBLE and shift >= 1:
+        return rounding_shift(high_product(acc, 2**30), shift - 1)
+    return slow_round(Fraction(acc) / Fraction(2) ** shift, rounding)
+
+
+def slow_code(value: Fraction, acc_frac: int, out: Format, rounding: Rounding) -> int:
+    """The code of a sum on a grid of so many fraction bits."""
+    code = slow_shift(int(value * Fraction(2) ** acc_frac), acc_frac - out.frac, rounding)
+    return min(max(code, out.min), out.max)
 
 
 def slow_round(value: Fraction, rounding: Rounding) -> int:
-    """The four rules said with fractions, independent of shifts."""
+    """The rules said with fractions, independent of shifts; double as of what is no sum that loses bits."""
     if rounding is Rounding.FLOOR:
         return floor(value)
     if value - floor(value) != Fraction(1, 2):
         return floor(value + Fraction(1, 2))
     if rounding is Rounding.HALF_UP:
         return ceil(value)
-    if rounding is Rounding.HALF_AWAY:
+    if rounding in (Rounding.HALF_AWAY, Rounding.DOUBLE):
         return ceil(value) if value > 0 else floor(value)
     return next(code for code in (floor(value), ceil(value)) if code % 2 == 0)
 
@@ -45,8 +80,44 @@ def test_ties_by_hand(rounding):
 
 @pytest.mark.parametrize("rounding", Rounding)
 def test_between_ties_by_hand(rounding):
-    expected = BELOW if rounding is Rounding.FLOOR else NEAREST
+    expected = {Rounding.FLOOR: BELOW, Rounding.DOUBLE: TWICE}.get(rounding, NEAREST)
     assert shift_right(np.array(QUARTERS), 2, rounding).tolist() == expected
+
+
+def test_double_by_hand():
+    assert shift_right(np.array(FOURTHS), 1, Rounding.DOUBLE).tolist() == ON_THE_WAY
+    assert shift_right(np.array(FOURTHS), 2, Rounding.DOUBLE).tolist() == DOUBLE_BY_TWO
+    assert shift_right(np.array(EIGHTHS), 3, Rounding.DOUBLE).tolist() == DOUBLE_BY_THREE
+    assert shift_right(np.array([-3, 3]), 0, Rounding.DOUBLE).tolist() == [-3, 3]
+    assert shift_right(np.array([-3, 3]), -2, Rounding.DOUBLE).tolist() == [-12, 12]
+
+
+@pytest.mark.parametrize("shift", [1, 2, 3, 4, 7])
+def test_double_is_the_two_operations_of_tflites_kernels(shift):
+    acc = np.arange(-(3 << shift), (3 << shift) + 1)
+    expected = [rounding_shift(high_product(int(a), 2**30), shift - 1) for a in acc]
+    assert shift_right(acc, shift, Rounding.DOUBLE).tolist() == expected
+
+
+@pytest.mark.parametrize("shift", [1, 2, 3, 6, 30])
+def test_double_is_one_addition_and_one_shift(shift):
+    """Of eq. 43: the constant is half an LSB, and one more or one less by the sign; no more is added."""
+    rng = np.random.default_rng(41)
+    tie = 1 << (shift - 1)
+    near = (np.arange(-3, 4) << shift)[:, None] + tie + np.arange(-2, 3)
+    acc = np.concatenate([near.ravel(), rng.integers(-(2**31) + 2, 2**31 - 2 - tie, 200), [-1, 0, 1]])
+    aside = np.where(acc >= 0, 1, -1) if shift > 1 else 0
+    assert np.array_equal(shift_right(acc, shift, Rounding.DOUBLE), (acc + tie + aside) >> shift)
+    assert int(half_lsb(shift, Rounding.DOUBLE)) == tie + (shift > 1)
+
+
+@pytest.mark.parametrize("shift", [2, 3, 6])
+def test_double_leaves_the_nearest_code_right_below_positive_ties_alone(shift):
+    acc = np.arange(-(4 << shift), 4 << shift)
+    double, away = (shift_right(acc, shift, rule) for rule in (Rounding.DOUBLE, Rounding.HALF_AWAY))
+    below = (acc >= 0) & (acc % (1 << shift) == (1 << (shift - 1)) - 1)
+    assert np.array_equal(double - away, below.astype(int))
+    assert np.abs(double * 2.0**shift - acc).max() == (1 << (shift - 1)) + 1  # half an LSB and 2**-shift
 
 
 @pytest.mark.parametrize("rounding", Rounding)
@@ -73,6 +144,7 @@ def test_shift_zero_and_left_shift_are_exact(rounding):
         (Rounding.HALF_UP, [-1, -1, 0, 0, 0, 1, 1]),
         (Rounding.HALF_AWAY, [-1, -1, -1, 0, 0, 1, 1]),
         (Rounding.FLOOR, [-1, -1, -1, -1, 0, 0, 0]),
+        (Rounding.DOUBLE, [-1, -1, -1, 0, 0, 1, 1]),
     ],
 )
 def test_the_largest_shift(rounding, expected):
@@ -139,12 +211,10 @@ def test_random_accumulators_against_fractions(rounding):
         for out in (Format(True, 8, 4), Format(False, 8, 4), Format(True, 10, 4), Format(False, 16, 4)):
             reach = min(2**31 - 1, out.max << (shift + 1)) if shift >= 0 else 1 + (out.max >> -shift) * 2
             acc = rng.integers(-reach, reach, 24, endpoint=True)
-            if shift > 0:  # a third of them are ties
+            if shift > 0:  # a third of them are ties, a third right below
                 acc[::3] = (acc[::3] >> shift << shift) + (1 << (shift - 1))
-            expected = [
-                min(max(slow_round(Fraction(int(a)) / Fraction(2) ** shift, rounding), out.min), out.max)
-                for a in acc
-            ]
+                acc[1::3] = (acc[1::3] >> shift << shift) + (1 << (shift - 1)) - 1
+            expected = [min(max(slow_shift(int(a), shift, rounding), out.min), out.max) for a in acc]
             assert requantize(acc, 4 + shift, out, rounding).tolist() == expected, (shift, out)
 
 

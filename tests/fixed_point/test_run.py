@@ -21,7 +21,7 @@ from hwrts.fixed_point import (
 
 from .build import anchor_network, conv, noise, one_conv, random_conv
 from .test_conv import slow_conv
-from .test_requantize import slow_round
+from .test_requantize import slow_shift
 
 SIZES = [(1, 1), (1, 7), (7, 1), (2, 2), (9, 14)]
 
@@ -61,8 +61,8 @@ def test_a_network_against_fractions(rounding, path):
     found = run_all(network, codes, path)
     assert list(found) == list(network.formats)
 
-    def code(value, out):
-        return min(max(slow_round(value * 2**out.frac, rounding), out.min), out.max)
+    def code(acc, frac, out):
+        return min(max(slow_shift(int(acc), frac - out.frac, rounding), out.min), out.max)
 
     def grid(x, source, frac):
         return np.vectorize(lambda c: fraction(int(c), frac), otypes=[object])(x)
@@ -74,7 +74,7 @@ def test_a_network_against_fractions(rounding, path):
             expected = [
                 [
                     [
-                        code(fraction(a, source.frac + int(f)), layer.out)
+                        code(a, source.frac + int(f), layer.out)
                         for a, f in zip(px, layer.weight_frac, strict=True)
                     ]
                     for px in row
@@ -84,7 +84,9 @@ def test_a_network_against_fractions(rounding, path):
         elif isinstance(layer, Add):
             other = layer.sources[1]
             total = grid(x, source, source.frac) + grid(found[other], None, network.formats[other].frac)
-            expected = [[[code(v, layer.out) for v in px] for px in row] for row in total]
+            finer = max(source.frac, network.formats[other].frac)
+            sums = total * 2**finer
+            expected = [[[code(v, finer, layer.out) for v in px] for px in row] for row in sums]
         elif isinstance(layer, DepthToSpace):
             height, width, channels = x.shape[0] * 2, x.shape[1] * 2, 3
             expected = [

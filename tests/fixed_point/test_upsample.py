@@ -26,7 +26,7 @@ from hwrts.fixed_point import (
 )
 from hwrts.fixed_point.operators.upsample import upsample_accumulate
 
-from .test_requantize import slow_round
+from .test_requantize import slow_code
 
 KINDS = [("bilinear", 2), ("bilinear", 4), ("bilinear", 8), ("bicubic", 2), ("bicubic_075", 2)]
 """Whose taps are the kernel's own."""
@@ -165,8 +165,8 @@ def test_pictures_against_the_kernel_in_fractions(kind, factor, rounding):
             rows = weights((y + Fraction(1, 2)) / factor - Fraction(1, 2), height)
             columns = weights((q + Fraction(1, 2)) / factor - Fraction(1, 2), width)
             value = sum(a * b * int(x[r, c, 0]) for r, a in rows.items() for c, b in columns.items())
-            exact = slow_round(Fraction(value) / 2 ** (source.frac - out.frac), rounding)
-            expected[y, q] = min(max(exact, out.min), out.max)
+            acc_frac = source.frac + 2 * upsample_taps(kind, factor)[1]
+            expected[y, q] = slow_code(Fraction(value) / 2**source.frac, acc_frac, out, rounding)
         found = codes_of(one_upsample(kind, factor, source, out, rounding), x)
         assert np.array_equal(found, expected)
 

@@ -10,6 +10,7 @@ TIES = {
     Rounding.HALF_UP: [-2, -1, 0, 1, 2, 3],
     Rounding.HALF_AWAY: [-3, -2, -1, 1, 2, 3],
     Rounding.FLOOR: [-3, -2, -1, 0, 1, 2],
+    Rounding.DOUBLE: [-3, -2, -1, 1, 2, 3],  # its second half
 }
 
 

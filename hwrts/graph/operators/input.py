@@ -1,7 +1,7 @@
 """A picture, or another tensor that no operator makes, such as the state of the frame before."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -23,6 +23,9 @@ class Input:
         grow: How many times as large as the first input it is, in height and width.
         shrink: How many times as small; one of the two is 1.
     """
+
+    WEIGHTED_SUM: ClassVar[bool] = True
+    """Numbers that are fed are rounded as those of convolutions, which a picture has no need of."""
 
     name: Text
     channels: Annotated[int, Field(ge=1, le=1 << 16)]

@@ -55,6 +55,8 @@ class Operator(ABC):
     """Name, in files, of the QAT modules of all nodes of this kind; None if it has nothing to train."""
     MOVES: ClassVar[bool] = False
     """Whether codes only change places: such a tensor has its source's format and no quantiser."""
+    WEIGHTED_SUM: ClassVar[bool] = False
+    """Whether its rounding rule is that of convolutions, as that of the operator that it becomes."""
     KEEPS_PICTURES: ClassVar[bool] = False
     """Whether it makes a picture of a picture, which then stays on the pixel grid."""
 
@@ -118,7 +120,7 @@ class Operator(ABC):
         Args:
             formats: Of every tensor.
             weight_bits: Width of its weights, 2..8, if it is a layer that has a width.
-            rounding: The tie rule of the network.
+            rounding: Its tie rule.
         """
         raise NotImplementedError(type(self).__name__)
 

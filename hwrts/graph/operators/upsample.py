@@ -24,6 +24,7 @@ class Upsample(Operator):
     MODULES = (FixedUpsample, *interpolation.MODULES)
     FUNCTIONS = interpolation.FUNCTIONS
     SPELLED = "bilinear and bicubic up-sampling, FixedUpsample"
+    WEIGHTED_SUM = True
     KEEPS_PICTURES = True
 
     sources: tuple[str]
