@@ -122,6 +122,41 @@ def test_controls_of_random_networks_of_two_bits_change_a_code(seed):
     assert len(controls) + len(untold) >= len(network.convs) + 1
 
 
+def test_double_is_told_from_half_away_right_below_a_tie():
+    """They agree on every tie."""
+    conv = Conv("c", "x", np.ones((1, 1, 1, 1), np.int8), *np.array([[3], [0]], np.int32), Format(True, 8, 8))
+    network = Network((Input("x", 1, PIXEL),), (conv,), Rounding.DOUBLE)
+    controls, untold = negative_controls(network, run_all(network, np.zeros((2, 2, 1), np.uint8)))
+    assert [control["name"] for control in controls][1:] == [
+        "rounding half_away in c, built right below ties"
+    ]
+    assert controls[1]["mismatches"] == controls[1]["compared"] == 1
+    assert not untold
+
+
+@pytest.mark.parametrize(("rounding", "additions"), list(itertools.permutations(Rounding, 2)))
+def test_the_rule_of_convolutions_in_an_addition_is_caught(rounding, additions):
+    codes = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    layers = (
+        Scale("t", "x", 85, 7, Format(True, 8, 9)),
+        Add("s", ("x", "t"), Format(True, 8, 6), negated=True),
+    )
+    network = Network((Input("x", 1, PIXEL),), layers, rounding, additions=additions)
+    controls, untold = negative_controls(network, run_all(network, codes))
+    assert not untold
+    named = {control["name"]: control["caught"] for control in controls}
+    assert named[f"rounding {rounding.value} in s"]
+    assert all(named.values())
+    assert len(named) == 4
+
+
+def test_two_rules_that_nothing_tells_apart_are_said():
+    layers = (Scale("t", "x", 3, 2, PIXEL), Add("s", ("x", "t"), PIXEL))
+    network = Network((Input("x", 1, PIXEL),), layers, additions=Rounding.FLOOR)
+    _, untold = negative_controls(network, run_all(network, np.zeros((2, 2, 1), np.uint8)))
+    assert untold == ["rounding of convolutions in additions: no input of any tells the two rules apart"]
+
+
 def _of(*layers) -> Network:
     return Network((Input("x", 3, PIXEL),), layers)
 

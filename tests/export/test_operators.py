@@ -15,14 +15,19 @@ from hwrts.fixed_point import (
     UPSAMPLE_KINDS,
     Add,
     Clip,
+    Concat,
     Conv,
     Format,
+    GlobalAverage,
     HwrtsError,
     Input,
     Lookup,
+    Multiply,
     Network,
+    Places,
     PRelu,
     Repeat,
+    Resize,
     Rounding,
     Scale,
     Upsample,
@@ -108,6 +113,32 @@ def test_every_limit_of_every_code(source, rounding):
     pairs = [(low, high) for low, high in product(ends, ends) if low <= high]
     layers = [Clip(f"{low} to {high}", "x", low, high) for low, high in pairs]
     assert_exact(reading_x(layers, 2, source, rounding), every_code(source, 2))
+
+
+@pytest.mark.parametrize("source", [PIXEL, S8], ids=str)
+@pytest.mark.parametrize(("rounding", "additions"), list(product(Rounding, Rounding)))
+def test_two_rules_in_one_file(source, rounding, additions):
+    """Every operator that rounds, each by its own rule: all codes in all runtimes."""
+    coarse, ones = Format(True, 8, 6), np.array([[[[3]]], [[[-2]]]], np.int8)
+    layers = (
+        Conv("conv", "x", np.tile(ones, (1, 2, 1, 1)), *np.array([[2, 4], [1, -3]], np.int32), coarse),
+        Scale("scale", "x", 3, 2, coarse),
+        Upsample("up", "x", "bilinear", 2, coarse),
+        PRelu("prelu", "x", np.array([-1, 3], np.int8), 2, coarse),
+        Add("add", ("x", "prelu"), Format(True, 8, 5)),
+        Add("difference", ("conv", "prelu"), Format(False, 8, 4), negated=True),
+        Concat("concat", ("x", "conv"), Format(True, 8, 5)),
+        Multiply("product", ("x", "prelu"), Format(True, 8, 10)),
+        GlobalAverage("mean", "x", coarse),
+        Resize("resize", ("x",), coarse, Places.CORNERS, 2),
+    )
+    network = Network((Input("x", 2, source),), layers, rounding, additions=additions)
+    rng = np.random.default_rng(62)
+    assert_exact(network, rng.integers(source.min, source.max, (5, 7, 2), endpoint=True).astype(source.dtype))
+    metadata = {entry.key: entry.value for entry in to_onnx(network).metadata_props}
+    assert metadata["rounding"] == str(network.rules)
+    only_even = set(network.rules) == {Rounding.HALF_EVEN}
+    assert metadata["flavour"] == ("QDQ" if only_even else "integer operators")
 
 
 def hard_pictures(source, channels):
