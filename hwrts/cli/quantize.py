@@ -44,7 +44,11 @@ def quantize(
         str | None, option("With --weight-kib: widths to choose from, such as 4,8 [2-8].")
     ] = None,
     rounding: Annotated[
-        str | None, option("half_even, half_up, half_away or floor [as the run; half_even].")
+        str | None,
+        option(
+            "half_even, half_up, half_away, floor or double; or two, of convolutions and of additions: "
+            "half_even,half_up [as the run; half_even]."
+        ),
     ] = None,
     qat_steps: Annotated[int | None, option("Fine-tuning steps; 0 calibrates only [as the run; 0].")] = None,
     same_size: Annotated[
@@ -198,7 +202,7 @@ def _quantize_locked(
     variant += f"a{qat.activation_bits}"
     steps = given.get("same_size_steps" if same_size else "steps")
     variant += f"s{steps}" if steps is not None else ""
-    variant += f"_{qat.rounding}" if qat.rounding != config.qat.rounding else ""
+    variant += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""
     target = folder.root / f"stage{variant}"
     if StageFolder(target).finished and not force:
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")

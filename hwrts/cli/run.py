@@ -73,7 +73,13 @@ def run(
     weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].")] = None,
     activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [8].")] = None,
     reduce_range: ReduceRange = False,
-    rounding: Annotated[str | None, option("half_even, half_up, half_away or floor [half_even].")] = None,
+    rounding: Annotated[
+        str | None,
+        option(
+            "half_even, half_up, half_away, floor or double; or two, of convolutions and of additions: "
+            "half_even,half_up [half_even]."
+        ),
+    ] = None,
     same_size: Annotated[
         bool | None,
         typer.Option(

@@ -1,13 +1,25 @@
 """Settings of the quantisation."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hwrts.config.section import Rate, Section, Steps
+from hwrts.fixed_point import HwrtsError, RoundingRules
 
 WeightBits = Annotated[int, Field(ge=2, le=8)]
 """Width of weights: 1 bit has no zero, more than 8 no integer operator takes."""
+
+
+def _rounding_names(text: str) -> str:
+    try:
+        return str(RoundingRules.parse(text))
+    except HwrtsError as error:
+        raise ValueError(str(error).partition("; ")[2]) from error  # whose value it is, is said
+
+
+RoundingNames = Annotated[str, AfterValidator(_rounding_names)]
+"""One rounding rule, or that of convolutions, a comma and that of additions, by their names."""
 
 
 class QatConfig(Section):
@@ -32,6 +44,8 @@ class QatConfig(Section):
         "of weight_bits; hwrts quantize --weight-kib chooses them",
     )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
-    rounding: Literal["half_even", "half_up", "half_away", "floor"] = Field(
-        "half_even", description="tie rule of every requantisation; half_up is the cheapest in RTL"
+    rounding: RoundingNames = Field(
+        "half_even",
+        description="tie rule of every requantisation, or that of convolutions, a comma, and that of "
+        "additions and all others: half_even, half_up (the cheapest in RTL), half_away, floor, double",
     )

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, create_model, model_validator
 from torch import Tensor
 
+from hwrts.config.qat import RoundingNames
 from hwrts.files.read import Document, Text
 from hwrts.graph import Graph, Input, Node
 from hwrts.graph.operators import OPERATORS, Fused, Rank
@@ -102,7 +103,7 @@ class QatNote(Document):
     weight_bits: _Bits
     # not in files from before layers had widths of their own
     layer_weight_bits: dict[Text, _Bits] = Field({})
-    rounding: Literal["half_even", "half_up", "half_away", "floor"]
+    rounding: RoundingNames
 
     @model_validator(mode="after")
     def _check_graph(self) -> "QatNote":

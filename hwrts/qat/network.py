@@ -240,11 +240,10 @@ class QuantNetwork(nn.Module):
         if not isinstance(layer, fixed_point.Requantised):  # a table or a mean: no sum that loses bits
             return made
         sources = [formats[source] for source in layer.sources]
-        shift = np.broadcast_to(layer.shift(*sources), layer.shift(*sources).shape or (1,))
-        frac = torch.tensor(shift + layer.out.frac, device=made.device).reshape(1, -1, 1, 1)
-        unit = torch.ldexp(made.new_ones(()), -frac)
+        shift = np.reshape(layer.shift(*sources), (1, -1, 1, 1))  # (1, O, 1, 1), or one for all
+        unit = made.new_tensor(np.ldexp(1.0, -shift - layer.out.frac))
         exact = made.detach()
-        dropped = half_up_by_one_bit(exact, unit, frac - layer.out.frac)
+        dropped = half_up_by_one_bit(exact, unit, torch.tensor(shift, device=made.device))
         return made + (dropped - exact)  # exact: the difference is 0 or a unit
 
     def _part(self, node: Operation) -> Any:

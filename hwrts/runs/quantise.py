@@ -22,7 +22,7 @@ from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name
 from hwrts.export.runtime import default_is_exact
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import check_document, read_bytes
-from hwrts.fixed_point import JSON_NAME, Format, Network, Rounding, load_network, save_network
+from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_network, save_network
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
@@ -70,10 +70,10 @@ def start_qat(
     check_layers(qat.layer_weight_bits, layer_names(traced))
     graph = deploy_form(traced, same_size=same_size)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
-    rounding = Rounding(qat.rounding)
-    formats = calibrate(graph, batches, qat.activation_bits, rounding, progress, ends)
+    rules = RoundingRules.parse(qat.rounding)
+    formats = calibrate(graph, batches, qat.activation_bits, rules, progress, ends)
     own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
-    quantised = QuantNetwork(graph, formats, qat.weight_bits, rounding, own)
+    quantised = QuantNetwork(graph, formats, qat.weight_bits, rules, own)
     quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
     return quantised
 
@@ -101,7 +101,7 @@ def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
         "formats": {name: asdict(out) for name, out in quantised.formats.items()},
         "weight_bits": quantised.weight_bits,
         "layer_weight_bits": quantised.layer_weight_bits,
-        "rounding": quantised.rounding.value,
+        "rounding": str(quantised.rules),
     }
     save_weights(stage.qat_weights, quantised, notes)
 
@@ -119,9 +119,10 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
         raise RunFolderError(f"{path}: its note promises more weights than the file has; {AGAIN}")
     try:
         formats = {name: Format(**entry) for name, entry in notes["formats"].items()}
-        graph, rounding = noted_graph(notes["graph"], notes.get("outputs", ())), Rounding(notes["rounding"])
+        graph = noted_graph(notes["graph"], notes.get("outputs", ()))
+        rules = RoundingRules.parse(notes["rounding"])
         own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
-        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rounding, own)
+        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rules, own)
         put_weights(path, quantised, tensors)
         quantised.lower()  # a network whose layers do not fit each other has no integers
     except RunFolderError:

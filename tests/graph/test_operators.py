@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from hwrts import fixed_point
 from hwrts.errors import HwrtsError
 from hwrts.export import to_onnx, verify
-from hwrts.fixed_point import PIXEL, Network, Rounding, load_network, run, save_network
+from hwrts.fixed_point import PIXEL, Network, Rounding, RoundingRules, load_network, run, save_network
 from hwrts.graph import Add, Conv, Graph, Input, PRelu, Scale, Upsample
 from hwrts.graph.deploy import deploy_form
+from hwrts.graph.operators import OPERATORS
 from hwrts.graph.operators.prelu import QuantSlope
 from hwrts.graph.trace import trace
 from hwrts.networks import FixedUpsample
@@ -77,7 +79,19 @@ def test_the_form_that_is_quantised():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("rounding", Rounding)
+RULES = [*Rounding, *(RoundingRules.parse(f"{one},{other}") for one, other in (
+    ("half_even", "half_up"), ("half_even", "floor"), ("double", "half_away"), ("floor", "double"),
+))]  # fmt: skip
+"""One rule, and the pairs of some clients."""
+
+
+def test_operators_take_the_rule_of_those_that_they_become():
+    for name, kind in OPERATORS.items():
+        if name in fixed_point.OPERATORS:
+            assert kind.WEIGHTED_SUM is fixed_point.OPERATORS[name].WEIGHTED_SUM, name
+
+
+@pytest.mark.parametrize("rounding", RULES, ids=str)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Upscaler(), rounding=rounding)
     train(quantised)
@@ -95,7 +109,8 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     # and one flipped bit as four witnesses see it.
     others = [layer for layer in network.layers if layer not in network.convs]
     assert len(others) >= 6
-    assert len(verdict.controls) == 3 + 1 + len(others) + 4
+    assert network.rules == RoundingRules.of(rounding)
+    assert len(verdict.controls) == 3 + len(set(network.rules)) + len(others) + 4
     assert all(control["caught"] for control in verdict.controls)
     if rounding is Rounding.HALF_EVEN:
         counts = verdict.facts["census"]

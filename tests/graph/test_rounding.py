@@ -3,7 +3,15 @@ import pytest
 import torch
 
 from hwrts.fixed_point import Format, Rounding, requantize
-from hwrts.graph.rounding import FINEST_SLOPE, StraightThrough, dyadic, dyadic_factor, dyadic_slopes, round_by
+from hwrts.graph.rounding import (
+    FINEST_SLOPE,
+    StraightThrough,
+    dyadic,
+    dyadic_factor,
+    dyadic_slopes,
+    half_up_by_one_bit,
+    round_by,
+)
 
 TIES = {
     Rounding.HALF_EVEN: [-2, -2, 0, 0, 2, 2],
@@ -29,9 +37,22 @@ def test_equal_to_the_definition(rounding, shift):
     acc[:1000] = (rng.integers(-100, 100, 1000) << shift) + (1 << (shift - 1))  # ties
     expected = requantize(acc, shift, Format(True, 16, 0), rounding)
     x = torch.from_numpy(acc.astype(np.float32) * 2.0**-shift)
+    if rounding is Rounding.DOUBLE:
+        x = half_up_by_one_bit(x, torch.tensor(2.0**-shift), torch.tensor(shift))
     for found in (round_by(x, rounding), StraightThrough(rounding)(x)):
         codes = found.clamp(-(2**15), 2**15 - 1).numpy()
         np.testing.assert_array_equal(codes, expected)
+
+
+def test_half_up_by_one_bit_by_hand():
+    """Of a channel each: nothing where no bit is dropped, sums of the largest magnitude exactly."""
+    sums = torch.tensor([[-3.0, -3.0, -3.0], [1.0, 1.0, 1.0], [2.0**24 - 1, 2.0**24 - 1, 2.0**24 - 1]])
+    unit, shift = torch.tensor([1.0, 1 / 4, 4.0]), torch.tensor([0, 2, 1])
+    assert half_up_by_one_bit(sums * unit, unit, shift).tolist() == [
+        [-3.0, -2.0 / 4, -2.0 * 4],
+        [1.0, 2.0 / 4, 2.0 * 4],
+        [2.0**24 - 1, 2.0**24 / 4, 2.0**24 * 4],
+    ]
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))
