@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
-from hwrts.fixed_point import JSON_NAME, NPZ_NAME, PIXEL, HwrtsError, Network, Padding, load_network
+from hwrts.fixed_point import JSON_NAME, NPZ_NAME, PIXEL, Add, HwrtsError, Network, Padding, load_network
 from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 from hwrts.fixed_point.window import MODES
 
@@ -52,6 +52,7 @@ def hand_over(
         "source": source,
         "rounding": network.rounding.value,
         "rounding_of_additions": network.rules.additions.value,
+        "additions_that_drop_bits": _rounded_additions(network),
         "formats": {name: str(out) for name, out in network.formats.items()},
         "pixel_layout": _layout(network),
         "padding": {conv.name: conv.padding.value for conv in network.convs},
@@ -63,6 +64,12 @@ def hand_over(
     }
     _write(folder, {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
+
+
+def _rounded_additions(network: Network) -> list[str]:
+    """Names of the additions whose codes depend on the rounding rule; none where all are exact."""
+    additions = [layer for layer in network.layers if isinstance(layer, Add)]
+    return [each.name for each in additions if int(each.shift(*network.formats_of(each.sources))) > 0]
 
 
 def _layout(network: Network) -> str:

@@ -11,7 +11,7 @@ from .errors import HwrtsError
 from .formats import Format
 from .inputs import check_input
 from .operators import OPERATORS, Conv, Layer
-from .operators.operator import Requantised, Tensor, check_name, layer_bounds
+from .operators.operator import Operator, Requantised, Tensor, check_name, layer_bounds
 from .operators.tensor import check_sizes, fed, plain
 from .requantize import Rounding
 from .rules import RoundingRules
@@ -110,7 +110,7 @@ class Network:
         """The tie rules of all operators."""
         return RoundingRules.of(self.rounding, self.additions)
 
-    def rule_of(self, layer: Layer) -> Rounding:
+    def rule_of(self, layer: Operator) -> Rounding:
         """The tie rule of a layer; one that only moves codes has no use for it."""
         return self.rules.rule_of(layer)
 

@@ -50,6 +50,12 @@ def quantize(
             "half_even,half_up [as the run; half_even]."
         ),
     ] = None,
+    exact_additions: Annotated[
+        bool | None,
+        typer.Option(
+            help=r"No addition drops a bit: one network whatever a client's rule for additions \[as the run; no]."
+        ),
+    ] = None,
     qat_steps: Annotated[int | None, option("Fine-tuning steps; 0 calibrates only [as the run; 0].")] = None,
     same_size: Annotated[
         bool, typer.Option("--same-size", help="The same-size network, with the down-scaler folded in.")
@@ -79,6 +85,7 @@ def quantize(
         "weight_bits": weight_bits_of(weight_bits, reduce_range),
         "activation_bits": activation_bits,
         "rounding": rounding,
+        "exact_additions": exact_additions,
     }
     given: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
     if layer_weight_bits is not None:
@@ -203,6 +210,8 @@ def _quantize_locked(
     steps = given.get("same_size_steps" if same_size else "steps")
     variant += f"s{steps}" if steps is not None else ""
     variant += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""
+    if qat.exact_additions is not config.qat.exact_additions:
+        variant += "_exact" if qat.exact_additions else "_inexact"
     target = folder.root / f"stage{variant}"
     if StageFolder(target).finished and not force:
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")

@@ -44,6 +44,11 @@ class QatConfig(Section):
         "of weight_bits; hwrts quantize --weight-kib chooses them",
     )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
+    exact_additions: bool = Field(
+        False,
+        description="what is added is on the grid of the sum, so that no addition drops a bit: one network "
+        "for clients that round additions differently",
+    )
     rounding: RoundingNames = Field(
         "half_even",
         description="tie rule of every requantisation, or that of convolutions, a comma, and that of "

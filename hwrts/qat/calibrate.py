@@ -15,6 +15,7 @@ from hwrts.fixed_point import PIXEL, Format, Rounding, RoundingRules
 from hwrts.graph import Clip, Graph, Input, Lookup, Multiply, run_graph
 from hwrts.graph.rounding import round_by
 from hwrts.progress import SILENT, Progress
+from hwrts.qat.exact_additions import exact_additions
 
 SATURATION = 2e-3
 """Share of a signed tensor's values that may saturate for the sake of a finer grid."""
@@ -44,6 +45,8 @@ def calibrate(
     rounding: Rounding | RoundingRules = Rounding.HALF_EVEN,
     progress: Progress = SILENT,
     ends: Ends | None = None,
+    *,
+    exactly_added: bool = False,
 ) -> dict[str, Format]:
     """Choose the format of every quantised tensor.
 
@@ -63,6 +66,10 @@ def calibrate(
         rounding: The tie rule that the network will use, or both rules.
         progress: Where to say how far it is: the graph runs twice on every picture.
         ends: Which inputs and outputs are pictures; None says all.
+        exactly_added: Whether no addition may drop a bit: what is added is on the grid of the sum then.
+
+    Raises:
+        ConfigError: A picture is added up on a coarser grid than its own, and no addition may drop a bit.
     """
     ends = ends or Ends(dict.fromkeys((*(x.name for x in graph.inputs), *graph.outputs), PIXEL))
     pictured = graph.picture_formats(ends.pictures)
@@ -100,6 +107,8 @@ def calibrate(
             chosen[name] = finer[name]
     chosen |= pictured
     chosen |= {name: chosen[after] for name, after in states.items()}
+    if exactly_added:
+        chosen = exact_additions(graph, chosen, pictured, states)
     return {node.name: chosen[node.name] for node in graph.quantised_nodes()}
 
 

@@ -71,7 +71,9 @@ def start_qat(
     graph = deploy_form(traced, same_size=same_size)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rules = RoundingRules.parse(qat.rounding)
-    formats = calibrate(graph, batches, qat.activation_bits, rules, progress, ends)
+    formats = calibrate(
+        graph, batches, qat.activation_bits, rules, progress, ends, exactly_added=qat.exact_additions
+    )
     own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
     quantised = QuantNetwork(graph, formats, qat.weight_bits, rules, own)
     quantised.lower()  # integers that would be refused after the fine-tuning are refused before it

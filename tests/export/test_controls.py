@@ -124,7 +124,8 @@ def test_controls_of_random_networks_of_two_bits_change_a_code(seed):
 
 def test_double_is_told_from_half_away_right_below_a_tie():
     """They agree on every tie."""
-    conv = Conv("c", "x", np.ones((1, 1, 1, 1), np.int8), *np.array([[3], [0]], np.int32), Format(True, 8, 8))
+    frac, zero = np.full(1, 3, np.int32), np.zeros(1, np.int32)
+    conv = Conv("c", "x", np.ones((1, 1, 1, 1), np.int8), frac, zero, Format(True, 8, 8))
     network = Network((Input("x", 1, PIXEL),), (conv,), Rounding.DOUBLE)
     controls, untold = negative_controls(network, run_all(network, np.zeros((2, 2, 1), np.uint8)))
     assert [control["name"] for control in controls][1:] == [

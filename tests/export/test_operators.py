@@ -121,7 +121,14 @@ def test_two_rules_in_one_file(source, rounding, additions):
     """Every operator that rounds, each by its own rule: all codes in all runtimes."""
     coarse, ones = Format(True, 8, 6), np.array([[[[3]]], [[[-2]]]], np.int8)
     layers = (
-        Conv("conv", "x", np.tile(ones, (1, 2, 1, 1)), *np.array([[2, 4], [1, -3]], np.int32), coarse),
+        Conv(
+            "conv",
+            "x",
+            np.tile(ones, (1, 2, 1, 1)),
+            np.array([2, 4], np.int32),
+            np.array([1, -3], np.int32),
+            coarse,
+        ),
         Scale("scale", "x", 3, 2, coarse),
         Upsample("up", "x", "bilinear", 2, coarse),
         PRelu("prelu", "x", np.array([-1, 3], np.int8), 2, coarse),

@@ -24,6 +24,7 @@ from hwrts.fixed_point import (
     Resize,
     Rounding,
     RoundingRules,
+    RunPath,
     Scale,
     Upsample,
     layer_bounds,
@@ -41,6 +42,9 @@ PAIRS = list(product(Rounding, Rounding))
 S8 = Format(True, 8, 8)
 COARSE = Format(True, 8, 6)
 """Two bits coarser than pixels: every operator below loses bits."""
+
+
+BOTH: tuple[RunPath, RunPath] = ("int64", "fast")
 
 
 def every_operator(rounding=Rounding.HALF_EVEN, additions=None):
@@ -94,7 +98,7 @@ def test_each_operator_rounds_by_its_own_rule(rounding, additions):
     for name in expected.keys() - {"mean", "resize"}:
         alone = network.single(name)
         sources = {each.name: run_all(network, codes)[each.name] for each in alone.inputs}
-        for path in ("int64", "fast"):
+        for path in BOTH:
             engine, rows = LineRun(alone, path), []
             for y in range(len(codes["x"])):
                 rows += engine.push_all({each: x[y] for each, x in sources.items()})[name]
@@ -176,7 +180,7 @@ def test_files_of_one_rule_are_what_they_were(tmp_path):
 
 def test_what_is_no_rule_is_refused():
     with pytest.raises(HwrtsError, match="rounding 'half_up' is not a member of Rounding"):
-        replace(anchor_network(), additions="half_up")  # type: ignore[arg-type]
+        replace(anchor_network(), additions="half_up")
 
 
 def test_rules_in_words():
