@@ -53,7 +53,8 @@ def quantize(
     exact_additions: Annotated[
         bool | None,
         typer.Option(
-            help=r"No addition drops a bit: one network whatever a client's rule for additions \[as the run; no]."
+            help=r"No addition drops a bit, whatever a client's rule for additions \[as the run; no].",
+            show_default=False,
         ),
     ] = None,
     qat_steps: Annotated[int | None, option("Fine-tuning steps; 0 calibrates only [as the run; 0].")] = None,
