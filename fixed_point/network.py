@@ -18,8 +18,7 @@ from .rules import RoundingRules
 from .sizes import check_sides, legal_sides
 from .steps import Step, halo, multiple_of, smallest_of, whole_frame
 
-_MAX_LAYERS = 4096
-"""Layers of a network; the deepest of the field have a few hundred."""
+_MAX_LAYERS = 4096  # the deepest of the field have a few hundred
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,17 @@ def test_equal_codes_are_counted(case):
     assert (row.compared, row.mismatches, row.largest, row.first) == (6, 0, 0.0, None)
     row = compare(row, network, "b", tensors["c"], tensors["c"], tensors)
     assert row.compared == 12
+
+
+def test_the_rule_of_a_difference_is_that_of_its_layer(case):
+    network, tensors = case
+    network = replace(network, additions=Rounding.FLOOR)
+    for name, rule in (("c", "half_even"), ("s", "floor")):
+        found = compare(
+            Row("witness", "single", name), network, "a", tensors[name], tensors[name] + 1, tensors
+        )
+        assert found.first is not None
+        assert found.first.rounding == rule
 
 
 def test_the_first_difference_is_explained(case):

@@ -74,7 +74,7 @@ def test_means_of_rows_and_columns_by_hand():
         assert columns.tolist() == [[-4, 5, -4]] * 2
     ties = np.array([[[1], [2]], [[-2], [-1]]], np.int8)  # 3/2 and -3/2
     found = [global_average(ties, S8, S8, rule, Along.ROWS)[:, 0, 0].tolist() for rule in Rounding]
-    assert found == [[2, -2], [2, -1], [2, -2], [1, -2]]
+    assert found == [[2, -2], [2, -1], [2, -2], [1, -2], [2, -2]]
 
 
 def test_a_line_has_the_size_of_its_source(tmp_path):

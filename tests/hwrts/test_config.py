@@ -128,7 +128,8 @@ def test_every_field_survives_with_another_value_than_its_default():
             "schedule": "constant", "score": False, "stop": "score", "loss": "luma",
         },
         "qat": {
-            "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6, "rounding": "floor",
+            "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6,
+            "rounding": "half_even,floor", "exact_additions": True,
             "same_size": False, "same_size_steps": 9, "layer_weight_bits": {"conv_in": 2, 'a "b"': 5},
         },
     }  # fmt: skip

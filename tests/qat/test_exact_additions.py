@@ -69,16 +69,20 @@ def test_a_picture_that_would_lose_bits_is_refused():
 
 
 def test_a_state_and_the_sum_that_it_is_fed_with_keep_one_format():
-    """The state h is the sum s of the frame before, and an operand of it and of another."""
+    """The state h is the sum s of the frame before, and an operand of it and of another.
+
+    What s is made of follows t, which comes before it, by way of h.
+    """
     graph = Graph(
         (
-            Input("x", 3), Input("h", 3, signed=True), Scale("a", ("x",), 0.5),
-            Sum("s", ("h", "a")), Sum("t", ("h", "a")), Scale("y", ("t",), 0.5),
+            Input("x", 3), Input("h", 3, signed=True), Scale("a", ("x",), 0.5), Scale("b", ("x",), 0.5),
+            Sum("t", ("h", "a")), Sum("s", ("h", "b")), Scale("y", ("t",), 0.5),
         ),
         ("y", "s"),
     )  # fmt: skip
-    formats = s8(h=7, a=9, s=7, t=5, y=8) | {"x": PIXEL}
-    assert exact_additions(graph, formats, {"x"}, {"h": "s"}) == s8(h=5, a=5, s=5, t=5, y=8) | {"x": PIXEL}
+    formats = s8(h=7, a=9, b=9, s=7, t=5, y=8) | {"x": PIXEL}
+    found = exact_additions(graph, formats, {"x"}, {"h": "s"})
+    assert found == s8(h=5, a=5, b=5, s=5, t=5, y=8) | {"x": PIXEL}
 
 
 def quantised(module: nn.Module, rounding: Rounding, *, exact: bool) -> QuantNetwork:
