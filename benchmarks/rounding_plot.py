@@ -18,6 +18,7 @@ LABELS = {
     Rounding.HALF_UP: "half up",
     Rounding.HALF_AWAY: "half away",
     Rounding.FLOOR: "floor",
+    Rounding.DOUBLE: "double",
 }
 
 
@@ -29,8 +30,8 @@ def main() -> None:
     exact = acc / 2**SHIFT
     tie = np.abs(exact % 1 - 0.5) == 0
     many = np.arange(-(2**12), 2**12 + 1)
-    figure = Figure(figsize=(9, 2.6), layout="constrained")
-    for axes, (rule, label) in zip(figure.subplots(1, 4, sharey=True), LABELS.items(), strict=True):
+    figure = Figure(figsize=(11, 2.6), layout="constrained")
+    for axes, (rule, label) in zip(figure.subplots(1, len(LABELS), sharey=True), LABELS.items(), strict=True):
         error = requantize(acc, SHIFT, Format(True, 8, 0), rule) - exact
         axes.plot(exact[~tie], error[~tie], ".", color="#7f8790", markersize=3)
         axes.plot(exact[tie], error[tie], "o", color="#c94f7c", markersize=5)
