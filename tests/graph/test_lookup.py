@@ -157,6 +157,7 @@ def test_tables_by_hand():
         Rounding.HALF_UP: [-1, 0, 0, 1],
         Rounding.HALF_AWAY: [-1, -1, 0, 1],
         Rounding.FLOOR: [-1, -1, 0, 0],
+        Rounding.DOUBLE: [-1, -1, 0, 1],
     }
     assert table_of(node("exp"), Format(True, 4, -6), PIXEL, Rounding.FLOOR).tolist() == [0] * 8 + [255] * 8
     elu, out = node("elu", alpha=0.5), Format(True, 8, 4)
