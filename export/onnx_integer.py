@@ -39,7 +39,7 @@ class IntegerWriter(Writer):
         return operands
 
     def requantize(self, layer: Requantised) -> None:
-        """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11, 43)."""
+        """saturate(round(acc * 2**-shift)), stored around the zero point (eq. 5, 11, 44)."""
         name, acc, out, rounding = layer.name, f"{layer.name}.acc", layer.out, self.network.rule_of(layer)
         sources = self.network.formats_of(layer.sources)
         shift = np.asarray(layer.acc_frac(*sources) - out.frac, np.int64)

@@ -17,7 +17,7 @@ class Rounding(Enum):
     """What happens to the bits that are shifted out (eq. 5).
 
     The three "half" rules take the nearest code and differ only at ties; FLOOR takes the code below. DOUBLE
-    rounds twice: in this table, where one bit is dropped, it is HALF_UP; with more (eq. 43) it is HALF_AWAY
+    rounds twice: in this table, where one bit is dropped, it is HALF_UP; with more (eq. 44) it is HALF_AWAY
     at ties, and takes the code above for the positive accumulator right below a tie as well.
 
     | member    | -1.5 | -0.5 | 0.5 | 1.5 |
@@ -68,7 +68,7 @@ def shift_right(
         )
     right = np.maximum(shift, 0)
     acc = acc.astype(np.int64) << np.maximum(-shift, 0)
-    if rounding is Rounding.DOUBLE:  # the first of its bits goes half up (eq. 43), where there is one
+    if rounding is Rounding.DOUBLE:  # the first of its bits goes half up (eq. 44), where there is one
         first = np.minimum(right, 1)
         acc, right = (acc + first) >> first, right - first
     floor: NDArray[np.int64] = acc >> right  # arithmetic shift: rounds toward -infinity for both signs

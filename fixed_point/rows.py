@@ -134,7 +134,7 @@ class FloatRounding:
         floored = rounding is Rounding.HALF_UP or signless
         self.raised: NDArray[np.int64] = half_lsb(shift, rounding) if floored else np.zeros_like(shift)
         self._rounding, self._out = Rounding.FLOOR if floored else rounding, out
-        self._aside = np.where(shift > 1, np.ldexp(1.0, -shift), 0).astype(dtype)  # of double (eq. 43)
+        self._aside = np.where(shift > 1, np.ldexp(1.0, -shift), 0).astype(dtype)  # of double (eq. 44)
 
     def __call__(self, x: FloatRow, codes: FloatRow) -> None:
         """Fill ``codes``, which may be ``x``, with those of scaled accumulators that have been raised."""

@@ -44,7 +44,7 @@ def round_by(x: Tensor, rounding: Rounding) -> Tensor:
 
 
 def half_up_by_one_bit(x: Tensor, unit: Tensor, shift: Tensor) -> Tensor:
-    """The first half of double (eq. 43): sums half up onto a grid of twice their own, if bits are dropped.
+    """The first half of double (eq. 44): sums half up onto a grid of twice their own, if bits are dropped.
 
     Exact in float32 while sums stay below 2**24 units: x / (2 * unit) is so many halves, a half more is one
     of them more, and a power of two changes the exponent alone.

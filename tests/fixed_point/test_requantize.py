@@ -26,7 +26,7 @@ NEAREST = [-2, -1, -1, 0, 0, 1, 1, 2]
 BELOW = [-2, -2, -1, -1, 0, 0, 1, 1]
 # Rounded twice, 1/4 is 1/2 on the way and so 1, 5/4 is 3/2 and so 2.
 TWICE = [-2, -1, -1, 0, 1, 1, 2, 2]
-# Double by two and by three bits (eq. 43), and what it is on the way, half up by one bit.
+# Double by two and by three bits (eq. 44), and what it is on the way, half up by one bit.
 FOURTHS = [-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7]
 ON_THE_WAY = [-3, -3, -2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3, 3, 4]
 DOUBLE_BY_TWO = [-2, -2, -1, -1, -1, -1, 0, 0, 1, 1, 1, 1, 2, 2, 2]
@@ -101,7 +101,7 @@ def test_double_is_the_two_operations_of_tflites_kernels(shift):
 
 @pytest.mark.parametrize("shift", [1, 2, 3, 6, 30])
 def test_double_is_one_addition_and_one_shift(shift):
-    """Of eq. 43: the constant is half an LSB, and one more or one less by the sign; no more is added."""
+    """Of eq. 44: the constant is half an LSB, and one more or one less by the sign; no more is added."""
     rng = np.random.default_rng(41)
     tie = 1 << (shift - 1)
     near = (np.arange(-3, 4) << shift)[:, None] + tie + np.arange(-2, 3)
