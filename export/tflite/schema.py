@@ -14,6 +14,7 @@ VERSION = 3
 class Kind(IntEnum):
     """What the elements of a tensor are."""
 
+    FLOAT32 = 0
     INT32 = 2
     INT8 = 9
 
@@ -61,7 +62,9 @@ DEPTHWISE_CONV_2D = Op(
     {**_STRIDES, "multiplier": (3, "int32"), "dilation_w": (5, "int32"), "dilation_h": (6, "int32")},
     _DILATIONS,
 )
+DEQUANTIZE = Op("DEQUANTIZE", 6, 2)
 DEPTH_TO_SPACE = Op("DEPTH_TO_SPACE", 5, 1, 94, {"block": (0, "int32")})
+FLOOR = Op("FLOOR", 8, 1)
 MAX_POOL_2D = Op("MAX_POOL_2D", 17, 2, 5, {**_STRIDES, "columns": (3, "int32"), "rows": (4, "int32")})
 MUL = Op("MUL", 18, 2, 21)
 SPACE_TO_DEPTH = Op("SPACE_TO_DEPTH", 26, 2, 19, {"block": (0, "int32")})
@@ -76,4 +79,6 @@ SLICE = Op("SLICE", 65, 2, 48)
 TRANSPOSE_CONV = Op("TRANSPOSE_CONV", 67, 2, 49, _STRIDES)
 REDUCE_MAX = Op("REDUCE_MAX", 82, 2, 27, {"keep": (0, "bool")})
 RESIZE_NEAREST_NEIGHBOR = Op("RESIZE_NEAREST_NEIGHBOR", 97, 3, 74, {"half_pixel": (1, "bool")})
+QUANTIZE = Op("QUANTIZE", 114, 1)
+ROUND = Op("ROUND", 116, 1)
 MIRROR_PAD = Op("MIRROR_PAD", 100, 2, 77, {"mode": (0, "int8")})

@@ -1,16 +1,45 @@
-"""Layers of one source that compute code by code, as tables: rounded here, so that no runtime rounds."""
+"""Tables: a code is the place of its entry, so no runtime rounds anything."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Network, PRelu, Scale
+from hwrts.export.tflite.islands import Island, as_real
+from hwrts.export.tflite.schema import CAST, GATHER, Kind
+from hwrts.export.tflite.writer import Writer, stored
+from hwrts.fixed_point import Network, PRelu
+
+# Letters of the shape comments: C channels; T codes that the source can have.
 
 
-def tabulated(network: Network, layer: Scale | PRelu) -> NDArray[np.integer]:
-    """What a layer makes of each code of its source, (C, codes) or (1, codes), the smallest code first."""
+def tabulated(network: Network, layer: PRelu) -> NDArray[np.integer]:
+    """What a layer makes of each code of its source, (C, T), the smallest code first."""
     form, channels = network.formats[layer.source], network.channels[layer.source]
     codes = np.arange(form.min, form.max + 1).astype(form.dtype)
-    shared = isinstance(layer, Scale)
-    column = np.broadcast_to(codes[:, None, None], (len(codes), 1, channels))  # (codes, 1, C)
-    made = layer.define([column], [form], network.rounding)[:, 0]  # (codes, C)
-    return made.T[:1] if shared else made.T
+    column = np.broadcast_to(codes[:, None, None], (len(codes), 1, channels))  # (T, 1, C)
+    return layer.define([column], [form], network.rule_of(layer))[:, 0].T
+
+
+def looked_up(writer: Writer, source: str, name: str, table: NDArray[np.integer]) -> None:
+    """Codes through a table, by GATHER.
+
+    Places are computed in float32 from values: a CAST of int8 itself is one of stored codes to runtimes, and
+    one of codes to converters.
+
+    Args:
+        writer: Of the file.
+        source: The tensor, int8.
+        name: The layer that it becomes.
+        table: Codes of that layer's format, (T,) or (C, T), the smallest code first.
+    """
+    shape, form = writer.shape(source), writer.network.formats[source]
+    rows = table.reshape(-1, table.shape[-1])  # (1 or C, T)
+    flat = stored(rows, writer.network.formats[name]).reshape(-1)
+    entries = writer.codes(f"{name}.table", writer.network.formats[name], flat.shape, flat)
+    island = Island(writer, name, shape)
+    codes = island.times(as_real(writer, source), float(np.ldexp(1.0, form.frac)))
+    first = (np.arange(len(rows)) * rows.shape[1] - form.min).reshape(1, 1, 1, -1)
+    real = island.plus_each(codes, first.astype(np.float32))
+    places = writer.node(
+        CAST, [real], writer.whole(f"{name}.places", shape), source=Kind.FLOAT32, result=Kind.INT32
+    )
+    writer.node(GATHER, [entries, places], writer.tensor(name))

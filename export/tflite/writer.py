@@ -14,8 +14,6 @@ from hwrts.export.tflite.channels import turned
 from hwrts.export.tflite.flatbuffer import OperatorEntry, TensorEntry
 from hwrts.export.tflite.schema import (
     ADD,
-    CAST,
-    GATHER,
     MAXIMUM,
     MINIMUM,
     Kind,
@@ -121,6 +119,16 @@ class Writer:
         """Plain integers, int32."""
         return self._known(TensorEntry(name, shape, Kind.INT32))
 
+    def real(self, name: str, shape: tuple[int, ...]) -> str:
+        """Numbers of which float32 holds every one, float32."""
+        return self._known(TensorEntry(name, shape, Kind.FLOAT32))
+
+    def real_constant(self, name: str, numbers: NDArray[np.floating] | float) -> str:
+        """Such numbers that do not change; a single one meets a whole picture."""
+        data = np.array(numbers, np.float32)
+        data = data if data.ndim else data.reshape(1, 1, 1, 1)
+        return self._known(TensorEntry(name, data.shape, Kind.FLOAT32, data=data))
+
     def constant(self, name: str, numbers: NDArray[np.integer]) -> str:
         """Plain integers that do not change, int32."""
         return self._known(TensorEntry(name, numbers.shape, Kind.INT32, data=numbers.astype(np.int32)))
@@ -181,26 +189,3 @@ class Writer:
         """A tensor of the network in another format, rounded as an addition is: 0 is added to it."""
         zero = self.one(f"{source}.zero", self.network.formats[source], 0)
         return self.node(ADD, [source, zero], self.codes(name, out, shape))
-
-    def looked_up(self, source: str, name: str, table: NDArray[np.integer]) -> None:
-        """Codes through a table: each is the place of its entry.
-
-        Args:
-            source: The tensor, int8.
-            name: The layer that it becomes.
-            table: Codes of that layer's format, (codes of the source,) or (C, codes of the source), the
-                smallest code first.
-        """
-        shape, form = self.shape(source), self.network.formats[source]
-        rows = table.reshape(-1, table.shape[-1])  # (1 or C, codes)
-        flat = stored(rows, self.network.formats[name]).reshape(-1)
-        entries = self.codes(f"{name}.table", self.network.formats[name], flat.shape, flat)
-        first = stored_code(form.min, form)
-        offsets = (np.arange(len(rows)) * rows.shape[1] - first).reshape(1, 1, 1, -1)
-        numbers = self.node(
-            CAST, [source], self.whole(f"{name}.codes", shape), source=Kind.INT8, result=Kind.INT32
-        )
-        places = self.node(
-            ADD, [numbers, self.constant(f"{name}.offsets", offsets)], self.whole(f"{name}.places", shape)
-        )
-        self.node(GATHER, [entries, places], self.tensor(name))
