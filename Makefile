@@ -12,7 +12,7 @@ RUN_FLAGS =
 # Hundreds of processes that tests start import the package: what one has compiled the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test pytest quick quick-pytest slow oldest lint clean
+.PHONY: run test pytest quick quick-pytest slow targets oldest lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -38,6 +38,11 @@ quick-pytest: $(VENV)/.ready
 # What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
 slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow
+
+# Exported files in the toolchains that take them, each in an environment of its own under build/targets (600 MB).
+targets: $(VENV)/.ready
+	PYTHON=$(PYTHON) benchmarks/targets/environments
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/export/tflite -m "slow or not slow"
 
 # The lowest versions of pyproject.toml, in build/oldest: whenever a bound changes.
 oldest:

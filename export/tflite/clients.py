@@ -58,13 +58,25 @@ Fed = Mapping[str, NDArray[Any]]
 """Codes (H, W, C) of every input of a network by its name."""
 
 
-def python_of(client: Client) -> Path | None:
-    """The interpreter that has a runtime: this one, or that of its environment; None where there is none."""
-    if find_spec(client.module) is not None:
+def environment(name: str, module: str) -> Path | None:
+    """The interpreter that can import a module: this one, or that of an environment of that name, if any."""
+    if _importable(module):
         return Path(sys.executable)
-    folder = Path(os.environ.get(ENVIRONMENTS, "build/targets")) / client.environment
+    folder = Path(os.environ.get(ENVIRONMENTS, "build/targets")) / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     return python.absolute() if python.is_file() else None
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package around it
+        return False
+
+
+def python_of(client: str) -> Path | None:
+    """The interpreter that has a runtime; None where it is not installed."""
+    return environment(CLIENTS[client].environment, CLIENTS[client].module)
 
 
 def run_tflite(
@@ -85,7 +97,7 @@ def run_tflite(
         HwrtsError: The runtime is not installed, or refuses the file.
     """
     known = CLIENTS[client]
-    python = python_of(known)
+    python = python_of(client)
     if python is None:
         raise HwrtsError(
             f"{client}: is not installed; pip install hwrts[{known.environment}], or make targets and set "
@@ -94,7 +106,7 @@ def run_tflite(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)
-        fed = {
+        fed: dict[str, Any] = {
             f"{number}.{place}": stored(picture[each.name], each.out)[None]
             for number, picture in enumerate(pictures)
             for place, each in enumerate(network.inputs)

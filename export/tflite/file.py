@@ -45,11 +45,9 @@ def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavou
     writer = Writer(network, size, flavour)
     for layer in network.layers:
         EMITTERS[type(layer)].write(writer, layer)
-    numbers = [
-        [writer.numbers[name] for name in names]
-        for names in ((each.name for each in network.inputs), network.outputs)
-    ]
-    model = to_bytes(writer.tensors, writer.operators, *numbers, f"hwrts {flavour.value}")
+    fed = [writer.numbers[each.name] for each in network.inputs]
+    made = [writer.numbers[name] for name in network.outputs]
+    model = to_bytes(writer.tensors, writer.operators, fed, made, f"hwrts {flavour.value}")
     used = [entry.op.name for entry in writer.operators]
     counted = {name: used.count(name) for name in sorted(set(used))}
     return TfliteFile(model, flavour, size, counted, tuple(dict.fromkeys(writer.rewritten)))

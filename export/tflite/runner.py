@@ -72,13 +72,12 @@ def tosa(model: Path, outputs: int, single: bool) -> tuple[_Run, str]:
         fed = [model.with_name(f"in{number}.npy") for number in range(len(inputs))]
         for path, codes in zip(fed, inputs, strict=True):
             np.save(path, codes)
-        named = {
-            "ifm_name": [f"TosaInput_{number}" for number in range(len(inputs))],
-            "ifm_file": fed,
-            "ofm_name": [f"TosaOutput_{number}" for number in range(outputs)],
-            "ofm_file": results,
-        }
-        options = [f"--{key}={','.join(map(str, values))}" for key, values in named.items()]
+        options = [
+            "--ifm_name=" + ",".join(f"TosaInput_{number}" for number in range(len(inputs))),
+            "--ifm_file=" + ",".join(map(str, fed)),
+            "--ofm_name=" + ",".join(f"TosaOutput_{number}" for number in range(outputs)),
+            "--ofm_file=" + ",".join(map(str, results)),
+        ]
         _call(tools / "tosa_reference_model", f"--tosa_file={made}", *options, "--tosa_level=NONE")
         return [np.load(path) for path in results]
 

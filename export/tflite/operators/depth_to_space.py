@@ -13,8 +13,8 @@ def write(writer: Writer, layer: DepthToSpace) -> None:
     """Of channels in the format's order; for Ethos-U, which does not have it, by a transposed convolution."""
     channels, block, name = writer.network.channels[layer.name], layer.block, layer.name
     if writer.flavour is Flavour.ETHOS_U:
-        taps = np.eye(channels * block**2, dtype=np.int8)  # of channel (c, i, j)
-        taps = taps.reshape(channels, block, block, -1)  # (C, R, R, C*R*R)
+        deep = channels * block**2
+        taps = np.eye(deep, dtype=np.int8).reshape(channels, block, block, deep)  # 1 for channel (c, i, j)
         spread_out(writer, layer.source, writer.tensor(name), taps)
         writer.rewritten.append(f"{name}: DEPTH_TO_SPACE as a TRANSPOSE_CONV that moves codes")
         return

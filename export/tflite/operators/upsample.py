@@ -27,10 +27,10 @@ def write(writer: Writer, layer: Upsample) -> None:
     taps, frac = upsample_taps(layer.kind, factor)  # (F, K)
     products = taps[:, None, :, None] * taps[:, None]  # (F, F, K, K)
     channels, size = network.channels[name], taps.shape[1]
-    weight = np.zeros((channels, factor**2, size, size, channels), np.int64)
+    kernels = np.zeros((channels, factor**2, size, size, channels), np.int64)
     for channel in range(channels):
-        weight[channel, ..., channel] = products.reshape(-1, size, size)
-    weight = weight.reshape(-1, *weight.shape[2:])  # (C*F*F, K, K, C)
+        kernels[channel, ..., channel] = products.reshape(-1, size, size)
+    weight = kernels.reshape(-1, size, size, channels)  # (C*F*F, K, K, C)
     source = padded(writer, layer.source, (layer.window.before,) * 4, Padding.REPLICATE)
     phases = writer.codes(f"{name}.phases", layer.out, (*writer.shape(layer.source)[:3], len(weight)))
     fits = np.abs(products).max() <= weight_limit(8)
