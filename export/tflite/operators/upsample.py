@@ -21,7 +21,7 @@ def write(writer: Writer, layer: Upsample) -> None:
     Where products of two taps do not fit int8 it is computed in float32, exact in units of the taps' LSB.
 
     Raises:
-        HwrtsError: Ethos-U has no float32; or a format that is too coarse for it.
+        HwrtsError: A format that is too coarse for float32.
     """
     name, factor, network = layer.name, layer.factor, writer.network
     taps, frac = upsample_taps(layer.kind, factor)  # (F, K)
@@ -33,22 +33,16 @@ def write(writer: Writer, layer: Upsample) -> None:
     weight = kernels.reshape(-1, size, size, channels)  # (C*F*F, K, K, C)
     source = padded(writer, layer.source, (layer.window.before,) * 4, Padding.REPLICATE)
     phases = writer.codes(f"{name}.phases", layer.out, (*writer.shape(layer.source)[:3], len(weight)))
-    fits = np.abs(products).max() <= weight_limit(8)
-    if writer.flavour is Flavour.ETHOS_U:
-        if not fits:
-            raise writer.refused(
-                layer,
-                f"products of two taps of {layer.kind} by {factor} do not fit int8; use bilinear by 2 or 4",
-            )
+    npu = writer.flavour is Flavour.ETHOS_U
+    weight = weight if npu else weight[depth_first(channels, factor)]
+    if np.abs(products).max() <= weight_limit(8):
         convolved(writer, source, phases, weight.astype(np.int8), frac=2 * frac)
+    else:
+        _in_float(writer, layer, source, phases, weight)
+    if npu:
         eye = np.eye(len(weight), dtype=np.int8).reshape(channels, factor, factor, -1)
         spread_out(writer, phases, writer.wide(name), eye)
     else:
-        weight = weight[depth_first(channels, factor)]
-        if fits:
-            convolved(writer, source, phases, weight.astype(np.int8), frac=2 * frac)
-        else:
-            _in_float(writer, layer, source, phases, weight)
         writer.node(DEPTH_TO_SPACE, [phases], writer.wide(name), block=factor)
     writer.clipped(name)
     writer.rewritten.append(f"{name}: {layer.kind} by {factor} as a CONV_2D of {len(weight)} channels")
