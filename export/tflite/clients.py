@@ -175,7 +175,11 @@ def check_tflite(
 
 
 def described(file: TfliteFile, network: Network) -> dict[str, Any]:
-    """What a manifest says of a file, without any runtime."""
+    """What a manifest says of a file, without any runtime.
+
+    XNNPACK turns accumulators into float32 before it rounds: layers where these can be 2**24 or more, so that
+    a code beside a tie could be one off, are named.
+    """
     return {
         "target": file.flavour.value,
         "size": list(file.size),
@@ -186,6 +190,9 @@ def described(file: TfliteFile, network: Network) -> dict[str, Any]:
         "layout": "NHWC, one picture",
         "rounding": network.rounding.value,
         "rounding_of_additions": network.rules.additions.value,
+        "accumulators_beyond_float32": [
+            conv.name for conv in network.convs if not network.bounds[conv.name].exact_in_float32
+        ],
         "operators": file.operators,
         "rewritten": list(file.rewritten),
         "bytes": len(file.model),

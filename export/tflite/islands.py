@@ -4,14 +4,47 @@ Numbers on the way are whole multiples of 2**-s of which float32 holds every one
 FLOOR and limits, which all runtimes compute alike.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.tflite.schema import ADD, DEQUANTIZE, FLOOR, MAXIMUM, MINIMUM, MUL, QUANTIZE, ROUND, Op
+from hwrts.export.tflite.schema import ADD, DEQUANTIZE, FLOOR, MAXIMUM, MINIMUM, MUL, QUANTIZE, ROUND, SUB, Op
 from hwrts.export.tflite.writer import Writer
-from hwrts.fixed_point import Rounding
+from hwrts.fixed_point import Add, Concat, Format, Rounding
 
 # Letters of the shape comments: H, W rows and columns; C channels.
+
+
+_RATIOS = range(-10, 8)
+"""Bits by which an operand's LSB may differ from the sum's in XNNPACK; its stand-in computes nonsense."""
+_FARTHEST = 15
+"""Most bits between the grids of two operands whose sum of 8-bit codes float32 holds."""
+
+
+def adds_natively(operands: Sequence[Format], out: Format) -> bool:
+    """Whether every runtime computes a sum onto that format by integers, or 0 added to one operand."""
+    return all(out.frac - each.frac in _RATIOS for each in operands)
+
+
+def added(
+    writer: Writer, layer: Add | Concat, sources: Sequence[str], target: str, *, negated: bool = False
+) -> None:
+    """A sum or difference in float32, or a single operand brought to the layer's format.
+
+    Raises:
+        HwrtsError: Operands whose grids are too far apart.
+    """
+    formats = writer.network.formats_of(sources)
+    finest = max(each.frac for each in formats)
+    if finest - min(each.frac for each in formats) > _FARTHEST:
+        raise writer.refused(layer, f"grids of operands more than {_FARTHEST} bits apart; use nearer ones")
+    island = Island(writer, target, writer.shape_of(target))
+    reals = [as_real(writer, source) for source in sources]
+    total = reals[0] if len(reals) == 1 else island.both(SUB if negated else ADD, *reals)
+    x = island.times(total, float(np.ldexp(1.0, layer.out.frac)))
+    rounded = island.rounded(x, finest - layer.out.frac, writer.network.rule_of(layer))
+    island.codes(rounded, target, layer.out)
 
 
 def as_real(writer: Writer, source: str) -> str:
@@ -27,7 +60,7 @@ class Island:
 
     Args:
         writer: Of the file.
-        name: The layer that it makes.
+        name: What it makes; steps are called after it.
         shape: (1, H, W, C) of all steps.
     """
 
@@ -99,9 +132,8 @@ class Island:
         inputs, target = self._step(raised)
         return self.plus(self.writer.node(FLOOR, inputs, target), middle)
 
-    def codes(self, x: str, target: str) -> None:
-        """Whole numbers saturated to the layer's format, and stored."""
-        out = self.writer.network.formats[self.name]
+    def codes(self, x: str, target: str, out: Format) -> None:
+        """Whole numbers saturated to a format, and stored."""
         value = self.times(self.between(x, out.min, out.max), float(np.ldexp(1.0, -out.frac)))
         self.writer.node(QUANTIZE, [value], target)
         self.writer.rewritten.append(f"{self.name}: in float32, exact, rounded by FLOOR or ROUND")

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hwrts.export.tflite.channels import turned
 from hwrts.export.tflite.flatbuffer import OperatorEntry, TensorEntry
 from hwrts.export.tflite.schema import (
-    ADD,
     MAXIMUM,
     MINIMUM,
     Kind,
@@ -184,8 +183,3 @@ class Writer:
     def one(self, name: str, out: Format, code: int) -> str:
         """A single code as a constant that meets a whole picture."""
         return self.codes(name, out, (1, 1, 1, 1), np.full((1, 1, 1, 1), stored_code(code, out), np.int8))
-
-    def regridded(self, source: str, name: str, out: Format, shape: tuple[int, ...]) -> str:
-        """A tensor of the network in another format, rounded as an addition is: 0 is added to it."""
-        zero = self.one(f"{source}.zero", self.network.formats[source], 0)
-        return self.node(ADD, [source, zero], self.codes(name, out, shape))

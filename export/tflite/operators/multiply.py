@@ -27,4 +27,4 @@ def write(writer: Writer, layer: Multiply) -> None:
     island = Island(writer, name, writer.shape(name))
     a, b = (as_real(writer, source) for source in layer.sources)
     product = island.times(island.both(MUL, a, b), float(np.ldexp(1.0, layer.out.frac)))
-    island.codes(island.rounded(product, shift, rounding), writer.tensor(name))
+    island.codes(island.rounded(product, shift, rounding), writer.tensor(name), layer.out)

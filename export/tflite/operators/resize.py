@@ -26,7 +26,7 @@ def write(writer: Writer, layer: Resize) -> None:
     island = Island(writer, name, writer.shape(name))
     x = island.times(x, float(np.ldexp(1.0, layer.out.frac)))
     shift = int(layer.shift(*network.formats_of(layer.sources)))
-    island.codes(island.rounded(x, shift, network.rule_of(layer)), writer.tensor(name))
+    island.codes(island.rounded(x, shift, network.rule_of(layer)), writer.tensor(name), layer.out)
 
 
 def _taps(writer: Writer, layer: Resize, axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -70,4 +70,4 @@ def _in_float(writer: Writer, layer: Upsample, source: str, phases: str, weight:
     sums = writer.real(f"{name}.sums", writer.shape_of(phases))
     writer.node(CONV_2D, inputs, sums, padding=VALID, stride_w=1, stride_h=1)
     island = Island(writer, name, writer.shape_of(phases))
-    island.codes(island.rounded(sums, shift, network.rule_of(layer), int(middle)), phases)
+    island.codes(island.rounded(sums, shift, network.rule_of(layer), int(middle)), phases, layer.out)
