@@ -78,7 +78,7 @@ class Writer:
         self.operators: list[OperatorEntry] = []
         self.numbers: dict[str, int] = {}
         self.rewritten: list[str] = []
-        self.order = turned(network) if flavour is Flavour.TFLITE else {}
+        self.order = turned(network)
         for name, out in network.formats.items():
             if out.bits > 8:
                 raise HwrtsError(
@@ -141,10 +141,13 @@ class Writer:
         return self._known(TensorEntry(name, codes.shape, kind, scales, 0, axis, np.ascontiguousarray(codes)))
 
     def _known(self, entry: TensorEntry) -> str:
-        """Made when first asked for."""
-        if entry.name not in self.numbers:
-            self.numbers[entry.name] = len(self.tensors)
+        """Made when first asked for; who asks again means the same."""
+        number = self.numbers.setdefault(entry.name, len(self.tensors))
+        if number == len(self.tensors):
             self.tensors.append(entry)
+        old = self.tensors[number]
+        assert replace(old, data=None) == replace(entry, data=None), f"two tensors are called {entry.name}"
+        assert np.array_equal(old.data, entry.data), f"two constants are called {entry.name}"  # type: ignore[arg-type]
         return entry.name
 
     def node(self, op: Op, inputs: list[str], output: str, **options: int) -> str:

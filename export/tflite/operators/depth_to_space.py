@@ -3,24 +3,20 @@
 import numpy as np
 
 from hwrts.export.tflite.channels import depth_first
-from hwrts.export.tflite.moves import gathered, spread_out
-from hwrts.export.tflite.schema import DEPTH_TO_SPACE
-from hwrts.export.tflite.writer import Flavour, Writer
+from hwrts.export.tflite.moves import gathered
+from hwrts.export.tflite.pixels import any_order, to_pixels
+from hwrts.export.tflite.writer import Writer
 from hwrts.fixed_point import DepthToSpace
 
 
 def write(writer: Writer, layer: DepthToSpace) -> None:
-    """Of channels in the format's order; for Ethos-U, which does not have it, by a transposed convolution."""
-    channels, block, name = writer.network.channels[layer.name], layer.block, layer.name
-    if writer.flavour is Flavour.ETHOS_U:
-        deep = channels * block**2
-        taps = np.eye(deep, dtype=np.int8).reshape(channels, block, block, deep)  # 1 for channel (c, i, j)
-        spread_out(writer, layer.source, writer.tensor(name), taps)
-        writer.rewritten.append(f"{name}: DEPTH_TO_SPACE as a TRANSPOSE_CONV that moves codes")
-        return
-    source = layer.source
-    if source not in writer.order:
-        source = gathered(writer, source, f"{source}.depth_first", depth_first(channels, block))
-    else:
+    """Of channels in the format's order, which the convolutions in front have, or a step on the way."""
+    source, block, target = layer.source, layer.block, writer.tensor(layer.name)
+    if source in writer.order:
         writer.rewritten.append(f"{source}: channels in the order of DEPTH_TO_SPACE, (i*R + j)*C + c")
-    writer.node(DEPTH_TO_SPACE, [source], writer.tensor(name), block=block)
+        to_pixels(writer, source, target, block)
+    elif any_order(writer, block):
+        to_pixels(writer, source, target, block, np.arange(writer.network.channels[source]))
+    else:
+        order = depth_first(writer.network.channels[layer.name], block)
+        to_pixels(writer, gathered(writer, source, f"{source}.depth_first", order), target, block)

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from hwrts.export.tflite.channels import depth_first
 from hwrts.export.tflite.islands import Island, as_real
-from hwrts.export.tflite.moves import convolved, padded, spread_out
-from hwrts.export.tflite.schema import CONV_2D, DEPTH_TO_SPACE, VALID
-from hwrts.export.tflite.writer import Flavour, Writer
+from hwrts.export.tflite.moves import convolved, padded
+from hwrts.export.tflite.pixels import to_pixels
+from hwrts.export.tflite.schema import CONV_2D, VALID
+from hwrts.export.tflite.writer import Writer
 from hwrts.fixed_point import Padding, Upsample, upsample_taps, weight_limit
 
 # Letters of the shape comments: F factor; K taps; C channels.
@@ -33,17 +34,12 @@ def write(writer: Writer, layer: Upsample) -> None:
     weight = kernels.reshape(-1, size, size, channels)  # (C*F*F, K, K, C)
     source = padded(writer, layer.source, (layer.window.before,) * 4, Padding.REPLICATE)
     phases = writer.codes(f"{name}.phases", layer.out, (*writer.shape(layer.source)[:3], len(weight)))
-    npu = writer.flavour is Flavour.ETHOS_U
-    weight = weight if npu else weight[depth_first(channels, factor)]
+    weight = weight[depth_first(channels, factor)]
     if np.abs(products).max() <= weight_limit(8):
         convolved(writer, source, phases, weight.astype(np.int8), frac=2 * frac)
     else:
         _in_float(writer, layer, source, phases, weight)
-    if npu:
-        eye = np.eye(len(weight), dtype=np.int8).reshape(channels, factor, factor, -1)
-        spread_out(writer, phases, writer.wide(name), eye)
-    else:
-        writer.node(DEPTH_TO_SPACE, [phases], writer.wide(name), block=factor)
+    to_pixels(writer, phases, writer.wide(name), factor)
     writer.clipped(name)
     writer.rewritten.append(f"{name}: {layer.kind} by {factor} as a CONV_2D of {len(weight)} channels")
 
@@ -64,8 +60,8 @@ def _in_float(writer: Writer, layer: Upsample, source: str, phases: str, weight:
     kernels = np.ldexp(weight.astype(np.float32), layer.out.frac - taps_frac)
     inputs = [
         real,
-        writer.real_constant(f"{name}.taps", kernels),
-        writer.real_constant(f"{name}.no_bias", np.zeros(len(weight), np.float32)),
+        writer.real_constant(f"{name}.kernels", kernels),
+        writer.real_constant(f"{name}.kernels.bias", np.zeros(len(weight), np.float32)),
     ]
     sums = writer.real(f"{name}.sums", writer.shape_of(phases))
     writer.node(CONV_2D, inputs, sums, padding=VALID, stride_w=1, stride_h=1)
