@@ -69,10 +69,24 @@ def residual(block):
     ]
 
 
+def ties():
+    """A convolution and a sum with many ties of both signs that are not saturated."""
+    weight = np.array([[1, -3, 2], [5, 1, -7], [-2, -1, 1]], np.int8)[..., None, None]
+    grid = Format(True, 8, 6)
+    small = Conv("c", "x", weight, np.full(3, 3, np.int32), np.zeros(3, np.int32), grid)
+    return [
+        small,
+        Slice("y", "c", 0, 3),
+        Reorder("turned", "c", np.array([1, 2, 0], np.int32)),
+        Add("z", ("c", "turned"), Format(True, 8, 4)),
+    ]
+
+
 _SLOPES = np.array([16, -40, 0, 127], np.int8)
 _TABLE = np.sin(np.arange(256) / 20)
 
 LAYERS = {
+    "ties": ties(),
     "x2": residual(2),
     "x3": residual(3),
     "same size": residual(1),
