@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from flatbuffers.number_types import Int8Flags
+from flatbuffers.number_types import BoolFlags, Int8Flags
 
 from hwrts.export.tflite import Flavour, described, from_stored, stored, to_tflite, write_tflite
 from hwrts.export.tflite.channels import depth_first, turned
@@ -168,6 +168,7 @@ def test_filters_stand_in_the_order_of_depth_to_space():
     assert np.array_equal(file.named("ext_x.weight").data, layer.weight_i8.transpose(0, 2, 3, 1)[order])
     assert np.array_equal(file.named("ext_x.bias").data, layer.bias_i32[order])
     assert file.making("y").version == 2
+    assert file.making("repeated").table.number(1, BoolFlags)  # pixels' centres at halves: TOSA needs it
     assert file.making("shuffled").version == 1  # 2 is not known to LiteRT
 
 
