@@ -79,6 +79,11 @@ def tosa(model: Path, outputs: int, single: bool) -> tuple[_Run, str]:
             "--ofm_file=" + ",".join(map(str, results)),
         ]
         _call(tools / "tosa_reference_model", f"--tosa_file={made}", *options, "--tosa_level=NONE")
+        lost = [number for number, path in enumerate(results) if not path.is_file()]
+        if lost:  # converters leave out what only hands its source on
+            raise SystemExit(
+                f"tosa_reference_model: gives no output {lost[0]}, which is a tensor as it came in"
+            )
         return [np.load(path) for path in results]
 
     tools_version = f"tosa-tools {version('tosa-tools')}"
