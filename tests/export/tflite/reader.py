@@ -84,16 +84,14 @@ class ReadFile:
         assert all(buffer.aligned(0) for buffer in buffers[1:])
         self.tensors = [self._tensor(each, buffers) for each in graph.children(0)]
         self.inputs, self.outputs = graph.array(1, np.int32).tolist(), graph.array(2, np.int32).tolist()
-        self.operators = [
-            ReadOperator(
-                *codes[each.number(0, kinds.Uint32Flags)],
-                each.array(1, np.int32).tolist(),
-                each.array(2, np.int32).tolist(),
-                each.number(3, kinds.Uint8Flags),
-                each.child(4),
-            )
-            for each in graph.children(3)
-        ]
+        self.operators = [self._operator(each, codes) for each in graph.children(3)]
+
+    @staticmethod
+    def _operator(read, codes):
+        code, version = codes[read.number(0, kinds.Uint32Flags)]
+        inputs, outputs = (read.array(slot, np.int32).tolist() for slot in (1, 2))
+        options = read.number(3, kinds.Uint8Flags)
+        return ReadOperator(code, version, inputs, outputs, options, read.child(4))
 
     @staticmethod
     def _tensor(read, buffers):
