@@ -1,5 +1,7 @@
 """The file itself, read back without any runtime: tables, layouts, codes of value 0, and what is refused."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from flatbuffers.number_types import BoolFlags, Int8Flags
@@ -8,10 +10,13 @@ from hwrts.export.tflite import Flavour, described, from_stored, stored, to_tfli
 from hwrts.export.tflite.channels import depth_first, turned
 from hwrts.export.tflite.moves import is_same
 from hwrts.export.tflite.operators import EMITTERS
+from hwrts.export.tflite.operators.maximum import _AXES
 from hwrts.fixed_point import (
     OPERATORS,
     PIXEL,
     Add,
+    Clip,
+    Concat,
     Conv,
     DepthToSpace,
     Format,
@@ -19,11 +24,21 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Lookup,
+    Maximum,
+    MaxPool,
+    Multiply,
     Network,
+    Over,
     Padding,
+    PRelu,
+    Reorder,
+    Repeat,
+    Resize,
     Rounding,
     RoundingRules,
     Scale,
+    Slice,
+    SpaceToDepth,
     Upsample,
 )
 from hwrts.fixed_point.convolution import Shape
@@ -46,6 +61,37 @@ def read(made, size=(6, 7), flavour=Flavour.TFLITE):
 
 def test_every_operator_has_an_emitter():
     assert list(EMITTERS) == list(OPERATORS.values())
+
+
+FIELDS = {
+    Conv: "weight_i8 weight_frac bias_i32 out weight_bits padding groups stride dilation pads idle",
+    Add: "out negated",
+    Scale: "multiplier frac out",
+    PRelu: "slope_i8 slope_frac out",
+    DepthToSpace: "block",
+    Repeat: "factor",
+    Upsample: "kind factor out",
+    Resize: "out places factor",
+    Concat: "out",
+    Multiply: "out",
+    Lookup: "table_i16 out",
+    Clip: "low high",
+    Slice: "start stop",
+    Reorder: "order_i32",
+    MaxPool: "kernel stride pads",
+    SpaceToDepth: "block",
+    Maximum: "over",
+}
+"""What the emitters know of each operator."""
+
+
+def test_no_operator_has_numbers_that_its_emitter_does_not_know():
+    """One that comes later would be left out of the file in silence."""
+    for kind in OPERATORS.values():
+        if kind is not GlobalAverage:  # refused, whatever it has
+            names = {field.name for field in fields(kind)} - {"name", "source", "sources"}
+            assert names == set(FIELDS[kind].split()), kind
+    assert set(_AXES) == set(Over)
 
 
 @pytest.mark.parametrize(
