@@ -1,5 +1,7 @@
 """The file itself, read back without any runtime: tables, layouts, codes of value 0, and what is refused."""
 
+import doctest
+import importlib
 from dataclasses import fields
 
 import numpy as np
@@ -311,6 +313,13 @@ def test_what_the_format_cannot_say(made, said):
         to_tflite(made, (6, 8))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("module", ["channels", "moves", "writer"])
+def test_examples_of_docstrings(module):
+    failed, tried = doctest.testmod(importlib.import_module(f"hwrts.export.tflite.{module}"))
+    assert tried > 0
+    assert failed == 0
 
 
 def test_a_size_that_the_network_does_not_take():
