@@ -159,7 +159,7 @@ class Recording:
         parts = parts_of(moved.source)
         pictures = [part for part in parts if part.name not in self.constants]
         ends = torch.tensor([self.value(part).numel() for part in parts]).cumsum(0)
-        used = torch.bucketize(moved.index.contiguous(), ends, right=True).unique().tolist()
+        used = set(torch.bucketize(moved.index.flatten(), ends, right=True).tolist())
         if all(parts[number].name in self.constants for number in used):  # nothing of the picture is in it
             values = bundle(*map(self.value, parts))[moved.index]
             one = values[..., :1, :1]

@@ -42,7 +42,7 @@ def _knowing_lows(graph: Graph) -> Graph:
     """Functions that have no value at 0 are asked only for what is in front of them."""
     lows = graph.lowest()
     return graph.rewritten(
-        replace(node, low=lows[node.sources[0]])
+        replace(node, low=max(lows[node.sources[0]], -math.inf if node.low is None else node.low))
         if isinstance(node, Lookup) and node.needs_low and lows[node.sources[0]] > -math.inf
         else node
         for node in graph.nodes

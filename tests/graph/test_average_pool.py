@@ -10,7 +10,7 @@ from torch import nn
 
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Conv as IntegerConv
-from hwrts.fixed_point import Format, Rounding
+from hwrts.fixed_point import Format, Rounding, run_all
 from hwrts.graph import Conv, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
@@ -30,6 +30,12 @@ POOLS = {
     "of one row": (lambda s, x: s.p(x), nn.AvgPool2d((1, 5), stride=1, padding=(0, 2))),
     "rounded up, nothing left": (lambda s, x: s.p(x), nn.AvgPool2d(2, ceil_mode=True)),
     "not of zeros, none there": (lambda s, x: s.p(x), nn.AvgPool2d(3, 1, count_include_pad=False)),
+    "of what is inside": (lambda s, x: s.p(x), nn.AvgPool2d(3, 1, 1, count_include_pad=False)),
+    "of what is inside, by 2": (
+        lambda s, x: s.p(x),
+        nn.AvgPool2d((5, 4), 2, (2, 1), count_include_pad=False),
+    ),
+    "of what is inside, one divisor": (lambda s, x: s.p(x), nn.AvgPool2d(3, 1, 1, False, False, 4)),
     "another divisor": (lambda s, x: s.p(x), nn.AvgPool2d(2, divisor_override=3)),
     "a sum": (lambda s, x: s.p(x), nn.AvgPool2d(3, 1, 1, divisor_override=1)),
     "of an edge that is repeated": (
@@ -55,7 +61,10 @@ def test_average_pools_are_convolutions_that_are_not_trained(case):
 
 
 REFUSED: dict[str, Any] = {
-    "borders": (nn.AvgPool2d(3, 1, 1, count_include_pad=False), ["divides by fewer pixels at the edges"]),
+    "two paddings": (
+        nn.Sequential(nn.ZeroPad2d(1), nn.AvgPool2d(5, 1, 1, count_include_pad=False)),
+        ["count_include_pad=False behind a padding of its own"],
+    ),
     "rounded up": (nn.AvgPool2d(3, 2, ceil_mode=True), ["divides by fewer pixels at the last edges"]),
     "two strides": (nn.AvgPool2d(2, (2, 1)), ["stride (2, 1)"]),
     "zeros around an edge": (
@@ -132,3 +141,15 @@ def test_pools_from_a_module_to_equal_bits(rounding, tmp_path, picture):
     assert isinstance(after, IntegerConv)
     np.testing.assert_array_equal(after.weight_i8, before.weight_i8)
     assert lowered.streamable
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_flat_pictures_stay_flat_to_their_edges(rounding, tmp_path, picture):
+    """In a corner 16 of 49 pixels are there; share, inverse and product are rounded, by FLOOR downward."""
+    pool = nn.AvgPool2d(7, 1, 3, count_include_pad=False)
+    network = module(lambda s, x: s.c(s.p(x)), p=pool, c=nn.Conv2d(3, 3, 1))
+    lowered, _ = verified(quantise(network, rounding=rounding), tmp_path, picture(13, 12))
+    assert lowered.streamable
+    flat = run_all(lowered, np.full((12, 11, 3), 200, np.uint8))["p"].astype(int)
+    assert flat[6, 5].min() > 60
+    assert np.abs(flat - flat[6, 5]).max() <= (3 if rounding is Rounding.FLOOR else 2)

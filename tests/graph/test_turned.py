@@ -159,7 +159,7 @@ CUT: list[tuple[list[int], int, Laid | None]] = [
 
 @pytest.mark.parametrize(("index", "of", "expected"), CUT)
 def test_rows_that_are_cut_off(index: list[int], of: int, expected: Laid | None) -> None:
-    columns = 1 if expected is None or expected.planes[0].block == 1 else 2  # type: ignore[union-attr]
+    columns = 1 if expected is None or expected.planes[0].block == 1 else 2
     numbers = torch.tensor(index)[None, None, :, None] * columns
     assert laid(numbers, [torch.zeros(1, 1, of, columns)]) == expected
 

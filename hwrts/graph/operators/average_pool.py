@@ -14,6 +14,8 @@ from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
 from hwrts.graph.operators.conv import Conv, unless_centred
 from hwrts.graph.operators.conv_facts import TORCH_MODES, Sides, joined_pad, one_number, pair
+from hwrts.graph.operators.lookup import Lookup
+from hwrts.graph.operators.multiply import Multiply
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
@@ -35,11 +37,12 @@ class AveragePool(Composed):
         sides: Pixels around the picture on top, left, at the bottom, right.
         edges: What they are: "zero", "replicate" or "reflect".
         divisor: By what the sum is divided.
+        inside: Whether it is divided by the pixels of the picture that a window has, by fewer at the edges.
     """
 
     MODULES = (nn.AvgPool2d,)
     FUNCTIONS = (F.avg_pool2d,)
-    SPELLED = "AvgPool2d (count_include_pad=True where it pads)"
+    SPELLED = "AvgPool2d"
 
     sources: tuple[str]
     kernel: tuple[int, int]
@@ -47,6 +50,7 @@ class AveragePool(Composed):
     sides: Sides
     edges: Text
     divisor: int
+    inside: bool = False
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
@@ -71,11 +75,6 @@ class AveragePool(Composed):
                 f"the mean of {kernel[0]}x{kernel[1]} pixels; {_MOST} pixels are supported, more where their "
                 "number is a power of two: use two pools, one behind the other"
             )
-        if any(padding) and not given["count_include_pad"]:
-            raise call.refused(
-                "count_include_pad=False divides by fewer pixels at the edges; use count_include_pad=True, "
-                "or F.pad(x, .., mode='replicate') in front of a pool without padding"
-            )
         if given["ceil_mode"] and any(
             (size - 2 * pad) % stride for size, pad in zip(kernel, padding, strict=True)
         ):
@@ -85,12 +84,20 @@ class AveragePool(Composed):
         divisor = given["divisor_override"] or count
         if not isinstance(divisor, int) or divisor < 1:
             raise call.refused(f"divisor_override {divisor}; a whole number above zero is supported")
+        inside = any(padding) and not given["count_include_pad"] and not given["divisor_override"]
+        if inside and call.pad is not None:
+            raise call.refused(
+                "count_include_pad=False behind a padding of its own; use one of them, or leave it out"
+            )
         around = joined_pad(call, (*padding, *padding), Padding.ZERO)
-        return cls(call.name, (around.source,), kernel, stride, around.sides, around.padding.value, divisor)
+        edges = around.padding.value
+        return cls(call.name, (around.source,), kernel, stride, around.sides, edges, divisor, inside)
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H', W')."""
         top, left, bottom, right = self.sides
+        if self.inside:
+            return F.avg_pool2d(xs[0], self.kernel, self.stride, (top, left), count_include_pad=False)
         around = F.pad(xs[0], (left, right, top, bottom), TORCH_MODES[Padding(self.edges)])
         return F.avg_pool2d(around, self.kernel, self.stride, divisor_override=self.divisor)
 
@@ -99,19 +106,34 @@ class AveragePool(Composed):
         return sources
 
     def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":
-        """A convolution in as many groups as channels, whose rounded weights keep their sum."""
-        weight = torch.full((channels, 1, *self.kernel), 1 / self.divisor)
+        """A convolution in as many groups as channels, whose rounded weights keep their sum.
+
+        At the edges its result is divided by the share of pixels that are there: the mean of a plane of 1.
+        """
+        if not self.inside:
+            return (self._mean(self.name, self.sources[0], channels),)
+        names = [new(f"{self.name}_{what}") for what in ("sum", "ones", "share", "inverse")]
+        total, ones, share, inverse = names
+        zeros, one = torch.zeros(1, channels, 1, 1), torch.ones(1)
         return (
-            Conv(
-                self.name,
-                self.sources,
-                weight,
-                torch.zeros(channels),
-                replicate=self.edges == "replicate",
-                reflect=self.edges == "reflect",
-                groups=channels,
-                stride=self.stride,
-                pads=unless_centred(self.sides, weight, 1),
-                frozen=True,
-            ),
+            self._mean(total, self.sources[0], channels),
+            Conv(ones, self.sources, zeros, one, frozen=True),
+            self._mean(share, ones, 1),
+            Lookup(inverse, (share,), "reciprocal", low=1 / self.divisor),
+            Multiply(self.name, (total, inverse)),
+        )
+
+    def _mean(self, name: str, source: str, channels: int) -> Conv:
+        weight = torch.full((channels, 1, *self.kernel), 1 / self.divisor)
+        return Conv(
+            name,
+            (source,),
+            weight,
+            torch.zeros(channels),
+            replicate=self.edges == "replicate",
+            reflect=self.edges == "reflect",
+            groups=channels,
+            stride=self.stride,
+            pads=unless_centred(self.sides, weight, 1),
+            frozen=True,
         )
