@@ -232,12 +232,18 @@ def where_values_say(s: Any, x: Tensor) -> Tensor:
     return s.b(f)
 
 
+def what_is_trained(s: Any, x: Tensor) -> Tensor:
+    out = torch.zeros(1, 8, *x.shape[2:])
+    out[:, :3], out[:, 3:] = x, s.a.bias[:5].view(1, 5, 1, 1)
+    return s.b(out)
+
+
 def summed(s: Any, x: Tensor) -> Tensor:
     f = s.a(x)
     return s.b(f.index_put((torch.tensor([0]), torch.tensor([1])), x[:, 0], accumulate=True))
 
 
-@pytest.mark.parametrize("forward", [into_half, where_values_say, summed])
+@pytest.mark.parametrize("forward", [into_half, where_values_say, what_is_trained, summed])
 def test_what_has_no_name_is_refused(forward: Callable[[Any, Tensor], Tensor]) -> None:
     with pytest.raises(UnsupportedOperatorError, match="supported") as caught:
         trace_with_clip(made(forward))
