@@ -180,7 +180,7 @@ BROKEN = {
     "hook.py:build": ("something else than its traced graph",),
 }
 LAYERS = {
-    "softmax.py": "Conv2d(3, 3, 1), Softmax(1)",
+    "softmax.py": "Conv2d(3, 3, 1), Softmax(2)",
     "five.py": "Conv2d(5, 4, 3, padding=1)",
     "shapes.py": "Conv2d(3, 4, 1), Conv2d(5, 3, 1)",
 }
