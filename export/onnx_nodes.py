@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import Format, HwrtsError, Network, Padding
 from hwrts.fixed_point.window import MODES
 
@@ -47,13 +48,14 @@ class Writer:
 
     Args:
         network: The integer network.
+        options: How the file says it.
 
     Raises:
         HwrtsError: A tensor of more than 8 bits, which an int8 file cannot hold.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, options: QdqOptions | None = None) -> None:
+        self.network, self.options = network, options or QdqOptions()
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         for name, tensor in network.formats.items():
@@ -80,15 +82,42 @@ class Writer:
         """
         tensor = self.network.formats[name]
         limits = [
-            self.constant(f"{name}.{end}", np.array(code + zero_point(tensor), np.uint8))
+            self.byte(f"{name}.{end}", code + self.zero_point(tensor))
             for end, code in (("min", tensor.min), ("max", tensor.max))
         ]
         return self.node("Clip", [stored, *limits], name)
 
     def stored_zero(self, name: str) -> str:
         """The constant that stands for value 0 in a tensor."""
-        zero = np.array(zero_point(self.network.formats[name]), np.uint8)
-        return self.constant(f"{name}.zero_point", zero)
+        return self.byte(f"{name}.zero_point", self.zero_point(self.network.formats[name]))
+
+    def zero_point(self, tensor: Format) -> int:
+        """The stored code that stands for value 0."""
+        return self.options.stored.zero_point(tensor)
+
+    def byte(self, name: str, stored: int) -> str:
+        """A constant of the type that activations are stored in."""
+        return self.constant(name, np.array(stored, self.byte_dtype))
+
+    @property
+    def byte_dtype(self) -> type[np.uint8] | type[np.int8]:
+        """Type of stored activations."""
+        return np.uint8 if self.options.stored is Stored.UNSIGNED else np.int8
+
+    def moved(
+        self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: object
+    ) -> str:
+        """A move of stored codes by one operator; returns its output.
+
+        Args:
+            op: The operator.
+            source: What is moved.
+            constants: Its other inputs.
+            name: Name of the result.
+            like: The tensor on whose grid all of it is; source, if it is one.
+            attributes: Of the operator.
+        """
+        return self.node(op, [source, *constants], name, **attributes)
 
     def padded(self, name: str, margins: tuple[int, int, int, int], padding: Padding) -> str:
         """The stored codes of a tensor with its own around them, made once (eq. 2b, 29).
@@ -111,7 +140,7 @@ class Writer:
         padded = f"{name}.{kind}" + "x".join(map(str, margins if len(set(margins)) > 1 else margins[:1]))
         if all(padded not in node.output for node in self.nodes):
             pads = self.constant(f"{padded}.pads", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
-            self.node("Pad", [name, pads], padded, mode=MODES[padding])
+            self.moved("Pad", name, [pads], padded, mode=MODES[padding])
         return padded
 
     def factors(self, name: str, factor: int) -> str:

@@ -3,7 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.depth_first import turned
 from hwrts.export.onnx_nodes import Writer
+from hwrts.export.qdq_options import QdqOptions, Stored
+from hwrts.fixed_point import Concat, Network, Requantised
 
 
 class QdqWriter(Writer):
@@ -11,6 +14,10 @@ class QdqWriter(Writer):
 
     T.real is the dequantised tensor T, T.exact what an operator makes of real values.
     """
+
+    def __init__(self, network: Network, options: QdqOptions | None = None) -> None:
+        super().__init__(network, options)
+        self.turned = turned(network) if self.options.depth_first else {}
 
     def real(self, name: str, codes: str | None = None) -> str:
         """The dequantised tensor, made when first read: an unread one would keep its layer in float.
@@ -24,21 +31,48 @@ class QdqWriter(Writer):
             self.node("DequantizeLinear", [codes, *self._parameters(name)], f"{codes}.real")
         return f"{codes}.real"
 
+    def edged(self, name: str, margins: tuple[int, int, int, int], code: int) -> str:
+        """The stored codes of a tensor with a code around them, made once: of a signed tensor alone."""
+        top, left, bottom, right = margins
+        edged = f"{name}.edged" + "x".join(map(str, margins))
+        if all(edged not in node.output for node in self.nodes):
+            pads = self.constant(f"{edged}.pads", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+            value = np.array(np.ldexp(float(code), -self.network.formats[name].frac), np.float32)
+            constants = [pads, self.constant(f"{edged}.code", value)]
+            self.moved("Pad", name, constants, edged, mode="constant")
+        return edged
+
+    def stored_input(self, name: str) -> None:
+        """The stored codes of an input that comes as real values."""
+        self.node("QuantizeLinear", [f"{name}.float", *self._parameters(name)], name)
+
     def real_around(self, name: str, middle: int) -> str:
         """The dequantised tensor less the value of a code, of a tensor whose codes are not negative."""
         around = f"{name}.around{middle}"
-        scale, zero = self._parameters(name)[0], self.constant(f"{around}.code", np.array(middle, np.uint8))
+        scale, zero = (
+            self._parameters(name)[0],
+            self.byte(f"{around}.code", middle - self.options.stored.base),
+        )
         if all(around not in node.output for node in self.nodes):
             self.node("DequantizeLinear", [name, scale, zero], around)
         return around
 
     def coefficients(self, name: str, codes: NDArray[np.generic], frac: NDArray[np.integer]) -> str:
         """Integer weights or biases behind DequantizeLinear, one scale for each output channel."""
-        scale = self.constant(f"{name}.scale", np.ldexp(1.0, -frac.astype(np.int64)).astype(np.float32))
+        size = np.ldexp(1.0, -frac.astype(np.int64)).astype(np.float32)
+        bias = codes.ndim == 1
+        if bias and self.options.float_bias:
+            return self.constant(f"{name}.real", codes.astype(np.float32) * size)
+        scale = self.constant(f"{name}.scale", size)
         zero = self.constant(f"{name}.zero_point", np.zeros(len(frac), codes.dtype))
-        return self.node(
-            "DequantizeLinear", [self.constant(name, codes), scale, zero], f"{name}.real", axis=0
-        )
+        if self.options.float_weights and not bias:
+            real = codes.astype(np.float32) * size.reshape(-1, *[1] * (codes.ndim - 1))
+            stored = self.node(
+                "QuantizeLinear", [self.constant(f"{name}.float", real), scale, zero], name, axis=0
+            )
+        else:
+            stored = self.constant(name, codes)
+        return self.node("DequantizeLinear", [stored, scale, zero], f"{name}.real", axis=0)
 
     def dequantised(self, codes: str, name: str, frac: int, zero: NDArray[np.generic]) -> str:
         """Integer constants behind DequantizeLinear, one scale for all."""
@@ -55,11 +89,45 @@ class QdqWriter(Writer):
         """
         tensor, (scale, zero) = self.network.formats[name], self._parameters(name)
         if shifted_zero is not None:
-            zero = self.constant(f"{name}.shifted_zero", np.array(shifted_zero, np.uint8))
-        stored = name if tensor.bits == 8 else f"{name}.wide"
-        self.node("QuantizeLinear", [f"{name}.exact", scale, zero], stored)
-        if tensor.bits < 8:
+            zero = self.byte(f"{name}.shifted_zero", shifted_zero - self.options.stored.base)
+        exact = f"{name}.exact"
+        if shifted_zero is None and self._has_relu(name):
+            exact = self.node("Relu", [exact], f"{name}.relu")
+        narrow = self._is_narrow(name)
+        if narrow and self.options.clip_in_real:  # the ends are on the grid, so rounding passes none of them
+            ends = [
+                self.constant(f"{name}.{end}", np.array(np.ldexp(float(code), -tensor.frac), np.float32))
+                for end, code in (("min", tensor.min), ("max", tensor.max))
+            ]
+            exact, narrow = self.node("Clip", [exact, *ends], f"{name}.within"), False
+        stored = f"{name}.wide" if narrow else name
+        self.node("QuantizeLinear", [exact, scale, zero], stored)
+        if stored != name:
             self.clipped(stored, name)
+
+    def moved(
+        self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: object
+    ) -> str:
+        """As bytes, or as real values where clients know quantised tensors by what stands around them."""
+        if not self.options.moves_in_real:
+            return super().moved(op, source, constants, name, **attributes)
+        self.node(op, [self.real(like or source, source), *constants], f"{name}.exact", **attributes)
+        inputs = [f"{name}.exact", *self._parameters(like or source)]
+        return self.node("QuantizeLinear", inputs, name)
+
+    def _has_relu(self, name: str) -> bool:
+        """Whether value 0 is the lowest that a layer may give, and it computes lower ones."""
+        if not self.options.relu or self.network.formats[name].signed:
+            return False
+        layer = self.network.layer(name)
+        return isinstance(layer, Requantised) and not isinstance(layer, Concat)
+
+    def _is_narrow(self, name: str) -> bool:
+        """Whether QuantizeLinear, which saturates at the ends of a byte, leaves other codes."""
+        bits = self.network.formats[name].bits
+        if self.options.stored is Stored.SYMMETRIC and self._has_relu(name):
+            return bits < 7
+        return bits < 8
 
     def _parameters(self, name: str) -> list[str]:
         frac = self.network.formats[name].frac

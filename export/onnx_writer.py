@@ -6,6 +6,7 @@ onnx.reference, one of the witnesses, can run.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 import onnx
@@ -15,11 +16,8 @@ from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.operators import NODES
-from hwrts.fixed_point import Network, Rounding
-
-OPSET = 19
-IR_VERSION = 9
-"""The version that belongs to opset 19: older runtimes refuse newer ones."""
+from hwrts.export.qdq_options import OPSET, QdqOptions, Stored
+from hwrts.fixed_point import HwrtsError, Network, Rounding
 
 
 def is_qdq(network: Network) -> bool:
@@ -40,36 +38,68 @@ def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> o
     Raises:
         HwrtsError: A width that an int8 file cannot hold.
     """
-    qdq = is_qdq(network)
-    writer = _written_qdq(network) if qdq else _written_integer(network)
-    graph = helper.make_graph(
-        writer.nodes,
-        "hwrts",
-        [_value_info(network, tensor.name) for tensor in network.inputs],
-        [_value_info(network, name) for name in network.outputs],
-        writer.initializers,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwrts")
-    model.ir_version = IR_VERSION
-    formats = {f"format.{name}": str(tensor) for name, tensor in network.formats.items()}
-    own = {"rounding": str(network.rules), "flavour": "QDQ" if qdq else "integer operators"}
-    helper.set_model_props(model, {**own, **formats, **(metadata or {})})
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def _written_qdq(network: Network) -> Writer:
-    writer = QdqWriter(network)
-    for layer in network.layers:
-        NODES[type(layer)].qdq(writer, layer)
-    return writer
-
-
-def _written_integer(network: Network) -> Writer:
+    if is_qdq(network):
+        return to_qdq(network, metadata=metadata)
     writer = IntegerWriter(network)
     for layer in network.layers:
         NODES[type(layer)].integer(writer, layer)
-    return writer
+    return _model(writer, "integer operators", metadata)
+
+
+def to_qdq(
+    network: Network, options: QdqOptions | None = None, *, metadata: Mapping[str, str] | None = None
+) -> onnx.ModelProto:
+    """The file in QDQ form under any rounding: it holds the integers, the client brings its rule.
+
+    Args:
+        network: The integer network.
+        options: How it is said; what :func:`to_onnx` writes without any.
+        metadata: Entries added to the model's metadata.
+
+    Raises:
+        HwrtsError: What an int8 file, or these options, cannot hold.
+    """
+    options = options or QdqOptions()
+    options.check(network)
+    writer = QdqWriter(network, options)
+    if options.float_boundary:
+        for each in network.inputs:
+            writer.stored_input(each.name)
+    for layer in network.layers:
+        NODES[type(layer)].qdq(writer, layer)
+    if options.float_boundary:
+        for name in network.outputs:
+            writer.real(name)
+    return _model(writer, "QDQ", metadata)
+
+
+def _model(writer: Writer, flavour: str, metadata: Mapping[str, str] | None) -> onnx.ModelProto:
+    network, options = writer.network, writer.options
+    shown = [name for name in options.shown if name not in network.outputs]
+    graph = helper.make_graph(
+        writer.nodes,
+        "hwrts",
+        [_value_info(network, tensor.name, options, "float") for tensor in network.inputs],
+        [_value_info(network, name, options, "real") for name in network.outputs]
+        + [_value_info(network, name, replace(options, float_boundary=False)) for name in shown],
+        writer.initializers,
+    )
+    opset = [helper.make_opsetid("", options.opset)]
+    model = helper.make_model(graph, opset_imports=opset, producer_name="hwrts")
+    model.ir_version = options.ir_version or helper.find_min_ir_version_for(opset)
+    formats = {f"format.{name}": str(tensor) for name, tensor in network.formats.items()}
+    own = {"rounding": str(network.rules), "flavour": flavour}
+    helper.set_model_props(model, {**own, **formats, **(metadata or {})})
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # the checker's errors share no base class
+        if options.opset == OPSET:
+            raise
+        raise HwrtsError(
+            f"opset {options.opset}: cannot say this network ({str(error).strip().splitlines()[0]:.200}); "
+            f"use {OPSET}"
+        ) from error
+    return model
 
 
 def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
@@ -89,13 +119,32 @@ def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
     return exposed
 
 
-def _value_info(network: Network, name: str) -> onnx.ValueInfoProto:
-    tensor = network.tensors[name]
+def _value_info(
+    network: Network, name: str, options: QdqOptions | None = None, real: str = ""
+) -> onnx.ValueInfoProto:
+    """What the graph says of an input or output.
+
+    Args:
+        network: The integer network.
+        name: The tensor.
+        options: Of the file.
+        real: What is behind the name where the boundary is of real values.
+    """
+    options, tensor = options or QdqOptions(), network.tensors[name]
+    kind = TensorProto.UINT8 if options.stored is Stored.UNSIGNED else TensorProto.INT8
+    shown = name
+    if options.float_boundary:
+        kind, shown = TensorProto.FLOAT, f"{name}.{real}"
+    if options.size is not None:
+        sides = network.size_of(name, *options.size)
+        return helper.make_tensor_value_info(shown, kind, [1, tensor.channels, *sides])
     if any(each.free and each.name == name for each in network.inputs):
-        sides: list[str | int] = [f"{axis} of {name}" for axis in ("H", "W")]
-        return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", tensor.channels, *sides])
-    sides = [_side(axis, tensor.scale, lacks) for axis, lacks in zip(("H", "W"), tensor.lacks, strict=True)]
-    return helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", tensor.channels, *sides])
+        named: list[str | int] = [f"{axis} of {name}" for axis in ("H", "W")]
+    else:
+        named = [
+            _side(axis, tensor.scale, lacks) for axis, lacks in zip(("H", "W"), tensor.lacks, strict=True)
+        ]
+    return helper.make_tensor_value_info(shown, kind, ["N", tensor.channels, *named])
 
 
 def _side(axis: str, scale: Fraction, lacks: int) -> str | int:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer, zero_point
+from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Clip
 
@@ -12,8 +12,16 @@ FUSED = Fused()
 
 
 def qdq(writer: QdqWriter, layer: Clip) -> None:
-    """A clip of the stored bytes."""
-    _clip(writer, layer)
+    """A clip of the stored bytes, or of real values where moves are."""
+    if not writer.options.moves_in_real:
+        _clip(writer, layer)
+        return
+    frac = writer.network.formats[layer.source].frac
+    limits = [
+        writer.constant(f"{layer.name}.{end}", np.array(np.ldexp(float(code), -frac), np.float32))
+        for end, code in (("low", layer.low), ("high", layer.high))
+    ]
+    writer.moved("Clip", layer.source, limits, layer.name)
 
 
 def integer(writer: IntegerWriter, layer: Clip) -> None:
@@ -22,9 +30,9 @@ def integer(writer: IntegerWriter, layer: Clip) -> None:
 
 
 def _clip(writer: Writer, layer: Clip) -> None:
-    zero = zero_point(writer.network.formats[layer.source])
+    zero = writer.zero_point(writer.network.formats[layer.source])
     limits = [
-        writer.constant(f"{layer.name}.{end}", np.array(code + zero, np.uint8))
+        writer.byte(f"{layer.name}.{end}", code + zero)
         for end, code in (("low", layer.low), ("high", layer.high))
     ]
     writer.node("Clip", [layer.source, *limits], layer.name)

@@ -19,7 +19,7 @@ FUSED = Fused(qdq="QLinearConcat", unfused=_moves)
 
 def qdq(writer: QdqWriter, layer: Concat) -> None:
     """Concat on real values, or of the stored codes where they stay as they are."""
-    if _moves(writer.network, layer):
+    if _moves(writer.network, layer) and not writer.options.moves_in_real:
         _move(writer, layer)
         return
     writer.node(

@@ -13,10 +13,17 @@ FUSED = Fused(qdq="QLinearConv", integer="ConvInteger", islands=("Conv", "FusedC
 def qdq(writer: QdqWriter, conv: Conv) -> None:
     """Conv on real values, of dequantised weights and biases."""
     acc_frac = conv.acc_frac(writer.network.formats[conv.source])
-    weight = writer.coefficients(f"{conv.name}.weight", conv.weight_i8, conv.weight_frac)
-    bias = writer.coefficients(f"{conv.name}.bias", conv.bias_i32, acc_frac)
-    source = writer.real(conv.source, _padded(writer, conv))
-    writer.node("Conv", [source, weight, bias], f"{conv.name}.exact", **_shape(conv))
+    order = writer.turned.get(conv.name, slice(None))  # of its filters
+    weight = writer.coefficients(f"{conv.name}.weight", conv.weight_i8[order], conv.weight_frac[order])
+    bias = writer.coefficients(f"{conv.name}.bias", conv.bias_i32[order], acc_frac[order])
+    attributes = _shape(conv)
+    around = dict(writer.options.edges).get(conv.source)
+    if around is not None and conv.padding is Padding.ZERO and any(conv.shape.margins):
+        codes, attributes["pads"] = writer.edged(conv.source, conv.shape.margins, around), [0] * 4
+    else:
+        codes = _padded(writer, conv)
+    source = writer.real(conv.source, codes)
+    writer.node("Conv", [source, weight, bias], f"{conv.name}.exact", **attributes)
     writer.quantize(conv.name)
 
 

@@ -1,5 +1,6 @@
 """Depth-to-space in ONNX."""
 
+from hwrts.export.depth_first import depth_first
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
@@ -11,7 +12,14 @@ FUSED = Fused()
 
 def qdq(writer: QdqWriter, layer: DepthToSpace) -> None:
     """A move of real values; the same scale on both sides, or a float island appears."""
-    writer.node("DepthToSpace", [writer.real(layer.source)], f"{layer.name}.exact", **_moved(layer))
+    source, mode = layer.source, _moved(layer)
+    if writer.options.depth_first:
+        mode["mode"] = "DCR"
+        if source not in writer.turned:  # others see it as well
+            order = depth_first(writer.network.channels[layer.name], layer.block)
+            places = writer.constant(f"{layer.name}.order", order)
+            source = writer.moved("Gather", source, [places], f"{layer.name}.turned", axis=1)
+    writer.node("DepthToSpace", [writer.real(layer.source, source)], f"{layer.name}.exact", **mode)
     writer.quantize(layer.name)
 
 

@@ -2,10 +2,11 @@
 
 from typing import assert_never
 
-from onnx import TensorProto
+import numpy as np
+from onnx import TensorProto, helper
 
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer, zero_point
+from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.whole_numbers import WholeNumbers
 from hwrts.fixed_point import Along, GlobalAverage, Rounding
@@ -27,18 +28,19 @@ def integer(writer: IntegerWriter, layer: GlobalAverage) -> None:
 def _mean(writer: Writer, layer: GlobalAverage) -> None:
     whole = WholeNumbers(writer, layer.name)
     source, out = writer.network.formats[layer.source], layer.out
-    numerator, pixels = _sum_and_pixels(whole, layer, zero_point(source))
+    numerator, pixels = _sum_and_pixels(whole, layer, writer.zero_point(source))
     finer = out.frac - source.frac
     numerator = whole("Mul", numerator, 1 << max(finer, 0))
     denominator = whole("Mul", pixels, 1 << max(-finer, 0))
     lowest = -(source.min << max(finer, 0) >> max(-finer, 0)) + 1  # means plus that are above 0
     codes = _divided(whole, numerator, denominator, lowest + lowest % 2, writer.network.rule_of(layer))
     codes = whole("Min", whole("Max", codes, out.min), out.max)
-    stored = whole("Add", codes, zero_point(out))
+    stored = whole("Add", codes, writer.zero_point(out))
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(writer.byte_dtype))
     if layer.along is Along.PICTURE:
-        writer.node("Cast", [stored], layer.name, to=TensorProto.UINT8)
+        writer.node("Cast", [stored], layer.name, to=kind)
         return
-    means = writer.node("Cast", [stored], f"{layer.name}.means", to=TensorProto.UINT8)
+    means = writer.node("Cast", [stored], f"{layer.name}.means", to=kind)
     writer.node("Expand", [means, whole("Shape", layer.source)], layer.name)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from onnx import TensorProto
 
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer, zero_point
+from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Lookup
 
@@ -27,8 +27,14 @@ def integer(writer: IntegerWriter, layer: Lookup) -> None:
 
 def _gather(writer: Writer, layer: Lookup) -> None:
     source = writer.network.formats[layer.source]
-    codes = np.arange(_BYTES) - zero_point(source)  # of the bytes; of narrower formats some are no codes
+    base = writer.options.stored.base
+    codes = (
+        np.arange(_BYTES) - base - writer.zero_point(source)
+    )  # of the bytes; of narrower formats some are no codes
     entries = layer.table_i16[np.clip(codes, source.min, source.max) - source.min]
-    stored = (entries + zero_point(layer.out)).astype(np.uint8)
+    stored = (entries + writer.zero_point(layer.out)).astype(writer.byte_dtype)
     index = writer.node("Cast", [layer.source], f"{layer.name}.index", to=TensorProto.INT32)
+    if base:  # the lowest byte is entry 0
+        offset = writer.constant(f"{layer.name}.base", np.array(base, np.int32))
+        index = writer.node("Add", [index, offset], f"{layer.name}.entry")
     writer.node("Gather", [writer.constant(f"{layer.name}.table", stored), index], layer.name, axis=0)

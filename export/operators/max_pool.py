@@ -25,4 +25,4 @@ def _compare(writer: Writer, layer: MaxPool) -> None:
         # onnx.reference pads these with a NaN, which is no byte; a repeated edge changes no maximum
         source, pads = writer.padded(source, layer.pads, Padding.REPLICATE), [0] * 4
     shape = {"kernel_shape": list(layer.kernel), "strides": [layer.stride] * 2, "pads": pads}
-    writer.node("MaxPool", [source], layer.name, **shape)
+    writer.moved("MaxPool", source, [], layer.name, like=layer.source, **shape)

@@ -27,8 +27,8 @@ def integer(writer: IntegerWriter, layer: Maximum) -> None:
 def _compare(writer: Writer, layer: Maximum) -> None:
     axes = writer.constant(f"{layer.name}.axes", np.array(_AXES[layer.over], np.int64))
     if layer.over in (Over.CHANNELS, Over.PICTURE):
-        writer.node("ReduceMax", [layer.source, axes], layer.name, keepdims=1)
+        writer.moved("ReduceMax", layer.source, [axes], layer.name, keepdims=1)
         return
-    largest = writer.node("ReduceMax", [layer.source, axes], f"{layer.name}.largest", keepdims=1)
+    largest = writer.moved("ReduceMax", layer.source, [axes], f"{layer.name}.largest", like=layer.source, keepdims=1)
     size = writer.node("Shape", [layer.source], f"{layer.name}.size.whole0")
-    writer.node("Expand", [largest, size], layer.name)
+    writer.moved("Expand", largest, [size], layer.name, like=layer.source)

@@ -23,4 +23,4 @@ def integer(writer: IntegerWriter, layer: Reorder) -> None:
 
 def _move(writer: Writer, layer: Reorder) -> None:
     order = writer.constant(f"{layer.name}.order", layer.order_i32.astype(np.int64))
-    writer.node("Gather", [layer.source, order], layer.name, axis=1)
+    writer.moved("Gather", layer.source, [order], layer.name, axis=1)

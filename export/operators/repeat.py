@@ -21,5 +21,5 @@ def integer(writer: IntegerWriter, layer: Repeat) -> None:
 
 def _move(writer: Writer, layer: Repeat) -> None:
     nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    inputs = [layer.source, "", writer.factors(layer.name, layer.factor)]
-    writer.node("Resize", inputs, layer.name, **nearest)
+    constants = ["", writer.factors(layer.name, layer.factor)]
+    writer.moved("Resize", layer.source, constants, layer.name, **nearest)

@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto
 
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer, zero_point
+from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.whole_numbers import WholeNumbers
 from hwrts.fixed_point import Places, Resize
@@ -40,7 +40,7 @@ def _sums(writer: Writer, layer: Resize, output: str) -> str:
     name, source = layer.name, layer.sources[0]
     wide = writer.node("Cast", [source], f"{name}.int32", to=TensorProto.INT32)
     zero = writer.constant(
-        f"{name}.source_zero", np.array(zero_point(writer.network.formats[source]), np.int32)
+        f"{name}.source_zero", np.array(writer.zero_point(writer.network.formats[source]), np.int32)
     )
     codes = writer.node("Sub", [wide, zero], f"{name}.codes")
     whole = WholeNumbers(writer, name)

@@ -16,8 +16,9 @@ _STORED_ZERO = 128
 def qdq(writer: QdqWriter, layer: Scale) -> None:
     """Mul on real values; the constant is a stored byte, or runtimes would not fuse it."""
     name = f"{layer.name}.multiplier"
-    code = writer.constant(name, np.array(layer.multiplier + _STORED_ZERO, np.uint8))
-    factor = writer.dequantised(code, name, layer.frac, np.array(_STORED_ZERO, np.uint8))
+    zero = _STORED_ZERO - writer.options.stored.base
+    code = writer.byte(name, layer.multiplier + zero)
+    factor = writer.dequantised(code, name, layer.frac, np.array(zero, writer.byte_dtype))
     writer.node("Mul", [writer.real(layer.source), factor], f"{layer.name}.exact")
     writer.quantize(layer.name)
 

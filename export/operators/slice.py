@@ -26,4 +26,4 @@ def _move(writer: Writer, layer: Slice) -> None:
         writer.constant(f"{layer.name}.{what}", np.array([value], np.int64))
         for what, value in (("start", layer.start), ("stop", layer.stop), ("axis", 1))
     ]
-    writer.node("Slice", [layer.source, *limits], layer.name)
+    writer.moved("Slice", layer.source, limits, layer.name)

@@ -34,6 +34,6 @@ def _move(writer: Writer, layer: SpaceToDepth) -> None:
     """ONNX numbers its channels (i, j, c), torch and eq. 31 (c, i, j): Gather puts them in order."""
     block, channels = layer.block, writer.network.channels[layer.source]
     order = np.arange(channels * block**2).reshape(block**2, channels).T.ravel()  # (C*R*R,)
-    apart = writer.node("SpaceToDepth", [layer.source], f"{layer.name}.apart", blocksize=block)
+    apart = writer.moved("SpaceToDepth", layer.source, [], f"{layer.name}.apart", blocksize=block)
     places = writer.constant(f"{layer.name}.order", order.astype(np.int64))
-    writer.node("Gather", [apart, places], layer.name, axis=1)
+    writer.moved("Gather", apart, [places], layer.name, like=layer.source, axis=1)

@@ -1,0 +1,94 @@
+"""How a QDQ file says the same integers for one client or another."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hwrts.fixed_point import Format, HwrtsError, Network
+
+OPSET = 19
+"""The lowest that onnx.reference, one of the witnesses, can run; the file has the IR version 9 with it."""
+
+
+class Stored(Enum):
+    """How an activation stands in a byte of the file."""
+
+    UNSIGNED = "uint8"
+    """uint8; signed tensors have zero point 128 (eq. 11)."""
+    SIGNED = "int8"
+    """int8; unsigned tensors have zero point -128."""
+    SYMMETRIC = "int8, zero point 0"
+    """int8, every zero point 0: unsigned tensors have 7 bits at most."""
+
+    @property
+    def base(self) -> int:
+        """What is subtracted of the bytes of :attr:`UNSIGNED`, apart from unsigned tensors of SYMMETRIC."""
+        return 0 if self is Stored.UNSIGNED else 128
+
+    def zero_point(self, tensor: Format) -> int:
+        """The byte that stands for value 0 in a tensor."""
+        if self is Stored.SYMMETRIC:
+            return 0
+        return (128 if tensor.signed else 0) - self.base
+
+
+@dataclass(frozen=True)
+class QdqOptions:
+    """What :func:`hwrts.export.onnx_writer.to_qdq` may write in another way; no code changes by any of it.
+
+    The defaults write the file that is verified every day (:func:`hwrts.export.onnx_writer.to_onnx`).
+
+    Attributes:
+        relu: A Relu node before the QuantizeLinear of unsigned tensors, where saturation alone does it.
+        moves_in_real: Moves of pixels and channels stand between DequantizeLinear and QuantizeLinear, not on
+            bytes.
+        clip_in_real: Formats of less than 8 bits end at a Clip before QuantizeLinear, not of bytes behind it.
+        stored: How activations stand in a byte.
+        depth_first: DepthToSpace in its mode DCR, of channels in that order.
+        float_bias: Biases are float constants, not int32 behind DequantizeLinear.
+        float_weights: Weights are float constants behind QuantizeLinear and DequantizeLinear.
+        float_boundary: Graph inputs and outputs are real values, named ``T.float`` and ``T.real``.
+        shown: Inner tensors that are outputs of the graph as well.
+        edges: Tensors with the code that convolutions see around them in place of zero.
+        size: Height and width of the first input, of one picture; None leaves N, H and W open.
+        opset: Of the file.
+        ir_version: Of the file; None is the lowest that the opset allows.
+    """
+
+    relu: bool = False
+    moves_in_real: bool = False
+    clip_in_real: bool = False
+    stored: Stored = Stored.UNSIGNED
+    depth_first: bool = False
+    float_bias: bool = False
+    float_weights: bool = False
+    float_boundary: bool = False
+    shown: tuple[str, ...] = ()
+    edges: tuple[tuple[str, int], ...] = ()
+    size: tuple[int, int] | None = None
+    opset: int = OPSET
+    ir_version: int | None = None
+
+    def check(self, network: Network) -> None:
+        """Refuse what these options cannot say of a network.
+
+        Raises:
+            HwrtsError: A size that the network does not take, an unsigned tensor of 8 bits where every zero
+                point is 0, or a bias that float32 does not hold.
+        """
+        if self.size is not None and tuple(network.legal_size(*self.size)) != self.size:
+            height, width = network.legal_size(*self.size)
+            raise HwrtsError(
+                f"size {self.size[0]}x{self.size[1]}: the network does not take it; use {height}x{width}"
+            )
+        for name, tensor in network.formats.items():
+            if self.stored is Stored.SYMMETRIC and not tensor.signed and tensor.bits > 7:
+                raise HwrtsError(
+                    f"tensor {name!r}: unsigned codes of {tensor.bits} bits have no zero point 0 in int8; "
+                    "quantize with --activation-bits 7"
+                )
+        for conv in network.convs:
+            if self.float_bias and abs(conv.bias_i32.astype("int64")).max() >= 1 << 24:
+                raise HwrtsError(
+                    f"layer {conv.name!r}: a bias of 2**24 or more is not exact as float32; "
+                    "use --target onnx, where biases are int32"
+                )

@@ -1,0 +1,176 @@
+"""Clients that take an ONNX file: where they are, and what they make of one; each in a process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.export.runtime import open_session
+from hwrts.export.stimuli import Fed
+from hwrts.export.targets.file import TargetFile, under
+from hwrts.fixed_point import HwrtsError, Rounding, RoundingRules, run_outputs
+
+ENVIRONMENTS = "HWRTS_TARGETS"
+"""The variable that names the folder of environments, one for each client; ``build/targets`` without it."""
+_SECONDS = 3600
+"""After which a client is given up."""
+_EVEN = RoundingRules(Rounding.HALF_EVEN, Rounding.HALF_EVEN)
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client.
+
+    Attributes:
+        name: What it, its environment and the extra of the package that installs it are called.
+        module: What its environment can import.
+    """
+
+    name: str
+    module: str
+
+
+CLIENTS = {
+    client.name: client
+    for client in (
+        Client("openvino", "openvino"),
+        Client("iree", "iree.compiler"),
+        Client("qnn", "onnxruntime_qnn"),
+        Client("qonnx", "qonnx"),
+    )
+}
+"""By name; ONNX Runtime is a dependency."""
+
+
+def python_of(client: str) -> Path | None:
+    """The interpreter that has a client: this one, or that of its environment; None if there is none."""
+    try:
+        if find_spec(CLIENTS[client].module) is not None:
+            return Path(sys.executable)
+    except ModuleNotFoundError:  # of a package around it
+        pass
+    folder = Path(os.environ.get(ENVIRONMENTS, "build/targets")) / client
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return python.absolute() if python.is_file() else None
+
+
+def not_installed(client: str) -> str:
+    """The sentence for a client that is not there."""
+    return (
+        f"{client}: is not installed, so the file was not run in it; pip install hwrts[{client}], or set "
+        f"{ENVIRONMENTS} to a folder of environments that has one named {client}"
+    )
+
+
+def run_onnxruntime(file: TargetFile, pictures: Sequence[Fed]) -> tuple[list[dict[str, NDArray[Any]]], str]:
+    """What ONNX Runtime makes of pictures: codes (H, W, C) by output of each, and its version.
+
+    Raises:
+        HwrtsError: It refuses the file.
+    """
+    import onnxruntime
+
+    session = open_session(file.model)
+    try:
+        found = [
+            file.codes(dict(zip(file.outputs, session.run(file.outputs, file.stored(fed)), strict=True)))
+            for fed in pictures
+        ]
+    except HwrtsError:
+        raise
+    except Exception as error:  # its errors share no base class
+        raise HwrtsError(
+            f"onnxruntime: cannot run the file ({str(error).strip().splitlines()[0]:.300})"
+        ) from error
+    return found, str(onnxruntime.__version__)
+
+
+def run_client(
+    file: TargetFile, pictures: Sequence[Fed], client: str
+) -> tuple[list[dict[str, NDArray[Any]]], str]:
+    """As :func:`run_onnxruntime`, of another client.
+
+    Raises:
+        HwrtsError: It is not installed, or refuses the file.
+    """
+    python = python_of(client)
+    if python is None:
+        raise HwrtsError(not_installed(client))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model.onnx").write_bytes(file.model)
+        fed = [file.stored(picture) for picture in pictures]
+        arrays: dict[str, Any] = {f"{i}/{key}": x for i, each in enumerate(fed) for key, x in each.items()}
+        np.savez(folder / "fed.npz", **arrays)
+        words = [python, Path(__file__).with_name("runner.py"), client, folder]
+        done = subprocess.run(
+            [*map(str, words), *file.outputs],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+            cwd=folder,
+            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        )
+        if done.returncode or not (folder / "made.npz").is_file():
+            said = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit {done.returncode}"]
+            raise HwrtsError(f"{client}: refuses the file ({said[-1]:.300})")
+        with np.load(folder / "made.npz") as made:
+            found = [
+                file.codes({name: made[f"{i}/{name}"] for name in file.outputs}) for i in range(len(pictures))
+            ]
+            return found, str(made["version"])
+
+
+def check_file(file: TargetFile, pictures: Sequence[Fed], client: str | None = None) -> dict[str, Any]:
+    """Compare a client with the definition under the client's own rules: an entry of a manifest.
+
+    Args:
+        file: The file.
+        pictures: Codes of every input, of the file's size; at least one.
+        client: Name of the client; None is ONNX Runtime, which rounds half to even.
+
+    Returns:
+        Client, version, its rules, codes compared, how many differ and by how much at most; and how many
+        codes its rules make others than the network's.
+
+    Raises:
+        HwrtsError: The client is not installed, or refuses the file; or no pictures.
+    """
+    if not pictures:
+        raise HwrtsError("check: nothing to compare; give one picture or more")
+    rules = _EVEN if client is None else file.target.rules or _EVEN
+    found, version = run_onnxruntime(file, pictures) if client is None else run_client(file, pictures, client)
+    definition = under(file.network, rules)
+    compared, differing, largest, other = 0, 0, 0, 0
+    for picture, outputs in zip(pictures, found, strict=True):
+        own = run_outputs(file.network, picture)
+        expected = own if definition is file.network else run_outputs(definition, picture)
+        for name, codes in expected.items():
+            if outputs[name].shape != codes.shape:
+                raise HwrtsError(
+                    f"{client or 'onnxruntime'}: makes {outputs[name].shape} of {name!r} where the network "
+                    f"makes {codes.shape}; the file is of another size"
+                )
+            apart = np.abs(outputs[name].astype(np.int64) - codes.astype(np.int64))
+            compared, differing = compared + apart.size, differing + int(np.count_nonzero(apart))
+            largest = max(largest, int(apart.max()))
+            other += int(np.count_nonzero(codes != own[name]))
+    return {
+        "client": client or "onnxruntime",
+        "version": version,
+        "client_rounds_convolutions": rules.convolutions.value,
+        "client_rounds_additions": rules.additions.value,
+        "codes_compared": compared,
+        "codes_differing": differing,
+        "largest_difference": largest,
+        "codes_that_its_rounding_changes": other,
+    }

@@ -1,0 +1,180 @@
+"""The file of a target: what stands in it, how pictures go in and codes come out."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from hwrts.export.depth_first import turned
+from hwrts.export.onnx_writer import to_qdq
+from hwrts.export.qdq_options import QdqOptions, Stored
+from hwrts.export.stimuli import Fed
+from hwrts.export.targets.around_zero import around_zero, edges
+from hwrts.export.targets.target import Target
+from hwrts.fixed_point import Add, Conv, HwrtsError, Network, RoundingRules
+
+# Letters of the shape comments: N pictures; C channels; H, W rows and columns.
+
+
+@dataclass(frozen=True)
+class TargetFile:
+    """A file, and what is to be known of it.
+
+    Attributes:
+        target: What it is for.
+        model: Its bytes.
+        network: The integer network that it says: the definition.
+        options: How it says it.
+        zeros: By input and output, the stored byte that stands for code 0 (of pixels: for black).
+        rewritten: What stands in it in another way than in the network, one sentence each.
+    """
+
+    target: Target
+    model: bytes
+    network: Network
+    options: QdqOptions
+    zeros: Mapping[str, int]
+    rewritten: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the file in a folder."""
+        return f"model.{self.target.name}.onnx"
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the graph's outputs that are the network's, in that order."""
+        return [f"{name}.real" if self.options.float_boundary else name for name in self.network.outputs]
+
+    def stored(self, codes: Fed) -> dict[str, NDArray[Any]]:
+        """What the graph's inputs take, (1, C, H, W), by their names, of codes (H, W, C)."""
+        fed: dict[str, NDArray[Any]] = {}
+        for each in self.network.inputs:
+            picture = codes[each.name].transpose(2, 0, 1)[None]
+            if self.options.float_boundary:
+                fed[f"{each.name}.float"] = np.ldexp(picture.astype(np.float32), -each.out.frac)
+            else:
+                fed[each.name] = (picture.astype(np.int16) + self.zeros[each.name]).astype(self._dtype)
+        return fed
+
+    def codes(self, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.integer]]:
+        """The codes (H, W, C) by output of what the graph's outputs give."""
+        found: dict[str, NDArray[np.integer]] = {}
+        for name, shown in zip(self.network.outputs, self.outputs, strict=True):
+            picture = made[shown][0].transpose(1, 2, 0)
+            if self.options.float_boundary:
+                whole = np.ldexp(picture.astype(np.float64), self.network.formats[name].frac)
+            else:
+                whole = picture.astype(np.int16) - self.zeros[name]
+            found[name] = whole.astype(np.int32)
+            if not np.array_equal(found[name], whole):
+                raise HwrtsError(f"--target {self.target.name}: output {name!r} is not on its grid")
+        return found
+
+    @property
+    def _dtype(self) -> type[np.uint8] | type[np.int8]:
+        return np.uint8 if self.options.stored is Stored.UNSIGNED else np.int8
+
+    def described(self) -> dict[str, Any]:
+        """Its entry of a manifest, without what clients made of it."""
+        network, options = self.network, self.options
+        kind = "float32, code * lsb" if options.float_boundary else options.stored.value
+        names = [*(each.name for each in network.inputs), *network.outputs]
+        rules = self.target.rules
+        nodes = onnx.load_from_string(self.model).graph.node
+        return {
+            "name": self.target.name,
+            "purpose": self.target.purpose,
+            "file": self.name,
+            "boundary": kind,
+            "stored_zero": {} if options.float_boundary else {name: self.zeros[name] for name in names},
+            "layout": "NCHW" + (", one picture" if options.size else ", any N, H and W"),
+            "size": list(options.size) if options.size else None,
+            "opset": options.opset,
+            "rounding": network.rounding.value,
+            "rounding_of_additions": network.rules.additions.value,
+            "client_rounds_convolutions": rules.convolutions.value if rules else None,
+            "client_rounds_additions": rules.additions.value if rules else None,
+            "rewritten": list(self.rewritten),
+            "operators": dict(sorted(Counter(node.op_type for node in nodes).items())),
+            "note": self.target.note,
+        }
+
+
+def target_file(
+    network: Network,
+    target: Target,
+    size: tuple[int, int] | None = None,
+    *,
+    opset: int | None = None,
+    ir_version: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> TargetFile:
+    """Write the file of a target.
+
+    Args:
+        network: The integer network.
+        target: What it is for.
+        size: Height and width of pictures; None leaves them open.
+        opset: Of the file; None is the default.
+        ir_version: Of the file; None is the lowest that the opset allows.
+        metadata: Entries added to the model's metadata.
+
+    Raises:
+        HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
+    """
+    target.check(network, size)
+    options = replace(target.options, size=size, ir_version=ir_version)
+    options = options if opset is None else replace(options, opset=opset)
+    said, less = network, dict[str, int]()
+    try:
+        if target.around_zero:
+            said, less = around_zero(network)
+            options = replace(options, edges=tuple((name, -less[name]) for name in edges(network, less)))
+        if target.keeps_sums_apart:
+            options = replace(options, shown=_summed(network))
+        model = to_qdq(said, options, metadata={"target": target.name, **(metadata or {})})
+    except HwrtsError as error:
+        raise HwrtsError(f"--target {target.name}: {error}") from error
+    zeros = {
+        name: options.stored.zero_point(said.formats[name]) - less.get(name, 0)
+        for name in (*(each.name for each in network.inputs), *network.outputs)
+    }
+    rewritten = _rewritten(network, options, less)
+    return TargetFile(target, model.SerializeToString(), network, options, zeros, rewritten)
+
+
+def _summed(network: Network) -> tuple[str, ...]:
+    """Convolutions that an addition reads."""
+    convs = {conv.name for conv in network.convs}
+    read = [source for layer in network.layers if isinstance(layer, Add) for source in layer.sources]
+    return tuple(dict.fromkeys(name for name in read if name in convs))
+
+
+def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -> tuple[str, ...]:
+    convs = {layer.name for layer in network.layers if isinstance(layer, Conv)}
+    order = ", ".join(name for name in turned(network) if name in convs)
+    said = {
+        "Relu before QuantizeLinear of unsigned tensors": options.relu,
+        "moves of pixels and channels between DequantizeLinear and QuantizeLinear": options.moves_in_real,
+        "formats of less than 8 bits end at a Clip of real values": options.clip_in_real
+        and any(out.bits < 8 for out in network.formats.values()),
+        "DepthToSpace in mode DCR"
+        + (f", filters of {order} in its order" if order else ""): options.depth_first,
+        f"codes less 128, which is in the biases: {', '.join(less)}": bool(less),
+        "biases are float32": options.float_bias,
+        "weights are float32 behind QuantizeLinear": options.float_weights,
+        f"outputs besides: {', '.join(options.shown)}": bool(options.shown),
+    }
+    return tuple(sentence for sentence, holds in said.items() if holds)
+
+
+def under(network: Network, rules: RoundingRules | None) -> Network:
+    """The same integers under a client's rules."""
+    if rules is None or rules == network.rules:
+        return network
+    return replace(network, rounding=rules.convolutions, additions=rules.additions, like=None)
