@@ -19,7 +19,13 @@ NAMES = (ONNX_NAME, JSON_NAME, NPZ_NAME)
 
 
 def hand_over(
-    folder: Path, stage: Path, payloads: Mapping[str, bytes], verdict: str, source: dict[str, str]
+    folder: Path,
+    stage: Path,
+    payloads: Mapping[str, bytes],
+    verdict: str,
+    source: dict[str, str],
+    target: Mapping[str, Any] | None = None,
+    target_files: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
     """Fill a folder with a stage's files and ``manifest.json``.
 
@@ -29,6 +35,8 @@ def hand_over(
         payloads: Its files by name, as they were when the verdict was compared with them.
         verdict: What they are worth: "PASSED", "FAILED" or "UNVERIFIED" with why.
         source: Entries that say where the stage comes from.
+        target: What the manifest says of the file of a target, and of the clients that ran it.
+        target_files: That file, and what comes with it, by name.
 
     Returns:
         The manifest.
@@ -40,6 +48,7 @@ def hand_over(
         if name not in payloads:
             raise HwrtsError(f"{stage / name}: cannot be read; run or quantize the stage again")
     files = {name: payloads[name] for name in (*NAMES, VERDICT_NAME) if name in payloads}
+    files |= target_files or {}
     _write(folder, files)
     try:
         network = load_network(folder)  # what is handed over, not what the stage may hold by now
@@ -62,6 +71,8 @@ def hand_over(
             for name, payload in files.items()
         },
     }
+    if target is not None:
+        manifest["target"] = dict(target)
     _write(folder, {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
     return manifest
 

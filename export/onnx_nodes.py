@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from hwrts.export.qdq_options import QdqOptions, Stored
+from hwrts.export.qdq_options import QdqOptions
 from hwrts.fixed_point import Format, HwrtsError, Network, Padding
 from hwrts.fixed_point.window import MODES
 
@@ -82,27 +82,23 @@ class Writer:
         """
         tensor = self.network.formats[name]
         limits = [
-            self.byte(f"{name}.{end}", code + self.zero_point(tensor))
+            self.byte(f"{name}.{end}", code + self.zero_point(tensor), tensor)
             for end, code in (("min", tensor.min), ("max", tensor.max))
         ]
         return self.node("Clip", [stored, *limits], name)
 
     def stored_zero(self, name: str) -> str:
         """The constant that stands for value 0 in a tensor."""
-        return self.byte(f"{name}.zero_point", self.zero_point(self.network.formats[name]))
+        tensor = self.network.formats[name]
+        return self.byte(f"{name}.zero_point", self.zero_point(tensor), tensor)
 
     def zero_point(self, tensor: Format) -> int:
         """The stored code that stands for value 0."""
         return self.options.stored.zero_point(tensor)
 
-    def byte(self, name: str, stored: int) -> str:
-        """A constant of the type that activations are stored in."""
-        return self.constant(name, np.array(stored, self.byte_dtype))
-
-    @property
-    def byte_dtype(self) -> type[np.uint8] | type[np.int8]:
-        """Type of stored activations."""
-        return np.uint8 if self.options.stored is Stored.UNSIGNED else np.int8
+    def byte(self, name: str, stored: int, tensor: Format) -> str:
+        """A constant of the type that a tensor is stored in."""
+        return self.constant(name, np.array(stored, self.options.stored.dtype(tensor)))
 
     def moved(
         self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: object

@@ -48,11 +48,9 @@ class QdqWriter(Writer):
 
     def real_around(self, name: str, middle: int) -> str:
         """The dequantised tensor less the value of a code, of a tensor whose codes are not negative."""
-        around = f"{name}.around{middle}"
-        scale, zero = (
-            self._parameters(name)[0],
-            self.byte(f"{around}.code", middle - self.options.stored.base),
-        )
+        around, tensor = f"{name}.around{middle}", self.network.formats[name]
+        code = middle - self.options.stored.less(tensor)
+        scale, zero = self._parameters(name)[0], self.byte(f"{around}.code", code, tensor)
         if all(around not in node.output for node in self.nodes):
             self.node("DequantizeLinear", [name, scale, zero], around)
         return around
@@ -89,7 +87,7 @@ class QdqWriter(Writer):
         """
         tensor, (scale, zero) = self.network.formats[name], self._parameters(name)
         if shifted_zero is not None:
-            zero = self.byte(f"{name}.shifted_zero", shifted_zero - self.options.stored.base)
+            zero = self.byte(f"{name}.shifted_zero", shifted_zero - self.options.stored.less(tensor), tensor)
         exact = f"{name}.exact"
         if shifted_zero is None and self._has_relu(name):
             exact = self.node("Relu", [exact], f"{name}.relu")

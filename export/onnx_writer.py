@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -16,7 +17,7 @@ from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.operators import NODES
-from hwrts.export.qdq_options import OPSET, QdqOptions, Stored
+from hwrts.export.qdq_options import OPSET, QdqOptions
 from hwrts.fixed_point import HwrtsError, Network, Rounding
 
 
@@ -131,7 +132,7 @@ def _value_info(
         real: What is behind the name where the boundary is of real values.
     """
     options, tensor = options or QdqOptions(), network.tensors[name]
-    kind = TensorProto.UINT8 if options.stored is Stored.UNSIGNED else TensorProto.INT8
+    kind = TensorProto.UINT8 if options.stored.dtype(tensor.out) is np.uint8 else TensorProto.INT8
     shown = name
     if options.float_boundary:
         kind, shown = TensorProto.FLOAT, f"{name}.{real}"

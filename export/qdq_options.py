@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from hwrts.fixed_point import Format, HwrtsError, Network
 
 OPSET = 19
@@ -19,16 +21,24 @@ class Stored(Enum):
     SYMMETRIC = "int8, zero point 0"
     """int8, every zero point 0: unsigned tensors have 7 bits at most."""
 
-    @property
-    def base(self) -> int:
-        """What is subtracted of the bytes of :attr:`UNSIGNED`, apart from unsigned tensors of SYMMETRIC."""
-        return 0 if self is Stored.UNSIGNED else 128
+    BY_SIGN = "uint8 or int8, zero point 0"
+    """uint8 of unsigned tensors and int8 of signed ones, where no operator reads bytes of both."""
+
+    def dtype(self, tensor: Format) -> type[np.uint8] | type[np.int8]:
+        """Type of its bytes."""
+        if self is Stored.UNSIGNED or (self is Stored.BY_SIGN and not tensor.signed):
+            return np.uint8
+        return np.int8
 
     def zero_point(self, tensor: Format) -> int:
         """The byte that stands for value 0 in a tensor."""
-        if self is Stored.SYMMETRIC:
+        if self in (Stored.SYMMETRIC, Stored.BY_SIGN):
             return 0
-        return (128 if tensor.signed else 0) - self.base
+        return (128 if tensor.signed else 0) - (0 if self is Stored.UNSIGNED else 128)
+
+    def less(self, tensor: Format) -> int:
+        """What its bytes are less than those of :attr:`UNSIGNED`."""
+        return Stored.UNSIGNED.zero_point(tensor) - self.zero_point(tensor)
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class QdqOptions:
                     "quantize with --activation-bits 7"
                 )
         for conv in network.convs:
-            if self.float_bias and abs(conv.bias_i32.astype("int64")).max() >= 1 << 24:
+            if self.float_bias and abs(conv.bias_i32.astype(np.int64)).max() >= 1 << 24:
                 raise HwrtsError(
                     f"layer {conv.name!r}: a bias of 2**24 or more is not exact as float32; "
                     "use --target onnx, where biases are int32"

@@ -30,9 +30,10 @@ def integer(writer: IntegerWriter, layer: Clip) -> None:
 
 
 def _clip(writer: Writer, layer: Clip) -> None:
-    zero = writer.zero_point(writer.network.formats[layer.source])
+    source = writer.network.formats[layer.source]
+    zero = writer.zero_point(source)
     limits = [
-        writer.byte(f"{layer.name}.{end}", code + zero)
+        writer.byte(f"{layer.name}.{end}", code + zero, source)
         for end, code in (("low", layer.low), ("high", layer.high))
     ]
     writer.node("Clip", [layer.source, *limits], layer.name)

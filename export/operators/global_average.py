@@ -36,7 +36,7 @@ def _mean(writer: Writer, layer: GlobalAverage) -> None:
     codes = _divided(whole, numerator, denominator, lowest + lowest % 2, writer.network.rule_of(layer))
     codes = whole("Min", whole("Max", codes, out.min), out.max)
     stored = whole("Add", codes, writer.zero_point(out))
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(writer.byte_dtype))
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(writer.options.stored.dtype(out)))
     if layer.along is Along.PICTURE:
         writer.node("Cast", [stored], layer.name, to=kind)
         return

@@ -27,12 +27,12 @@ def integer(writer: IntegerWriter, layer: Lookup) -> None:
 
 def _gather(writer: Writer, layer: Lookup) -> None:
     source = writer.network.formats[layer.source]
-    base = writer.options.stored.base
+    base = -int(np.iinfo(writer.options.stored.dtype(source)).min)
     codes = (
         np.arange(_BYTES) - base - writer.zero_point(source)
     )  # of the bytes; of narrower formats some are no codes
     entries = layer.table_i16[np.clip(codes, source.min, source.max) - source.min]
-    stored = (entries + writer.zero_point(layer.out)).astype(writer.byte_dtype)
+    stored = (entries + writer.zero_point(layer.out)).astype(writer.options.stored.dtype(layer.out))
     index = writer.node("Cast", [layer.source], f"{layer.name}.index", to=TensorProto.INT32)
     if base:  # the lowest byte is entry 0
         offset = writer.constant(f"{layer.name}.base", np.array(base, np.int32))

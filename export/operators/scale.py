@@ -5,20 +5,21 @@ import numpy as np
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import Scale
+from hwrts.fixed_point import Format, Scale
 
 FUSED = Fused(qdq="QLinearMul")
 
-_STORED_ZERO = 128
-"""Zero point of the constant: a signed number in an unsigned byte, as activations are (eq. 11)."""
+_STORED = Format(True, 8, 0)
+"""The constant is a signed number, stored as activations are (eq. 11)."""
 
 
 def qdq(writer: QdqWriter, layer: Scale) -> None:
     """Mul on real values; the constant is a stored byte, or runtimes would not fuse it."""
     name = f"{layer.name}.multiplier"
-    zero = _STORED_ZERO - writer.options.stored.base
-    code = writer.byte(name, layer.multiplier + zero)
-    factor = writer.dequantised(code, name, layer.frac, np.array(zero, writer.byte_dtype))
+    stored = writer.options.stored
+    zero = stored.zero_point(_STORED)
+    code = writer.byte(name, layer.multiplier + zero, _STORED)
+    factor = writer.dequantised(code, name, layer.frac, np.array(zero, stored.dtype(_STORED)))
     writer.node("Mul", [writer.real(layer.source), factor], f"{layer.name}.exact")
     writer.quantize(layer.name)
 

@@ -53,7 +53,8 @@ CLIENTS = {
 def python_of(client: str) -> Path | None:
     """The interpreter that has a client: this one, or that of its environment; None if there is none."""
     try:
-        if find_spec(CLIENTS[client].module) is not None:
+        spec = find_spec(CLIENTS[client].module)
+        if spec is not None and spec.origin is not None:  # a folder of that name is no module
             return Path(sys.executable)
     except ModuleNotFoundError:  # of a package around it
         pass

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwrts.export.depth_first import turned
 from hwrts.export.onnx_writer import to_qdq
-from hwrts.export.qdq_options import QdqOptions, Stored
+from hwrts.export.qdq_options import QdqOptions
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.target import Target
@@ -43,7 +43,7 @@ class TargetFile:
     @property
     def name(self) -> str:
         """Of the file in a folder."""
-        return f"model.{self.target.name}.onnx"
+        return f"model.{'qdq' if self.target.name == 'onnx' else self.target.name}.onnx"
 
     @property
     def outputs(self) -> list[str]:
@@ -58,11 +58,16 @@ class TargetFile:
             if self.options.float_boundary:
                 fed[f"{each.name}.float"] = np.ldexp(picture.astype(np.float32), -each.out.frac)
             else:
-                fed[each.name] = (picture.astype(np.int16) + self.zeros[each.name]).astype(self._dtype)
+                dtype = self.options.stored.dtype(each.out)
+                fed[each.name] = (picture.astype(np.int16) + self.zeros[each.name]).astype(dtype)
         return fed
 
     def codes(self, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.integer]]:
-        """The codes (H, W, C) by output of what the graph's outputs give."""
+        """The codes (H, W, C) by output of what the graph's outputs give.
+
+        Raises:
+            HwrtsError: A real value between two codes.
+        """
         found: dict[str, NDArray[np.integer]] = {}
         for name, shown in zip(self.network.outputs, self.outputs, strict=True):
             picture = made[shown][0].transpose(1, 2, 0)
@@ -74,10 +79,6 @@ class TargetFile:
             if not np.array_equal(found[name], whole):
                 raise HwrtsError(f"--target {self.target.name}: output {name!r} is not on its grid")
         return found
-
-    @property
-    def _dtype(self) -> type[np.uint8] | type[np.int8]:
-        return np.uint8 if self.options.stored is Stored.UNSIGNED else np.int8
 
     def described(self) -> dict[str, Any]:
         """Its entry of a manifest, without what clients made of it."""

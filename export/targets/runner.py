@@ -84,9 +84,10 @@ def qonnx(model: Path, outputs: list[str]) -> tuple[_Run, str]:
 
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
     from qonnx.transformation.qcdq_to_qonnx import QCDQToQuant
 
-    wrapper = ModelWrapper(str(model)).transform(QCDQToQuant())
+    wrapper = ModelWrapper(str(model)).transform(InferShapes()).transform(QCDQToQuant())
 
     def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         made = execute_onnx(wrapper, dict(fed))

@@ -1,11 +1,11 @@
 """hwrts export: one folder with everything that a chip's team needs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hwrts.cli.console import print_json, print_line
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, print_warning
 from hwrts.cli.options import RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 
@@ -14,20 +14,42 @@ def export(
     run: RunArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
     stage: StageOption = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Add the file of a client: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx "
+            "or rknn (docs/targets.md).",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Height and width of its pictures, such as 360x640.", show_default=False),
+    ] = None,
+    opset: Annotated[int | None, typer.Option(help=r"Of its file \[19].", show_default=False)] = None,
+    ir_version: Annotated[
+        int | None, typer.Option(help=r"Of its file \[the lowest for the opset].", show_default=False)
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Run it in the client, where that is installed.")
+    ] = True,
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
-    """Hand over one folder: ONNX, integer network, verdict, and a manifest with checksums."""
-    from hwrts.errors import RunFolderError
+    """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
+    from hwrts.errors import ConfigError, RunFolderError
     from hwrts.export.handover import check_target, hand_over
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import new_folder
     from hwrts.runs.folder import open_run
     from hwrts.runs.proof import read_proof
+    from hwrts.runs.target import Asked, target_entry
 
+    if target is None and (size, opset, ir_version) != (None, None, None):
+        raise ConfigError("--size, --opset and --ir-version: are of a target's file; add --target onnx")
     folder = open_run(run)
     chosen = choose_network(folder, stage)
     proof = read_proof(chosen)
@@ -36,14 +58,52 @@ def export(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
+    entry: dict[str, Any] | None = None
+    files: dict[str, bytes] = {}
+    if target is not None:
+        asked = Asked(target, size, opset, ir_version, check)
+        with ConsoleProgress(quiet=json).task(f"target {target}", 1) as advance:
+            entry, files = target_entry(folder, chosen, asked)
+            advance(1, "")
     source = {"run": folder.root.name, "stage": chosen.name}
     with writing(output):
         check_target(output, replace=force)
         with new_folder(output) as made:
-            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source)
+            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source, entry, files)
     if json:
         print_json(manifest)
-        return
-    for name, entry in manifest["files"].items():
-        print_line(f"{entry['sha256'][:16]}  {entry['bytes']:>9,} bytes  {output / name}")
-    print_line(f"verdict: {manifest['verdict']}")
+    else:
+        for name, each in manifest["files"].items():
+            print_line(f"{each['sha256'][:16]}  {each['bytes']:>9,} bytes  {output / name}")
+        print_line(f"verdict: {manifest['verdict']}")
+        if entry is not None:
+            _say(entry)
+    if entry is not None and any(each["codes_differing"] for each in entry["checks"]):
+        raise typer.Exit(1)
+
+
+def _say(target: dict[str, Any]) -> None:
+    """What was rewritten, and what clients made of it."""
+    for sentence in target["rewritten"]:
+        print_line(f"rewritten: {sentence}")
+    rows = [
+        [
+            each["client"],
+            each["version"],
+            f"{each['client_rounds_convolutions']}, {each['client_rounds_additions']}",
+            f"{each['codes_compared']:,}",
+            f"{each['codes_differing']:,}",
+        ]
+        for each in target["checks"]
+    ]
+    if rows:
+        print_table("codes that differ", ["client", "version", "rounding", "compared", "differ"], rows)
+    for sentence in target["not_run"]:
+        print_line(sentence)
+    for each in target["checks"]:
+        if each["client"] != "onnxruntime" and each["codes_that_its_rounding_changes"]:
+            print_warning(
+                f"{each['client']}: rounds in another way than the network was trained for, which changes "
+                f"{each['codes_that_its_rounding_changes']:,} codes; quantize with --rounding "
+                f"{each['client_rounds_convolutions']},{each['client_rounds_additions']}"
+            )

@@ -1,0 +1,65 @@
+"""The file of a target for a stage of a run, and what its manifest says."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from hwrts.errors import ConfigError
+from hwrts.export.targets import target_file, target_of
+from hwrts.export.targets.export import checked
+from hwrts.fixed_point import load_network
+from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.verify_inputs import load_fed
+
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asked for.
+
+    Attributes:
+        target: Its name.
+        size: As it was typed, such as "360x640".
+        opset: Of the file; None is the default.
+        ir_version: Of the file; None is the lowest that the opset allows.
+        check: Whether clients run it.
+    """
+
+    target: str
+    size: str | None = None
+    opset: int | None = None
+    ir_version: int | None = None
+    check: bool = True
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width.
+
+    Raises:
+        ConfigError: Something else.
+
+    >>> parse_size("360x640")
+    (360, 640)
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ConfigError(f"--size {text!r:.40}: is no height and width; write it as 360x640")
+    return int(found[1]), int(found[2])
+
+
+def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What the manifest says of a target, and its files by name.
+
+    Raises:
+        HwrtsError: The target cannot be told this network, or a client refuses the file.
+    """
+    size = None if asked.size is None else parse_size(asked.size)
+    network = load_network(stage.root)
+    target = target_of(asked.target)
+    file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)
+    if asked.check:
+        entry = checked(file, list(load_fed(run, network).values()))
+    else:
+        entry = {**file.described(), "checks": [], "not_run": ["not run in any client: --no-check"]}
+    return entry, {file.name: file.model}

@@ -1,0 +1,409 @@
+"""Files of targets: what stands in them, the same codes in ONNX Runtime, and what is refused."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from hwrts.export.depth_first import depth_first, turned
+from hwrts.export.onnx_writer import to_onnx, to_qdq
+from hwrts.export.qdq_options import QdqOptions, Stored
+from hwrts.export.targets import (
+    CLIENTS,
+    TARGETS,
+    check_file,
+    check_pictures,
+    python_of,
+    target_file,
+    target_of,
+    under,
+)
+from hwrts.export.targets.around_zero import around_zero
+from hwrts.export.targets.export import checked, differing
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    DepthToSpace,
+    Format,
+    GlobalAverage,
+    HwrtsError,
+    Input,
+    Lookup,
+    Multiply,
+    Network,
+    Padding,
+    Rounding,
+    RoundingRules,
+    run,
+)
+
+SIZE = (9, 12)
+S8, U7 = Format(True, 8, 7), Format(False, 7, 7)
+
+
+def conv(name, source, weight, out, frac=7, bias=0, **fields):
+    weight = np.asarray(weight, np.int8)
+    zero = np.zeros(len(weight), np.int32)
+    return Conv(name, source, weight, zero + frac, zero + bias, out, **fields)
+
+
+def per_tensor(network):
+    """One grid of weights for all channels, and seven bits, as AMD's and NVIDIA's want them."""
+    layers = [
+        replace(each, weight_frac=np.full_like(each.weight_frac, each.weight_frac.min()))
+        if isinstance(each, Conv)
+        else each
+        for each in network.layers
+    ]
+    return replace(network, layers=tuple(layers), like=None)
+
+
+def signed(network):
+    """The anchor with hidden tensors of 7 bits, but pictures and signed tensors as they are."""
+    layers = [
+        replace(each, out=Format(False, 7, each.out.frac - 1))
+        if isinstance(each, Conv | Add) and not each.out.signed and each.name != network.output
+        else each
+        for each in network.layers
+    ]
+    return per_tensor(replace(network, layers=tuple(layers), like=None))
+
+
+def read(file):
+    return onnx.load_from_string(file.model)
+
+
+def nodes_of(model, op):
+    return [node for node in model.graph.node if node.op_type == op]
+
+
+def maker(model, name):
+    return next(node for node in model.graph.node if name in node.output)
+
+
+@pytest.mark.parametrize(
+    ("stored", "unsigned", "with_sign", "dtypes"),
+    [
+        (Stored.UNSIGNED, 0, 128, (np.uint8, np.uint8)),
+        (Stored.SIGNED, -128, 0, (np.int8, np.int8)),
+        (Stored.SYMMETRIC, 0, 0, (np.int8, np.int8)),
+        (Stored.BY_SIGN, 0, 0, (np.uint8, np.int8)),
+    ],
+)
+def test_bytes_of_each_way_to_store(stored, unsigned, with_sign, dtypes):
+    assert (stored.zero_point(U7), stored.zero_point(S8)) == (unsigned, with_sign)
+    assert (stored.less(U7), stored.less(S8)) == (-unsigned, 128 - with_sign)
+    assert (stored.dtype(U7), stored.dtype(S8)) == dtypes
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_each_file_gives_the_same_codes_in_onnx_runtime(anchor, picture, name):
+    network = anchor(3)
+    if TARGETS[name].around_zero:
+        network = signed(network)
+    file = target_file(network, TARGETS[name], SIZE)
+    pictures = check_pictures(network, SIZE, [{"x": picture(30, 8)}])
+    found = check_file(file, list(pictures.values()))
+    assert {"photograph 0", "noise", "all lowest", "all highest", "checkerboard"} < set(pictures)
+    assert sum("attack" in name for name in pictures) == 4
+    height, width = network.size_of(network.output, *SIZE)
+    assert found["codes_compared"] == len(pictures) * height * width * 3
+    assert (found["codes_differing"], found["largest_difference"]) == (0, 0)
+    model = read(file)
+    for value in (*model.graph.input, *model.graph.output):
+        dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        assert dims[0] == 1
+        assert all(dims)
+    kinds = {node.op_type for node in model.graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear", "Relu", "Conv"} <= kinds
+    assert "ConvInteger" not in kinds
+    described = file.described()
+    assert described["size"] == list(SIZE)
+    assert described["operators"]["Relu"] == len(nodes_of(model, "Relu")) > 0
+    assert all(
+        maker(model, node.input[0]).op_type == "DequantizeLinear" for node in nodes_of(model, "Resize")
+    )
+
+
+BOUNDARY = {
+    "onnx": onnx.TensorProto.UINT8,
+    "qnn": onnx.TensorProto.UINT8,
+    "iree": onnx.TensorProto.INT8,
+    "openvino": onnx.TensorProto.UINT8,
+    "verisilicon": onnx.TensorProto.UINT8,
+    "tensorrt": onnx.TensorProto.INT8,
+    "vitis": onnx.TensorProto.INT8,
+    "qonnx": onnx.TensorProto.FLOAT,
+    "rknn": onnx.TensorProto.UINT8,
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_boundary_and_zero_points(anchor, name):
+    network = signed(anchor(1))
+    model = read(target_file(network, target_of(name), SIZE))
+    ends = (*model.graph.input, *model.graph.output)
+    assert {end.type.tensor_type.elem_type for end in ends} == {BOUNDARY[name]}
+    zeros = {
+        int(numpy_helper.to_array(each).ravel()[0])
+        for each in model.graph.initializer
+        if each.name.endswith(".zero_point") and ".weight" not in each.name and ".bias" not in each.name
+    }
+    wanted = {"iree": {-128, 0}, "tensorrt": {0}, "vitis": {0}, "qonnx": {0}}
+    assert zeros == wanted.get(name, {0, 128})
+
+
+@pytest.mark.parametrize("rule", Rounding)
+def test_qdq_of_every_rule_holds_the_same_integers(anchor, picture, rule):
+    even, network = anchor(2), anchor(2, rounding=rule)
+    file = target_file(network, TARGETS["onnx"])
+    assert not nodes_of(read(file), "ConvInteger")
+    properties = {each.key: each.value for each in read(file).metadata_props}
+    assert (properties["rounding"], properties["flavour"], properties["target"]) == (
+        rule.value,
+        "QDQ",
+        "onnx",
+    )
+    fed = [{"x": picture(11, 14)}]
+    found = check_file(file, fed)
+    assert found["codes_differing"] == 0
+    own, theirs = run(network, fed[0]["x"]), run(even, fed[0]["x"])
+    assert found["codes_that_its_rounding_changes"] == np.count_nonzero(own != theirs)
+    assert (found["codes_that_its_rounding_changes"] > 0) == (rule is not Rounding.HALF_EVEN)
+
+
+def test_the_file_of_every_day_is_what_the_defaults_write(anchor):
+    network = anchor(0)
+    assert to_qdq(network).SerializeToString() == to_onnx(network).SerializeToString()
+    assert not nodes_of(to_onnx(network), "Relu")
+
+
+def test_open_sizes_opset_and_ir(anchor):
+    file = target_file(anchor(0), TARGETS["onnx"], opset=21, ir_version=10)
+    model = read(file)
+    dims = [dim.dim_param for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    assert [dims[0], *dims[2:]] == ["N", "H", "W"]
+    assert (model.opset_import[0].version, model.ir_version) == (21, 10)
+    assert file.described()["size"] is None
+    with pytest.raises(HwrtsError, match=r"^--target onnx: opset 10: cannot say this network .*; use 19$"):
+        target_file(anchor(0), TARGETS["onnx"], opset=10)
+
+
+def test_depth_to_space_has_filters_in_its_order(anchor):
+    network = anchor(4)
+    assert set(turned(network)) == {"correction", "ext_x", "ext_r"}
+    order = depth_first(3, 2)
+    assert order.tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
+    model = read(target_file(network, TARGETS["iree"], SIZE))
+    (shuffle,) = nodes_of(model, "DepthToSpace")
+    assert {each.name: onnx.helper.get_attribute_value(each) for each in shuffle.attribute}["mode"] == b"DCR"
+    assert not nodes_of(model, "Gather")
+    weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    ext = network.layer("ext_x")
+    assert np.array_equal(weights["ext_x.weight"], ext.weight_i8[order])
+    assert np.array_equal(weights["ext_x.bias"], ext.bias_i32[order])
+
+
+def test_a_tensor_that_others_see_is_put_in_order_by_gather():
+    rng = np.random.default_rng(5)
+    weight = rng.integers(-9, 9, (4, 1, 3, 3))
+    layers = (
+        conv("c", "x", weight, S8),
+        DepthToSpace("up", "c", 2),
+        conv("d", "c", weight[:1].repeat(4, 1), S8),
+    )
+    network = Network((Input("x", 1, PIXEL),), layers, outputs=("up", "d"))
+    file = target_file(network, TARGETS["iree"], (5, 6))
+    assert len(nodes_of(read(file), "Gather")) == 1
+    found = check_file(file, list(check_pictures(network, (5, 6), []).values()))
+    assert found["codes_differing"] == 0
+
+
+def test_around_zero_by_hand():
+    """Bias 100 + 128 * (2 - 1) - (128 << 3), and outside the picture the code -128."""
+    layer = conv("c", "x", [[[[2, -1, 0]]]], PIXEL, frac=3, bias=100)
+    network = Network((Input("x", 1, PIXEL),), (layer,))
+    moved, less = around_zero(network)
+    assert (moved.layers[0].bias_i32.tolist(), less) == ([100 + 128 - 1024], {"x": 128, "c": 128})
+    assert (moved.inputs[0].out, moved.layers[0].out) == (Format(True, 8, 8), Format(True, 8, 8))
+    file = target_file(network, TARGETS["tensorrt"], (1, 2))
+    assert file.options.edges == (("x", -128),)
+    picture = np.array([[[10], [200]]], np.uint8)
+    # 100 - 10 = 90 -> 11.25; 2 * 10 - 200 + 100 = -80 -> 0
+    assert run(network, picture).ravel().tolist() == [11, 0]
+    assert check_file(file, [{"x": picture}])["codes_differing"] == 0
+    assert file.zeros == {"x": -128, "c": -128}
+    assert file.stored({"x": picture})["x"].ravel().tolist() == [10 - 128, 200 - 128]
+
+
+ONE = np.ones((1, 1, 1, 1))
+GREY = (Input("x", 1, PIXEL),)
+
+
+def table(name, source):
+    return Lookup(name, source, np.arange(256, dtype=np.int16), PIXEL)
+
+
+REFUSED = {
+    "no size": ("qnn", GREY, (conv("c", "x", ONE, S8),), None, "takes no open height and width; add --size"),
+    "table": (
+        "qnn",
+        GREY,
+        (table("t", "x"),),
+        SIZE,
+        "layer 't' is a Lookup, which it cannot be told",
+    ),
+    "mean": (
+        "qonnx",
+        GREY,
+        (GlobalAverage("m", "x", PIXEL),),
+        SIZE,
+        "layer 'm' is a GlobalAverage",
+    ),
+    "product": (
+        "tensorrt",
+        GREY,
+        (Multiply("p", ("x", "x"), PIXEL),),
+        SIZE,
+        "layer 'p': Multiply of",
+    ),
+    "sum": ("tensorrt", GREY, (Add("s", ("x", "x"), PIXEL),), SIZE, "quantize with --activation-bits 7"),
+    "channels": (
+        "vitis",
+        GREY,
+        (replace(conv("c", "x", np.ones((2, 1, 1, 1)), S8), weight_frac=np.array([6, 7], np.int32)),),
+        SIZE,
+        "layer 'c' is a Conv whose channels have grids of weights of their own, it takes one for all; use",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refusals_name_target_layer_and_what_to_do(what):
+    name, inputs, layers, size, said = REFUSED[what]
+    with pytest.raises(HwrtsError) as refused:
+        target_file(Network(inputs, layers), TARGETS[name], size)
+    text = str(refused.value)
+    assert text.startswith(f"--target {name}: ")
+    assert said in text
+    assert "\n" not in text
+
+
+def test_rules_that_depend_on_the_sign_have_no_form_around_zero():
+    network = Network(GREY, (conv("c", "x", ONE, S8),), Rounding.HALF_AWAY)
+    with pytest.raises(HwrtsError, match="depends on the sign"):
+        target_file(network, TARGETS["tensorrt"], SIZE)
+
+
+def test_an_unknown_target_names_all():
+    with pytest.raises(HwrtsError, match="'qmm': there is none of that name; use onnx, qnn"):
+        target_of("qmm")
+
+
+def test_a_size_that_the_network_does_not_take():
+    layer = conv("c", "x", np.ones((1, 1, 2, 2)), S8, stride=2, pads=(0, 0, 0, 0))
+    with pytest.raises(HwrtsError, match="size 5x6: the network does not take it; use 6x6"):
+        target_file(Network(GREY, (layer,)), TARGETS["onnx"], (5, 6))
+
+
+def test_a_wrong_file_is_caught(anchor):
+    network = anchor(0)
+    file = target_file(network, TARGETS["onnx"], SIZE)
+    model = read(file)
+    (bias,) = [each for each in model.graph.initializer if each.name == "residual.bias"]
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 4096, bias.name))
+    found = checked(replace(file, model=model.SerializeToString()), [])
+    assert differing(found) > 0
+    assert found["checks"][0]["largest_difference"] > 0
+
+
+def test_nothing_to_compare_is_an_error(anchor):
+    file = target_file(anchor(0), TARGETS["onnx"], SIZE)
+    with pytest.raises(HwrtsError, match="nothing to compare"):
+        check_file(file, [])
+
+
+def test_under_a_clients_rules():
+    network = Network(GREY, (conv("c", "x", ONE, S8),))
+    assert under(network, None) is network
+    up = under(network, RoundingRules(Rounding.HALF_UP, Rounding.FLOOR))
+    assert (up.rounding, up.rules.additions) == (Rounding.HALF_UP, Rounding.FLOOR)
+
+
+def test_padding_of_zeros_and_replicated_edges_as_codes_of_signed_bytes():
+    rng = np.random.default_rng(7)
+    layers = (
+        conv("a", "x", rng.integers(-9, 9, (2, 1, 3, 3)), PIXEL),
+        conv("b", "a", rng.integers(-9, 9, (1, 2, 3, 3)), PIXEL, padding=Padding.REPLICATE),
+    )
+    network = Network(GREY, layers)
+    for name in ("tensorrt", "vitis", "iree", "qonnx"):
+        file = target_file(network, TARGETS[name], SIZE)
+        found = check_file(file, list(check_pictures(network, SIZE, []).values()))
+        assert found["codes_differing"] == 0, name
+
+
+def _random_networks():
+    path = Path(__file__).parents[1] / "fixed_point/random_networks.py"
+    spec = importlib.util.spec_from_file_location("random_networks", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["onnx", "iree", "qnn", "qonnx"])
+def test_random_networks(name):
+    """Every operator in every way to write it; half to even, as ONNX Runtime rounds."""
+    module, done, refused = _random_networks(), 0, []
+    for seed in range(24):
+        network = under(module.random_network(seed), RoundingRules(Rounding.HALF_EVEN, Rounding.HALF_EVEN))
+        size = network.legal_size(12, 12)
+        try:
+            file = target_file(network, TARGETS[name], size)
+        except HwrtsError as error:
+            refused.append(str(error))
+            continue
+        found = check_file(file, list(check_pictures(network, size, []).values()))
+        assert found["codes_differing"] == 0, seed
+        done += 1
+    assert done >= 8
+    assert all(said.startswith(f"--target {name}: ") for said in refused)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_in_its_client(anchor, client):
+    if python_of(client) is None:
+        pytest.skip(f"{client} is not installed")
+    network = anchor(6)
+    file = target_file(network, TARGETS[client], (24, 40))
+    found = check_file(file, list(check_pictures(network, (24, 40), []).values()), client)
+    assert (found["client"], found["codes_differing"]) == (client, 0)
+
+
+def test_a_client_that_is_not_installed_is_said(anchor, monkeypatch, tmp_path):
+    monkeypatch.setenv("HWRTS_TARGETS", str(tmp_path))
+    if python_of("qnn") is not None:
+        pytest.skip("qnn is installed")
+    found = checked(target_file(anchor(0), TARGETS["qnn"], SIZE), [])
+    assert len(found["checks"]) == 1
+    assert found["not_run"] == [
+        "qnn: is not installed, so the file was not run in it; pip install hwrts[qnn], or set HWRTS_TARGETS "
+        "to a folder of environments that has one named qnn"
+    ]
+
+
+def test_options_alone():
+    network = Network(GREY, (conv("c", "x", ONE, S8, bias=1 << 24),))
+    with pytest.raises(HwrtsError, match=r"layer 'c': a bias of 2\*\*24 or more is not exact"):
+        to_qdq(network, QdqOptions(float_bias=True))
+    with pytest.raises(HwrtsError, match="tensor 'x': unsigned codes of 8 bits"):
+        to_qdq(network, QdqOptions(stored=Stored.SYMMETRIC))
