@@ -101,7 +101,7 @@ class Writer:
         return self.constant(name, np.array(stored, self.options.stored.dtype(tensor)))
 
     def moved(
-        self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: object
+        self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: Any
     ) -> str:
         """A move of stored codes by one operator; returns its output.
 

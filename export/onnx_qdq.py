@@ -1,5 +1,7 @@
 """The QDQ flavour: real-valued operators between DequantizeLinear and QuantizeLinear, fused by runtimes."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,10 @@ from hwrts.export.depth_first import turned
 from hwrts.export.onnx_nodes import Writer
 from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import Concat, Network, Requantised
+
+_FINEST_CLIP = 12
+"""Fraction bits up to which a Clip of real values is kept: ONNX Runtime drops one that ends less than about 1e-4
+before the byte does, whatever the scale."""
 
 
 class QdqWriter(Writer):
@@ -92,7 +98,7 @@ class QdqWriter(Writer):
         if shifted_zero is None and self._has_relu(name):
             exact = self.node("Relu", [exact], f"{name}.relu")
         narrow = self._is_narrow(name)
-        if narrow and self.options.clip_in_real:  # the ends are on the grid, so rounding passes none of them
+        if narrow and self.options.clip_in_real and tensor.frac <= _FINEST_CLIP:  # the ends are on the grid
             ends = [
                 self.constant(f"{name}.{end}", np.array(np.ldexp(float(code), -tensor.frac), np.float32))
                 for end, code in (("min", tensor.min), ("max", tensor.max))
@@ -104,7 +110,7 @@ class QdqWriter(Writer):
             self.clipped(stored, name)
 
     def moved(
-        self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: object
+        self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: Any
     ) -> str:
         """As bytes, or as real values where clients know quantised tensors by what stands around them."""
         if not self.options.moves_in_real:

@@ -28,5 +28,5 @@ def integer(writer: IntegerWriter, layer: DepthToSpace) -> None:
     writer.node("DepthToSpace", [layer.source], layer.name, **_moved(layer))
 
 
-def _moved(layer: DepthToSpace) -> dict[str, object]:
+def _moved(layer: DepthToSpace) -> dict[str, int | str]:
     return {"blocksize": layer.block, "mode": "CRD"}

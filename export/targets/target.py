@@ -173,5 +173,6 @@ def target_of(name: str) -> Target:
         HwrtsError: There is none.
     """
     if name not in TARGETS:
-        raise HwrtsError(f"--target {name!r:.40}: there is none of that name; use {', '.join(TARGETS)}")
+        known = ", ".join(TARGETS)
+        raise HwrtsError(f"--target {name!r:.40}: there is none of that name; use {known} or float")
     return TARGETS[name]

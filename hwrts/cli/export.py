@@ -17,8 +17,8 @@ def export(
     target: Annotated[
         str | None,
         typer.Option(
-            help="Add the file of a client: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx "
-            "or rknn (docs/targets.md).",
+            help="Add the file of a client: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx, "
+            "rknn or float (docs/targets.md).",
             show_default=False,
         ),
     ] = None,

@@ -7,7 +7,9 @@ from typing import Any
 from hwrts.errors import ConfigError
 from hwrts.export.targets import target_file, target_of
 from hwrts.export.targets.export import checked
+from hwrts.export.targets.float_file import FLOAT
 from hwrts.fixed_point import load_network
+from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.verify_inputs import load_fed
 
@@ -55,6 +57,8 @@ def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict
         HwrtsError: The target cannot be told this network, or a client refuses the file.
     """
     size = None if asked.size is None else parse_size(asked.size)
+    if asked.target == FLOAT:
+        return float_files(run, stage, size, opset=asked.opset, check=asked.check)
     network = load_network(stage.root)
     target = target_of(asked.target)
     file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)

@@ -25,6 +25,7 @@ from hwrts.export.targets import (
 )
 from hwrts.export.targets.around_zero import around_zero
 from hwrts.export.targets.export import checked, differing
+from hwrts.export.targets.float_file import float_model
 from hwrts.fixed_point import (
     PIXEL,
     Add,
@@ -40,6 +41,7 @@ from hwrts.fixed_point import (
     Padding,
     Rounding,
     RoundingRules,
+    Upsample,
     run,
 )
 
@@ -364,7 +366,7 @@ def _random_networks():
 def test_random_networks(name):
     """Every operator in every way to write it; half to even, as ONNX Runtime rounds."""
     module, done, refused = _random_networks(), 0, []
-    for seed in range(24):
+    for seed in range(60):
         network = under(module.random_network(seed), RoundingRules(Rounding.HALF_EVEN, Rounding.HALF_EVEN))
         size = network.legal_size(12, 12)
         try:
@@ -375,8 +377,53 @@ def test_random_networks(name):
         found = check_file(file, list(check_pictures(network, size, []).values()))
         assert found["codes_differing"] == 0, seed
         done += 1
-    assert done >= 8
+    assert done >= 20
     assert all(said.startswith(f"--target {name}: ") for said in refused)
+
+
+HARD = {
+    "table of signed bytes": (
+        "iree",
+        lambda: (Lookup("y", "x", np.arange(255, -1, -1, dtype=np.int16), PIXEL),),
+    ),
+    "interpolation around 128": ("onnx", lambda: (Upsample("y", "x", "bicubic_075", 2, PIXEL),)),
+    "the same in int8": ("iree", lambda: (Upsample("y", "x", "bicubic_075", 2, PIXEL),)),
+    "6 bits, zero point 0": (
+        "tensorrt",
+        lambda: (conv("c", "x", -3 * ONE, Format(False, 6, 7)), conv("y", "c", 3 * ONE, S8)),
+    ),
+    "6 bits that saturate": ("tensorrt", lambda: (conv("y", "x", 99 * ONE, Format(False, 6, 6)),)),
+    "6 bits with a sign": ("qonnx", lambda: (conv("y", "x", -99 * ONE, Format(True, 6, 5)),)),
+}
+
+
+@pytest.mark.parametrize("what", HARD)
+def test_hard_cases_on_every_byte(what):
+    name, layers = HARD[what]
+    network = Network(GREY, layers())
+    file = target_file(network, TARGETS[name], (16, 16))
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    found = check_file(file, [{"x": every}, {"x": every[::-1, ::-1].copy()}])
+    assert found["codes_differing"] == 0
+
+
+def test_a_float_file_has_the_weights_it_is_given(anchor):
+    network = anchor(0)
+    weights = {
+        each.name: (each.weight_i8 / 1024 + 0.001, np.zeros(len(each.weight_i8))) for each in network.convs
+    }
+    model = float_model(network, weights, SIZE)
+    kinds = {node.op_type for node in model.graph.node}
+    assert kinds == {"Conv", "Add", "Relu", "DepthToSpace", "Resize"}
+    held = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    assert np.array_equal(held["first.weight.real"], weights["first"][0].astype(np.float32))
+    ends = [(end.name, end.type.tensor_type.elem_type) for end in (*model.graph.input, *model.graph.output)]
+    assert ends == [("x.float", onnx.TensorProto.FLOAT), (f"{network.output}.real", onnx.TensorProto.FLOAT)]
+
+
+def test_a_float_file_of_whole_numbers_is_refused():
+    with pytest.raises(HwrtsError, match="--target float: layer 't' is a Lookup, which has no form in real"):
+        float_model(Network(GREY, (table("t", "x"),)), {})
 
 
 @pytest.mark.parametrize("client", CLIENTS)

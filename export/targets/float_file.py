@@ -1,0 +1,99 @@
+"""The float file, for toolchains that quantise themselves: the network of a QDQ file without a quantiser."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from hwrts.export.onnx_writer import to_qdq
+from hwrts.export.qdq_options import OPSET, QdqOptions
+from hwrts.fixed_point import GlobalAverage, HwrtsError, Lookup, Network, Resize, Upsample
+
+FLOAT = "float"
+"""As ``--target`` says it."""
+
+_REFUSED = (GlobalAverage, Lookup, Resize, Upsample)
+"""Written in whole numbers, or around the middle of a range: their file has no form in real values alone."""
+
+
+def float_model(
+    network: Network,
+    weights: Mapping[str, tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]],
+    size: tuple[int, int] | None = None,
+    opset: int = OPSET,
+) -> onnx.ModelProto:
+    """An ONNX model of real values: pixels 0 to 1, (N, C, H, W) float32 in and out.
+
+    Args:
+        network: The integer network, for its structure and what its constants are.
+        weights: Weights (O, I/G, KH, KW) and biases (O,) of each convolution before they were rounded.
+        size: Height and width of pictures; None leaves them open.
+        opset: Of the file.
+
+    Raises:
+        HwrtsError: An operator that has no form in real values here.
+    """
+    for layer in network.layers:
+        if isinstance(layer, _REFUSED):
+            raise HwrtsError(
+                f"--target {FLOAT}: layer {layer.name!r} is a {type(layer).__name__}, which has no form in "
+                "real values here; use torch.onnx.export of your module, or --target onnx"
+            )
+    options = QdqOptions(relu=True, moves_in_real=True, float_boundary=True, size=size, opset=opset)
+    model = to_qdq(network, options, metadata={"target": FLOAT, "flavour": "float"})
+    graph = model.graph
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    same: dict[str, str] = {}
+    kept: list[onnx.NodeProto] = []
+    for node in graph.node:
+        source = same.get(node.input[0], node.input[0])
+        if node.op_type == "DequantizeLinear" and source in constants:
+            constants[node.output[0]] = _real(constants, node)
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear") or _narrows(node):
+            same[node.output[0]] = source
+        else:
+            node.input[:] = [same.get(name, name) for name in node.input]
+            kept.append(node)
+    for name, (weight, bias) in weights.items():
+        constants[f"{name}.weight.real"] = weight.astype(np.float32)
+        constants[f"{name}.bias.real"] = bias.astype(np.float32)
+    for output in graph.output:  # what gave the codes gives the values
+        made = same[output.name]
+        for node in kept:
+            node.input[:] = [output.name if name == made else name for name in node.input]
+            node.output[:] = [output.name if name == made else name for name in node.output]
+    _replace(graph, kept, constants)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _narrows(node: onnx.NodeProto) -> bool:
+    """Whether it ends the codes of a format of less than 8 bits."""
+    return bool(node.op_type == "Clip" and node.input[0].endswith(".wide"))
+
+
+def _real(constants: Mapping[str, NDArray[Any]], node: onnx.NodeProto) -> NDArray[np.float32]:
+    codes, scale, zero = (constants[name] for name in node.input)
+    if scale.ndim:
+        scale, zero = (each.reshape(-1, *[1] * (codes.ndim - 1)) for each in (scale, zero))
+    real: NDArray[np.float32] = ((codes.astype(np.float64) - zero) * scale).astype(np.float32)
+    return real
+
+
+def _replace(
+    graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto], constants: Mapping[str, NDArray[Any]]
+) -> None:
+    """The nodes of a graph, and the constants that they read."""
+    nodes = list(nodes)
+    read = {name for node in nodes for name in node.input}
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.initializer[:]
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value, order="C"), name)
+        for name, value in constants.items()
+        if name in read
+    )
