@@ -11,8 +11,7 @@ from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import Concat, Network, Requantised
 
 _FINEST_CLIP = 12
-"""Fraction bits up to which a Clip of real values is kept: ONNX Runtime drops one that ends less than about 1e-4
-before the byte does, whatever the scale."""
+"""Fraction bits up to which a Clip of real values is kept: ONNX Runtime leaves out some of finer grids."""
 
 
 class QdqWriter(Writer):

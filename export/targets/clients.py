@@ -122,13 +122,19 @@ def run_client(
             env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         )
         if done.returncode or not (folder / "made.npz").is_file():
-            said = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit {done.returncode}"]
-            raise HwrtsError(f"{client}: refuses the file ({said[-1]:.300})")
+            raise HwrtsError(f"{client}: refuses the file ({_why(done.stderr) or f'exit {done.returncode}'})")
         with np.load(folder / "made.npz") as made:
             found = [
                 file.codes({name: made[f"{i}/{name}"] for name in file.outputs}) for i in range(len(pictures))
             ]
             return found, str(made["version"])
+
+
+def _why(said: str) -> str:
+    """The line of a client's complaint that says most: the first error of a compiler, else the last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if " error: " in line]
+    return (errors or lines[-1:] or [""])[0][:300]
 
 
 def check_file(file: TargetFile, pictures: Sequence[Fed], client: str | None = None) -> dict[str, Any]:

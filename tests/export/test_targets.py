@@ -29,6 +29,7 @@ from hwrts.export.targets.float_file import float_model
 from hwrts.fixed_point import (
     PIXEL,
     Add,
+    Concat,
     Conv,
     DepthToSpace,
     Format,
@@ -39,8 +40,10 @@ from hwrts.fixed_point import (
     Multiply,
     Network,
     Padding,
+    PRelu,
     Rounding,
     RoundingRules,
+    SpaceToDepth,
     Upsample,
     run,
 )
@@ -259,8 +262,24 @@ REFUSED = {
         GREY,
         (table("t", "x"),),
         SIZE,
-        "layer 't' is a Lookup, which it cannot be told",
+        "layer 't' is a Lookup, which has no exact form for it",
     ),
+    "leaky": (
+        "qnn",
+        GREY,
+        (PRelu("p", "x", np.array([3], np.int8), 7, S8),),
+        SIZE,
+        "layer 'p' is a PRelu, which has no exact form for it; train a network without it, or use",
+    ),
+    "bicubic": ("qnn", GREY, (Upsample("u", "x", "bicubic", 2, PIXEL),), SIZE, "layer 'u' is a Upsample"),
+    "other grids": (
+        "qnn",
+        GREY,
+        (conv("c", "x", ONE, S8), Concat("j", ("x", "c"), S8)),
+        SIZE,
+        "layer 'j' is a Concat, which has no exact form for it",
+    ),
+    "depth": ("openvino", GREY, (SpaceToDepth("s", "x", 2),), (4, 4), "layer 's' is a SpaceToDepth"),
     "mean": (
         "qonnx",
         GREY,
@@ -329,6 +348,15 @@ def test_nothing_to_compare_is_an_error(anchor):
     file = target_file(anchor(0), TARGETS["onnx"], SIZE)
     with pytest.raises(HwrtsError, match="nothing to compare"):
         check_file(file, [])
+
+
+def test_qnn_takes_what_stays_on_its_grid():
+    layers = (
+        conv("c", "x", ONE, PIXEL),
+        Concat("j", ("x", "c"), PIXEL),
+        Upsample("u", "j", "bilinear", 2, PIXEL),
+    )
+    assert target_file(Network(GREY, layers), TARGETS["qnn"], SIZE).model
 
 
 def test_under_a_clients_rules():

@@ -1,0 +1,66 @@
+"""hwrts export --target: the file beside the hand-over, the manifest, refusals of one line, the exit code."""
+
+import json
+
+import numpy as np
+import pytest
+
+
+def test_a_target_stands_beside_what_was_verified(workspace, hwrts):
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", "onnx", "--size", "24x40")
+    assert result.code == 0
+    assert "onnxruntime" in result.out
+    manifest = json.loads((workspace / "out/manifest.json").read_text())
+    assert "model.qdq.onnx" in manifest["files"]
+    assert "model.int8.onnx" in manifest["files"]
+    target = manifest["target"]
+    assert (target["name"], target["size"], target["boundary"]) == ("onnx", [24, 40], "uint8")
+    (check,) = target["checks"]
+    assert check["codes_differing"] == 0 < check["codes_compared"]
+    assert "photograph 0" in target["pictures"]
+    assert hwrts("export", "runs/tiny", "-o", "out", "--force").code == 0
+    assert not (workspace / "out/model.qdq.onnx").exists()
+
+
+def test_the_float_file_and_its_calibration_pictures(workspace, hwrts):
+    assert hwrts("export", "runs/tiny", "-o", "out", "--target", "float", "--size", "24x40").code == 0
+    target = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    assert target["checks"][0]["largest_difference"] < 1e-5
+    picture = np.load(workspace / "out/calibration0.npy")
+    assert (picture.shape, picture.dtype) == ((1, 3, 24, 40), np.float32)
+    assert (workspace / "out/calibration0.png").is_file()
+
+
+def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
+    from hwrts.export.targets import clients
+
+    codes = clients.TargetFile.codes
+    monkeypatch.setattr(
+        clients.TargetFile,
+        "codes",
+        lambda self, made: {name: x ^ 1 for name, x in codes(self, made).items()},
+    )
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", "onnx", "--size", "24x40")
+    assert result.code == 1
+    (check,) = json.loads((workspace / "out/manifest.json").read_text())["target"]["checks"]
+    assert check["codes_differing"] == check["codes_compared"]
+    unchecked = hwrts("export", "runs/tiny", "-o", "other", "--target", "onnx", "--no-check")
+    assert unchecked.code == 0
+    assert "not run in any client: --no-check" in unchecked.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--target", "qnn"), "--target qnn: takes no open height and width; add --size such as 360x640"),
+        (("--target", "onnx", "--size", "20"), "--size '20': is no height and width; write it as 360x640"),
+        (("--target", "qmm"), "--target 'qmm': there is none of that name; use onnx, qnn"),
+        (("--size", "20x20"), "--size, --opset and --ir-version: are of a target's file; add --target onnx"),
+        (("--target", "onnx", "--opset", "10"), "--target onnx: opset 10: cannot say this network"),
+    ],
+)
+def test_refusals(workspace, hwrts, options, said):
+    refused = hwrts("export", "runs/tiny", "-o", "out", *options)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in " ".join(refused.err.split())
+    assert not (workspace / "out").exists()
