@@ -96,16 +96,16 @@ class QdqWriter(Writer):
         exact = f"{name}.exact"
         if shifted_zero is None and self._has_relu(name):
             exact = self.node("Relu", [exact], f"{name}.relu")
-        narrow = self._is_narrow(name)
-        if narrow and self.options.clip_in_real and tensor.frac <= _FINEST_CLIP:  # the ends are on the grid
+        stored = f"{name}.wide" if self._is_narrow(name) else name
+        self.node("QuantizeLinear", [exact, scale, zero], stored)
+        if stored != name and self.options.clip_in_real and tensor.frac <= _FINEST_CLIP:
             ends = [
                 self.constant(f"{name}.{end}", np.array(np.ldexp(float(code), -tensor.frac), np.float32))
                 for end, code in (("min", tensor.min), ("max", tensor.max))
             ]
-            exact, narrow = self.node("Clip", [exact, *ends], f"{name}.within"), False
-        stored = f"{name}.wide" if narrow else name
-        self.node("QuantizeLinear", [exact, scale, zero], stored)
-        if stored != name:
+            within = self.node("Clip", [self.real(name, stored), *ends], f"{name}.within")
+            self.node("QuantizeLinear", [within, *self._parameters(name)], name)
+        elif stored != name:
             self.clipped(stored, name)
 
     def moved(

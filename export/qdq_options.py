@@ -51,7 +51,8 @@ class QdqOptions:
         relu: A Relu node before the QuantizeLinear of unsigned tensors, where saturation alone does it.
         moves_in_real: Moves of pixels and channels stand between DequantizeLinear and QuantizeLinear, not on
             bytes.
-        clip_in_real: Formats of less than 8 bits end at a Clip before QuantizeLinear, not of bytes behind it.
+        clip_in_real: Formats of less than 8 bits end at a Clip of real values with quantisers of its
+            own, not of bytes.
         stored: How activations stand in a byte.
         depth_first: DepthToSpace in its mode DCR, of channels in that order.
         float_bias: Biases are float constants, not int32 behind DequantizeLinear.

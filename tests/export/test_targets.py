@@ -359,6 +359,14 @@ def test_qnn_takes_what_stays_on_its_grid():
     assert target_file(Network(GREY, layers), TARGETS["qnn"], SIZE).model
 
 
+def test_qnn_clips_between_quantisers_of_its_own():
+    layers = (conv("c", "x", ONE, Format(False, 6, 6)), conv("d", "c", ONE, S8))
+    model = read(target_file(Network(GREY, layers), TARGETS["qnn"], SIZE))
+    (clip,) = nodes_of(model, "Clip")
+    assert maker(model, clip.input[0]).op_type == "DequantizeLinear"
+    assert next(node for node in model.graph.node if clip.output[0] in node.input).op_type == "QuantizeLinear"
+
+
 def test_under_a_clients_rules():
     network = Network(GREY, (conv("c", "x", ONE, S8),))
     assert under(network, None) is network
