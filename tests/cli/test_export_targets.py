@@ -32,11 +32,11 @@ def test_the_float_file_and_its_calibration_pictures(workspace, hwrts):
 
 
 def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
-    from hwrts.export.targets import clients
+    from hwrts.export.targets import TargetFile
 
-    codes = clients.TargetFile.codes
+    codes = TargetFile.codes
     monkeypatch.setattr(
-        clients.TargetFile,
+        TargetFile,
         "codes",
         lambda self, made: {name: x ^ 1 for name, x in codes(self, made).items()},
     )
