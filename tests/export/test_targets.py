@@ -472,6 +472,36 @@ def test_in_its_client(anchor, client):
     assert (found["client"], found["codes_differing"]) == (client, 0)
 
 
+BAD = {
+    "bytes without a sign": ("iree", {"stored": Stored.UNSIGNED}),
+    "the usual depth to space": ("iree", {"depth_first": False}),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_a_client_compiles_wrong_is_caught(anchor, what):
+    """Without a word from the client; the reason that the target says it in another way."""
+    client, changed = BAD[what]
+    if python_of(client) is None:
+        pytest.skip(f"{client} is not installed")
+    target = TARGETS[client]
+    bad = replace(target, options=replace(target.options, **changed))
+    network = anchor(6)
+    file = target_file(network, bad, (24, 40))
+    pictures = list(check_pictures(network, (24, 40), []).values())
+    assert check_file(file, pictures)["codes_differing"] == 0
+    assert check_file(file, pictures, client)["codes_differing"] > 0
+
+
+def test_a_fused_sum_is_caught(anchor):
+    if python_of("openvino") is None:
+        pytest.skip("openvino is not installed")
+    network = anchor(6)
+    file = target_file(network, replace(TARGETS["openvino"], keeps_sums_apart=False), (24, 40))
+    pictures = list(check_pictures(network, (24, 40), []).values())
+    assert check_file(file, pictures, "openvino")["codes_differing"] > 0
+
+
 def test_a_client_that_is_not_installed_is_said(anchor, monkeypatch, tmp_path):
     monkeypatch.setenv("HWRTS_TARGETS", str(tmp_path))
     if python_of("qnn") is not None:
