@@ -29,6 +29,8 @@ def _compare(writer: Writer, layer: Maximum) -> None:
     if layer.over in (Over.CHANNELS, Over.PICTURE):
         writer.moved("ReduceMax", layer.source, [axes], layer.name, keepdims=1)
         return
-    largest = writer.moved("ReduceMax", layer.source, [axes], f"{layer.name}.largest", like=layer.source, keepdims=1)
+    largest = writer.moved(
+        "ReduceMax", layer.source, [axes], f"{layer.name}.largest", like=layer.source, keepdims=1
+    )
     size = writer.node("Shape", [layer.source], f"{layer.name}.size.whole0")
     writer.moved("Expand", largest, [size], layer.name, like=layer.source)

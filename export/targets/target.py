@@ -183,7 +183,7 @@ TARGETS = {
         ),
     )
 }
-"""By name. ``float`` is no integer network (hwrts.runs.float_file)."""
+"""By name. ``float`` is no integer network, and ``tflite`` and ``ethos-u`` no ONNX (in hwrts.runs)."""
 
 
 def target_of(name: str) -> Target:
@@ -194,5 +194,7 @@ def target_of(name: str) -> Target:
     """
     if name not in TARGETS:
         known = ", ".join(TARGETS)
-        raise HwrtsError(f"--target {name!r:.40}: there is none of that name; use {known} or float")
+        raise HwrtsError(
+            f"--target {name!r:.40}: there is none of that name; use {known}, tflite, ethos-u or float"
+        )
     return TARGETS[name]

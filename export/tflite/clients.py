@@ -79,6 +79,15 @@ def python_of(client: str) -> Path | None:
     return environment(CLIENTS[client].environment, CLIENTS[client].module)
 
 
+def not_installed(client: str) -> str:
+    """The sentence for a runtime that is not there."""
+    return (
+        f"{client}: is not installed, so the file was not run in it; pip install "
+        f"hwrts[{CLIENTS[client].environment}], or make targets and set {ENVIRONMENTS} to the folder of its "
+        "environments"
+    )
+
+
 def run_tflite(
     model: bytes, network: Network, pictures: Sequence[Fed], client: str = "litert"
 ) -> tuple[list[dict[str, NDArray[Any]]], str]:
@@ -96,13 +105,9 @@ def run_tflite(
     Raises:
         HwrtsError: The runtime is not installed, or refuses the file.
     """
-    known = CLIENTS[client]
     python = python_of(client)
     if python is None:
-        raise HwrtsError(
-            f"{client}: is not installed; pip install hwrts[{known.environment}], or make targets and set "
-            f"{ENVIRONMENTS} to the folder of its environments"
-        )
+        raise HwrtsError(not_installed(client))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)

@@ -18,7 +18,7 @@ def export(
         str | None,
         typer.Option(
             help="Add the file of a client: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx, "
-            "rknn or float (docs/targets.md).",
+            "rknn, tflite, ethos-u or float (docs/targets.md).",
             show_default=False,
         ),
     ] = None,

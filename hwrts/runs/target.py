@@ -11,6 +11,7 @@ from hwrts.export.targets.float_file import FLOAT
 from hwrts.fixed_point import load_network
 from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.tflite_file import FLAVOURS, tflite_files
 from hwrts.runs.verify_inputs import load_fed
 
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
@@ -59,6 +60,12 @@ def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict
     size = None if asked.size is None else parse_size(asked.size)
     if asked.target == FLOAT:
         return float_files(run, stage, size, opset=asked.opset, check=asked.check)
+    if asked.target in FLAVOURS:
+        if (asked.opset, asked.ir_version) != (None, None):
+            raise ConfigError(
+                f"--opset and --ir-version: are of ONNX files; leave them out for {asked.target}"
+            )
+        return tflite_files(run, stage, asked.target, size, check=asked.check)
     network = load_network(stage.root)
     target = target_of(asked.target)
     file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)

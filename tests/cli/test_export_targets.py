@@ -31,6 +31,33 @@ def test_the_float_file_and_its_calibration_pictures(workspace, hwrts):
     assert (workspace / "out/calibration0.png").is_file()
 
 
+@pytest.mark.parametrize("target", ["tflite", "ethos-u"])
+def test_the_tensorflow_lite_file(workspace, hwrts, target):
+    from hwrts.export.tflite import to_tflite
+    from hwrts.fixed_point import load_network
+    from hwrts.runs.tflite_file import FLAVOURS
+
+    options = ("--target", target, "--size", "24x40", "--no-check")
+    assert hwrts("export", "runs/tiny", "-o", "out", *options).code == 0
+    said = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    assert (said["size"], said["layout"]) == ([24, 40], "NHWC, one picture")
+    assert said["not_run"] == ["not run in any client: --no-check"]
+    file = to_tflite(load_network(workspace / "out"), (24, 40), FLAVOURS[target])
+    assert (workspace / f"out/model.{target}.tflite").read_bytes() == file.model
+
+
+def test_runtimes_of_the_tensorflow_lite_file_are_run_or_named(workspace, hwrts):
+    from hwrts.export.tflite import CLIENTS, python_of
+
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", "tflite", "--size", "24x40")
+    assert result.code == 0
+    said = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    ran = {check["client"] for check in said["checks"]}
+    assert ran == {name for name in CLIENTS if python_of(name) is not None}
+    assert all(check["codes_differing"] == 0 < check["codes_compared"] for check in said["checks"])
+    assert [line.split(":")[0] for line in said["not_run"]] == [name for name in CLIENTS if name not in ran]
+
+
 def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
     from hwrts.export.targets import TargetFile
 
@@ -55,6 +82,14 @@ def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
         (("--target", "qnn"), "--target qnn: takes no open height and width; add --size such as 360x640"),
         (("--target", "onnx", "--size", "20"), "--size '20': is no height and width; write it as 360x640"),
         (("--target", "qmm"), "--target 'qmm': there is none of that name; use onnx, qnn"),
+        (
+            ("--target", "tflite"),
+            "--target tflite: takes no open height and width; add --size such as 360x640",
+        ),
+        (
+            ("--target", "tflite", "--size", "24x40", "--opset", "19"),
+            "--opset and --ir-version: are of ONNX files",
+        ),
         (("--size", "20x20"), "--size, --opset and --ir-version: are of a target's file; add --target onnx"),
         (("--target", "onnx", "--opset", "10"), "--target onnx: opset 10: cannot say this network"),
     ],
