@@ -1,6 +1,6 @@
 """Files for accelerators' toolchains: a closed table of targets, and what clients make of them."""
 
-from hwrts.export.targets.clients import CLIENTS, check_file, not_installed, python_of
+from hwrts.export.targets.clients import CLIENTS, check_file, python_of
 from hwrts.export.targets.file import TargetFile, target_file, under
 from hwrts.export.targets.pictures import check_pictures
 from hwrts.export.targets.target import TARGETS, Target, target_of
@@ -12,7 +12,6 @@ __all__ = [
     "TargetFile",
     "check_file",
     "check_pictures",
-    "not_installed",
     "python_of",
     "target_file",
     "target_of",

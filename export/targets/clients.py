@@ -1,27 +1,20 @@
 """Clients that take an ONNX file: where they are, and what they make of one; each in a process of its own."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.export.runtime import open_session
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.file import TargetFile, under
 from hwrts.fixed_point import HwrtsError, Rounding, RoundingRules, run_outputs
 
-ENVIRONMENTS = "HWRTS_TARGETS"
-"""The variable that names the folder of environments, one for each client; ``build/targets`` without it."""
-_SECONDS = 3600
-"""After which a client is given up."""
 _EVEN = RoundingRules(Rounding.HALF_EVEN, Rounding.HALF_EVEN)
 
 
@@ -51,24 +44,8 @@ CLIENTS = {
 
 
 def python_of(client: str) -> Path | None:
-    """The interpreter that has a client: this one, or that of its environment; None if there is none."""
-    try:
-        spec = find_spec(CLIENTS[client].module)
-        if spec is not None and spec.origin is not None:  # a folder of that name is no module
-            return Path(sys.executable)
-    except ModuleNotFoundError:  # of a package around it
-        pass
-    folder = Path(os.environ.get(ENVIRONMENTS, "build/targets")) / client
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    return python.absolute() if python.is_file() else None
-
-
-def not_installed(client: str) -> str:
-    """The sentence for a client that is not there."""
-    return (
-        f"{client}: is not installed, so the file was not run in it; pip install hwrts[{client}], or set "
-        f"{ENVIRONMENTS} to a folder of environments that has one named {client}"
-    )
+    """The interpreter that has a client; None where it is not installed."""
+    return python_with(CLIENTS[client].module, client)
 
 
 def run_onnxruntime(file: TargetFile, pictures: Sequence[Fed]) -> tuple[list[dict[str, NDArray[Any]]], str]:
@@ -104,7 +81,7 @@ def run_client(
     """
     python = python_of(client)
     if python is None:
-        raise HwrtsError(not_installed(client))
+        raise HwrtsError(not_installed(client, client))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.onnx").write_bytes(file.model)
@@ -112,15 +89,7 @@ def run_client(
         arrays: dict[str, Any] = {f"{i}/{key}": x for i, each in enumerate(fed) for key, x in each.items()}
         np.savez(folder / "fed.npz", **arrays)
         words = [python, Path(__file__).with_name("runner.py"), client, folder]
-        done = subprocess.run(
-            [*map(str, words), *file.outputs],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-            cwd=folder,
-            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        )
+        done = run_there(client, [*words, *file.outputs], folder)
         if done.returncode or not (folder / "made.npz").is_file():
             raise HwrtsError(f"{client}: refuses the file ({_why(done.stderr) or f'exit {done.returncode}'})")
         with np.load(folder / "made.npz") as made:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hwrts.export.environments import not_installed
 from hwrts.export.stimuli import Fed
-from hwrts.export.targets.clients import check_file, not_installed, python_of
+from hwrts.export.targets.clients import check_file, python_of
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
 
@@ -28,7 +29,7 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
     checks, not_run = [check_file(file, fed)], list[str]()
     client = file.target.client
     if client is not None and python_of(client) is None:
-        not_run.append(not_installed(client))
+        not_run.append(not_installed(client, client))
     elif client is not None:
         checks.append(check_file(file, fed, client))
     return {**file.described(), "pictures": list(pictures), "checks": checks, "not_run": not_run}

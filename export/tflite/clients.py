@@ -1,26 +1,18 @@
 """Runtimes that take a TensorFlow Lite file: what they round by, where they are, and what they make of it."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.export.tflite.file import TfliteFile
 from hwrts.export.tflite.writer import from_stored, stored
 from hwrts.fixed_point import HwrtsError, Network, Rounding, run_outputs
-
-ENVIRONMENTS = "HWRTS_TARGETS"
-"""The variable that names the folder of environments, one for each runtime; ``build/targets`` without it."""
-_SECONDS = 3600
-"""After which a runtime is given up: reference kernels take minutes of a large picture."""
 
 
 @dataclass(frozen=True)
@@ -58,34 +50,9 @@ Fed = Mapping[str, NDArray[Any]]
 """Codes (H, W, C) of every input of a network by its name."""
 
 
-def environment(name: str, module: str) -> Path | None:
-    """The interpreter that can import a module: this one, or that of an environment of that name, if any."""
-    if _importable(module):
-        return Path(sys.executable)
-    folder = Path(os.environ.get(ENVIRONMENTS, "build/targets")) / name
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    return python.absolute() if python.is_file() else None
-
-
-def _importable(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package around it
-        return False
-
-
 def python_of(client: str) -> Path | None:
     """The interpreter that has a runtime; None where it is not installed."""
-    return environment(CLIENTS[client].environment, CLIENTS[client].module)
-
-
-def not_installed(client: str) -> str:
-    """The sentence for a runtime that is not there."""
-    return (
-        f"{client}: is not installed, so the file was not run in it; pip install "
-        f"hwrts[{CLIENTS[client].environment}], or make targets and set {ENVIRONMENTS} to the folder of its "
-        "environments"
-    )
+    return python_with(CLIENTS[client].module, CLIENTS[client].environment)
 
 
 def run_tflite(
@@ -107,7 +74,7 @@ def run_tflite(
     """
     python = python_of(client)
     if python is None:
-        raise HwrtsError(not_installed(client))
+        raise HwrtsError(not_installed(client, CLIENTS[client].environment))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)
@@ -119,14 +86,7 @@ def run_tflite(
         np.savez(folder / "fed.npz", **fed)
         runner = Path(__file__).with_name("runner.py")
         words = [python, runner, client, folder / "model.tflite", folder / "fed.npz", folder / "made.npz"]
-        done = subprocess.run(
-            [*map(str, words), str(len(network.outputs))],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        )
+        done = run_there(client, [*words, len(network.outputs)], folder)
         if done.returncode or not (folder / "made.npz").is_file():
             said = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit {done.returncode}"]
             raise HwrtsError(f"{client}: refuses the file ({said[-1]:.300})")

@@ -2,18 +2,17 @@
 
 import csv
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwrts.export.tflite.clients import ENVIRONMENTS, environment
+from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.fixed_point import HwrtsError
 
 ACCELERATORS = ("ethos-u55-256", "ethos-u65-512", "ethos-u85-1024")
 """The largest that Vela's own system configurations describe, one of each series."""
-_SECONDS = 1800
-"""After which Vela is given up; a picture of 360x640 takes it a minute."""
+VELA = ("ethosu.vela", "vela")
+"""What its environment can import, and its name."""
 
 
 @dataclass(frozen=True)
@@ -53,31 +52,23 @@ def compile_for_ethos_u(model: bytes, accelerator: str = ACCELERATORS[0]) -> Vel
     Raises:
         HwrtsError: Vela is not installed, or refuses the file.
     """
-    python = environment("vela", "ethosu.vela")
+    python = python_with(*VELA)
     if python is None:
-        raise HwrtsError(
-            "vela: is not installed; pip install hwrts[vela], or make targets and set "
-            f"{ENVIRONMENTS} to the folder of its environments"
-        )
+        raise HwrtsError(not_installed("vela", "vela"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)
         vela = [str(python), "-c", "import sys; from ethosu.vela.vela import main; sys.exit(main())"]
         options = ["--accelerator-config", accelerator, "--output-dir", str(folder / "out")]
-        done = subprocess.run(
-            [*vela, str(folder / "model.tflite"), "--show-cpu-operations", *options],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        words = [*vela, folder / "model.tflite", "--show-cpu-operations", *options]
+        done = run_there("vela", words, folder)
         reports = list((folder / "out").glob("*_summary_*.csv"))
         if done.returncode or not reports:
             said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             raise HwrtsError(f"vela: refuses the file ({(said or ['no output'])[-1]:.300})")
         with reports[0].open(newline="", encoding="utf-8") as file:
             (row,) = csv.DictReader(file)
-        version = subprocess.run([*vela, "--version"], capture_output=True, text=True, check=False)
+        version = run_there("vela", [*vela, "--version"], folder)
     text = done.stdout
     counted = re.search(r"NPU operators = (\d+)", text)
     return VelaReport(

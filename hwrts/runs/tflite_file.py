@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hwrts.errors import ConfigError
+from hwrts.export.environments import not_installed, python_with
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.file import under
 from hwrts.export.targets.pictures import check_pictures
@@ -20,8 +21,7 @@ from hwrts.export.tflite import (
     python_of,
     to_tflite,
 )
-from hwrts.export.tflite.clients import environment, not_installed
-from hwrts.export.tflite.vela import ACCELERATORS, compile_for_ethos_u
+from hwrts.export.tflite.vela import ACCELERATORS, VELA, compile_for_ethos_u
 from hwrts.fixed_point import Network, RoundingRules, load_network, run_outputs
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.verify_inputs import load_fed
@@ -60,7 +60,7 @@ def tflite_files(
             entry["not_run"].append(reason)
         else:
             entry["checks"].append(_checked(client, network, file, list(pictures.values())))
-    if file.flavour is Flavour.ETHOS_U and environment("vela", "ethosu.vela") is not None:
+    if file.flavour is Flavour.ETHOS_U and python_with(*VELA) is not None:
         entry["vela"] = [asdict(compile_for_ethos_u(file.model, name)) for name in ACCELERATORS]
     return {**entry, "pictures": list(pictures)}, {name: file.model}
 
@@ -68,7 +68,7 @@ def tflite_files(
 def _why_not(client: Client, network: Network, file: TfliteFile) -> str | None:
     """Why a runtime is not run: it is not there, or the file of a network of its rules is another one."""
     if python_of(client.name) is None:
-        return not_installed(client.name)
+        return not_installed(client.name, client.environment)
     rules = _rules(client)
     own = to_tflite(under(network, rules), file.size, file.flavour)
     if own.model == file.model:

@@ -508,8 +508,8 @@ def test_a_client_that_is_not_installed_is_said(anchor, monkeypatch, tmp_path):
     found = checked(target_file(anchor(0), TARGETS["qnn"], SIZE), [])
     assert len(found["checks"]) == 1
     assert found["not_run"] == [
-        "qnn: is not installed, so the file was not run in it; pip install hwrts[qnn], or set HWRTS_TARGETS "
-        "to a folder of environments that has one named qnn"
+        "qnn: is not installed, so the file was not run in it; pip install hwrts[qnn], or make targets and "
+        "set HWRTS_TARGETS to the folder of its environments"
     ]
 
 

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from hwrts.export.environments import python_with
 from hwrts.export.tflite import CLIENTS, Flavour, check_tflite, python_of, run_tflite, to_tflite
-from hwrts.export.tflite.clients import environment
-from hwrts.export.tflite.vela import compile_for_ethos_u
+from hwrts.export.tflite.vela import VELA, compile_for_ethos_u
 from hwrts.fixed_point import HwrtsError, Network, Rounding, run_outputs
 
 from ...fixed_point.random_networks import random_inputs, random_network
@@ -131,7 +131,7 @@ def test_nothing_compared_is_no_verdict():
 
 @pytest.mark.parametrize("kind", ["x2", "x3", "same size", "scale", "depthwise"])
 def test_vela_puts_everything_on_ethos_u(kind):
-    if environment("vela", "ethosu.vela") is None:
+    if python_with(*VELA) is None:
         pytest.skip("vela is not installed: make targets, or pip install hwrts[vela]")
     made = network(kind, RULES["tflite-micro"])
     size = made.legal_size(40, 48)
