@@ -73,7 +73,7 @@ def negative_controls(
     else:
         controls.append(rounding)
     if len(set(network.rules)) > 1:
-        others = [layer for layer in network.requantised if not layer.WEIGHTED_SUM]
+        others = [layer for layer in network.requantised if not layer.AS_CONVOLUTIONS]
         rounding = _told_apart(network, others, network.rounding)
         if rounding is not None:
             controls.append(rounding)

@@ -9,15 +9,16 @@ from .requantize import Rounding
 class _Operator(Protocol):
     """What is asked of an operator: of one of a network, or of a graph that becomes one."""
 
-    WEIGHTED_SUM: ClassVar[bool]
+    AS_CONVOLUTIONS: ClassVar[bool]
 
 
 class RoundingRules(NamedTuple):
     """Two rules, which may be one (eq. 5).
 
     Attributes:
-        convolutions: Of weighted sums by constants, which every client computes as convolutions.
-        additions: Of everything else that requantises: sums, products, concatenations, leaky ReLUs, means.
+        convolutions: Of weighted sums by constants, which every client computes as convolutions, and of
+            products of two tensors.
+        additions: Of everything else that requantises: sums, concatenations, leaky ReLUs, means.
 
     >>> RoundingRules.parse("half_even,half_up")
     RoundingRules(convolutions=<Rounding.HALF_EVEN: 'half_even'>, additions=<Rounding.HALF_UP: 'half_up'>)
@@ -53,7 +54,7 @@ class RoundingRules(NamedTuple):
 
     def rule_of(self, operator: _Operator) -> Rounding:
         """The rule that an operator takes."""
-        return self.convolutions if operator.WEIGHTED_SUM else self.additions
+        return self.convolutions if operator.AS_CONVOLUTIONS else self.additions
 
     def __str__(self) -> str:
         """As :meth:`parse` reads it, one name where one is enough."""

@@ -63,7 +63,7 @@ class Conv(OneSource, Requantised):
     pads: Pads | None = field(default=None, metadata={"later": True})
     idle: int = field(default=0, metadata={"later": True})
 
-    WEIGHTED_SUM = True
+    AS_CONVOLUTIONS = True
 
     @property
     def shape(self) -> Shape:

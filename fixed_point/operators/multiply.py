@@ -60,6 +60,7 @@ class Multiply(Requantised):
     out: Format
 
     window = POINT
+    AS_CONVOLUTIONS = True
 
     def check(self) -> None:
         """Two operands."""

@@ -38,9 +38,9 @@ class Operator(ABC):
 
     name: str
 
-    WEIGHTED_SUM: ClassVar[bool] = False
-    """Whether it is a weighted sum by constants: its rounding rule is that of convolutions, as every client
-    can compute it as one. All else that requantises takes the rule of additions."""
+    AS_CONVOLUTIONS: ClassVar[bool] = False
+    """Whether its rounding rule is that of convolutions: a weighted sum by constants, which every client can
+    compute as one, and products, which LiteRT rounds so. All else takes the rule of additions."""
 
     if TYPE_CHECKING:  # a property would stand in the way of an operator that has a field of that name
 

@@ -54,7 +54,7 @@ class Scale(OneSource, Requantised):
     frac: int
     out: Format
 
-    WEIGHTED_SUM = True
+    AS_CONVOLUTIONS = True
     window = POINT
 
     def check(self) -> None:

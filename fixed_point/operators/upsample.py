@@ -79,7 +79,7 @@ class Upsample(OneSource, Requantised):
     factor: int
     out: Format
 
-    WEIGHTED_SUM = True
+    AS_CONVOLUTIONS = True
 
     @property
     def window(self) -> Window:

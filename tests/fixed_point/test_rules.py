@@ -70,12 +70,17 @@ def every_operator(rounding=Rounding.HALF_EVEN, additions=None):
     )
 
 
-WEIGHTED = {"conv", "scale", "up"}
+CONVOLUTIONS_RULE = {"conv", "scale", "up", "product"}
 
 
 def test_which_operators_take_the_rule_of_convolutions():
     """All others take that of additions; a new operator has to be put on one of the sides here."""
-    assert {name for name, kind in OPERATORS.items() if kind.WEIGHTED_SUM} == {"Conv", "Scale", "Upsample"}
+    assert {name for name, kind in OPERATORS.items() if kind.AS_CONVOLUTIONS} == {
+        "Conv",
+        "Multiply",
+        "Scale",
+        "Upsample",
+    }
 
 
 @pytest.mark.parametrize(("rounding", "additions"), PAIRS)
@@ -86,7 +91,7 @@ def test_each_operator_rounds_by_its_own_rule(rounding, additions):
     one = {rule: run_all(every_operator(rule), codes, "int64") for rule in (rounding, additions)}
     expected = {}
     for layer in network.layers:
-        rule = rounding if layer.name in WEIGHTED else additions
+        rule = rounding if layer.name in CONVOLUTIONS_RULE else additions
         assert network.rule_of(layer) is rule
         expected[layer.name] = one[rule][layer.name]
     for path in ("int64", "fast"):
@@ -137,12 +142,12 @@ def test_a_network_by_hand():
 def test_what_a_rule_may_add_is_in_the_proof_of_the_operators_that_take_it():
     network = every_operator(Rounding.DOUBLE, Rounding.FLOOR)
     for layer in network.requantised:
-        rule = Rounding.DOUBLE if layer.name in WEIGHTED else Rounding.FLOOR
+        rule = Rounding.DOUBLE if layer.name in CONVOLUTIONS_RULE else Rounding.FLOOR
         expected = layer_bounds(layer, network.formats_of(layer.sources), rule).partial_sum
         assert network.bounds[layer.name].partial_sum.tolist() == expected.tolist()
         added = expected - layer.reach(*network.formats_of(layer.sources)).partial_sum
         shift = layer.shift(*network.formats_of(layer.sources))
-        assert np.all(added == (2 ** (shift - 1) + 1 if layer.name in WEIGHTED else 0))
+        assert np.all(added == (2 ** (shift - 1) + 1 if layer.name in CONVOLUTIONS_RULE else 0))
 
 
 def test_proofs_are_not_taken_over_from_another_rule():

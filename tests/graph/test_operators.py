@@ -88,7 +88,7 @@ RULES = [*Rounding, *(RoundingRules.parse(f"{one},{other}") for one, other in (
 def test_operators_take_the_rule_of_those_that_they_become():
     for name, kind in OPERATORS.items():
         if name in fixed_point.OPERATORS:
-            assert kind.WEIGHTED_SUM is fixed_point.OPERATORS[name].WEIGHTED_SUM, name
+            assert kind.AS_CONVOLUTIONS is fixed_point.OPERATORS[name].AS_CONVOLUTIONS, name
 
 
 @pytest.mark.parametrize("rounding", RULES, ids=str)

@@ -14,13 +14,13 @@ _SHIFTS = range(-7, 16)
 
 
 def write(writer: Writer, layer: Multiply) -> None:
-    """MUL where runtimes round it as the network does additions, else products in float32.
+    """MUL where a runtime rounds products as the network does, else products in float32.
 
-    Runtimes round it as they do convolutions. One channel or pixel meets all others by broadcasting.
+    One channel or pixel meets all others by broadcasting.
     """
     name, rounding = layer.name, writer.network.rule_of(layer)
     shift = int(layer.shift(*writer.network.formats_of(layer.sources)))
-    if rounding is writer.network.rounding and rounding in _NATIVE and shift in _SHIFTS:
+    if rounding in _NATIVE and shift in _SHIFTS:
         writer.node(MUL, list(layer.sources), writer.wide(name))
         writer.clipped(name)
         return

@@ -54,7 +54,7 @@ class Conv(Operator):
     MODULES = (nn.Conv2d,)
     FUNCTIONS = CONV_FUNCTIONS
     SPELLED = "Conv2d (padding with zeros, replicated or reflected edges)"
-    WEIGHTED_SUM = True
+    AS_CONVOLUTIONS = True
     PARTS = "convs"
 
     sources: tuple[str]

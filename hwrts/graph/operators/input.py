@@ -24,7 +24,7 @@ class Input:
         shrink: How many times as small; one of the two is 1.
     """
 
-    WEIGHTED_SUM: ClassVar[bool] = True
+    AS_CONVOLUTIONS: ClassVar[bool] = True
     """Numbers that are fed are rounded as those of convolutions, which a picture has no need of."""
 
     name: Text

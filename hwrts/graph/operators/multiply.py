@@ -21,6 +21,7 @@ class Multiply(Operator):
 
     FUNCTIONS = TIMES
     SPELLED = "product of two tensors"
+    AS_CONVOLUTIONS = True
 
     sources: tuple[str, str]
 

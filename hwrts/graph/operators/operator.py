@@ -55,7 +55,7 @@ class Operator(ABC):
     """Name, in files, of the QAT modules of all nodes of this kind; None if it has nothing to train."""
     MOVES: ClassVar[bool] = False
     """Whether codes only change places: such a tensor has its source's format and no quantiser."""
-    WEIGHTED_SUM: ClassVar[bool] = False
+    AS_CONVOLUTIONS: ClassVar[bool] = False
     """Whether its rounding rule is that of convolutions, as that of the operator that it becomes."""
     KEEPS_PICTURES: ClassVar[bool] = False
     """Whether it makes a picture of a picture, which then stays on the pixel grid."""

@@ -59,7 +59,7 @@ class Scale(Operator):
 
     FUNCTIONS = (*TIMES, *OVER, *_NEGATIONS)
     SPELLED = "multiplication by a number"
-    WEIGHTED_SUM = True
+    AS_CONVOLUTIONS = True
 
     sources: tuple[str]
     factor: Annotated[float, Field(ge=-LARGEST, le=LARGEST)]

@@ -24,7 +24,7 @@ class Upsample(Operator):
     MODULES = (FixedUpsample, *interpolation.MODULES)
     FUNCTIONS = interpolation.FUNCTIONS
     SPELLED = "bilinear and bicubic up-sampling, FixedUpsample"
-    WEIGHTED_SUM = True
+    AS_CONVOLUTIONS = True
     KEEPS_PICTURES = True
 
     sources: tuple[str]

@@ -103,7 +103,7 @@ def test_more_random_networks(seed):
 
 def test_a_runtime_that_is_not_there(monkeypatch, tmp_path):
     monkeypatch.setenv("HWRTS_TARGETS", str(tmp_path))
-    monkeypatch.setattr("hwrts.export.tflite.clients.find_spec", lambda name: None)
+    monkeypatch.setattr("hwrts.export.environments.find_spec", lambda name: None)
     made = network("same size", RULES["litert"])
     with pytest.raises(
         HwrtsError, match=r"litert: is not installed; pip install hwrts\[litert\], or make targets"
