@@ -106,11 +106,13 @@ def test_a_runtime_that_is_not_there(monkeypatch, tmp_path):
     monkeypatch.setattr("hwrts.export.environments.find_spec", lambda name: None)
     made = network("same size", RULES["litert"])
     with pytest.raises(
-        HwrtsError, match=r"litert: is not installed; pip install hwrts\[litert\], or make targets"
+        HwrtsError,
+        match=r"litert: is not installed, so the file was not run in it; pip install hwrts\[litert\], or make targets",
     ):
         run_tflite(b"", made, [codes(made, 8, 8)])
     with pytest.raises(
-        HwrtsError, match=r"vela: is not installed; pip install hwrts\[vela\], or make targets"
+        HwrtsError,
+        match=r"vela: is not installed, so the file was not run in it; pip install hwrts\[vela\], or make targets",
     ):
         compile_for_ethos_u(b"")
 
