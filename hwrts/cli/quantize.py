@@ -9,7 +9,7 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
 from hwrts.cli.options import MaxMegapixels, ReduceRange, option
 from hwrts.cli.sensitivity import choose, print_choice
-from hwrts.cli.settings import flag_of, run_notes, weight_bits_of
+from hwrts.cli.settings import flag_of, run_notes, weight_bits_of, with_target
 from hwrts.cli.stage import print_stages
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
 from hwrts.command_line import command_line
@@ -50,6 +50,10 @@ def quantize(
             "half_even,half_up [as the run; half_even]."
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        option("Width and rounding of a client (docs/targets.md), so that the network is what it computes."),
+    ] = None,
     exact_additions: Annotated[
         bool | None,
         typer.Option(
@@ -89,6 +93,8 @@ def quantize(
         "exact_additions": exact_additions,
     }
     given: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
+    if target is not None:
+        given = with_target(target, given)
     if layer_weight_bits is not None:
         given["layer_weight_bits"] = parse_layer_widths(layer_weight_bits)
         wide = [layer for layer, bits in given["layer_weight_bits"].items() if bits > 7]

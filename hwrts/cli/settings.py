@@ -145,3 +145,25 @@ def weight_bits_of(bits: int | None, reduce_range: bool) -> int | None:
     if reduce_range and bits not in (None, 7):
         raise ConfigError(f"--weight-bits {bits}: --reduce-range means 7 bits; give one of the two")
     return 7 if reduce_range else bits
+
+
+def with_target(target: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Settings of QAT with those that a client needs.
+
+    Args:
+        target: Its name.
+        given: By their names in the section.
+
+    Raises:
+        ConfigError: What was given says otherwise, or nothing is known of the client.
+    """
+    from hwrts.runs.target import trained_for
+
+    needed = trained_for(target)
+    for key, value in needed.items():
+        if given.get(key, value) != value:
+            raise ConfigError(
+                f"--target {target}: needs {flag_of(f'qat.{key}')} {value}, {given[key]} is given; leave one "
+                "of the two out"
+            )
+    return {**given, **needed}

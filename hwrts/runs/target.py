@@ -8,12 +8,15 @@ from hwrts.errors import ConfigError
 from hwrts.export.targets import target_file, target_of
 from hwrts.export.targets.export import checked
 from hwrts.export.targets.float_file import FLOAT
-from hwrts.fixed_point import load_network
+from hwrts.export.tflite import CLIENTS, Flavour
+from hwrts.fixed_point import Rounding, RoundingRules, load_network
 from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.tflite_file import FLAVOURS, tflite_files
 from hwrts.runs.verify_inputs import load_fed
 
+_RUNTIMES = {Flavour.TFLITE: "litert", Flavour.ETHOS_U: "litert-reference"}
+"""The runtime whose rules are those of who takes the file: Ethos-U has those of the reference kernels."""
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 
 
@@ -49,6 +52,33 @@ def parse_size(text: str) -> tuple[int, int]:
     if found is None:
         raise ConfigError(f"--size {text!r:.40}: is no height and width; write it as 360x640")
     return int(found[1]), int(found[2])
+
+
+def trained_for(target: str) -> dict[str, Any]:
+    """Settings of QAT with which a network is what a client computes.
+
+    Args:
+        target: Its name.
+
+    Raises:
+        ConfigError: Its client's rules are not known, or it quantises on its own.
+        HwrtsError: There is no target of that name.
+
+    >>> trained_for("tflite"), trained_for("tensorrt")
+    ({'rounding': 'half_even,half_up'}, {'rounding': 'half_even', 'activation_bits': 7})
+    """
+    if target in FLAVOURS:
+        client = CLIENTS[_RUNTIMES[FLAVOURS[target]]]
+        return {"rounding": str(RoundingRules(client.convolutions, client.additions))}
+    if target == FLOAT:
+        raise ConfigError(
+            f"--target {target}: its client quantises on its own; export it and leave it out here"
+        )
+    found = target_of(target)
+    if found.rules is None and found.client is None and not found.around_zero and found.name != "onnx":
+        raise ConfigError(f"--target {target}: no rounding rule is known of it; choose one with --rounding")
+    rules = found.rules or RoundingRules.of(Rounding.HALF_EVEN)
+    return {"rounding": str(rules), **({"activation_bits": 7} if found.around_zero else {})}
 
 
 def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict[str, Any], dict[str, bytes]]:

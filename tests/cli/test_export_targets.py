@@ -99,3 +99,48 @@ def test_refusals(workspace, hwrts, options, said):
     assert (refused.code, refused.out) == (2, "")
     assert said in " ".join(refused.err.split())
     assert not (workspace / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "bits"),
+    [
+        ("onnx", "half_even", 8),
+        ("qnn", "half_up", 8),
+        ("tflite", "half_even,half_up", 8),
+        ("ethos-u", "double,half_away", 8),
+        ("verisilicon", "half_even,floor", 8),
+        ("tensorrt", "half_even", 7),
+    ],
+)
+def test_what_a_network_is_trained_for(target, rules, bits):
+    from hwrts.runs.target import trained_for
+
+    settings = trained_for(target)
+    assert (settings["rounding"], settings.get("activation_bits", 8)) == (rules, bits)
+
+
+def test_a_network_quantised_for_a_client_is_what_it_computes(workspace, hwrts):
+    made = hwrts("quantize", "runs/tiny", "--target", "qnn", "--qat-steps", "0")
+    assert made.code == 0, made.err
+    (stage,) = (workspace / "runs/tiny").glob("stage*_half_up")
+    name = stage.name.removeprefix("stage")
+    size = ("--target", "qnn", "--size", "24x40", "--no-check")
+    assert hwrts("export", "runs/tiny", "--stage", name, "-o", "out", *size).code == 0
+    said = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    assert said["rounding"] == said["client_rounds_convolutions"] == "half_up"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("qnn", "--rounding", "floor"), "--target qnn: needs --rounding half_up, floor is given"),
+        (("tensorrt", "--activation-bits", "8"), "--target tensorrt: needs --activation-bits 7, 8 is given"),
+        (("rknn",), "--target rknn: no rounding rule is known of it; choose one with --rounding"),
+        (("float",), "--target float: its client quantises on its own"),
+        (("chip",), "--target 'chip': there is none of that name"),
+    ],
+)
+def test_what_cannot_be_trained_for_is_said(workspace, hwrts, options, said):
+    result = hwrts("quantize", "runs/tiny", "--target", *options)
+    assert result.code == 2
+    assert said in result.err
