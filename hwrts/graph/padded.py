@@ -46,7 +46,10 @@ def _takes(recording: "Recording", reader: fx.Node, sides: Sides) -> bool:
         left, right, top, bottom = (a + b for a, b in zip(sides, more, strict=True))
         return is_for_kernels(recording, reader, (left, right, top, bottom))
     most = _kernel(recording, reader)
-    return most is not None and max(sides[2:]) <= most[0] and max(sides[:2]) <= most[1]
+    if most is None:
+        return False
+    rows, columns = max(sides[2:]), max(sides[:2])  # of a picture that may have been turned by a quarter
+    return (rows <= most[0] and columns <= most[1]) or (columns <= most[0] and rows <= most[1])
 
 
 def _kernel(recording: "Recording", reader: fx.Node) -> tuple[int, int] | None:

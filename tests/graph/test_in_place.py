@@ -37,6 +37,7 @@ ARGUMENTS = {
     **dict.fromkeys(("sign", "sgn"), ()),
     **dict.fromkeys(("gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal"), (0.1,)),
     "threshold": (0.1, 0.2),
+    "rrelu": (0.1, 0.3),
 }
 """What each function that has a form in place is called with; torch.tensor stands for the tensor itself."""
 WITHOUT = {"prelu", "pixel_shuffle", "interpolate", "pad", "cat", "concat", "concatenate"}
@@ -196,7 +197,7 @@ def test_what_is_read_later_is_what_was_overwritten(forward, spelling):
 
 
 @pytest.mark.parametrize("change", [
-    lambda h: torch.clamp(h, 0, 1, out=h), lambda h: h.fmod_(h), lambda h: h.zero_(),
+    lambda h: torch.clamp(h, 0, 1, out=h), lambda h: h.fmod_(h), lambda h: h.cumprod_(1),
 ])  # fmt: skip
 @pytest.mark.parametrize("forward", [*INSIDE, *END])
 def test_others_are_refused_wherever_they_stand(forward, change):
