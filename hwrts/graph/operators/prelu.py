@@ -21,7 +21,7 @@ SLOPE_BITS = 8
 
 _LEAKY = (F.leaky_relu, F.leaky_relu_)
 _PRELU = (torch.prelu, "prelu")
-_RANDOM = (F.rrelu, torch.rrelu)
+_RANDOM = (F.rrelu, torch.rrelu, F.rrelu_, torch.rrelu_)
 
 
 @dataclass(frozen=True, eq=False)
