@@ -98,8 +98,7 @@ class _Followed:
     def _untraceable(self, error: Exception) -> UntraceableError:
         return UntraceableError(
             f"{type(self._module).__name__}: its forward cannot be traced ({described(error)}); "
-            "write it without value-dependent control flow: a fixed number of rounds, torch.where in place of "
-            "if"
+            "write it without value-dependent control flow: a fixed number of rounds, torch.where for if"
         )
 
 
