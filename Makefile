@@ -28,7 +28,7 @@ pytest: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
 		--nbmake --nbmake-timeout=900 notebooks tests
 
-# While working on integers or on ONNX: a minute and a half of two cores.
+# While working on integers or on ONNX: two minutes of two cores.
 quick: $(VENV)/.ready
 	$(MAKE) -j 2 lint quick-pytest
 
