@@ -3,22 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.depth_first import depth_first
 from hwrts.fixed_point import Add, Clip, Conv, DepthToSpace, Layer, Network
 
-# Letters of the shape comments: C channels behind the rearrangement; R block size.
-
 Order = NDArray[np.int64]
-
-
-def depth_first(channels: int, block: int) -> Order:
-    """Which channel of ours stands at each place of the format's order, (R*R*C,).
-
-    Ours is c*R*R + i*R + j (eq. 7), the format's (i*R + j)*C + c.
-
-    >>> depth_first(2, 2).tolist()
-    [0, 4, 1, 5, 2, 6, 3, 7]
-    """
-    return np.arange(channels * block**2).reshape(channels, -1).T.reshape(-1)
 
 
 def turned(network: Network) -> dict[str, Order]:

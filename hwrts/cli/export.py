@@ -42,6 +42,7 @@ def export(
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
     from hwrts.errors import ConfigError, RunFolderError
     from hwrts.export.handover import check_target, hand_over
+    from hwrts.export.targets.export import differing
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import new_folder
     from hwrts.runs.folder import open_run
@@ -78,7 +79,7 @@ def export(
         print_line(f"verdict: {manifest['verdict']}")
         if entry is not None:
             _say(entry)
-    if entry is not None and any(each["codes_differing"] for each in entry["checks"]):
+    if entry is not None and differing(entry):
         raise typer.Exit(1)
 
 

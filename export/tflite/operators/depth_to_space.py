@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hwrts.export.tflite.channels import depth_first
+from hwrts.export.depth_first import depth_first
 from hwrts.export.tflite.moves import gathered
 from hwrts.export.tflite.pixels import any_order, to_pixels
 from hwrts.export.tflite.writer import Writer

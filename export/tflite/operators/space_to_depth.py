@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hwrts.export.tflite.channels import depth_first
+from hwrts.export.depth_first import depth_first
 from hwrts.export.tflite.moves import convolved, gathered
 from hwrts.export.tflite.schema import SPACE_TO_DEPTH
 from hwrts.export.tflite.writer import Flavour, Writer

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.tflite.channels import depth_first
+from hwrts.export.depth_first import depth_first
 from hwrts.export.tflite.islands import Island, as_real
 from hwrts.export.tflite.moves import convolved, padded
 from hwrts.export.tflite.pixels import to_pixels

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from flatbuffers.number_types import BoolFlags, Int8Flags
 
+from hwrts.export.depth_first import depth_first
 from hwrts.export.tflite import Flavour, described, from_stored, stored, to_tflite, write_tflite
-from hwrts.export.tflite.channels import depth_first, turned
+from hwrts.export.tflite.channels import turned
 from hwrts.export.tflite.moves import is_same
 from hwrts.export.tflite.operators import EMITTERS
 from hwrts.export.tflite.operators.maximum import _AXES
@@ -315,9 +316,9 @@ def test_what_the_format_cannot_say(made, said):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("module", ["channels", "moves", "writer"])
+@pytest.mark.parametrize("module", ["depth_first", "tflite.moves", "tflite.writer"])
 def test_examples_of_docstrings(module):
-    failed, tried = doctest.testmod(importlib.import_module(f"hwrts.export.tflite.{module}"))
+    failed, tried = doctest.testmod(importlib.import_module(f"hwrts.export.{module}"))
     assert tried > 0
     assert failed == 0
 
