@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hwrts.export.environments import not_installed
+from hwrts.export.clients import ONNXRUNTIME, check_file, client_of
 from hwrts.export.stimuli import Fed
-from hwrts.export.targets.clients import check_file, python_of
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
 
@@ -25,13 +24,12 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
         HwrtsError: A client refuses the file.
     """
     pictures = check_pictures(file.network, file.options.size, photographs)
-    fed = list(pictures.values())
-    checks, not_run = [check_file(file, fed)], list[str]()
-    client = file.target.client
-    if client is not None and python_of(client) is None:
-        not_run.append(not_installed(client, client))
-    elif client is not None:
-        checks.append(check_file(file, fed, client))
+    checks, not_run = list[dict[str, Any]](), list[str]()
+    for client in filter(None, (ONNXRUNTIME, file.target.client)):
+        if client_of(client).python is None:
+            not_run.append(client_of(client).not_installed)
+        else:
+            checks.append(check_file(file.for_clients, file.network, pictures, client))
     return {**file.described(), "pictures": list(pictures), "checks": checks, "not_run": not_run}
 
 

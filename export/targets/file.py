@@ -5,19 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from hwrts.export.clients.file import ClientFile, End
 from hwrts.export.depth_first import turned
 from hwrts.export.onnx_writer import to_qdq
 from hwrts.export.qdq_options import QdqOptions
-from hwrts.export.stimuli import Fed
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.target import Target
-from hwrts.fixed_point import Add, Conv, HwrtsError, Network, RoundingRules
-
-# Letters of the shape comments: N pictures; C channels; H, W rows and columns.
+from hwrts.fixed_point import Add, Conv, HwrtsError, Network
 
 
 @dataclass(frozen=True)
@@ -46,39 +42,17 @@ class TargetFile:
         return f"model.{'qdq' if self.target.name == 'onnx' else self.target.name}.onnx"
 
     @property
-    def outputs(self) -> list[str]:
-        """Names of the graph's outputs that are the network's, in that order."""
-        return [f"{name}.real" if self.options.float_boundary else name for name in self.network.outputs]
+    def for_clients(self) -> ClientFile:
+        """How codes go into it and come out."""
+        inputs = [self._end(each.name, "float") for each in self.network.inputs]
+        outputs = [self._end(name, "real") for name in self.network.outputs]
+        return ClientFile(self.model, "onnx", tuple(inputs), tuple(outputs))
 
-    def stored(self, codes: Fed) -> dict[str, NDArray[Any]]:
-        """What the graph's inputs take, (1, C, H, W), by their names, of codes (H, W, C)."""
-        fed: dict[str, NDArray[Any]] = {}
-        for each in self.network.inputs:
-            picture = codes[each.name].transpose(2, 0, 1)[None]
-            if self.options.float_boundary:
-                fed[f"{each.name}.float"] = np.ldexp(picture.astype(np.float32), -each.out.frac)
-            else:
-                dtype = self.options.stored.dtype(each.out)
-                fed[each.name] = (picture.astype(np.int16) + self.zeros[each.name]).astype(dtype)
-        return fed
-
-    def codes(self, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.integer]]:
-        """The codes (H, W, C) by output of what the graph's outputs give.
-
-        Raises:
-            HwrtsError: A real value between two codes.
-        """
-        found: dict[str, NDArray[np.integer]] = {}
-        for name, shown in zip(self.network.outputs, self.outputs, strict=True):
-            picture = made[shown][0].transpose(1, 2, 0)
-            if self.options.float_boundary:
-                whole = np.ldexp(picture.astype(np.float64), self.network.formats[name].frac)
-            else:
-                whole = picture.astype(np.int16) - self.zeros[name]
-            found[name] = whole.astype(np.int32)
-            if not np.array_equal(found[name], whole):
-                raise HwrtsError(f"--target {self.target.name}: output {name!r} is not on its grid")
-        return found
+    def _end(self, name: str, real: str) -> End:
+        out = self.network.formats[name]
+        if self.options.float_boundary:
+            return End(name, f"{name}.{real}", out, "float32")
+        return End(name, name, out, self.options.stored.dtype(out).__name__, self.zeros[name])
 
     def described(self) -> dict[str, Any]:
         """Its entry of a manifest, without what clients made of it."""
@@ -172,10 +146,3 @@ def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -
         f"outputs besides: {', '.join(options.shown)}": bool(options.shown),
     }
     return tuple(sentence for sentence, holds in said.items() if holds)
-
-
-def under(network: Network, rules: RoundingRules | None) -> Network:
-    """The same integers under a client's rules."""
-    if rules is None or rules == network.rules:
-        return network
-    return replace(network, rounding=rules.convolutions, additions=rules.additions, like=None)

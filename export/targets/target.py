@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hwrts.export.clients import CLIENTS
 from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import (
     Concat,
@@ -19,7 +20,7 @@ from hwrts.fixed_point import (
     Upsample,
 )
 
-_EVEN, _UP = Rounding.HALF_EVEN, Rounding.HALF_UP
+_EVEN = Rounding.HALF_EVEN
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Target:
         per_tensor: Whether all output channels of a convolution must have one grid of weights.
         keeps_sums_apart: Whether convolutions that an addition reads must be outputs too, or their rounding
             is left out.
-        client: Of :data:`hwrts.export.targets.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
+        client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
         refused: Operators that it cannot be told.
         inexact: Whether it was seen to compute other codes of a layer, whatever it is told.
         note: What the manifest says of it besides.
@@ -106,7 +107,7 @@ TARGETS = {
             "qnn",
             "Qualcomm HTP by ONNX Runtime's QNN provider or AI Hub",
             QdqOptions(relu=True, moves_in_real=True, clip_in_real=True),
-            RoundingRules(_UP, _UP),
+            CLIENTS["qnn"].rules,
             client="qnn",
             refused=_WHOLE,
             inexact=_qnn_is_inexact,
@@ -115,14 +116,14 @@ TARGETS = {
             "iree",
             "IREE",
             QdqOptions(relu=True, moves_in_real=True, stored=Stored.SIGNED, depth_first=True),
-            RoundingRules(_EVEN, _EVEN),
+            CLIENTS["iree"].rules,
             client="iree",
         ),
         Target(
             "openvino",
             "OpenVINO",
             _SAFE,
-            RoundingRules(_EVEN, _EVEN),
+            CLIENTS["openvino"].rules,
             needs_size=False,
             keeps_sums_apart=True,
             client="openvino",
@@ -169,7 +170,7 @@ TARGETS = {
                 float_weights=True,
                 float_boundary=True,
             ),
-            RoundingRules(_EVEN, _EVEN),
+            CLIENTS["qonnx"].rules,
             client="qonnx",
             refused=_WHOLE,
             note="convert it with qonnx-convert --output_style quant",

@@ -1,10 +1,13 @@
 """The TensorFlow Lite file of an integer network, for pictures of one size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from hwrts.export.clients.file import ClientFile, End
 from hwrts.export.tflite.flatbuffer import to_bytes
 from hwrts.export.tflite.operators import EMITTERS
-from hwrts.export.tflite.writer import Flavour, Writer
+from hwrts.export.tflite.writer import Flavour, Writer, zero_point
 from hwrts.fixed_point import Network
 
 
@@ -18,6 +21,7 @@ class TfliteFile:
         size: Height and width of its input.
         operators: How often each operator of the format stands in it.
         rewritten: Layers that are said by other operators than their own, a line each.
+        network: What it says.
     """
 
     model: bytes
@@ -25,6 +29,44 @@ class TfliteFile:
     size: tuple[int, int]
     operators: dict[str, int]
     rewritten: tuple[str, ...]
+    network: Network
+
+    @property
+    def for_clients(self) -> ClientFile:
+        """How codes go into it and come out."""
+        network = self.network
+
+        def ends(names: Iterable[str]) -> tuple[End, ...]:
+            outs = [(name, network.formats[name]) for name in names]
+            return tuple(End(name, name, out, "int8", zero_point(out), True) for name, out in outs)
+
+        inputs = ends(each.name for each in network.inputs)
+        return ClientFile(self.model, "tflite", inputs, ends(network.outputs))
+
+    def described(self) -> dict[str, Any]:
+        """Its entry of a manifest, without what clients made of it.
+
+        XNNPACK turns accumulators into float32 before it rounds: layers where these can be 2**24 or more, so
+        that a code beside a tie could be one off, are named.
+        """
+        network = self.network
+        return {
+            "target": self.flavour.value,
+            "size": list(self.size),
+            "boundary": {
+                name: "int8, code" if network.formats[name].signed else "int8, code - 128"
+                for name in (*(each.name for each in network.inputs), *network.outputs)
+            },
+            "layout": "NHWC, one picture",
+            "rounding": network.rounding.value,
+            "rounding_of_additions": network.rules.additions.value,
+            "accumulators_beyond_float32": [
+                conv.name for conv in network.convs if not network.bounds[conv.name].exact_in_float32
+            ],
+            "operators": self.operators,
+            "rewritten": list(self.rewritten),
+            "bytes": len(self.model),
+        }
 
 
 def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavour.TFLITE) -> TfliteFile:
@@ -50,7 +92,7 @@ def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavou
     model = to_bytes(writer.tensors, writer.operators, fed, made, f"hwrts {flavour.value}")
     used = [entry.op.name for entry in writer.operators]
     counted = {name: used.count(name) for name in sorted(set(used))}
-    return TfliteFile(model, flavour, size, counted, tuple(dict.fromkeys(writer.rewritten)))
+    return TfliteFile(model, flavour, size, counted, tuple(dict.fromkeys(writer.rewritten)), network)
 
 
 def write_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavour.TFLITE) -> bytes:

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from hwrts.export.depth_first import depth_first
-from hwrts.export.tflite.channels import Order
+from hwrts.export.depth_first import Order, depth_first
 from hwrts.export.tflite.moves import channels_of, spread_out
 from hwrts.export.tflite.schema import CONCATENATION, DEPTH_TO_SPACE, RESHAPE
 from hwrts.export.tflite.writer import Flavour, Writer

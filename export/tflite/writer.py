@@ -10,7 +10,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.tflite.channels import turned
+from hwrts.export.depth_first import turned
 from hwrts.export.tflite.flatbuffer import OperatorEntry, TensorEntry
 from hwrts.export.tflite.schema import (
     MAXIMUM,
@@ -49,15 +49,6 @@ def stored(codes: NDArray[np.integer], out: Format) -> NDArray[np.int8]:
 def stored_code(code: int, out: Format) -> int:
     """The same of one code."""
     return code + zero_point(out)
-
-
-def from_stored(codes: NDArray[np.int8], out: Format) -> NDArray[np.integer]:
-    """Stored codes as codes of a format.
-
-    >>> from_stored(np.array([-128, 127], np.int8), Format(False, 8, 8)).tolist()
-    [0, 255]
-    """
-    return (codes.astype(np.int64) - zero_point(out)).astype(out.dtype)
 
 
 class Writer:

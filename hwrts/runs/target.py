@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.errors import ConfigError
+from hwrts.export.clients import CLIENTS
 from hwrts.export.targets import target_file, target_of
 from hwrts.export.targets.export import checked
 from hwrts.export.targets.float_file import FLOAT
-from hwrts.export.tflite import CLIENTS, Flavour
+from hwrts.export.tflite import Flavour
 from hwrts.fixed_point import Rounding, RoundingRules, load_network
 from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
@@ -68,8 +69,7 @@ def trained_for(target: str) -> dict[str, Any]:
     ({'rounding': 'half_even,half_up'}, {'rounding': 'half_even', 'activation_bits': 7})
     """
     if target in FLAVOURS:
-        client = CLIENTS[_RUNTIMES[FLAVOURS[target]]]
-        return {"rounding": str(RoundingRules(client.convolutions, client.additions))}
+        return {"rounding": str(CLIENTS[_RUNTIMES[FLAVOURS[target]]].rules)}
     if target == FLOAT:
         raise ConfigError(
             f"--target {target}: its client quantises on its own; export it and leave it out here"

@@ -1,28 +1,15 @@
 """The TensorFlow Lite file of a stage, run in the runtimes that are installed."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from hwrts.errors import ConfigError
-from hwrts.export.environments import not_installed, python_with
-from hwrts.export.stimuli import Fed
-from hwrts.export.targets.file import under
-from hwrts.export.targets.pictures import check_pictures
-from hwrts.export.tflite import (
-    CLIENTS,
-    Client,
-    Flavour,
-    TfliteFile,
-    check_tflite,
-    described,
-    python_of,
-    to_tflite,
-)
+from hwrts.export.clients import Client, check_file, clients_of, under
+from hwrts.export.environments import python_with
+from hwrts.export.targets import check_pictures
+from hwrts.export.tflite import Flavour, TfliteFile, to_tflite
 from hwrts.export.tflite.vela import ACCELERATORS, VELA, compile_for_ethos_u
-from hwrts.fixed_point import Network, RoundingRules, load_network, run_outputs
+from hwrts.fixed_point import Network, load_network
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.verify_inputs import load_fed
 
@@ -50,16 +37,16 @@ def tflite_files(
     network = load_network(stage.root)
     file = to_tflite(network, size, FLAVOURS[target])
     name = f"model.{target}.tflite"
-    entry = {"name": target, "file": name, **described(file, network), "checks": [], "not_run": []}
+    entry = {"name": target, "file": name, **file.described(), "checks": [], "not_run": []}
     if not check:
         return {**entry, "not_run": ["not run in any client: --no-check"]}, {name: file.model}
     pictures = check_pictures(network, size, list(load_fed(run, network).values()))
-    for client in CLIENTS.values():
+    for client in clients_of("tflite").values():
         reason = _why_not(client, network, file)
         if reason is not None:
             entry["not_run"].append(reason)
         else:
-            entry["checks"].append(_checked(client, network, file, list(pictures.values())))
+            entry["checks"].append(check_file(file.for_clients, network, pictures, client.name))
     if file.flavour is Flavour.ETHOS_U and python_with(*VELA) is not None:
         entry["vela"] = [asdict(compile_for_ethos_u(file.model, name)) for name in ACCELERATORS]
     return {**entry, "pictures": list(pictures)}, {name: file.model}
@@ -67,30 +54,12 @@ def tflite_files(
 
 def _why_not(client: Client, network: Network, file: TfliteFile) -> str | None:
     """Why a runtime is not run: it is not there, or the file of a network of its rules is another one."""
-    if python_of(client.name) is None:
-        return not_installed(client.name, client.environment)
-    rules = _rules(client)
-    own = to_tflite(under(network, rules), file.size, file.flavour)
+    if client.python is None:
+        return client.not_installed
+    own = to_tflite(under(network, client.rules), file.size, file.flavour)
     if own.model == file.model:
         return None
     return (
-        f"{client.name}: rounds as {rules.convolutions.value},{rules.additions.value}, and the file holds "
-        f"codes that were rounded as {network.rounding.value},{network.rules.additions.value}; quantize with "
-        f"--rounding {rules.convolutions.value},{rules.additions.value}"
+        f"{client.name}: rounds as {client.rules}, and the file holds codes that were rounded as "
+        f"{network.rules}; quantize with --rounding {client.rules}"
     )
-
-
-def _rules(client: Client) -> RoundingRules:
-    return RoundingRules(client.convolutions, client.additions)
-
-
-def _checked(client: Client, network: Network, file: TfliteFile, pictures: Sequence[Fed]) -> dict[str, Any]:
-    """A runtime beside the definition under its own rules, and how many codes these change."""
-    definition = under(network, _rules(client))
-    entry = check_tflite(file, definition, pictures, client.name)
-    changed = 0
-    if definition is not network:
-        for picture in pictures:
-            own, theirs = run_outputs(network, picture), run_outputs(definition, picture)
-            changed += sum(int(np.count_nonzero(own[name] != theirs[name])) for name in own)
-    return {**entry, "codes_that_its_rounding_changes": changed}

@@ -47,23 +47,24 @@ def test_the_tensorflow_lite_file(workspace, hwrts, target):
 
 
 def test_runtimes_of_the_tensorflow_lite_file_are_run_or_named(workspace, hwrts):
-    from hwrts.export.tflite import CLIENTS, python_of
+    from hwrts.export.clients import clients_of
 
     result = hwrts("export", "runs/tiny", "-o", "out", "--target", "tflite", "--size", "24x40")
     assert result.code == 0
     said = json.loads((workspace / "out/manifest.json").read_text())["target"]
     ran = {check["client"] for check in said["checks"]}
-    assert ran == {name for name in CLIENTS if python_of(name) is not None}
+    clients = clients_of("tflite")
+    assert ran == {name for name, client in clients.items() if client.python is not None}
     assert all(check["codes_differing"] == 0 < check["codes_compared"] for check in said["checks"])
-    assert [line.split(":")[0] for line in said["not_run"]] == [name for name in CLIENTS if name not in ran]
+    assert [line.split(":")[0] for line in said["not_run"]] == [name for name in clients if name not in ran]
 
 
 def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
-    from hwrts.export.targets import TargetFile
+    from hwrts.export.clients import ClientFile
 
-    codes = TargetFile.codes
+    codes = ClientFile.codes
     monkeypatch.setattr(
-        TargetFile,
+        ClientFile,
         "codes",
         lambda self, made: {name: x ^ 1 for name, x in codes(self, made).items()},
     )

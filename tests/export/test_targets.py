@@ -10,19 +10,11 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from hwrts.export.clients import check_file, client_of, clients_of, under
 from hwrts.export.depth_first import depth_first, turned
 from hwrts.export.onnx_writer import to_onnx, to_qdq
 from hwrts.export.qdq_options import QdqOptions, Stored
-from hwrts.export.targets import (
-    CLIENTS,
-    TARGETS,
-    check_file,
-    check_pictures,
-    python_of,
-    target_file,
-    target_of,
-    under,
-)
+from hwrts.export.targets import TARGETS, check_pictures, target_file, target_of
 from hwrts.export.targets.around_zero import around_zero
 from hwrts.export.targets.export import checked, differing
 from hwrts.export.targets.float_file import float_model
@@ -114,7 +106,7 @@ def test_each_file_gives_the_same_codes_in_onnx_runtime(anchor, picture, name):
         network = signed(network)
     file = target_file(network, TARGETS[name], SIZE)
     pictures = check_pictures(network, SIZE, [{"x": picture(30, 8)}])
-    found = check_file(file, list(pictures.values()))
+    found = check_file(file.for_clients, network, pictures)
     assert {"photograph 0", "noise", "all lowest", "all highest", "checkerboard"} < set(pictures)
     assert sum("attack" in name for name in pictures) == 4
     height, width = network.size_of(network.output, *SIZE)
@@ -176,7 +168,7 @@ def test_qdq_of_every_rule_holds_the_same_integers(anchor, picture, rule):
         "onnx",
     )
     fed = [{"x": picture(11, 14)}]
-    found = check_file(file, fed)
+    found = check_file(file.for_clients, network, fed)
     assert found["codes_differing"] == 0
     own, theirs = run(network, fed[0]["x"]), run(even, fed[0]["x"])
     assert found["codes_that_its_rounding_changes"] == np.count_nonzero(own != theirs)
@@ -226,7 +218,7 @@ def test_a_tensor_that_others_see_is_put_in_order_by_gather():
     network = Network((Input("x", 1, PIXEL),), layers, outputs=("up", "d"))
     file = target_file(network, TARGETS["iree"], (5, 6))
     assert len(nodes_of(read(file), "Gather")) == 1
-    found = check_file(file, list(check_pictures(network, (5, 6), []).values()))
+    found = check_file(file.for_clients, network, check_pictures(network, (5, 6), []))
     assert found["codes_differing"] == 0
 
 
@@ -242,9 +234,9 @@ def test_around_zero_by_hand():
     picture = np.array([[[10], [200]]], np.uint8)
     # 100 - 10 = 90 -> 11.25; 2 * 10 - 200 + 100 = -80 -> 0
     assert run(network, picture).ravel().tolist() == [11, 0]
-    assert check_file(file, [{"x": picture}])["codes_differing"] == 0
+    assert check_file(file.for_clients, network, [{"x": picture}])["codes_differing"] == 0
     assert file.zeros == {"x": -128, "c": -128}
-    assert file.stored({"x": picture})["x"].ravel().tolist() == [10 - 128, 200 - 128]
+    assert file.for_clients.stored({"x": picture})["x"].ravel().tolist() == [10 - 128, 200 - 128]
 
 
 ONE = np.ones((1, 1, 1, 1))
@@ -347,7 +339,7 @@ def test_a_wrong_file_is_caught(anchor):
 def test_nothing_to_compare_is_an_error(anchor):
     file = target_file(anchor(0), TARGETS["onnx"], SIZE)
     with pytest.raises(HwrtsError, match="nothing to compare"):
-        check_file(file, [])
+        check_file(file.for_clients, file.network, [])
 
 
 def test_qnn_takes_what_stays_on_its_grid():
@@ -383,7 +375,7 @@ def test_padding_of_zeros_and_replicated_edges_as_codes_of_signed_bytes():
     network = Network(GREY, layers)
     for name in ("tensorrt", "vitis", "iree", "qonnx"):
         file = target_file(network, TARGETS[name], SIZE)
-        found = check_file(file, list(check_pictures(network, SIZE, []).values()))
+        found = check_file(file.for_clients, network, check_pictures(network, SIZE, []))
         assert found["codes_differing"] == 0, name
 
 
@@ -410,7 +402,7 @@ def test_random_networks(name):
         except HwrtsError as error:
             refused.append(str(error))
             continue
-        found = check_file(file, list(check_pictures(network, size, []).values()))
+        found = check_file(file.for_clients, network, check_pictures(network, size, []))
         assert found["codes_differing"] == 0, seed
         done += 1
     assert done >= 20
@@ -439,7 +431,7 @@ def test_hard_cases_on_every_byte(what):
     network = Network(GREY, layers())
     file = target_file(network, TARGETS[name], (16, 16))
     every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    found = check_file(file, [{"x": every}, {"x": every[::-1, ::-1].copy()}])
+    found = check_file(file.for_clients, network, [{"x": every}, {"x": every[::-1, ::-1].copy()}])
     assert found["codes_differing"] == 0
 
 
@@ -462,13 +454,13 @@ def test_a_float_file_of_whole_numbers_is_refused():
         float_model(Network(GREY, (table("t", "x"),)), {})
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [name for name in clients_of("onnx") if name in TARGETS])
 def test_in_its_client(anchor, client):
-    if python_of(client) is None:
+    if client_of(client).python is None:
         pytest.skip(f"{client} is not installed")
     network = anchor(6)
     file = target_file(network, TARGETS[client], (24, 40))
-    found = check_file(file, list(check_pictures(network, (24, 40), []).values()), client)
+    found = check_file(file.for_clients, network, check_pictures(network, (24, 40), []), client)
     assert (found["client"], found["codes_differing"]) == (client, 0)
 
 
@@ -481,29 +473,29 @@ BAD = {
 @pytest.mark.parametrize("what", BAD)
 def test_what_a_client_compiles_wrong_is_caught(anchor, what):
     """Without a word from the client; the reason that the target says it in another way."""
-    if python_of("iree") is None:
+    if client_of("iree").python is None:
         pytest.skip("iree is not installed")
     target = TARGETS["iree"]
     bad = replace(target, options=BAD[what](target.options))
     network = anchor(6)
     file = target_file(network, bad, (24, 40))
-    pictures = list(check_pictures(network, (24, 40), []).values())
-    assert check_file(file, pictures)["codes_differing"] == 0
-    assert check_file(file, pictures, "iree")["codes_differing"] > 0
+    pictures = check_pictures(network, (24, 40), [])
+    assert check_file(file.for_clients, network, pictures)["codes_differing"] == 0
+    assert check_file(file.for_clients, network, pictures, "iree")["codes_differing"] > 0
 
 
 def test_a_fused_sum_is_caught(anchor):
-    if python_of("openvino") is None:
+    if client_of("openvino").python is None:
         pytest.skip("openvino is not installed")
     network = anchor(6)
     file = target_file(network, replace(TARGETS["openvino"], keeps_sums_apart=False), (24, 40))
-    pictures = list(check_pictures(network, (24, 40), []).values())
-    assert check_file(file, pictures, "openvino")["codes_differing"] > 0
+    pictures = check_pictures(network, (24, 40), [])
+    assert check_file(file.for_clients, network, pictures, "openvino")["codes_differing"] > 0
 
 
 def test_a_client_that_is_not_installed_is_said(anchor, monkeypatch, tmp_path):
     monkeypatch.setenv("HWRTS_TARGETS", str(tmp_path))
-    if python_of("qnn") is not None:
+    if client_of("qnn").python is not None:
         pytest.skip("qnn is installed")
     found = checked(target_file(anchor(0), TARGETS["qnn"], SIZE), [])
     assert len(found["checks"]) == 1

@@ -1,23 +1,26 @@
 """What runtimes make of the file: no code differs from the definition under their own rules."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from hwrts.export.clients import check_file, clients_of, run_file
 from hwrts.export.environments import python_with
-from hwrts.export.tflite import CLIENTS, Flavour, check_tflite, python_of, run_tflite, to_tflite
+from hwrts.export.tflite import Flavour, to_tflite
 from hwrts.export.tflite.vela import VELA, compile_for_ethos_u
 from hwrts.fixed_point import HwrtsError, Network, Rounding, run_outputs
 
 from ...fixed_point.random_networks import random_inputs, random_network
 from .networks import LAYERS, codes, network
 
-RULES = {name: (client.convolutions, client.additions) for name, client in CLIENTS.items()}
+CLIENTS = clients_of("tflite")
+RULES = {name: client.rules for name, client in CLIENTS.items()}
 
 
 def needs(client):
-    if python_of(client) is None:
+    if CLIENTS[client].python is None:
         pytest.skip(
             f"{client} is not installed: make targets, or pip install hwrts[{CLIENTS[client].environment}]"
         )
@@ -32,7 +35,7 @@ def test_no_code_differs(client, kind, flavour):
     for size in ((13, 18), (8, 6)):
         picture = codes(made, *size)
         file = to_tflite(made, picture["x"].shape[:2], flavour)
-        entry = check_tflite(file, made, [picture, codes(made, *size, seed=1)], client)
+        entry = check_file(file.for_clients, made, [picture, codes(made, *size, seed=1)], client)
         assert entry["codes_differing"] == 0, (size, entry)
         assert entry["codes_compared"] > 2 * size[0] * size[1], entry
 
@@ -44,7 +47,7 @@ def test_another_rule_shows(client):
     convolutions, additions = RULES[client]
     own = network("ties", (convolutions, additions))
     picture = codes(own, 24, 26)
-    found, _ = run_tflite(to_tflite(own, (24, 26)).model, own, [picture], client)
+    found, _ = run_file(to_tflite(own, (24, 26)).for_clients, [picture], client)
     for rule in Rounding:
         for name, rules in (("y", (rule, additions)), ("z", (convolutions, rule))):
             expected = run_outputs(network("ties", rules), picture)[name]
@@ -59,7 +62,7 @@ def test_a_wrong_weight_is_found(client):
     picture = codes(made, 12, 14)
     layer, x = made.layer("hidden"), run_outputs(made, picture)["y"]
     wrong = made.exchanged(layer.corrupted([np.ones((4, 4, 8), np.uint8)], np.ones((4, 4, 8), np.uint8)))
-    entry = check_tflite(to_tflite(wrong, (12, 14)), made, [picture], client)
+    entry = check_file(to_tflite(wrong, (12, 14)).for_clients, made, [picture], client)
     assert 0 < entry["codes_differing"] < x.size
 
 
@@ -82,7 +85,7 @@ def check_random(seed, client, flavour):
     drawn = random_file(seed, client, flavour)
     if drawn is not None:
         made, fed, file = drawn
-        entry = check_tflite(file, made, [fed], client)
+        entry = check_file(file.for_clients, made, [fed], client)
         assert entry["codes_differing"] == 0, (seed, entry, made)
 
 
@@ -107,7 +110,7 @@ def test_a_runtime_that_is_not_there(monkeypatch, tmp_path):
     made = network("same size", RULES["litert"])
     said = r"{0}: is not installed, so the file was not run in it; pip install hwrts\[{0}\], or make targets"
     with pytest.raises(HwrtsError, match=said.format("litert")):
-        run_tflite(b"", made, [codes(made, 8, 8)])
+        run_file(to_tflite(made, (8, 8)).for_clients, [codes(made, 8, 8)], "litert")
     with pytest.raises(HwrtsError, match=said.format("vela")):
         compile_for_ethos_u(b"")
 
@@ -115,15 +118,16 @@ def test_a_runtime_that_is_not_there(monkeypatch, tmp_path):
 def test_what_is_no_file_is_refused_in_a_line():
     needs("litert")
     made = network("same size", RULES["litert"])
+    bad = replace(to_tflite(made, (8, 8)).for_clients, model=b"no file at all")
     with pytest.raises(HwrtsError, match="litert: refuses the file") as caught:
-        run_tflite(b"no file at all", made, [codes(made, 8, 8)])
+        run_file(bad, [codes(made, 8, 8)], "litert")
     assert "\n" not in str(caught.value)
 
 
 def test_nothing_compared_is_no_verdict():
     made = network("same size", RULES["litert"])
     with pytest.raises(HwrtsError, match="nothing to compare"):
-        check_tflite(to_tflite(made, (8, 8)), made, [])
+        check_file(to_tflite(made, (8, 8)).for_clients, made, [], "litert")
 
 
 @pytest.mark.parametrize("kind", ["x2", "x3", "same size", "scale", "depthwise"])

@@ -1,0 +1,203 @@
+"""Runs a file in a client, with what the client's environment has: ``runner.py CLIENT FOLDER OUTPUT...``.
+
+The folder holds model.onnx or model.tflite, and fed.npz, arrays by ``picture/input`` in the order of the
+file's inputs; made.npz is written there, with arrays by ``picture/output``. ONNX files are asked for those
+outputs by name; of TensorFlow Lite files they are all, in the file's order. NumPy and the client alone are
+imported, nothing of the package.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ARENA_BYTES = 1 << 30
+"""Of all tensors at once: a picture of 360x640 through 32 channels takes a tenth of it."""
+
+_Run = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
+"""Arrays by input to those of the outputs that were asked for."""
+
+
+def openvino(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """OpenVINO's CPU plugin."""
+    import openvino as ov
+
+    core = ov.Core()
+    compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        made = compiled(dict(fed))
+        return [np.array(made[compiled.output(name)]) for name in outputs]
+
+    return run, str(ov.__version__).split("-")[0]
+
+
+def iree(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """IREE for this processor."""
+    import iree.compiler as compiler
+    import onnx
+    from iree import runtime
+
+    text, binary = model.with_suffix(".mlir"), model.with_suffix(".vmfb")
+    importer = [sys.executable, "-m", "iree.compiler.tools.import_onnx", str(model), "-o", str(text)]
+    subprocess.run(importer, check=True)
+    options = ["--iree-llvmcpu-target-cpu=host"]
+    compiler.compile_file(
+        str(text),
+        output_file=str(binary),
+        target_backends=["llvm-cpu"],
+        input_type="onnx",
+        extra_args=options,
+    )
+    graph = onnx.load(model).graph
+    loaded = runtime.load_vm_flatbuffer_file(str(binary), driver="local-task")
+    places = [[each.name for each in graph.output].index(name) for name in outputs]
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        made = loaded[graph.name](*(fed[each.name] for each in graph.input))
+        made = made if isinstance(made, (list, tuple)) else [made]
+        return [np.asarray(made[place].to_host()) for place in places]
+
+    return run, version("iree-base-compiler")
+
+
+def qnn(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """Qualcomm's HTP: the emulator where there is no chip. What it cannot take is an error, not another's."""
+    import onnxruntime
+    import onnxruntime_qnn
+
+    name = onnxruntime_qnn.get_ep_name()
+    onnxruntime.register_execution_provider_library(name, onnxruntime_qnn.get_library_path())
+    devices = [each for each in onnxruntime.get_ep_devices() if each.ep_name == name]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    options.add_provider_for_devices(devices[:1], {"backend_path": onnxruntime_qnn.get_qnn_htp_path()})
+    session = onnxruntime.InferenceSession(str(model), options)
+    return lambda fed: list(session.run(outputs, dict(fed))), str(onnxruntime_qnn.__version__)
+
+
+def qonnx(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """QONNX's executor of the graph of Quant nodes that it makes of the file."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+    from qonnx.transformation.qcdq_to_qonnx import QCDQToQuant
+
+    wrapper = ModelWrapper(str(model)).transform(InferShapes()).transform(QCDQToQuant())
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        made = execute_onnx(wrapper, dict(fed))
+        return [made[name] for name in outputs]
+
+    return run, version("qonnx")
+
+
+def litert(model: Path, outputs: list[str], reference: bool = False) -> tuple[_Run, str]:
+    """The default kernels (XNNPACK), or those that the others are tested against."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+    interpreter = Interpreter(str(model), experimental_op_resolver_type=resolver, num_threads=1)
+    interpreter.allocate_tensors()
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        for detail, codes in zip(interpreter.get_input_details(), fed.values(), strict=True):
+            interpreter.set_tensor(detail["index"], codes)
+        interpreter.invoke()
+        return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+    return run, f"ai-edge-litert {version('ai-edge-litert')}"
+
+
+def micro(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """TensorFlow Lite Micro, built for this processor."""
+    from tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_file(str(model), arena_size=_ARENA_BYTES)
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        for number, codes in enumerate(fed.values()):
+            interpreter.set_input(codes, number)
+        interpreter.invoke()
+        return [interpreter.get_output(number) for number in range(len(outputs))]
+
+    return run, f"tflite-micro {version('tflite-micro')}"
+
+
+def tosa(model: Path, outputs: list[str], single: bool = False) -> tuple[_Run, str]:
+    """TOSA's reference model, of the file converted to TOSA; as the converter rounds (twice), or once."""
+    tools = Path(sys.executable).parent
+    text, made = model.with_suffix(".mlir"), model.with_suffix(".tosa")
+    _call(tools / "tosa-converter-for-tflite", model, "--text", "-o", text)
+    if single:
+        text.write_text(text.read_text("utf-8").replace("DOUBLE_ROUND", "SINGLE_ROUND"), "utf-8")
+    _call(
+        tools / "tosa-opt", text, "--tosa-serialize", f"--tosa-flatbuffer-filename={made}", "-o", "/dev/null"
+    )
+    results = [model.with_name(f"out{number}.npy") for number in range(len(outputs))]
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        read = [model.with_name(f"in{number}.npy") for number in range(len(fed))]
+        for path, codes in zip(read, fed.values(), strict=True):
+            np.save(path, codes)
+        options = [
+            "--ifm_name=" + ",".join(f"TosaInput_{number}" for number in range(len(fed))),
+            "--ifm_file=" + ",".join(map(str, read)),
+            "--ofm_name=" + ",".join(f"TosaOutput_{number}" for number in range(len(outputs))),
+            "--ofm_file=" + ",".join(map(str, results)),
+        ]
+        _call(tools / "tosa_reference_model", f"--tosa_file={made}", *options, "--tosa_level=NONE")
+        lost = [number for number, path in enumerate(results) if not path.is_file()]
+        if lost:  # converters leave out what only hands its source on
+            raise SystemExit(
+                f"tosa_reference_model: gives no output {outputs[lost[0]]}, which is a tensor as it came in"
+            )
+        return [np.load(path) for path in results]
+
+    tools_version = f"tosa-tools {version('tosa-tools')}"
+    return run, f"{tools_version}, tosa-converter-for-tflite {version('tosa-converter-for-tflite')}"
+
+
+def _call(*words: object) -> None:
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    if done.returncode or "FATAL" in done.stderr:
+        raise SystemExit(f"{Path(str(words[0])).name}: {done.stderr.strip()[-2000:]}")
+
+
+_CLIENTS: dict[str, Callable[[Path, list[str]], tuple[_Run, str]]] = {
+    "openvino": openvino,
+    "iree": iree,
+    "qnn": qnn,
+    "qonnx": qonnx,
+    "litert": litert,
+    "litert-reference": partial(litert, reference=True),
+    "tflite-micro": micro,
+    "tosa-single": partial(tosa, single=True),
+    "tosa-double": tosa,
+}
+
+
+def main(client: str, folder: Path, outputs: list[str]) -> None:
+    """Run every picture, and write what came out and the client's version."""
+    (model,) = folder.glob("model.*")
+    run, said = _CLIENTS[client](model, outputs)
+    fed: dict[str, dict[str, NDArray[Any]]] = {}
+    with np.load(folder / "fed.npz") as arrays:
+        for key in arrays.files:
+            picture, _, name = key.partition("/")
+            fed.setdefault(picture, {})[name] = arrays[key]
+    made: dict[str, Any] = {"version": said}
+    for picture, each in fed.items():
+        made |= {f"{picture}/{name}": x for name, x in zip(outputs, run(each), strict=True)}
+    np.savez(folder / "made.npz", **made)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
