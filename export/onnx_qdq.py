@@ -93,7 +93,12 @@ class QdqWriter(Writer):
         tensor, (scale, zero) = self.network.formats[name], self._parameters(name)
         if shifted_zero is not None:
             zero = self.byte(f"{name}.shifted_zero", shifted_zero - self.options.stored.less(tensor), tensor)
-        exact = f"{name}.exact"
+        exact, narrow = f"{name}.exact", self._is_narrow(name)
+        if narrow and not tensor.signed and self.options.stored is Stored.UPWARD:
+            self.node("QuantizeLinear", [exact, scale, zero], f"{name}.wide")
+            self.node("Relu", [self.real(name, f"{name}.wide")], f"{name}.relu")
+            self.node("QuantizeLinear", [f"{name}.relu", scale, zero], name)
+            return
         if shifted_zero is None and self._has_relu(name):
             exact = self.node("Relu", [exact], f"{name}.relu")
         stored = f"{name}.wide" if self._is_narrow(name) else name

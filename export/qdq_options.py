@@ -21,12 +21,14 @@ class Stored(Enum):
     SYMMETRIC = "int8, zero point 0"
     """int8, every zero point 0: unsigned tensors have 7 bits at most."""
 
+    UPWARD = "uint8, unsigned codes of less than 8 bits up to byte 255"
+    """As :attr:`UNSIGNED`, but unsigned codes of less than 8 bits end where the byte does."""
     BY_SIGN = "uint8 or int8, zero point 0"
     """uint8 of unsigned tensors and int8 of signed ones, where no operator reads bytes of both."""
 
     def dtype(self, tensor: Format) -> type[np.uint8] | type[np.int8]:
         """Type of its bytes."""
-        if self is Stored.UNSIGNED or (self is Stored.BY_SIGN and not tensor.signed):
+        if self in (Stored.UNSIGNED, Stored.UPWARD) or (self is Stored.BY_SIGN and not tensor.signed):
             return np.uint8
         return np.int8
 
@@ -34,7 +36,9 @@ class Stored(Enum):
         """The byte that stands for value 0 in a tensor."""
         if self in (Stored.SYMMETRIC, Stored.BY_SIGN):
             return 0
-        return (128 if tensor.signed else 0) - (0 if self is Stored.UNSIGNED else 128)
+        if self is Stored.UPWARD and not tensor.signed:
+            return 256 - (1 << tensor.bits)
+        return (128 if tensor.signed else 0) - (128 if self is Stored.SIGNED else 0)
 
     def less(self, tensor: Format) -> int:
         """What its bytes are less than those of :attr:`UNSIGNED`."""

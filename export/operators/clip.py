@@ -16,9 +16,12 @@ def qdq(writer: QdqWriter, layer: Clip) -> None:
     if not writer.options.moves_in_real:
         _clip(writer, layer)
         return
-    frac = writer.network.formats[layer.source].frac
+    source = writer.network.formats[layer.source]
+    if layer.low == 0 and layer.high == source.max:
+        writer.moved("Relu", layer.source, [], layer.name)
+        return
     limits = [
-        writer.constant(f"{layer.name}.{end}", np.array(np.ldexp(float(code), -frac), np.float32))
+        writer.constant(f"{layer.name}.{end}", np.array(np.ldexp(float(code), -source.frac), np.float32))
         for end, code in (("low", layer.low), ("high", layer.high))
     ]
     writer.moved("Clip", layer.source, limits, layer.name)

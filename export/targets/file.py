@@ -11,6 +11,7 @@ from hwrts.export.clients.file import ClientFile, End
 from hwrts.export.depth_first import turned
 from hwrts.export.onnx_writer import to_qdq
 from hwrts.export.qdq_options import QdqOptions
+from hwrts.export.restated import restated
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.target import Target
 from hwrts.fixed_point import Add, Conv, HwrtsError, Network
@@ -102,16 +103,17 @@ def target_file(
     Raises:
         HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
     """
-    target.check(network, size)
+    said, which = restated(network, target.restated)
+    target.check(said, size)
     options = replace(target.options, size=size, ir_version=ir_version)
     options = options if opset is None else replace(options, opset=opset)
-    said, less = network, dict[str, int]()
+    less = dict[str, int]()
     try:
         if target.around_zero:
-            said, less = around_zero(network)
-            options = replace(options, edges=tuple((name, -less[name]) for name in edges(network, less)))
+            said, less = around_zero(said)
+            options = replace(options, edges=tuple((name, -less[name]) for name in edges(said, less)))
         if target.keeps_sums_apart:
-            options = replace(options, shown=_summed(network))
+            options = replace(options, shown=_summed(said))
         model = to_qdq(said, options, metadata={"target": target.name, **(metadata or {})})
     except HwrtsError as error:
         raise HwrtsError(f"--target {target.name}: {error}") from error
@@ -119,7 +121,7 @@ def target_file(
         name: options.stored.zero_point(said.formats[name]) - less.get(name, 0)
         for name in (*(each.name for each in network.inputs), *network.outputs)
     }
-    rewritten = _rewritten(network, options, less)
+    rewritten = (*which, *_rewritten(said, options, less))
     return TargetFile(target, model.SerializeToString(), network, options, zeros, rewritten)
 
 

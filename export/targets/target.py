@@ -1,12 +1,13 @@
 """The closed table of what an integer network is exported for."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hwrts.export.clients import CLIENTS
 from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import (
+    Clip,
     Concat,
+    Conv,
     GlobalAverage,
     HwrtsError,
     Layer,
@@ -39,8 +40,9 @@ class Target:
         keeps_sums_apart: Whether convolutions that an addition reads must be outputs too, or their rounding
             is left out.
         client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
-        refused: Operators that it cannot be told.
-        inexact: Whether it was seen to compute other codes of a layer, whatever it is told.
+        restated: Operators of which it computes other codes, and that are said by others
+            (:mod:`hwrts.export.restated`), in that order.
+        refused: Operators that it cannot be told, if they are left then.
         note: What the manifest says of it besides.
     """
 
@@ -53,8 +55,8 @@ class Target:
     per_tensor: bool = False
     keeps_sums_apart: bool = False
     client: str | None = None
+    restated: tuple[type[Layer], ...] = ()
     refused: tuple[type[Layer], ...] = ()
-    inexact: Callable[[Network, Layer], bool] = lambda network, layer: False
     note: str = ""
 
     def check(self, network: Network, size: tuple[int, int] | None) -> None:
@@ -68,10 +70,10 @@ class Target:
                 f"--target {self.name}: takes no open height and width; add --size such as 360x640"
             )
         for layer in network.layers:
-            if isinstance(layer, self.refused) or self.inexact(network, layer):
+            if isinstance(layer, self.refused):
                 raise HwrtsError(
                     f"--target {self.name}: layer {layer.name!r} is a {type(layer).__name__}, which has no "
-                    "exact form for it; train a network without it, or use --target onnx"
+                    f"exact form for it; {_INSTEAD[type(layer)]}, or use --target onnx"
                 )
         for conv in network.convs:
             if self.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
@@ -88,15 +90,13 @@ _WHOLE = (GlobalAverage, Lookup, Resize)
 """Written in whole numbers and Gather, for which accelerators have no quantised operator."""
 
 
-def _qnn_is_inexact(network: Network, layer: Layer) -> bool:
-    """Leaky ReLUs, bicubic interpolation, and concatenations that move operands to another grid.
-
-    Measured in its emulator: 15 %, 2 % and 30 % of codes are others, by 4, 1 and 4 at most.
-    """
-    if isinstance(layer, Concat):
-        formats = network.formats_of((*layer.sources, layer.name))
-        return len({(each.signed, each.frac) for each in formats}) > 1
-    return isinstance(layer, PRelu) or (isinstance(layer, Upsample) and layer.kind != "bilinear")
+_INSTEAD: dict[type[Layer], str] = {
+    GlobalAverage: "train a network without it",
+    Lookup: "train with a ReLU or a leaky ReLU in its place",
+    Resize: "enlarge by a whole factor",
+    Upsample: "interpolate bilinearly by 2, 4 or 8",
+}
+"""What a network can have in place of what is refused."""
 
 
 TARGETS = {
@@ -106,11 +106,12 @@ TARGETS = {
         Target(
             "qnn",
             "Qualcomm HTP by ONNX Runtime's QNN provider or AI Hub",
-            QdqOptions(relu=True, moves_in_real=True, clip_in_real=True),
+            QdqOptions(relu=True, moves_in_real=True, clip_in_real=True, stored=Stored.UPWARD),
             CLIENTS["qnn"].rules,
             client="qnn",
-            refused=_WHOLE,
-            inexact=_qnn_is_inexact,
+            # Of these, and of a depthwise convolution of one tap, its emulator computes other codes.
+            restated=(PRelu, Concat, Upsample, Clip, Conv),
+            refused=(*_WHOLE, Upsample),
         ),
         Target(
             "iree",
@@ -127,7 +128,7 @@ TARGETS = {
             needs_size=False,
             keeps_sums_apart=True,
             client="openvino",
-            refused=(SpaceToDepth,),  # 45 % of codes are others, silently
+            restated=(SpaceToDepth,),  # of its own 45 % of codes are others, silently
             note="convolutions that an addition reads are outputs too: their rounding is left out otherwise",
         ),
         Target(
@@ -145,6 +146,7 @@ TARGETS = {
             ),
             RoundingRules(_EVEN, _EVEN),
             around_zero=True,
+            restated=(Concat, Upsample),
             refused=(*_WHOLE, Upsample),
             note="not run on the chip, and its compiler neither",
         ),
@@ -156,6 +158,7 @@ TARGETS = {
             ),
             around_zero=True,
             per_tensor=True,
+            restated=(Concat, Upsample),
             refused=(*_WHOLE, Upsample),
             note="not run on the chip, and its compiler neither; its rounding is not known",
         ),

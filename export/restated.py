@@ -1,0 +1,184 @@
+"""Layers said by others that make the same codes: what clients compute exactly, where they do not these.
+
+A network before it is written, so that every writer, proof and comparison knows nothing of it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.fixed_point import (
+    Add,
+    Clip,
+    Concat,
+    Conv,
+    DepthToSpace,
+    Format,
+    Layer,
+    Network,
+    Padding,
+    PRelu,
+    Reorder,
+    SpaceToDepth,
+    Upsample,
+    upsample_taps,
+    weight_limit,
+)
+
+# Letters of the shape comments: C channels; F factor; K taps; R block size.
+
+_ONE_BITS = 6
+"""Most fraction bits of a weight of value 1: 2**7 is no code of 8 bits."""
+_BRANCH_BITS = 8
+"""Width of the branches of a leaky ReLU: not that of narrower results, which the sum saturates at once."""
+
+
+def restated(network: Network, kinds: Sequence[type[Layer]]) -> tuple[Network, tuple[str, ...]]:
+    """A network that makes the same codes by other layers, and which were replaced.
+
+    A leaky ReLU is the sum of two convolutions of which one gives 0; operands of a concatenation on another
+    grid pass a convolution of weight 1; interpolation is one convolution for each place in a square, and
+    pixels that become channels one for each channel. Convolutions round by their own rule, which operands of
+    a concatenation do only where a network has one rule for everything.
+
+    Args:
+        network: The integer network.
+        kinds: The operators that shall not stand in it, of :data:`RESTATED`. Those that no other can say
+            stay: interpolation whose products of taps do not fit 8 bits.
+
+    Returns:
+        The network, and what was replaced in a sentence each.
+    """
+    said: dict[str, str] = {}
+    own = {layer.name for layer in network.layers}
+    for kind in kinds:
+        layers: list[Layer] = []
+        for layer in network.layers:
+            made = RESTATED[kind](network, layer) if isinstance(layer, kind) else [layer]
+            layers += made
+            if made != [layer] and layer.name in own:
+                said.setdefault(layer.name, f"{kind.__name__} as {', '.join(map(_described, made))}")
+        network = replace(network, layers=tuple(layers), like=network)
+    return network, tuple(f"{name}: {sentence}" for name, sentence in said.items())
+
+
+def _described(layer: Layer) -> str:
+    rows, columns = (layer.shape.rows, layer.shape.columns) if isinstance(layer, Conv) else (0, 0)
+    return type(layer).__name__ + (f" {rows}x{columns}" if rows else "")
+
+
+def _prelu(network: Network, layer: PRelu) -> list[Layer]:
+    """Codes from zero on, and those below times their slopes: the sum of both, one of which is 0 (eq. 16)."""
+    source, name, (form,) = layer.source, layer.name, network.formats_of(layer.sources)
+    one = min(layer.slope_frac, _ONE_BITS)
+    if not form.signed:
+        return [_regridded(network, source, name, layer.out, one)]
+    width = max(_BRANCH_BITS, layer.out.bits)
+    above = _regridded(network, source, f"{name}.above", Format(False, width, layer.out.frac), one)
+    zeros = np.zeros_like(layer.slope_i8, np.int32)
+    leak = Conv(
+        f"{name}.leak",
+        f"{name}.below",
+        layer.slope_i8.reshape(-1, 1, 1, 1),
+        zeros + layer.slope_frac,
+        zeros,
+        replace(layer.out, bits=width),
+        groups=len(zeros),
+    )
+    positive = Clip(f"{name}.positive", source, 0, form.max)
+    below = Add(leak.source, (source, positive.name), form, negated=True)
+    return [positive, above, below, leak, Add(name, (above.name, leak.name), layer.out)]
+
+
+def _concat(network: Network, layer: Concat) -> list[Layer]:
+    """Every operand on the grid of the result, so that none is rounded where they are joined (eq. 23)."""
+    finest = max(each.frac for each in network.formats_of(layer.sources))
+    moved: dict[str, Conv] = {}
+    for source in layer.sources:
+        form = network.formats[source]
+        if (form.signed, form.frac) != (layer.out.signed, layer.out.frac):
+            one = min(finest - form.frac, _ONE_BITS)
+            moved[source] = _regridded(network, source, f"{layer.name}.{source}", layer.out, one)
+    names = (moved[source].name if source in moved else source for source in layer.sources)
+    return [*moved.values(), replace(layer, sources=tuple(names))] if moved else [layer]
+
+
+def _upsample(network: Network, layer: Upsample) -> list[Layer]:
+    """A kernel for each new pixel of a square, whose channels become pixels (eq. 17)."""
+    taps, frac = upsample_taps(layer.kind, layer.factor)  # (F, K)
+    kernels = (taps[:, None, :, None] * taps[:, None]).reshape(-1, 1, *[taps.shape[1]] * 2)  # (F*F, 1, K, K)
+    source, parts = layer.source, list[Layer]()
+    if np.abs(kernels).max() > 2 * weight_limit(8):
+        return [layer]
+    if np.abs(kernels).max() > weight_limit(8):  # in halves, each on a copy of the channel
+        kernels = np.concatenate([kernels // 2, kernels - kernels // 2], axis=1)  # (F*F, 2, K, K)
+        copies = np.repeat(np.arange(network.channels[source], dtype=np.int32), 2)
+        parts.append(Reorder(f"{layer.name}.twice", source, copies))
+        source = parts[0].name
+    phases = _depthwise(
+        network.channels[layer.source], source, f"{layer.name}.phases", kernels, 2 * frac, layer.out
+    )
+    phases = replace(phases, padding=Padding.REPLICATE)
+    return [*parts, phases, DepthToSpace(layer.name, phases.name, layer.factor)]
+
+
+def _space_to_depth(network: Network, layer: SpaceToDepth) -> list[Layer]:
+    """A kernel for each place in a square, 1 there and 0 elsewhere (eq. 31)."""
+    block = layer.block
+    kernels = np.eye(block**2, dtype=np.int64).reshape(-1, 1, block, block)  # (R*R, 1, R, R)
+    out = network.formats[layer.source]
+    conv = _depthwise(network.channels[layer.source], layer.source, layer.name, kernels, 0, out)
+    return [replace(conv, stride=block, pads=(0, 0, 0, 0))]
+
+
+def _conv(network: Network, layer: Conv) -> list[Layer]:
+    """A depthwise convolution of one tap has two more, of weight 0 (eq. 2)."""
+    if layer.weight_i8.shape[1:] != (1, 1, 1) or layer.groups != len(layer.weight_i8) or layer.groups == 1:
+        return [layer]
+    weight = np.zeros((layer.groups, 1, 1, 3), np.int8)
+    weight[..., 1:2] = layer.weight_i8
+    top, left, bottom, right = layer.shape.margins
+    pads = (top, left + 1, bottom, right + 1)
+    return [replace(layer, weight_i8=weight, pads=pads, idle=layer.idle + 2 * layer.groups, dilation=1)]
+
+
+def _clip(network: Network, layer: Clip) -> list[Layer]:
+    """A limit at one end alone: the source less what is above it, or with what is missing below it."""
+    source, name, (form,) = layer.source, layer.name, network.formats_of(layer.sources)
+    low, high = layer.low > form.min, layer.high < form.max
+    if low == high or (layer.low == 0 and not high):  # both, or none, or a ReLU
+        return [layer]
+    sign, limit = (-1, layer.low) if low else (1, layer.high)
+    out = Format(False, max(form.bits, _BRANCH_BITS), form.frac)
+    weight = np.full((1, 1, 1, 1), sign)
+    beyond = _depthwise(network.channels[source], source, f"{name}.beyond", weight, 0, out)
+    beyond = replace(beyond, bias_i32=beyond.bias_i32 - sign * limit)
+    return [beyond, Add(name, (source, beyond.name), form, negated=high)]
+
+
+def _regridded(network: Network, source: str, name: str, out: Format, one: int) -> Conv:
+    """Codes of another format, rounded once; ``one`` is how many fraction bits the weight 1 has."""
+    return _depthwise(network.channels[source], source, name, np.full((1, 1, 1, 1), 1 << one), one, out)
+
+
+def _depthwise(
+    channels: int, source: str, name: str, kernels: NDArray[np.int64], frac: int, out: Format
+) -> Conv:
+    """The same kernels (N, I, K, K) on each of C groups of I channels: result c*N + n is the nth of c."""
+    weight = np.tile(kernels, (channels, 1, 1, 1)).astype(np.int8)  # (C*N, I, K, K)
+    zeros = np.zeros(len(weight), np.int32)
+    return Conv(name, source, weight, zeros + frac, zeros, out, groups=channels)
+
+
+RESTATED: dict[type[Layer], Callable[[Network, Any], list[Layer]]] = {
+    PRelu: _prelu,
+    Concat: _concat,
+    Upsample: _upsample,
+    SpaceToDepth: _space_to_depth,
+    Clip: _clip,
+    Conv: _conv,
+}
+"""Layers that make the same codes as one of a kind; the last of them has its name."""
