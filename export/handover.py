@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
+from hwrts.export.onnx_writer import is_qdq
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, PIXEL, Add, HwrtsError, Network, Padding, load_network
 from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 from hwrts.fixed_point.window import MODES
@@ -66,6 +67,7 @@ def hand_over(
         "pixel_layout": _layout(network),
         "padding": {conv.name: conv.padding.value for conv in network.convs},
         "padding_in_the_file": _padding_in_the_file(network),
+        "take": _take(network, target or {}),
         "files": {
             name: {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
             for name, payload in files.items()
@@ -81,6 +83,19 @@ def _rounded_additions(network: Network) -> list[str]:
     """Names of the additions whose codes depend on the rounding rule; none where all are exact."""
     additions = [layer for layer in network.layers if isinstance(layer, Add)]
     return [each.name for each in additions if int(each.shift(*network.formats_of(each.sources))) > 0]
+
+
+def _take(network: Network, target: Mapping[str, Any]) -> dict[str, str]:
+    """Which file is for whom."""
+    said = {}
+    if "file" in target:
+        whom = str(target.get("purpose", f"--target {target['name']}"))
+        open_rule = target.get("client_rounds_convolutions", "") is None  # each client brings its own
+        said[target["file"]] = whom + f", exact if they round {network.rules}" * open_rule
+    how = "QDQ" if is_qdq(network) else "integer operators that round as the network does"
+    said[ONNX_NAME] = f"ONNX Runtime on a processor ({how}): what verify compared"
+    said[JSON_NAME] = f"RTL and testbenches, with {NPZ_NAME} and hwrts.fixed_point"
+    return said
 
 
 def _layout(network: Network) -> str:

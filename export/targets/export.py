@@ -7,6 +7,7 @@ from hwrts.export.clients import ONNXRUNTIME, check_file, client_of
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
+from hwrts.fixed_point import GlobalAverage, Network, RoundingRules
 
 
 def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
@@ -26,11 +27,27 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
     pictures = check_pictures(file.network, file.options.size, photographs)
     checks, not_run = list[dict[str, Any]](), list[str]()
     for client in filter(None, (ONNXRUNTIME, file.target.client)):
-        if client_of(client).python is None:
+        mean = own_rule(file.network, client_of(client).rules)
+        if mean is not None:
+            not_run.append(f"{client}: {mean}")
+        elif client_of(client).python is None:
             not_run.append(client_of(client).not_installed)
         else:
             checks.append(check_file(file.for_clients, file.network, pictures, client))
     return {**file.described(), "pictures": list(pictures), "checks": checks, "not_run": not_run}
+
+
+def own_rule(network: Network, rules: RoundingRules) -> str | None:
+    """Why a client's codes are of no one rule: means are whole numbers in a file, of the network's rule."""
+    if rules.additions is network.rules.additions:
+        return None
+    for layer in network.layers:
+        if isinstance(layer, GlobalAverage):
+            return (
+                f"not compared: it rounds {rules}, and the mean {layer.name!r} is written out with the "
+                f"network's {network.rules}; quantize with --rounding {rules}"
+            )
+    return None
 
 
 def differing(target: dict[str, Any]) -> int:

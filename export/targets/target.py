@@ -102,7 +102,7 @@ _INSTEAD: dict[type[Layer], str] = {
 TARGETS = {
     target.name: target
     for target in (
-        Target("onnx", "ONNX Runtime, TVM, tract, and whoever reads QDQ", _SAFE, needs_size=False),
+        Target("onnx", "toolchains that read QDQ, TVM, tract, ONNX Runtime", _SAFE, needs_size=False),
         Target(
             "qnn",
             "Qualcomm HTP by ONNX Runtime's QNN provider or AI Hub",

@@ -17,8 +17,8 @@ def export(
     target: Annotated[
         str | None,
         typer.Option(
-            help="Add the file of a client: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx, "
-            "rknn, tflite, ethos-u or float (docs/targets.md).",
+            help="Whose file: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx, rknn, tflite, "
+            r"ethos-u or float (docs/targets.md) \[onnx].",
             show_default=False,
         ),
     ] = None,
@@ -40,17 +40,15 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
-    from hwrts.errors import ConfigError, RunFolderError
+    from hwrts.errors import RunFolderError
     from hwrts.export.handover import check_target, hand_over
     from hwrts.export.targets.export import differing
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import new_folder
     from hwrts.runs.folder import open_run
     from hwrts.runs.proof import read_proof
-    from hwrts.runs.target import Asked, target_entry
+    from hwrts.runs.target import DEFAULT, Asked, target_entry
 
-    if target is None and (size, opset, ir_version) != (None, None, None):
-        raise ConfigError("--size, --opset and --ir-version: are of a target's file; add --target onnx")
     folder = open_run(run)
     chosen = choose_network(folder, stage)
     proof = read_proof(chosen)
@@ -59,13 +57,10 @@ def export(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
-    entry: dict[str, Any] | None = None
-    files: dict[str, bytes] = {}
-    if target is not None:
-        asked = Asked(target, size, opset, ir_version, check)
-        with ConsoleProgress(quiet=json).task(f"target {target}", 1) as advance:
-            entry, files = target_entry(folder, chosen, asked)
-            advance(1, "")
+    asked = Asked(target, size, opset, ir_version, check)
+    with ConsoleProgress(quiet=json).task(f"target {target or DEFAULT}", 1) as advance:
+        entry, files = target_entry(folder, chosen, asked)
+        advance(1, "")
     source = {"run": folder.root.name, "stage": chosen.name}
     with writing(output):
         check_target(output, replace=force)
@@ -77,9 +72,10 @@ def export(
         for name, each in manifest["files"].items():
             print_line(f"{each['sha256'][:16]}  {each['bytes']:>9,} bytes  {output / name}")
         print_line(f"verdict: {manifest['verdict']}")
-        if entry is not None:
-            _say(entry)
-    if entry is not None and differing(entry):
+        _say(entry)
+        for name, what in manifest["take"].items():
+            print_line(f"take {name} for {what}")
+    if differing(entry):
         raise typer.Exit(1)
 
 
@@ -102,7 +98,7 @@ def _say(target: dict[str, Any]) -> None:
     for sentence in target["not_run"]:
         print_line(sentence)
     for each in target["checks"]:
-        if each["client"] != "onnxruntime" and each["codes_that_its_rounding_changes"]:
+        if not each["client"].startswith("onnxruntime") and each["codes_that_its_rounding_changes"]:
             print_warning(
                 f"{each['client']}: rounds in another way than the network was trained for, which changes "
                 f"{each['codes_that_its_rounding_changes']:,} codes; quantize with --rounding "

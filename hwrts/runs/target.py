@@ -4,17 +4,21 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.clients import CLIENTS
 from hwrts.export.targets import target_file, target_of
 from hwrts.export.targets.export import checked
 from hwrts.export.targets.float_file import FLOAT
+from hwrts.export.targets.layers import check_layers
 from hwrts.export.tflite import Flavour
 from hwrts.fixed_point import Rounding, RoundingRules, load_network
 from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.tflite_file import FLAVOURS, tflite_files
 from hwrts.runs.verify_inputs import load_fed
+
+DEFAULT = "onnx"
+"""What is handed over where nobody asks for a client's file: most toolchains take it."""
 
 _RUNTIMES = {Flavour.TFLITE: "litert", Flavour.ETHOS_U: "litert-reference"}
 """The runtime whose rules are those of who takes the file: Ethos-U has those of the reference kernels."""
@@ -26,14 +30,14 @@ class Asked:
     """What a user asked for.
 
     Attributes:
-        target: Its name.
+        target: Its name; None is :data:`DEFAULT`, where the network has that form.
         size: As it was typed, such as "360x640".
         opset: Of the file; None is the default.
         ir_version: Of the file; None is the lowest that the opset allows.
         check: Whether clients run it.
     """
 
-    target: str
+    target: str | None = None
     size: str | None = None
     opset: int | None = None
     ir_version: int | None = None
@@ -84,23 +88,37 @@ def trained_for(target: str) -> dict[str, Any]:
 def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What the manifest says of a target, and its files by name.
 
+    Where nothing was asked for and the network has no such file, the entry says why, and there are no files.
+
     Raises:
-        HwrtsError: The target cannot be told this network, or a client refuses the file.
+        HwrtsError: The target that was asked for cannot be told this network, or a client refuses the file.
     """
+    if asked != Asked(check=asked.check):
+        return _files(run, stage, asked, asked.target or DEFAULT)
+    try:
+        return _files(run, stage, asked, DEFAULT)
+    except HwrtsError as error:
+        return {"name": DEFAULT, "rewritten": [], "checks": [], "not_run": [f"no file of it: {error}"]}, {}
+
+
+def _files(
+    run: RunFolder, stage: StageFolder, asked: Asked, name: str
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     size = None if asked.size is None else parse_size(asked.size)
-    if asked.target == FLOAT:
+    if name == FLOAT:
         return float_files(run, stage, size, opset=asked.opset, check=asked.check)
-    if asked.target in FLAVOURS:
+    if name in FLAVOURS:
         if (asked.opset, asked.ir_version) != (None, None):
-            raise ConfigError(
-                f"--opset and --ir-version: are of ONNX files; leave them out for {asked.target}"
-            )
-        return tflite_files(run, stage, asked.target, size, check=asked.check)
+            raise ConfigError(f"--opset and --ir-version: are of ONNX files; leave them out for {name}")
+        return tflite_files(run, stage, name, size, check=asked.check)
     network = load_network(stage.root)
-    target = target_of(asked.target)
+    target = target_of(name)
     file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)
     if asked.check:
-        entry = checked(file, list(load_fed(run, network).values()))
+        photographs = list(load_fed(run, network).values())
+        entry = checked(file, photographs)
+        if name == DEFAULT:
+            entry["checks"] += check_layers(file, photographs)
     else:
         entry = {**file.described(), "checks": [], "not_run": ["not run in any client: --no-check"]}
     return entry, {file.name: file.model}

@@ -195,7 +195,8 @@ def test_export_hands_over_one_folder_with_true_checksums(workspace, hwrts):
     assert manifest["verdict"] == "PASSED"
     assert set(manifest["padding"].values()) == {"replicate"}
     assert manifest["padding_in_the_file"].startswith("Pad of mode edge on uint8")
-    assert set(manifest["files"]) == {"model.int8.onnx", "network.json", "network.npz", "verify.json"}
+    proved = {"model.int8.onnx", "network.json", "network.npz", "verify.json"}
+    assert set(manifest["files"]) == {*proved, "model.qdq.onnx"}
     for name, entry in manifest["files"].items():
         assert hashlib.sha256((workspace / "out" / name).read_bytes()).hexdigest() == entry["sha256"]
     assert hwrts("export", "runs/tiny", "-o", "out").code == 2

@@ -15,11 +15,44 @@ def test_a_target_stands_beside_what_was_verified(workspace, hwrts):
     assert "model.int8.onnx" in manifest["files"]
     target = manifest["target"]
     assert (target["name"], target["size"], target["boundary"]) == ("onnx", [24, 40], "uint8")
-    (check,) = target["checks"]
-    assert check["codes_differing"] == 0 < check["codes_compared"]
+    assert all(check["codes_differing"] == 0 < check["codes_compared"] for check in target["checks"])
     assert "photograph 0" in target["pictures"]
-    assert hwrts("export", "runs/tiny", "-o", "out", "--force").code == 0
+    assert (
+        hwrts("export", "runs/tiny", "-o", "out", "--target", "qnn", "--size", "24x40", "--force").code == 0
+    )
     assert not (workspace / "out/model.qdq.onnx").exists()
+
+
+def test_the_file_that_most_toolchains_take_is_handed_over_without_asking(workspace, hwrts):
+    result = hwrts("export", "runs/tiny", "-o", "out")
+    assert result.code == 0
+    manifest = json.loads((workspace / "out/manifest.json").read_text())
+    assert list(manifest["take"]) == ["model.qdq.onnx", "model.int8.onnx", "network.json"]
+    assert manifest["take"]["model.qdq.onnx"].endswith("exact if they round half_even")
+    assert f"take model.qdq.onnx for {manifest['take']['model.qdq.onnx']}" in result.out
+    target = manifest["target"]
+    assert (target["name"], target["file"], target["size"]) == ("onnx", "model.qdq.onnx", None)
+    said = [(each["client"], each["codes_differing"]) for each in target["checks"]]
+    assert said == [("onnxruntime", 0), ("onnxruntime, every layer", 0)]
+    operators = target["operators"]
+    assert operators["Relu"] >= 1
+    assert "ConvInteger" not in operators
+
+
+def test_a_network_without_that_form_is_handed_over_all_the_same(workspace, hwrts, monkeypatch):
+    from hwrts.errors import HwrtsError
+
+    def none(*args, **kwargs):
+        raise HwrtsError("ONNX: layer 'up': its format is too coarse")
+
+    monkeypatch.setattr("hwrts.runs.target.target_file", none)
+    result = hwrts("export", "runs/tiny", "-o", "out")
+    assert result.code == 0
+    assert "no file of it: ONNX: layer 'up': its format is too coarse" in result.out
+    manifest = json.loads((workspace / "out/manifest.json").read_text())
+    assert list(manifest["take"]) == ["model.int8.onnx", "network.json"]
+    asked = hwrts("export", "runs/tiny", "-o", "other", "--target", "onnx")
+    assert (asked.code, asked.out) == (2, "")
 
 
 def test_the_float_file_and_its_calibration_pictures(workspace, hwrts):
@@ -70,7 +103,7 @@ def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
     )
     result = hwrts("export", "runs/tiny", "-o", "out", "--target", "onnx", "--size", "24x40")
     assert result.code == 1
-    (check,) = json.loads((workspace / "out/manifest.json").read_text())["target"]["checks"]
+    check, *_ = json.loads((workspace / "out/manifest.json").read_text())["target"]["checks"]
     assert check["codes_differing"] == check["codes_compared"]
     unchecked = hwrts("export", "runs/tiny", "-o", "other", "--target", "onnx", "--no-check")
     assert unchecked.code == 0
@@ -91,7 +124,7 @@ def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
             ("--target", "tflite", "--size", "24x40", "--opset", "19"),
             "--opset and --ir-version: are of ONNX files",
         ),
-        (("--size", "20x20"), "--size, --opset and --ir-version: are of a target's file; add --target onnx"),
+        (("--size", "0x20"), "--size '0x20': is no height and width; write it as 360x640"),
         (("--target", "onnx", "--opset", "10"), "--target onnx: opset 10: cannot say this network"),
     ],
 )
@@ -129,6 +162,14 @@ def test_a_network_quantised_for_a_client_is_what_it_computes(workspace, hwrts):
     assert hwrts("export", "runs/tiny", "--stage", name, "-o", "out", *size).code == 0
     said = json.loads((workspace / "out/manifest.json").read_text())["target"]
     assert said["rounding"] == said["client_rounds_convolutions"] == "half_up"
+    # without a target: of its rule ONNX Runtime has no kernel, NumPy computes the file by it
+    assert hwrts("export", "runs/tiny", "--stage", name, "-o", "any").code == 0
+    manifest = json.loads((workspace / "any/manifest.json").read_text())
+    assert manifest["take"]["model.qdq.onnx"].endswith("exact if they round half_up")
+    assert "integer operators" in manifest["take"]["model.int8.onnx"]
+    *_, numpy = manifest["target"]["checks"]
+    assert (numpy["client"], numpy["client_rounds_additions"]) == ("onnx.reference, every layer", "half_up")
+    assert numpy["codes_differing"] == 0 < numpy["codes_compared"]
 
 
 @pytest.mark.parametrize(
