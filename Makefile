@@ -39,10 +39,13 @@ quick-pytest: $(VENV)/.ready
 slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow
 
-# Exported files in the toolchains that take them, each in an environment of its own under build/targets (2 GB).
+# Exported files in the toolchains that take them, each in an environment of its own under build/targets (3 GB). First
+# a small network in each: version and codes of those that are there, the names of those that are not.
 targets: $(VENV)/.ready
 	PYTHON=$(PYTHON) benchmarks/targets/environments
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/export/tflite tests/export/test_targets.py tests/cli/test_export_targets.py -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rPs tests/export/test_clients.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/export/tflite tests/export/test_targets.py tests/cli/test_export_targets.py \
+		-m "slow or not slow"
 
 # The lowest versions of pyproject.toml, in build/oldest: whenever a bound changes.
 oldest:

@@ -11,6 +11,8 @@ from hwrts.fixed_point import HwrtsError
 
 ENVIRONMENTS = "HWRTS_TARGETS"
 """The variable that names the folder of environments, one for each runtime; ``build/targets`` without it."""
+_APART = frozenset({"tosa"})
+"""They ask for versions that the package refuses, so no extra of it installs them."""
 _SECONDS = 3600
 """After which a runtime is given up: reference kernels take minutes of a large picture."""
 
@@ -37,10 +39,11 @@ def not_installed(runtime: str, name: str) -> str:
 
     Args:
         runtime: What it is called.
-        name: Of its environment, and of the extra of the package that installs it.
+        name: Of its environment, and of the extra of the package that installs it, where one can.
     """
+    extra = "" if name in _APART else f"pip install hwrts[{name}], or "
     return (
-        f"{runtime}: is not installed, so the file was not run in it; pip install hwrts[{name}], or make "
+        f"{runtime}: is not installed, so the file was not run in it; {extra}make "
         f"targets and set {ENVIRONMENTS} to the folder of its environments"
     )
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,72 @@ def qonnx(model: Path, outputs: list[str]) -> tuple[_Run, str]:
     return run, version("qonnx")
 
 
+def hls4ml(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """hls4ml's C simulation, compiled by g++: the types that it infers, and its code for Vivado."""
+    import onnx
+
+    sys.path.append(str(Path(__file__).parent))
+    from hls4ml.converters import convert_from_onnx_model
+    from hls4ml.utils.config import config_from_onnx_model
+
+    wrapper = import_module("hls4ml_graph").graph(model)  # beside this file
+    options = {"granularity": "name", "backend": "Vivado", "default_precision": "fixed<40,16>"}
+    compiled = convert_from_onnx_model(
+        wrapper,
+        output_dir=str(model.with_name("hls4ml")),
+        backend="Vivado",
+        io_type="io_parallel",
+        hls_config=config_from_onnx_model(wrapper, **options),
+    )
+    compiled.compile()
+    places = [[each.name for each in onnx.load(model).graph.output].index(name) for name in outputs]
+    shapes = [wrapper.get_tensor_shape(end.name) for end in wrapper.graph.output]  # names are others here
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        pictures = [np.ascontiguousarray(x.transpose(0, 2, 3, 1)) for x in fed.values()]
+        made = compiled.predict(pictures if len(pictures) > 1 else pictures[0])
+        made = made if isinstance(made, list) else [made]
+        return [made[place].reshape(shapes[place]) for place in places]
+
+    return run, version("hls4ml")
+
+
+def tvm(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """TVM for this processor."""
+    import onnx
+    import tvm
+    from tvm import relax
+    from tvm.relax.frontend.onnx import from_onnx
+
+    read = onnx.load(model)
+    module = relax.transform.DecomposeOpsForInference()(from_onnx(read))
+    machine = relax.VirtualMachine(tvm.compile(module, target=tvm.target.Target("llvm")), tvm.cpu())
+    places = [[each.name for each in read.graph.output].index(name) for name in outputs]
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        made = machine["main"](*(tvm.runtime.tensor(fed[each.name]) for each in read.graph.input))
+        made = [made] if hasattr(made, "numpy") else list(made)
+        return [made[place].numpy() for place in places]
+
+    return run, str(tvm.__version__)
+
+
+def tract(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """tract, for this processor."""
+    import tract
+
+    read = tract.onnx().load(str(model))
+    inputs = [read.input_name(place) for place in range(read.input_count())]
+    if read.output_count() != len(outputs):  # their names are others there, their order is the file's
+        raise SystemExit(f"tract: {len(outputs)} outputs are asked for, the file has {read.output_count()}")
+    loaded = read.into_model().into_runnable()
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        return [made.to_numpy() for made in loaded.run([fed[name] for name in inputs])]
+
+    return run, str(tract.version())
+
+
 def litert(model: Path, outputs: list[str], reference: bool = False) -> tuple[_Run, str]:
     """The default kernels (XNNPACK), or those that the others are tested against."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -176,6 +243,9 @@ _CLIENTS: dict[str, Callable[[Path, list[str]], tuple[_Run, str]]] = {
     "iree": iree,
     "qnn": qnn,
     "qonnx": qonnx,
+    "hls4ml": hls4ml,
+    "tvm": tvm,
+    "tract": tract,
     "litert": litert,
     "litert-reference": partial(litert, reference=True),
     "tflite-micro": micro,

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from hwrts.export.clients import check_file, client_of, clients_of, under
+from hwrts.export.clients import check_file, client_of, under
 from hwrts.export.depth_first import depth_first, turned
 from hwrts.export.onnx_writer import to_onnx, to_qdq
 from hwrts.export.qdq_options import QdqOptions, Stored
@@ -441,16 +441,6 @@ def test_a_float_file_has_the_weights_it_is_given(anchor):
 def test_a_float_file_of_whole_numbers_is_refused():
     with pytest.raises(HwrtsError, match="--target float: layer 't' is a Lookup, which has no form in real"):
         float_model(Network(GREY, (table("t", "x"),)), {})
-
-
-@pytest.mark.parametrize("client", [name for name in clients_of("onnx") if name in TARGETS])
-def test_in_its_client(anchor, client):
-    if client_of(client).python is None:
-        pytest.skip(f"{client} is not installed")
-    network = anchor(6)
-    file = target_file(network, TARGETS[client], (24, 40))
-    found = check_file(file.for_clients, network, check_pictures(network, (24, 40), []), client)
-    assert (found["client"], found["codes_differing"]) == (client, 0)
 
 
 BAD = {

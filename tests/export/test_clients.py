@@ -1,0 +1,101 @@
+"""A small network in every client; ``-rPs`` shows version and codes of each, and those that are not there."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hwrts.export.clients import CLIENTS, ONNXRUNTIME, check_file
+from hwrts.export.environments import not_installed, python_with, run_there
+from hwrts.export.targets import TARGETS, check_pictures, target_file
+from hwrts.export.tflite import to_tflite
+from hwrts.fixed_point import Conv, Format, HwrtsError, Padding
+
+from .tflite.networks import network
+
+TARGET_OF = {ONNXRUNTIME: "onnx", "tvm": "onnx", "tract": "onnx", "hls4ml": "qonnx"}
+"""Of clients of ONNX files that have no target of their name."""
+
+
+def file_for(client, made, size):
+    if client.takes == "tflite":
+        return to_tflite(made, size).for_clients
+    return target_file(made, TARGETS[TARGET_OF.get(client.name, client.name)], size).for_clients
+
+
+def surrounded_by_zeros(made):
+    layers = [
+        replace(layer, padding=Padding.ZERO) if isinstance(layer, Conv) else layer for layer in made.layers
+    ]
+    return replace(made, layers=tuple(layers), like=None)
+
+
+def check(client, made, size):
+    pictures = check_pictures(made, size, [])
+    found = check_file(file_for(client, made, size), made, pictures, client.name)
+    print("{client}, version {version}: {codes_compared:,} codes, {codes_differing} differ".format(**found))
+    height, width = made.size_of(made.output, *size)
+    assert found["codes_compared"] == len(pictures) * height * width * 3
+    assert found["codes_differing"] == 0
+
+
+@pytest.mark.parametrize("client", CLIENTS.values(), ids=lambda client: client.name)
+def test_small_network(client):
+    if client.python is None:
+        pytest.skip(client.not_installed)
+    if client.name == "hls4ml":  # and half a minute of g++ for each 100 pixels
+        check(client, surrounded_by_zeros(network("same size", client.rules)), (6, 8))
+    else:
+        check(client, network("x2", client.rules), (24, 40))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("same size", "Unsupported padding mode: edge"), ("x2", "hls4ml computes no DepthToSpace")],
+)
+def test_what_hls4ml_cannot_be_told(kind, said):
+    client = CLIENTS["hls4ml"]
+    if client.python is None:
+        pytest.skip(client.not_installed)
+    made = network(kind, client.rules)
+    made = made if kind == "same size" else surrounded_by_zeros(made)
+    with pytest.raises(HwrtsError, match=f"^hls4ml: refuses the file .*{said}"):
+        check(client, made, (6, 8))
+
+
+def test_polygraphy_reads_the_file_for_tensorrt(tmp_path):
+    """The tool of NVIDIA's that needs no GPU; each file was given to onnx's checker before."""
+    python = python_with("polygraphy", "polygraphy")
+    if python is None:
+        pytest.skip("polygraphy is not installed: make targets")
+    made = network("same size", TARGETS["tensorrt"].rules)
+    layers = [
+        replace(layer, out=Format(False, 7, layer.out.frac - 1))
+        if layer.name in ("in", "hidden", "sum")
+        else layer
+        for layer in made.layers
+    ]
+    file = target_file(replace(made, layers=tuple(layers), like=None), TARGETS["tensorrt"], (24, 40))
+    (tmp_path / "model.onnx").write_bytes(file.model)
+    program = "import sys; from polygraphy.tools import main; sys.exit(main())"
+    done = run_there("polygraphy", [python, "-c", program, "inspect", "model", "model.onnx"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "x [dtype=int8, shape=(1, 3, 24, 40)]" in done.stdout
+    assert "y [dtype=int8, shape=(1, 3, 24, 40)]" in done.stdout
+
+
+def test_each_client_has_an_environment_and_all_but_one_an_extra():
+    root = Path(__file__).parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    script = (root / "benchmarks/targets/environments").read_text()
+    named = {client.environment for client in CLIENTS.values()} - {ONNXRUNTIME} | {"vela"}
+    assert all(f"        {name}) echo" in script for name in named)
+    assert named - set(extras) == {"tosa"}
+    (together,) = extras["targets"]
+    assert set(together.removeprefix("hwrts[").removesuffix("]").split(",")) == named - {"tosa"}
+    sentences = {name: not_installed(name, name) for name in named}
+    assert {
+        name for name, said in sentences.items() if f"pip install hwrts[{name}], or make" in said
+    } == named - {"tosa"}
+    assert "so the file was not run in it; make targets and set" in sentences["tosa"]
