@@ -62,6 +62,7 @@ class QdqOptions:
         float_bias: Biases are float constants, not int32 behind DequantizeLinear.
         float_weights: Weights are float constants behind QuantizeLinear and DequantizeLinear.
         float_boundary: Graph inputs and outputs are real values, named ``T.float`` and ``T.real``.
+        bias_apart: A LeakyRelu of slope 1 behind convolutions whose biases are one value for all channels.
         shown: Inner tensors that are outputs of the graph as well.
         edges: Tensors with the code that convolutions see around them in place of zero.
         size: Height and width of the first input, of one picture; None leaves N, H and W open.
@@ -77,6 +78,7 @@ class QdqOptions:
     float_bias: bool = False
     float_weights: bool = False
     float_boundary: bool = False
+    bias_apart: bool = False
     shown: tuple[str, ...] = ()
     edges: tuple[tuple[str, int], ...] = ()
     size: tuple[int, int] | None = None

@@ -23,7 +23,10 @@ def qdq(writer: QdqWriter, conv: Conv) -> None:
     else:
         codes = _padded(writer, conv)
     source = writer.real(conv.source, codes)
-    writer.node("Conv", [source, weight, bias], f"{conv.name}.exact", **attributes)
+    exact, apart = f"{conv.name}.exact", writer.options.bias_apart and has_one_bias(conv)
+    writer.node("Conv", [source, weight, bias], f"{conv.name}.with_bias" if apart else exact, **attributes)
+    if apart:
+        writer.node("LeakyRelu", [f"{conv.name}.with_bias"], exact, alpha=1.0)
     writer.quantize(conv.name)
 
 
@@ -36,6 +39,13 @@ def integer(writer: IntegerWriter, conv: Conv) -> None:
     bias = writer.constant(f"{conv.name}.bias", conv.bias_i32.reshape(1, -1, 1, 1))
     writer.node("Add", [products, bias], f"{conv.name}.acc")
     writer.requantize(conv)
+
+
+def has_one_bias(conv: Conv) -> bool:
+    """Whether all channels have one bias, on one grid, that is not 0."""
+    first, frac = int(conv.bias_i32[0]), conv.weight_frac[0]
+    values = np.ldexp(conv.bias_i32.astype(np.float64), frac - conv.weight_frac)
+    return first != 0 and bool((values == first).all())
 
 
 def _padded(writer: Writer, conv: Conv) -> str:

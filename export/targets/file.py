@@ -10,6 +10,7 @@ import onnx
 from hwrts.export.clients.file import ClientFile, End
 from hwrts.export.depth_first import turned
 from hwrts.export.onnx_writer import to_qdq
+from hwrts.export.operators.conv import has_one_bias
 from hwrts.export.qdq_options import QdqOptions
 from hwrts.export.restated import restated
 from hwrts.export.targets.around_zero import around_zero, edges
@@ -143,6 +144,8 @@ def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -
         "DepthToSpace in mode DCR"
         + (f", filters of {order} in its order" if order else ""): options.depth_first,
         f"codes less 128, which is in the biases: {', '.join(less)}": bool(less),
+        "a LeakyRelu of slope 1 behind convolutions that have one bias for all channels": options.bias_apart
+        and any(has_one_bias(conv) for conv in network.convs),
         "biases are float32": options.float_bias,
         "weights are float32 behind QuantizeLinear": options.float_weights,
         f"outputs besides: {', '.join(options.shown)}": bool(options.shown),

@@ -123,7 +123,7 @@ TARGETS = {
         Target(
             "openvino",
             "OpenVINO",
-            _SAFE,
+            QdqOptions(relu=True, moves_in_real=True, bias_apart=True),
             CLIENTS["openvino"].rules,
             needs_size=False,
             keeps_sums_apart=True,

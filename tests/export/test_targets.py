@@ -472,6 +472,23 @@ def test_a_fused_sum_is_caught(anchor):
     assert check_file(file.for_clients, network, pictures, "openvino")["codes_differing"] > 0
 
 
+@pytest.mark.parametrize("out", [S8, PIXEL], ids=["signed", "unsigned"])
+def test_one_bias_for_all_channels_is_exact_in_openvino(out):
+    """It is made a part of the quantiser otherwise: 255 * (2^17 - 6637) is more than float32 holds."""
+    if client_of("openvino").python is None:
+        pytest.skip("openvino is not installed")
+    weight = np.random.default_rng(0).integers(-9, 10, (3, 3, 5, 5)).astype(np.int8)
+    bias = -6637 if out.signed else 100001
+    network = Network((Input("x", 3, PIXEL),), (conv("c", "x", weight, out, out.frac + 2, bias),))
+    target, size = TARGETS["openvino"], (72, 120)
+    pictures = check_pictures(network, size, [])
+    plain = replace(target, options=replace(target.options, bias_apart=False))
+    for each, exact in ((target, True), (plain, False)):
+        file = target_file(network, each, size).for_clients
+        assert check_file(file, network, pictures)["codes_differing"] == 0
+        assert (check_file(file, network, pictures, "openvino")["codes_differing"] == 0) is exact
+
+
 def test_a_client_that_is_not_installed_is_said(anchor, monkeypatch, tmp_path):
     monkeypatch.setenv("HWRTS_TARGETS", str(tmp_path))
     if client_of("qnn").python is not None:
