@@ -77,20 +77,23 @@ def _prelu(network: Network, layer: PRelu) -> list[Layer]:
     if not form.signed:
         return [_regridded(network, source, name, layer.out, one)]
     width = max(_BRANCH_BITS, layer.out.bits)
-    above = _regridded(network, source, f"{name}.above", Format(False, width, layer.out.frac), one)
+    positive = Clip(f"{name}.positive", source, 0, form.max)
+    kept: list[Layer] = []
+    if form.frac != layer.out.frac:
+        kept = [_regridded(network, source, f"{name}.kept", Format(False, width, layer.out.frac), one)]
     zeros = np.zeros_like(layer.slope_i8, np.int32)
     leak = Conv(
         f"{name}.leak",
-        f"{name}.below",
+        f"{name}.negative",
         layer.slope_i8.reshape(-1, 1, 1, 1),
         zeros + layer.slope_frac,
         zeros,
         replace(layer.out, bits=width),
         groups=len(zeros),
     )
-    positive = Clip(f"{name}.positive", source, 0, form.max)
-    below = Add(leak.source, (source, positive.name), form, negated=True)
-    return [positive, above, below, leak, Add(name, (above.name, leak.name), layer.out)]
+    negative = Add(leak.source, (source, positive.name), form, negated=True)
+    total = Add(name, ((kept or [positive])[0].name, leak.name), layer.out)
+    return [positive, *kept, negative, leak, total]
 
 
 def _concat(network: Network, layer: Concat) -> list[Layer]:

@@ -16,9 +16,9 @@ class RoundingRules(NamedTuple):
     """Two rules, which may be one (eq. 5).
 
     Attributes:
-        convolutions: Of weighted sums by constants, which every client computes as convolutions, and of
-            products of two tensors.
-        additions: Of everything else that requantises: sums, concatenations, leaky ReLUs, means.
+        convolutions: Of weighted sums by constants, which every client computes as convolutions, leaky ReLUs
+            among them, and of products of two tensors.
+        additions: Of everything else that requantises: sums, concatenations, means.
 
     >>> RoundingRules.parse("half_even,half_up")
     RoundingRules(convolutions=<Rounding.HALF_EVEN: 'half_even'>, additions=<Rounding.HALF_UP: 'half_up'>)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.export.clients.file import ClientFile, End
+from hwrts.export.restated import restated
 from hwrts.export.tflite.flatbuffer import to_bytes
-from hwrts.export.tflite.operators import EMITTERS
+from hwrts.export.tflite.operators import EMITTERS, SAID_BY_OTHERS
 from hwrts.export.tflite.writer import Flavour, Writer, zero_point
 from hwrts.fixed_point import Network
 
@@ -72,8 +73,7 @@ class TfliteFile:
 def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavour.TFLITE) -> TfliteFile:
     """The file of int8 tensors (1, H, W, C): codes of bytes less 128, signed codes as they are.
 
-    Which rounding it computes is the runtime's: the file says integers and shifts alone. Only tables, which
-    Scale and PRelu become, hold codes that were rounded here, by the network's own rule.
+    Which rounding it computes is the runtime's: the file says integers and shifts alone.
 
     Args:
         network: The integer network.
@@ -84,15 +84,18 @@ def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavou
         HwrtsError: A size that the network does not take, or a layer that the format cannot say exactly.
     """
     network.check_size(*size)
-    writer = Writer(network, size, flavour)
-    for layer in network.layers:
+    said, which = restated(network, SAID_BY_OTHERS)
+    writer = Writer(said, size, flavour)
+    for layer in said.layers:
         EMITTERS[type(layer)].write(writer, layer)
     fed = [writer.numbers[each.name] for each in network.inputs]
     made = [writer.numbers[name] for name in network.outputs]
     model = to_bytes(writer.tensors, writer.operators, fed, made, f"hwrts {flavour.value}")
     used = [entry.op.name for entry in writer.operators]
     counted = {name: used.count(name) for name in sorted(set(used))}
-    return TfliteFile(model, flavour, size, counted, tuple(dict.fromkeys(writer.rewritten)), network)
+    return TfliteFile(
+        model, flavour, size, counted, tuple(dict.fromkeys((*which, *writer.rewritten))), network
+    )
 
 
 def write_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavour.TFLITE) -> bytes:

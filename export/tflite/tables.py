@@ -6,17 +6,8 @@ from numpy.typing import NDArray
 from hwrts.export.tflite.islands import Island, as_real
 from hwrts.export.tflite.schema import CAST, GATHER, Kind
 from hwrts.export.tflite.writer import Writer, stored
-from hwrts.fixed_point import Network, PRelu
 
 # Letters of the shape comments: C channels; T codes that the source can have.
-
-
-def tabulated(network: Network, layer: PRelu) -> NDArray[np.integer]:
-    """What a layer makes of each code of its source, (C, T), the smallest code first."""
-    form, channels = network.formats[layer.source], network.channels[layer.source]
-    codes = np.arange(form.min, form.max + 1).astype(form.dtype)
-    column = np.broadcast_to(codes[:, None, None], (len(codes), 1, channels))  # (T, 1, C)
-    return layer.define([column], [form], network.rule_of(layer))[:, 0].T
 
 
 def looked_up(writer: Writer, source: str, name: str, table: NDArray[np.integer]) -> None:

@@ -61,6 +61,7 @@ class PRelu(OneSource, Requantised):
     slope_frac: int
     out: Format
 
+    AS_CONVOLUTIONS = True
     window = POINT
 
     def check(self) -> None:

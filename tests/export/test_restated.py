@@ -120,9 +120,15 @@ def test_a_leaky_relu_by_hand():
     slope = PRelu("y", "x", np.array([3], np.int8), 2, S8)
     network = Network((Input("x", 1, S8),), (slope,))
     other, said = restated(network, (PRelu,))
-    assert said == ("y: PRelu as Clip, Conv 1x1, Add, Conv 1x1, Add",)
-    assert [type(each) for each in other.layers] == [Clip, Conv, Add, Conv, Add]
-    assert other.layer("y.above").weight_i8.item() == 4
+    assert said == ("y: PRelu as Clip, Add, Conv 1x1, Add",)
+    assert [type(each) for each in other.layers] == [Clip, Add, Conv, Add]
+    coarser = replace(
+        slope, out=Format(True, 8, 5)
+    )  # positive codes are rounded too, by a weight of 4 * 2**-2
+    other = restated(Network((Input("x", 1, S8),), (coarser,)), (PRelu,))[0]
+    assert other.layer("y.kept").weight_i8.item() == 4
+    assert run(other, np.array([[[-6], [0], [6]]], np.int8)).ravel().tolist() == [-1, 0, 2]  # -9/8, 0, 3/2
+    other = restated(network, (PRelu,))[0]
     assert run(other, np.array([[[-6], [0], [6]]], np.int8)).ravel().tolist() == [-4, 0, 6]
 
 

@@ -56,7 +56,7 @@ def every_operator(rounding=Rounding.HALF_EVEN, additions=None):
         Resize("resize", ("x",), COARSE, Places.CENTRES, 2),
         PRelu("prelu", "x", np.array([-1, 3], np.int8), 2, COARSE),
         Add("add", ("x", "z"), Format(True, 8, 5)),
-        Add("difference", ("z", "prelu"), Format(True, 8, 5), negated=True),
+        Add("difference", ("z", "add"), Format(True, 8, 5), negated=True),
         Concat("concat", ("x", "z"), COARSE),
         Multiply("product", ("x", "z"), Format(True, 8, 12)),
         GlobalAverage("mean", "x", COARSE),
@@ -70,7 +70,7 @@ def every_operator(rounding=Rounding.HALF_EVEN, additions=None):
     )
 
 
-CONVOLUTIONS_RULE = {"conv", "scale", "up", "product"}
+CONVOLUTIONS_RULE = {"conv", "scale", "up", "prelu", "product"}
 
 
 def test_which_operators_take_the_rule_of_convolutions():
@@ -78,6 +78,7 @@ def test_which_operators_take_the_rule_of_convolutions():
     assert {name for name, kind in OPERATORS.items() if kind.AS_CONVOLUTIONS} == {
         "Conv",
         "Multiply",
+        "PRelu",
         "Scale",
         "Upsample",
     }

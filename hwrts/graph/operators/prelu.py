@@ -38,6 +38,7 @@ class PRelu(Operator):
     FUNCTIONS = (*_LEAKY, *_PRELU, *_RANDOM)
     SPELLED = "LeakyReLU, PReLU, RReLU"
     PARTS = "slopes"
+    AS_CONVOLUTIONS = True
 
     sources: tuple[str]
     slope: Annotated[Tensor, Rank(1)]

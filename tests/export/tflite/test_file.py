@@ -9,9 +9,10 @@ import pytest
 from flatbuffers.number_types import BoolFlags, Int8Flags
 
 from hwrts.export.depth_first import depth_first, turned
+from hwrts.export.restated import RESTATED
 from hwrts.export.tflite import Flavour, stored, to_tflite, write_tflite
 from hwrts.export.tflite.moves import is_same
-from hwrts.export.tflite.operators import EMITTERS
+from hwrts.export.tflite.operators import EMITTERS, SAID_BY_OTHERS
 from hwrts.export.tflite.operators.maximum import _AXES
 from hwrts.fixed_point import (
     OPERATORS,
@@ -50,7 +51,7 @@ from .reader import ReadFile
 
 RULES = (Rounding.HALF_EVEN, Rounding.HALF_UP)
 ADD, CONV_2D, DEPTHWISE, DEPTH_TO_SPACE, PAD, TRANSPOSE_CONV, MIRROR_PAD = 0, 3, 4, 5, 34, 67, 100
-MAXIMUM, MINIMUM, GATHER, MUL, QUANTIZE = 55, 57, 36, 18, 114
+MAXIMUM, MINIMUM, GATHER, MUL, SUB, QUANTIZE = 55, 57, 36, 18, 41, 114
 
 
 def one(*layers, channels=3, out=PIXEL, rules=RULES, **more):
@@ -62,7 +63,8 @@ def read(made, size=(6, 7), flavour=Flavour.TFLITE):
 
 
 def test_every_operator_has_an_emitter():
-    assert list(EMITTERS) == list(OPERATORS.values())
+    assert [*EMITTERS, *SAID_BY_OTHERS] == sorted(OPERATORS.values(), key=[*EMITTERS, *SAID_BY_OTHERS].index)
+    assert not set(SAID_BY_OTHERS) - set(RESTATED)
 
 
 FIELDS = {
@@ -253,6 +255,15 @@ def test_ethos_u_has_neither_depth_to_space_nor_gather():
 def test_products_are_the_formats_where_a_runtime_rounds_so(rules, native):
     file = read(network("rearranged", tuple(RoundingRules.parse(rules))), (8, 8))
     assert file.making("gated").code == (MUL if native else QUANTIZE)
+
+
+@pytest.mark.parametrize("flavour", Flavour)
+def test_a_leaky_relu_is_what_every_runtime_computes_as_convolutions(flavour):
+    file = to_tflite(network("prelu", RULES), (6, 6), flavour)
+    back = ReadFile(file.model)
+    assert back.codes == [CONV_2D, MAXIMUM, SUB, DEPTHWISE, ADD, CONV_2D]
+    assert file.rewritten[0] == "leaky: PRelu as Clip, Add, Conv 1x1, Add"
+    assert back.named("leaky.leak.weight").data.ravel().tolist() == [16, -40, 0, 127]
 
 
 def test_operands_on_far_grids_are_added_in_float32():

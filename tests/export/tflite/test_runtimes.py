@@ -130,7 +130,7 @@ def test_nothing_compared_is_no_verdict():
         check_file(to_tflite(made, (8, 8)).for_clients, made, [], "litert")
 
 
-@pytest.mark.parametrize("kind", ["x2", "x3", "same size", "scale", "depthwise"])
+@pytest.mark.parametrize("kind", ["x2", "x3", "same size", "scale", "depthwise", "prelu", "concat"])
 def test_vela_puts_everything_on_ethos_u(kind):
     if python_with(*VELA) is None:
         pytest.skip("vela is not installed: make targets, or pip install hwrts[vela]")
