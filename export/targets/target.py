@@ -79,7 +79,7 @@ class Target:
             if self.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
                 raise HwrtsError(
                     f"--target {self.name}: layer {conv.name!r} is a Conv whose channels have grids of "
-                    "weights of their own, it takes one for all; use --target tensorrt"
+                    f"weights of their own, it takes one for all; quantize with --target {self.name}"
                 )
 
 

@@ -61,6 +61,13 @@ def quantize(
             show_default=False,
         ),
     ] = None,
+    one_weight_grid: Annotated[
+        bool | None,
+        typer.Option(
+            help=r"One grid of weights for all channels of a convolution \[as the run; no].",
+            show_default=False,
+        ),
+    ] = None,
     qat_steps: Annotated[int | None, option("Fine-tuning steps; 0 calibrates only [as the run; 0].")] = None,
     same_size: Annotated[
         bool, typer.Option("--same-size", help="The same-size network, with the down-scaler folded in.")
@@ -91,6 +98,7 @@ def quantize(
         "activation_bits": activation_bits,
         "rounding": rounding,
         "exact_additions": exact_additions,
+        "one_weight_grid": one_weight_grid,
     }
     given: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
     if target is not None:
@@ -219,6 +227,8 @@ def _quantize_locked(
     variant += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""
     if qat.exact_additions is not config.qat.exact_additions:
         variant += "_exact" if qat.exact_additions else "_inexact"
+    if qat.one_weight_grid is not config.qat.one_weight_grid:
+        variant += "_grid" if qat.one_weight_grid else "_grids"
     target = folder.root / f"stage{variant}"
     if StageFolder(target).finished and not force:
         raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")

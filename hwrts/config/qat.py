@@ -49,6 +49,11 @@ class QatConfig(Section):
         description="what is added is on the grid of the sum, so that no addition drops a bit: one network "
         "for clients that round additions differently",
     )
+    one_weight_grid: bool = Field(
+        False,
+        description="all channels of a convolution have one grid of weights, for clients that know one scale "
+        "per tensor",
+    )
     rounding: RoundingNames = Field(
         "half_even",
         description="tie rule of every requantisation, or that of convolutions, a comma, and that of "

@@ -29,6 +29,12 @@ def fused_form(graph: Graph) -> Graph:
     return fuse_relus(fold_signs(fold_scales(graph)))
 
 
+def on_one_grid(graph: Graph) -> Graph:
+    """The graph with one grid of weights for all channels of each convolution."""
+    nodes = (replace(node, one_grid=True) if isinstance(node, Conv) else node for node in graph.operations)
+    return graph.rewritten((*graph.inputs, *nodes))
+
+
 def anchor_image_residual(graph: Graph) -> Graph:
     """PixelShuffle(ext(x + r)) becomes repeat(x) + PixelShuffle(ext'(x) + ext(r)) (eq. 13).
 

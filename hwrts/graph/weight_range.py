@@ -36,10 +36,15 @@ class WeightRange(nn.Module):
         held: What is held of its numbers.
         frozen: Whether they are not trained: the largest then lies within the codes, which end one LSB below
             the range, so that weights that are equal can be rounded to codes that keep their sum.
+        one_grid: Whether all channels have the range of the one that needs most: coarser codes are smaller,
+            so what was exact stays so.
     """
 
-    def __init__(self, bits: int, source: Format, held: Held = FREE, *, frozen: bool = False) -> None:
+    def __init__(
+        self, bits: int, source: Format, held: Held = FREE, *, frozen: bool = False, one_grid: bool = False
+    ) -> None:
         super().__init__()
+        self._one_grid = one_grid
         self._bits, self._source, self._held = bits, source, held
         self._room = (1 - _HAIR) / (1 - 2.0 ** (1 - bits)) if frozen else 1.0
         self._conv: list[Any] = []  # in a list, or the convolution would be a part of its own quantiser
@@ -50,6 +55,11 @@ class WeightRange(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Weights (O, I*KH*KW) to ranges (O,); a power of two above the range is the quantiser's scale."""
+        ranges = self._ranges(weight)
+        return ranges.amax().expand_as(ranges) if self._one_grid else ranges
+
+    def _ranges(self, weight: Tensor) -> Tensor:
+        """Of each channel alone."""
         if not self._conv:
             return weight.abs().amax(1) * self._room
         if self._held != FREE:  # training leaves a little in the weights that the quantiser takes out

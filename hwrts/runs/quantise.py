@@ -24,7 +24,7 @@ from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import check_document, read_bytes
 from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_network, save_network
 from hwrts.graph import Graph, graph_steps
-from hwrts.graph.deploy import deploy_form
+from hwrts.graph.deploy import deploy_form, on_one_grid
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
 from hwrts.graph.weight_bits import check_layers, conv_names, layer_names
 from hwrts.progress import Progress
@@ -69,6 +69,8 @@ def start_qat(
     """
     check_layers(qat.layer_weight_bits, layer_names(traced))
     graph = deploy_form(traced, same_size=same_size)
+    if qat.one_weight_grid:
+        graph = on_one_grid(graph)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rules = RoundingRules.parse(qat.rounding)
     formats = calibrate(

@@ -82,7 +82,11 @@ def trained_for(target: str) -> dict[str, Any]:
     if found.rules is None and found.client is None and not found.around_zero and found.name != "onnx":
         raise ConfigError(f"--target {target}: no rounding rule is known of it; choose one with --rounding")
     rules = found.rules or RoundingRules.of(Rounding.HALF_EVEN)
-    return {"rounding": str(rules), **({"activation_bits": 7} if found.around_zero else {})}
+    return {
+        "rounding": str(rules),
+        **({"activation_bits": 7} if found.around_zero else {}),
+        **({"one_weight_grid": True} if found.per_tensor else {}),
+    }
 
 
 def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -281,7 +281,7 @@ REFUSED = {
         GREY,
         (replace(conv("c", "x", np.ones((2, 1, 1, 1)), S8), weight_frac=np.array([6, 7], np.int32)),),
         SIZE,
-        "layer 'c' is a Conv whose channels have grids of weights of their own, it takes one for all; use",
+        "layer 'c' is a Conv whose channels have grids of weights of their own, it takes one for all",
     ),
 }
 

@@ -57,6 +57,12 @@ def test_wide_channels_give_up_as_many_bits_as_they_need(channels, kernel, fill,
         assert (finer > FLOAT32_LIMIT * 0.97).all()
 
 
+def test_one_grid_is_the_range_of_the_channel_that_needs_most():
+    weight = torch.tensor([[0.25, -0.5], [0.125, 0.0], [-0.75, 0.5]])
+    assert WeightRange(8, PIXEL)(weight).tolist() == [0.5, 0.125, 0.75]
+    assert WeightRange(8, PIXEL, one_grid=True)(weight).tolist() == [0.75] * 3
+
+
 @pytest.mark.parametrize("bits", [8, 7, 4, 2])
 @pytest.mark.parametrize("kernel", [5, 9])
 def test_long_sums_agree_in_every_witness(picture, kernel, bits):

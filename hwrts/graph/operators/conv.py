@@ -49,6 +49,7 @@ class Conv(Operator):
         transposed: The transposed convolution that it is half of; taps that this has not are 0.
         frozen: Whether its numbers are not to be trained.
         sparse: Whether weights of 0 are no taps: no weights, and no multipliers.
+        one_grid: Whether all channels of the result have one grid of weights, for clients that know no more.
     """
 
     MODULES = (nn.Conv2d,)
@@ -73,6 +74,7 @@ class Conv(Operator):
     transposed: Transposed | None = field(default=None, metadata={"later": True})
     frozen: bool = field(default=False, metadata={"later": True})
     sparse: bool = field(default=False, metadata={"later": True})
+    one_grid: bool = field(default=False, metadata={"later": True})
 
     @classmethod
     def read(cls, call: Call) -> Self | None:

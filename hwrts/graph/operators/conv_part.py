@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def quant_conv(node: "Conv", bits: int, source: Format) -> nn.Module:
     """Brevitas' convolution with the weights of a node, rounded so that the sums of kernels are kept.
 
-    Scales are powers of two, one per output channel, from its largest weight: they follow the training, and
-    are coarser where float32 would not be exact. Biases are int32 on the accumulator's grid.
+    Scales are powers of two, one per output channel, from its largest weight, or one for all from the largest
+    of all: they follow the training, and are coarser where float32 would not be exact. Biases are int32 on
+    the accumulator's grid.
 
     Args:
         node: Its starting weights.
@@ -32,7 +33,7 @@ def quant_conv(node: "Conv", bits: int, source: Format) -> nn.Module:
     # 0.3 s, and tracing, cost and the float training do without
     from hwrts.graph.brevitas_layers import Int8WeightPerChannelFixedPoint, Int32Bias, qnn
 
-    ranges = WeightRange(bits, source, node.held, frozen=node.frozen)
+    ranges = WeightRange(bits, source, node.held, frozen=node.frozen, one_grid=node.one_grid)
 
     class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
         bit_width = bits
