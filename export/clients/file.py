@@ -1,16 +1,20 @@
 """A file as its client takes it: its bytes, and how codes go in and come out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.stimuli import Fed
-from hwrts.fixed_point import Format, HwrtsError
+from hwrts.fixed_point import Format, HwrtsError, Network
 
 # Letters of the shape comments: C channels; H, W rows and columns.
+
+_CALLED = ("{}", "{}.float", "{}.real")
+"""Names of an end of the network in a file."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,118 @@ class ClientFile:
     def codes(self, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The codes (H, W, C) by the network's names of what its outputs give by their own."""
         return {end.tensor: end.codes(made[end.name]) for end in self.outputs}
+
+
+class ReadFile(ABC):
+    """A file that is said to be a network, read: what it takes and gives, and which layers it shows.
+
+    Args:
+        model: Its bytes.
+        network: The integer network that it is said to be.
+
+    Attributes:
+        file: Its own inputs and outputs.
+        size: Height and width of the first input, None where they are open.
+        inner: The layers beside its outputs that it holds, in the network's order.
+
+    Raises:
+        HwrtsError: It is of another network.
+    """
+
+    takes: str
+
+    def __init__(self, model: bytes, network: Network) -> None:
+        self.network = network
+        self._sides: dict[str, tuple[int | None, int | None]] = {}
+        inputs, outputs = self._ends_of_graph()
+        self.file = ClientFile(
+            model,
+            self.takes,
+            self._matched("inputs", [each.name for each in network.inputs], inputs),
+            self._matched("outputs", list(network.outputs), outputs),
+        )
+        self.size = self._size()
+        for tensor in self._sides:
+            self._check_sides(tensor)
+        self.inner = self._inner()
+
+    def _matched(self, what: str, tensors: list[str], names: list[str]) -> tuple[End, ...]:
+        """Ends by their names, as hwrts calls them, among others perhaps; else in order."""
+        found = {
+            name: each.format(name) for name in tensors for each in _CALLED if each.format(name) in names
+        }
+        if len(found) < len(tensors):
+            if len(names) != len(tensors):
+                raise HwrtsError(
+                    f"has {len(names)} {what} ({', '.join(names)!s:.80}) where the network has "
+                    f"{len(tensors)} ({', '.join(tensors)!s:.80})"
+                )
+            found = dict(zip(tensors, names, strict=True))
+        network = self.network
+        return tuple(
+            self._end(name, found[name], network.formats[name], network.channels[name])
+            for name in sorted(found, key=lambda name: names.index(found[name]))
+        )
+
+    def _size(self) -> tuple[int, int] | None:
+        height, width = self._sides[self.network.inputs[0].name]
+        if height is None or width is None:
+            return None
+        self.network.check_size(height, width)
+        return height, width
+
+    def _check_sides(self, tensor: str) -> None:
+        if self.size is None:
+            return
+        own, sides = self.network.size_of(tensor, *self.size), self._sides[tensor]
+        if any(side not in (wanted, None) for wanted, side in zip(own, sides, strict=True)):
+            raise HwrtsError(
+                f"{tensor!r} is {sides[0]}x{sides[1]} where the network makes {own[0]}x{own[1]} of "
+                f"{self.size[0]}x{self.size[1]}"
+            )
+
+    def _inner(self) -> tuple[End, ...]:
+        ends, given = [], {end.name for end in self.file.outputs}
+        for layer in self.network.layers:
+            name = self._holds(layer.name)
+            if name is None or name in given:
+                continue
+            try:
+                out, channels = self.network.formats[layer.name], self.network.channels[layer.name]
+                end = self._end(layer.name, name, out, channels)
+                self._check_sides(layer.name)
+            except HwrtsError:
+                continue  # a tensor of that name that is none of ours
+            ends.append(end)
+        return tuple(ends)
+
+    def shown(self, ends: Sequence[End]) -> ClientFile:
+        """A copy whose outputs are its own and those of :attr:`inner`."""
+        asked = (*self.file.outputs, *ends)
+        return replace(self.file, model=self._with_outputs(asked), outputs=asked)
+
+    @property
+    @abstractmethod
+    def target(self) -> str | None:
+        """What hwrts wrote it for; None of a file that it did not write for a target."""
+
+    @property
+    @abstractmethod
+    def rounds_itself(self) -> bool:
+        """Whether its nodes say each rounding, so that no client brings its own."""
+
+    @abstractmethod
+    def _ends_of_graph(self) -> tuple[list[str], list[str]]:
+        """Names of inputs and outputs, in order."""
+
+    @abstractmethod
+    def _end(self, tensor: str, name: str, out: Format, channels: int) -> End:
+        """How a tensor of the network stands in the file; notes its sides."""
+
+    @abstractmethod
+    def _holds(self, layer: str) -> str | None:
+        """What a layer's codes are called in the file; None if they are not there."""
+
+    @abstractmethod
+    def _with_outputs(self, ends: Sequence[End]) -> bytes:
+        """The file with those outputs."""

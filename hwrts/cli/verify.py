@@ -1,4 +1,4 @@
-"""hwrts verify: every witness at every layer of every stage, compared exactly."""
+"""hwrts verify: every witness at every layer of every stage, or a file in its client, compared exactly."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
 from hwrts.cli.options import RunArgument
 from hwrts.command_line import command_line
+from hwrts.errors import ConfigError
 
 
 def verify(
@@ -20,9 +21,34 @@ def verify(
     stimulus: Annotated[
         list[str] | None, typer.Option(help="Only this picture (repeatable).", show_default=False)
     ] = None,
+    client: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead, run this ONNX or TensorFlow Lite file in its client and compare it with a stage.",
+            show_default=False,
+        ),
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="CLIENT",
+            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, litert, litert-reference, "
+            r"tflite-micro, tosa-single or tosa-double \[that of the target it was written for].",
+            show_default=False,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
 ) -> None:
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
+    if client is not None:
+        from hwrts.cli.verify_client import verify_client
+
+        verify_client(run, stage, client, within, layer, stimulus, json=json)
+        return
+    if within is not None:
+        raise ConfigError(f"--in {within}: is for a file; add --client FILE")
     from hwrts.errors import RunFolderError
     from hwrts.export import Verdict
     from hwrts.files.lock import writing

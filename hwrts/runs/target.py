@@ -20,7 +20,7 @@ from hwrts.runs.verify_inputs import load_fed
 DEFAULT = "onnx"
 """What is handed over where nobody asks for a client's file: most toolchains take it."""
 
-_RUNTIMES = {Flavour.TFLITE: "litert", Flavour.ETHOS_U: "litert-reference"}
+RUNTIMES = {Flavour.TFLITE: "litert", Flavour.ETHOS_U: "litert-reference"}
 """The runtime whose rules are those of who takes the file: Ethos-U has those of the reference kernels."""
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 
@@ -73,7 +73,7 @@ def trained_for(target: str) -> dict[str, Any]:
     ({'rounding': 'half_even,half_up'}, {'rounding': 'half_even', 'activation_bits': 7})
     """
     if target in FLAVOURS:
-        return {"rounding": str(CLIENTS[_RUNTIMES[FLAVOURS[target]]].rules)}
+        return {"rounding": str(CLIENTS[RUNTIMES[FLAVOURS[target]]].rules)}
     if target == FLOAT:
         raise ConfigError(
             f"--target {target}: its client quantises on its own; export it and leave it out here"

@@ -1,0 +1,203 @@
+"""A file for a client, wherever it came from, run there and compared with a stage of a run."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwrts.data import Photo, load_photo
+from hwrts.data.depth import luma
+from hwrts.errors import ConfigError, HwrtsError
+from hwrts.export.clients import CLIENTS, ONNXRUNTIME, changed, client_of, compared, under
+from hwrts.export.clients.file import ReadFile
+from hwrts.export.clients.layers import Layers, first_layer
+from hwrts.export.clients.read import read_file
+from hwrts.export.compare import Row
+from hwrts.export.handover import MANIFEST
+from hwrts.export.stimuli import Fed
+from hwrts.export.targets import TARGETS, check_pictures
+from hwrts.export.tflite import Flavour, to_tflite
+from hwrts.files.read import read_bytes
+from hwrts.fixed_point import PIXEL, Network, RoundingRules, load_network
+from hwrts.progress import Progress
+from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.target import RUNTIMES
+from hwrts.runs.verify_inputs import load_fed
+
+SCHEMA = "hwrts.client_check"
+_PHOTOGRAPHS = ("coffee", "rocket")
+"""Of scikit-image, 400x600 and 427x640."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the manifest beside a file says of it.
+
+    Attributes:
+        run: Name of the run that it was written from.
+        stage: And of the stage.
+        target: What it was written for.
+        size: Height and width, None if they are open.
+        sha256: Of the file as it was written.
+    """
+
+    run: str
+    stage: str
+    target: str
+    size: tuple[int, int] | None
+    sha256: str
+
+
+def manifest_beside(path: Path) -> Said | None:
+    """Of the manifest in the folder of a file, if it describes that file."""
+    try:
+        document = json.loads((path.parent / MANIFEST).read_bytes())
+        source, target = document["source"], document["target"]
+        if target["file"] != path.name:
+            return None
+        size = target["size"] and tuple(target["size"])
+        return Said(
+            source["run"], source["stage"], target["name"], size, document["files"][path.name]["sha256"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def stage_beside(run: RunFolder, path: Path) -> str | None:
+    """The stage of a run that a file was written from, as the manifest beside it says."""
+    said = manifest_beside(path)
+    return said.stage if said is not None and said.run == run.root.resolve().name else None
+
+
+def check_client(
+    run: RunFolder, stage: StageFolder, path: Path, client: str | None, progress: Progress
+) -> dict[str, Any]:
+    """What a client makes of a file beside the stage under the client's rules, layer by layer if it differs.
+
+    Args:
+        run: The run, whose pictures it is compared on.
+        stage: The stage that the file is said to be.
+        path: The file.
+        client: Name of the client; None is that of the target that the file was written for, ONNX Runtime if
+            it has none.
+        progress: Where to say how far it is.
+
+    Raises:
+        HwrtsError: No such file, none of this network, or a client that is not there or refuses it.
+    """
+    model = read_bytes(path, remedy="give a file of hwrts export --target")
+    network = load_network(stage.root)
+    try:
+        read = read_file(model, network)
+    except HwrtsError as error:
+        raise ConfigError(f"{path}: is no file of stage {stage.name}: {error}") from error
+    said = manifest_beside(path)
+    name = _client(read, client, said.target if said else read.target)
+    if CLIENTS[name].python is None:
+        raise ConfigError(CLIENTS[name].not_installed)
+    rules = network.rules if read.rounds_itself else CLIENTS[name].rules
+    _check_tables(read, network, rules, name)
+    definition = under(network, rules)
+    pictures = check_pictures(network, read.size, _photographs(run, network))
+    with progress.task(f"comparing codes in {name}, pictures", len(pictures)) as advance:
+        rows, version = compared(read.file, definition, pictures, name)
+        advance(len(pictures), "")
+    layers = _layers(read, definition, pictures, rows, name, progress)
+    return {
+        "schema": SCHEMA,
+        "schema_version": 1,
+        "passed": layers is None,
+        "file": str(path),
+        "sha256": hashlib.sha256(model).hexdigest(),
+        "stage": stage.name,
+        "client": name,
+        "version": version,
+        "client_rounds_convolutions": rules.convolutions.value,
+        "client_rounds_additions": rules.additions.value,
+        "boundary": {
+            end.tensor: f"{end.kind}, " + ("code * lsb" if end.kind == "float32" else f"code {end.zero:+d}")
+            for end in (*read.file.inputs, *read.file.outputs)
+        },
+        "layout": "NHWC" if read.file.inputs[0].channels_last else "NCHW",
+        "size": list(read.size) if read.size else None,
+        "pictures": list(pictures),
+        "compared": sum(row.compared for row in rows),
+        "mismatches": sum(row.mismatches for row in rows),
+        "tolerance": 0,
+        "codes_that_its_rounding_changes": changed(network, rules, list(pictures.values())),
+        "remarks": _remarks(path, model, read),
+        "first_layer": None if layers is None or layers.first is None else layers.first.layer,
+        "layers_seen_as": None if layers is None else layers.how,
+        "formats": {tensor: str(out) for tensor, out in network.formats.items()},
+        "rows": [row.as_json() for row in (rows if layers is None else layers.rows)],
+    }
+
+
+def _client(read: ReadFile, asked: str | None, target: str | None) -> str:
+    if asked is not None:
+        if client_of(asked).takes != read.takes:
+            raise ConfigError(f"--in {asked}: takes {client_of(asked).takes} files, and this is {read.takes}")
+        return asked
+    flavours = {flavour.value: client for flavour, client in RUNTIMES.items()}
+    if read.takes == "tflite":
+        return flavours.get(str(target), RUNTIMES[Flavour.TFLITE])
+    found = TARGETS.get(str(target))
+    return (found.client if found else None) or ONNXRUNTIME
+
+
+def _check_tables(read: ReadFile, network: Network, rules: RoundingRules, client: str) -> None:
+    """Refuse a file whose tables hold codes that were rounded by other rules than the client computes by."""
+    flavours = {flavour.value: flavour for flavour in Flavour}
+    if read.takes != "tflite" or rules == network.rules or read.target not in flavours or read.size is None:
+        return
+    flavour = flavours[read.target]
+    if (
+        to_tflite(network, read.size, flavour).model
+        != to_tflite(under(network, rules), read.size, flavour).model
+    ):
+        raise ConfigError(
+            f"{client}: rounds as {rules}, and the file holds tables that were rounded as {network.rules}; "
+            f"quantize with --rounding {rules}, or choose another client by --in"
+        )
+
+
+def _photographs(run: RunFolder, network: Network) -> list[Fed]:
+    """Those of scikit-image, whole, where the network takes pictures; else what it was verified on."""
+    (first, *others) = network.inputs
+    if others or first.out != PIXEL or first.channels not in (1, 3):
+        return list(load_fed(run, network).values())
+    found = [load_photo(Photo(name, None)) for name in _PHOTOGRAPHS]
+    return [{first.name: luma(photo) if first.channels == 1 else photo} for photo in found]
+
+
+def _layers(
+    read: ReadFile,
+    definition: Network,
+    pictures: Mapping[str, Fed],
+    rows: Sequence[Row],
+    client: str,
+    progress: Progress,
+) -> Layers | None:
+    """Of the first picture that shows a difference; nothing if none does."""
+    shown = {row.first.stimulus for row in rows if row.first is not None}
+    for what, picture in pictures.items():
+        if what in shown:
+            title = "looking for the first layer that differs, files"
+            with progress.task(title, len(read.inner) + 1) as advance:
+                return first_layer(read, definition, (what, picture), client, advance)
+    return None
+
+
+def _remarks(path: Path, model: bytes, read: ReadFile) -> list[str]:
+    """Where the manifest beside a file says something else than the file."""
+    said = manifest_beside(path)
+    if said is None:
+        return []
+    where, remarks = path.parent / MANIFEST, []
+    if said.sha256 != hashlib.sha256(model).hexdigest():
+        remarks.append(f"{where}: describes another {path.name}; the file was changed since")
+    if said.size != read.size:
+        remarks.append(f"{where}: says size {said.size}, the file {read.size}")
+    return remarks
