@@ -193,6 +193,8 @@ def _zero(kind: str, out: Format, wide: bool) -> int:
         out: Its format.
         wide: False where an unsigned tensor of fewer than 8 bits has zero point 0 in a signed byte.
     """
+    if kind == "float32":
+        return 0
     if kind == "uint8":
         return 128 if out.signed else 0
     return 0 if out.signed or not wide else -128

@@ -18,6 +18,7 @@ from hwrts.export.compare import Row
 from hwrts.export.handover import MANIFEST
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets import TARGETS, check_pictures
+from hwrts.export.targets.export import own_rule
 from hwrts.export.tflite import Flavour, to_tflite
 from hwrts.files.read import read_bytes
 from hwrts.fixed_point import PIXEL, Network, RoundingRules, load_network
@@ -148,8 +149,11 @@ def _client(read: ReadFile, asked: str | None, target: str | None) -> str:
 
 
 def _check_tables(read: ReadFile, network: Network, rules: RoundingRules, client: str) -> None:
-    """Refuse a file whose tables hold codes that were rounded by other rules than the client computes by."""
+    """Refuse a file with tables, or means, that were rounded by other rules than the client computes by."""
     flavours = {flavour.value: flavour for flavour in Flavour}
+    mean = None if read.rounds_itself else own_rule(network, rules)
+    if mean is not None:
+        raise ConfigError(f"{client}: {mean}, or choose another client by --in")
     if read.takes != "tflite" or rules == network.rules or read.target not in flavours or read.size is None:
         return
     flavour = flavours[read.target]

@@ -443,35 +443,6 @@ def test_a_float_file_of_whole_numbers_is_refused():
         float_model(Network(GREY, (table("t", "x"),)), {})
 
 
-BAD = {
-    "bytes without a sign": lambda options: replace(options, stored=Stored.UNSIGNED),
-    "the usual depth to space": lambda options: replace(options, depth_first=False),
-}
-
-
-@pytest.mark.parametrize("what", BAD)
-def test_what_a_client_compiles_wrong_is_caught(anchor, what):
-    """Without a word from the client; the reason that the target says it in another way."""
-    if client_of("iree").python is None:
-        pytest.skip("iree is not installed")
-    target = TARGETS["iree"]
-    bad = replace(target, options=BAD[what](target.options))
-    network = anchor(6)
-    file = target_file(network, bad, (24, 40))
-    pictures = check_pictures(network, (24, 40), [])
-    assert check_file(file.for_clients, network, pictures)["codes_differing"] == 0
-    assert check_file(file.for_clients, network, pictures, "iree")["codes_differing"] > 0
-
-
-def test_a_fused_sum_is_caught(anchor):
-    if client_of("openvino").python is None:
-        pytest.skip("openvino is not installed")
-    network = anchor(6)
-    file = target_file(network, replace(TARGETS["openvino"], keeps_sums_apart=False), (24, 40))
-    pictures = check_pictures(network, (24, 40), [])
-    assert check_file(file.for_clients, network, pictures, "openvino")["codes_differing"] > 0
-
-
 @pytest.mark.parametrize("out", [S8, PIXEL], ids=["signed", "unsigned"])
 def test_one_bias_for_all_channels_is_exact_in_openvino(out):
     """It is made a part of the quantiser otherwise: 255 * (2^17 - 6637) is more than float32 holds."""

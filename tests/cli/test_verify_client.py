@@ -1,0 +1,190 @@
+"""hwrts verify --client: exit 0 of equal codes, 1 of a wrong file with its layer, 2 in one line otherwise."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+SIZE = ("--size", "24x40", "--no-check")
+
+
+def written(hwrts, target, folder="out", *options):
+    assert hwrts("export", "runs/tiny", "-o", folder, "--target", target, *options, *SIZE).code == 0
+
+
+def one_bit_of(path, layer):
+    """Flip the fifth bit of one weight of a layer."""
+    model = onnx.load(path)
+    (weight,) = [each for each in model.graph.initializer if each.name == f"{layer}.weight"]
+    codes = numpy_helper.to_array(weight).copy()
+    codes[0, 0, 0, 0] ^= 16
+    weight.CopyFrom(numpy_helper.from_array(codes, weight.name))
+    onnx.save(model, path)
+
+
+def test_a_file_and_its_manifest(workspace, hwrts):
+    """Stage, client and size are those of the file; every picture is compared."""
+    written(hwrts, "onnx", "out", "--stage", "2")
+    result = hwrts("verify", "runs/tiny", "--client", "out/model.qdq.onnx")
+    assert result.code == 0, result.err
+    assert "network: stage 2 of runs/tiny" in result.err
+    assert "out/model.qdq.onnx: NCHW, 24x40, beside stage 2" in result.out
+    assert "picture: uint8, code +0" in result.out
+    assert result.out.splitlines()[-1].startswith("PASSED: 0 of ")
+    found = json.loads(hwrts("verify", "runs/tiny", "--client", "out/model.qdq.onnx", "--json").out)
+    assert (found["passed"], found["client"], found["size"], found["remarks"]) == (
+        True,
+        "onnxruntime",
+        [24, 40],
+        [],
+    )
+    assert {"photograph 0", "noise", "all lowest", "all highest", "checkerboard"} <= set(found["pictures"])
+    assert any("attack" in name for name in found["pictures"])
+    assert found["compared"] == len(found["pictures"]) * 48 * 80 * 3
+    assert (found["first_layer"], found["layers_seen_as"]) == (None, None)
+
+
+def test_a_wrong_weight_is_exit_code_1_and_its_layer(workspace, hwrts):
+    written(hwrts, "onnx", "out", "--stage", "2")
+    one_bit_of("out/model.qdq.onnx", "conv_0")
+    result = hwrts("verify", "runs/tiny", "--client", "out/model.qdq.onnx")
+    assert result.code == 1
+    assert "layer conv_0 (" in result.out
+    assert "manifest.json: describes another model.qdq.onnx" in " ".join(result.err.split())
+    assert result.out.splitlines()[-1].startswith("FAILED: ")
+    found = json.loads(hwrts("verify", "runs/tiny", "--client", "out/model.qdq.onnx", "--json").out)
+    assert (found["passed"], found["first_layer"]) == (False, "conv_0")
+    rows = {row["layer"]: row for row in found["rows"]}
+    assert rows["conv_in"]["mismatches"] == 0 < rows["conv_0"]["mismatches"]
+    first = rows["conv_0"]["first"]
+    assert first["index"][2] == 0
+    assert {"stimulus", "expected", "found", "accumulator", "shift"} <= set(first)
+
+
+def test_the_file_of_every_day_without_a_manifest(workspace, hwrts):
+    result = hwrts(
+        "verify", "runs/tiny", "--stage", "2-same", "--client", "runs/tiny/stage2-same/model.int8.onnx"
+    )
+    assert result.code == 0
+    assert "any size, beside stage 2-same" in result.out
+
+
+@pytest.mark.parametrize("target", ["tflite", "ethos-u"])
+def test_a_tensorflow_lite_file_goes_to_its_client(workspace, hwrts, monkeypatch, target):
+    from hwrts.export.clients import client_of
+
+    client = {"tflite": "litert", "ethos-u": "litert-reference"}[target]
+    written(hwrts, target)
+    if client_of(client).python is None:
+        result = hwrts("verify", "runs/tiny", "--client", f"out/model.{target}.tflite")
+        assert result.code == 2
+        assert (
+            f"{client}: is not installed, so the file was not run in it; pip install hwrts[litert]"
+            in result.err
+        )
+        pytest.skip(f"{client} is not installed")
+    result = hwrts("verify", "runs/tiny", "--client", f"out/model.{target}.tflite")
+    assert result.code == 0
+    assert f"client: {client} " in result.out
+    assert "rounds in another way than the network was trained for" in " ".join(result.err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--client", "no.onnx"),
+            "no.onnx: cannot be read (No such file or directory); give a file of hwrts",
+        ),
+        (
+            ("--client", "short.onnx"),
+            "short.onnx: is no file of stage 2: is no ONNX or TensorFlow Lite file, or",
+        ),
+        (
+            ("--client", "other.onnx"),
+            "other.onnx: is no file of stage 2: 'x' has 5 channels where 'x' of the",
+        ),
+        (("--client", "float.onnx"), "float.onnx: is no file of stage 2: holds real values and no codes"),
+        (
+            ("--client", "good.onnx", "--in", "chip"),
+            "client 'chip': there is none of that name; use onnxruntime,",
+        ),
+        (("--client", "good.onnx", "--in", "litert"), "--in litert: takes tflite files, and this is onnx"),
+        (
+            ("--client", "good.onnx", "--in", "qnn"),
+            "qnn: is not installed, so the file was not run in it; pip",
+        ),
+        (("--client", "good.onnx", "--layer", "conv_0"), "--layer and --stimulus: are of the witnesses"),
+        (("--in", "qnn"), "--in qnn: is for a file; add --client FILE"),
+    ],
+)
+def test_refusals_are_one_line(workspace, hwrts, monkeypatch, words, said):
+    from hwrts.export.onnx_writer import to_onnx
+    from hwrts.fixed_point import load_network
+
+    monkeypatch.setenv("HWRTS_TARGETS", str(workspace / "none"))
+    good = (workspace / "runs/tiny/stage2/model.int8.onnx").read_bytes()
+    (workspace / "good.onnx").write_bytes(good)
+    (workspace / "short.onnx").write_bytes(good[: len(good) // 2])
+    model = to_onnx(load_network(workspace / "runs/tiny/stage2"))
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
+    onnx.save(model, workspace / "other.onnx")
+    kept = [node for node in model.graph.node if node.op_type == "Nothing"]
+    del model.graph.node[:], model.metadata_props[:]
+    model.graph.node.extend([*kept, onnx.helper.make_node("Identity", ["x"], [model.graph.output[0].name])])
+    onnx.save(model, workspace / "float.onnx")
+    refused = hwrts("verify", "runs/tiny", "--stage", "2", *words)
+    assert (refused.code, refused.out) == (2, "")
+    line = " ".join(refused.err.split())
+    assert said in line
+    assert "Traceback" not in line
+
+
+@pytest.mark.parametrize(
+    "what", ["bytes without a sign", "the usual depth to space", "a fused sum", "nearest pixels by corners"]
+)
+def test_known_bad_files_are_exit_code_1(workspace, hwrts, what):
+    from hwrts.export.clients import client_of
+    from hwrts.fixed_point import load_network
+
+    from ..export.known_bad import BAD
+
+    make, client, _ = BAD[what]
+    if client_of(client).python is None:
+        pytest.skip(
+            f"{client} is not installed: make targets, or pip install hwrts[{client_of(client).environment}]"
+        )
+    file = make(load_network(workspace / "runs/tiny/stage2"), (24, 40))
+    (workspace / "bad").write_bytes(file.model)
+    result = hwrts("verify", "runs/tiny", "--stage", "2", "--client", "bad", "--in", client)
+    assert result.code == 1
+    assert "first difference: Witness" in result.out
+
+
+def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
+    """Also without photographs: one that is fed other tensors than pictures."""
+    (tmp_path / "own.py").write_text(
+        "import torch\n"
+        "class Own(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.a = torch.nn.Conv2d(3, 4, 3, padding=1)\n"
+        "        self.b = torch.nn.Conv2d(4, 3, 3, padding=1)\n"
+        "    def forward(self, x):\n"
+        "        return x + self.b(torch.relu(self.a(x)))\n"
+        "def build():\n"
+        "    return Own()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    made = hwrts("quantize", "own.py:build", "--name", "own", "--qat-steps", "0")
+    assert made.code == 0, made.err
+    (model,) = (tmp_path / "runs/own").glob("*/model.int8.onnx")
+    assert hwrts("verify", "runs/own", "--client", str(model)).code == 0
+    network = json.loads((model.parent / "network.json").read_text())
+    layer = next(each["name"] for each in network["layers"] if each["op"] == "Conv")
+    one_bit_of(model, layer)
+    found = json.loads(hwrts("verify", "runs/own", "--client", str(model), "--json").out)
+    assert found["first_layer"] == layer
+    assert np.isfinite(found["mismatches"])
