@@ -92,11 +92,12 @@ def _of_the_run(name: str, target: str, settings: Mapping[str, Any], run: RunFol
 
 
 def _is(network: Network, settings: Mapping[str, Any]) -> bool:
-    """Whether a network has these rules and this width of inner tensors."""
+    """Whether a network has these rules, this width of inner tensors, and these grids of weights."""
     ends = {*(each.name for each in network.inputs), *network.outputs}
-    inner = max(out.bits for tensor, out in network.formats.items() if tensor not in ends)
+    inner = min(out.bits for tensor, out in network.formats.items() if tensor not in ends)
+    one_grid = all(len(set(conv.weight_frac.tolist())) == 1 for conv in network.convs)
     wanted: tuple[int, str] = settings.get("activation_bits", PIXEL.bits), settings["rounding"]
-    return (inner, str(network.rules)) == wanted
+    return (inner, str(network.rules)) == wanted and one_grid is settings.get("one_weight_grid", False)
 
 
 def _quantize(source: object, target: str, *options: object) -> None:

@@ -67,6 +67,7 @@ class TargetFile:
             "name": self.target.name,
             "purpose": self.target.purpose,
             "file": self.name,
+            "bytes": len(self.model),
             "boundary": kind,
             "stored_zero": {} if options.float_boundary else {name: self.zeros[name] for name in names},
             "layout": "NCHW" + (", one picture" if options.size else ", any N, H and W"),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, print_warning
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, print_warning, wrote
 from hwrts.cli.options import RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 
@@ -45,6 +45,8 @@ def export(
     from hwrts.export.targets.export import differing
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import new_folder
+    from hwrts.report import write_report
+    from hwrts.runs.exports import remember
     from hwrts.runs.folder import open_run
     from hwrts.runs.proof import read_proof
     from hwrts.runs.target import DEFAULT, Asked, target_entry
@@ -66,6 +68,18 @@ def export(
         check_target(output, replace=force)
         with new_folder(output) as made:
             manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source, entry, files)
+
+    def record() -> None:
+        with writing(folder.root):
+            remember(folder, manifest)
+            if folder.trained:
+                write_report(folder)
+
+    if target is not None:  # the file that is handed over unasked says nothing that verify does not
+        try:
+            wrote(record)
+        except RunFolderError as error:  # the hand-over is there, and complete
+            print_warning(f"not in the run's report: {error}")
     if json:
         print_json(manifest)
     else:
@@ -95,6 +109,21 @@ def _say(target: dict[str, Any]) -> None:
     ]
     if rows:
         print_table("codes that differ", ["client", "version", "rounding", "compared", "differ"], rows)
+    estimates = [
+        [
+            each["accelerator"],
+            f"{each['milliseconds']:.1f}",
+            f"{1000 / each['milliseconds']:.1f}",
+            f"{each['cycles']:,}",
+            f"{each['sram_kib']:,.0f}",
+            f"{each['dram_kib']:,.0f}",
+            str(len(each["on_cpu"])),
+        ]
+        for each in target.get("vela", ())
+    ]
+    if estimates:
+        columns = ["accelerator", "ms", "frames/s", "cycles", "SRAM KiB", "DRAM KiB", "left to the processor"]
+        print_table(f"estimates of {target['vela'][0]['version']}", columns, estimates)
     for sentence in target["not_run"]:
         print_line(sentence)
     for each in target["checks"]:

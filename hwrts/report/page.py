@@ -7,6 +7,7 @@ from hwrts.errors import HwrtsError
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.report.comparison import comparison
 from hwrts.report.crops import PhotoCrops, photo_crops
+from hwrts.report.exports import exports
 from hwrts.report.plots import Plot, difference_plots, training_plot
 from hwrts.report.shown_patterns import ShownPattern, shown_patterns
 from hwrts.report.stages import StageResult, kept_stage, read_stages
@@ -57,6 +58,7 @@ def write_report(run: RunFolder) -> Path:
         no_photographs=missing,
         patterns=_patterns(run, kept),
         amplification=AMPLIFICATION,
+        exports=exports(run),
         comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
     )
     write_atomic(run.report, text_bytes(html))

@@ -58,6 +58,7 @@ def float_files(
         "name": FLOAT,
         "purpose": "toolchains that quantise themselves, such as Hailo, Axelera and AXERA",
         "file": _NAME,
+        "bytes": len(files[_NAME]),
         "boundary": "float32, code * lsb",
         "layout": "NCHW" + (", one picture" if size else ", any N, H and W"),
         "size": list(size) if size else None,

@@ -196,6 +196,11 @@ class RunFolder:
         return self.root / "report.html"
 
     @property
+    def exports(self) -> Path:
+        """What was handed over, and what clients made of it."""
+        return self.root / "exports.json"
+
+    @property
     def inputs(self) -> Path:
         """Crops of the validation photographs that every verification runs on."""
         return self.root / "verify_inputs.npz"

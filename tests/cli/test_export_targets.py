@@ -186,3 +186,28 @@ def test_what_cannot_be_trained_for_is_said(workspace, hwrts, options, said):
     result = hwrts("quantize", "runs/tiny", "--target", *options)
     assert result.code == 2
     assert said in result.err
+
+
+def test_a_run_remembers_what_was_handed_over(workspace, hwrts):
+    run = workspace / "runs/tiny"
+    assert hwrts("export", "runs/tiny", "-o", "plain").code == 0
+    assert not (run / "exports.json").exists()
+    for out, size in (("a", "24x40"), ("b", "16x20"), ("c", "24x40")):
+        assert hwrts("export", "runs/tiny", "-o", out, "--target", "rknn", "--size", size).code == 0
+    entries = json.loads((run / "exports.json").read_text())["exports"]
+    assert [(each["target"], each["size"]) for each in entries] == [("rknn", [16, 20]), ("rknn", [24, 40])]
+    manifest = json.loads((workspace / "c/manifest.json").read_text())
+    assert entries[1]["bytes"] == manifest["files"]["model.rknn.onnx"]["bytes"]
+    assert entries[1]["bytes"] == manifest["target"]["bytes"]
+    assert entries[1]["checks"] == manifest["target"]["checks"]
+    report = (run / "report.html").read_text("utf-8")
+    assert "<h2>Exports</h2>" in report
+    assert "24x40" in report
+
+
+def test_a_damaged_memory_of_hand_overs_keeps_none_from_its_end(workspace, hwrts):
+    (workspace / "runs/tiny/exports.json").write_text("{")
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", "rknn", "--size", "24x40")
+    assert (result.code, (workspace / "out/manifest.json").is_file()) == (0, True)
+    assert "not in the run's report: " in result.err
+    assert "exports.json: missing or damaged" in result.err

@@ -18,14 +18,16 @@ from PIL import Image
 from hwrts.config import QatConfig
 from hwrts.data import open_store, to_codes, upscale_by_2
 from hwrts.errors import RunFolderError
-from hwrts.files.read import read_json
+from hwrts.files.read import file_sha256, read_json
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
+from hwrts.report.exports import Exports, exports
 from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
 from hwrts.runs.engines import open_stage
+from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, create_run, write_json
 from hwrts.runs.pipeline import quantise_variant, run_stages
 from hwrts.runs.session import open_session
@@ -632,3 +634,48 @@ def test_training_plot_has_a_line_per_stage_in_order() -> None:
     beside = training_plot(metrics, "float", "title", bicubic_db=28.25)
     assert beside is not None
     assert ">bicubic, validation, against HR0</text>" in beside.svg
+
+
+def test_files_that_were_handed_over_are_in_the_report(run: RunFolder) -> None:
+    """Of the network that the stage holds, with Vela's estimates; of an earlier one nothing but its name."""
+    check = {"client": "litert", "version": "9.9", "codes_compared": 12345, "codes_differing": 7}
+    guess = {
+        "accelerator": "ethos-u55-256",
+        "version": "ethos-u-vela 5.2.0",
+        "milliseconds": 12.5,
+        "cycles": 6250000,
+        "sram_kib": 1024.4,
+        "dram_kib": 0.0,
+        "on_cpu": ["GATHER"],
+    }
+    target = {
+        "name": "ethos-u",
+        "file": "m.tflite",
+        "size": [24, 40],
+        "checks": [check],
+        "not_run": [],
+        "vela": [guess],
+    }
+    manifest = {
+        "source": {"stage": "1"},
+        "rounding": "double",
+        "rounding_of_additions": "half_away",
+        "target": target,
+        "files": {
+            "network.npz": {"sha256": file_sha256(run.root / "stage1/network.npz")},
+            "m.tflite": {"bytes": 4321},
+        },
+    }
+    remember(run, manifest)
+    made = exports(run)
+    assert [(row.words, row.numbers, row.failed) for row in made.rows] == [
+        (("1", "ethos-u", "litert 9.9"), ("24x40", "4,321", "12,345", "7"), True)
+    ]
+    assert [row.numbers for row in made.vela] == [("24x40", "12.5", "80.0", "6,250,000", "1,024", "0", "1")]
+    html = write_report(run).read_text("utf-8")
+    assert '<td class="wrong">7</td>' in html
+    assert "<td>80.0</td>" in html
+    manifest["files"]["network.npz"] = {"sha256": "0" * 64}
+    remember(run, manifest)
+    assert exports(run) == Exports((), (), ("1",))
+    assert "of an earlier network of stage 1" in write_report(run).read_text("utf-8")
