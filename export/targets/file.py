@@ -15,7 +15,7 @@ from hwrts.export.qdq_options import QdqOptions
 from hwrts.export.restated import restated
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.target import Target
-from hwrts.fixed_point import Add, Conv, HwrtsError, Network
+from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,17 @@ def target_file(
 
 
 def _summed(network: Network) -> tuple[str, ...]:
-    """Convolutions that an addition reads."""
-    convs = {conv.name for conv in network.convs}
+    """Convolutions that an addition reads, itself or behind limits, of which those of a byte are none."""
     read = [source for layer in network.layers if isinstance(layer, Add) for source in layer.sources]
-    return tuple(dict.fromkeys(name for name in read if name in convs))
+    layers = {layer.name: layer for layer in network.layers}
+    found = dict[str, None]()
+    for name in read:
+        layer = layers.get(name)
+        while isinstance(layer, Clip):
+            layer = layers.get(layer.source)
+        if isinstance(layer, Conv):
+            found[layer.name] = None
+    return tuple(found)
 
 
 def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -> tuple[str, ...]:

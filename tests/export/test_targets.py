@@ -21,6 +21,7 @@ from hwrts.export.targets.float_file import float_model
 from hwrts.fixed_point import (
     PIXEL,
     Add,
+    Clip,
     Conv,
     DepthToSpace,
     Format,
@@ -458,6 +459,21 @@ def test_one_bias_for_all_channels_is_exact_in_openvino(out):
         file = target_file(network, each, size).for_clients
         assert check_file(file, network, pictures)["codes_differing"] == 0
         assert (check_file(file, network, pictures, "openvino")["codes_differing"] == 0) is exact
+
+
+def test_openvino_sees_convolutions_behind_limits_that_an_addition_reads():
+    """A Clip to the ends of a byte is a Relu that OpenVINO drops, and the sum was fused: 10 % of codes."""
+    layers = (
+        conv("a", "x", ONE, PIXEL),
+        conv("b", "x", ONE, PIXEL),
+        conv("c", "x", ONE, PIXEL),
+        Clip("six", "a", 0, 255),
+        Clip("seven", "six", 0, 254),
+        Add("sum", ("seven", "b"), PIXEL),
+        Add("all", ("sum", "c"), PIXEL),
+    )
+    file = target_file(Network(GREY, layers), TARGETS["openvino"])
+    assert file.options.shown == ("a", "b", "c")
 
 
 def test_a_client_that_is_not_installed_is_said(anchor, monkeypatch, tmp_path):
