@@ -38,7 +38,7 @@ def qdq(writer: QdqWriter, layer: Upsample) -> None:
     """
     name, (source, out) = layer.name, writer.network.formats_of((layer.source, layer.name))
     weight = ""
-    if not upsample_is_exact(layer.kind, layer.factor):
+    if not _resizes(writer, layer):
         codes, frac = _kernels(writer, layer)
         weight = writer.dequantised(codes, f"{name}.taps", frac, np.array(0, np.int32))
     middle = _middle(layer, source)
@@ -71,7 +71,7 @@ def integer(writer: IntegerWriter, layer: Upsample) -> None:
         codes = writer.node("Sub", [codes, constant], f"{name}.around")
     real = writer.node("Cast", [codes], f"{name}.float", to=TensorProto.FLOAT)
     taps_frac = 2 * upsample_taps(layer.kind, layer.factor)[1]
-    if upsample_is_exact(layer.kind, layer.factor):
+    if _resizes(writer, layer):
         pixels = _interpolated(writer, layer, real, "", f"{name}.pixels")
         units = writer.constant(f"{name}.units", np.array(1 << taps_frac, np.float32))
         sums = writer.node("Mul", [pixels, units], f"{name}.sums")
@@ -84,6 +84,11 @@ def integer(writer: IntegerWriter, layer: Upsample) -> None:
         constant = writer.constant(f"{name}.middle_units", np.array(middle << taps_frac, np.int32))
         writer.node("Add", [whole, constant], f"{name}.acc")
     writer.requantize(layer)
+
+
+def _resizes(writer: Writer, layer: Upsample) -> bool:
+    """Whether ONNX's Resize has its taps, and the client takes it."""
+    return upsample_is_exact(layer.kind, layer.factor) and not writer.options.taps_convolved
 
 
 def _middle(layer: Upsample, source: Format) -> int:
@@ -118,7 +123,7 @@ def _interpolated(writer: Writer, layer: Upsample, source: str, weight: str, out
         weight: Kernels of a convolution, where Resize has other taps.
         output: Name of the result.
     """
-    if upsample_is_exact(layer.kind, layer.factor):
+    if _resizes(writer, layer):
         inputs = [source, "", writer.factors(layer.name, layer.factor)]
         half_pixel = {"coordinate_transformation_mode": "half_pixel"}
         return writer.node("Resize", inputs, output, **half_pixel, **_RESIZE[layer.kind])
@@ -131,6 +136,9 @@ def _interpolated(writer: Writer, layer: Upsample, source: str, weight: str, out
     )
     each = writer.node("Reshape", [padded, apart], f"{output}.single")  # (N*C, 1, H + K - 1, W + K - 1)
     phases = writer.node("Conv", [each, weight], f"{output}.phases")  # (N*C, F*F, H, W)
-    square: dict[str, object] = {"blocksize": layer.factor, "mode": "CRD"}
+    square: dict[str, object] = {
+        "blocksize": layer.factor,
+        "mode": "DCR" if writer.options.depth_first else "CRD",  # of one channel both are the same
+    }
     pixels = writer.node("DepthToSpace", [phases], f"{output}.square", **square)  # (N*C, 1, F*H, F*W)
     return writer.node("Reshape", [pixels, together], output)

@@ -116,7 +116,9 @@ TARGETS = {
         Target(
             "iree",
             "IREE",
-            QdqOptions(relu=True, moves_in_real=True, stored=Stored.SIGNED, depth_first=True),
+            QdqOptions(
+                relu=True, moves_in_real=True, stored=Stored.SIGNED, depth_first=True, taps_convolved=True
+            ),
             CLIENTS["iree"].rules,
             client="iree",
         ),
