@@ -25,8 +25,8 @@ class Exports:
     """Both tables.
 
     Attributes:
-        rows: Stage, target, client and version; height and width, bytes, codes compared, codes that differ.
-        vela: Stage, accelerator and version; height and width, milliseconds, frames a second, cycles, KiB of
+        rows: Stage, target, client, version; height and width, bytes, codes compared, codes that differ.
+        vela: Stage, accelerator, version; height and width, milliseconds, frames a second, cycles, KiB of
             SRAM and of DRAM, operators that stay on the processor.
         left_out: Stages of which another network was handed over than they hold now.
     """
@@ -54,11 +54,11 @@ def _rows(found: Iterable[dict[str, Any]]) -> Iterator[Exported]:
     for each in found:
         ends = _size(each["size"]), whole(each["bytes"])
         for check in each["checks"]:
-            words = each["stage"], each["target"], f"{check['client']} {check['version']}"
+            words = each["stage"], each["target"], check["client"], check["version"]
             counts = whole(check["codes_compared"]), whole(check["codes_differing"])
             yield Exported(words, (*ends, *counts), failed=check["codes_differing"] > 0)
         if not each["checks"]:
-            yield Exported((each["stage"], each["target"], "not run"), (*ends, NONE, NONE), failed=False)
+            yield Exported((each["stage"], each["target"], "not run", ""), (*ends, NONE, NONE), failed=False)
 
 
 def _vela(found: Iterable[dict[str, Any]]) -> Iterator[Exported]:

@@ -669,7 +669,7 @@ def test_files_that_were_handed_over_are_in_the_report(run: RunFolder) -> None:
     remember(run, manifest)
     made = exports(run)
     assert [(row.words, row.numbers, row.failed) for row in made.rows] == [
-        (("1", "ethos-u", "litert 9.9"), ("24x40", "4,321", "12,345", "7"), True)
+        (("1", "ethos-u", "litert", "9.9"), ("24x40", "4,321", "12,345", "7"), True)
     ]
     assert [row.numbers for row in made.vela] == [("24x40", "12.5", "80.0", "6,250,000", "1,024", "0", "1")]
     html = write_report(run).read_text("utf-8")
