@@ -10,8 +10,8 @@ from hwrts.export.onnx_nodes import Writer
 from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import Concat, Network, Requantised
 
-_FINEST_CLIP = 12
-"""Fraction bits up to which a Clip of real values is kept: ONNX Runtime leaves out some of finer grids."""
+_NO_CLIP = float(np.finfo(np.float32).eps)
+"""ONNX Runtime leaves out a Clip whose limits are within this of what the QuantizeLinear behind it holds."""
 
 
 class QdqWriter(Writer):
@@ -103,7 +103,7 @@ class QdqWriter(Writer):
             exact = self.node("Relu", [exact], f"{name}.relu")
         stored = f"{name}.wide" if self._is_narrow(name) else name
         self.node("QuantizeLinear", [exact, scale, zero], stored)
-        if stored != name and self.options.clip_in_real and tensor.frac <= _FINEST_CLIP:
+        if stored != name and self.options.clip_in_real and self.keeps_clip(name, tensor.min, tensor.max):
             ends = [
                 self.constant(f"{name}.{end}", np.array(np.ldexp(float(code), -tensor.frac), np.float32))
                 for end, code in (("min", tensor.min), ("max", tensor.max))
@@ -112,6 +112,16 @@ class QdqWriter(Writer):
             self.node("QuantizeLinear", [within, *self._parameters(name)], name)
         elif stored != name:
             self.clipped(stored, name)
+
+    def keeps_clip(self, name: str, low: int, high: int) -> bool:
+        """Whether ONNX Runtime computes a Clip of real values between two codes of a tensor.
+
+        On grids finer than 2**-22 it takes one for none: bytes are to be clipped there.
+        """
+        tensor = self.network.formats[name]
+        zero, stored = self.zero_point(tensor), np.iinfo(self.options.stored.dtype(tensor))
+        cut = max(low + zero - stored.min, stored.max - high - zero)  # codes, at the end where it is more
+        return cut == 0 or float(np.ldexp(cut, -tensor.frac)) > _NO_CLIP
 
     def moved(
         self, op: str, source: str, constants: list[str], name: str, like: str = "", **attributes: Any

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+import onnx
 
 from hwrts.fixed_point import Format, HwrtsError, Network
 
 OPSET = 19
 """The lowest that onnx.reference, one of the witnesses, can run; the file has the IR version 9 with it."""
+
+
+OLDEST_OPSET, OLDEST_IR = 13, 4
+"""Before them DequantizeLinear knew one scale for all channels, and constants had to be inputs."""
 
 
 class Stored(Enum):
@@ -91,9 +96,16 @@ class QdqOptions:
         """Refuse what these options cannot say of a network.
 
         Raises:
-            HwrtsError: A size that the network does not take, an unsigned tensor of 8 bits where every zero
-                point is 0, or a bias that float32 does not hold.
+            HwrtsError: No version of ONNX, a size that the network does not take, an unsigned tensor of 8
+                bits where every zero point is 0, or a bias that float32 does not hold.
         """
+        newest = onnx.defs.onnx_opset_version()
+        if not OLDEST_OPSET <= self.opset <= newest:
+            raise HwrtsError(f"--opset {self.opset:.40g}: use {OLDEST_OPSET} to {newest}, or leave it out")
+        if self.ir_version is not None and not OLDEST_IR <= self.ir_version <= onnx.IR_VERSION:
+            raise HwrtsError(
+                f"--ir-version {self.ir_version:.40g}: use {OLDEST_IR} to {onnx.IR_VERSION}, or leave it out"
+            )
         if self.size is not None and tuple(network.legal_size(*self.size)) != self.size:
             height, width = network.legal_size(*self.size)
             raise HwrtsError(

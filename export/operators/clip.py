@@ -12,8 +12,9 @@ FUSED = Fused()
 
 
 def qdq(writer: QdqWriter, layer: Clip) -> None:
-    """A clip of the stored bytes, or of real values where moves are."""
-    if not writer.options.moves_in_real:
+    """A clip of the stored bytes, or of real values where moves are and ONNX Runtime computes it."""
+    real = writer.options.moves_in_real and writer.keeps_clip(layer.source, layer.low, layer.high)
+    if not real:
         _clip(writer, layer)
         return
     source = writer.network.formats[layer.source]

@@ -1,6 +1,7 @@
 """The float file, for toolchains that quantise themselves: the network of a QDQ file without a quantiser."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def float_model(
     weights: Mapping[str, tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]],
     size: tuple[int, int] | None = None,
     opset: int = OPSET,
+    ir_version: int | None = None,
 ) -> onnx.ModelProto:
     """An ONNX model of real values: pixels 0 to 1, (N, C, H, W) float32 in and out.
 
@@ -32,6 +34,7 @@ def float_model(
         weights: Weights (O, I/G, KH, KW) and biases (O,) of each convolution before they were rounded.
         size: Height and width of pictures; None leaves them open.
         opset: Of the file.
+        ir_version: Of the file; None is the lowest that the opset allows.
 
     Raises:
         HwrtsError: An operator that has no form in real values here.
@@ -42,8 +45,12 @@ def float_model(
                 f"--target {FLOAT}: layer {layer.name!r} is a {type(layer).__name__}, which has no form in "
                 "real values here; use torch.onnx.export of your module, or --target onnx"
             )
-    options = QdqOptions(relu=True, moves_in_real=True, float_boundary=True, size=size, opset=opset)
-    model = to_qdq(network, options, metadata={"target": FLOAT, "flavour": "float"})
+    ends = QdqOptions(relu=True, moves_in_real=True, float_boundary=True, size=size)
+    options = replace(ends, opset=opset, ir_version=ir_version)
+    try:
+        model = to_qdq(network, options, metadata={"target": FLOAT, "flavour": "float"})
+    except HwrtsError as error:
+        raise HwrtsError(f"--target {FLOAT}: {error}") from error
     graph = model.graph
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     same: dict[str, str] = {}

@@ -27,7 +27,13 @@ _TOLERANCE = 1e-4
 
 
 def float_files(
-    run: RunFolder, stage: StageFolder, size: tuple[int, int] | None, *, opset: int | None, check: bool
+    run: RunFolder,
+    stage: StageFolder,
+    size: tuple[int, int] | None,
+    *,
+    opset: int | None,
+    ir_version: int | None = None,
+    check: bool,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What the manifest says of the float file, and it and the calibration pictures by name.
 
@@ -36,6 +42,7 @@ def float_files(
         stage: A stage of it.
         size: Height and width of the file's pictures; None leaves them open.
         opset: Of the file; None is the default.
+        ir_version: Of the file; None is the lowest that the opset allows.
         check: Whether ONNX Runtime's values are compared with torch's.
 
     Raises:
@@ -47,7 +54,7 @@ def float_files(
         for node in graph.operations
         if isinstance(node, Conv)
     }
-    model = float_model(network, weights, size, OPSET if opset is None else opset)
+    model = float_model(network, weights, size, OPSET if opset is None else opset, ir_version)
     photographs = list(load_fed(run, network).values())
     pictures = check_pictures(network, size, photographs)
     files = {_NAME: model.SerializeToString()}

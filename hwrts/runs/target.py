@@ -110,7 +110,9 @@ def _files(
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     size = None if asked.size is None else parse_size(asked.size)
     if name == FLOAT:
-        return float_files(run, stage, size, opset=asked.opset, check=asked.check)
+        return float_files(
+            run, stage, size, opset=asked.opset, ir_version=asked.ir_version, check=asked.check
+        )
     if name in FLAVOURS:
         if (asked.opset, asked.ir_version) != (None, None):
             raise ConfigError(f"--opset and --ir-version: are of ONNX files; leave them out for {name}")

@@ -3,7 +3,10 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
+
+NEWEST = onnx.defs.onnx_opset_version()
 
 
 def test_a_target_stands_beside_what_was_verified(workspace, hwrts):
@@ -125,7 +128,17 @@ def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
             "--opset and --ir-version: are of ONNX files",
         ),
         (("--size", "0x20"), "--size '0x20': is no height and width; write it as 360x640"),
-        (("--target", "onnx", "--opset", "10"), "--target onnx: opset 10: cannot say this network"),
+        (("--opset", "12"), f"--target onnx: --opset 12: use 13 to {NEWEST}, or leave it out"),
+        (("--opset", "-1"), f"--target onnx: --opset -1: use 13 to {NEWEST}, or leave it out"),
+        (
+            ("--target", "float", "--opset", str(2**70)),
+            "--target float: --opset 1180591620717411303424: use 13",
+        ),
+        (
+            ("--ir-version", "0"),
+            f"--target onnx: --ir-version 0: use 4 to {onnx.IR_VERSION}, or leave it out",
+        ),
+        (("--target", "float", "--ir-version", "99"), "--target float: --ir-version 99: use 4 to"),
     ],
 )
 def test_refusals(workspace, hwrts, options, said):

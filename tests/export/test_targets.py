@@ -29,8 +29,10 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     Lookup,
+    Maximum,
     Multiply,
     Network,
+    Over,
     Padding,
     Rounding,
     RoundingRules,
@@ -187,8 +189,27 @@ def test_open_sizes_opset_and_ir(anchor):
     assert [dims[0], *dims[2:]] == ["N", "H", "W"]
     assert (model.opset_import[0].version, model.ir_version) == (21, 10)
     assert file.described()["size"] is None
-    with pytest.raises(HwrtsError, match=r"^--target onnx: opset 10: cannot say this network .*; use 19$"):
-        target_file(anchor(0), TARGETS["onnx"], opset=10)
+    newest = onnx.defs.onnx_opset_version()
+    for options, said in {
+        ("opset", 12): f"--target onnx: --opset 12: use 13 to {newest}, or leave it out",
+        ("opset", newest + 1): f"--target onnx: --opset {newest + 1}: use 13 to {newest}, or leave it out",
+        ("ir_version", 3): f"--target onnx: --ir-version 3: use 4 to {onnx.IR_VERSION}, or leave it out",
+    }.items():
+        with pytest.raises(HwrtsError) as refused:
+            target_file(anchor(0), TARGETS["onnx"], **dict([options]))
+        assert str(refused.value) == said
+
+
+def test_random_networks_in_every_opset():
+    """ReduceMax has its axes as an attribute before opset 18."""
+    module = _random_networks()
+    networks = [under(module.random_network(seed), RoundingRules.of(Rounding.HALF_EVEN)) for seed in range(8)]
+    networks += [Network(GREY, (Maximum("y", "x", over),)) for over in Over]
+    for seed, (network, opset) in enumerate(zip(networks, [13, 17, 18, 21] * 3, strict=True)):
+        size = network.legal_size(12, 12)
+        file = target_file(network, TARGETS["onnx"], size, opset=opset)
+        found = check_file(file.for_clients, network, check_pictures(network, size, []))
+        assert (file.described()["opset"], found["codes_differing"]) == (opset, 0), (seed, opset)
 
 
 def test_depth_to_space_has_filters_in_its_order(anchor):
@@ -423,6 +444,20 @@ def test_hard_cases_on_every_byte(what):
     every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     found = check_file(file.for_clients, network, [{"x": every}, {"x": every[::-1, ::-1].copy()}])
     assert found["codes_differing"] == 0
+
+
+@pytest.mark.parametrize(
+    ("frac", "low", "high", "in_real"),
+    [(22, -127, 127, True), (23, -127, 127, False), (23, -126, 127, True), (24, -126, 127, False)],
+)
+def test_limits_that_onnx_runtime_takes_for_none_are_of_bytes(frac, low, high, in_real):
+    """It leaves a Clip out whose ends are within 2**-23 of those of QuantizeLinear."""
+    signed = Format(True, 8, frac)
+    network = Network((Input("x", 1, signed),), (Clip("y", "x", low, high),))
+    file = target_file(network, TARGETS["onnx"], (16, 16))
+    assert ("DequantizeLinear" in file.described()["operators"]) is in_real
+    every = np.arange(-128, 128, dtype=np.int8).reshape(16, 16, 1)
+    assert check_file(file.for_clients, network, [{"x": every}])["codes_differing"] == 0
 
 
 def test_a_float_file_has_the_weights_it_is_given(anchor):
