@@ -16,25 +16,38 @@ _BYTES = 256
 
 
 def qdq(writer: QdqWriter, layer: Lookup) -> None:
-    """An entry for each stored byte."""
-    _gather(writer, layer)
+    """An entry for each stored byte; of real values where moves are."""
+    table = _table(writer, layer)
+    if not writer.options.moves_in_real:
+        _gather(writer, layer, table, layer.name)
+        return
+    _gather(writer, layer, writer.real(layer.name, table), f"{layer.name}.exact")
+    writer.quantize(layer.name)
 
 
 def integer(writer: IntegerWriter, layer: Lookup) -> None:
     """An entry for each stored byte (eq. 26)."""
-    _gather(writer, layer)
+    _gather(writer, layer, _table(writer, layer), layer.name)
 
 
-def _gather(writer: Writer, layer: Lookup) -> None:
+def _table(writer: Writer, layer: Lookup) -> str:
+    """The stored entry of each stored byte, (256,)."""
     source = writer.network.formats[layer.source]
-    base = -int(np.iinfo(writer.options.stored.dtype(source)).min)
-    codes = (
-        np.arange(_BYTES) - base - writer.zero_point(source)
-    )  # of the bytes; of narrower formats some are no codes
+    codes = np.arange(_BYTES) - _base(writer, layer) - writer.zero_point(source)
+    # Of narrower formats some bytes are no codes.
     entries = layer.table_i16[np.clip(codes, source.min, source.max) - source.min]
     stored = (entries + writer.zero_point(layer.out)).astype(writer.options.stored.dtype(layer.out))
+    return writer.constant(f"{layer.name}.table", stored)
+
+
+def _base(writer: Writer, layer: Lookup) -> int:
+    """What makes the lowest byte entry 0."""
+    return -int(np.iinfo(writer.options.stored.dtype(writer.network.formats[layer.source])).min)
+
+
+def _gather(writer: Writer, layer: Lookup, table: str, output: str) -> None:
     index = writer.node("Cast", [layer.source], f"{layer.name}.index", to=TensorProto.INT32)
-    if base:  # the lowest byte is entry 0
+    if base := _base(writer, layer):
         offset = writer.constant(f"{layer.name}.base", np.array(base, np.int32))
         index = writer.node("Add", [index, offset], f"{layer.name}.entry")
-    writer.node("Gather", [writer.constant(f"{layer.name}.table", stored), index], layer.name, axis=0)
+    writer.node("Gather", [table, index], output, axis=0)

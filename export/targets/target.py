@@ -111,7 +111,7 @@ TARGETS = {
             client="qnn",
             # Of these, and of a depthwise convolution of one tap, its emulator computes other codes.
             restated=(PRelu, Concat, Upsample, Clip, Conv),
-            refused=(*_WHOLE, Upsample),
+            refused=(GlobalAverage, Resize, Upsample),
         ),
         Target(
             "iree",

@@ -18,6 +18,7 @@ from hwrts.fixed_point import (
     Format,
     Input,
     Layer,
+    Lookup,
     Network,
     Padding,
     PRelu,
@@ -29,7 +30,8 @@ from hwrts.fixed_point import (
     run,
 )
 
-S8, U8, S6 = Format(True, 8, 7), Format(False, 8, 6), Format(True, 6, 4)
+S8, U8, S6, U6 = Format(True, 8, 7), Format(False, 8, 6), Format(True, 6, 4), Format(False, 6, 5)
+TABLES = ["table", "table of 6 bits"]
 SLOPES = np.array([127, -127, 9, -64, 0], np.int8)
 
 
@@ -103,6 +105,11 @@ KEPT: dict[str, tuple[Layer, ...]] = {
     "one grid": (Concat("y", ("x", "x"), Format(False, 6, 8)),),
     "two limits": (Clip("y", "x", 16, 235),),
     "no limit": (Clip("y", "x", 0, 255),),
+    "table": (SIGNED, Lookup("y", "c", np.arange(255, -1, -1, dtype=np.int16) % 129 - 64, S8)),
+    "table of 6 bits": (
+        conv("c", "x", (5, 3, 1, 1), U6, 7),
+        Lookup("y", "c", np.arange(64, dtype=np.int16)[::-1], U6),
+    ),
     "depthwise": (conv("y", "x", (3, 1, 3, 3), S8, 8, groups=3),),
     "two filters a channel": (conv("y", "x", (6, 1, 1, 1), S8, 8, groups=3),),
 }
@@ -155,9 +162,14 @@ def test_a_depthwise_convolution_of_one_tap_by_hand():
 
 
 CLIENTS = {
-    "qnn": [what for what in CASES if "space" not in what and "stride" not in what],
-    "openvino": ["space to depth"],
-    "iree": ["bicubic", "thirds", "bilinear by 2"],  # DepthToSpace of one channel in the one mode that it has
+    "qnn": [what for what in CASES if "space" not in what and "stride" not in what] + TABLES,
+    "openvino": ["space to depth", *TABLES],
+    "iree": [
+        "bicubic",
+        "thirds",
+        "bilinear by 2",
+        *TABLES,
+    ],  # DepthToSpace of one channel in the one mode that it has
 }
 
 

@@ -270,7 +270,7 @@ def table(name, source):
 REFUSED = {
     "no size": ("qnn", GREY, (conv("c", "x", ONE, S8),), None, "takes no open height and width; add --size"),
     "table": (
-        "qnn",
+        "rknn",
         GREY,
         (table("t", "x"),),
         SIZE,
