@@ -39,8 +39,8 @@ quick-pytest: $(VENV)/.ready
 slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow
 
-# Exported files in the toolchains that take them, each in an environment of its own under build/targets (3 GB). First
-# a small network in each: version and codes of those that are there, the names of those that are not.
+# Exported files in the toolchains that take them, each in an environment of its own under build/targets (11 GB, 8 of
+# them Acuity's). First a small network in each: version and codes of those that are there, and who is not.
 targets: $(VENV)/.ready
 	PYTHON=$(PYTHON) benchmarks/targets/environments
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rPs tests/export/test_clients.py

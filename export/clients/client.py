@@ -55,6 +55,7 @@ CLIENTS = {
         Client("hls4ml", "onnx", "hls4ml", "hls4ml", _EVEN),
         Client("tvm", "onnx", "tvm", "tvm", _EVEN),
         Client("tract", "onnx", "tract", "tract", _EVEN),
+        Client("acuity", "onnx", "acuitylib", "acuity", _EVEN),
         Client("litert", "tflite", "ai_edge_litert", "litert", _XNNPACK),
         Client("litert-reference", "tflite", "ai_edge_litert", "litert", _DOUBLE),
         Client("tflite-micro", "tflite", "tflite_micro", "tflite-micro", _DOUBLE),

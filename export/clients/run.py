@@ -65,8 +65,7 @@ def _there(file: ClientFile, pictures: Sequence[Fed], client: str) -> tuple[Made
             for key, x in file.stored(picture).items()
         }
         np.savez(folder / "fed.npz", **fed)
-        # -P: names of modules beside the runner are none of the client's
-        words = [entry.python, "-P", Path(__file__).with_name("runner.py"), client, folder]
+        words = [entry.python, Path(__file__).with_name("runner.py"), client, folder]
         done = run_there(client, [*words, *(end.name for end in file.outputs)], folder)
         if done.returncode or not (folder / "made.npz").is_file():
             raise HwrtsError(f"{client}: refuses the file ({_why(done.stderr) or f'exit {done.returncode}'})")

@@ -166,6 +166,34 @@ def tract(model: Path, outputs: list[str]) -> tuple[_Run, str]:
     return run, str(tract.version())
 
 
+def acuity(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """Acuity's fake quantisation; it gives real numbers, on the grids of the file's outputs."""
+    import onnx
+    from acuitylib.interface.importer import OnnxLoader
+    from acuitylib.interface.inference import Inference
+    from onnx import numpy_helper
+
+    graph = onnx.load(model).graph
+    held = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    made_by = {name: node for node in graph.node for name in node.output}
+    places = [[each.name for each in graph.output].index(name) for name in outputs]
+    session = Inference(OnnxLoader(str(model)).load())
+    session.build_session()
+
+    def codes(real: NDArray[Any], name: str) -> NDArray[Any]:
+        _, scale, zero = made_by[name].input
+        whole: NDArray[Any] = real.astype(np.float64) / held[scale] + held[zero]
+        if (whole % 1).any():
+            raise SystemExit(f"acuity: output {name} is not on its grid")
+        return whole.astype(held[zero].dtype)
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        _, made = session.run_session([fed[each.name] for each in graph.input])
+        return [codes(made[place], name) for place, name in zip(places, outputs, strict=True)]
+
+    return run, version("acuitylite")
+
+
 def litert(model: Path, outputs: list[str], reference: bool = False) -> tuple[_Run, str]:
     """The default kernels (XNNPACK), or those that the others are tested against."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -246,6 +274,7 @@ _CLIENTS: dict[str, Callable[[Path, list[str]], tuple[_Run, str]]] = {
     "hls4ml": hls4ml,
     "tvm": tvm,
     "tract": tract,
+    "acuity": acuity,
     "litert": litert,
     "litert-reference": partial(litert, reference=True),
     "tflite-micro": micro,
@@ -270,4 +299,5 @@ def main(client: str, folder: Path, outputs: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # names of modules beside this file are none of the client's
     main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -138,6 +138,7 @@ TARGETS = {
             "VeriSilicon NPUs by Acuity",
             _SAFE,
             RoundingRules(_EVEN, Rounding.FLOOR),
+            client="acuity",
             note="rules of the NPU; Acuity's own fake quantisation rounds additions half to even",
         ),
         Target(

@@ -14,7 +14,7 @@ from hwrts.fixed_point import Conv, Format, HwrtsError, Padding
 
 from .tflite.networks import network
 
-TARGET_OF = {ONNXRUNTIME: "onnx", "tvm": "onnx", "tract": "onnx", "hls4ml": "qonnx"}
+TARGET_OF = {ONNXRUNTIME: "onnx", "tvm": "onnx", "tract": "onnx", "hls4ml": "qonnx", "acuity": "verisilicon"}
 """Of clients of ONNX files that have no target of their name."""
 
 
@@ -85,17 +85,17 @@ def test_polygraphy_reads_the_file_for_tensorrt(tmp_path):
     assert "y [dtype=int8, shape=(1, 3, 24, 40)]" in done.stdout
 
 
-def test_each_client_has_an_environment_and_all_but_one_an_extra():
+def test_each_client_has_an_environment_and_all_but_two_an_extra():
     root = Path(__file__).parents[2]
     extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     script = (root / "benchmarks/targets/environments").read_text()
     named = {client.environment for client in CLIENTS.values()} - {ONNXRUNTIME} | {"vela"}
     assert all(f"        {name}) echo" in script for name in named)
-    assert named - set(extras) == {"tosa"}
+    assert named - set(extras) == {"tosa", "acuity"}
     (together,) = extras["targets"]
-    assert set(together.removeprefix("hwrts[").removesuffix("]").split(",")) == named - {"tosa"}
+    assert set(together.removeprefix("hwrts[").removesuffix("]").split(",")) == named - {"tosa", "acuity"}
     sentences = {name: not_installed(name, name) for name in named}
     assert {
         name for name, said in sentences.items() if f"pip install hwrts[{name}], or make" in said
-    } == named - {"tosa"}
+    } == named - {"tosa", "acuity"}
     assert "so the file was not run in it; make targets and set" in sentences["tosa"]
