@@ -2,10 +2,15 @@
 
 import json
 
-import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+
+from hwrts.fixed_point import load_network
+
+from ..export.known_bad import BAD
+from .conftest import make_photographs
+from .test_own_network import PLAIN
 
 SIZE = ("--size", "24x40", "--no-check")
 
@@ -122,7 +127,6 @@ def test_a_tensorflow_lite_file_goes_to_its_client(workspace, hwrts, monkeypatch
 )
 def test_refusals_are_one_line(workspace, hwrts, monkeypatch, words, said):
     from hwrts.export.onnx_writer import to_onnx
-    from hwrts.fixed_point import load_network
 
     monkeypatch.setenv("HWRTS_TARGETS", str(workspace / "none"))
     good = (workspace / "runs/tiny/stage2/model.int8.onnx").read_bytes()
@@ -142,14 +146,9 @@ def test_refusals_are_one_line(workspace, hwrts, monkeypatch, words, said):
     assert "Traceback" not in line
 
 
-@pytest.mark.parametrize(
-    "what", ["bytes without a sign", "the usual depth to space", "a fused sum", "nearest pixels by corners"]
-)
+@pytest.mark.parametrize("what", BAD)
 def test_known_bad_files_are_exit_code_1(workspace, hwrts, what):
     from hwrts.export.clients import client_of
-    from hwrts.fixed_point import load_network
-
-    from ..export.known_bad import BAD
 
     make, client, _ = BAD[what]
     if client_of(client).python is None:
@@ -164,27 +163,14 @@ def test_known_bad_files_are_exit_code_1(workspace, hwrts, what):
 
 
 def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
-    """Also without photographs: one that is fed other tensors than pictures."""
-    (tmp_path / "own.py").write_text(
-        "import torch\n"
-        "class Own(torch.nn.Module):\n"
-        "    def __init__(self):\n"
-        "        super().__init__()\n"
-        "        self.a = torch.nn.Conv2d(3, 4, 3, padding=1)\n"
-        "        self.b = torch.nn.Conv2d(4, 3, 3, padding=1)\n"
-        "    def forward(self, x):\n"
-        "        return x + self.b(torch.relu(self.a(x)))\n"
-        "def build():\n"
-        "    return Own()\n"
-    )
     monkeypatch.chdir(tmp_path)
-    made = hwrts("quantize", "own.py:build", "--name", "own", "--qat-steps", "0")
+    make_photographs(tmp_path / "photos", size=(66, 80))
+    (tmp_path / "plain.py").write_text(PLAIN)
+    made = hwrts("quantize", "plain.py:build", "--data", "photos", "-o", "own", "--qat-steps", "0")
     assert made.code == 0, made.err
-    (model,) = (tmp_path / "runs/own").glob("*/model.int8.onnx")
-    assert hwrts("verify", "runs/own", "--client", str(model)).code == 0
-    network = json.loads((model.parent / "network.json").read_text())
-    layer = next(each["name"] for each in network["layers"] if each["op"] == "Conv")
-    one_bit_of(model, layer)
-    found = json.loads(hwrts("verify", "runs/own", "--client", str(model), "--json").out)
-    assert found["first_layer"] == layer
-    assert np.isfinite(found["mismatches"])
+    (model,) = (tmp_path / "own").glob("*/model.int8.onnx")
+    assert hwrts("verify", "own", "--client", model).code == 0
+    network = load_network(model.parent)
+    one_bit_of(model, network.convs[0].name)
+    found = json.loads(hwrts("verify", "own", "--client", model, "--json").out)
+    assert found["first_layer"] == network.convs[0].name
