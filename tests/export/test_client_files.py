@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from hwrts.export.clients import ONNXRUNTIME, client_of, compared, run_file, under
 from hwrts.export.clients.layers import first_layer
 from hwrts.export.clients.read import read_file
+from hwrts.export.depth_first import depth_first
 from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.export.targets.float_file import float_model
@@ -286,3 +287,21 @@ def test_layers_of_a_tensorflow_lite_file_are_shown(anchor, client, first):
     read = read_file(to_tflite(wrong, SIZE).model, network)
     layers = first_layer(read, network, ("noise", pictures["noise"]), client)
     assert layers.first.layer == first
+
+
+def test_the_copy_that_shows_layers_is_the_file_with_other_outputs(anchor):
+    network = anchor(2)
+    model = to_tflite(network, SIZE).model
+    read = read_file(model, network)
+    orders = {end.tensor: end.order for end in read.inner}
+    assert orders["first"] is None
+    assert orders["ext_x"] == orders["correction"] == tuple(depth_first(3, 2).tolist())
+    copy = read.shown(read.inner[:2])
+    assert copy.model[40:].startswith(model[40 : len(model) // 2])
+    everything = replace(network, outputs=("picture", "first", "second"), like=None)
+    again = read_file(copy.model, everything)
+    assert [end.name for end in again.file.outputs] == ["picture", "first", "second"]
+    fewer = read_file(copy.model, network)  # outputs are told apart by their places alone
+    assert [end.name for end in fewer.file.outputs] == ["picture"]
+    assert len(read_file(fewer.file.model, network).file.outputs) == 1
+    assert fewer.file.model != copy.model
