@@ -34,8 +34,8 @@ def verify(
         typer.Option(
             "--in",
             metavar="CLIENT",
-            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, litert, litert-reference, "
-            r"tflite-micro, tosa-single or tosa-double \[that of the target it was written for].",
+            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, acuity, litert, "
+            r"litert-reference, tflite-micro, tosa-single or tosa-double \[that of the target it was written for].",
             show_default=False,
         ),
     ] = None,

@@ -174,3 +174,10 @@ def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
     one_bit_of(model, network.convs[0].name)
     found = json.loads(hwrts("verify", "own", "--client", model, "--json").out)
     assert found["first_layer"] == network.convs[0].name
+
+
+def test_the_help_names_every_client(hwrts):
+    from hwrts.export.clients import CLIENTS
+
+    said = hwrts("verify", "--help").out
+    assert not [name for name in CLIENTS if name not in said]
