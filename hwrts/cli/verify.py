@@ -34,8 +34,8 @@ def verify(
         typer.Option(
             "--in",
             metavar="CLIENT",
-            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, acuity, litert, "
-            r"litert-reference, tflite-micro, tosa-single or tosa-double \[that of the target it was written for].",
+            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, hls4ml, tvm, tract, acuity, "
+            r"litert, litert-reference, tflite-micro, tosa-single or tosa-double \[that of its target].",
             show_default=False,
         ),
     ] = None,
