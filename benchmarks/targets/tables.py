@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.targets.evidence import SIZES, VELA, read_store
+from benchmarks.targets.evidence import ROWS, SIZES, VELA, read_store
 from benchmarks.targets.trained import NAMES
+from hwrts.export.clients import CLIENTS
 
 Found = Mapping[str, Mapping[str, Any]]
 """Cells by their keys."""
@@ -30,25 +31,25 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _count(cell: Mapping[str, Any]) -> str:
     if "refused" in cell:
         return "-"
-    differ = cell["codes_differing"]
-    few = len(cell["pictures"])
-    return (
-        f"**{differ:,}** of {cell['codes_compared'] / 1e6:.2f} M ({few})"
-        if differ
-        else (f"0 of {cell['codes_compared'] / 1e6:.2f} M ({few})")
+    differ, compared = (
+        cell["codes_differing"],
+        f"{cell['codes_compared'] / 1e6:.2f} M ({len(cell['pictures'])})",
     )
+    return f"**{differ:,}** of {compared}" if differ else f"0 of {compared}"
 
 
 def differing(found: Found) -> str:
-    """A row for each file in each client at each size; codes in millions, and how many pictures these are."""
-    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    """A row for each file in each client at each size; codes in millions, and of how many pictures."""
+    rows: dict[tuple[str, str, str, str], dict[str, str]] = {}
     versions: dict[str, str] = {}
-    for cell in found.values():
-        if cell["client"] != VELA:
-            key = cell["target"], cell["client"], cell["size"]
-            rows.setdefault(key, {})[cell["network"]] = _count(cell)
-            versions[cell["client"]] = cell.get("version", versions.get(cell["client"], ""))
-    head = ["target", "client", "size", *(LABELS.get(name, name) for name in NAMES)]
+    for row in ROWS:
+        for cell in found.values():
+            if cell["target"] == row.target and cell["client"] in row.clients and cell["client"] != VELA:
+                client = cell["client"]
+                key = row.target, client, str(CLIENTS[client].rules), cell["size"]
+                rows.setdefault(key, {})[cell["network"]] = _count(cell)
+                versions[client] = cell.get("version", versions.get(client, ""))
+    head = ["target", "client", "its rules", "size", *(LABELS.get(name, name) for name in NAMES)]
     body = ([*key, *(made.get(name, "") for name in NAMES)] for key, made in rows.items())
     said = "; ".join(f"{client}: {version}" for client, version in versions.items())
     return f"{table(head, body)}\n\nVersions: {said}."

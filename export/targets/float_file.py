@@ -11,7 +11,18 @@ from onnx import numpy_helper
 
 from hwrts.export.onnx_writer import to_qdq
 from hwrts.export.qdq_options import OPSET, QdqOptions
-from hwrts.fixed_point import GlobalAverage, HwrtsError, Lookup, Network, Resize, Upsample
+from hwrts.fixed_point import (
+    Clip,
+    GlobalAverage,
+    HwrtsError,
+    Layer,
+    Lookup,
+    Network,
+    PRelu,
+    Resize,
+    Scale,
+    Upsample,
+)
 
 FLOAT = "float"
 """As ``--target`` says it."""
@@ -26,6 +37,7 @@ def float_model(
     size: tuple[int, int] | None = None,
     opset: int = OPSET,
     ir_version: int | None = None,
+    numbers: Mapping[str, NDArray[np.floating[Any]]] | None = None,
 ) -> onnx.ModelProto:
     """An ONNX model of real values: pixels 0 to 1, (N, C, H, W) float32 in and out.
 
@@ -35,6 +47,8 @@ def float_model(
         size: Height and width of pictures; None leaves them open.
         opset: Of the file.
         ir_version: Of the file; None is the lowest that the opset allows.
+        numbers: Slopes (C,) or (1,) of leaky ReLUs, factors () of products with a constant, and limits
+            (2,) of clips, before they were rounded; the rounded ones where nothing is given.
 
     Raises:
         HwrtsError: An operator that has no form in real values here.
@@ -67,6 +81,8 @@ def float_model(
     for name, (weight, bias) in weights.items():
         constants[f"{name}.weight.real"] = weight.astype(np.float32)
         constants[f"{name}.bias.real"] = bias.astype(np.float32)
+    for name, number in (numbers or {}).items():
+        _put(network.layer(name), number.astype(np.float32), kept, constants)
     for output in graph.output:  # what gave the codes gives the values
         made = same[output.name]
         for node in kept:
@@ -75,6 +91,25 @@ def float_model(
     _replace(graph, kept, constants)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _put(
+    layer: Layer,
+    number: NDArray[np.float32],
+    nodes: Iterable[onnx.NodeProto],
+    constants: dict[str, NDArray[Any]],
+) -> None:
+    """The numbers of a layer in place of those that were rounded."""
+    name = layer.name
+    if isinstance(layer, PRelu):
+        constants[f"{name}.slope.real"] = number.reshape(-1, 1, 1)
+    elif isinstance(layer, Scale):
+        constants[f"{name}.multiplier.real"] = number
+    elif isinstance(layer, Clip):
+        (node,) = (each for each in nodes if f"{name}.exact" in each.output)
+        node.op_type = "Clip"  # of limits at the ends of a byte it is none
+        node.input[1:] = [f"{name}.low", f"{name}.high"]
+        constants[f"{name}.low"], constants[f"{name}.high"] = number
 
 
 def _narrows(node: onnx.NodeProto) -> bool:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwrts.export.qdq_options import OPSET
+from hwrts.export.restated import restated
 from hwrts.export.runtime import open_session
 from hwrts.export.targets.float_file import FLOAT, float_model
 from hwrts.export.targets.pictures import check_pictures
-from hwrts.fixed_point import PIXEL, Network, load_network
+from hwrts.fixed_point import PIXEL, Network, Upsample, load_network
 from hwrts.graph.graph import Graph, run_graph
-from hwrts.graph.operators import Conv
+from hwrts.graph.operators import Clip, Conv, PRelu, Scale
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.quantise import load_quantised
 from hwrts.runs.verify_inputs import load_fed
@@ -54,7 +55,9 @@ def float_files(
         for node in graph.operations
         if isinstance(node, Conv)
     }
-    model = float_model(network, weights, size, OPSET if opset is None else opset, ir_version)
+    said, which = restated(network, (Upsample,))
+    opset = OPSET if opset is None else opset
+    model = float_model(said, weights, size, opset, ir_version, numbers=_numbers(graph))
     photographs = list(load_fed(run, network).values())
     pictures = check_pictures(network, size, photographs)
     files = {_NAME: model.SerializeToString()}
@@ -73,6 +76,7 @@ def float_files(
         "rewritten": [
             "weights and biases as they were before rounding",
             "values below 0 of unsigned tensors are 0",
+            *which,
         ],
         "pictures": list(pictures),
         "checks": checks,
@@ -80,6 +84,21 @@ def float_files(
         "note": "its accuracy after another quantiser is not known here",
     }
     return entry, files
+
+
+def _numbers(graph: Graph) -> dict[str, NDArray[np.float64]]:
+    """Slopes, factors and limits, which are rounded as weights are."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for node in graph.operations:
+        match node:
+            case PRelu():
+                found[node.name] = node.slope.detach().cpu().numpy().astype(np.float64)
+            case Scale():
+                found[node.name] = np.array(node.factor)
+            case Clip():
+                ends = -np.inf if node.low is None else node.low, np.inf if node.high is None else node.high
+                found[node.name] = np.array(ends)
+    return found
 
 
 def _calibration(network: Network, fed: Mapping[str, NDArray[Any]], number: int) -> dict[str, bytes]:

@@ -34,8 +34,10 @@ from hwrts.fixed_point import (
     Network,
     Over,
     Padding,
+    PRelu,
     Rounding,
     RoundingRules,
+    Scale,
     Upsample,
     run,
 )
@@ -472,6 +474,27 @@ def test_a_float_file_has_the_weights_it_is_given(anchor):
     assert np.array_equal(held["first.weight.real"], weights["first"][0].astype(np.float32))
     ends = [(end.name, end.type.tensor_type.elem_type) for end in (*model.graph.input, *model.graph.output)]
     assert ends == [("x.float", onnx.TensorProto.FLOAT), (f"{network.output}.real", onnx.TensorProto.FLOAT)]
+
+
+def test_a_float_file_has_slopes_factors_and_limits_as_they_were():
+    """Rounded ones made 10 of 22 million values of a trained network others, by up to 0.0018."""
+    layers = (
+        PRelu("leak", "x", np.array([32], np.int8), 7, S8),
+        Scale("half", "leak", 77, 7, S8),
+        Clip("six", "x", 0, 255),
+        Add("sum", ("half", "six"), S8),
+    )
+    numbers = {"leak": np.array([0.3]), "half": np.array(0.6), "six": np.array([-np.inf, 0.7])}
+    model = float_model(Network(GREY, layers), {}, SIZE, numbers=numbers)
+    held = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    found = {name: held[name].tolist() for name in ("leak.slope.real", "half.multiplier.real", "six.high")}
+    assert found == {
+        "leak.slope.real": [[[np.float32(0.3)]]],
+        "half.multiplier.real": np.float32(0.6),
+        "six.high": np.float32(0.7),
+    }
+    (clip,) = nodes_of(model, "Clip")
+    assert list(clip.input) == ["x.float", "six.low", "six.high"]
 
 
 def test_a_float_file_of_whole_numbers_is_refused():
