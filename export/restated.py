@@ -32,6 +32,8 @@ from hwrts.fixed_point import (
 
 _ONE_BITS = 6
 """Most fraction bits of a weight of value 1: 2**7 is no code of 8 bits."""
+_TAPS = 3
+"""Sides of kernels that Qualcomm's emulator has depthwise with a stride."""
 _BRANCH_BITS = 8
 """Width of the branches of a leaky ReLU: not that of narrower results, which the sum saturates at once."""
 
@@ -138,14 +140,24 @@ def _space_to_depth(network: Network, layer: SpaceToDepth) -> list[Layer]:
 
 
 def _conv(network: Network, layer: Conv) -> list[Layer]:
-    """A depthwise convolution of one tap has two more, of weight 0 (eq. 2)."""
-    if layer.weight_i8.shape[1:] != (1, 1, 1) or layer.groups != len(layer.weight_i8) or layer.groups == 1:
+    """A depthwise one of one tap, or with a stride and a side below three, has more taps of weight 0."""
+    shape, groups = layer.shape, layer.groups
+    if layer.weight_i8.shape[1] > 1 or groups != len(layer.weight_i8) or groups == 1:
         return [layer]
-    weight = np.zeros((layer.groups, 1, 1, 3), np.int8)
-    weight[..., 1:2] = layer.weight_i8
-    top, left, bottom, right = layer.shape.margins
-    pads = (top, left + 1, bottom, right + 1)
-    return [replace(layer, weight_i8=weight, pads=pads, idle=layer.idle + 2 * layer.groups, dilation=1)]
+    least = _TAPS if shape.stride > 1 else 1
+    rows, columns = max(shape.rows, least), max(shape.columns, least)
+    if (rows, columns) == (1, 1):
+        columns = _TAPS
+    if (rows, columns) == (shape.rows, shape.columns):
+        return [layer]
+    weight = np.zeros((groups, 1, rows, columns), np.int8)
+    weight[:, :, : shape.rows, : shape.columns] = layer.weight_i8
+    dilation = 1 if shape.rows == shape.columns == 1 else shape.dilation
+    down, across = (rows - shape.rows) * dilation, (columns - shape.columns) * dilation
+    top, left, bottom, right = shape.margins
+    idle = layer.idle + weight.size - layer.weight_i8.size
+    pads = (top, left, bottom + down, right + across)
+    return [replace(layer, weight_i8=weight, pads=pads, dilation=dilation, idle=idle)]
 
 
 def _clip(network: Network, layer: Clip) -> list[Layer]:

@@ -51,6 +51,7 @@ SIGNED = conv("c", "x", (5, 3, 1, 1), S8, 7)
 UNSIGNED = conv("c", "x", (5, 3, 1, 1), U8, 7)
 OTHER = conv("d", "x", (2, 3, 1, 1), Format(True, 8, 9), 5)
 ONE_TAP = conv("y", "c", (5, 1, 1, 1), S6, 6, groups=5)
+TWO_TAPS = conv("y", "c", (5, 1, 2, 1), S8, 8, groups=5, stride=2, pads=(0, 0, 0, 0))
 
 CASES: dict[str, tuple[Layer, ...]] = {
     "leaky ReLU": (SIGNED, leaky(7, S8)),
@@ -71,6 +72,8 @@ CASES: dict[str, tuple[Layer, ...]] = {
     "lower limit of bytes": (Clip("y", "x", 16, 255),),
     "depthwise of one tap": (SIGNED, ONE_TAP),
     "depthwise of one tap, stride": (SIGNED, replace(ONE_TAP, stride=2, dilation=3)),
+    "depthwise of two taps, stride": (SIGNED, TWO_TAPS),
+    "depthwise of few taps, dilation": (SIGNED, replace(TWO_TAPS, dilation=2, padding=Padding.REPLICATE)),
 }
 
 
@@ -157,12 +160,12 @@ def test_interpolation_by_hand():
 def test_a_depthwise_convolution_of_one_tap_by_hand():
     other = restated(network_of("depthwise of one tap"), (Conv,))[0].layer("y")
     assert isinstance(other, Conv)
-    assert other.weight_i8[:, 0, 0].tolist() == [[0, tap, 0] for tap in ONE_TAP.weight_i8.ravel()]
-    assert (other.pads, other.idle) == ((0, 1, 0, 1), 10)
+    assert other.weight_i8[:, 0, 0].tolist() == [[tap, 0, 0] for tap in ONE_TAP.weight_i8.ravel()]
+    assert (other.pads, other.idle) == ((0, 0, 0, 2), 10)
 
 
 CLIENTS = {
-    "qnn": [what for what in CASES if "space" not in what and "stride" not in what] + TABLES,
+    "qnn": [what for what in CASES if what != "space to depth"] + TABLES,
     "openvino": ["space to depth", *TABLES],
     "iree": [
         "bicubic",
