@@ -31,9 +31,12 @@ def graph(path: str | Path) -> Any:
     """The graph (qonnx's ModelWrapper) of a file, for ``hls4ml.converters.convert_from_onnx_model``.
 
     Raises:
-        ValueError: It has an operator that hls4ml does not compute.
+        ValueError: It has an operator that hls4ml does not compute, or several outputs: layouts of the
+            others are not what it says, and their codes wrong.
     """
     model: ModelProto = load(path)
+    if len(model.graph.output) > 1:
+        raise ValueError(f"hls4ml computes files of one output, this one has {len(model.graph.output)}")
     for node in model.graph.node:
         if node.op_type in _REFUSED:
             raise ValueError(f"node {node.name!r}: hls4ml computes no {node.op_type}")

@@ -52,7 +52,11 @@ def test_small_network(client):
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("same size", "Unsupported padding mode: edge"), ("x2", "hls4ml computes no DepthToSpace")],
+    [
+        ("same size", "Unsupported padding mode: edge"),
+        ("x2", "hls4ml computes no DepthToSpace"),
+        ("scale", "hls4ml computes files of one output, this one has 2"),
+    ],
 )
 def test_what_hls4ml_cannot_be_told(kind, said):
     client = CLIENTS["hls4ml"]
