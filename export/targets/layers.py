@@ -1,7 +1,6 @@
 """Every layer of a QDQ file: in ONNX Runtime, and in NumPy under the rules of its network."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from hwrts.export.clients import ONNXRUNTIME, client_of, compared, under
-from hwrts.export.clients.file import ClientFile, End
+from hwrts.export.clients.read import read_file
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_nodes import zero_point
-from hwrts.export.onnx_writer import expose_layers
 from hwrts.export.qdq_options import Stored
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.export import own_rule
@@ -51,15 +49,17 @@ def check_layers(file: TargetFile, photographs: Sequence[Fed]) -> list[dict[str,
             f"--target {file.target.name}: its layers are no bytes of theirs; compare its outputs"
         )
     network, entries, rules = file.network, list[dict[str, Any]](), client_of(ONNXRUNTIME).rules
-    exposed = expose_layers(onnx.load_from_string(file.model), network)
+    read = read_file(file.model, network)
+    shown = read.shown(read.inner)
     size = file.options.size or network.legal_size(*_SMALL)
     pictures = check_pictures(network, size, photographs[:1])
     pictures = {what: pictures[what] for what in _SHOWN if what in pictures}
-    shown = _every_layer(file, exposed)
     if own_rule(network, rules) is None:
         entries.append(_entry(under(network, rules), *compared(shown, under(network, rules), pictures)))
     if network.rules != rules and _exact_in_float32(network):
-        evaluator = ReferenceEvaluator(_rounding_as(network, exposed), new_ops=[Requantize])
+        evaluator = ReferenceEvaluator(
+            _rounding_as(network, onnx.load_from_string(shown.model)), new_ops=[Requantize]
+        )
         rows = {end.tensor: Row(_REFERENCE, "entire", end.tensor) for end in shown.outputs}
         for what, picture in pictures.items():
             made = dict(zip(rows, evaluator.run(None, shown.stored(picture)), strict=True))
@@ -78,14 +78,6 @@ def _exact_in_float32(network: Network) -> bool:
         network.bounds[layer.name].exact_in_float32 or isinstance(layer, Upsample)
         for layer in network.requantised
     )
-
-
-def _every_layer(file: TargetFile, exposed: onnx.ModelProto) -> ClientFile:
-    """The file with all layers that it holds by name as outputs."""
-    formats = file.network.formats
-    names = [output.name for output in exposed.graph.output]
-    outputs = tuple(End(name, name, formats[name], "uint8", zero_point(formats[name])) for name in names)
-    return replace(file.for_clients, model=exposed.SerializeToString(), outputs=outputs)
 
 
 def _entry(definition: Network, rows: Sequence[Row], version: str) -> dict[str, Any]:

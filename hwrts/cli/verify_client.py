@@ -53,13 +53,13 @@ def verify_client(
 def _say(found: dict[str, Any]) -> None:
     from hwrts.report.explain import first_difference
 
-    rules = f"{found['client_rounds_convolutions']},{found['client_rounds_additions']}"
+    rules = ",".join(dict.fromkeys(found[f"client_rounds_{kind}"] for kind in ("convolutions", "additions")))
     size = "x".join(map(str, found["size"])) if found["size"] else "any size"
     print_line(f"{found['file']}: {found['layout']}, {size}, beside stage {found['stage']}")
     for name, kind in found["boundary"].items():
         print_line(f"  {name}: {kind}")
     print_line(f"client: {found['client']} {found['version']}, rounding {rules}")
-    print_line(f"pictures: {', '.join(found['pictures'])}")
+    print_line(f"pictures: {'; '.join(found['pictures'])}")
     rows = [
         [
             row["layer"],

@@ -2,13 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
 
 from hwrts.fixed_point import load_network
+from hwrts.runs.folder import RunFolder
 
 from ..export.known_bad import BAD
 from .conftest import make_photographs
@@ -176,6 +179,23 @@ def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
     one_bit_of(model, network.convs[0].name)
     found = json.loads(hwrts("verify", "own", "--client", model, "--json").out)
     assert found["first_layer"] == network.convs[0].name
+
+
+@pytest.mark.parametrize(("channels", "signed"), [(3, False), (1, False), (3, True), (4, False)])
+def test_photographs_are_those_that_the_network_takes(monkeypatch, channels, signed):
+    """Colours, luma, and what was kept beside the run of what takes neither."""
+    from hwrts.fixed_point import Format, Input, Network
+    from hwrts.fixed_point.operators import Slice
+    from hwrts.runs import client_check
+
+    kept = [{"x": np.zeros((5, 6, channels), np.int8)}]
+    monkeypatch.setattr(client_check, "load_fed", lambda run, network: {"kept": kept[0]})
+    tensor = Input("x", channels, Format(signed, 8, 8))
+    found = client_check._photographs(RunFolder(Path("none")), Network((tensor,), (Slice("y", "x", 0, 1),)))
+    if signed or channels == 4:
+        assert found == kept
+    else:
+        assert [each["x"].shape for each in found] == [(400, 600, channels), (427, 640, channels)]
 
 
 def test_the_help_names_every_client():
