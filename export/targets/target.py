@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hwrts.export.clients import CLIENTS
 from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.fixed_point import (
+    Add,
     Clip,
     Concat,
     Conv,
@@ -39,6 +40,7 @@ class Target:
         per_tensor: Whether all output channels of a convolution must have one grid of weights.
         keeps_sums_apart: Whether convolutions that an addition reads must be outputs too, or their rounding
             is left out.
+        near_grids: Whether it leaves bits of sums out whose operands have grids far from each other.
         client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
         restated: Operators of which it computes other codes, and that are said by others
             (:mod:`hwrts.export.restated`), in that order.
@@ -54,6 +56,7 @@ class Target:
     around_zero: bool = False
     per_tensor: bool = False
     keeps_sums_apart: bool = False
+    near_grids: bool = False
     client: str | None = None
     restated: tuple[type[Layer], ...] = ()
     refused: tuple[type[Layer], ...] = ()
@@ -75,12 +78,28 @@ class Target:
                     f"--target {self.name}: layer {layer.name!r} is a {type(layer).__name__}, which has no "
                     f"exact form for it; {_INSTEAD[type(layer)]}, or use --target onnx"
                 )
+            if self.near_grids and isinstance(layer, Add) and _far(network, layer):
+                raise HwrtsError(
+                    f"--target {self.name}: layer {layer.name!r} adds grids that are {_FAR} bits apart or "
+                    "more, which has no exact form for it; quantize with --exact-additions, or use --target "
+                    "onnx"
+                )
         for conv in network.convs:
             if self.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
                 raise HwrtsError(
                     f"--target {self.name}: layer {conv.name!r} is a Conv whose channels have grids of "
                     f"weights of their own, it takes one for all; quantize with --target {self.name}"
                 )
+
+
+_FAR, _FINER = 6, 5
+"""Bits between the grids of two operands, and from the coarser one to a finer sum, from both of which on
+Qualcomm's emulator leaves bits of the finer operand out; below either it computes every code."""
+
+
+def _far(network: Network, layer: Add) -> bool:
+    coarser, finer = sorted(each.frac for each in network.formats_of(layer.sources))
+    return finer - coarser >= _FAR and layer.out.frac - coarser >= _FINER
 
 
 _SAFE = QdqOptions(relu=True, moves_in_real=True)
@@ -108,6 +127,7 @@ TARGETS = {
             "Qualcomm HTP by ONNX Runtime's QNN provider or AI Hub",
             QdqOptions(relu=True, moves_in_real=True, clip_in_real=True, stored=Stored.UPWARD),
             CLIENTS["qnn"].rules,
+            near_grids=True,
             client="qnn",
             # Of these, and of a depthwise convolution of one tap, its emulator computes other codes.
             restated=(PRelu, Concat, Upsample, Clip, Conv),

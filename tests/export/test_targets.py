@@ -285,6 +285,13 @@ REFUSED = {
         SIZE,
         "is a Upsample, which has no exact form for it; interpolate bilinearly by 2, 4 or 8, or use --target",
     ),
+    "far grids": (
+        "qnn",
+        GREY,
+        (conv("c", "x", ONE, Format(True, 8, 2)), Add("s", ("x", "c"), Format(True, 8, 7))),
+        SIZE,
+        "layer 's' adds grids that are 6 bits apart or more, which has no exact form for it; quantize with",
+    ),
     "mean": (
         "qonnx",
         GREY,
@@ -370,6 +377,12 @@ def test_qnn_ends_narrow_formats_by_operators_that_it_keeps():
     assert (zeros["c.zero_point"], zeros["y.zero_point"]) == (255 - 63, 128)
     assert maker(model, maker(model, "c").input[0]).op_type == "Relu"
     assert [each.input[2] for each in nodes_of(model, "QuantizeLinear")[:2]] == ["c.zero_point"] * 2
+
+
+def test_qnn_adds_grids_that_are_near_or_onto_a_coarse_one():
+    coarse = conv("c", "x", ONE, Format(True, 8, 2))
+    near = Add("s", ("x", "c"), Format(True, 8, 6)), Add("t", ("c", "s"), Format(True, 8, 9))
+    assert target_file(Network(GREY, (coarse, *near)), TARGETS["qnn"], SIZE).model
 
 
 def test_under_a_clients_rules():
