@@ -6,6 +6,7 @@ from onnx import TensorProto
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.export.qdq_options import Stored
 from hwrts.fixed_point import Lookup
 
 FUSED = Fused(qdq="Gather", integer="Gather")
@@ -16,7 +17,13 @@ _BYTES = 256
 
 
 def qdq(writer: QdqWriter, layer: Lookup) -> None:
-    """An entry for each stored byte; of real values where moves are."""
+    """An entry for each stored byte; of real values where moves are.
+
+    Where every zero point is 0, clients read bytes between quantisers alone: the code is made of its value.
+    """
+    if writer.options.stored in (Stored.SYMMETRIC, Stored.BY_SIGN):
+        _gather_real(writer, layer)
+        return
     table = _table(writer, layer)
     if not writer.options.moves_in_real:
         _gather(writer, layer, table, layer.name)
@@ -28,6 +35,18 @@ def qdq(writer: QdqWriter, layer: Lookup) -> None:
 def integer(writer: IntegerWriter, layer: Lookup) -> None:
     """An entry for each stored byte (eq. 26)."""
     _gather(writer, layer, _table(writer, layer), layer.name)
+
+
+def _gather_real(writer: QdqWriter, layer: Lookup) -> None:
+    name, source = layer.name, writer.network.formats[layer.source]
+    unit = writer.constant(f"{name}.unit", np.array(np.ldexp(1.0, source.frac), np.float32))
+    first = writer.constant(f"{name}.first", np.array(-source.min, np.float32))
+    codes = writer.node("Mul", [writer.real(layer.source), unit], f"{name}.codes")
+    places = writer.node("Add", [codes, first], f"{name}.places")
+    index = writer.node("Cast", [places], f"{name}.index", to=TensorProto.INT32)
+    entries = np.ldexp(layer.table_i16.astype(np.float32), -layer.out.frac)
+    writer.node("Gather", [writer.constant(f"{name}.table", entries), index], f"{name}.exact", axis=0)
+    writer.quantize(name)
 
 
 def _table(writer: Writer, layer: Lookup) -> str:

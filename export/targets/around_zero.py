@@ -16,6 +16,7 @@ from hwrts.fixed_point import (
     Format,
     HwrtsError,
     Layer,
+    Lookup,
     Network,
     Padding,
     Requantised,
@@ -82,6 +83,9 @@ def _moved(network: Network, layer: Layer, less: dict[str, int]) -> Layer:
             if added != Fraction(made) / Fraction(2) ** layer.out.frac:
                 raise _refused(layer)
             return replace(layer, out=_signed(layer.out))
+        case Lookup():  # the smallest code has the first entry, before and after
+            entries = layer.table_i16.astype(np.int16) - np.int16(made)
+            return replace(layer, table_i16=entries, out=_signed(layer.out))
         case Concat():
             raise _refused(layer)
         case _ if isinstance(layer, Requantised):

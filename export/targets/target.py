@@ -105,10 +105,6 @@ def _far(network: Network, layer: Add) -> bool:
 _SAFE = QdqOptions(relu=True, moves_in_real=True)
 """Relu and Resize as clients look for them: this changes no code in any."""
 
-_WHOLE = (GlobalAverage, Lookup, Resize)
-"""Written in whole numbers and Gather, for which accelerators have no quantised operator."""
-
-
 _INSTEAD: dict[type[Layer], str] = {
     GlobalAverage: "train a network without it",
     Lookup: "train with a ReLU or a leaky ReLU in its place",
@@ -170,7 +166,7 @@ TARGETS = {
             RoundingRules(_EVEN, _EVEN),
             around_zero=True,
             restated=(Concat, Upsample),
-            refused=(*_WHOLE, Upsample),
+            refused=(GlobalAverage, Resize, Upsample),
             note="not run on the chip, and its compiler neither",
         ),
         Target(
@@ -182,7 +178,7 @@ TARGETS = {
             around_zero=True,
             per_tensor=True,
             restated=(Concat, Upsample),
-            refused=(*_WHOLE, Upsample),
+            refused=(GlobalAverage, Resize, Upsample),
             note="not run on the chip, and its compiler neither; its rounding is not known",
         ),
         Target(
@@ -198,14 +194,14 @@ TARGETS = {
             ),
             CLIENTS["qonnx"].rules,
             client="qonnx",
-            refused=_WHOLE,
+            refused=(GlobalAverage, Resize),
             note="convert it with qonnx-convert --output_style quant",
         ),
         Target(
             "rknn",
             "Rockchip RKNN",
             QdqOptions(relu=True, moves_in_real=True, clip_in_real=True),
-            refused=_WHOLE,
+            refused=(GlobalAverage, Lookup, Resize),
             note="its simulator is exact under no rule that was tried: count the codes that differ",
         ),
     )

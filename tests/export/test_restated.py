@@ -166,6 +166,7 @@ def test_a_depthwise_convolution_of_one_tap_by_hand():
 
 CLIENTS = {
     "qnn": [what for what in CASES if what != "space to depth"] + TABLES,
+    "qonnx": TABLES,
     "openvino": ["space to depth", *TABLES],
     "iree": [
         "bicubic",

@@ -440,6 +440,14 @@ HARD = {
         "iree",
         lambda: (Lookup("y", "x", np.arange(255, -1, -1, dtype=np.int16), PIXEL),),
     ),
+    "table around 128": (
+        "tensorrt",
+        lambda: (table("t", "x"), Lookup("y", "t", np.arange(255, -1, -1, dtype=np.int16) // 2, U7)),
+    ),
+    "table of real values": (
+        "qonnx",
+        lambda: (conv("c", "x", ONE, S8), Lookup("y", "c", np.arange(256, dtype=np.int16) - 128, S8)),
+    ),
     "interpolation around 128": ("onnx", lambda: (Upsample("y", "x", "bicubic_075", 2, PIXEL),)),
     "the same in int8": ("iree", lambda: (Upsample("y", "x", "bicubic_075", 2, PIXEL),)),
     "6 bits, zero point 0": (
