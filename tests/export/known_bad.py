@@ -16,7 +16,7 @@ RESIZE_NEAREST_NEIGHBOR = 97
 
 
 def bytes_without_a_sign(network, size) -> ClientFile:
-    """IREE takes uint8 at the ends of a graph for int8."""
+    """IREE hands out uint8 as int8: the bytes are right, and codes from 128 on are 256 less."""
     return _written(network, size, "iree", stored=Stored.UNSIGNED)
 
 
