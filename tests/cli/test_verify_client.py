@@ -164,7 +164,12 @@ def test_known_bad_files_are_exit_code_1(workspace, hwrts, what):
     (workspace / "bad").write_bytes(file.model)
     result = hwrts("verify", "runs/tiny", "--stage", "2", "--client", "bad", "--in", client)
     assert result.code == 1
-    assert "first difference: Witness" in result.out
+    named = {
+        "the usual depth to space": "shuffle",
+        "a fused sum": "add",
+        "nearest pixels by corners": "repeat",
+    }
+    assert f"layer {named.get(what, '')}" in result.out.partition("first difference: ")[2]
 
 
 def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
