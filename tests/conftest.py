@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .repeats import repeats
+
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 """Those of the whole test run; each of several workers keeps to one of them."""
@@ -26,6 +28,12 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if WORKER and CORES:
         os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in repeats(items):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
@@ -64,19 +72,25 @@ def quantise() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proofs take two of the stimuli and small crops, where a proof is made on the way to what is tested.
+def few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proofs take two of the stimuli, where a proof is made on the way to what is tested.
 
     Every witness, layer and negative control is still there: the time goes into the number of pictures.
     """
-    import hwrts.export.verify
-    import hwrts.runs.quantise  # before it takes the small crop for its own, for good
-    import hwrts.runs.session
+    import hwrts.export.verify  # noqa: F401
 
     verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
     made = verify.synthetic_codes
     few = ("ramp", verify.CONTROL_PICTURE)
     monkeypatch.setattr(verify, "synthetic_codes", lambda inputs: {name: made(inputs)[name] for name in few})
+
+
+@pytest.fixture
+def small_verdict(few_stimuli: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those of runs take small crops."""
+    import hwrts.runs.quantise  # before it takes the small crop for its own, for good
+    import hwrts.runs.session
+
     monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (33, 35))
 
 

@@ -13,8 +13,8 @@ from hwrts.errors import HwrtsError
 
 from .mutations import mutations
 
-MUTATIONS = int(os.environ.get("HWRTS_MUTATIONS", "40"))
-"""Of each kind of file; by hand tens of thousands are tried."""
+MUTATIONS = int(os.environ.get("HWRTS_MUTATIONS", "20"))
+"""Of each kind of file; ``make slow`` tries 400, by hand tens of thousands."""
 
 
 def notes(root: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hwrts.reproduce.runs import Source
 
-from .conftest import SHORT, TINY
+from .conftest import SHORT, TINY, make_photographs
 
 
 def option_texts():
@@ -86,7 +86,8 @@ def test_help_lists_every_value_of_a_closed_list():
 def test_same_size_steps_is_a_flag(tmp_path, monkeypatch, hwrts):
     monkeypatch.chdir(tmp_path)
     short = [flag for flag in SHORT if flag != "--no-same-size"]
-    result = hwrts("run", "-o", "here", *short, "--same-size-steps", "2", "-q")
+    make_photographs(tmp_path / "photos")
+    result = hwrts("run", "-o", "here", "--data", "photos", *short, "--same-size-steps", "2", "-q")
     assert result.code == 0, result.err
     assert "same_size_steps = 2" in (tmp_path / "here/config.toml").read_text()
 

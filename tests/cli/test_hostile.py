@@ -110,7 +110,8 @@ def test_a_long_error_keeps_its_beginning_and_its_remedy(capsys):
     assert len(line) < 420
 
 
-def test_a_refusal_of_several_operators_names_all(tmp_path):
+def test_a_refusal_of_several_operators_names_all(tmp_path, monkeypatch, hwrts):
+    monkeypatch.chdir(tmp_path)
     calls = ["softmax(x, 1)", "cumsum(x, 1)", "cumprod(x, 1)", "median(x, 1, keepdim=True)[0]"]
     calls += ["argmax(x, 1, keepdim=True)", "sort(x, 1)[0]", "matmul(x, x.transpose(2, 3))[..., :1]"]
     lines = [f"        y{i} = torch.{call}" for i, call in enumerate(calls)]
@@ -119,9 +120,9 @@ def test_a_refusal_of_several_operators_names_all(tmp_path):
         + "\n".join([*lines, f"        return {' + '.join(f'y{i}' for i in range(len(calls)))}\n"])
     )
     for command in (("--check",), ("-o", "out", "--data", "embedded")):
-        done = fresh("quantize", "own.py:Net", *command, cwd=tmp_path)
-        assert done.returncode == 2
-        line = done.stderr.splitlines()[-1]
+        done = hwrts("quantize", "own.py:Net", *command)
+        assert done.code == 2
+        line = done.err.splitlines()[-1]
         assert [call for call in calls if f"'{call.partition('(')[0]}'" not in line] == [], line
 
 

@@ -43,6 +43,7 @@ def end(process, number):
     return process.returncode, err
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("delay", [0.15, 0.6, 1.2, 2.4])
 def test_while_libraries_load(finished, number, code, delay):
@@ -53,8 +54,13 @@ def test_while_libraries_load(finished, number, code, delay):
 
 
 def test_a_training_says_how_it_goes_on(tmp_path):
+    make_photographs(tmp_path / "photos")
     process = start(
         "run",
+        "--data",
+        "photos",
+        "--patch",
+        "32",
         "-o",
         "r  1",
         "--channels",

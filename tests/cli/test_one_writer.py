@@ -105,6 +105,7 @@ def test_readers_are_free(workspace, hwrts, holder):
         assert result.code == 0, (what, result.err)
 
 
+@pytest.mark.usually(count=0)
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 @pytest.mark.parametrize(("call", "count"), [("rename", 0), ("rename", 1), ("rename", 2), ("unlink", 0)])
 def test_a_killed_export_leaves_a_whole_hand_over(workspace, hwrts, call, count):

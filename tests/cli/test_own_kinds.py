@@ -91,6 +91,10 @@ def quantised(hwrts, name):
     assert "PASSED: 0 of" in made.out, made.err
 
 
+# Every sentence is said by one of these.
+@pytest.mark.usually(
+    name={"luma", "Bayer", "packed 4:2:0", "a state", "0..255", "smaller", "without padding"}
+)
 @pytest.mark.parametrize("name", REFUSED)
 def test_each_command_works_or_says_what_it_cannot(folder, hwrts, name):
     quantised(hwrts, name)

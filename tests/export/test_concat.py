@@ -33,6 +33,7 @@ def assert_exact(network, codes):
             np.testing.assert_array_equal(found[layer.name], expected[layer.name], err_msg=witness.name)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("out", FORMATS, ids=str)
 def test_every_code_of_every_pair_of_grids(out, rounding):
@@ -80,6 +81,8 @@ def test_one_grid_is_a_move_and_others_are_fused(picture):
     assert_exact(network, picture(9, 12))
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.FLOOR})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_it_is_verified_and_has_a_control(picture, rounding):
     network = everything(rounding)

@@ -85,6 +85,7 @@ FORMATS = [Format(signed, bits, 4) for signed in (False, True) for bits in range
 SHIFTS = [-6, -2, -1, 0, 1, 2, 5, 12, 24, 30, 31]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("source", FORMATS, ids=str)
 @pytest.mark.parametrize("weight_bits", [2, 3, 8])

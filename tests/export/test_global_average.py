@@ -31,6 +31,7 @@ def near_ties(source, rng):
         yield rng.integers(source.min, source.max, codes.shape, endpoint=True).astype(source.dtype)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(("source", "outs"), FORMATS)
 def test_every_rule_at_ties(source, outs, rounding):
@@ -68,6 +69,8 @@ def test_a_long_row():
     assert_exact(network, codes)
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.HALF_AWAY})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_attention_is_verified(picture, rounding):
     network = attention(rounding)

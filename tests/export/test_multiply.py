@@ -35,6 +35,7 @@ def every_pair(a, b):
     return layers, codes
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(
     ("a", "b", "outs"),
@@ -55,6 +56,7 @@ def test_every_pair_of_codes(a, b, outs, rounding):
     assert_exact(network, codes[::9, ::9])
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("form", [PIXEL, S8, Format(True, 4, 2)], ids=str)
 def test_the_square_of_every_code(form, rounding):
@@ -100,6 +102,8 @@ def test_everything_is_integer(picture):
     assert_exact(network, picture(9, 12))
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.HALF_UP})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_it_is_verified_and_each_product_has_a_control(picture, rounding):
     network = everything(rounding)

@@ -70,6 +70,7 @@ def every_code(source, channels):
     return np.tile(codes, (1, 1, channels)).astype(source.dtype)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(("source", "out"), FORMATS)
 def test_a_constant_times_every_code(source, out, rounding):
@@ -83,6 +84,7 @@ def test_every_constant_times_every_code():
     assert_exact(reading_x(layers, 1, S8), every_code(S8, 1))
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(("source", "out"), FORMATS)
 def test_every_slope_of_every_code(source, out, rounding):
@@ -91,6 +93,7 @@ def test_every_slope_of_every_code(source, out, rounding):
     assert_exact(reading_x(layers, 255, source, rounding), every_code(source, 255))
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(("source", "out"), FORMATS)
 def test_every_entry_of_every_code(source, out, rounding):
@@ -106,6 +109,7 @@ def test_every_entry_of_every_code(source, out, rounding):
     assert {array.dtype for name, array in stored.items() if name.endswith(".table")} == {np.dtype(np.uint8)}
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("source", sorted({source for source, _ in FORMATS}, key=str), ids=str)
 def test_every_limit_of_every_code(source, rounding):
@@ -115,6 +119,7 @@ def test_every_limit_of_every_code(source, rounding):
     assert_exact(reading_x(layers, 2, source, rounding), every_code(source, 2))
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("source", [PIXEL, S8], ids=str)
 @pytest.mark.parametrize(("rounding", "additions"), list(product(Rounding, Rounding)))
 def test_two_rules_in_one_file(source, rounding, additions):
@@ -161,6 +166,7 @@ def upsamples(out, kinds=KINDS):
     return [Upsample(f"{kind} by {factor}", "x", kind, factor, out) for kind, factor in kinds]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(("source", "out"), FORMATS)
 def test_interpolation_at_edges_and_extremes(source, out, rounding):
@@ -278,6 +284,7 @@ def test_constants_are_stored_as_integers():
             assert (np.frexp(array)[0] == 0.5).all(), name
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.DOUBLE})
 @pytest.mark.parametrize("rounding", Rounding)
 def test_everything_is_verified(picture, rounding):
     network = everything(rounding)

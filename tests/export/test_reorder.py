@@ -34,6 +34,8 @@ def test_bytes_are_gathered():
     assert not {"Conv", "DequantizeLinear", "QuantizeLinear"} & set(counts)
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.HALF_UP})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_it_is_verified_and_each_order_has_a_control(picture, rounding):
     network = shuffled(rounding)

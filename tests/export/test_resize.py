@@ -9,9 +9,10 @@ from hwrts.fixed_point import PIXEL, Format, Input, Network, Places, Resize, Rou
 from ..fixed_point.test_resize import attention
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("places", Places)
 @pytest.mark.parametrize("rounding", Rounding)
-def test_every_witness_agrees(rounding, places, small_verdict):
+def test_every_witness_agrees(rounding, places, few_stimuli):
     network = attention(places, rounding)
     verdict = verify(network, to_onnx(network).SerializeToString(), {})
     assert verdict.passed, (verdict.problems, verdict.mismatches)

@@ -62,6 +62,8 @@ def codes(network, height=9, width=12, seed=1):
     }
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.FLOOR})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_the_verdict_is_about_every_output(rounding):
     network = recurrent(rounding)

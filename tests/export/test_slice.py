@@ -68,6 +68,8 @@ def test_bytes_are_moved_and_the_rest_is_integer(picture):
             np.testing.assert_array_equal(tensor, expected[name], err_msg=f"{witness.name}: {name}")
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.DOUBLE})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_it_is_verified_and_each_slice_has_a_control(picture, rounding):
     network = everything(rounding)

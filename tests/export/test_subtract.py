@@ -9,6 +9,7 @@ from hwrts.fixed_point import PIXEL, Add, Format, Input, Network, Rounding
 from .test_multiply import S8, assert_exact, every_pair
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(
     ("a", "b", "outs"),
@@ -46,6 +47,8 @@ def test_a_subtraction_is_the_only_float_operator():
     assert float_islands(denoiser(), counts | {"QLinearAdd": 0}) == ["QLinearAdd: 0 of 1"]
 
 
+@pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.HALF_AWAY})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_it_is_verified_and_has_its_control(picture, rounding):
     network = denoiser(rounding)

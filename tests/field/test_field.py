@@ -50,6 +50,7 @@ def check(name: str, rounding: Rounding) -> None:
     verified(check_own_module(made(name)), rounding)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.usefixtures("few_pixels")
 @pytest.mark.parametrize(("place", "name"), list(enumerate(MODULES)), ids=MODULES)
 def test_from_a_module_to_equal_bits(place: int, name: str) -> None:

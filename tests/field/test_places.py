@@ -10,6 +10,7 @@ from .places import PLACES
 from .test_field import verified
 
 
+@pytest.mark.in_turns
 @pytest.mark.usefixtures("few_pixels")
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", PLACES)

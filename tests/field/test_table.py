@@ -17,6 +17,7 @@ def test_no_row_is_missing() -> None:
     assert [len(parts) for parts in TABLE.values()] == [9, 2, 5, 2, 5, 3, 5, 4, 3, 13, 2, 2, 9, 7]
 
 
+@pytest.mark.in_turns
 @pytest.mark.usefixtures("few_pixels")
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(("row", "part"), PARTS, ids=[f"{row}: {part}" for row, part in PARTS])

@@ -1,6 +1,7 @@
 """Folders that take the place of older ones, killed at every change that they make to the disk."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from pathlib import Path
 import hwrts.files.new_folder
 from hwrts.files.lock import writing
 
-left = [int(sys.argv[1])]
+left = [0]
 
 def killing(call):
     def maybe(*arguments, **others):
@@ -33,14 +34,19 @@ def killing(call):
         return call(*arguments, **others)
     return maybe
 
-for name in ("mkdir", "rename", "replace", "unlink", "rmdir", "open"):
-    setattr(os, name, killing(getattr(os, name)))
-target = Path(sys.argv[2])
-with writing(target), hwrts.files.new_folder.new_folder(target) as folder:
-    (folder / "b").mkdir()
-    for name in ("a", "b/c", "run.json"):
-        (folder / name).write_text("new")
-print("done")
+target = Path(sys.argv[1])
+for line in sys.stdin:  # a process of its own for each number of changes that it may make; they import once
+    child = os.fork()
+    if not child:
+        left[0] = int(line)
+        for name in ("mkdir", "rename", "replace", "unlink", "rmdir", "open"):
+            setattr(os, name, killing(getattr(os, name)))
+        with writing(target), hwrts.files.new_folder.new_folder(target) as folder:
+            (folder / "b").mkdir()
+            for name in ("a", "b/c", "run.json"):
+                (folder / name).write_text("new")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -64,24 +70,26 @@ def below(folder: Path) -> list[str]:
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_killed_at_every_step_one_of_the_two_is_there_whole(tmp_path):
     """3 of 8 kills of run --force and 7 of 14 of export --force left neither."""
-    seen, step, target = set(), 0, tmp_path / "x"
-    done = False
-    while not done:
-        fill(target, "old")
-        command = [sys.executable, "-c", KILLED, str(step), str(target)]
-        process = subprocess.run(command, capture_output=True, text=True, check=False)
-        done = process.stdout == "done\n"
-        assert done or process.returncode == -signal.SIGKILL, process.stderr
-        assert content(open_run(target).root) in ("old", "new")  # a reader finds it
-        found = content(target)
-        seen.add(found)
-        with writing(target):  # and the next writer leaves nothing else
-            assert content(target) == found
-        assert below(tmp_path) == ["x"]
-        with writing(target), new_folder(target) as folder:  # and can do what the killed one could not
-            fill(folder / "x", "newer")
-        subprocess.run(["rm", "-r", target], check=True)
-        step += 1
+    seen, code, step, target = set(), None, 0, tmp_path / "x"
+    command = [sys.executable, "-c", KILLED, str(target)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while code != 0:
+            fill(target, "old")
+            print(step, file=process.stdin, flush=True)
+            code = int(process.stdout.readline())
+            assert code in (0, -signal.SIGKILL)
+            assert content(open_run(target).root) in ("old", "new")  # a reader finds it
+            found = content(target)
+            seen.add(found)
+            with writing(target):  # and the next writer leaves nothing else
+                assert content(target) == found
+            assert below(tmp_path) == ["x"]
+            with writing(target), new_folder(target) as folder:  # and can do what the killed one could not
+                fill(folder / "x", "newer")
+            shutil.rmtree(target)
+            step += 1
     assert seen == {"old", "new"}
     assert step > 15
 

@@ -173,6 +173,7 @@ class Normalised(nn.Module):
         return self.last(h) + self.mean
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_UP)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     torch.manual_seed(3)
@@ -185,6 +186,7 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
         assert verdict.facts["census"]["QLinearConv"] == len(network.convs)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 5)])
 @pytest.mark.parametrize("rounding", Rounding)
 def test_integers_equal_fake_quantised_values(picture, weight_bits, activation_bits, rounding):

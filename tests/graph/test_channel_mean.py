@@ -47,6 +47,7 @@ class Spatial(nn.Module):
         return nn.functional.interpolate(x, scale_factor=2) + nn.functional.pixel_shuffle(self.last(h), 2)
 
 
+@pytest.mark.usually(rounding=Rounding.DOUBLE)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Spatial(), rounding=rounding)

@@ -112,6 +112,7 @@ def test_what_is_left_of_each():
     ]  # fmt: skip
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_UP)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Limited(), rounding=rounding)

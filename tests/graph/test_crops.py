@@ -105,6 +105,7 @@ def test_what_is_no_crop_is_refused(case):
     assert words in str(caught.value)
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_AWAY)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_a_crop_is_verified_and_costs_a_tap(picture, rounding, tmp_path):
     torch.manual_seed(0)

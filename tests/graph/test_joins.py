@@ -370,6 +370,7 @@ def quantise(model, **settings):
     return quantise_as_drawn(model, **settings)
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_EVEN)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Joined(), rounding=rounding)
@@ -388,6 +389,7 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
         )  # one is a factor
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 8), (8, 5), (3, 4), (2, 2)])
 @pytest.mark.parametrize("rounding", Rounding)
 def test_integers_equal_fake_quantised_values(picture, weight_bits, activation_bits, rounding):

@@ -69,6 +69,7 @@ def test_a_norm_is_one_table_and_products(name):
     assert {each.function for each in trace(network).of(Lookup)} <= {"power", "rsqrt"}
 
 
+@pytest.mark.usually(rounding=Rounding.FLOOR)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(normed("NAFNet"), rounding=rounding)

@@ -128,6 +128,7 @@ FORMATS = [
 ]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", get_args(Name))
 @pytest.mark.parametrize(("source", "out"), FORMATS)
@@ -164,6 +165,7 @@ def test_tables_by_hand():
     assert table_of(elu, Format(True, 2, 0), out, Rounding.FLOOR).tolist() == [-7, -6, 0, 16]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", [each for each in get_args(Name) if each not in POLES])
 def test_forward_is_the_table_and_backward_the_functions_own_slope(name, rounding):
@@ -220,6 +222,7 @@ class Gated(nn.Module):
         return torch.sigmoid(4 * h)
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_AWAY)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Gated(), rounding=rounding)

@@ -82,6 +82,7 @@ class Attended(nn.Module):
         return F.interpolate(x, scale_factor=2) + F.pixel_shuffle(h, 2)
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_UP)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Attended(), rounding=rounding)

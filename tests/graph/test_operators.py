@@ -91,6 +91,8 @@ def test_operators_take_the_rule_of_those_that_they_become():
             assert kind.AS_CONVOLUTIONS is fixed_point.OPERATORS[name].AS_CONVOLUTIONS, name
 
 
+@pytest.mark.full_verdict
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("rounding", RULES, ids=str)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     quantised = quantise(Upscaler(), rounding=rounding)

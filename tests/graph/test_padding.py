@@ -147,6 +147,7 @@ def quantise(same_size: bool, rounding: Rounding = Rounding.HALF_EVEN) -> tuple[
     return quantised, quantised.lower()
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("same_size", [False, True])
 def test_every_witness_agrees(picture, same_size, rounding):

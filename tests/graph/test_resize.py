@@ -99,6 +99,7 @@ def test_the_pixels_of_each_are_torchs():
             assert float((found - exact).abs().max()) <= 2 / 256 + 1e-6
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_AWAY)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_equal_bits(rounding, tmp_path, picture):
     network = network_with(nn.Sequential(Attention(), nn.MaxPool2d(2), CORNERS["module"]))

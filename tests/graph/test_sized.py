@@ -103,6 +103,7 @@ def test_what_stays_refused(name):
     assert words in str(caught.value)
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(
     "name", ["largest of 2x2", "mean of 2x2", "pixel bilinear", "normalize", "std", "roll"]

@@ -340,6 +340,7 @@ class Rearranged(nn.Module):
         return unfolded(self.c(h)) + x[:, [2, 1, 0]]
 
 
+@pytest.mark.usually(rounding=Rounding.DOUBLE)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_moves_are_verified(picture, rounding, tmp_path):
     quantised = quantise(Rearranged(), rounding=rounding)

@@ -221,6 +221,7 @@ def test_what_stays_refused_says_what_to_do(name):
     assert "allowed are" not in text
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", ["unrolled", "cell", "levels"])
 def test_states_are_verified(picture, name, rounding, tmp_path):

@@ -83,6 +83,7 @@ def test_flat_pictures_through_several_norms():
     assert len(check_own_module(network).graph.of(GlobalAverage)) == 6
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", ["instance, affine", "groups", "contrast"])
 def test_from_a_module_to_equal_bits(name, rounding, tmp_path, picture):

@@ -111,6 +111,7 @@ def test_what_is_made_of_strips_is_the_module(name):
     torch.testing.assert_close(run_graph(graph, x)[graph.output], network(x))
 
 
+@pytest.mark.usually(rounding=Rounding.DOUBLE)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_equal_bits(rounding, tmp_path, picture):
     network = network_with(nn.Sequential(Coordinates(), Pooled(WIDENED[0])))

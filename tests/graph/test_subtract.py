@@ -153,6 +153,7 @@ class Denoiser(nn.Module):
         return x - torch.tanh(self.c(h))
 
 
+@pytest.mark.usually(rounding=Rounding.HALF_EVEN)
 @pytest.mark.parametrize("rounding", Rounding)
 def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
     torch.manual_seed(5)
@@ -165,6 +166,7 @@ def test_from_a_module_to_a_verified_file(picture, rounding, tmp_path):
         assert verdict.facts["census"]["Sub"] == 2
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("weight_bits", "activation_bits"), [(8, 8), (4, 5), (2, 2)])
 @pytest.mark.parametrize("rounding", Rounding)
 def test_integers_equal_fake_quantised_values(picture, weight_bits, activation_bits, rounding):

@@ -199,6 +199,7 @@ def test_training_starts_as_an_upscaler(name, picture):
     assert float(apart.mean()) * 256 < 4
 
 
+@pytest.mark.in_turns
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])

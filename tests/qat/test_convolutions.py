@@ -94,6 +94,8 @@ def fine_tuned(network: nn.Module, rounding: Rounding, bits: int = 8) -> QuantNe
     return quantised.eval()
 
 
+@pytest.mark.in_turns
+@pytest.mark.usefixtures("small_verdict", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_from_a_module_to_a_verdict(kind, rounding, tmp_path):

@@ -100,6 +100,7 @@ def sweep_trial(root, photos):
     return made, made.stage(1).metrics
 
 
+@pytest.mark.usually(make={resumed_run, sweep_trial})  # the first is a tiny run too
 @pytest.mark.usefixtures("small_verdict")
 @pytest.mark.parametrize("make", [tiny_run, resumed_run, sweep_trial])
 def test_a_run_measures_a_black_photograph(tmp_path, make):

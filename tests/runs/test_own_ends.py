@@ -24,7 +24,7 @@ from .tiny import Lines, photographs
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return photographs(tmp_path_factory.mktemp("own") / "photos")
+    return photographs(tmp_path_factory.mktemp("own") / "photos", size=96)
 
 
 def quantised(folder, name, photos, rounding=Rounding.HALF_EVEN, **settings):
@@ -41,6 +41,7 @@ def quantised(folder, name, photos, rounding=Rounding.HALF_EVEN, **settings):
     return RunFolder(root), verdict, said.said
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.usefixtures("small_verdict")

@@ -17,6 +17,7 @@ from hwrts.runs.engines import Deployed
 SIZES = [(1, 1), (1, 9), (7, 1), (8, 8), (9, 8), (17, 23), (24, 16), (25, 41)]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("tile", [2, 8, 13])
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_tiles_equal_one_pass(quantise, picture, monkeypatch, tile, height, width):

@@ -65,6 +65,7 @@ def test_quantisations_share_a_float_network_and_rungs_go_on(tmp_path, tiny, tas
     assert not run.start.exists()  # its float weights are there already
 
 
+@pytest.mark.usually(stage="2")
 @pytest.mark.parametrize(
     ("axes", "stage"),
     [
@@ -117,7 +118,9 @@ def test_the_same_size_head_is_measured_by_its_own_network(tmp_path, tiny, tasks
     monkeypatch.setattr(
         "hwrts.runs.evaluate.score", lambda picture: SimpleNamespace(mos_raw=float(picture.mean()))
     )
-    spec = tiny(axes={"network.channels": [4], "head": ["same-size"]}, quality="score")
+    base = json.loads(json.dumps(tiny().base))
+    base["qat"]["same_size_steps"] = 3
+    spec = tiny(base=base, axes={"network.channels": [4], "head": ["same-size"]}, quality="score")
     (task,) = tasks(tmp_path / "s", spec)
     document = run_trial(task, Silent())
     assert document["stage"] == "1-same"

@@ -29,6 +29,7 @@ def test_cores_are_dealt_out(count, cores, monkeypatch):
         assert sum(len(group) for group in groups) == cores  # none twice
 
 
+@pytest.mark.usually(count=2)
 @pytest.mark.parametrize(("count", "each"), [(2, (1, 1)), (1, (2, 2))])
 def test_a_worker_has_a_thread_for_each_of_its_cores(two_cores, count, each):
     with local_workers(count, threads_and_cores) as workers:
@@ -43,6 +44,7 @@ def threads_and_cores(task):
     return torch.get_num_threads(), len(os.sched_getaffinity(0))
 
 
+@pytest.mark.usually(count=2)
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_task_that_kills_its_worker_costs_itself_alone(tmp_path, count):
     """Ten others go on, whether they wait or run; the deadly one is tried again and given up."""
