@@ -21,23 +21,27 @@ run: $(VENV)/.ready
 
 # A worker has one core, so one thread: more would wait for one another by spinning. Each begins with a half of the tests,
 # in order, and then takes from the other what it has not begun: fixtures of a module are made once, seldom twice.
+# Every fact is tried once; what repeats one (tests/repeats.py), and two of the notebooks, is for make slow.
 test: $(VENV)/.ready
 	$(MAKE) -j 2 lint pytest
 
 pytest: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
-		--nbmake --nbmake-timeout=900 notebooks tests
+		--nbmake --nbmake-timeout=900 notebooks/first_network.ipynb tests
 
-# While working on integers or on ONNX: two minutes of two cores.
+# While working on integers or on ONNX.
 quick: $(VENV)/.ready
 	$(MAKE) -j 2 lint quick-pytest
 
 quick-pytest: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto tests/test_layout.py tests/fixed_point tests/export
 
-# What takes minutes: two thousand random networks, runs killed for real, the networks at full size. For every night.
+# All operators by all rules and shapes, two thousand random networks, runs killed for real, the networks at full size,
+# four hundred damages of each kind of file, every notebook. For every night.
 slow: $(VENV)/.ready
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	HWRTS_MUTATIONS=400 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/cli/test_damaged_files.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --nbmake --nbmake-timeout=900 notebooks
 
 # Exported files in the toolchains that take them, each in an environment of its own under build/targets (11 GB, 8 of
 # them Acuity's). First a small network in each: version and codes of those that are there, and who is not.

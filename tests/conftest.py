@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -102,12 +103,20 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hwrts.export.runtime.cpu_quota", lambda: 1.0)
 
 
-@pytest.fixture
-def two_cores() -> Iterator[None]:
+@contextmanager
+def on_two_cores() -> Iterator[None]:
     """Two cores, so that each of two workers has one: another number of threads adds up in another order."""
     if len(CORES) < 2:
         pytest.skip("needs two cores that can be chosen")
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, CORES[:2])
-    yield
-    os.sched_setaffinity(0, before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@pytest.fixture
+def two_cores() -> Iterator[None]:
+    with on_two_cores():
+        yield

@@ -15,7 +15,8 @@ def axes_of(item: pytest.Function) -> list[Axis]:
     named: list[Axis] = []
     for mark in item.iter_markers("parametrize"):
         names = mark.args[0]
-        named.append(tuple(each.strip() for each in names.split(",")) if isinstance(names, str) else (*names,))
+        several = [each.strip() for each in names.split(",")] if isinstance(names, str) else names
+        named.append(tuple(several))
     inside = {name for axis in named for name in axis}
     return named + [(name,) for name in item.callspec.params if name not in inside]
 
@@ -23,10 +24,10 @@ def axes_of(item: pytest.Function) -> list[Axis]:
 def repeats(items: list[pytest.Item]) -> list[pytest.Item]:
     """What is left out of the tests that every change is tried with.
 
-        ``in_turns``: each value of each axis stays once, the k-th of one axis with the k-th of the others, counted
-    round, in place of all with all. ``one_in(n)``: the first case stays, and every n-th behind it.
-    ``usually(name=value)``: the cases stay in which the parameter has this value, or one of a set: one rounding
-    rule, another for each operator.
+        ``in_turns``: each value of each axis stays once, the k-th of one axis with the k-th of the others,
+    counted round, in place of all with all. ``one_in(n)``: the first case stays, and every n-th behind it.
+    ``usually(name=value)``: the cases stay in which the parameter has this value, or one of a set: one
+    rounding rule, another for each operator.
     """
     found: list[pytest.Item] = []
     tests: dict[str, list[pytest.Function]] = defaultdict(list)
@@ -46,7 +47,8 @@ def repeats(items: list[pytest.Item]) -> list[pytest.Item]:
 def _is_usual(item: pytest.Function, wanted: Mapping[str, Any]) -> bool:
     found = item.callspec.params
     return all(
-        found[name] in value if isinstance(value, set) else found[name] == value for name, value in wanted.items()
+        found[name] in value if isinstance(value, set) else found[name] == value
+        for name, value in wanted.items()
     )
 
 

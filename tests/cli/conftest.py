@@ -90,7 +90,7 @@ def finished(tmp_path_factory):
 
 
 def make_run(root):
-    """With one thread, as tests have: two add up in another order, and another run of it had other last bits."""
+    """With one thread, as tests have: two add up in another order, and a second run had other last bits."""
     import torch
 
     threads = torch.get_num_threads()
@@ -105,7 +105,8 @@ def _make_run(root):
     photos = make_photographs(root / "photos")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(sys, "argv", ["hwrts", "run", "--data", str(photos), "--name", "tiny", "-q", *TINY, *FEW])
+        words = ["run", "--data", str(photos), "--name", "tiny", "-q", *TINY, *FEW]
+        patch.setattr(sys, "argv", ["hwrts", *words])
         from hwrts.cli import main
 
         with pytest.raises(SystemExit) as end:

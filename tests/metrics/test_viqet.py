@@ -27,7 +27,8 @@ def test_golden_names():
     assert len(GOLDEN) == 25
 
 
-USUAL = {"astronaut", "china_near4", "china_noise20", "grass", "mosaic_1356x2040", "synth_random", "synth_gradient"}
+USUAL = {"astronaut", "china_near4", "china_noise20", "grass", "mosaic_1356x2040"}
+USUAL |= {"synth_random", "synth_gradient"}
 """A photograph, one that is enlarged, noise, a grey one, one of more pixels, and what is no photograph."""
 
 

@@ -25,7 +25,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny(photos: Path):
     """Makes a sweep of one block, 4 channels and two widths of weights; settings may be given."""
 

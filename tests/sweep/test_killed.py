@@ -18,6 +18,8 @@ from hwrts.sweep import results
 from hwrts.sweep.runner import Sweep
 from hwrts.sweep.workers import cluster_workers, local_workers, run_quietly
 
+from ..conftest import on_two_cores
+
 MEASURED = ("key", "rung", "quality_float", "quality_int8", "passed", "compared", "mismatches")
 
 
@@ -73,8 +75,17 @@ def run_saving_often(task):
 def two_trainings(tiny):
     """Two float networks, each trained for some seconds."""
     return tiny(
-        first_steps=3000, halving={"rungs": 1}, axes={"network.channels": [4, 6], "network.blocks": [1]}
+        first_steps=1800, halving={"rungs": 1}, axes={"network.channels": [4, 6], "network.blocks": [1]}
     )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, tiny):
+    """What is measured when nothing is killed."""
+    root = tmp_path_factory.mktemp("undisturbed") / "s"
+    with on_two_cores(), local_workers(2) as workers:
+        Sweep(root, two_trainings(tiny)).run(workers, Silent())
+    return measured(root)
 
 
 def continued_once(root):
@@ -84,20 +95,17 @@ def continued_once(root):
 
 
 @pytest.mark.slow
-def test_a_killed_process_costs_a_retry_from_its_checkpoint(tmp_path, tiny, two_cores):
-    spec = two_trainings(tiny)
-    with local_workers(2) as workers:
-        Sweep(tmp_path / "undisturbed", spec).run(workers, Silent())
+def test_a_killed_process_costs_a_retry_from_its_checkpoint(tmp_path, tiny, two_cores, undisturbed):
     root = tmp_path / "killed"
     killed: list[Any] = []
     watcher = threading.Thread(target=kill_one_that_trains, args=(root, killed))
     with local_workers(2, run_saving_often) as workers:
         watcher.start()
-        Sweep(root, spec).run(workers, Silent())
+        Sweep(root, two_trainings(tiny)).run(workers, Silent())
         watcher.join()
     assert killed
     assert continued_once(root)
-    assert measured(root) == measured(tmp_path / "undisturbed")
+    assert measured(root) == undisturbed
 
 
 @pytest.mark.slow
@@ -121,10 +129,7 @@ def test_a_killed_command_goes_on(tmp_path, photos):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of dask, about ports and sockets while a worker is killed
-def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
-    spec = two_trainings(tiny)
-    with local_workers(2) as workers:
-        Sweep(tmp_path / "local", spec).run(workers, Silent())
+def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores, undisturbed):
     root = tmp_path / "cluster"
     killed: list[Any] = []
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
@@ -135,8 +140,8 @@ def test_a_cluster_gives_what_this_machine_gives(tmp_path, tiny, two_cores):
         with cluster_workers(cluster.scheduler_address) as workers:
             assert workers.count == 2
             watcher.start()
-            Sweep(root, spec).run(workers, Silent())
+            Sweep(root, two_trainings(tiny)).run(workers, Silent())
             watcher.join()
     assert killed
     assert continued_once(root)
-    assert measured(root) == measured(tmp_path / "local")
+    assert measured(root) == undisturbed
