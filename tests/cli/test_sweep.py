@@ -106,6 +106,7 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
 
 def test_the_same_size_network_is_handed_over(file, hwrts):
     text = FILE.replace("[4, 64]", "[4]").replace('"qat.weight_bits" = [6, 8]', 'head = ["same-size"]')
+    text = text.replace("steps = 2\n", "steps = 2\nsame_size_steps = 2\n")
     file.write_text('quality = "score"\n' + text)
     result = hwrts("sweep", file, "--data", "photos", "-o", "out")
     assert result.code == 0, result.err
