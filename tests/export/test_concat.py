@@ -100,7 +100,7 @@ def test_operands_in_another_order_are_found(picture):
     operands = list(node.input)
     del node.input[:]
     node.input.extend(operands[::-1])
-    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)})
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)}, stimuli=["photo"])
     assert not verdict.passed
     assert verdict.rows["onnxruntime fused", "entire", "mixed"].mismatches > 0
     assert verdict.rows["onnxruntime, the file", "entire", "y"].mismatches > 0
@@ -112,5 +112,5 @@ def test_an_alignment_one_bit_off_is_found(picture):
     (factor,) = (t for t in model.graph.initializer if t.name == "mixed.operand1.times")
     assert numpy_helper.to_array(factor) == 4  # from 6 to 8 fraction bits
     factor.CopyFrom(numpy_helper.from_array(np.array(2, np.int32), factor.name))
-    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)})
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)}, stimuli=["photo"])
     assert verdict.rows["onnxruntime unfused", "entire", "mixed"].mismatches > 0

@@ -105,5 +105,5 @@ def test_a_wrong_number_in_the_file_is_found(picture, rounding):
     model = to_onnx(network)
     (name,) = (each.name for each in model.graph.initializer if each.name == "mean.128")
     onnx.checker.check_model(changed(model, name, lambda zero: zero - 1))
-    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)})
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)}, stimuli=["photo"])
     assert not verdict.passed

@@ -122,7 +122,7 @@ def test_another_operand_in_the_file_is_found(picture, rounding, node):
     model = to_onnx(network)
     (product,) = (each for each in model.graph.node if each.output[0] == node)
     product.input[1] = product.input[0]
-    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)})
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)}, stimuli=["photo"])
     assert not verdict.passed
     assert verdict.rows["onnxruntime fused", "entire", "gate"].mismatches > 0
     assert verdict.rows["onnxruntime, the file", "entire", "y"].mismatches > 0

@@ -285,6 +285,7 @@ def test_constants_are_stored_as_integers():
 
 
 @pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.DOUBLE})
+@pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
 def test_everything_is_verified(picture, rounding):
     network = everything(rounding)
@@ -328,6 +329,7 @@ def flip(codes):
 def test_one_wrong_constant_in_the_file_is_found(picture, rounding, name, change):
     network = everything(rounding)
     model = to_onnx(network)
-    verdict = verify(network, changed(model, name, change).SerializeToString(), {"photo": picture(13, 17)})
+    wrong, photo = changed(model, name, change).SerializeToString(), {"photo": picture(13, 17)}
+    verdict = verify(network, wrong, photo, stimuli=["photo"], layers=[network.output])
     assert not verdict.passed
     assert verdict.rows["onnxruntime, the file", "entire", "picture"].mismatches > 0

@@ -87,6 +87,6 @@ def test_a_slice_one_channel_off_in_the_file_is_found(picture, rounding):
     for limit in ("start", "stop"):
         (tensor,) = (each for each in model.graph.initializer if each.name == f"inner.{limit}")
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + 1, tensor.name))
-    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)})
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)}, stimuli=["photo"])
     assert verdict.rows["onnxruntime fused", "entire", "inner"].mismatches > 0
     assert verdict.rows["onnxruntime, the file", "entire", "y"].mismatches > 0

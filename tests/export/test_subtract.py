@@ -64,6 +64,6 @@ def test_a_sum_in_its_place_is_found(picture, rounding):
     model = to_onnx(network)
     wrong = next(node for node in model.graph.node if node.output[0] in ("noise.exact", "noise.acc"))
     wrong.op_type = "Add"
-    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)})
+    verdict = verify(network, model.SerializeToString(), {"photo": picture(13, 17)}, stimuli=["photo"])
     assert not verdict.passed
     assert verdict.rows["onnxruntime, the file", "entire", "y"].mismatches > 0
