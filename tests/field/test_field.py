@@ -58,6 +58,14 @@ def test_from_a_module_to_equal_bits(place: int, name: str) -> None:
     check(name, ROUNDINGS[place % len(ROUNDINGS)])
 
 
+def test_the_others_are_read_and_are_the_module() -> None:
+    """Whether their bits are equal, ``make slow`` tries: they are made of the same operators."""
+    for place, name in enumerate(MODULES):
+        if place % 4:
+            print(name)
+            check_own_module(made(name))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("name", MODULES)
