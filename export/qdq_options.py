@@ -65,6 +65,7 @@ class QdqOptions:
         stored: How activations stand in a byte.
         depth_first: DepthToSpace in its mode DCR, of channels in that order.
         taps_convolved: Interpolation is a convolution by its taps where Resize has them as well.
+        flat_tables: Tables are read by one row of places, where the size is given.
         float_bias: Biases are float constants, not int32 behind DequantizeLinear.
         float_weights: Weights are float constants behind QuantizeLinear and DequantizeLinear.
         float_boundary: Graph inputs and outputs are real values, named ``T.float`` and ``T.real``.
@@ -82,6 +83,7 @@ class QdqOptions:
     stored: Stored = Stored.UNSIGNED
     depth_first: bool = False
     taps_convolved: bool = False
+    flat_tables: bool = False
     float_bias: bool = False
     float_weights: bool = False
     float_boundary: bool = False

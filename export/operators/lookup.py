@@ -69,4 +69,15 @@ def _gather(writer: Writer, layer: Lookup, table: str, output: str) -> None:
     if base := _base(writer, layer):
         offset = writer.constant(f"{layer.name}.base", np.array(base, np.int32))
         index = writer.node("Add", [index, offset], f"{layer.name}.entry")
-    writer.node("Gather", [table, index], output, axis=0)
+    size = writer.options.size
+    if size is None or not writer.options.flat_tables:
+        writer.node("Gather", [table, index], output, axis=0)
+        return
+    # Of a picture of places Qualcomm's emulator reads other entries from 64x64 pixels on.
+    name, network = layer.name, writer.network
+    row = writer.constant(f"{name}.row", np.array([-1], np.int64))
+    shape = [1, network.channels[name], *network.size_of(name, *size)]
+    flat = writer.node("Reshape", [index, row], f"{name}.flat")
+    found = writer.node("Gather", [table, flat], f"{name}.found", axis=0)
+    together = writer.constant(f"{name}.together", np.array(shape, np.int64))
+    writer.node("Reshape", [found, together], output)

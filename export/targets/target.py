@@ -121,7 +121,9 @@ TARGETS = {
         Target(
             "qnn",
             "Qualcomm HTP by ONNX Runtime's QNN provider or AI Hub",
-            QdqOptions(relu=True, moves_in_real=True, clip_in_real=True, stored=Stored.UPWARD),
+            QdqOptions(
+                relu=True, moves_in_real=True, clip_in_real=True, flat_tables=True, stored=Stored.UPWARD
+            ),
             CLIENTS["qnn"].rules,
             near_grids=True,
             client="qnn",

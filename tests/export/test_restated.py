@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 
 from hwrts.export.clients import check_file, client_of, under
@@ -194,6 +195,21 @@ def test_in_its_client(client):
     fed = check_pictures(network, size, [{"x": every_byte(seed)} for seed in range(3)])
     found = check_file(file.for_clients, network, fed, client)
     assert found["codes_differing"] == 0
+
+
+def test_tables_of_large_pictures_on_qnn():
+    """Its emulator reads other entries, silently, where places are a picture of 64x64: they are a row."""
+    network = Network(
+        (Input("x", 3, PIXEL),), (Lookup("y", "x", np.arange(256, dtype=np.int16)[::-1], PIXEL),)
+    )
+    file = target_file(network, TARGETS["qnn"], (64, 96))
+    pictures = check_pictures(network, (64, 96), [])
+    assert check_file(file.for_clients, network, pictures)["codes_differing"] == 0
+    nodes = {node.op_type: node for node in onnx.load_from_string(file.model).graph.node}
+    assert nodes["Gather"].input[1] == "y.flat"
+    if client_of("qnn").python is None:
+        pytest.skip("qnn is not installed")
+    assert check_file(file.for_clients, network, pictures, "qnn")["codes_differing"] == 0
 
 
 def _renamed(layer, number):
