@@ -40,15 +40,15 @@ class Said:
         run: Name of the run that it was written from.
         stage: And of the stage.
         target: What it was written for.
-        size: Height and width, None if they are open.
         sha256: Of the file as it was written.
+        size: Height and width, None if they are open.
     """
 
     run: str
     stage: str
     target: str
-    size: tuple[int, int] | None
     sha256: str
+    size: tuple[int, int] | None
 
 
 def manifest_beside(path: Path) -> Said | None:
@@ -59,9 +59,8 @@ def manifest_beside(path: Path) -> Said | None:
         if target["file"] != path.name:
             return None
         size = target["size"] and tuple(target["size"])
-        return Said(
-            source["run"], source["stage"], target["name"], size, document["files"][path.name]["sha256"]
-        )
+        texts = source["run"], source["stage"], target["name"], document["files"][path.name]["sha256"]
+        return Said(*texts, size) if all(isinstance(text, str) for text in texts) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from hwrts.fixed_point import load_network
+from hwrts.runs.client_check import manifest_beside
 from hwrts.runs.folder import RunFolder
 
 from ..export.known_bad import BAD
@@ -184,6 +185,22 @@ def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
     one_bit_of(model, network.convs[0].name)
     found = json.loads(hwrts("verify", "own", "--client", model, "--json").out)
     assert found["first_layer"] == network.convs[0].name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        '{"target": {"file": "model.onnx"}}',
+        '{"target": {"file": "model.onnx", "name": 3, "size": null}, "source": {"run": "a", "stage": 2},'
+        ' "files": {"model.onnx": {"sha256": ""}}}',
+        '{"target": {"file": "other.onnx"}, "source": {}}',
+    ],
+)
+def test_a_manifest_that_says_nothing_of_a_file_is_none(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    assert manifest_beside(tmp_path / "model.onnx") is None
 
 
 @pytest.mark.parametrize(("channels", "signed"), [(3, False), (1, False), (3, True), (4, False)])

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from flatbuffers import number_types as kinds
-from flatbuffers.table import Table
+
+from hwrts.export.clients.tflite_file import Reader
 
 DTYPES = {0: np.float32, 2: np.int32, 9: np.int8}
 
@@ -30,43 +31,8 @@ class ReadOperator:
     table: "Reader | None"
 
 
-class Reader:
-    """A table at a place of a buffer."""
-
-    def __init__(self, buffer, at):
-        self.table = Table(buffer, at)
-
-    def place(self, slot):
-        return self.table.Offset(4 + 2 * slot)
-
-    def number(self, slot, kind=kinds.Int32Flags, default=0):
-        place = self.place(slot)
-        return self.table.Get(kind, place + self.table.Pos) if place else default
-
-    def child(self, slot):
-        place = self.place(slot)
-        return Reader(self.table.Bytes, self.table.Indirect(place + self.table.Pos)) if place else None
-
-    def children(self, slot):
-        place = self.place(slot)
-        start = self.table.Vector(place)
-        return [
-            Reader(self.table.Bytes, self.table.Indirect(start + 4 * i))
-            for i in range(self.table.VectorLen(place))
-        ]
-
-    def array(self, slot, dtype):
-        place = self.place(slot)
-        if not place:
-            return np.zeros(0, dtype)
-        count = self.table.VectorLen(place)
-        return np.frombuffer(self.table.Bytes, dtype, count, self.table.Vector(place))
-
-    def aligned(self, slot):
-        return self.table.Vector(self.place(slot)) % 16 == 0
-
-    def text(self, slot):
-        return self.table.String(self.place(slot) + self.table.Pos).decode()
+def _aligned(buffer, slot):
+    return buffer.table.Vector(buffer.place(slot)) % 16 == 0
 
 
 class ReadFile:
@@ -81,7 +47,7 @@ class ReadFile:
         (graph,) = root.children(2)
         buffers = root.children(4)
         assert not buffers[0].place(0)
-        assert all(buffer.aligned(0) for buffer in buffers[1:])
+        assert all(_aligned(buffer, 0) for buffer in buffers[1:])
         self.tensors = [self._tensor(each, buffers) for each in graph.children(0)]
         self.inputs, self.outputs = graph.array(1, np.int32).tolist(), graph.array(2, np.int32).tolist()
         self.operators = [self._operator(each, codes) for each in graph.children(3)]
