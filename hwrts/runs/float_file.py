@@ -17,7 +17,8 @@ from hwrts.export.targets.float_file import FLOAT, float_model
 from hwrts.export.targets.pictures import check_pictures
 from hwrts.fixed_point import PIXEL, Network, Upsample, load_network
 from hwrts.graph.graph import Graph, run_graph
-from hwrts.graph.operators import Clip, Conv, PRelu, Scale
+from hwrts.graph.operators import Add, Clip, Conv, Lookup, PRelu, Scale
+from hwrts.graph.operators.functions import TAKES
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.quantise import load_quantised
 from hwrts.runs.verify_inputs import load_fed
@@ -57,7 +58,16 @@ def float_files(
     }
     said, which = restated(network, (Upsample,))
     opset = OPSET if opset is None else opset
-    model = float_model(said, weights, size, opset, ir_version, numbers=_numbers(graph))
+    model = float_model(
+        said,
+        weights,
+        size,
+        opset,
+        ir_version,
+        numbers=_numbers(graph),
+        functions=_functions(graph),
+        clamped={node.name for node in graph.operations if isinstance(node, (Add, Conv)) and node.relu},
+    )
     photographs = list(load_fed(run, network).values())
     pictures = check_pictures(network, size, photographs)
     files = {_NAME: model.SerializeToString()}
@@ -75,7 +85,7 @@ def float_files(
         "calibration": [name for name in files if name != _NAME],
         "rewritten": [
             "weights and biases as they were before rounding",
-            "values below 0 of unsigned tensors are 0",
+            "values below 0 of unsigned outputs are 0",
             *which,
         ],
         "pictures": list(pictures),
@@ -99,6 +109,18 @@ def _numbers(graph: Graph) -> dict[str, NDArray[np.float64]]:
                 ends = -np.inf if node.low is None else node.low, np.inf if node.high is None else node.high
                 found[node.name] = np.array(ends)
     return found
+
+
+def _functions(graph: Graph) -> dict[str, tuple[str, dict[str, float]]]:
+    """What each table is of, and the numbers that this takes."""
+    return {
+        node.name: (
+            node.function,
+            {name: getattr(node, name) for name in TAKES.get(node.function, ()) if name in vars(node)},
+        )
+        for node in graph.operations
+        if isinstance(node, Lookup)
+    }
 
 
 def _calibration(network: Network, fed: Mapping[str, NDArray[Any]], number: int) -> dict[str, bytes]:
