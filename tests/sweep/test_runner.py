@@ -92,6 +92,7 @@ def test_what_is_over_budget_is_never_trained(tmp_path):
     assert len(rows) == 4
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("method", ["grid", "nsga2", "tpe"])
 @pytest.mark.parametrize("stop_after", [0, 1, 4, 7])
 def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path, method, stop_after):
@@ -201,6 +202,7 @@ def test_a_kill_between_two_suggestions(tmp_path, monkeypatch, method):
     assert all(set(AXES) <= set(row) for row in results.read_rows(tmp_path / "s"))
 
 
+@pytest.mark.slow
 def test_nsga2_learns_from_what_is_over_budget(tmp_path):
     """Of 60 configurations in a space that is nearly all over budget, later ones are within more often."""
     axes = {"network.blocks": [0, 1, 2, 3, 4, 5, 6, 7], "network.channels": [4 * n for n in range(1, 17)]}
