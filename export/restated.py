@@ -22,6 +22,7 @@ from hwrts.fixed_point import (
     Padding,
     PRelu,
     Reorder,
+    Scale,
     SpaceToDepth,
     Upsample,
     upsample_taps,
@@ -42,9 +43,9 @@ def restated(network: Network, kinds: Sequence[type[Layer]]) -> tuple[Network, t
     """A network that makes the same codes by other layers, and which were replaced.
 
     A leaky ReLU is the sum of two convolutions of which one gives 0; operands of a concatenation on another
-    grid pass a convolution of weight 1; interpolation is one convolution for each place in a square, and
-    pixels that become channels one for each channel. Convolutions round by their own rule, which operands of
-    a concatenation do only where a network has one rule for everything.
+    grid pass a convolution of weight 1, and a constant factor is one of that weight; interpolation is one
+    convolution for each place in a square, and pixels that become channels one for each channel. Convolutions
+    round by their own rule, which operands of a concatenation do only where a network has one rule.
 
     Args:
         network: The integer network.
@@ -139,6 +140,12 @@ def _space_to_depth(network: Network, layer: SpaceToDepth) -> list[Layer]:
     return [replace(conv, stride=block, pads=(0, 0, 0, 0))]
 
 
+def _scale(network: Network, layer: Scale) -> list[Layer]:
+    """The same factor on every channel (eq. 15)."""
+    weight, channels = np.full((1, 1, 1, 1), layer.multiplier), network.channels[layer.source]
+    return [_depthwise(channels, layer.source, layer.name, weight, layer.frac, layer.out)]
+
+
 def _conv(network: Network, layer: Conv) -> list[Layer]:
     """A depthwise one of one tap, or with a stride and a side below three, has more taps of weight 0."""
     shape, groups = layer.shape, layer.groups
@@ -194,6 +201,7 @@ RESTATED: dict[type[Layer], Callable[[Network, Any], list[Layer]]] = {
     Upsample: _upsample,
     SpaceToDepth: _space_to_depth,
     Clip: _clip,
+    Scale: _scale,
     Conv: _conv,
 }
 """Layers that make the same codes as one of a kind; the last of them has its name."""

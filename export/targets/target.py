@@ -18,6 +18,7 @@ from hwrts.fixed_point import (
     Resize,
     Rounding,
     RoundingRules,
+    Scale,
     SpaceToDepth,
     Upsample,
 )
@@ -128,7 +129,7 @@ TARGETS = {
             near_grids=True,
             client="qnn",
             # Of these, and of a depthwise convolution of one tap, its emulator computes other codes.
-            restated=(PRelu, Concat, Upsample, Clip, Conv),
+            restated=(PRelu, Concat, Upsample, Clip, Scale, Conv),
             refused=(GlobalAverage, Resize, Upsample),
         ),
         Target(
