@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from hwrts.export.clients.file import End, ReadFile
 from hwrts.export.depth_first import turned
 from hwrts.export.runtime import first_line
+from hwrts.export.targets.target import TARGETS
 from hwrts.fixed_point import Format, HwrtsError, Network
 
 _KINDS = {TensorProto.UINT8: "uint8", TensorProto.INT8: "int8", TensorProto.FLOAT: "float32"}
@@ -65,7 +66,9 @@ class OnnxFile(ReadFile):
         self._shown: dict[str, dict[str, onnx.NodeProto]] = {"DequantizeLinear": {}, "QuantizeLinear": {}}
         for node in nodes:
             if node.op_type in self._shown:
-                self._shown[node.op_type].setdefault(node.input[0], node)
+                known = self._shown[node.op_type].setdefault(node.input[0], node)
+                if _is_shifted(known):
+                    self._shown[node.op_type][node.input[0]] = node
         super().__init__(model, network)
 
     @property
@@ -135,8 +138,11 @@ class OnnxFile(ReadFile):
             raise HwrtsError(
                 f"{name!r} has scale {grid[0]:g} where {tensor!r} of the network has 2^{-out.frac}"
             )
-        wide = out.bits == 8 or grid is None or grid[1] != 0
-        zero = _zero(_KINDS[kind], out, wide)
+        byte = None if grid is None else grid[1]
+        target = TARGETS.get(str(self.target))
+        if byte is None and target is not None and not target.around_zero:  # tables read bytes as they are
+            byte = target.options.stored.zero_point(out)
+        zero = _zero(_KINDS[kind], out, byte)
         return End(tensor, name, out, _KINDS[kind], zero, channels_last, self._order.get(tensor))
 
     @cached_property
@@ -151,7 +157,7 @@ class OnnxFile(ReadFile):
             return {}
         return {name: tuple(order.tolist()) for name, order in turned(self.network).items()}
 
-    def _grid(self, name: str) -> tuple[float, int] | None:
+    def _grid(self, name: str) -> tuple[float, int | None] | None:
         """Scale and zero point of a tensor, of who reads or makes it; None where nobody says it."""
         for op in ("DequantizeLinear", "QuantizeLinear"):
             if name in self._shown[op]:
@@ -165,12 +171,12 @@ class OnnxFile(ReadFile):
             return self._numbers(node)
         return None
 
-    def _numbers(self, node: onnx.NodeProto) -> tuple[float, int] | None:
+    def _numbers(self, node: onnx.NodeProto) -> tuple[float, int | None] | None:
         scale = self._constants.get(node.input[1])
         zero = self._constants.get(node.input[2]) if len(node.input) > 2 else np.zeros((), np.int8)
         if scale is None or zero is None or scale.size != 1 or zero.size != 1:
             return None
-        return float(scale.item()), int(zero.item())
+        return float(scale.item()), None if _is_shifted(node) else int(zero.item())
 
     def _holds(self, layer: str) -> str | None:
         # of a file with a real boundary no bytes are left where a client makes one operator of Q and DQ
@@ -185,16 +191,22 @@ class OnnxFile(ReadFile):
         return bytes(copy.SerializeToString())
 
 
-def _zero(kind: str, out: Format, wide: bool) -> int:
-    """The byte that stands for code 0: in the middle of both kinds for a signed tensor, else the lowest.
+def _is_shifted(node: onnx.NodeProto) -> bool:
+    """Whether hwrts wrote a quantiser of a tensor less or more a whole number of codes."""
+    return str(node.input[-1]).endswith((".shifted_zero", ".code"))
+
+
+def _zero(kind: str, out: Format, said: int | None) -> int:
+    """The byte that stands for code 0.
 
     Args:
         kind: Of its bytes.
         out: Its format.
-        wide: False where an unsigned tensor of fewer than 8 bits has zero point 0 in a signed byte.
+        said: The zero point in the file, None where nobody says it. Codes less 128 have zero point 0.
     """
     if kind == "float32":
         return 0
-    if kind == "uint8":
-        return 128 if out.signed else 0
-    return 0 if out.signed or not wide else -128
+    lowest = 0 if kind == "uint8" else -128
+    if said is None or (said == 0 and kind == "int8" and not out.signed and out.bits == 8):
+        return lowest + (128 if out.signed else 0)
+    return said

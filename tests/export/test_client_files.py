@@ -15,8 +15,9 @@ from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.export.targets.float_file import float_model
 from hwrts.export.tflite import Flavour, to_tflite
-from hwrts.fixed_point import HwrtsError, Rounding, run_all
+from hwrts.fixed_point import HwrtsError, Rounding, RoundingRules, run_all
 
+from ..fixed_point.random_networks import random_network
 from .known_bad import BAD
 from .test_targets import signed
 
@@ -48,6 +49,20 @@ def test_layers_that_a_file_shows_are_the_networks(anchor, name):
     read = read_file(target_file(network, TARGETS[name], SIZE).model, network)
     rows, _ = compared(read.shown(read.inner), network, pictures_of(network))
     assert len(rows) == len(network.layers)
+    assert sum(row.mismatches for row in rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("seed", "name"), [(3, "qnn"), (5, "qnn"), (52, "qnn"), (11, "iree"), (13, "openvino")]
+)
+def test_layers_of_random_networks(seed, name):
+    """Narrow formats too, which end where bytes do in the file for HTP: zero points of their own."""
+    network = under(random_network(seed, several=bool(seed % 2)), RoundingRules.of(Rounding.HALF_EVEN))
+    size = network.legal_size(12, 12)
+    file = target_file(network, TARGETS[name], size)
+    read = read_file(file.model, network)
+    assert read.file == file.for_clients
+    rows, _ = compared(read.shown(read.inner), network, pictures_of(network, size))
     assert sum(row.mismatches for row in rows) == 0
 
 
