@@ -24,6 +24,7 @@ from hwrts.fixed_point import (
     Resize,
     Scale,
     Upsample,
+    upsample_is_exact,
 )
 
 FLOAT = "float"
@@ -39,7 +40,9 @@ def _is_refused(layer: Layer, functions: Functions) -> bool:
         return layer.name not in functions or not has_form(*functions[layer.name])
     if isinstance(layer, GlobalAverage):
         return layer.along is not Along.PICTURE
-    return isinstance(layer, (Resize, Upsample))
+    if isinstance(layer, Upsample):  # of rounded taps it would be no float network's
+        return not upsample_is_exact(layer.kind, layer.factor)
+    return isinstance(layer, Resize)
 
 
 def float_model(
@@ -103,7 +106,7 @@ def float_model(
                 kept.append(helper.make_node("GlobalAveragePool", [real], node.output, name=node.name))
         elif node.op_type == "DequantizeLinear" and source in constants:
             constants[node.output[0]] = _real(constants, node)
-        elif node.op_type in ("QuantizeLinear", "DequantizeLinear") or _narrows(node):
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear") or _narrows(node) or _is_middle(node):
             same[node.output[0]] = source
         else:
             made_by = node.output[0].removesuffix(".relu")
@@ -159,6 +162,11 @@ def _put(
         node.op_type = "Clip"  # of limits at the ends of a byte it is none
         node.input[1:] = [f"{name}.low", f"{name}.high"]
         constants[f"{name}.low"], constants[f"{name}.high"] = number
+
+
+def _is_middle(node: onnx.NodeProto) -> bool:
+    """Whether it adds what an interpolation was around, which real values are not."""
+    return bool(node.op_type == "Add" and node.input[1].endswith(".middle"))
 
 
 def _narrows(node: onnx.NodeProto) -> bool:

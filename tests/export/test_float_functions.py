@@ -12,7 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 from hwrts.export.runtime import open_session
 from hwrts.export.targets.float_file import float_model
 from hwrts.export.targets.float_functions import has_form, written
-from hwrts.fixed_point import PIXEL, Along, Conv, Format, GlobalAverage, HwrtsError, Input, Lookup, Network
+from hwrts.fixed_point import (
+    PIXEL,
+    Along,
+    Conv,
+    Format,
+    GlobalAverage,
+    HwrtsError,
+    Input,
+    Lookup,
+    Network,
+    Upsample,
+)
 from hwrts.graph.operators.functions import TAKES, VALUES, Name
 
 POSITIVE = ("sqrt", "log", "log2", "log10", "log1p", "reciprocal", "rsqrt", "power")
@@ -54,6 +65,17 @@ def test_tables_and_means_in_a_float_file():
     assert np.abs(tanh - np.tanh(x)).max() < 1e-6
     assert np.abs(mean - np.tanh(x).mean((2, 3), keepdims=True)).max() < 1e-6
     assert math.isclose(float(mean[0, 0, 0, 0]), float(np.tanh(x)[0, 0].mean()), rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("out", [PIXEL, Format(False, 8, 9)])
+def test_bicubic_interpolation_is_torchs(out):
+    network = Network((Input("x", 1, PIXEL),), (Upsample("y", "x", "bicubic_075", 2, out),))
+    model = float_model(network, {}, clamped=())
+    assert [node.op_type for node in model.graph.node] == ["Resize", "Relu"]
+    x = np.random.default_rng(0).random((1, 1, 5, 6), np.float32)
+    (found,) = open_session(model.SerializeToString()).run(None, {"x.float": x})
+    wanted = torch.nn.functional.interpolate(torch.from_numpy(x), scale_factor=2, mode="bicubic").numpy()
+    assert np.abs(found - np.maximum(wanted, 0)).max() < 1e-6
 
 
 def test_a_tensor_without_a_relu_is_clamped_where_it_comes_out_alone():
