@@ -97,7 +97,7 @@ def _moved(network: Network, layer: Layer, less: dict[str, int]) -> Layer:
 def _refused(layer: Layer) -> HwrtsError:
     return HwrtsError(
         f"layer {layer.name!r}: {type(layer).__name__} of unsigned codes of 8 bits has no form with "
-        "zero point 0; quantize with --activation-bits 7"
+        "zero point 0; quantize with --activation-bits 7, and leave out factors of the picture itself"
     )
 
 
