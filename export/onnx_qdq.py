@@ -54,11 +54,14 @@ class QdqWriter(Writer):
     def real_around(self, name: str, middle: int) -> str:
         """The dequantised tensor less the value of a code, of a tensor whose codes are not negative."""
         around, tensor = f"{name}.around{middle}", self.network.formats[name]
+        if any(around in node.output for node in self.nodes):
+            return around
+        if self.options.stored is Stored.BY_SIGN:  # QONNX makes one Quant of all that dequantises a tensor
+            value = np.array(np.ldexp(float(middle), -tensor.frac), np.float32)
+            return self.node("Sub", [self.real(name), self.constant(f"{around}.value", value)], around)
         code = middle - self.options.stored.less(tensor)
         scale, zero = self._parameters(name)[0], self.byte(f"{around}.code", code, tensor)
-        if all(around not in node.output for node in self.nodes):
-            self.node("DequantizeLinear", [name, scale, zero], around)
-        return around
+        return self.node("DequantizeLinear", [name, scale, zero], around)
 
     def coefficients(self, name: str, codes: NDArray[np.generic], frac: NDArray[np.integer]) -> str:
         """Integer weights or biases behind DequantizeLinear, one scale for each output channel."""

@@ -108,6 +108,11 @@ def test_the_same_codes_under_every_rule(what):
 
 KEPT: dict[str, tuple[Layer, ...]] = {
     "bicubic": (Upsample("y", "x", "bicubic", 2, PIXEL),),
+    "thirds beside others": (
+        SIGNED,
+        Upsample("y", "x", "bicubic_075", 3, PIXEL),
+        Upsample("yy", "x", "bicubic_075", 3, S8),
+    ),
     "thirds": (Upsample("y", "x", "bilinear", 3, PIXEL),),
     "one grid": (Concat("y", ("x", "x"), Format(False, 6, 8)),),
     "two limits": (Clip("y", "x", 16, 235),),
@@ -169,8 +174,8 @@ def test_a_depthwise_convolution_of_one_tap_by_hand():
 
 
 CLIENTS = {
+    "qonnx": [*TABLES, "thirds beside others"],
     "qnn": [what for what in CASES if what != "space to depth"] + TABLES,
-    "qonnx": TABLES,
     "openvino": ["space to depth", *TABLES],
     "iree": [
         "bicubic",
