@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,14 @@ def test_a_lost_verdict_is_made_again(finished):
     new = read_json(stage.verify)
     assert (new["passed"], new["compared"], new["sha256"]) == (True, old["compared"], old["sha256"])
     assert stage.qat_weights.read_bytes() == weights
+
+
+def test_files_of_two_networks_are_not_compared(finished, tmp_path):
+    made = RunFolder(shutil.copytree(finished[0].root, tmp_path / "run"))
+    for name in ("network.npz", "network.json"):
+        shutil.copy(made.root / "stage1-same" / name, made.root / "stage1" / name)
+    with pytest.raises(RunFolderError, match=r"qat\.safetensors: is of another network than network\.json"):
+        verify_stage(made, made.stage(1))
 
 
 def test_a_partial_verification_leaves_the_verdict(finished):
