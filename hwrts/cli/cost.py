@@ -9,10 +9,10 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.options import StageOption
-from hwrts.cli.settings import resolve_config
 from hwrts.cli.stage import network_folder
 from hwrts.cost.modes import KIB_BITS
 from hwrts.errors import ConfigError, did_you_mean
+from hwrts.runs.settings import resolve_config
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -13,8 +13,8 @@ def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = 
     """Print versions, the CPU features that matter, and the device that would be used."""
     import torch
 
-    from hwrts.cli.versions import library_versions
     from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
+    from hwrts.runs.versions import library_versions
     from hwrts.training.device import choose_device
 
     flags = cpu_flags()

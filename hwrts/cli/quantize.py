@@ -9,11 +9,11 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
 from hwrts.cli.options import MaxMegapixels, ReduceRange, option
 from hwrts.cli.sensitivity import choose, print_choice
-from hwrts.cli.settings import flag_of, run_notes, weight_bits_of, with_target
 from hwrts.cli.stage import print_stages
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError, RunFolderError
+from hwrts.runs.settings import flag_of, run_notes, weight_bits_of, with_target
 
 if TYPE_CHECKING:
     from hwrts.config import NetworkConfig, QatConfig

@@ -8,7 +8,7 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
 from hwrts.cli.options import MaxMegapixels
-from hwrts.cli.settings import run_notes
+from hwrts.runs.settings import run_notes
 
 
 def reproduce(

@@ -8,10 +8,10 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.interrupt import LastWords
 from hwrts.cli.options import MaxMegapixels, ReduceRange, RequireOption, option
-from hwrts.cli.settings import resolve_config, run_notes, weight_bits_of
 from hwrts.cli.stage import print_stages
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
+from hwrts.runs.settings import resolve_config, run_notes, weight_bits_of
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import hwrts
-from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.errors import ConfigError
+from hwrts.runs.settings import resolve_config
 from hwrts.settings_file import dump_toml, load_config, parse_config, read_toml, set_entry
 from hwrts.training.device import make_deterministic
 
