@@ -32,3 +32,33 @@ class Silent:
 
 SILENT = Silent()
 """For those who do not say where to."""
+
+Told = Callable[[str, int, int, str], None]
+"""Called with a title, units done, units in all, and a short text; what was decided is told without units."""
+
+
+class Telling:
+    """Tells a function of the caller's own.
+
+    >>> progress = Telling(lambda title, done, total, text: print(title, done, total))
+    >>> progress.say("device cpu")
+    device cpu 0 0
+    """
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    def say(self, text: str) -> None:
+        """A call without units."""
+        self._told(text, 0, 0, "")
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Advance]:
+        """A call when the work begins, and one for each step of it."""
+        self._told(title, 0, total, "")
+        yield lambda done, text: self._told(title, done, total, text)
+
+
+def telling(told: Told | None) -> Progress:
+    """Someone who tells the function, or nobody."""
+    return SILENT if told is None else Telling(told)

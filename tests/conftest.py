@@ -78,6 +78,10 @@ def few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Every witness, layer and negative control is still there: the time goes into the number of pictures.
     """
+    _few_stimuli(monkeypatch)
+
+
+def _few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
     import hwrts.export.verify  # noqa: F401
 
     verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
@@ -87,11 +91,17 @@ def few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small_verdict(few_stimuli: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     """And those of runs take small crops."""
+    few_pictures(monkeypatch)
+
+
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As :func:`small_verdict`, for fixtures of another scope."""
     import hwrts.runs.quantise  # before it takes the small crop for its own, for good
     import hwrts.runs.session
 
+    _few_stimuli(monkeypatch)
     monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (33, 35))
 
 

@@ -9,7 +9,7 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.options import MaxMegapixels, StageOption
 from hwrts.cli.pictures import end_with, picture_files
-from hwrts.cli.stage import check_enlarges, choose_network
+from hwrts.cli.stage import choose_network
 from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def enhance(
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if not same_size:
-        check_enlarges(chosen)
+        chosen.check_enlarges()
 
     def torch_upscaler() -> "Upscaler":
         from hwrts.qat.witness import exact_dtype

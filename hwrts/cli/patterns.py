@@ -7,7 +7,7 @@ import typer
 
 from hwrts.cli.console import print_json, print_line
 from hwrts.cli.options import RequireOption, RunArgument, StageOption
-from hwrts.cli.stage import check_enlarges, choose_network
+from hwrts.cli.stage import choose_network
 from hwrts.errors import DataError
 
 
@@ -42,7 +42,7 @@ def patterns(
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if not same_size:
-        check_enlarges(chosen)
+        chosen.check_enlarges()
     if output is not None:
         make_folder(output, "choose another --output")
         there = next(output.glob("*_difference.png"), None)

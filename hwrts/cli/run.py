@@ -104,8 +104,8 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train, quantise, export and verify, stage by stage, and write a report."""
+    from hwrts.api.train import finish_run, interrupted_run, make_run
     from hwrts.files.lock import writing
-    from hwrts.files.new_folder import put_in_place
     from hwrts.runs.folder import RunFolder, open_run
     from hwrts.runs.requirements import parse_requirements
 
@@ -134,16 +134,13 @@ def run(
         resolved = resolve_config(config, given, progress)
         root = _root(name, output, _default_name(resolved))
     with writing(root):
-        folder = _resumed(root) if resume is not None else _new_run(root, resolved, force, progress)
+        folder = (
+            interrupted_run(root)
+            if resume is not None
+            else make_run(root, resolved, run_notes(resolved.seed), progress, force=force)
+        )
         with LastWords(f"interrupted; continue with: {command_line('run', '--resume', root)}"):
-            if folder.root != root:
-                progress.say(
-                    f"{root} is an older run: it stays until the new one is finished and replaces it"
-                )
-            progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
-            passed = _run_and_report(folder, progress)
-            if folder.root != root:
-                put_in_place(folder.root, root)
+            passed = finish_run(folder, root, progress)
     missed = _unmet(RunFolder(root), limits)
     _print_result(RunFolder(root), missed, as_json=json)
     if not passed or missed:
@@ -164,43 +161,6 @@ def _root(name: str | None, output: Path | None, default: str) -> Path:
             f"--name {name!r}: use a plain name, without slashes, for runs/NAME; another place is --output"
         )
     return root
-
-
-def _resumed(root: Path) -> "RunFolder":
-    """The run to continue: the one that was to replace another by --force, if it was interrupted."""
-    from hwrts.files.new_folder import next_to
-    from hwrts.runs.folder import open_run
-
-    return open_run(next_to(root) if next_to(root).is_dir() else root)
-
-
-def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
-    """A run folder with its photographs in it; beside an older one, which stays for the time being."""
-    from hwrts.files.new_folder import new_folder, next_to
-    from hwrts.runs.folder import RunFolder, check_replaceable, is_occupied, write_run
-    from hwrts.runs.session import prepare
-
-    advice = f"choose another --name or --output, continue it with {command_line('run', '--resume', root)}"
-    check_replaceable(root, force=force, advice=advice)
-    place = next_to(root) if is_occupied(root) else root
-    with new_folder(place) as folder:
-        prepare(write_run(folder, config, run_notes(config.seed)), progress)
-    return RunFolder(place)
-
-
-def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
-    from hwrts.report import write_report
-    from hwrts.runs.documents import read_measures, read_verdict
-    from hwrts.runs.pipeline import run_stages
-    from hwrts.runs.remarks import is_faithful
-    from hwrts.runs.session import open_session
-
-    run_stages(open_session(folder, progress))
-    write_report(folder)
-    return all(
-        read_verdict(stage.verify)["passed"] and is_faithful(read_measures(stage.metrics))
-        for stage in folder.stages()
-    )
 
 
 def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:

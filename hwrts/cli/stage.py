@@ -23,18 +23,6 @@ def choose_network(
     return chosen
 
 
-def check_enlarges(chosen: "StageFolder") -> None:
-    """Refuse a same-size network where --x2 asks for one that enlarges.
-
-    Raises:
-        ConfigError: It keeps the size.
-    """
-    if chosen.same_size:
-        raise ConfigError(
-            f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
-        )
-
-
 def network_folder(path: Path, stage: str | None) -> Path:
     """The folder of an integer network: of a run by the rule, or the one that is named itself.
 

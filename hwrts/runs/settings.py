@@ -62,7 +62,7 @@ def resolve_config(
             if progress is not None:
                 progress.say(line)
     for key, value in flags.items():
-        set_entry(document, key, value, str(config))
+        set_entry(document, key, value, config or given_in)
     as_flags = given_in == COMMAND_LINE
     named = {key: flag_of(key) for key in flags} if as_flags else {}
     resolved = parse_config(document, config or given_in, named)
