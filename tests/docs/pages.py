@@ -46,7 +46,7 @@ def pieces(page: Path) -> list[Piece]:
 
 def _between(text: str) -> list[Piece]:
     places = [(each.start(), Piece("mention", each[1])) for each in _INLINE.finditer(text)]
-    for each in re.finditer(r"^    (hwrts [^#\n]+)", text, re.MULTILINE):
+    for each in re.finditer(r"^ {4,}(hwrts [^#\n]+)", text, re.MULTILINE):
         places.append((each.start(), Piece("command", each[1].strip())))
     return [piece for _, piece in sorted(places, key=lambda place: place[0])]
 

@@ -53,10 +53,11 @@ def reader(finished, tmp_path, monkeypatch):  # noqa: F811
     few_pictures(monkeypatch)
     folder = tmp_path / "reader"
     shutil.copytree(finished, folder)
-    for name in ("first", "NAME"):
-        shutil.copytree(folder / "runs/tiny", folder / "runs" / name)
-    for name in ("photos/train", "photos/val", "other"):
-        make_photographs(folder / name)
+    shutil.copytree(folder / "runs/tiny/stage2", folder / "runs/tiny/stage3")
+    shutil.copytree(folder / "runs/tiny", folder / "runs/first")
+    shutil.copy(folder / "runs/tiny/config.toml", folder / "my.toml")
+    for name in ("photos", "photos/train", "photos/val", "other"):
+        make_photographs(folder / name, size=(160, 176))
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     made = Schedule.__init__
@@ -94,7 +95,9 @@ def test_a_page_does_what_it_says(page, reader, capfd):
             if any(part in piece.text for part in NOT_RUN):
                 continue
             given = [filled(word) for word in words(piece.text)]
-            shutil.rmtree(reader / "handover", ignore_errors=True)
+            again = not {"--resume", "--check"} & set(given)
+            if again and given[0] in ("run", "quantize", "enhance", "export"):
+                given.append("--force")  # pages say several ways to make one thing
             result = call(capfd, *given)
             assert result.code == 0, (piece.text, result.err)
     assert sys.argv
