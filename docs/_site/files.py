@@ -42,9 +42,9 @@ def files_page() -> str:
     """Markdown with a section for each file."""
     sections = [
         "# Files\n\nEvery file appears whole or not at all. Files of other versions may hold further "
-        "entries; those named here keep their names and meaning. `network.json` and `network.npz`, the integers, are "
-        "described in [arithmetic](../arithmetic.md); `hwrts.fixed_point.load_network` reads them with NumPy "
-        "alone.\n"
+        "entries; those named here keep their names and meaning. `network.json` and `network.npz`, the "
+        "integers, are described in [arithmetic](../arithmetic.md); `hwrts.fixed_point.load_network` reads "
+        "them with NumPy alone.\n"
     ]
     for file in FILES:
         schema = json.dumps(file.model.model_json_schema(), indent=1)
