@@ -3,11 +3,13 @@
 NumPy alone is imported here: tests/fixed_point runs without the rest. A fixture imports what it needs.
 """
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,32 @@ CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 """Those of the whole test run; each of several workers keeps to one of them."""
 
 
+ERRORS = os.environ.get("HWRTS_ERRORS", "")
+"""A folder where to note which test ends in which refusal (docs/_site/errors.py)."""
+
+
+def _note_errors(folder: Path) -> None:
+    from hwrts.fixed_point.errors import HwrtsError
+
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = (folder / f"{os.getpid()}.jsonl").open("a", encoding="utf-8")
+    root, seen = f"{Path(__file__).resolve().parents[1]}{os.sep}", set()
+
+    def noted(self: HwrtsError, *arguments: object) -> None:
+        frame = sys._getframe(1)
+        while frame.f_code.co_name in ("__init__", "refused", "_refused") and frame.f_back is not None:
+            frame = frame.f_back  # who asked for the error
+        file = os.path.realpath(frame.f_code.co_filename)
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("[")[0].partition(" ")[0]
+        place = (file.removeprefix(root), frame.f_lineno, test)
+        if test and place not in seen:
+            seen.add(place)
+            notes.write(json.dumps(place) + "\n")
+            notes.flush()
+
+    HwrtsError.__init__ = noted  # type: ignore[assignment]
+
+
 def pytest_configure() -> None:
     """A shell script starts what ends in & with Ctrl-C ignored, and children inherit that.
 
@@ -27,6 +55,8 @@ def pytest_configure() -> None:
     which wait by spinning for those that the tests beside it hold up (four times as long).
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if ERRORS:
+        _note_errors(Path(ERRORS))
     if WORKER and CORES:
         os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 

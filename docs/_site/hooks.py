@@ -7,10 +7,15 @@ from typing import Any
 from mkdocs.structure.files import File
 
 from docs._site.commands import commands_page
+from docs._site.errors import errors_page
 from docs._site.files import files_page
 
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?!docs/)[^)]+)\)")
-_GENERATED = {"reference/commands.md": commands_page, "reference/files.md": files_page}
+_GENERATED = {
+    "reference/commands.md": commands_page,
+    "reference/errors.md": errors_page,
+    "reference/files.md": files_page,
+}
 
 
 def on_files(files: Any, *, config: Any) -> Any:
