@@ -80,8 +80,8 @@ def filled(word: str) -> str:
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
 def test_a_page_does_what_it_says(page, reader, capfd):
-    """Commands on lines of their own and in the README's tables, programs, and the files that they need."""
-    in_tables = page.name == "README.md"
+    """Commands on lines of their own and in tables of commands, programs, and the files that they need."""
+    in_tables = page.name in ("README.md", "commands.md")
     names: dict[str, object] = {}
     for piece in pieces(page):
         if piece.kind == "file":
