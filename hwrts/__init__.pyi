@@ -8,3 +8,4 @@ from hwrts.api.train import train as train
 from hwrts.errors import HwrtsError as HwrtsError
 
 __version__: str
+__all__: list[str]

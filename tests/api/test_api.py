@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_names_are_few_and_the_same_for_type_checkers():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert imported == hwrts._MODULES
+    assert imported == vars(hwrts)["_MODULES"]
     for name in hwrts.__all__:
         assert hasattr(hwrts, name)
         assert name in dir(hwrts)
@@ -177,16 +178,18 @@ def test_other_widths_of_a_stage(made, tmp_path, small_verdict):
 
 
 def test_a_module_of_ones_own_and_arrays(tmp_path, picture, small_verdict):
-    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 3, padding=1))
+    first, last = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 3, 3, padding=1)
+    assert last.bias is not None
+    module = nn.Sequential(first, nn.ReLU(), last)
     module.train().double()
     with torch.no_grad():
-        module[2].bias.fill_(0.5)
+        last.bias.fill_(0.5)
     pictures = [picture(70, 80, seed) for seed in range(3)]
     made = hwrts.quantize(module, pictures, output=tmp_path / "own", settings={"weight_bits": 7})
     assert (made.proved, made.name, made.stages) == (True, "1", ("1",))
     assert {conv.weight_bits for conv in made.network.convs} == {7}
     assert module.training  # it is a copy that became float32 and was put into evaluation mode
-    assert module[0].weight.dtype == torch.float64
+    assert first.weight.dtype == torch.float64
     assert made.enhance(pictures[0]).shape == (70, 80, 3)
     assert made.run.notes()["command"] == "hwrts.quantize"
     with pytest.raises(hwrts.HwrtsError, match="exists already"):
@@ -197,7 +200,7 @@ def test_modules_and_pictures_that_are_none(tmp_path):
     with pytest.raises(hwrts.HwrtsError, match=r"takes a torch.nn.Module, .* not a int"):
         hwrts.quantize(3)  # type: ignore[arg-type]
     with pytest.raises(hwrts.HwrtsError, match=r"^picture 0: float32 \(4, 4, 3\); give \(height"):
-        hwrts.quantize(nn.Identity(), [np.zeros((4, 4, 3), np.float32)], output=tmp_path / "own")  # type: ignore[list-item]
+        hwrts.quantize(nn.Identity(), [np.zeros((4, 4, 3), np.float32)], output=tmp_path / "own")
     with pytest.raises(hwrts.HwrtsError, match="write inputs and value_range into the file"):
         hwrts.quantize("my.py:build", inputs=lambda picture: picture)
 
@@ -207,7 +210,7 @@ def here(count):
     """Workers in this process, where proofs take few pictures."""
 
     def submit(task):
-        done = Future()
+        done: Future[dict[str, Any]] = Future()
         done.set_result(run_quietly(task))
         return done
 

@@ -4,6 +4,7 @@ import shutil
 import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ SMALLER = {"[0, 1, 2, 3, 4]": "[0]", "[8, 16, 24, 32]": "[4]", "[4, 6, 8]": "[8]
 @contextmanager
 def _here(count):
     def submit(task):
-        done = Future()
+        done: Future[dict[str, Any]] = Future()
         done.set_result(run_quietly(task))
         return done
 
