@@ -171,6 +171,7 @@ def _quantize_run(
     as_json: bool,
 ) -> bool:
     from hwrts.api.quantize import quantize_stage
+    from hwrts.files.lock import writing
     from hwrts.runs.folder import open_run
     from hwrts.runs.remarks import is_faithful, remarks
 
@@ -179,7 +180,8 @@ def _quantize_run(
     chosen: dict[str, Any] = {}
     if budget is not None:
         measured = folder.finished_stage(f"{number}-same" if same_size else str(number))
-        choice, found = choose(folder, measured, budget, progress)
+        with writing(run):  # it keeps what it measures
+            choice, found = choose(folder, measured, budget, progress)
         if not as_json:
             title = f"{run}: widths chosen by the sensitivity of stage {measured.name}"
             print_choice(title, choice, found, budget)
