@@ -1,7 +1,6 @@
 """The commands and programs of README and docs really run, in the order of their page, on a tiny run."""
 
 import shutil
-import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import pairwise
@@ -90,12 +89,13 @@ def test_a_page_does_what_it_says(page, reader, capfd):
     in_tables = page.name in ("README.md", "commands.md")
     names: dict[str, object] = {}
     for piece in pieces(page):
-        if piece.kind == "file":
+        if piece.kind == "file":  # a page may speak of it before it shows it
             text = piece.text
             for before, after in SMALLER.items():
                 text = text.replace(before, after)
             (reader / piece.name).write_text(text)
-        elif piece.kind == "python":
+    for piece in pieces(page):
+        if piece.kind == "python":
             exec(compile(piece.text, str(page), "exec"), names)
         elif piece.kind == "command" or (in_tables and piece.kind == "mention"):
             if any(part in piece.text for part in NOT_RUN):
@@ -111,4 +111,3 @@ def test_a_page_does_what_it_says(page, reader, capfd):
                 given.append("--force")  # pages say several ways to make one thing
             result = call(capfd, *given)
             assert result.code == 0, (piece.text, result.err)
-    assert sys.argv
