@@ -52,6 +52,6 @@ def _between(text: str) -> list[Piece]:
 
 
 def words(command: str) -> list[str]:
-    """The words behind hwrts, without the dots and brackets of a sentence."""
+    """The words behind hwrts, without the dots and brackets of a sentence; a letter is some number."""
     parts = shlex.split(command.replace("[", "").replace("]", ""))[1:]
-    return [part for part in parts if part != "..."]
+    return ["2" if re.fullmatch("[A-Z]", part) else part for part in parts if part != "..."]

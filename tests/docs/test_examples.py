@@ -65,6 +65,8 @@ def test_there_are_commands_and_programs():
         ("mention", "hwrts enhance --triple", False),
         ("command", "hwrts run --blocks many", False),
         ("mention", "hwrts patterns RUN [--x2]", True),
+        ("mention", "hwrts quantize RUN --stage N ...", True),
+        ("mention", "hwrts quantize RUN --stage SOME", False),
     ],
 )
 def test_what_is_found_wrong(kind, text, right):
