@@ -10,6 +10,7 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.console import LONGEST_ERROR, LONGEST_REFUSAL, print_error
+from hwrts.cli.examples import EXAMPLES
 from hwrts.cli.memory import memory_error
 from hwrts.cli.streams import safe_streams
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
@@ -19,7 +20,6 @@ app = typer.Typer(
     help="From photographs to a bit-proved int8 super-resolution network.",
     epilog="Start with: hwrts run --name first   (embedded photographs, about ten minutes on two cores)",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -65,11 +65,17 @@ def register_commands() -> None:
     from hwrts.cli.verify import verify
     from hwrts.cli.view import view
 
-    for command in (
-        verify, export, view, info, cost, inspect, enhance, evaluate,
-        patterns, quantize, reproduce, score, sensitivity, sweep, run,
-    ):  # fmt: skip
-        app.command()(command)
+    groups = {
+        "Make networks": (run, sweep, reproduce, quantize),
+        "Use them": (enhance, export, view),
+        "Measure and prove": (verify, evaluate, patterns, score, sensitivity),
+        "Know what is inside": (cost, inspect, info),
+    }
+    for panel, commands in groups.items():
+        for command in commands:
+            # rich makes a paragraph of each, and would take brackets for markup
+            lines = [line.replace("[", r"\[") for line in EXAMPLES[command.__name__]]
+            app.command(rich_help_panel=panel, epilog="\n\n".join(["Examples:", *lines]))(command)
 
 
 def run() -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, print_warning, wrote
-from hwrts.cli.options import RunArgument, StageOption
+from hwrts.cli.options import Quiet, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 
 
@@ -38,6 +38,7 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
     from hwrts.errors import RunFolderError
@@ -52,7 +53,7 @@ def export(
     from hwrts.runs.target import DEFAULT, Asked, target_entry
 
     folder = open_run(run)
-    chosen = choose_network(folder, stage)
+    chosen = choose_network(folder, stage, quiet=quiet)
     proof = read_proof(chosen)
     if proof.verdict != "PASSED" and not unverified:
         raise RunFolderError(
@@ -60,7 +61,7 @@ def export(
             "run hwrts verify, or insist with --unverified"
         )
     asked = Asked(target, size, opset, ir_version, check)
-    with ConsoleProgress(quiet=json).task(f"target {target or DEFAULT}", 1) as advance:
+    with ConsoleProgress(quiet or json).task(f"target {target or DEFAULT}", 1) as advance:
         entry, files = target_entry(folder, chosen, asked)
         advance(1, "")
     source = {"run": folder.root.name, "stage": chosen.name}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
-from hwrts.cli.options import MaxMegapixels, ReduceRange, option
+from hwrts.cli.options import MaxMegapixels, Quiet, ReduceRange, option, run_folders
 from hwrts.cli.sensitivity import choose, print_choice
 from hwrts.cli.settings import flag_of, run_notes, weight_bits_of, with_target
 from hwrts.cli.stage import print_stages
@@ -24,7 +24,9 @@ def quantize(
     source: Annotated[
         str,
         typer.Argument(
-            help="Run folder, or a module of your own: my_file.py:build.", metavar="RUN|FILE.py:FUNCTION"
+            help="Run folder, or a module of your own: my_file.py:build.",
+            metavar="RUN|FILE.py:FUNCTION",
+            autocompletion=run_folders,
         ),
     ],
     stage: Annotated[
@@ -90,7 +92,7 @@ def quantize(
         bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make another int8 network of a finished float stage, or one of your own module."""
     flags = {

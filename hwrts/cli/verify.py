@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.options import RunArgument
+from hwrts.cli.options import Quiet, RunArgument
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
 
@@ -40,6 +40,7 @@ def verify(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     if client is not None:
@@ -72,7 +73,7 @@ def verify(
 
     everything = layer is None and stimulus is None
     with writing(run, may_be_read_only=True) if everything else nullcontext():
-        with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
+        with ConsoleProgress(quiet or json).task("comparing bits, stages", len(stages)) as advance:
             for i, each in enumerate(stages):
                 verdicts[each.name] = verify_stage(
                     folder, each, layers=layer or None, stimuli=stimulus or None, record=False
