@@ -12,7 +12,7 @@ RUN_FLAGS =
 # Hundreds of processes that tests start import the package: what one has compiled the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test pytest quick quick-pytest slow targets oldest lint clean
+.PHONY: run test pytest quick quick-pytest slow targets oldest settings lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -54,6 +54,10 @@ targets: $(VENV)/.ready
 # The lowest versions of pyproject.toml, in build/oldest: whenever a bound changes.
 oldest:
 	PYTHON=$(PYTHON) .ci/oldest
+
+# docs/settings.md says what the settings say of themselves.
+settings: $(VENV)/.ready
+	$(BIN)/python -m hwrts.settings_page > docs/settings.md
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
