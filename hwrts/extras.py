@@ -1,4 +1,4 @@
-"""What ``pip install hwrts`` leaves out: libraries of single commands, each set an extra of pyproject.toml."""
+"""What ``pip install hwrts`` leaves out: libraries of single commands, each set an extra of the package."""
 
 from importlib.util import find_spec
 

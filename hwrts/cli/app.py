@@ -18,7 +18,7 @@ from hwrts.errors import HwrtsError, UnsupportedOperatorError
 app = typer.Typer(
     name="hwrts",
     help="From photographs to a bit-proved int8 super-resolution network.",
-    epilog="Start with: hwrts run --name first   (embedded photographs, about ten minutes on two cores)",
+    epilog="Start with: hwrts demo   (a minute), then hwrts run --name first   (ten, on two cores)",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,6 +50,7 @@ def _common(
 def register_commands() -> None:
     """Add every command to the application; in this order they stand in the help."""
     from hwrts.cli.cost import cost
+    from hwrts.cli.demo import demo
     from hwrts.cli.enhance import enhance
     from hwrts.cli.evaluate import evaluate
     from hwrts.cli.export import export
@@ -66,7 +67,7 @@ def register_commands() -> None:
     from hwrts.cli.view import view
 
     groups = {
-        "Make networks": (run, sweep, reproduce, quantize),
+        "Make networks": (demo, run, sweep, reproduce, quantize),
         "Use them": (enhance, export, view),
         "Measure and prove": (verify, evaluate, patterns, score, sensitivity),
         "Know what is inside": (cost, inspect, info),

@@ -1,6 +1,7 @@
 """The examples below each command's help; each is a line for a shell."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("hwrts demo", "hwrts demo --no-browser -o runs/demo"),
     "run": (
         "hwrts run --name first",
         "hwrts run --data photographs --blocks 3 --channels 64 --stages 4",
@@ -10,7 +11,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts sweep --budget params=30k,line_kib=256 --data photographs",
         "hwrts sweep --status -o sweep",
     ),
-    "reproduce": ("hwrts reproduce table2 --data DIV2K_train_HR --budget small",),
+    "reproduce": (
+        "hwrts reproduce table2 --data photographs --budget tiny -o first_look",
+        "hwrts reproduce all --data DIV2K_train_HR --val DIV2K_valid_HR --int8",
+    ),
     "quantize": (
         "hwrts quantize runs/first --weight-bits 4",
         "hwrts quantize my_file.py:build --check",

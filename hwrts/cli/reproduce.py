@@ -26,7 +26,8 @@ def reproduce(
     ] = None,
     max_megapixels: MaxMegapixels = None,
     budget: Annotated[
-        str, typer.Option(help="small: two CPU cores, hours; paper: the paper's set-up, a GPU, days.")
+        str,
+        typer.Option(help="tiny: a first look, minutes; small: two cores, hours; paper: a GPU, days."),
     ] = "small",
     int8: Annotated[
         bool,

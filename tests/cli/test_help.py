@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,3 +97,23 @@ def test_show_completion_is_a_script_for_the_shell(tmp_path):
     assert "complete -o default -F _hwrts_completion hwrts" in done.stdout, done.stderr
     checked = subprocess.run(["bash", "-n"], input=done.stdout, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_demo_makes_a_run_and_opens_its_page_and_shows_it_again(tmp_path, monkeypatch, hwrts):
+    """The run itself is that of hwrts run, with fewer steps."""
+    monkeypatch.chdir(tmp_path)
+    opened, asked = [], []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+
+    def run(**settings):
+        asked.append(settings)
+        (tmp_path / "runs/demo").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs/demo/run.json").touch()
+
+    monkeypatch.setattr("hwrts.cli.demo.run", run)
+    page = (tmp_path / "runs/demo/report.html").as_uri()
+    assert hwrts("demo").out == f"page:   {page}\n"
+    assert hwrts("demo", "-q", "--no-browser").out == f"page:   {page}\n"
+    assert opened == [page]
+    assert asked[0]["stages"] == "1"
+    assert asked[1] == {"resume": Path("runs/demo"), "quiet": True}
