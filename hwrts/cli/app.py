@@ -49,6 +49,7 @@ def _common(
 @cache
 def register_commands() -> None:
     """Add every command to the application; in this order they stand in the help."""
+    from hwrts.cli.compare import compare
     from hwrts.cli.cost import cost
     from hwrts.cli.demo import demo
     from hwrts.cli.enhance import enhance
@@ -56,6 +57,7 @@ def register_commands() -> None:
     from hwrts.cli.export import export
     from hwrts.cli.info import info
     from hwrts.cli.inspect import inspect
+    from hwrts.cli.list import list_runs
     from hwrts.cli.patterns import patterns
     from hwrts.cli.quantize import quantize
     from hwrts.cli.reproduce import reproduce
@@ -68,15 +70,17 @@ def register_commands() -> None:
 
     groups = {
         "Make networks": (demo, run, sweep, reproduce, quantize),
-        "Use them": (enhance, export, view),
-        "Measure and prove": (verify, evaluate, patterns, score, sensitivity),
+        "Use them": (list_runs, enhance, export, view),
+        "Measure and prove": (verify, compare, evaluate, patterns, score, sensitivity),
         "Know what is inside": (cost, inspect, info),
     }
     for panel, commands in groups.items():
         for command in commands:
             # rich makes a paragraph of each, and would take brackets for markup
-            lines = [line.replace("[", r"\[") for line in EXAMPLES[command.__name__]]
-            app.command(rich_help_panel=panel, epilog="\n\n".join(["Examples:", *lines]))(command)
+            name = command.__name__.removesuffix("_runs")
+            lines = [line.replace("[", r"\[") for line in EXAMPLES[name]]
+            epilog = "\n\n".join(["Examples:", *lines])
+            app.command(name, rich_help_panel=panel, epilog=epilog)(command)
 
 
 def run() -> int:

@@ -20,6 +20,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts quantize my_file.py:build --check",
         "hwrts quantize my_file.py:build --weights w.pth --data photographs",
     ),
+    "list": ("hwrts list", "hwrts list sweep/trials --json"),
+    "compare": ("hwrts compare runs/first runs/second -o compare.html",),
     "enhance": (
         "hwrts enhance photo.jpg -o better.png --run runs/first",
         "hwrts enhance photographs -o twice --run runs/first --x2",

@@ -22,7 +22,7 @@ from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
-    from hwrts.runs.folder import RunFolder, StageFolder
+    from hwrts.runs.folder import RunFolder
 
 PHOTOGRAPHS, NETWORK, TRAINING = "Photographs and how LR is made of them", "Network", "Training"
 INTEGERS, MACHINE, FOLDER = "Quantisation", "Machine", "Folder of the run"
@@ -271,6 +271,7 @@ def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:
 
 
 def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> None:
+    from hwrts.report.summary import next_commands
     from hwrts.runs.documents import read_measures, read_verdict
     from hwrts.runs.remarks import purpose, remarks
 
@@ -299,16 +300,8 @@ def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> N
         print_line(f"NOT MET: {text}")
     print_line(f"for:    {purpose(folder.config)}")
     print_line(f"report: {folder.report}")
-    enhance = command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", folder.root)
-    print_line(f"next:   {enhance}")
-    print_line(f"        {_export(folder, best, 'handover')}")
-    same = folder.enhancing_stage(best.name)
-    if same.same_size:
-        print_line(f"        {_export(folder, same, 'handover_same_size')}")
-
-
-def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
-    return command_line("export", folder.root, "--stage", stage.name, "-o", output)
+    for i, (_, command) in enumerate(next_commands(folder, best.name)[:3]):
+        print_line(f"{'' if i else 'next:':7} {command}")
 
 
 def _default_name(config: "RunConfig") -> str:

@@ -10,13 +10,15 @@ from hwrts.report.crops import PhotoCrops, photo_crops
 from hwrts.report.exports import exports
 from hwrts.report.plots import Plot, difference_plots, training_plot
 from hwrts.report.shown_patterns import ShownPattern, shown_patterns
+from hwrts.report.silicon import COLUMNS, silicon
 from hwrts.report.stages import StageResult, kept_stage, read_stages
-from hwrts.report.summary import facts, headline, photograph_names
+from hwrts.report.summary import facts, headline, next_commands, photograph_names
 from hwrts.report.tables import PHASES, stage_rows
 from hwrts.report.template import render
+from hwrts.report.viewer import run_networks, viewer
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.patterns import AMPLIFICATION
-from hwrts.runs.remarks import remarks
+from hwrts.runs.remarks import remarks, trained_for
 
 
 def write_report(run: RunFolder) -> Path:
@@ -45,6 +47,12 @@ def write_report(run: RunFolder) -> Path:
         headline=headline(run, stages, kept),
         failed=[stage for stage in stages if not stage.passed],
         remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
+        viewer=_viewer(run, stages, kept),
+        silicon=silicon(
+            list({each.name: each for each in (run.enhancing_stage(kept.name), kept.folder)}.values())
+        ),
+        silicon_columns=COLUMNS,
+        commands=next_commands(run, kept.name),
         facts=facts(run, kept),
         names=photograph_names(run.notes()),
         config=(run.root / "config.toml").read_text("utf-8"),
@@ -85,6 +93,17 @@ def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | N
         return photo_crops(run, kept), None
     except HwrtsError as error:
         return [], str(error)
+
+
+def _viewer(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult) -> str | None:
+    """As :func:`_crops`."""
+    if kept.changed:
+        return None
+    try:
+        enlarge_first = trained_for(run.config, kept.folder.number) is None
+        return viewer(run, run_networks(run, stages, kept), enlarge_first=enlarge_first)
+    except HwrtsError:
+        return None
 
 
 def _patterns(run: RunFolder, kept: StageResult) -> list[tuple[str, list[ShownPattern]]]:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hwrts.command_line import command_line
 from hwrts.config import RunConfig
 from hwrts.errors import HwrtsError
 from hwrts.fixed_point import load_network
@@ -68,6 +69,24 @@ def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
     return [(label, str(value)) for label, value in found if value not in (None, "")]
+
+
+def next_commands(run: RunFolder, kept: str) -> list[tuple[str, str]]:
+    """What to do with a run, and the command for it; ``kept`` is its stage."""
+    place, same = run.place, run.enhancing_stage(kept)
+    exports = [(kept, "handover")]
+    if same.same_size and same.name != kept:
+        exports.append((same.name, "handover_same_size"))
+    return [
+        ("enhance a picture", command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", place)),
+        *(
+            (f"hand over stage {name}", command_line("export", place, "--stage", name, "-o", folder))
+            for name, folder in exports
+        ),
+        ("measure up-scaling", command_line("evaluate", place, "--data", "FOLDER")),
+        ("try fewer bits", command_line("quantize", place, "--weight-bits", 6)),
+        ("look at the graph", command_line("view", place)),
+    ]
 
 
 def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:

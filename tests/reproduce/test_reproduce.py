@@ -12,11 +12,11 @@ from hwrts.data import upscale_by_2
 from hwrts.data.twins import picture_key
 from hwrts.errors import ConfigError, DataError, RunFolderError
 from hwrts.metrics import Artefacts, image_difference_percent, spread
+from hwrts.metrics.baselines import bicubic, lanczos, repeated_usm, usm
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.report import paper
 from hwrts.report.plots import Curve, line_plot, standalone_svg
 from hwrts.reproduce import sentences, tables
-from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm, usm
 from hwrts.reproduce.budgets import budget
 from hwrts.reproduce.measure import quality, tiles
 from hwrts.reproduce.results import TARGETS, chosen_targets
