@@ -26,8 +26,17 @@ def demo(
     if (output / "run.json").is_file():
         run(resume=output, quiet=quiet)
     else:
-        # a step takes 0.04 s: half of the minute is proofs and pictures
-        run(stages="1", channels=8, first_steps=200, qat_steps=60, score=False, output=output, quiet=quiet)
+        # enough to be above bicubic; half of the minute is proofs and pictures
+        run(
+            stages="1",
+            channels=8,
+            first_steps=150,
+            qat_steps=30,
+            same_size_steps=20,
+            score=False,
+            output=output,
+            quiet=quiet,
+        )
     page = (output / "report.html").resolve().as_uri()
     print_line(f"page:   {page}")
     if browser:
