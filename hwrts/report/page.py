@@ -95,6 +95,16 @@ def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | N
         return [], str(error)
 
 
+def pictures(run: RunFolder) -> str | None:
+    """The HTML of whole pictures through the kept stage, for another page; None if they cannot be made.
+
+    Raises:
+        RunFolderError: No stage is finished, or a file of the run is damaged.
+    """
+    stages = read_stages(run)
+    return _viewer(run, stages, kept_stage(stages, run.notes().get("best_stage")))
+
+
 def _viewer(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult) -> str | None:
     """As :func:`_crops`."""
     if kept.changed:
