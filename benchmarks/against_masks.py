@@ -21,7 +21,7 @@ from hwrts.data.depth import Codes
 from hwrts.metrics import artefacts, error_gain, image_difference_percent
 from hwrts.metrics.viqet import has_score, score
 from hwrts.report.crops import most_detail
-from hwrts.reproduce.baselines import lanczos
+from hwrts.metrics.baselines import lanczos
 from hwrts.runs.engines import open_stage
 from hwrts.runs.evaluate import JPEG_QUALITY
 from hwrts.runs.folder import open_run

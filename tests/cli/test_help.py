@@ -102,7 +102,8 @@ def test_show_completion_is_a_script_for_the_shell(tmp_path):
 def test_demo_makes_a_run_and_opens_its_page_and_shows_it_again(tmp_path, monkeypatch, hwrts):
     """The run itself is that of hwrts run, with fewer steps."""
     monkeypatch.chdir(tmp_path)
-    opened, asked = [], []
+    opened: list[str] = []
+    asked: list[dict[str, Any]] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
 
     def run(**settings):

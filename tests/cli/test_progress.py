@@ -64,7 +64,7 @@ SETTINGS = {
 
 
 def made(tmp_path, *, same_size=False, settings=SETTINGS):
-    said = []
+    said: list[str] = []
     config: RunConfig = parse_config(settings, "test")
     return Estimate(RunFolder(tmp_path), config, 540, same_size=same_size, say=said.append), said
 

@@ -84,7 +84,7 @@ def test_wrong_top_level_values(key, value):
         parse_config({key: value}, "test")
 
 
-ROUND_TRIPS = [
+ROUND_TRIPS: list[dict[str, Any]] = [
     {},
     {"rts": {"stages": "auto", "max_stages": 5}},
     {"rts": {"stages": 7, "epochs": 20, "schedule": "constant", "learning_rate": 1e-10}},
