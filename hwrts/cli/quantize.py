@@ -284,6 +284,7 @@ def _quantize_own(
     from hwrts.files.lock import writing
     from hwrts.files.new_folder import new_folder
     from hwrts.graph.user_code import own_code
+    from hwrts.report import write_report
     from hwrts.runs.documents import read_measures
     from hwrts.runs.folder import RunFolder, check_replaceable, write_json
     from hwrts.runs.own_module import load_own
@@ -313,6 +314,7 @@ def _quantize_own(
                 verdict = quantise_own(
                     RunFolder(folder), own, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
                 )
+        write_report(RunFolder(root))
     stage = RunFolder(root).stage(1)
     measures = read_measures(stage.metrics)
     warnings, good = remarks(measures), verdict.passed and is_faithful(measures)
@@ -339,6 +341,7 @@ def _quantize_own(
             f"{word}: {verdict.mismatches:,} of {verdict.compared:,} codes differ; {faithfulness(measures)}"
         )
         print_line(f"files: {stage.root}")
+        print_line(f"page:  {root / 'report.html'}")
         print_line(f"next:  {command_line('inspect', stage.root)}")
         print_line(f"       {command_line('export', root, '-o', 'handover')}")
     for warning in warnings:

@@ -68,8 +68,7 @@ def verify(
     def record() -> None:
         for each in stages:
             write_json(each.verify, verdicts[each.name].as_json())
-        if folder.trained:
-            write_report(folder)
+        write_report(folder)
 
     everything = layer is None and stimulus is None
     with writing(run, may_be_read_only=True) if everything else nullcontext():

@@ -38,7 +38,7 @@ def write_report(run: RunFolder) -> Path:
     """
     stages, best = read_stages(run), run.notes().get("best_stage")
     kept = kept_stage(stages, best)
-    photographs, missing = _crops(run, kept)
+    photographs, missing = _crops(run, kept) if run.trained else ([], None)  # nobody knows what it is fed
     html = render(
         "hwrts.report",
         "report.html.j2",
@@ -55,7 +55,7 @@ def write_report(run: RunFolder) -> Path:
         commands=next_commands(run, kept.name),
         facts=facts(run, kept),
         names=photograph_names(run.notes()),
-        config=(run.root / "config.toml").read_text("utf-8"),
+        config=(run.root / "config.toml").read_text("utf-8") if run.trained else None,
         rows=stage_rows(stages, kept),
         phases=PHASES,
         images=kept.measures.get("images"),
@@ -64,7 +64,7 @@ def write_report(run: RunFolder) -> Path:
         kept_word="latest" if best is None else "kept",  # an unfinished run has not chosen yet
         photographs=photographs,
         no_photographs=missing,
-        patterns=_patterns(run, kept),
+        patterns=_patterns(run, kept) if run.trained else [],
         amplification=AMPLIFICATION,
         exports=exports(run),
         comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
@@ -107,7 +107,7 @@ def pictures(run: RunFolder) -> str | None:
 
 def _viewer(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult) -> str | None:
     """As :func:`_crops`."""
-    if kept.changed:
+    if kept.changed or not run.trained:
         return None
     try:
         enlarge_first = trained_for(run.config, kept.folder.number) is None
