@@ -407,10 +407,11 @@ def test_damaged_verdict_is_a_clear_error(run: RunFolder) -> None:
 def test_interrupted_run_says_so(run: RunFolder) -> None:
     run.stage(2)  # begun
     write_json(run.root / "run.json", {"status": "running"})
-    text = Page(report(run)).text
+    html = report(run)
+    text = Page(html).text
     assert "The run is not finished (status running)" in text
-    assert "latest" in text
-    assert "kept" not in text
+    assert '<span class="kept">latest' in html
+    assert '<span class="kept">kept' not in html
     assert "PASSED" in text
 
 
