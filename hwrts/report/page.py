@@ -21,7 +21,7 @@ from hwrts.runs.patterns import AMPLIFICATION
 from hwrts.runs.remarks import remarks, trained_for
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, *, whole_pictures: bool = True) -> Path:
     """Write ``report.html`` of the stages and variants that are finished so far.
 
     The file holds everything it shows: no font, script or picture comes from elsewhere. It is written whole
@@ -29,6 +29,7 @@ def write_report(run: RunFolder) -> Path:
 
     Args:
         run: A run with at least one finished stage.
+        whole_pictures: Begin with them: half of the file and of its time.
 
     Returns:
         The path of the file.
@@ -47,7 +48,7 @@ def write_report(run: RunFolder) -> Path:
         headline=headline(run, stages, kept),
         failed=[stage for stage in stages if not stage.passed],
         remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
-        viewer=_viewer(run, stages, kept),
+        viewer=_viewer(run, stages, kept) if whole_pictures else None,
         silicon=silicon(
             list({each.name: each for each in (run.enhancing_stage(kept.name), kept.folder)}.values())
         ),

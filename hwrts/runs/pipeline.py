@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -70,7 +71,8 @@ def run_stages(session: Session) -> int:
             f"resumed on another device than before ({before['name']}): weights will not be the same bytes"
         )
     run.update_notes(status="running", device=dataclasses.asdict(session.device))
-    same_size = _same_size_wanted(session, _new_model(session))
+    with torch.random.fork_rng(devices=[]):  # stage 1 starts from the weights that the seed says
+        same_size = _same_size_wanted(session, _new_model(session))
     estimate = Estimate(run, config, len(session.plan.crops), same_size=same_size, say=session.progress.say)
     session = dataclasses.replace(session, after_step=estimate.after_step)
     best = None
