@@ -62,3 +62,17 @@ class Telling:
 def telling(told: Told | None) -> Progress:
     """Someone who tells the function, or nobody."""
     return SILENT if told is None else Telling(told)
+
+
+def duration(seconds: float) -> str:
+    """About how long, as one says it.
+
+    >>> [duration(each) for each in (3.4, 75, 119.9, 3300, 9000, 200_000)]
+    ['3 s', '75 s', '2 min', '55 min', '2 h 30 min', '55 h']
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 and minutes < 600 else "")

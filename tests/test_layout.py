@@ -52,8 +52,11 @@ def test_fixed_point_needs_numpy_alone(path):
         )
 
 
-ALONE = {"errors": "base", "progress": "base", "command_line": "base", "settings_file": "config"}
-"""Modules that are no room of their own; settings_file reads and writes what config defines."""
+ALONE = {
+    "errors": "base", "extras": "base", "progress": "base", "command_line": "base",
+    "settings_file": "config", "settings_page": "config",
+}  # fmt: skip
+"""Modules that are no room of their own; the last two read, write and describe what config defines."""
 
 
 def room_of(name: str) -> str:

@@ -183,6 +183,7 @@ def quantize_own(
             write_json(folder / "run.json", document)
             with own_code(reference):
                 quantise_own(RunFolder(folder), own, data, qat, progress, max_megapixels or MAX_MEGAPIXELS)
+        write_report(RunFolder(root))
     return Stage(RunFolder(root), RunFolder(root).stage(1))
 
 

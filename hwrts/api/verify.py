@@ -38,8 +38,7 @@ def verify_stages(
     def record() -> None:
         for each in stages:
             write_json(each.verify, verdicts[each.name].as_json())
-        if run.trained:
-            write_report(run)
+        write_report(run)
 
     everything = not layers and not stimuli
     with writing(run.root, may_be_read_only=True) if everything else nullcontext():

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table, print_warning
-from hwrts.cli.options import RunArgument, StageOption
+from hwrts.cli.options import Quiet, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 
 
@@ -38,6 +38,7 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
     from hwrts.api.export import export_stage
@@ -46,9 +47,9 @@ def export(
     from hwrts.runs.target import Asked
 
     folder = open_run(run)
-    chosen = choose_network(folder, stage)
+    chosen = choose_network(folder, stage, quiet=quiet)
     asked = Asked(target, size, opset, ir_version, check)
-    progress = ConsoleProgress(quiet=json)
+    progress = ConsoleProgress(quiet or json)
     manifest = export_stage(
         folder, chosen, output, asked, progress, print_note, unverified=unverified, force=force
     )

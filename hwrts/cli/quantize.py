@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
-from hwrts.cli.options import MaxMegapixels, ReduceRange, option
+from hwrts.cli.options import MaxMegapixels, Quiet, ReduceRange, option, run_folders
 from hwrts.cli.sensitivity import choose, print_choice
 from hwrts.cli.stage import print_stages
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
@@ -20,7 +20,9 @@ def quantize(
     source: Annotated[
         str,
         typer.Argument(
-            help="Run folder, or a module of your own: my_file.py:build.", metavar="RUN|FILE.py:FUNCTION"
+            help="Run folder, or a module of your own: my_file.py:build.",
+            metavar="RUN|FILE.py:FUNCTION",
+            autocompletion=run_folders,
         ),
     ],
     stage: Annotated[
@@ -86,7 +88,7 @@ def quantize(
         bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make another int8 network of a finished float stage, or one of your own module."""
     flags = {
@@ -255,6 +257,7 @@ def _quantize_own(
             f"{faithfulness(measures)}"
         )
         print_line(f"files: {made.root}")
+        print_line(f"page:  {root / 'report.html'}")
         print_line(f"next:  {command_line('inspect', made.root)}")
         print_line(f"       {command_line('export', root, '-o', 'handover')}")
     for warning in warnings:

@@ -7,7 +7,14 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.interrupt import LastWords
-from hwrts.cli.options import MaxMegapixels, ReduceRange, RequireOption, option
+from hwrts.cli.options import (
+    Quiet,
+    RequireOption,
+    max_megapixels_option,
+    option,
+    reduce_range_option,
+    run_folders,
+)
 from hwrts.cli.stage import print_stages
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
@@ -15,7 +22,10 @@ from hwrts.runs.settings import resolve_config, run_notes, weight_bits_of
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
-    from hwrts.runs.folder import RunFolder, StageFolder
+    from hwrts.runs.folder import RunFolder
+
+PHOTOGRAPHS, NETWORK, TRAINING = "Photographs and how LR is made of them", "Network", "Training"
+INTEGERS, MACHINE, FOLDER = "Quantisation", "Machine", "Folder of the run"
 
 
 def run(
@@ -25,83 +35,126 @@ def run(
             help="TOML file of settings; or 'upscale', to up-scale and not enhance; or 'paper', its set-up."
         ),
     ] = None,
-    data: Annotated[Path | None, option("Folder of photographs (default: the embedded ones).")] = None,
-    val: Annotated[Path | None, option("Folder of validation photographs.")] = None,
-    val_fraction: Annotated[float | None, option("Share kept for validation without a folder [0.1].")] = None,
-    strict: Annotated[
-        bool | None, typer.Option("--strict", help="Refuse a folder with a broken image.")
+    data: Annotated[
+        Path | None, option("Folder of photographs (default: the embedded ones).", panel=PHOTOGRAPHS)
     ] = None,
-    max_megapixels: MaxMegapixels = None,
+    val: Annotated[Path | None, option("Folder of validation photographs.", panel=PHOTOGRAPHS)] = None,
+    val_fraction: Annotated[
+        float | None, option("Share kept for validation without a folder [0.1].", panel=PHOTOGRAPHS)
+    ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict", help="Refuse a folder with a broken image.", rich_help_panel=PHOTOGRAPHS),
+    ] = None,
+    max_megapixels: Annotated[int | None, max_megapixels_option(panel=PHOTOGRAPHS)] = None,
+    jpeg: Annotated[
+        str | None, option("JPEG quality, a range such as 70-90, or none [80].", panel=PHOTOGRAPHS)
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        option(
+            "Down-scaling kernel: box, bilinear, hamming, bicubic, lanczos, or several: a,b [bilinear].",
+            panel=PHOTOGRAPHS,
+        ),
+    ] = None,
+    blur: Annotated[
+        str | None,
+        option(
+            "Blur before down-scaling, sigma in pixels, or a range: 0.2-0.8; more sharpens more [0].",
+            panel=PHOTOGRAPHS,
+        ),
+    ] = None,
     network: Annotated[
         str | None,
         option(
             "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, "
             "xlsr, fsrcnn, unet, srcnn-luma or vdsr-luma [residual].",
             "--network",
+            panel=NETWORK,
         ),
     ] = None,
     blocks: Annotated[
-        int | None, option("N of Residual-N [1]; blocks of other networks [as in their papers].")
+        int | None,
+        option("N of Residual-N [1]; blocks of other networks [as in their papers].", panel=NETWORK),
     ] = None,
     channels: Annotated[
-        int | None, option("Width of the hidden tensors [32; others as in their papers].")
+        int | None, option("Width of the hidden tensors [32; others as in their papers].", panel=NETWORK)
     ] = None,
     padding: Annotated[
-        str | None, option("What convolutions see around the picture: replicate or zero [replicate].")
+        str | None,
+        option("What convolutions see around the picture: replicate or zero [replicate].", panel=NETWORK),
     ] = None,
-    stages: Annotated[str | None, option("Number of RTS stages, or auto [3].")] = None,
-    first_steps: Annotated[int | None, option("Training steps of stage 1 [1000].")] = None,
-    steps: Annotated[int | None, option("Training steps of later stages [400].")] = None,
-    epochs: Annotated[int | None, option("Passes over all crops, in place of steps.")] = None,
-    stop: Annotated[str | None, option("Stop --stages auto by change or by score [change].")] = None,
+    stages: Annotated[str | None, option("Number of RTS stages, or auto [3].", panel=TRAINING)] = None,
+    first_steps: Annotated[int | None, option("Training steps of stage 1 [1000].", panel=TRAINING)] = None,
+    steps: Annotated[int | None, option("Training steps of later stages [400].", panel=TRAINING)] = None,
+    epochs: Annotated[int | None, option("Passes over all crops, in place of steps.", panel=TRAINING)] = None,
+    stop: Annotated[
+        str | None, option("Stop --stages auto by change or by score [change].", panel=TRAINING)
+    ] = None,
     score: Annotated[
         bool | None,
-        typer.Option("--score/--no-score", help=r"Measure VIQET's score \[yes].", show_default=False),
+        typer.Option(
+            "--score/--no-score",
+            help=r"Measure VIQET's score \[yes].",
+            show_default=False,
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
-    batch: Annotated[int | None, option("Crops per step [16].")] = None,
-    patch: Annotated[int | None, option("Side of a crop in original pixels [128].")] = None,
-    jpeg: Annotated[str | None, option("JPEG quality, a range such as 70-90, or none [80].")] = None,
-    kernel: Annotated[
-        str | None,
-        option("Down-scaling kernel: box, bilinear, hamming, bicubic, lanczos, or several: a,b [bilinear]."),
+    batch: Annotated[int | None, option("Crops per step [16].", panel=TRAINING)] = None,
+    patch: Annotated[int | None, option("Side of a crop in original pixels [128].", panel=TRAINING)] = None,
+    qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].", panel=INTEGERS)] = None,
+    weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].", panel=INTEGERS)] = None,
+    activation_bits: Annotated[
+        int | None, option("Width of inner tensors, 2..8 [8].", panel=INTEGERS)
     ] = None,
-    blur: Annotated[
-        str | None,
-        option("Blur before down-scaling, sigma in pixels, or a range: 0.2-0.8; more sharpens more [0]."),
-    ] = None,
-    qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].")] = None,
-    weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].")] = None,
-    activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [8].")] = None,
-    reduce_range: ReduceRange = False,
+    reduce_range: Annotated[bool, reduce_range_option(panel=INTEGERS)] = False,
     rounding: Annotated[
         str | None,
         option(
             "half_even, half_up, half_away, floor or double; or two, of convolutions and of additions: "
-            "half_even,half_up [half_even]."
+            "half_even,half_up [half_even].",
+            panel=INTEGERS,
         ),
     ] = None,
     same_size: Annotated[
         bool | None,
         typer.Option(
-            "--same-size/--no-same-size", help=r"Make the same-size networks too \[yes].", show_default=False
+            "--same-size/--no-same-size",
+            help=r"Make the same-size networks too \[yes].",
+            show_default=False,
+            rich_help_panel=INTEGERS,
         ),
     ] = None,
-    same_size_steps: Annotated[int | None, option("Fine-tuning steps of a same-size network [100].")] = None,
-    seed: Annotated[int | None, option("Makes everything repeatable [0].")] = None,
-    device: Annotated[str | None, option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
-    precision: Annotated[str | None, option("auto, float32 or bf16 [auto].")] = None,
-    name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.")] = None,
-    output: Annotated[Path | None, option("Folder of the run, in place of --name.", "--output", "-o")] = None,
-    resume: Annotated[Path | None, option("Continue the run in this folder.")] = None,
+    same_size_steps: Annotated[
+        int | None, option("Fine-tuning steps of a same-size network [100].", panel=INTEGERS)
+    ] = None,
+    seed: Annotated[int | None, option("Makes everything repeatable [0].", panel=MACHINE)] = None,
+    device: Annotated[str | None, option("auto, cpu, cuda, cuda:N or mps [auto].", panel=MACHINE)] = None,
+    precision: Annotated[str | None, option("auto, float32 or bf16 [auto].", panel=MACHINE)] = None,
+    name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.", panel=FOLDER)] = None,
+    output: Annotated[
+        Path | None, option("Folder of the run, in place of --name.", "--output", "-o", panel=FOLDER)
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Continue the run in this folder.",
+            show_default=False,
+            rich_help_panel=FOLDER,
+            autocompletion=run_folders,
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Replace a run of the same name, which stays until this one is finished."
+            "--force",
+            help="Replace a run of the same name, which stays until this one is finished.",
+            rich_help_panel=FOLDER,
         ),
     ] = False,
     require: RequireOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train, quantise, export and verify, stage by stage, and write a report."""
     from hwrts.api.train import finish_run, interrupted_run, make_run
@@ -178,6 +231,7 @@ def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:
 
 
 def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> None:
+    from hwrts.report.summary import next_commands
     from hwrts.runs.documents import read_measures, read_verdict
     from hwrts.runs.remarks import purpose, remarks
 
@@ -206,16 +260,8 @@ def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> N
         print_line(f"NOT MET: {text}")
     print_line(f"for:    {purpose(folder.config)}")
     print_line(f"report: {folder.report}")
-    enhance = command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", folder.root)
-    print_line(f"next:   {enhance}")
-    print_line(f"        {_export(folder, best, 'handover')}")
-    same = folder.enhancing_stage(best.name)
-    if same.same_size:
-        print_line(f"        {_export(folder, same, 'handover_same_size')}")
-
-
-def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
-    return command_line("export", folder.root, "--stage", stage.name, "-o", output)
+    for i, (_, command) in enumerate(next_commands(folder, best.name)[:3]):
+        print_line(f"{'' if i else 'next:':7} {command}")
 
 
 def _default_name(config: "RunConfig") -> str:

@@ -7,6 +7,7 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
+from hwrts.cli.options import Quiet
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def sweep(
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the networks that give the best picture for their cost, within a budget.
 

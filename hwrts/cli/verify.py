@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.options import RunArgument
+from hwrts.cli.options import Quiet, RunArgument
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
 
@@ -39,6 +39,7 @@ def verify(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     if client is not None:
@@ -58,7 +59,7 @@ def verify(
         raise RunFolderError(
             f"{run}: no finished stage to verify; continue with {command_line('run', '--resume', run)}"
         )
-    progress = ConsoleProgress(quiet=json)
+    progress = ConsoleProgress(quiet or json)
     verdicts = verify_stages(folder, stages, progress, wrote, layers=layer, stimuli=stimulus)
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:
