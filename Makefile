@@ -12,7 +12,7 @@ RUN_FLAGS =
 # Hundreds of processes that tests start import the package: what one has compiled the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test pytest quick quick-pytest slow targets oldest lint clean
+.PHONY: run test pytest quick quick-pytest slow targets oldest newest docs settings lint clean
 
 # A run that is there already is continued: it was interrupted, or it is finished and only the report is new.
 run: $(VENV)/.ready
@@ -54,6 +54,19 @@ targets: $(VENV)/.ready
 # The lowest versions of pyproject.toml, in build/oldest: whenever a bound changes.
 oldest:
 	PYTHON=$(PYTHON) .ci/oldest
+
+# The newest versions that it allows, whatever constraints.txt says, in build/newest: once a night.
+newest:
+	PYTHON=$(PYTHON) .ci/newest
+
+# The pages of docs/ and those that are made of the program, under build/docs. Nothing in them is fetched from elsewhere.
+docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# docs/settings.md says what the settings say of themselves.
+settings: $(VENV)/.ready
+	$(BIN)/python -m hwrts.settings_page > docs/settings.md
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

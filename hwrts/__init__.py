@@ -1,7 +1,36 @@
 """From photographs to a bit-proved int8 super-resolution network.
 
-Kept light on purpose: importing ``hwrts`` (or ``hwrts.fixed_point``) imports neither torch nor onnx.
+    run = hwrts.train("runs/first", {"rts.first_steps": 80})
+    run.enhance(picture), run.network, run.cost(), run.verify(), run.export("handover")
+
+Kept light on purpose: importing ``hwrts`` (or ``hwrts.fixed_point``) imports neither torch nor onnx; each
+name below is taken from its module when it is first asked for. Wrong use raises ``HwrtsError``: one line that
+says what, where, what is allowed and what to do.
 """
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+
+_MODULES = {
+    "HwrtsError": "hwrts.errors",
+    "Stage": "hwrts.api.stage",
+    "SweepResults": "hwrts.api.sweep",
+    "load": "hwrts.api.stage",
+    "quantize": "hwrts.api.quantize",
+    "run_sweep": "hwrts.api.sweep",
+    "train": "hwrts.api.train",
+}
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'hwrts' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,7 @@
 """Settings from outside: TOML read, checked and written, and single entries set by their dotted names."""
 
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -128,8 +129,40 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def dump_toml(config: RunConfig) -> str:
-    """The complete settings as TOML that :func:`load_config` reads back to an equal value."""
-    return tomli_w.dumps(config.model_dump(exclude_none=True))
+    """The complete settings as TOML, each with what it is; :func:`load_config` reads an equal value back."""
+    return "\n".join(["# Settings of hwrts run; allowed values: docs/settings.md", *_lines(config, ""), ""])
+
+
+def _lines(section: BaseModel, path: str) -> list[str]:
+    """A table's settings, and below them the tables in it, as TOML has to have them."""
+    lines, tables = [], []
+    for name, field in type(section).model_fields.items():
+        value, words = getattr(section, name), _comment(field.description or "")
+        if isinstance(value, BaseModel):
+            about = _comment(type(value).__doc__ or "")
+            tables += ["", *about, f"[{path}{name}]", *_lines(value, f"{path}{name}.")]
+        elif isinstance(value, dict):
+            tables += ["", *words, f"[{path}{name}]", *tomli_w.dumps(value).strip().split("\n")]
+        elif value is None:
+            lines += [*words, f"# {name} is not set"]
+        else:
+            lines += [*words, f"{name} = {toml_value(value)}"]
+    return lines + tables
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML has it, on one line.
+
+    >>> toml_value((40, 95)), toml_value("a b"), toml_value(3e-4)
+    ('[40, 95]', '"a b"', '0.0003')
+    """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return tomli_w.dumps({"x": value}).removeprefix("x = ").rstrip("\n")
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
 def set_entry(document: dict[str, Any], name: str, value: Any, where: str) -> None:

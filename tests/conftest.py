@@ -3,11 +3,13 @@
 NumPy alone is imported here: tests/fixed_point runs without the rest. A fixture imports what it needs.
 """
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,32 @@ CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 """Those of the whole test run; each of several workers keeps to one of them."""
 
 
+ERRORS = os.environ.get("HWRTS_ERRORS", "")
+"""A folder where to note which test ends in which refusal (docs/_site/errors.py)."""
+
+
+def _note_errors(folder: Path) -> None:
+    from hwrts.fixed_point.errors import HwrtsError
+
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = (folder / f"{os.getpid()}.jsonl").open("a", encoding="utf-8")
+    root, seen = f"{Path(__file__).resolve().parents[1]}{os.sep}", set()
+
+    def noted(self: HwrtsError, *arguments: object) -> None:
+        frame = sys._getframe(1)
+        while frame.f_code.co_name in ("__init__", "refused", "_refused") and frame.f_back is not None:
+            frame = frame.f_back  # who asked for the error
+        file = os.path.realpath(frame.f_code.co_filename)
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("[")[0].partition(" ")[0]
+        place = (file.removeprefix(root), frame.f_lineno, test)
+        if test and place not in seen:
+            seen.add(place)
+            notes.write(json.dumps(place) + "\n")
+            notes.flush()
+
+    HwrtsError.__init__ = noted  # type: ignore[assignment]
+
+
 def pytest_configure() -> None:
     """A shell script starts what ends in & with Ctrl-C ignored, and children inherit that.
 
@@ -27,6 +55,8 @@ def pytest_configure() -> None:
     which wait by spinning for those that the tests beside it hold up (four times as long).
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if ERRORS:
+        _note_errors(Path(ERRORS))
     if WORKER and CORES:
         os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
@@ -78,6 +108,10 @@ def few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Every witness, layer and negative control is still there: the time goes into the number of pictures.
     """
+    _few_stimuli(monkeypatch)
+
+
+def _few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
     import hwrts.export.verify  # noqa: F401
 
     verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
@@ -87,11 +121,17 @@ def few_stimuli(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small_verdict(few_stimuli: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def small_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     """And those of runs take small crops."""
+    few_pictures(monkeypatch)
+
+
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As :func:`small_verdict`, for fixtures of another scope."""
     import hwrts.runs.quantise  # before it takes the small crop for its own, for good
     import hwrts.runs.session
 
+    _few_stimuli(monkeypatch)
     monkeypatch.setattr(hwrts.runs.session, "VERIFY_CROP", (33, 35))
 
 

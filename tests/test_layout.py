@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import hwrts
+
 ROOT = Path(__file__).parent.parent
 # A to-do is written in capitals and followed by its issue: (#12). Put together so that this line is none.
 OPEN = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b(?!\s*\(#\d+\))")
@@ -50,8 +52,11 @@ def test_fixed_point_needs_numpy_alone(path):
         )
 
 
-ALONE = {"errors": "base", "progress": "base", "command_line": "base", "settings_file": "config"}
-"""Modules that are no room of their own; settings_file reads and writes what config defines."""
+ALONE = {
+    "errors": "base", "extras": "base", "progress": "base", "command_line": "base",
+    "settings_file": "config", "settings_page": "config",
+}  # fmt: skip
+"""Modules that are no room of their own; the last two read, write and describe what config defines."""
 
 
 def room_of(name: str) -> str:
@@ -158,9 +163,15 @@ def test_what_notebooks_import_is_there(path):
     """A notebook takes minutes to fail, and nobody runs all of them after each rename."""
     cells = json.loads(path.read_text("utf-8"))["cells"]
     code = "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code")
-    wanted = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
-    ours = [node for node in wanted if under(node.module or "", "hwrts")]
-    assert ours
+    nodes = list(ast.walk(ast.parse(code)))
+    ours = [node for node in nodes if isinstance(node, ast.ImportFrom) and under(node.module or "", "hwrts")]
+    offered = [
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "hwrts"
+    ]
+    assert offered
+    assert set(offered) <= set(hwrts.__all__)
     for node in ours:
         module = importlib.import_module(str(node.module))
         for alias in node.names:

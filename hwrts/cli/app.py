@@ -10,6 +10,7 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.console import LONGEST_ERROR, LONGEST_REFUSAL, print_error
+from hwrts.cli.examples import EXAMPLES
 from hwrts.cli.memory import memory_error
 from hwrts.cli.streams import safe_streams
 from hwrts.errors import HwrtsError, UnsupportedOperatorError
@@ -17,9 +18,8 @@ from hwrts.errors import HwrtsError, UnsupportedOperatorError
 app = typer.Typer(
     name="hwrts",
     help="From photographs to a bit-proved int8 super-resolution network.",
-    epilog="Start with: hwrts run --name first   (embedded photographs, about ten minutes on two cores)",
+    epilog="Start with: hwrts demo   (a minute), then hwrts run --name first   (ten, on two cores)",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -49,12 +49,15 @@ def _common(
 @cache
 def register_commands() -> None:
     """Add every command to the application; in this order they stand in the help."""
+    from hwrts.cli.compare import compare
     from hwrts.cli.cost import cost
+    from hwrts.cli.demo import demo
     from hwrts.cli.enhance import enhance
     from hwrts.cli.evaluate import evaluate
     from hwrts.cli.export import export
     from hwrts.cli.info import info
     from hwrts.cli.inspect import inspect
+    from hwrts.cli.list import list_runs
     from hwrts.cli.patterns import patterns
     from hwrts.cli.quantize import quantize
     from hwrts.cli.reproduce import reproduce
@@ -65,11 +68,19 @@ def register_commands() -> None:
     from hwrts.cli.verify import verify
     from hwrts.cli.view import view
 
-    for command in (
-        verify, export, view, info, cost, inspect, enhance, evaluate,
-        patterns, quantize, reproduce, score, sensitivity, sweep, run,
-    ):  # fmt: skip
-        app.command()(command)
+    groups = {
+        "Make networks": (demo, run, sweep, reproduce, quantize),
+        "Use them": (list_runs, enhance, export, view),
+        "Measure and prove": (verify, compare, evaluate, patterns, score, sensitivity),
+        "Know what is inside": (cost, inspect, info),
+    }
+    for panel, commands in groups.items():
+        for command in commands:
+            # rich makes a paragraph of each, and would take brackets for markup
+            name = command.__name__.removesuffix("_runs")
+            lines = [line.replace("[", r"\[") for line in EXAMPLES[name]]
+            epilog = "\n\n".join(["Examples:", *lines])
+            app.command(name, rich_help_panel=panel, epilog=epilog)(command)
 
 
 def run() -> int:

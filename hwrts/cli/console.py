@@ -23,12 +23,15 @@ from rich.text import Text
 
 from hwrts.cli.streams import visible
 from hwrts.errors import NotWrittenError
-from hwrts.progress import Advance
+from hwrts.progress import Advance, duration
 
 LONGEST_ERROR = 400
 """Letters of an error that are shown: four lines of a terminal, room for two paths in most messages."""
 LONGEST_REFUSAL = 4000
 """Letters of a refused module: every operator that stands in the way has a reason and a remedy."""
+LINE_SECONDS = 30.0
+"""Between lines of progress where there is no terminal."""
+LEAST_LINE_SECONDS = 5.0
 _END = 150
 _PATH = 16  # cells of a folded path's line at least
 
@@ -47,7 +50,7 @@ class ConsoleProgress:
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar on a terminal; elsewhere one line when the work ends."""
+        """A bar on a terminal; elsewhere a line now and then, and one when the work ends."""
         if self._quiet:
             yield lambda done, text: None
             return
@@ -68,14 +71,34 @@ class ConsoleProgress:
                 yield lambda done, text: bars.update(bar, completed=done, info=visible(text))
                 last = str(bars.tasks[0].fields["info"])
         else:
-            texts = [""]
-
-            def advance(done: int, text: str) -> None:
-                texts[0] = text
-
-            yield advance
-            last = texts[0]
+            lines = _Lines(title, total, self.say)
+            yield lines.advance
+            last = lines.text
         self.say(f"{title}: {total} in {time.monotonic() - start:.1f} s {last}".rstrip())
+
+
+class _Lines:
+    """What a log is told of a task: every half a minute, or every tenth of it if that is no flood."""
+
+    def __init__(self, title: str, total: int, say: Callable[[str], None]) -> None:
+        self._title, self._total, self._say = title, total, say
+        self._begun: tuple[int, float] | None = None
+        self._said = (0, time.monotonic())
+        self.text = ""
+
+    def advance(self, done: int, text: str) -> None:
+        self.text, now = text, time.monotonic()
+        if self._begun is None:  # a training that is continued does not begin at 0
+            self._begun = (done - 1, self._said[1])
+        since = now - self._said[1]
+        if done < self._total and (
+            since > LINE_SECONDS
+            or (since > LEAST_LINE_SECONDS and (done - self._said[0]) * 10 >= self._total)
+        ):
+            self._said = (done, now)
+            counted, seconds = done - self._begun[0], now - self._begun[1]
+            left = duration(seconds / counted * (self._total - done))
+            self._say(f"{self._title}: {done} of {self._total}{text and f', {text.strip()}'}, {left} left")
 
 
 def wrote(write: Callable[[], None]) -> bool:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.cli.options import StageOption
-from hwrts.cli.settings import resolve_config
+from hwrts.cli.options import Quiet, StageOption, run_folders
 from hwrts.cli.stage import network_folder
 from hwrts.cost.modes import KIB_BITS
 from hwrts.errors import ConfigError, did_you_mean
+from hwrts.runs.settings import resolve_config
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -31,6 +31,7 @@ def cost(
         typer.Argument(
             help="A network such as residual, a TOML file of settings or 'paper', or a run or stage folder.",
             metavar="NETWORK|CONFIG|RUN|STAGE",
+            autocompletion=run_folders,
         ),
     ],
     stage: StageOption = None,
@@ -47,6 +48,7 @@ def cost(
         typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120, 4320p60, or such as 3440x1440@100."),
     ] = "2160p60",
     json: Annotated[bool, typer.Option("--json", help="Print everything, layer by layer, as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Count what a network costs in silicon: MACs, line memory, traffic, accumulators (docs/cost.md)."""
     from hwrts.cost.modes import mode_named
@@ -59,7 +61,7 @@ def cost(
         "qat.activation_bits": activation_bits,
     }
     given = {key: value for key, value in flags.items() if value is not None}
-    found, facts = _cost_of(network, stage, form, given)
+    found, facts = _cost_of(network, stage, form, given, quiet=quiet)
     if json:
         print_json({"schema": "hwrts.cost", "schema_version": 1, **facts, **cost_document(found, video)})
         return
@@ -75,7 +77,7 @@ def print_cost(title: str, found: "Cost", video: "Mode") -> None:
 
 
 def _cost_of(
-    network: str, stage: str | None, form: str | None, given: dict[str, Any]
+    network: str, stage: str | None, form: str | None, given: dict[str, Any], *, quiet: bool
 ) -> tuple["Cost", dict[str, Any]]:
     """The cost, and how the network was found."""
     from hwrts.fixed_point import JSON_NAME, load_network
@@ -85,19 +87,21 @@ def _cost_of(
     if network in _networks() or not is_stage:
         if stage is not None:
             raise ConfigError(f"--stage {stage}: is for run folders, and {network} is none; leave it out")
-        return _cost_of_settings(network, form, given)
+        return _cost_of_settings(network, form, given, quiet=quiet)
     if given or form is not None:
         raise ConfigError(
             f"{network}: an integer network has its own form and widths; leave out --form and the settings"
         )
     from hwrts.cost.network import network_cost
 
-    folder = network_folder(path, stage)
+    folder = network_folder(path, stage, quiet=quiet)
     widths = dict.fromkeys(("weight_bits", "activation_bits", "layer_weight_bits"))  # each layer has its own
     return network_cost(load_network(folder)), {"network": str(folder), "form": "integer", **widths}
 
 
-def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> tuple["Cost", dict[str, Any]]:
+def _cost_of_settings(
+    network: str, form: str | None, given: dict[str, Any], *, quiet: bool
+) -> tuple["Cost", dict[str, Any]]:
     from hwrts.cost.network import FORMS, graph_cost, in_form
     from hwrts.graph.trace import trace
     from hwrts.graph.weight_bits import check_settings, own_widths
@@ -111,7 +115,7 @@ def _cost_of_settings(network: str, form: str | None, given: dict[str, Any]) -> 
         config = resolve_config(None, {**named, **given})
     else:
         _check_settings(network)
-        config = resolve_config(network, given, ConsoleProgress())
+        config = resolve_config(network, given, ConsoleProgress(quiet))
     graph = in_form(trace(build_network(config.network).eval()), wanted)
     check_settings(config.network, config.qat.layer_weight_bits)
     own = own_widths(graph, config.qat.layer_weight_bits)

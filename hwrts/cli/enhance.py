@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
-from hwrts.cli.options import MaxMegapixels, StageOption
+from hwrts.cli.options import MaxMegapixels, Quiet, StageOption, run_folders
 from hwrts.cli.pictures import end_with, picture_files
-from hwrts.cli.stage import check_enlarges, choose_network
+from hwrts.cli.stage import choose_network
 from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def enhance(
         list[Path], typer.Argument(help="Pictures, or folders of pictures.", metavar="IN...")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write; a folder for several.")],
-    run: Annotated[Path, typer.Option("--run", help="Run folder.")],
+    run: Annotated[Path, typer.Option("--run", help="Run folder.", autocompletion=run_folders)],
     stage: StageOption = None,
     same_size: Annotated[
         bool,
@@ -37,7 +37,7 @@ def enhance(
     max_megapixels: MaxMegapixels = None,
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K.
 
@@ -53,7 +53,7 @@ def enhance(
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if not same_size:
-        check_enlarges(chosen)
+        chosen.check_enlarges()
 
     def torch_upscaler() -> "Upscaler":
         from hwrts.qat.witness import exact_dtype

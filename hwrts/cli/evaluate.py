@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.cli.options import MaxMegapixels, RunArgument, option
+from hwrts.cli.options import MaxMegapixels, Quiet, RunArgument, option
 from hwrts.cli.stage import choose_network
 from hwrts.errors import ConfigError, HwrtsError
 
@@ -27,7 +27,7 @@ def evaluate(
     ] = "bicubic",
     max_megapixels: MaxMegapixels = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Y-PSNR and SSIM of up-scaled pictures, int8 and float, beside bicubic and Lanczos.
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, print_warning, wrote
-from hwrts.cli.options import RunArgument, StageOption
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table, print_warning
+from hwrts.cli.options import Quiet, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 
 
@@ -38,48 +38,22 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
-    from hwrts.errors import RunFolderError
-    from hwrts.export.handover import check_target, hand_over
+    from hwrts.api.export import export_stage
     from hwrts.export.targets.export import differing
-    from hwrts.files.lock import writing
-    from hwrts.files.new_folder import new_folder
-    from hwrts.report import write_report
-    from hwrts.runs.exports import remember
     from hwrts.runs.folder import open_run
-    from hwrts.runs.proof import read_proof
-    from hwrts.runs.target import DEFAULT, Asked, target_entry
+    from hwrts.runs.target import Asked
 
     folder = open_run(run)
-    chosen = choose_network(folder, stage)
-    proof = read_proof(chosen)
-    if proof.verdict != "PASSED" and not unverified:
-        raise RunFolderError(
-            f"{chosen.root}: not handed over, it is {proof.verdict}; "
-            "run hwrts verify, or insist with --unverified"
-        )
+    chosen = choose_network(folder, stage, quiet=quiet)
     asked = Asked(target, size, opset, ir_version, check)
-    with ConsoleProgress(quiet=json).task(f"target {target or DEFAULT}", 1) as advance:
-        entry, files = target_entry(folder, chosen, asked)
-        advance(1, "")
-    source = {"run": folder.root.name, "stage": chosen.name}
-    with writing(output):
-        check_target(output, replace=force)
-        with new_folder(output) as made:
-            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source, entry, files)
-
-    def record() -> None:
-        with writing(folder.root):
-            remember(folder, manifest)
-            if folder.trained:
-                write_report(folder)
-
-    if target is not None:  # the file that is handed over unasked says nothing that verify does not
-        try:
-            wrote(record)
-        except RunFolderError as error:  # the hand-over is there, and complete
-            print_warning(f"not in the run's report: {error}")
+    progress = ConsoleProgress(quiet or json)
+    manifest = export_stage(
+        folder, chosen, output, asked, progress, print_note, unverified=unverified, force=force
+    )
+    entry = manifest["target"]
     if json:
         print_json(manifest)
     else:

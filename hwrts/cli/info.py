@@ -7,14 +7,18 @@ import typer
 
 from hwrts import __version__
 from hwrts.cli.console import print_json, print_line
+from hwrts.cli.options import Quiet
 
 
-def info(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+def info(
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    quiet: Quiet = False,  # it has no progress; scripts give the flag to every command
+) -> None:
     """Print versions, the CPU features that matter, and the device that would be used."""
     import torch
 
-    from hwrts.cli.versions import library_versions
     from hwrts.export.cpu import FLAGS, cpu_flags, cpu_name, has_vnni
+    from hwrts.runs.versions import library_versions
     from hwrts.training.device import choose_device
 
     flags = cpu_flags()

@@ -6,12 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from hwrts.cli.console import print_json, print_line, print_table
-from hwrts.cli.options import StageOption
+from hwrts.cli.options import Quiet, StageOption, run_folders
 from hwrts.cli.stage import network_folder
 
 
 def inspect(
-    network: Annotated[Path, typer.Argument(help="Run folder, or one with network.json and network.npz.")],
+    network: Annotated[
+        Path,
+        typer.Argument(
+            help="Run folder, or one with network.json and network.npz.", autocompletion=run_folders
+        ),
+    ],
     stage: StageOption = None,
     layer: Annotated[
         str | None,
@@ -21,11 +26,12 @@ def inspect(
     json: Annotated[
         bool, typer.Option("--json", help="Print everything, channel by channel, as JSON.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show what an integer network computes with: formats, shifts, proved accumulators, line memory."""
     from hwrts.fixed_point import load_network
 
-    folder = network_folder(network, stage)
+    folder = network_folder(network, stage, quiet=quiet)
     description = describe(load_network(folder), width)
     if json:
         print_json({"network": str(folder), **description})

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
+
+def run_folders(incomplete: str) -> list[str]:
+    """What a shell completes a run folder by: the runs in ./runs; where there is none it takes any file."""
+    runs = sorted(str(file.parent) for file in Path("runs").glob("*/run.json"))
+    return [run for run in runs if run.startswith(incomplete)]
+
+
+RunArgument = Annotated[Path, typer.Argument(help="Run folder.", autocompletion=run_folders)]
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results, warnings and errors stay.")]
 
 StageOption = Annotated[
     str | None,
@@ -13,17 +22,6 @@ StageOption = Annotated[
         "--stage",
         help=r"The network of this name: 2 (x2), 2-same (same size), 2-w4a8 \[of the kept stage: its "
         r"same-size network, as a TV deploys it, or x2 if it has none].",
-        show_default=False,
-    ),
-]
-
-MaxMegapixels = Annotated[
-    int | None,
-    typer.Option(
-        "--max-megapixels",
-        # the number is hwrts.data.MAX_MEGAPIXELS, whose import would make --help slow
-        help=r"Refuse larger pictures before they are decoded \[256].",
-        min=1,
         show_default=False,
     ),
 ]
@@ -38,12 +36,32 @@ RequireOption = Annotated[
     ),
 ]
 
-ReduceRange = Annotated[
-    bool, typer.Option("--reduce-range", help="7-bit weights, which never saturate on x86 without VNNI.")
-]
 
+def option(help_text: str, *names: str, panel: str | None = None, least: int | None = None) -> Any:
+    """An option whose default stands in the help text.
 
-def option(help_text: str, *names: str) -> Any:
-    """An option whose default stands in the help text."""
+    Args:
+        help_text: What ``--help`` says.
+        names: Its flags; none takes that of the parameter.
+        panel: The group of options that it stands in.
+        least: The smallest number that is allowed.
+    """
     # typer takes what stands in brackets, here the default, for markup
-    return typer.Option(*names, help=help_text.replace("[", r"\["), show_default=False)
+    text = help_text.replace("[", r"\[")
+    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, min=least)
+
+
+def max_megapixels_option(panel: str | None = None) -> Any:
+    """``--max-megapixels``."""
+    # the number is hwrts.data.MAX_MEGAPIXELS, whose import would make --help slow
+    text = "Refuse larger pictures before they are decoded [256]."
+    return option(text, "--max-megapixels", panel=panel, least=1)
+
+
+def reduce_range_option(panel: str | None = None) -> Any:
+    """``--reduce-range``."""
+    return option("7-bit weights, which never saturate on x86 without VNNI.", "--reduce-range", panel=panel)
+
+
+MaxMegapixels = Annotated[int | None, max_megapixels_option()]
+ReduceRange = Annotated[bool, reduce_range_option()]

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from hwrts.cli.console import print_json, print_line
-from hwrts.cli.options import RequireOption, RunArgument, StageOption
-from hwrts.cli.stage import check_enlarges, choose_network
+from hwrts.cli.options import Quiet, RequireOption, RunArgument, StageOption
+from hwrts.cli.stage import choose_network
 from hwrts.errors import DataError
 
 
@@ -24,7 +24,7 @@ def patterns(
     require: RequireOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Flat fields, grey, borders and steps through the int8 network: by how many codes it misses them.
 
@@ -42,7 +42,7 @@ def patterns(
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if not same_size:
-        check_enlarges(chosen)
+        chosen.check_enlarges()
     if output is not None:
         make_folder(output, "choose another --output")
         there = next(output.glob("*_difference.png"), None)

@@ -2,29 +2,27 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_warning
-from hwrts.cli.options import MaxMegapixels, ReduceRange, option
+from hwrts.cli.options import MaxMegapixels, Quiet, ReduceRange, option, run_folders
 from hwrts.cli.sensitivity import choose, print_choice
-from hwrts.cli.settings import flag_of, run_notes, weight_bits_of, with_target
 from hwrts.cli.stage import print_stages
 from hwrts.cli.widths import Budget, parse_budget, parse_layer_widths
 from hwrts.command_line import command_line
-from hwrts.errors import ConfigError, RunFolderError
-
-if TYPE_CHECKING:
-    from hwrts.config import NetworkConfig, QatConfig
-    from hwrts.runs.folder import RunFolder
+from hwrts.errors import ConfigError
+from hwrts.runs.settings import weight_bits_of, with_target
 
 
 def quantize(
     source: Annotated[
         str,
         typer.Argument(
-            help="Run folder, or a module of your own: my_file.py:build.", metavar="RUN|FILE.py:FUNCTION"
+            help="Run folder, or a module of your own: my_file.py:build.",
+            metavar="RUN|FILE.py:FUNCTION",
+            autocompletion=run_folders,
         ),
     ],
     stage: Annotated[
@@ -90,7 +88,7 @@ def quantize(
         bool, typer.Option("--force", help="Replace an earlier quantisation of these widths.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make another int8 network of a finished float stage, or one of your own module."""
     flags = {
@@ -174,96 +172,31 @@ def _quantize_run(
     *,
     as_json: bool,
 ) -> bool:
+    from hwrts.api.quantize import quantize_stage
     from hwrts.files.lock import writing
     from hwrts.runs.folder import open_run
+    from hwrts.runs.remarks import is_faithful, remarks
 
     folder = open_run(run)
-    with writing(run):
-        return _quantize_locked(folder, stage, given, budget, same_size, force, progress, as_json=as_json)
-
-
-def _quantize_locked(
-    folder: "RunFolder",
-    stage: int | None,
-    given: dict[str, Any],
-    budget: Budget | None,
-    same_size: bool,
-    force: bool,
-    progress: ConsoleProgress,
-    *,
-    as_json: bool,
-) -> bool:
-    from hwrts.report import write_report
-    from hwrts.runs.documents import read_measures
-    from hwrts.runs.folder import StageFolder
-    from hwrts.runs.pipeline import quantise_variant
-    from hwrts.runs.remarks import remarks
-    from hwrts.runs.session import open_session
-    from hwrts.settings_file import parse_config
-
-    run = folder.root
-    config = folder.config
-    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line", _flags(given)).qat
     number = stage or folder.finished_stage(None).number
-    if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
-        raise RunFolderError(
-            f"{folder.root}: stage {number} has no float network; finish it with "
-            f"{command_line('run', '--resume', run)}"
-        )
-    prefix = "same_" if same_size else ""
     chosen: dict[str, Any] = {}
     if budget is not None:
         measured = folder.finished_stage(f"{number}-same" if same_size else str(number))
-        choice, found = choose(folder, measured, budget, progress)
+        with writing(run):  # it keeps what it measures
+            choice, found = choose(folder, measured, budget, progress)
         if not as_json:
             title = f"{run}: widths chosen by the sensitivity of stage {measured.name}"
             print_choice(title, choice, found, budget)
         chosen = {"choice": asdict(choice)}
-        qat = qat.model_copy(update={"layer_weight_bits": choice.widths})
-    variant = f"{number}-{prefix}{_widths_name(config.network, qat, given, same_size=same_size)}"
-    variant += f"a{qat.activation_bits}"
-    steps = given.get("same_size_steps" if same_size else "steps")
-    variant += f"s{steps}" if steps is not None else ""
-    variant += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""
-    if qat.exact_additions is not config.qat.exact_additions:
-        variant += "_exact" if qat.exact_additions else "_inexact"
-    if qat.one_weight_grid is not config.qat.one_weight_grid:
-        variant += "_grid" if qat.one_weight_grid else "_grids"
-    target = folder.root / f"stage{variant}"
-    if StageFolder(target).finished and not force:
-        raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
-    passed = quantise_variant(open_session(folder, progress), number, variant, qat)
-    write_report(folder)
+        given = {**given, "layer_weight_bits": choice.widths}
+    made = quantize_stage(folder, number, given, progress, same_size=same_size, force=force)
+    measures = made.measures
     if as_json:
-        measures = read_measures(folder.stage(variant).metrics)
         print_json({**measures, "warnings": remarks(measures), **chosen})
     else:
         print_stages(folder)
-        print_line(f"next: {command_line('export', run, '--stage', variant, '-o', 'DIR')}")
-    return passed
-
-
-def _flags(given: dict[str, Any]) -> dict[str, str]:
-    """The flags that settings of QatConfig came from, by dotted key."""
-    return {f"qat.{key}": "--qat-steps" if key.endswith("steps") else flag_of(f"qat.{key}") for key in given}
-
-
-def _widths_name(
-    network: "NetworkConfig", qat: "QatConfig", given: dict[str, Any], *, same_size: bool
-) -> str:
-    """The part of a variant's name that says how wide its weights are."""
-    if not qat.layer_weight_bits:
-        return f"w{qat.weight_bits}"
-    from hwrts.graph.deploy import deploy_form
-    from hwrts.graph.trace import trace
-    from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names, layer_widths, widths_name
-    from hwrts.networks.build import build_network
-
-    names = conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
-    check_layers(given.get("layer_weight_bits", {}), names)  # the run's own may be of its other form
-    if "weight_bits" in given:
-        check_one_width(given["layer_weight_bits"], names)
-    return widths_name(layer_widths(names, qat.weight_bits, qat.layer_weight_bits))
+        print_line(f"next: {command_line('export', run, '--stage', made.name, '-o', 'DIR')}")
+    return made.proved and is_faithful(measures)
 
 
 def _quantize_own(
@@ -278,50 +211,36 @@ def _quantize_own(
     *,
     as_json: bool,
 ) -> bool:
-    from hwrts.data import MAX_MEGAPIXELS
-    from hwrts.files.lock import writing
-    from hwrts.files.new_folder import new_folder
-    from hwrts.graph.user_code import own_code
-    from hwrts.runs.documents import read_measures
-    from hwrts.runs.folder import RunFolder, check_replaceable, write_json
+    from hwrts.api.quantize import flags_of, quantize_own
+    from hwrts.runs.documents import read_verdict
     from hwrts.runs.own_module import load_own
-    from hwrts.runs.quantise_own import quantise_own
     from hwrts.runs.remarks import faithfulness, is_faithful, remarks, unfaithful_end
     from hwrts.settings_file import parse_config
 
-    qat = parse_config({"qat": settings}, "command line", _flags(settings)).qat
+    qat = parse_config({"qat": settings}, "command line", flags_of(settings)).qat
     path, _, function = reference.rpartition(":")
     root = output or Path("runs") / f"{Path(path).stem}-{function}"
     if root.name in ("", ".."):
         raise ConfigError(f"--output {root}: give the name of a folder to make")
-    with writing(root):
-        check_replaceable(root, force=force, advice="choose another folder with --output")
-        with own_code(reference):
-            own = load_own(reference, weights, progress)
-        notes = {
-            **run_notes(seed=0),
-            "module": reference,
-            "weights": None if weights is None else str(weights),
-            **({} if own.inputs is None else {"inputs": f"{path}:inputs"}),
-            "qat": qat.model_dump(exclude={"same_size", "same_size_steps"}),
-        }
-        with new_folder(root, "choose another folder with --output") as folder:
-            write_json(folder / "run.json", notes)
-            with own_code(reference):
-                verdict = quantise_own(
-                    RunFolder(folder), own, data, qat, progress, max_megapixels or MAX_MEGAPIXELS
-                )
-    stage = RunFolder(root).stage(1)
-    measures = read_measures(stage.metrics)
-    warnings, good = remarks(measures), verdict.passed and is_faithful(measures)
+    made = quantize_own(
+        reference,
+        lambda: load_own(reference, weights, progress),
+        root,
+        data,
+        qat,
+        {"weights": None if weights is None else str(weights)},
+        progress,
+        force=force,
+        max_megapixels=max_megapixels,
+    )
+    measures, verdict = made.measures, read_verdict(made.files.verify)
+    warnings, good = remarks(measures), verdict["passed"] and is_faithful(measures)
     if as_json:
         print_json(
             {
                 "run": str(root),
-                "traced_by": RunFolder(root).notes().get("traced_by"),
-                "passed": verdict.passed,
-                "compared": verdict.compared,
-                "mismatches": verdict.mismatches,
+                "traced_by": made.run.notes().get("traced_by"),
+                **{key: verdict[key] for key in ("passed", "compared", "mismatches")},
                 **measures,
                 "faithful": is_faithful(measures),
                 "warnings": warnings,
@@ -332,15 +251,17 @@ def _quantize_own(
             f"int8 and float are at most {measures['fidelity_largest_codes']:,.0f} codes apart, "
             f"{measures['fidelity_over_1_percent']:.2f} % of codes by more than 1"
         )
-        word = "PASSED" if verdict.passed else "FAILED"
+        word = "PASSED" if verdict["passed"] else "FAILED"
         print_line(
-            f"{word}: {verdict.mismatches:,} of {verdict.compared:,} codes differ; {faithfulness(measures)}"
+            f"{word}: {verdict['mismatches']:,} of {verdict['compared']:,} codes differ; "
+            f"{faithfulness(measures)}"
         )
-        print_line(f"files: {stage.root}")
-        print_line(f"next:  {command_line('inspect', stage.root)}")
+        print_line(f"files: {made.root}")
+        print_line(f"page:  {root / 'report.html'}")
+        print_line(f"next:  {command_line('inspect', made.root)}")
         print_line(f"       {command_line('export', root, '-o', 'handover')}")
     for warning in warnings:
         print_warning(warning)
-    if verdict.passed and not good:
+    if verdict["passed"] and not good:
         print_warning(unfaithful_end(measures))
-    return good
+    return bool(good)

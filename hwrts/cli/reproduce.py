@@ -7,8 +7,8 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
-from hwrts.cli.options import MaxMegapixels
-from hwrts.cli.settings import run_notes
+from hwrts.cli.options import MaxMegapixels, Quiet
+from hwrts.runs.settings import run_notes
 
 
 def reproduce(
@@ -26,7 +26,8 @@ def reproduce(
     ] = None,
     max_megapixels: MaxMegapixels = None,
     budget: Annotated[
-        str, typer.Option(help="small: two CPU cores, hours; paper: the paper's set-up, a GPU, days.")
+        str,
+        typer.Option(help="tiny: a first look, minutes; small: two cores, hours; paper: a GPU, days."),
     ] = "small",
     int8: Annotated[
         bool,
@@ -42,7 +43,7 @@ def reproduce(
     seed: Annotated[int, typer.Option(help="Makes everything repeatable.", min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make the paper's tables and figures again: train what is missing, reuse and continue what exists.
 

@@ -7,15 +7,25 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.interrupt import LastWords
-from hwrts.cli.options import MaxMegapixels, ReduceRange, RequireOption, option
-from hwrts.cli.settings import resolve_config, run_notes, weight_bits_of
+from hwrts.cli.options import (
+    Quiet,
+    RequireOption,
+    max_megapixels_option,
+    option,
+    reduce_range_option,
+    run_folders,
+)
 from hwrts.cli.stage import print_stages
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
+from hwrts.runs.settings import resolve_config, run_notes, weight_bits_of
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
-    from hwrts.runs.folder import RunFolder, StageFolder
+    from hwrts.runs.folder import RunFolder
+
+PHOTOGRAPHS, NETWORK, TRAINING = "Photographs and how LR is made of them", "Network", "Training"
+INTEGERS, MACHINE, FOLDER = "Quantisation", "Machine", "Folder of the run"
 
 
 def run(
@@ -25,87 +35,130 @@ def run(
             help="TOML file of settings; or 'upscale', to up-scale and not enhance; or 'paper', its set-up."
         ),
     ] = None,
-    data: Annotated[Path | None, option("Folder of photographs (default: the embedded ones).")] = None,
-    val: Annotated[Path | None, option("Folder of validation photographs.")] = None,
-    val_fraction: Annotated[float | None, option("Share kept for validation without a folder [0.1].")] = None,
-    strict: Annotated[
-        bool | None, typer.Option("--strict", help="Refuse a folder with a broken image.")
+    data: Annotated[
+        Path | None, option("Folder of photographs (default: the embedded ones).", panel=PHOTOGRAPHS)
     ] = None,
-    max_megapixels: MaxMegapixels = None,
+    val: Annotated[Path | None, option("Folder of validation photographs.", panel=PHOTOGRAPHS)] = None,
+    val_fraction: Annotated[
+        float | None, option("Share kept for validation without a folder [0.1].", panel=PHOTOGRAPHS)
+    ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict", help="Refuse a folder with a broken image.", rich_help_panel=PHOTOGRAPHS),
+    ] = None,
+    max_megapixels: Annotated[int | None, max_megapixels_option(panel=PHOTOGRAPHS)] = None,
+    jpeg: Annotated[
+        str | None, option("JPEG quality, a range such as 70-90, or none [80].", panel=PHOTOGRAPHS)
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        option(
+            "Down-scaling kernel: box, bilinear, hamming, bicubic, lanczos, or several: a,b [bilinear].",
+            panel=PHOTOGRAPHS,
+        ),
+    ] = None,
+    blur: Annotated[
+        str | None,
+        option(
+            "Blur before down-scaling, sigma in pixels, or a range: 0.2-0.8; more sharpens more [0].",
+            panel=PHOTOGRAPHS,
+        ),
+    ] = None,
     network: Annotated[
         str | None,
         option(
             "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, "
             "xlsr, fsrcnn, unet, srcnn-luma or vdsr-luma [residual].",
             "--network",
+            panel=NETWORK,
         ),
     ] = None,
     blocks: Annotated[
-        int | None, option("N of Residual-N [1]; blocks of other networks [as in their papers].")
+        int | None,
+        option("N of Residual-N [1]; blocks of other networks [as in their papers].", panel=NETWORK),
     ] = None,
     channels: Annotated[
-        int | None, option("Width of the hidden tensors [32; others as in their papers].")
+        int | None, option("Width of the hidden tensors [32; others as in their papers].", panel=NETWORK)
     ] = None,
     padding: Annotated[
-        str | None, option("What convolutions see around the picture: replicate or zero [replicate].")
+        str | None,
+        option("What convolutions see around the picture: replicate or zero [replicate].", panel=NETWORK),
     ] = None,
-    stages: Annotated[str | None, option("Number of RTS stages, or auto [3].")] = None,
-    first_steps: Annotated[int | None, option("Training steps of stage 1 [1000].")] = None,
-    steps: Annotated[int | None, option("Training steps of later stages [400].")] = None,
-    epochs: Annotated[int | None, option("Passes over all crops, in place of steps.")] = None,
-    stop: Annotated[str | None, option("Stop --stages auto by change or by score [change].")] = None,
+    stages: Annotated[str | None, option("Number of RTS stages, or auto [3].", panel=TRAINING)] = None,
+    first_steps: Annotated[int | None, option("Training steps of stage 1 [1000].", panel=TRAINING)] = None,
+    steps: Annotated[int | None, option("Training steps of later stages [400].", panel=TRAINING)] = None,
+    epochs: Annotated[int | None, option("Passes over all crops, in place of steps.", panel=TRAINING)] = None,
+    stop: Annotated[
+        str | None, option("Stop --stages auto by change or by score [change].", panel=TRAINING)
+    ] = None,
     score: Annotated[
         bool | None,
-        typer.Option("--score/--no-score", help=r"Measure VIQET's score \[yes].", show_default=False),
+        typer.Option(
+            "--score/--no-score",
+            help=r"Measure VIQET's score \[yes].",
+            show_default=False,
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
-    batch: Annotated[int | None, option("Crops per step [16].")] = None,
-    patch: Annotated[int | None, option("Side of a crop in original pixels [128].")] = None,
-    jpeg: Annotated[str | None, option("JPEG quality, a range such as 70-90, or none [80].")] = None,
-    kernel: Annotated[
-        str | None,
-        option("Down-scaling kernel: box, bilinear, hamming, bicubic, lanczos, or several: a,b [bilinear]."),
+    batch: Annotated[int | None, option("Crops per step [16].", panel=TRAINING)] = None,
+    patch: Annotated[int | None, option("Side of a crop in original pixels [128].", panel=TRAINING)] = None,
+    qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].", panel=INTEGERS)] = None,
+    weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].", panel=INTEGERS)] = None,
+    activation_bits: Annotated[
+        int | None, option("Width of inner tensors, 2..8 [8].", panel=INTEGERS)
     ] = None,
-    blur: Annotated[
-        str | None,
-        option("Blur before down-scaling, sigma in pixels, or a range: 0.2-0.8; more sharpens more [0]."),
-    ] = None,
-    qat_steps: Annotated[int | None, option("Fine-tuning steps per stage [300].")] = None,
-    weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [8].")] = None,
-    activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [8].")] = None,
-    reduce_range: ReduceRange = False,
+    reduce_range: Annotated[bool, reduce_range_option(panel=INTEGERS)] = False,
     rounding: Annotated[
         str | None,
         option(
             "half_even, half_up, half_away, floor or double; or two, of convolutions and of additions: "
-            "half_even,half_up [half_even]."
+            "half_even,half_up [half_even].",
+            panel=INTEGERS,
         ),
     ] = None,
     same_size: Annotated[
         bool | None,
         typer.Option(
-            "--same-size/--no-same-size", help=r"Make the same-size networks too \[yes].", show_default=False
+            "--same-size/--no-same-size",
+            help=r"Make the same-size networks too \[yes].",
+            show_default=False,
+            rich_help_panel=INTEGERS,
         ),
     ] = None,
-    same_size_steps: Annotated[int | None, option("Fine-tuning steps of a same-size network [100].")] = None,
-    seed: Annotated[int | None, option("Makes everything repeatable [0].")] = None,
-    device: Annotated[str | None, option("auto, cpu, cuda, cuda:N or mps [auto].")] = None,
-    precision: Annotated[str | None, option("auto, float32 or bf16 [auto].")] = None,
-    name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.")] = None,
-    output: Annotated[Path | None, option("Folder of the run, in place of --name.", "--output", "-o")] = None,
-    resume: Annotated[Path | None, option("Continue the run in this folder.")] = None,
+    same_size_steps: Annotated[
+        int | None, option("Fine-tuning steps of a same-size network [100].", panel=INTEGERS)
+    ] = None,
+    seed: Annotated[int | None, option("Makes everything repeatable [0].", panel=MACHINE)] = None,
+    device: Annotated[str | None, option("auto, cpu, cuda, cuda:N or mps [auto].", panel=MACHINE)] = None,
+    precision: Annotated[str | None, option("auto, float32 or bf16 [auto].", panel=MACHINE)] = None,
+    name: Annotated[str | None, option("Name of the run; its folder is runs/NAME.", panel=FOLDER)] = None,
+    output: Annotated[
+        Path | None, option("Folder of the run, in place of --name.", "--output", "-o", panel=FOLDER)
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Continue the run in this folder.",
+            show_default=False,
+            rich_help_panel=FOLDER,
+            autocompletion=run_folders,
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Replace a run of the same name, which stays until this one is finished."
+            "--force",
+            help="Replace a run of the same name, which stays until this one is finished.",
+            rich_help_panel=FOLDER,
         ),
     ] = False,
     require: RequireOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train, quantise, export and verify, stage by stage, and write a report."""
+    from hwrts.api.train import finish_run, interrupted_run, make_run
     from hwrts.files.lock import writing
-    from hwrts.files.new_folder import put_in_place
     from hwrts.runs.folder import RunFolder, open_run
     from hwrts.runs.requirements import parse_requirements
 
@@ -134,16 +187,13 @@ def run(
         resolved = resolve_config(config, given, progress)
         root = _root(name, output, _default_name(resolved))
     with writing(root):
-        folder = _resumed(root) if resume is not None else _new_run(root, resolved, force, progress)
+        folder = (
+            interrupted_run(root)
+            if resume is not None
+            else make_run(root, resolved, run_notes(resolved.seed), progress, force=force)
+        )
         with LastWords(f"interrupted; continue with: {command_line('run', '--resume', root)}"):
-            if folder.root != root:
-                progress.say(
-                    f"{root} is an older run: it stays until the new one is finished and replaces it"
-                )
-            progress.say(f"run folder {folder.root}, settings in {folder.root / 'config.toml'}")
-            passed = _run_and_report(folder, progress)
-            if folder.root != root:
-                put_in_place(folder.root, root)
+            passed = finish_run(folder, root, progress)
     missed = _unmet(RunFolder(root), limits)
     _print_result(RunFolder(root), missed, as_json=json)
     if not passed or missed:
@@ -166,43 +216,6 @@ def _root(name: str | None, output: Path | None, default: str) -> Path:
     return root
 
 
-def _resumed(root: Path) -> "RunFolder":
-    """The run to continue: the one that was to replace another by --force, if it was interrupted."""
-    from hwrts.files.new_folder import next_to
-    from hwrts.runs.folder import open_run
-
-    return open_run(next_to(root) if next_to(root).is_dir() else root)
-
-
-def _new_run(root: Path, config: "RunConfig", force: bool, progress: ConsoleProgress) -> "RunFolder":
-    """A run folder with its photographs in it; beside an older one, which stays for the time being."""
-    from hwrts.files.new_folder import new_folder, next_to
-    from hwrts.runs.folder import RunFolder, check_replaceable, is_occupied, write_run
-    from hwrts.runs.session import prepare
-
-    advice = f"choose another --name or --output, continue it with {command_line('run', '--resume', root)}"
-    check_replaceable(root, force=force, advice=advice)
-    place = next_to(root) if is_occupied(root) else root
-    with new_folder(place) as folder:
-        prepare(write_run(folder, config, run_notes(config.seed)), progress)
-    return RunFolder(place)
-
-
-def _run_and_report(folder: "RunFolder", progress: ConsoleProgress) -> bool:
-    from hwrts.report import write_report
-    from hwrts.runs.documents import read_measures, read_verdict
-    from hwrts.runs.pipeline import run_stages
-    from hwrts.runs.remarks import is_faithful
-    from hwrts.runs.session import open_session
-
-    run_stages(open_session(folder, progress))
-    write_report(folder)
-    return all(
-        read_verdict(stage.verify)["passed"] and is_faithful(read_measures(stage.metrics))
-        for stage in folder.stages()
-    )
-
-
 def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:
     """What is required of the kept stage's networks, x2 and same-size, and is not so."""
     from hwrts.runs.documents import read_measures
@@ -218,6 +231,7 @@ def _unmet(folder: "RunFolder", limits: "dict[str, float]") -> list[str]:
 
 
 def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> None:
+    from hwrts.report.summary import next_commands
     from hwrts.runs.documents import read_measures, read_verdict
     from hwrts.runs.remarks import purpose, remarks
 
@@ -246,16 +260,8 @@ def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> N
         print_line(f"NOT MET: {text}")
     print_line(f"for:    {purpose(folder.config)}")
     print_line(f"report: {folder.report}")
-    enhance = command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", folder.root)
-    print_line(f"next:   {enhance}")
-    print_line(f"        {_export(folder, best, 'handover')}")
-    same = folder.enhancing_stage(best.name)
-    if same.same_size:
-        print_line(f"        {_export(folder, same, 'handover_same_size')}")
-
-
-def _export(folder: "RunFolder", stage: "StageFolder", output: str) -> str:
-    return command_line("export", folder.root, "--stage", stage.name, "-o", output)
+    for i, (_, command) in enumerate(next_commands(folder, best.name)[:3]):
+        print_line(f"{'' if i else 'next:':7} {command}")
 
 
 def _default_name(config: "RunConfig") -> str:

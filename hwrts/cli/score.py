@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
-from hwrts.cli.options import MaxMegapixels
+from hwrts.cli.options import MaxMegapixels, Quiet
 from hwrts.cli.pictures import end_with, picture_files
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def score(
     ] = None,
     max_megapixels: MaxMegapixels = None,
     json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score photographs without a reference: VIQET v1, outdoor day (and the raw MOS for outdoor night).
 

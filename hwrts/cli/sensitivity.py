@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.options import RunArgument, StageOption
+from hwrts.cli.options import Quiet, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 from hwrts.cli.widths import Budget, parse_widths
 from hwrts.command_line import command_line
@@ -25,7 +25,7 @@ def sensitivity(
         "2-7"
     ),
     json: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Set one layer's weights at a time to fewer bits and measure what the picture loses."""
     from hwrts.files.lock import writing

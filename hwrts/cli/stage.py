@@ -23,24 +23,13 @@ def choose_network(
     return chosen
 
 
-def check_enlarges(chosen: "StageFolder") -> None:
-    """Refuse a same-size network where --x2 asks for one that enlarges.
-
-    Raises:
-        ConfigError: It keeps the size.
-    """
-    if chosen.same_size:
-        raise ConfigError(
-            f"--stage {chosen.name}: its network keeps the size; use --stage {chosen.number} for x2"
-        )
-
-
-def network_folder(path: Path, stage: str | None) -> Path:
+def network_folder(path: Path, stage: str | None, *, quiet: bool = False) -> Path:
     """The folder of an integer network: of a run by the rule, or the one that is named itself.
 
     Args:
         path: A run folder, a folder with network.json, or that file.
         stage: What --stage says.
+        quiet: Do not say which network was chosen.
 
     Raises:
         HwrtsError: A stage of what is no run, or one that is not there.
@@ -51,7 +40,7 @@ def network_folder(path: Path, stage: str | None) -> Path:
 
     restore(path)
     if (path / "run.json").is_file():
-        return choose_network(open_run(path), stage).root
+        return choose_network(open_run(path), stage, quiet=quiet).root
     if stage is not None:
         raise ConfigError(f"--stage {stage}: is for run folders, and {path} is none; leave it out")
     return path.parent if path.name == JSON_NAME else path

@@ -1,7 +1,5 @@
 """hwrts sweep: the best network that fits the chip."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +7,12 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
+from hwrts.cli.options import Quiet
 from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from hwrts.sweep.runner import Sweep
     from hwrts.sweep.spec import SweepSpec
-    from hwrts.sweep.workers import Workers
 
 
 def sweep(
@@ -49,13 +47,13 @@ def sweep(
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the networks that give the best picture for their cost, within a budget.
 
     What costs more than the budget is never trained. The same command continues a sweep that was interrupted.
     """
-    from hwrts.sweep.results import best, export_command, read_rows, write_tables
+    from hwrts.sweep.results import best, export_command, read_rows
     from hwrts.sweep.results import status as read_status
     from hwrts.sweep.spec import parse_budget
 
@@ -64,8 +62,8 @@ def sweep(
         found = read_status(output) | {"best": top}
         print_json(found) if json else _print_status(found, output)
         return
+    from hwrts.api.sweep import search
     from hwrts.files.lock import writing
-    from hwrts.sweep.page import write_page
     from hwrts.sweep.runner import Sweep
 
     spec, progress = _spec(file, budget, data, val), ConsoleProgress(quiet)
@@ -73,12 +71,8 @@ def sweep(
         made = Sweep(output, spec)
         for line in _described(made):
             progress.say(line)
-        try:
-            with _workers(workers, cluster) as chosen:
-                made.run(chosen, progress)
-        finally:
-            rows = read_rows(output)
-            files = [*write_tables(output, rows), write_page(output, rows)]
+        files = search(made, workers, cluster, progress)
+    rows = read_rows(output)
     top = best(rows)
     if json:
         print_json({"best": top, "rows": rows, "status": read_status(output), "failed": made.failed})
@@ -113,35 +107,15 @@ def _described(made: "Sweep") -> list[str]:
 
 def _spec(file: Path | None, budget: str | None, data: Path | None, val: Path | None) -> "SweepSpec":
     """The sweep of a file with what the command line says in its place."""
-    from hwrts.settings_file import read_toml, set_entry
-    from hwrts.sweep.spec import parse_budget, parse_spec
+    from hwrts.api.sweep import sweep_spec
+    from hwrts.settings_file import read_toml
+    from hwrts.sweep.spec import parse_budget
 
     if file is None and budget is None:
         raise ConfigError("sweep: give a TOML file, or --budget such as params=30k,line_kib=256")
     document: dict[str, Any] = {} if file is None else read_toml(file)
-    where = str(file or "command line")
-    if budget is not None:
-        set_entry(document, "budget.at_most", parse_budget(budget), where)
-    for key, path in (("train", data), ("val", val)):
-        if path is not None:
-            set_entry(document, f"base.data.{key}", str(path), where)
-    spec = parse_spec(document, where)
-    table = spec.base.get("data")
-    if isinstance(table, dict):
-        for key in ("train", "val"):
-            if isinstance(table.get(key), str):  # a worker may start elsewhere
-                table[key] = str(Path(table[key]).resolve())
-    return spec
-
-
-@contextmanager
-def _workers(count: int, cluster: str | None) -> "Iterator[Workers]":
-    from hwrts.sweep.workers import cluster_workers, local_workers
-
-    if cluster is not None and count != 1:
-        raise ConfigError("--workers: a cluster has its own workers; give --workers or --cluster")
-    with local_workers(count) if cluster is None else cluster_workers(cluster) as workers:
-        yield workers
+    limits = None if budget is None else parse_budget(budget)
+    return sweep_spec(document, str(file or "command line"), limits, data, val)
 
 
 def _print_status(found: dict[str, Any], root: Path) -> None:

@@ -1,13 +1,12 @@
 """hwrts verify: every witness at every layer of every stage, or a file in its client, compared exactly."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table, wrote
-from hwrts.cli.options import RunArgument
+from hwrts.cli.options import Quiet, RunArgument
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
 
@@ -40,6 +39,7 @@ def verify(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare every witness at every layer of every stage, exactly; exit 1 if one code differs."""
     if client is not None:
@@ -49,12 +49,9 @@ def verify(
         return
     if within is not None:
         raise ConfigError(f"--in {within}: is for a file; add --client FILE")
+    from hwrts.api.verify import verify_stages
     from hwrts.errors import RunFolderError
-    from hwrts.export import Verdict
-    from hwrts.files.lock import writing
-    from hwrts.report import write_report
-    from hwrts.runs.folder import open_run, write_json
-    from hwrts.runs.quantise import verify_stage
+    from hwrts.runs.folder import open_run
 
     folder = open_run(run)
     stages = folder.stages() if stage is None else (folder.finished_stage(stage),)
@@ -62,24 +59,8 @@ def verify(
         raise RunFolderError(
             f"{run}: no finished stage to verify; continue with {command_line('run', '--resume', run)}"
         )
-    verdicts: dict[str, Verdict] = {}
-
-    def record() -> None:
-        for each in stages:
-            write_json(each.verify, verdicts[each.name].as_json())
-        if folder.trained:
-            write_report(folder)
-
-    everything = layer is None and stimulus is None
-    with writing(run, may_be_read_only=True) if everything else nullcontext():
-        with ConsoleProgress(quiet=json).task("comparing bits, stages", len(stages)) as advance:
-            for i, each in enumerate(stages):
-                verdicts[each.name] = verify_stage(
-                    folder, each, layers=layer or None, stimuli=stimulus or None, record=False
-                )
-                advance(i + 1, f"stage {each.name}")
-        if everything:
-            wrote(record)
+    progress = ConsoleProgress(quiet or json)
+    verdicts = verify_stages(folder, stages, progress, wrote, layers=layer, stimuli=stimulus)
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:
         print_json(

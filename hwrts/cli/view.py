@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hwrts.cli.console import print_line
-from hwrts.cli.options import RunArgument, StageOption
+from hwrts.cli.options import Quiet, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
 
 
@@ -16,6 +16,7 @@ def view(
         int, typer.Option(help="Port on localhost; 0 takes a free one.", min=0, max=65535)
     ] = 8080,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    quiet: Quiet = False,
 ) -> None:
     """Show the int8 ONNX graph in Netron's page on localhost, until Ctrl-C; nothing leaves this machine."""
     import webbrowser
@@ -24,7 +25,7 @@ def view(
     from hwrts.errors import HwrtsError
     from hwrts.runs.folder import open_run
 
-    chosen = choose_network(open_run(run), stage)
+    chosen = choose_network(open_run(run), stage, quiet=quiet)
     try:
         server = model_server(chosen.onnx, port)
     except OSError as error:

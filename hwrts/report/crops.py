@@ -120,14 +120,14 @@ def most_detail(pixels: Codes, side: int) -> Piece:
 
 def enhanced_piece(int8: Deployed, original: Codes, piece: Piece) -> Codes:
     """The same-size enhancement of a piece (H, W, 3), the same codes as in the whole picture's."""
-    region, inner = _with_margin(original, piece, int8.halo, DOWNSCALER_HALO)
+    region, inner = with_margin(original, piece, int8.halo, DOWNSCALER_HALO)
     return int8.enhance(region)[inner]
 
 
 def upscaled_pieces(int8: Deployed, lr: Codes, piece: Piece) -> tuple[Codes, Codes]:
     """Bicubic and S(LR) of a piece given in original pixels, each (H, W, 3), as in the whole pictures."""
     half = Piece(piece.top // 2, piece.left // 2, piece.height // 2, piece.width // 2)
-    region, inner = _with_margin(lr, half, None if int8.halo is None else max(int8.halo, BICUBIC_HALO))
+    region, inner = with_margin(lr, half, None if int8.halo is None else max(int8.halo, BICUBIC_HALO))
     doubled = tuple(slice(2 * part.start, 2 * part.stop) for part in inner)
     return to_codes(upscale_by_2(region))[doubled], int8.upscale(region)[doubled]
 
@@ -190,7 +190,7 @@ def _window_sums(values: NDArray[np.int64], height: int, width: int) -> NDArray[
     return sums[::2, ::2]
 
 
-def _with_margin(
+def with_margin(
     pixels: Codes, piece: Piece, halo: int | None, more: int = 0
 ) -> tuple[Codes, tuple[slice, slice]]:
     """The piece with as much margin as the picture has, and where the piece is in it; with all if None."""

@@ -10,16 +10,18 @@ from hwrts.report.crops import PhotoCrops, photo_crops
 from hwrts.report.exports import exports
 from hwrts.report.plots import Plot, difference_plots, training_plot
 from hwrts.report.shown_patterns import ShownPattern, shown_patterns
+from hwrts.report.silicon import COLUMNS, silicon
 from hwrts.report.stages import StageResult, kept_stage, read_stages
-from hwrts.report.summary import facts, headline, photograph_names
+from hwrts.report.summary import facts, headline, next_commands, photograph_names
 from hwrts.report.tables import PHASES, stage_rows
 from hwrts.report.template import render
+from hwrts.report.viewer import run_networks, viewer
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.patterns import AMPLIFICATION
-from hwrts.runs.remarks import remarks
+from hwrts.runs.remarks import remarks, trained_for
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, *, whole_pictures: bool = True) -> Path:
     """Write ``report.html`` of the stages and variants that are finished so far.
 
     The file holds everything it shows: no font, script or picture comes from elsewhere. It is written whole
@@ -27,6 +29,7 @@ def write_report(run: RunFolder) -> Path:
 
     Args:
         run: A run with at least one finished stage.
+        whole_pictures: Begin with them: half of the file and of its time.
 
     Returns:
         The path of the file.
@@ -36,7 +39,7 @@ def write_report(run: RunFolder) -> Path:
     """
     stages, best = read_stages(run), run.notes().get("best_stage")
     kept = kept_stage(stages, best)
-    photographs, missing = _crops(run, kept)
+    photographs, missing = _crops(run, kept) if run.trained else ([], None)  # nobody knows what it is fed
     html = render(
         "hwrts.report",
         "report.html.j2",
@@ -45,9 +48,15 @@ def write_report(run: RunFolder) -> Path:
         headline=headline(run, stages, kept),
         failed=[stage for stage in stages if not stage.passed],
         remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
+        viewer=_viewer(run, stages, kept) if whole_pictures else None,
+        silicon=silicon(
+            list({each.name: each for each in (run.enhancing_stage(kept.name), kept.folder)}.values())
+        ),
+        silicon_columns=COLUMNS,
+        commands=next_commands(run, kept.name),
         facts=facts(run, kept),
         names=photograph_names(run.notes()),
-        config=(run.root / "config.toml").read_text("utf-8"),
+        config=(run.root / "config.toml").read_text("utf-8") if run.trained else None,
         rows=stage_rows(stages, kept),
         phases=PHASES,
         images=kept.measures.get("images"),
@@ -56,7 +65,7 @@ def write_report(run: RunFolder) -> Path:
         kept_word="latest" if best is None else "kept",  # an unfinished run has not chosen yet
         photographs=photographs,
         no_photographs=missing,
-        patterns=_patterns(run, kept),
+        patterns=_patterns(run, kept) if run.trained else [],
         amplification=AMPLIFICATION,
         exports=exports(run),
         comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
@@ -85,6 +94,27 @@ def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | N
         return photo_crops(run, kept), None
     except HwrtsError as error:
         return [], str(error)
+
+
+def pictures(run: RunFolder) -> str | None:
+    """The HTML of whole pictures through the kept stage, for another page; None if they cannot be made.
+
+    Raises:
+        RunFolderError: No stage is finished, or a file of the run is damaged.
+    """
+    stages = read_stages(run)
+    return _viewer(run, stages, kept_stage(stages, run.notes().get("best_stage")))
+
+
+def _viewer(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult) -> str | None:
+    """As :func:`_crops`."""
+    if kept.changed or not run.trained:
+        return None
+    try:
+        enlarge_first = trained_for(run.config, kept.folder.number) is None
+        return viewer(run, run_networks(run, stages, kept), enlarge_first=enlarge_first)
+    except HwrtsError:
+        return None
 
 
 def _patterns(run: RunFolder, kept: StageResult) -> list[tuple[str, list[ShownPattern]]]:

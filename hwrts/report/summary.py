@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hwrts.command_line import command_line
 from hwrts.config import RunConfig
 from hwrts.errors import HwrtsError
 from hwrts.fixed_point import load_network
@@ -13,7 +14,7 @@ from hwrts.networks.build import build_network
 from hwrts.report.stages import StageResult
 from hwrts.report.text import plural, whole
 from hwrts.runs.folder import RunFolder
-from hwrts.runs.remarks import purpose
+from hwrts.runs.remarks import faithfulness, purpose
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def headline(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult)
 
 def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
     """Label and text of what was run; entries that run.json lacks are left out."""
-    notes, config, verify = run.notes(), run.config, kept.verify
+    notes, verify = run.notes(), kept.verify
+    config = run.config if run.trained else None
     device = notes.get("device") or {}
     hidden = "bf16 hidden layers" if device.get("bf16") else "float32"
     versions = notes.get("versions") or verify.get("versions") or {}
@@ -59,15 +61,42 @@ def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
         ("Started", notes.get("started")),
         ("Verified", verify.get("date")),
         ("Commit", notes.get("commit")),
-        ("Seed", notes.get("seed", config.seed)),
-        ("Network", _network(config, kept)),
-        ("Made for", purpose(config)),
+        ("Seed", notes.get("seed", config.seed if config else None)),
+        ("Module", notes.get("module")),
+        ("Its weights", notes.get("weights")),
+        ("Network", _network(config, kept) if config else None),
+        ("Made for", purpose(config) if config else None),
+        ("int8 and float", None if config else faithfulness(kept.measures)),
         ("Photographs", _photographs(notes)),
         ("Processor", _cpu(verify.get("cpu") or {})),
         ("Device", f"{device['name']}, {hidden}: {device.get('reason', '')}" if "name" in device else None),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
     return [(label, str(value)) for label, value in found if value not in (None, "")]
+
+
+def next_commands(run: RunFolder, kept: str) -> list[tuple[str, str]]:
+    """What to do with a run, and the command for it; ``kept`` is its stage."""
+    place, same = run.place, run.enhancing_stage(kept)
+    exports = [(kept, "handover")]
+    if same.same_size and same.name != kept:
+        exports.append((same.name, "handover_same_size"))
+    if not run.trained:
+        return [
+            ("hand it over", command_line("export", place, "-o", "handover")),
+            ("read its layers", command_line("inspect", place)),
+            ("look at the graph", command_line("view", place)),
+        ]
+    return [
+        ("enhance a picture", command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", place)),
+        *(
+            (f"hand over stage {name}", command_line("export", place, "--stage", name, "-o", folder))
+            for name, folder in exports
+        ),
+        ("measure up-scaling", command_line("evaluate", place, "--data", "FOLDER")),
+        ("try fewer bits", command_line("quantize", place, "--weight-bits", 6)),
+        ("look at the graph", command_line("view", place)),
+    ]
 
 
 def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:

@@ -13,8 +13,8 @@ from hwrts.data import PhotoStore
 from hwrts.data.depth import Codes
 from hwrts.errors import DataError
 from hwrts.metrics import Artefacts, Spread, artefacts, contraction, image_difference_percent, spread
+from hwrts.metrics.baselines import bicubic, lanczos, repeated_usm
 from hwrts.metrics.viqet import UNITS, Score
-from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm
 from hwrts.reproduce.runs import Trained
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.tables import Quality

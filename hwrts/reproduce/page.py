@@ -116,7 +116,12 @@ def write_page(root: Path, document: dict[str, Any]) -> Path:
         for name, entry in document["results"].items()
     ]
     html = render(
-        "hwrts.reproduce", "page.html.j2", document=document, sections=sections, version=__version__
+        "hwrts.reproduce",
+        "page.html.j2",
+        document=document,
+        sections=sections,
+        claims=[finding["agrees"] for section in sections for finding in section["findings"]],
+        version=__version__,
     )
     write_atomic(root / "index.html", text_bytes(html))
     return root / "index.html"

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 
 from hwrts.data.depth import Codes
 from hwrts.errors import ConfigError
+from hwrts.metrics.baselines import repeated_usm
 from hwrts.progress import Progress
 from hwrts.reproduce import measure, sentences, tables
-from hwrts.reproduce.baselines import repeated_usm
 from hwrts.reproduce.budgets import TABLE3_STAGES, Budget, Experiment
 from hwrts.reproduce.runs import Source, Trained, train
 from hwrts.reproduce.scores import ScoreCache

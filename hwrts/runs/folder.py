@@ -11,7 +11,7 @@ from typing import Any
 
 from hwrts.command_line import command_line
 from hwrts.config import RunConfig
-from hwrts.errors import RunFolderError
+from hwrts.errors import ConfigError, RunFolderError
 from hwrts.files.atomic import write_atomic, writing_to
 from hwrts.files.lock import restore
 from hwrts.files.new_folder import new_folder, place_of
@@ -43,6 +43,17 @@ class StageFolder:
     def same_size(self) -> bool:
         """Whether its network keeps the picture's size (names such as "2-same" and "2-same_w4a8")."""
         return "same" in self.name.partition("-")[2].split("_")
+
+    def check_enlarges(self) -> None:
+        """Refuse a same-size network where one is needed that enlarges.
+
+        Raises:
+            ConfigError: It keeps the size.
+        """
+        if self.same_size:
+            raise ConfigError(
+                f"--stage {self.name}: its network keeps the size; use --stage {self.number} for x2"
+            )
 
     @property
     def finished(self) -> bool:

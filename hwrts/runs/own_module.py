@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -61,8 +62,36 @@ def load_own(reference: str, weights: Path | None = None, progress: Progress | N
         raise ConfigError(
             f"{reference}: {name}() returns a scripted module; return it before torch.jit.script"
         )
+    inputs = getattr(code, "inputs", None)
+    return own_of(module, reference, weights, progress, inputs, getattr(code, "value_range", None), str(path))
+
+
+def own_of(
+    module: nn.Module,
+    reference: str,
+    weights: Path | None = None,
+    progress: Progress | None = None,
+    inputs: Any = None,
+    said: Any = None,
+    where: str | None = None,
+) -> Own:
+    """A module made ready, with what is said of its inputs and of the range of its pixels.
+
+    Args:
+        module: It is changed: evaluation mode, float32, on the CPU, the weights put into it.
+        reference: What it is from, for messages.
+        weights: As :func:`load_own`.
+        progress: As :func:`load_own`.
+        inputs: From a picture to what it takes; None finds out.
+        said: Range of its pixels; None is 0..1.
+        where: Where these two are from, for messages; None is ``reference``.
+
+    Raises:
+        ConfigError: Weights that do not fit, or what is said is not allowed.
+        UnsupportedOperatorError: Weights that are not made yet, or are NaN or infinite.
+    """
     try:
-        return _with_ends(_ready(module, weights, progress or Silent()), code, path)
+        return _with_ends(_ready(module, weights, progress or Silent()), inputs, said, where or reference)
     except HwrtsError:
         raise
     except Exception as error:  # a circle of modules, one that did not call super().__init__(), and the like
@@ -70,15 +99,12 @@ def load_own(reference: str, weights: Path | None = None, progress: Progress | N
         raise ConfigError(f"{reference}: its {kind} is no working module ({described(error)})") from error
 
 
-def _with_ends(module: nn.Module, code: ModuleType, path: Path) -> Own:
-    """The module with what its file says of its inputs and of the range of its pixels."""
-    inputs = getattr(code, "inputs", None)
+def _with_ends(module: nn.Module, inputs: Any, said: Any, path: str) -> Own:
     if inputs is not None and not callable(inputs):
         raise ConfigError(f"{path}: inputs is a {type(inputs).__name__}; {HOW}, or leave the name out")
-    said = getattr(code, "value_range", None)
     if said is None:
         return Own(module, inputs)
-    pixels = value_range(said, str(path))
+    pixels = value_range(said, path)
     if isinstance(pixels, Pixels):
         return Own(module, inputs, pixels)
     if inputs is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -30,6 +31,7 @@ from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.documents import Seconds, read_measures, read_verdict
 from hwrts.runs.engines import Deployed
+from hwrts.runs.estimate import Estimate
 from hwrts.runs.evaluate import evaluate_same_size, evaluate_stage
 from hwrts.runs.folder import RunFolder, StageFolder, write_json
 from hwrts.runs.integers import Material, to_integers
@@ -69,9 +71,14 @@ def run_stages(session: Session) -> int:
             f"resumed on another device than before ({before['name']}): weights will not be the same bytes"
         )
     run.update_notes(status="running", device=dataclasses.asdict(session.device))
+    with torch.random.fork_rng(devices=[]):  # stage 1 starts from the weights that the seed says
+        same_size = _same_size_wanted(session, _new_model(session))
+    estimate = Estimate(run, config, len(session.plan.crops), same_size=same_size, say=session.progress.say)
+    session = dataclasses.replace(session, after_step=estimate.after_step)
     best = None
     for number in range(1, config.stage_limit + 1):
         run_stage(session, number)
+        estimate.after_stage()
         if config.rts.stages == "auto":
             by_score = config.rts.stop == "score"
             best = (
@@ -315,6 +322,8 @@ def _train(
             nonlocal saved
             losses.append(loss)
             advance(done, f"{loss_psnr_db(loss):5.2f} dB")
+            if phase == "float":
+                session.after_step(done, schedule.steps)
             if done % 20 == 0 or done == schedule.steps:
                 run.append_metric(
                     **mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1)

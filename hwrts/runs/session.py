@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Session:
     val: PhotoStore
     plan: CropPlan
     progress: Progress
+    after_step: Callable[[int, int], None] = lambda done, steps: None
+    """Told of each step of a float training, and how many there are."""
 
     def batches(self, stage: int, target: str) -> Batches:
         """Training batches of a stage; the order differs from stage to stage."""

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from hwrts import __version__
+from hwrts.errors import HwrtsError
 from hwrts.files.atomic import text_bytes, write_atomic
+from hwrts.report.page import pictures
 from hwrts.report.template import render
 from hwrts.report.text import NONE
+from hwrts.runs.folder import open_run
 from hwrts.sweep.folder import open_sweep
 from hwrts.sweep.results import FRONT_COSTS, Row, below_bicubic_of, best, front, results_of, status
 from hwrts.sweep.spec import COSTS, SweepSpec
@@ -30,6 +33,7 @@ def write_page(root: Path, rows: list[Row]) -> Path:
         budget=[(COSTS[unit], f"{most:g}") for unit, most in spec.budget.at_most.items()],
         mode=f"{spec.budget.mode}, {spec.budget.at} picture",
         best=top,
+        pictures=_pictures(root, top),
         axes=list(spec.axes),
         plots=_plots(spec, rows),
         columns=columns(spec),
@@ -39,6 +43,14 @@ def write_page(root: Path, rows: list[Row]) -> Path:
     )
     write_atomic(root / "index.html", text_bytes(html))
     return root / "index.html"
+
+
+def _pictures(root: Path, top: Row | None) -> str | None:
+    """Photographs through the best network; its other pages say what is wrong with a folder."""
+    try:
+        return None if top is None else pictures(open_run(root / top["run"]))
+    except HwrtsError:
+        return None
 
 
 def columns(spec: SweepSpec) -> list[tuple[str, str]]:

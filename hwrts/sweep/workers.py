@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from hwrts.errors import ConfigError, HwrtsError
+from hwrts.extras import need
 from hwrts.fixed_point.cores import available_cores, cpu_quota
 from hwrts.progress import Silent
 
@@ -97,12 +98,9 @@ def cluster_workers(address: str, timeout: str = "10s") -> Iterator[Workers]:
     Raises:
         HwrtsError: dask is not installed, or no scheduler answers.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise HwrtsError(
-            "--cluster: dask.distributed is not installed; pip install 'hwrts[cluster]'"
-        ) from error
+    need("cluster", "--cluster")
+    from distributed import Client
+
     try:
         client = Client(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -64,9 +64,9 @@ def test_quantize_names_its_flags(workspace, hwrts):
 
 
 def test_help_lists_every_value_of_a_closed_list():
-    from hwrts.cli.settings import flag_of
     from hwrts.config import RunConfig
     from hwrts.fixed_point import Rounding
+    from hwrts.runs.settings import flag_of
 
     texts = option_texts()
     seen = 0

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from hwrts.cli.settings import resolve_config
 from hwrts.errors import ConfigError
+from hwrts.runs.settings import resolve_config
 
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line

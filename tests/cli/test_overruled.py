@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.runs.overruled import idle_settings, overruled
+from hwrts.runs.settings import resolve_config
 from hwrts.settings_file import dump_toml, load_config
 
 from ..runs.tiny import Lines

@@ -1,33 +1,14 @@
-"""Every example in the README works: commands parse, and those that need no training are run."""
+"""Examples of the README that need no training are run (others: tests/docs), and its links lead somewhere."""
 
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-
-from hwrts.cli.app import app, register_commands
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = sorted(set(re.findall(r"`(hwrts [^`]+)`", README)))
-
-
-def test_the_readme_has_commands():
-    assert len(COMMANDS) >= 8
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_parse(command):
-    words = shlex.split(command)[1:]
-    register_commands()
-    group: Any = typer.main.get_command(app)  # typer's own copy of click.Group
-    context = group.make_context("hwrts", list(words), resilient_parsing=True)
-    name, verb, rest = group.resolve_command(context, words)
-    with verb.make_context(name, rest):  # raises for an unknown flag or a missing argument
-        pass
 
 
 @pytest.mark.parametrize("verb", ["verify", "quantize", "enhance", "export"])

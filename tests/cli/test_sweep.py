@@ -56,6 +56,7 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
     page = Path("out/index.html").read_text()
     assert "2 of 2 results are below bicubic" in page
     assert "Mind:</b> int8 is below bicubic: " in page
+    assert 'class="viewer"' in page  # the best network's pictures
     for name in ("results.json", "results.csv", "results.parquet", "index.html", "optuna.journal"):
         assert (Path("out") / name).is_file()
     trials = list(Path("out/trials").glob("*/rung0/trial.json"))

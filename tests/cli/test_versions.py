@@ -1,6 +1,6 @@
 from importlib import metadata
 
-from hwrts.cli.versions import LIBRARIES, _version, library_versions
+from hwrts.runs.versions import LIBRARIES, _version, library_versions
 
 
 def test_versions_of_the_usual_distributions():

@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +13,8 @@ from contextlib import contextmanager
 import pytest
 
 from hwrts.cli.viewer import MODEL, model_server, netron_file
+
+from ..browser import chromium, tab
 
 LATER = """
 {
@@ -91,82 +91,35 @@ def test_a_port_that_is_taken(workspace, hwrts):
     assert "--port" in refused.err
 
 
-class Page:
-    """A tab of a browser, by its debugging protocol."""
-
-    def __init__(self, socket):
-        self.socket, self.asked, self.refused, self.number = socket, [], [], 0
-
-    async def call(self, method, **parameters):
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": parameters}
-        await self.socket.write_message(json.dumps(message))
-        while True:
-            answer = json.loads(await self.socket.read_message())
-            if answer.get("method") == "Network.requestWillBeSent":
-                self.asked.append(answer["params"]["request"]["url"])
-            if answer.get("id") == self.number:
-                return answer["result"]
-
-    async def value(self, script):
-        result = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        return result["result"].get("value")
-
-
 async def visit(address, profile, script):
     """What a page asks for, its text, and its picture, when a graph shows or 60 seconds are over."""
-    from tornado.websocket import websocket_connect
-
-    ports = profile / "DevToolsActivePort"
-    deadline = time.monotonic() + 120
-    while not ports.exists() or len(ports.read_text().splitlines()) < 2:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
-    port = ports.read_text().split()[0]
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        url = json.load(answer)["webSocketDebuggerUrl"]
-    page = Page(await websocket_connect(url, max_message_size=1 << 28))
-    await page.call("Network.enable")
-    await page.call("Page.enable")
-    await page.call("Page.addScriptToEvaluateOnNewDocument", source=script)
-    await page.call("Page.navigate", url=address)
-    nodes, deadline = 0, time.monotonic() + 60
-    while not nodes and time.monotonic() < deadline:
-        await asyncio.sleep(0.5)
-        nodes = await page.value("document.querySelectorAll('#target .node').length")
-    await asyncio.sleep(3)  # what it asks for afterwards
-    text = await page.value("document.body.innerText")
-    message = await page.value("getComputedStyle(document.getElementById('message')).opacity")
-    picture = (await page.call("Page.captureScreenshot"))["data"]
-    page.socket.close()
-    while await page.socket.read_message() is not None:  # None: it is closed
-        pass
+    async with tab(profile) as page:
+        await page.call("Network.enable")
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+        await page.call("Page.navigate", url=address)
+        nodes, deadline = 0, time.monotonic() + 60
+        while not nodes and time.monotonic() < deadline:
+            await asyncio.sleep(0.5)
+            nodes = await page.value("document.querySelectorAll('#target .node').length")
+        await asyncio.sleep(3)  # what it asks for afterwards
+        text = await page.value("document.body.innerText")
+        message = await page.value("getComputedStyle(document.getElementById('message')).opacity")
+        picture = (await page.call("Page.captureScreenshot"))["data"]
     return page.asked, nodes, text, message, base64.b64decode(picture)
 
 
 @pytest.mark.parametrize("script", ["", LATER], ids=["today", "in 2031"])
 def test_the_page_shows_the_graph_and_asks_nobody(finished, tmp_path, script):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs chromium")
-    pytest.importorskip("tornado")
-    profile = tmp_path / "profile"
-    browser = [
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--remote-debugging-port=0", f"--user-data-dir={profile}", "--window-size=1000,1400", "about:blank",
-    ]  # fmt: skip
     command = [sys.executable, "-m", "hwrts", "view", "runs/tiny", "--port", "0", "--no-browser"]
+    profile = tmp_path / "profile"
     with (
+        chromium(profile),
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=finished) as view,
-        subprocess.Popen(browser, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started,
     ):
         try:
             address = view.stdout.readline().split()[0]
             asked, nodes, text, message, picture = asyncio.run(visit(address, profile, script))
         finally:
-            started.terminate()
             view.terminate()
     (tmp_path / "page.png").write_bytes(picture)
     assert nodes > 10

@@ -1,15 +1,18 @@
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 import hwrts
-from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.errors import ConfigError
+from hwrts.runs.settings import resolve_config
 from hwrts.settings_file import dump_toml, load_config, parse_config, read_toml, set_entry
+from hwrts.settings_page import settings_page
 from hwrts.training.device import make_deterministic
 
 SHIPPED = sorted((Path(hwrts.__file__).parent / "configs").glob("*.toml"))
@@ -81,7 +84,7 @@ def test_wrong_top_level_values(key, value):
         parse_config({key: value}, "test")
 
 
-ROUND_TRIPS = [
+ROUND_TRIPS: list[dict[str, Any]] = [
     {},
     {"rts": {"stages": "auto", "max_stages": 5}},
     {"rts": {"stages": 7, "epochs": 20, "schedule": "constant", "learning_rate": 1e-10}},
@@ -110,6 +113,33 @@ def test_toml_round_trip(document, tmp_path):
     path.write_bytes(dump_toml(config).encode())
     assert load_config(path) == config
     assert dump_toml(load_config(path)) == dump_toml(config)
+
+
+def test_written_settings_say_what_each_is():
+    """Also one that is not set; and a file without the words is read as before."""
+    config = parse_config(ROUND_TRIPS[-1], "test")
+    lines = dump_toml(config).splitlines()
+    for section in (config, config.data, config.degradation, config.network, config.rts, config.qat):
+        for name, field in type(section).model_fields.items():
+            if isinstance(getattr(section, name), BaseModel):
+                continue
+            assert field.description, name
+            places = [
+                i
+                for i, line in enumerate(lines)
+                if re.match(rf"(# )?{name} (=|is not set)|\[qat\.{name}\]", line)
+            ]
+            above = [" ".join(line.removeprefix("# ") for line in lines[:i]) for i in places]
+            assert any(text.endswith(field.description) for text in above), name
+    bare = "\n".join(line for line in lines if not line.startswith("#"))
+    assert parse_config(tomllib.loads(bare), "test") == config
+
+
+def test_the_page_of_settings_is_the_generated_one():
+    page = (Path(__file__).parents[2] / "docs/settings.md").read_text("utf-8")
+    assert page == settings_page(), "make settings"
+    assert "| `jpeg` | `80` | whole number, or a range of them, `[low, high]`, or `none` | JPEG" in page
+    assert "| `patch` | `128` | whole number, ≥ 16, ≤ 4,096, a multiple of 2 | side" in page
 
 
 def test_every_field_survives_with_another_value_than_its_default():

@@ -4,7 +4,6 @@ import doctest
 import importlib
 import math
 import pkgutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,14 +56,6 @@ def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(name), raise_on_error=False)
     assert result.failed == 0
     assert (result.attempted > 0) == (name.rpartition(".")[2] in WITH_EXAMPLES)
-
-
-@pytest.mark.parametrize("name", ["viqet.md", "measures.md"])
-def test_examples_in_documents(name):
-    document = Path(__file__).parents[2] / "docs" / name
-    result = doctest.testfile(str(document), module_relative=False, encoding="utf-8")
-    assert result.failed == 0
-    assert result.attempted >= 5
 
 
 @pytest.mark.parametrize(

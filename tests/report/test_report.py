@@ -1,5 +1,6 @@
 """The report of a real run: a network of 4 channels, one stage, photographs of 160 x 160."""
 
+import asyncio
 import base64
 import io
 import json
@@ -19,6 +20,7 @@ from hwrts.config import QatConfig
 from hwrts.data import open_store, to_codes, upscale_by_2
 from hwrts.errors import RunFolderError
 from hwrts.files.read import file_sha256, read_json
+from hwrts.metrics.baselines import bicubic, lanczos, usm
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
@@ -26,12 +28,15 @@ from hwrts.report.exports import Exports, exports
 from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
+from hwrts.report.viewer import ENHANCED, ENLARGED, Network, viewer
 from hwrts.runs.engines import open_stage
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, create_run, write_json
 from hwrts.runs.pipeline import quantise_variant, run_stages
 from hwrts.runs.session import open_session
 from hwrts.settings_file import parse_config
+
+from ..browser import chromium, tab
 
 pytestmark = pytest.mark.usefixtures("small_verdict")
 
@@ -402,10 +407,11 @@ def test_damaged_verdict_is_a_clear_error(run: RunFolder) -> None:
 def test_interrupted_run_says_so(run: RunFolder) -> None:
     run.stage(2)  # begun
     write_json(run.root / "run.json", {"status": "running"})
-    text = Page(report(run)).text
+    html = report(run)
+    text = Page(html).text
     assert "The run is not finished (status running)" in text
-    assert "latest" in text
-    assert "kept" not in text
+    assert '<span class="kept">latest' in html
+    assert '<span class="kept">kept' not in html
     assert "PASSED" in text
 
 
@@ -432,8 +438,9 @@ def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
     session = open_session(run, Silent())
     assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
     html = report(run)
-    assert html.count('<th scope="row">1-same</th>') == 4
-    row = html[html.index('<th scope="row">1-same</th>') :][:900]
+    assert html.count('<th scope="row">1-same</th>') == 1 + 4  # of the cost, and of the stages
+    stages = html[html.index("<h2>Stages</h2>") :]
+    row = stages[stages.index('<th scope="row">1-same</th>') :][:900]
     assert NONE in row  # no x2 picture, so no PSNR of it
     int8 = open_stage(run.stage("1-same"))
     hr = np.array(open_store(run.root / "data" / "val").array(0, "hr"))
@@ -570,6 +577,140 @@ def _decode(source: str) -> NDArray[np.uint8]:
 
 def _amplified(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.clip(8 * (after.astype(int) - before) + 128, 0, 255).astype(np.uint8)
+
+
+def shown(html: str) -> dict[str, Any]:
+    """What the whole pictures at the top are made of."""
+    data = re.search(r'<script type="application/json" class="data">(.*?)</script>', html, re.DOTALL)
+    found: dict[str, Any] = json.loads(data.group(1))
+    return found
+
+
+def test_the_page_opens_with_verdict_cost_and_pictures_and_ends_with_provenance(html: str) -> None:
+    order = [
+        "codes differ", "Stage 1 costs", 'class="viewer"', "<h2>Cost in silicon", "<h2>Next commands",
+        "<h2>Stages", "<h2>Bit comparison", "<h2>Provenance", "Settings (config.toml)", "<h2>Terms",
+    ]  # fmt: skip
+    places = [html.index(each) for each in order]
+    assert places == sorted(places)
+    text = Page(html).text
+    # 4 channels: 3*4 + 4*4 + 4*12 + the two that are joined; what hwrts cost prints
+    assert "1,008 MAC per input pixel" in text
+    assert re.search(
+        r"[\d.]+ KiB of line memory, 0.98 KiB of weights, accumulators of at most \d\d bits", text
+    )
+
+
+def test_whole_pictures_are_what_they_are_called(finished: RunFolder, html: str) -> None:
+    store, int8 = open_store(finished.root / "data" / "val"), open_stage(finished.stage(1))
+    hr, lr = np.array(store.array(0, "hr")), np.array(store.array(0, "lr"))
+    data = shown(html)
+    assert [view["panes"] for view in data["views"]] == [
+        ["HR0", "unsharp mask", "int8, stage 1, same size"],
+        ["bicubic", "Lanczos", "int8, stage 1, \u00d72 from LR"],
+    ]
+    photo = data["photographs"][0]
+    assert (photo["name"], photo["width"], photo["height"]) == (SPECIAL, SIDE, SIDE)
+    expected = {
+        "HR0": hr,
+        "unsharp mask": usm(hr),
+        "LR, pixels repeated": lr.repeat(2, 0).repeat(2, 1),
+        "bicubic": bicubic(lr),
+        "Lanczos": lanczos(lr),
+        "int8, stage 1, same size": int8.enhance(hr),
+        "int8, stage 1, \u00d72 from LR": int8.upscale(lr),
+    }
+    assert [each["label"] for each in photo["pictures"]] == list(expected)
+    for each in photo["pictures"]:
+        payload = base64.b64decode(each["uri"].removeprefix("data:image/webp;base64,"), validate=True)
+        np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(payload))), expected[each["label"]])
+
+
+def test_a_large_picture_is_shown_around_its_detail(
+    finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hwrts.report.viewer.LARGEST", (64, 96))
+    int8 = open_stage(finished.stage(1))
+    page = viewer(
+        finished, {ENHANCED: [Network("net", int8)], ENLARGED: [Network("net", int8)]}, enlarge_first=True
+    )
+    data = shown(page)
+    assert [view["panes"][-1] for view in data["views"]] == [f"net, {ENLARGED}", f"net, {ENHANCED}"]
+    photo = data["photographs"][0]
+    left, right, top, bottom = map(int, re.findall(r"\d+", photo["place"].partition("columns")[2]))
+    assert (bottom - top + 1, right - left + 1) == (64, 96) == (photo["height"], photo["width"])
+    store = open_store(finished.root / "data" / "val")
+    inside = (slice(top, bottom + 1), slice(left, right + 1))
+    lr = np.array(store.array(0, "lr"))
+    expected = {
+        f"net, {ENHANCED}": int8.enhance(np.array(store.array(0, "hr"))),
+        f"net, {ENLARGED}": int8.upscale(lr),
+        "unsharp mask": usm(np.array(store.array(0, "hr"))),
+        "bicubic": bicubic(lr),
+        "Lanczos": lanczos(lr),
+    }
+    for each in photo["pictures"]:
+        if each["label"] in expected:
+            payload = base64.b64decode(each["uri"].partition(",")[2])
+            found = np.array(Image.open(io.BytesIO(payload)))
+            np.testing.assert_array_equal(found, expected[each["label"]][inside])
+
+
+OVERFLOW = """[document.documentElement.scrollWidth, Array.from(document.querySelectorAll("body *")).filter(
+  each => each.getBoundingClientRect().right > innerWidth + 1 &&
+    !each.closest(".scroll, pre, .frame, svg")).map(each => each.outerHTML.slice(0, 80))]"""
+PLACES = "Array.from(document.querySelectorAll('.frame img'), each => each.style.transform)"
+DRAG = """["pointerdown", "pointermove", "pointerup"].forEach((name, i) => {
+  const at = {pointerId: 1, clientX: 100 - 30 * i, clientY: 100, bubbles: true};
+  document.querySelectorAll(".frame")[1].dispatchEvent(new PointerEvent(name, at)); })"""
+LOADED = "document.readyState === 'complete' && !!document.querySelector('.frame')"
+
+
+async def seen(page_file: Path, profile: Path, width: int) -> dict[str, Any]:
+    """What a browser of this width shows, before and after its buttons are used."""
+    found: dict[str, Any] = {}
+    async with tab(profile) as page:
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+        await page.call("Emulation.setDeviceMetricsOverride", **size)
+        await page.call("Page.navigate", url=page_file.as_uri())
+        while not await page.value(
+            "document.readyState === 'complete' && !!document.querySelector('.frame')"
+        ):
+            await asyncio.sleep(0.1)
+        found["overflow"] = await page.value(OVERFLOW)
+        found["fit"] = await page.value(PLACES)
+        await page.value("document.querySelector('.viewer [data-zoom=\"4\"]').click()")
+        found["zoomed"] = await page.value(PLACES)
+        await page.value("Element.prototype.setPointerCapture = () => {}")  # of a pointer that is made up
+        await page.value(DRAG)
+        found["moved"] = await page.value(PLACES)
+        await page.value("document.querySelectorAll('.viewer .views button')[1].click()")
+        found["shown"] = await page.value("Array.from(document.querySelectorAll('.frame'), e => e.ariaLabel)")
+        bar = "document.querySelector('.slider input')"
+        await page.value(f"{bar}.value = 10; {bar}.dispatchEvent(new Event('input'))")
+        found["slider"] = await page.value(f"{bar}.closest('.slider').style.getPropertyValue('--at')")
+    return found
+
+
+def test_a_browser_zooms_all_pictures_alike_and_cuts_nothing_off(
+    finished: RunFolder, html: str, tmp_path: Path
+) -> None:
+    profile = tmp_path / "profile"
+    with chromium(profile):
+        for width in (1280, 390):
+            found = asyncio.run(seen(finished.report, profile, width))
+            assert found["overflow"][0] <= width
+            assert found["overflow"][1] == []
+            for name in ("fit", "zoomed", "moved"):
+                assert len(found[name]) == 3
+                assert len(set(found[name])) == 1, name
+            assert "scale(4)" in found["zoomed"][0]
+            places = [
+                [float(x) for x in re.findall(r"-?[\d.]+", found[name][0])] for name in ("zoomed", "moved")
+            ]
+            assert places[1] == [places[0][0] - 30, *places[0][1:]]
+            assert found["shown"] == ["bicubic", "Lanczos", "int8, stage 1, \u00d72 from LR"]
+            assert found["slider"] == "6.25%"
 
 
 # ---- numbers and plots ----

@@ -12,11 +12,11 @@ from hwrts.data import upscale_by_2
 from hwrts.data.twins import picture_key
 from hwrts.errors import ConfigError, DataError, RunFolderError
 from hwrts.metrics import Artefacts, image_difference_percent, spread
+from hwrts.metrics.baselines import bicubic, lanczos, repeated_usm, usm
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.report import paper
 from hwrts.report.plots import Curve, line_plot, standalone_svg
 from hwrts.reproduce import sentences, tables
-from hwrts.reproduce.baselines import bicubic, lanczos, repeated_usm, usm
 from hwrts.reproduce.budgets import budget
 from hwrts.reproduce.measure import quality, tiles
 from hwrts.reproduce.results import TARGETS, chosen_targets
@@ -392,7 +392,7 @@ def test_quality_is_the_mean():
 
 
 def test_budgets_are_valid_settings(tmp_path):
-    for name in ("small", "paper"):
+    for name in ("tiny", "small", "paper"):
         found = budget(name)
         assert [each.label for each in found.networks] == list(paper.NETWORKS)
         configs = [each.config(tmp_path, None, 3, "cpu") for each in (found.stages, *found.networks)]
@@ -409,7 +409,7 @@ def test_budgets_are_valid_settings(tmp_path):
     config = budget("paper").networks[4].config(tmp_path, tmp_path / "val", 0, "auto")
     assert (config.network.name, config.rts.epochs, config.rts.stages) == ("vdsr", 20, 3)
     assert config.data.val == str(tmp_path / "val")
-    with pytest.raises(ConfigError, match="'huge' is not allowed; use small"):
+    with pytest.raises(ConfigError, match="'huge' is not allowed; use tiny"):
         budget("huge")
 
 
@@ -429,7 +429,7 @@ def test_plot_of_curves_stands_alone_too():
     assert "var(" not in alone
 
 
-@pytest.mark.parametrize("name", ["small", "paper"])
+@pytest.mark.parametrize("name", ["tiny", "small", "paper"])
 def test_experiments_are_trained_as_before_there_was_a_choice(name, tmp_path):
     """So the paper's set-up stays what it was, and folders of older reproductions go on."""
     found = budget(name)

@@ -146,6 +146,9 @@ def test_everything_is_made_and_nothing_twice(source):
     assert html.count("<svg") == html.count("<figcaption>") == 2 + 5
     assert html.count("data:image/png") == 1
     assert not re.search(r'(src|href)="(?!data:|#)', html)  # self-contained
+    verdicts = [each["agrees"] for entry in document["results"].values() for each in entry["findings"]]
+    summary = html.index(f"{sum(verdicts)} of {len(verdicts)} claims agree")
+    assert summary < html.index("<h2")  # on top
     for entry in document["results"].values():
         for finding in entry["findings"]:
             assert finding["text"] in html.replace("&#39;", "'")

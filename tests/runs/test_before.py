@@ -5,9 +5,9 @@ import tomllib
 import pytest
 import tomli_w
 
-from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.runs.folder import RunFolder
+from hwrts.runs.settings import resolve_config
 from hwrts.settings_file import BEFORE, dump_toml
 
 from .tiny import Lines

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from hwrts.cli.settings import resolve_config
 from hwrts.config import RunConfig
 from hwrts.errors import DataError
 from hwrts.metrics import against_float
 from hwrts.runs.remarks import below_bicubic, faithfulness, is_faithful, purpose, remarks, trained_for
+from hwrts.runs.settings import resolve_config
 
 GREY = np.full((4, 4, 3), 100.0)
 

@@ -177,7 +177,7 @@ def test_a_file_is_read(tmp_path):
 def test_the_document_s_file_is_one():
     """docs/sweep.md: its sweep.toml is what a sweep does without [axes], on photographs of one's own."""
     text = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text("utf-8")
-    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (block,) = re.findall(r"```toml[^\n]*\n(.*?)```", text, re.DOTALL)
     found = parse_spec(tomllib.loads(block), "docs/sweep.md")
     assert found.axes == DEFAULT_AXES
     assert found.budget.at_most == {"params": 30_000.0, "line_kib": 256.0}

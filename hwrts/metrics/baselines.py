@@ -1,4 +1,4 @@
-"""What recurrent training is compared with: repeated unsharp masking, bicubic and Lanczos up-scaling.
+"""What networks are compared with: repeated unsharp masking, bicubic and Lanczos up-scaling.
 
 Letters: H rows, W columns.
 """

@@ -9,17 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwrts import __version__
-from hwrts.cli.versions import library_versions
 from hwrts.command_line import command_line
 from hwrts.errors import ConfigError
+from hwrts.runs.versions import library_versions
 
 if TYPE_CHECKING:
     from hwrts.config import RunConfig
     from hwrts.progress import Progress
 
 
+COMMAND_LINE = "command line"
+"""Where settings are from that are given as flags, and named so in messages."""
+
+
 def resolve_config(
-    config: str | None, flags: dict[str, Any], progress: "Progress | None" = None
+    config: str | None,
+    flags: dict[str, Any],
+    progress: "Progress | None" = None,
+    given_in: str = COMMAND_LINE,
 ) -> "RunConfig":
     """The settings of a TOML file, or of a shipped one by its name, with those given as flags in their place.
 
@@ -30,6 +37,7 @@ def resolve_config(
         config: File or name; None takes the defaults.
         flags: Values by dotted key, such as "network.blocks".
         progress: Where to say what of the file gave way, or does nothing; None says nothing.
+        given_in: Where ``flags`` are from; elsewhere than on the command line they are named by their keys.
 
     Raises:
         ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
@@ -54,13 +62,15 @@ def resolve_config(
             if progress is not None:
                 progress.say(line)
     for key, value in flags.items():
-        set_entry(document, key, value, str(config))
-    resolved = parse_config(document, config or "command line", {key: flag_of(key) for key in flags})
+        set_entry(document, key, value, config or given_in)
+    as_flags = given_in == COMMAND_LINE
+    named = {key: flag_of(key) for key in flags} if as_flags else {}
+    resolved = parse_config(document, config or given_in, named)
     for key in flags:
         why = overruled(key, resolved)
         if why is not None:
             flag = flag_of(key).replace("--", "--no-", 1) if flags[key] is False else flag_of(key)
-            raise ConfigError(f"{flag}: would do nothing: {why}")
+            raise ConfigError(f"{flag if as_flags else key}: would do nothing: {why}")
     if progress is not None:
         for key, why in idle_settings(resolved).items():
             progress.say(f"{key} of {config} does nothing: {why}")
@@ -112,10 +122,15 @@ def flag_of(key: str) -> str:
     return _OTHER_FLAGS.get(key) or f"--{key.rpartition('.')[2].replace('_', '-')}"
 
 
-def run_notes(seed: int) -> dict[str, Any]:
-    """What run.json starts with."""
+def run_notes(seed: int, command: str | None = None) -> dict[str, Any]:
+    """What run.json starts with.
+
+    Args:
+        seed: Of the run.
+        command: What made it; None takes the command line of this process.
+    """
     return {
-        "command": command_line(*sys.argv[1:]),
+        "command": command_line(*sys.argv[1:]) if command is None else command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": {"hwrts": __version__, **library_versions()},
         "commit": _commit(),

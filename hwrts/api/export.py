@@ -1,0 +1,69 @@
+"""One folder with everything that a chip's team needs, of a network that is proved."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hwrts.errors import NotWrittenError, RunFolderError
+from hwrts.export.handover import check_target, hand_over
+from hwrts.files.lock import writing
+from hwrts.files.new_folder import new_folder
+from hwrts.progress import Progress
+from hwrts.report import write_report
+from hwrts.runs.exports import remember
+from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.proof import read_proof
+from hwrts.runs.target import DEFAULT, Asked, target_entry
+
+
+def export_stage(
+    run: RunFolder,
+    chosen: StageFolder,
+    output: Path,
+    asked: Asked,
+    progress: Progress,
+    warn: Callable[[str], None],
+    *,
+    unverified: bool,
+    force: bool,
+) -> dict[str, Any]:
+    """Make the folder; returns its manifest.
+
+    Args:
+        run: The run.
+        chosen: The network's stage.
+        output: The folder.
+        asked: Whose file, and how it is to be.
+        progress: Where to say how far it is.
+        warn: Where to say that the run's report is not told of it.
+        unverified: Also of a network that did not pass.
+        force: Replace an earlier hand-over.
+
+    Raises:
+        HwrtsError: It did not pass, the target cannot be told it, or the folder is taken.
+    """
+    proof = read_proof(chosen)
+    if proof.verdict != "PASSED" and not unverified:
+        raise RunFolderError(
+            f"{chosen.root}: not handed over, it is {proof.verdict}; "
+            "run hwrts verify, or insist with --unverified"
+        )
+    with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
+        entry, files = target_entry(run, chosen, asked)
+        advance(1, "")
+    source = {"run": run.root.name, "stage": chosen.name}
+    with writing(output):
+        check_target(output, replace=force)
+        with new_folder(output) as made:
+            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source, entry, files)
+    if asked.target is not None:  # the file that is handed over unasked says nothing that verify does not
+        try:
+            with writing(run.root):
+                remember(run, manifest)
+                if run.trained:
+                    write_report(run)
+        except NotWrittenError as error:
+            warn(f"nothing was written: {error}")
+        except RunFolderError as error:  # the hand-over is there, and complete
+            warn(f"warning: not in the run's report: {error}")
+    return manifest

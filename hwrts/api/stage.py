@@ -1,0 +1,216 @@
+"""A finished network of a run, and what can be asked of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.api.export import export_stage
+from hwrts.api.verify import verify_stages
+from hwrts.cost.network import Cost, network_cost
+from hwrts.data import Picture, codes_of, with_result
+from hwrts.data.depth import Samples
+from hwrts.errors import DataError, NotWrittenError
+from hwrts.export import Verdict
+from hwrts.fixed_point import Network, load_network
+from hwrts.progress import Told, telling
+from hwrts.runs.documents import read_measures, read_verdict
+from hwrts.runs.engines import Deployed, make_engine
+from hwrts.runs.folder import RunFolder, StageFolder, open_run
+from hwrts.runs.target import Asked
+
+# Letters of the shape comments: H rows, W columns, C channels, S scale.
+
+
+def load(path: str | Path, stage: str | int | None = None) -> "Stage":
+    """A finished network: of a run, chosen as every command does, or the one of a stage's folder.
+
+    Args:
+        path: A run folder such as "runs/first", or a stage's such as "runs/first/stage2".
+        stage: Of a run folder: 2 (x2), "2-same" (same size), "2-w4a8" (other widths). None takes that of the
+            kept stage: its same-size network, as a TV deploys it, or the x2 one if it has none.
+
+    Raises:
+        RunFolderError: It is no run, or there is no such stage that is finished.
+    """
+    root = Path(path)
+    if stage is None and not (root / "run.json").is_file() and (root.parent / "run.json").is_file():
+        root, stage = root.parent, root.name.removeprefix("stage")
+    run = open_run(root)
+    return Stage(run, run.network(None if stage is None else str(stage)))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished int8 network of a run.
+
+    Attributes:
+        run: Folder of the run.
+        files: Folder of the network: its float, fake-quantised, integer and ONNX form, verdict and measures.
+    """
+
+    run: RunFolder
+    files: StageFolder
+
+    @property
+    def name(self) -> str:
+        """Such as "2", "2-same" or "2-w4a8"."""
+        return self.files.name
+
+    @property
+    def root(self) -> Path:
+        """The folder of the network's files."""
+        return self.files.root
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of all finished networks of the run, for ``hwrts.load(run, name)``."""
+        return tuple(stage.name for stage in self.run.stages())
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """PSNR, image difference, score and seconds, as in metrics.json."""
+        return read_measures(self.files.metrics)
+
+    @property
+    def proved(self) -> bool:
+        """Whether no code differed when its witnesses were compared last."""
+        return bool(read_verdict(self.files.verify)["passed"])
+
+    @cached_property
+    def network(self) -> Network:
+        """The integers: ``hwrts.fixed_point.run(stage.network, picture)`` needs NumPy alone."""
+        return load_network(self.root)
+
+    @cached_property
+    def _engine(self) -> Deployed:
+        return make_engine("onnxruntime", self.files)
+
+    def enhance(self, picture: NDArray[Any]) -> Samples:
+        """The picture enhanced at its own size, in tiles, so in bounded memory: ``hwrts enhance``.
+
+        Args:
+            picture: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
+
+        Returns:
+            The same shape and dtype; of a module that makes another size, what it makes, in 8 bits.
+
+        Raises:
+            DataError: No such array.
+            HwrtsError: The files are not the ones that were verified, or the network takes no picture.
+        """
+        grows = self._engine.enlargement
+        return self._made(picture, self._engine.enhance if grows else self._engine.upscale, grows and 1)
+
+    def upscale(self, picture: NDArray[Any]) -> Samples:
+        """The picture up-scaled by the network's scale S, 2 for those that a run trains.
+
+        Args:
+            picture: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
+
+        Returns:
+            (S*H, S*W, 3) or (S*H, S*W), of the same dtype.
+
+        Raises:
+            ConfigError: The network keeps the size; that of the stage's number is for x2.
+            DataError: No such array.
+            HwrtsError: As :meth:`enhance`.
+        """
+        self.files.check_enlarges()
+        return self._made(picture, self._engine.upscale, self._engine.enlargement)
+
+    def _made(
+        self, picture: NDArray[Any], make: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], scale: int | None
+    ) -> Samples:
+        given = _picture(picture)
+        made = with_result(given, make(codes_of(given)), scale).samples  # (SH, SW, C)
+        return made[..., 0] if picture.ndim == 2 else made
+
+    def cost(self) -> Cost:
+        """Parameters, MACs, line memory, traffic and proved accumulators (docs/cost.md): ``hwrts cost``."""
+        return network_cost(self.network)
+
+    def verify(self, progress: Told | None = None) -> Verdict:
+        """Compare every witness at every layer again, exactly, and keep the verdict: ``hwrts verify``.
+
+        Args:
+            progress: As in ``hwrts.train``.
+
+        Returns:
+            ``passed``, codes ``compared``, ``mismatches``, and each comparison in ``rows``.
+
+        Raises:
+            RunFolderError: A file is missing or damaged.
+        """
+        told = telling(progress)
+
+        def wrote(write: Callable[[], None]) -> bool:
+            try:
+                write()
+            except NotWrittenError as error:
+                told.say(f"nothing was written: {error}")
+                return False
+            return True
+
+        return verify_stages(self.run, [self.files], told, wrote)[self.name]
+
+    def export(
+        self,
+        output: str | Path,
+        *,
+        target: str | None = None,
+        size: tuple[int, int] | None = None,
+        opset: int | None = None,
+        ir_version: int | None = None,
+        check: bool = True,
+        unverified: bool = False,
+        force: bool = False,
+        progress: Told | None = None,
+    ) -> dict[str, Any]:
+        """Hand over ONNX, integers, verdict, manifest, and the file of a client: ``hwrts export``.
+
+        Args:
+            output: Folder to make.
+            target: A client of docs/targets.md, such as "qnn" or "tflite"; None: what most of them take.
+            size: (height, width) of its pictures.
+            opset: Of its file.
+            ir_version: Of its file; None takes the lowest for the opset.
+            check: Run it in the client, where that is installed.
+            unverified: Hand over a network that did not pass.
+            force: Replace an earlier hand-over.
+            progress: As in ``hwrts.train``.
+
+        Returns:
+            The manifest; ``["target"]["checks"]`` says how many codes differ in the client.
+
+        Raises:
+            HwrtsError: It did not pass, the client cannot be told this network, or the folder is taken.
+        """
+        shape = None if size is None else f"{size[0]}x{size[1]}"
+        asked = Asked(target, shape, opset, ir_version, check)
+        told = telling(progress)
+        return export_stage(
+            self.run, self.files, Path(output), asked, told, told.say, unverified=unverified, force=force
+        )
+
+
+def _picture(given: NDArray[Any]) -> Picture:
+    """An array as a picture.
+
+    Raises:
+        DataError: It is none.
+    """
+    array = np.asarray(given)
+    if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3) or not array.size:
+        raise DataError(f"picture: {array.dtype} {array.shape} is none; {_PICTURE}")
+    samples = array[..., np.newaxis] if array.ndim == 2 else array
+    if samples.shape[2] not in (1, 3):
+        raise DataError(f"picture: {array.shape} has {samples.shape[2]} channels; {_PICTURE}")
+    return Picture(samples)
+
+
+_PICTURE = "give (height, width, 3) or (height, width), uint8 or uint16"

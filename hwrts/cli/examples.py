@@ -1,0 +1,45 @@
+"""The examples below each command's help; each is a line for a shell."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("hwrts demo", "hwrts demo --no-browser -o runs/demo"),
+    "run": (
+        "hwrts run --name first",
+        "hwrts run --data photographs --blocks 3 --channels 64 --stages 4",
+        "hwrts run --resume runs/first",
+    ),
+    "sweep": (
+        "hwrts sweep --budget params=30k,line_kib=256 --data photographs",
+        "hwrts sweep --status -o sweep",
+    ),
+    "reproduce": (
+        "hwrts reproduce table2 --data photographs --budget tiny -o first_look",
+        "hwrts reproduce all --data DIV2K_train_HR --val DIV2K_valid_HR --int8",
+    ),
+    "quantize": (
+        "hwrts quantize runs/first --weight-bits 4",
+        "hwrts quantize my_file.py:build --check",
+        "hwrts quantize my_file.py:build --weights w.pth --data photographs",
+    ),
+    "list": ("hwrts list", "hwrts list sweep/trials --json"),
+    "compare": ("hwrts compare runs/first runs/second -o compare.html",),
+    "enhance": (
+        "hwrts enhance photo.jpg -o better.png --run runs/first",
+        "hwrts enhance photographs -o twice --run runs/first --x2",
+    ),
+    "export": (
+        "hwrts export runs/first -o handover",
+        "hwrts export runs/first -o handover --target tflite --size 360x640",
+    ),
+    "view": ("hwrts view runs/first --stage 2",),
+    "verify": ("hwrts verify runs/first", "hwrts verify runs/first --stage 2 --layer conv_0"),
+    "evaluate": ("hwrts evaluate runs/first --data Set5",),
+    "patterns": ("hwrts patterns runs/first --require flat=0,grey=1,border=1 -o patterns",),
+    "score": ("hwrts score photographs --workers 2",),
+    "sensitivity": ("hwrts sensitivity runs/first --bits 2-7",),
+    "cost": (
+        "hwrts cost residual --blocks 3 --channels 64 --mode 2160p60",
+        "hwrts cost runs/first --mode 1080p60",
+    ),
+    "inspect": ("hwrts inspect runs/first", "hwrts inspect handover --layer conv_0"),
+    "info": ("hwrts info --json",),
+}
