@@ -59,6 +59,7 @@ def export(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
+    check_target(output, replace=force)  # before clients run, which can take minutes
     asked = Asked(target, size, opset, ir_version, check)
     with ConsoleProgress(quiet=json).task(f"target {target or DEFAULT}", 1) as advance:
         entry, files = target_entry(folder, chosen, asked)
