@@ -69,7 +69,10 @@ class OnnxFile(ReadFile):
                 known = self._shown[node.op_type].setdefault(node.input[0], node)
                 if _is_shifted(known):
                     self._shown[node.op_type][node.input[0]] = node
-        super().__init__(model, network)
+        try:
+            super().__init__(model, network)
+        except ValueError as error:  # more numbers than its sides say, which the checker takes
+            raise HwrtsError(f"has a damaged initializer ({error})") from error
 
     @property
     def target(self) -> str | None:

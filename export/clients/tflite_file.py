@@ -89,9 +89,9 @@ class TfliteFile(ReadFile):
             inputs, outputs = (self._graph.array(slot, np.int32).tolist() for slot in (1, 2))
             self._inputs = [self._names[number] for number in inputs]
             self._outputs = [self._names[number] for number in outputs]
+            super().__init__(model, network)
         except (ValueError, IndexError, struct.error, TypeError) as error:
             raise HwrtsError(f"is no TensorFlow Lite file of one graph, or cut short ({error})") from error
-        super().__init__(model, network)
         if len(self.file.outputs) < len(self._outputs):  # they are told apart by their places alone
             self.file = replace(self.file, model=self._with_outputs(self.file.outputs))
 

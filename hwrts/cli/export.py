@@ -100,6 +100,8 @@ def _say(target: dict[str, Any]) -> None:
         print_table(f"estimates of {target['vela'][0]['version']}", columns, estimates)
     for sentence in target["not_run"]:
         print_line(sentence)
+    if target.get("note"):
+        print_line(f"note: {target['note']}")
     for each in target["checks"]:
         if not each["client"].startswith("onnxruntime") and each["codes_that_its_rounding_changes"]:
             print_warning(

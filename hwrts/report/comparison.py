@@ -1,5 +1,6 @@
 """The bit comparison of a stage as a table: layers down, witnesses across."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
     """
     verify, first = stage.verify, first_difference(stage.verify, stage.name, run)
     stimuli = verify.get("stimuli", {})
-    sizes = (f"{name} ({shape[1]}\u00d7{shape[0]})" for name, shape in stimuli.items())
+    sizes = (f"{name} ({_size(shape)})" for name, shape in stimuli.items())
     return Comparison(
         stage,
         kept,
@@ -85,6 +86,13 @@ def comparison(stage: StageResult, run: Path, *, kept: bool) -> Comparison:
         None if first is None else (first.text, first.command, _map(first)),
         _default_session(stage),
     )
+
+
+def _size(shape: Sequence[int] | Mapping[str, Sequence[int]]) -> str:
+    """Width and height; of each input by name where there are several."""
+    if isinstance(shape, Mapping):
+        return ", ".join(f"{name} {_size(each)}" for name, each in shape.items())
+    return f"{shape[1]}\u00d7{shape[0]}"
 
 
 def _witnesses(stage: StageResult) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hwrts.errors import ConfigError
 from hwrts.export.clients import Client, check_file, clients_of, under
-from hwrts.export.environments import python_with
+from hwrts.export.environments import not_installed, python_with
 from hwrts.export.targets import check_pictures
 from hwrts.export.tflite import Flavour, TfliteFile, to_tflite
 from hwrts.export.tflite.vela import ACCELERATORS, VELA, compile_for_ethos_u
@@ -47,8 +47,11 @@ def tflite_files(
             entry["not_run"].append(reason)
         else:
             entry["checks"].append(check_file(file.for_clients, network, pictures, client.name))
-    if file.flavour is Flavour.ETHOS_U and python_with(*VELA) is not None:
-        entry["vela"] = [asdict(compile_for_ethos_u(file.model, name)) for name in ACCELERATORS]
+    if file.flavour is Flavour.ETHOS_U:
+        if python_with(*VELA) is None:
+            entry["not_run"].append(not_installed("vela", VELA[1]))
+        else:
+            entry["vela"] = [asdict(compile_for_ethos_u(file.model, name)) for name in ACCELERATORS]
     return {**entry, "pictures": list(pictures)}, {name: file.model}
 
 

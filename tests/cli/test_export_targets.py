@@ -95,6 +95,26 @@ def test_runtimes_of_the_tensorflow_lite_file_are_run_or_named(workspace, hwrts)
     assert [line.split(":")[0] for line in said["not_run"]] == [name for name in clients if name not in ran]
 
 
+def test_what_no_client_computed_here_is_said(workspace, hwrts):
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", "rknn", "--size", "24x40", "--no-check")
+    assert result.code == 0
+    said = " ".join(result.out.split())
+    assert "note: its simulator is exact under no rule that was tried: count the codes that differ" in said
+
+
+def test_vela_that_is_not_there_is_named(workspace, hwrts, monkeypatch):
+    monkeypatch.setattr("hwrts.runs.tflite_file.python_with", lambda *words: None)
+    monkeypatch.setattr("hwrts.runs.tflite_file.clients_of", lambda takes: {})
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", "ethos-u", "--size", "24x40")
+    assert result.code == 0
+    said = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    assert "vela" not in said
+    (sentence,) = said["not_run"]
+    assert sentence.startswith(
+        "vela: is not installed, so the file was not run in it; pip install hwrts[vela]"
+    )
+
+
 def test_codes_that_differ_are_exit_code_1(workspace, hwrts, monkeypatch):
     from hwrts.export.clients import ClientFile
 

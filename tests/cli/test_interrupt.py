@@ -144,7 +144,7 @@ def test_last_words_are_said_by_whoever_swallows_the_exception(who):
     ("replaced", "command", "words"),
     [
         (
-            "hwrts.cli.run._run_and_report",
+            "hwrts.api.train.finish_run",
             "run -o r --data photos",
             "continue with: hwrts run --resume r",
         ),

@@ -253,6 +253,30 @@ def test_what_is_cut_short_anywhere_is_refused(anchor, kind):
         assert kind == "tflite"  # the weights of a file of that format may be at its end
 
 
+def test_an_initializer_of_more_numbers_than_its_sides_say(anchor):
+    network = anchor(0)
+    model = onnx.load_from_string(target_file(network, TARGETS["onnx"], SIZE).model)
+    scales = {node.input[1] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    for each in model.graph.initializer:
+        if each.name in scales and not each.dims:
+            each.raw_data *= 2
+    with pytest.raises(HwrtsError, match="has a damaged initializer"):
+        read_file(model.SerializeToString(), network)
+
+
+def test_tables_of_a_tensorflow_lite_file_that_point_beyond_it_are_refused(anchor):
+    network = anchor(0)
+    model = to_tflite(network, SIZE).model
+    beyond = len(model).to_bytes(4, "little")
+    refused = 0
+    for place in range(0, 4000, 4):  # where its tables stand
+        try:
+            read_file(model[:place] + beyond + model[place + 4 :], network)
+        except HwrtsError:
+            refused += 1
+    assert refused > 100
+
+
 def test_a_client_takes_one_kind_of_file(anchor):
     network = anchor(0)
     with pytest.raises(HwrtsError, match="litert: takes tflite files, and this is onnx; use another client"):

@@ -63,6 +63,7 @@ def test_one_grid_is_the_range_of_the_channel_that_needs_most():
     assert WeightRange(8, PIXEL, one_grid=True)(weight).tolist() == [0.75] * 3
 
 
+@pytest.mark.full_verdict
 @pytest.mark.parametrize("bits", [8, 7, 4, 2])
 @pytest.mark.parametrize("kernel", [5, 9])
 def test_long_sums_agree_in_every_witness(picture, kernel, bits):

@@ -33,6 +33,7 @@ MODULES = [
 WITH_EXAMPLES = {
     "against_float",
     "artefacts",
+    "baselines",
     "blocks",
     "contraction",
     "fidelity",

@@ -1,5 +1,6 @@
 """When an automatic run stops: the rule is fed with measures, and one run is real."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -37,7 +38,8 @@ def fed(tmp_path, monkeypatch):
 
         monkeypatch.setattr(pipeline, "run_stage", measure)
         unused = cast(Any, None)  # of what only trainings read
-        session = Session(made, config, Device("cpu", False, "test"), unused, unused, unused, lines)
+        plan = cast(Any, SimpleNamespace(crops=[None]))  # of which the estimate of time wants their number
+        session = Session(made, config, Device("cpu", False, "test"), unused, unused, plan, lines)
         best = run_stages(session)
         assert (made.notes()["status"], made.notes()["best_stage"]) == ("finished", best)
         return made, lines.said, numbers
