@@ -12,7 +12,8 @@ MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(hwrts.__path__, "hwrts.")
     if not module.name.startswith("hwrts.fixed_point")
-    and module.name not in ("hwrts.__main__", "hwrts.export.clients.hls4ml_graph")  # the latter: in hls4ml's environment
+    and module.name
+    not in ("hwrts.__main__", "hwrts.export.clients.hls4ml_graph")  # the latter: in hls4ml's environment
 )
 
 
