@@ -198,7 +198,7 @@ TARGETS = {
             CLIENTS["qonnx"].rules,
             client="qonnx",
             refused=(GlobalAverage, Resize),
-            note="convert it with qonnx-convert --output_style quant",
+            note="convert it in Python by InferShapes, then QCDQToQuant: qonnx-convert alone lacks shapes",
         ),
         Target(
             "rknn",
