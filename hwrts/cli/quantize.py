@@ -138,6 +138,7 @@ def quantize(
             max_megapixels,
             output,
             {"steps": qat_steps or 0, **given},
+            target,
             force,
             ConsoleProgress(quiet),
             as_json=json,
@@ -153,6 +154,7 @@ def quantize(
             Path(source),
             stage,
             {**given, **steps},
+            target,
             budget,
             same_size,
             force,
@@ -167,6 +169,7 @@ def _quantize_run(
     run: Path,
     stage: int | None,
     given: dict[str, Any],
+    client: str | None,
     budget: Budget | None,
     same_size: bool,
     force: bool,
@@ -179,13 +182,16 @@ def _quantize_run(
 
     folder = open_run(run)
     with writing(run):
-        return _quantize_locked(folder, stage, given, budget, same_size, force, progress, as_json=as_json)
+        return _quantize_locked(
+            folder, stage, given, client, budget, same_size, force, progress, as_json=as_json
+        )
 
 
 def _quantize_locked(
     folder: "RunFolder",
     stage: int | None,
     given: dict[str, Any],
+    client: str | None,
     budget: Budget | None,
     same_size: bool,
     force: bool,
@@ -239,8 +245,13 @@ def _quantize_locked(
         print_json({**measures, "warnings": remarks(measures), **chosen})
     else:
         print_stages(folder)
-        print_line(f"next: {command_line('export', run, '--stage', variant, '-o', 'DIR')}")
+        print_line(f"next: {command_line('export', run, '--stage', variant, *_for(client), '-o', 'DIR')}")
     return passed
+
+
+def _for(client: str | None) -> tuple[str, ...]:
+    """Words that ask for the file of a client."""
+    return () if client is None else ("--target", client, "--size", "HxW")
 
 
 def _flags(given: dict[str, Any]) -> dict[str, str]:
@@ -273,6 +284,7 @@ def _quantize_own(
     max_megapixels: int | None,
     output: Path | None,
     settings: dict[str, Any],
+    client: str | None,
     force: bool,
     progress: ConsoleProgress,
     *,
@@ -338,7 +350,7 @@ def _quantize_own(
         )
         print_line(f"files: {stage.root}")
         print_line(f"next:  {command_line('inspect', stage.root)}")
-        print_line(f"       {command_line('export', root, '-o', 'handover')}")
+        print_line(f"       {command_line('export', root, *_for(client), '-o', 'handover')}")
     for warning in warnings:
         print_warning(warning)
     if verdict.passed and not good:
