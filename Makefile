@@ -49,7 +49,7 @@ targets: $(VENV)/.ready
 	PYTHON=$(PYTHON) benchmarks/targets/environments
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rPs tests/export/test_clients.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/export/tflite tests/export/test_targets.py tests/export/test_client_files.py \
-		tests/cli/test_export_targets.py tests/cli/test_verify_client.py -m "slow or not slow"
+		tests/cli/test_export_targets.py tests/cli/test_verify_client.py tests/cli/test_targets_howto.py -m "slow or not slow"
 
 # The lowest versions of pyproject.toml, in build/oldest: whenever a bound changes.
 oldest:

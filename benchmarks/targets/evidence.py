@@ -21,13 +21,12 @@ from benchmarks.targets.trained import NAMES, NO_RULE, Trained, trained
 from hwrts.export.clients import CLIENTS, ONNXRUNTIME, check_file
 from hwrts.export.targets import check_pictures, target_file, target_of
 from hwrts.export.targets.float_file import FLOAT
-from hwrts.export.tflite import to_tflite
+from hwrts.export.tflite import TFLITE_TARGETS, to_tflite
 from hwrts.export.tflite.vela import ACCELERATORS, compile_for_ethos_u
 from hwrts.files.atomic import write_atomic
 from hwrts.fixed_point import HwrtsError
 from hwrts.runs.float_file import float_files
 from hwrts.runs.target import parse_size
-from hwrts.runs.tflite_file import FLAVOURS
 from hwrts.runs.verify_inputs import load_fed
 
 VELA = "vela"
@@ -105,8 +104,8 @@ def measured(cell: Cell, made: Trained) -> dict[str, Any]:
 
 def _integers(cell: Cell, made: Trained) -> dict[str, Any]:
     network, size = made.network, parse_size(cell.size)
-    if cell.target in FLAVOURS:
-        tflite = to_tflite(network, size, FLAVOURS[cell.target])
+    if cell.target in TFLITE_TARGETS:
+        tflite = to_tflite(network, size, TFLITE_TARGETS[cell.target].flavour)
         if cell.client == VELA:
             estimates = [asdict(compile_for_ethos_u(tflite.model, name)) for name in ACCELERATORS]
             return {"bytes": len(tflite.model), "vela": estimates}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hwrts.export.clients import ONNXRUNTIME, check_file, client_of
+from hwrts.export.clients import ONNXRUNTIME, changed, check_file, client_of
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
@@ -19,7 +19,8 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
 
     Returns:
         The description, with "checks" of every client that ran it, "not_run" with a sentence for one that is
-        not installed, and the names of the pictures.
+        not installed, how many codes the target's rules make others than the network's, and the names of the
+        pictures.
 
     Raises:
         HwrtsError: A client refuses the file.
@@ -34,7 +35,14 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
             not_run.append(client_of(client).not_installed)
         else:
             checks.append(check_file(file.for_clients, file.network, pictures, client))
-    return {**file.described(), "pictures": list(pictures), "checks": checks, "not_run": not_run}
+    rules = file.target.rules or file.network.rules  # each reader of the file brings its own, or nobody knows
+    return {
+        **file.described(),
+        "codes_that_its_rounding_changes": changed(file.network, rules, list(pictures.values())),
+        "pictures": list(pictures),
+        "checks": checks,
+        "not_run": not_run,
+    }
 
 
 def own_rule(network: Network, rules: RoundingRules) -> str | None:
@@ -45,7 +53,7 @@ def own_rule(network: Network, rules: RoundingRules) -> str | None:
         if isinstance(layer, GlobalAverage):
             return (
                 f"not compared: it rounds {rules}, and the mean {layer.name!r} is written out with the "
-                f"network's {network.rules}; quantize with --rounding {rules}"
+                f"network's {network.rules}"
             )
     return None
 

@@ -90,7 +90,6 @@ def target_file(
     *,
     opset: int | None = None,
     ir_version: int | None = None,
-    metadata: Mapping[str, str] | None = None,
 ) -> TargetFile:
     """Write the file of a target.
 
@@ -100,7 +99,6 @@ def target_file(
         size: Height and width of pictures; None leaves them open.
         opset: Of the file; None is the default.
         ir_version: Of the file; None is the lowest that the opset allows.
-        metadata: Entries added to the model's metadata.
 
     Raises:
         HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
@@ -116,7 +114,7 @@ def target_file(
             options = replace(options, edges=tuple((name, -less[name]) for name in edges(said, less)))
         if target.keeps_sums_apart:
             options = replace(options, shown=_summed(said))
-        model = to_qdq(said, options, metadata={"target": target.name, **(metadata or {})})
+        model = to_qdq(said, options, metadata={"target": target.name})
     except HwrtsError as error:
         raise HwrtsError(f"--target {target.name}: {error}") from error
     zeros = {

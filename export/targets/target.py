@@ -46,6 +46,7 @@ class Target:
         restated: Operators of which it computes other codes, and that are said by others
             (:mod:`hwrts.export.restated`), in that order.
         refused: Operators that it cannot be told, if they are left then.
+        exact: Whether a network can be what it computes; False where no rule that was tried is its own.
         note: What the manifest says of it besides.
     """
 
@@ -61,6 +62,7 @@ class Target:
     client: str | None = None
     restated: tuple[type[Layer], ...] = ()
     refused: tuple[type[Layer], ...] = ()
+    exact: bool = True
     note: str = ""
 
     def check(self, network: Network, size: tuple[int, int] | None) -> None:
@@ -198,18 +200,20 @@ TARGETS = {
             CLIENTS["qonnx"].rules,
             client="qonnx",
             refused=(GlobalAverage, Resize),
-            note="convert it with qonnx-convert --output_style quant",
+            note="convert it in Python by InferShapes, then QCDQToQuant: qonnx-convert alone lacks shapes",
         ),
         Target(
             "rknn",
             "Rockchip RKNN",
             QdqOptions(relu=True, moves_in_real=True, clip_in_real=True),
             refused=(GlobalAverage, Lookup, Resize),
+            exact=False,
             note="its simulator is exact under no rule that was tried: count the codes that differ",
         ),
     )
 }
-"""By name. ``float`` is no integer network, and ``tflite`` and ``ethos-u`` no ONNX (in hwrts.runs)."""
+"""By name. ``float`` is no integer network, and those of TensorFlow Lite no ONNX (in
+:mod:`hwrts.export.tflite.target`)."""
 
 
 def target_of(name: str) -> Target:
@@ -221,6 +225,6 @@ def target_of(name: str) -> Target:
     if name not in TARGETS:
         known = ", ".join(TARGETS)
         raise HwrtsError(
-            f"--target {name!r:.40}: there is none of that name; use {known}, tflite, ethos-u or float"
+            f"--target {name!r:.40}: there is none of that name; use {known}, tflite, ethos-u, tosa or float"
         )
     return TARGETS[name]

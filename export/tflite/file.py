@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from hwrts.export.clients.file import ClientFile, End
+from hwrts.export.clients import CLIENTS, ClientFile, End, under
 from hwrts.export.restated import restated
 from hwrts.export.tflite.flatbuffer import to_bytes
 from hwrts.export.tflite.operators import EMITTERS, SAID_BY_OTHERS
+from hwrts.export.tflite.target import TfliteTarget
 from hwrts.export.tflite.writer import Flavour, Writer, zero_point
-from hwrts.fixed_point import Network
+from hwrts.fixed_point import Network, RoundingRules
 
 
 @dataclass(frozen=True)
@@ -44,29 +45,35 @@ class TfliteFile:
         inputs = ends(each.name for each in network.inputs)
         return ClientFile(self.model, "tflite", inputs, ends(network.outputs))
 
-    def described(self) -> dict[str, Any]:
-        """Its entry of a manifest, without what clients made of it.
+    def described(self, target: TfliteTarget) -> dict[str, Any]:
+        """Its entry of a manifest, without what clients made of it; keys as of an ONNX file's.
 
         XNNPACK turns accumulators into float32 before it rounds: layers where these can be 2**24 or more, so
         that a code beside a tie could be one off, are named.
         """
         network = self.network
+        names = [*(each.name for each in network.inputs), *network.outputs]
+        rules = CLIENTS[target.runtime(network.rules)].rules
         return {
-            "target": self.flavour.value,
-            "size": list(self.size),
-            "boundary": {
-                name: "int8, code" if network.formats[name].signed else "int8, code - 128"
-                for name in (*(each.name for each in network.inputs), *network.outputs)
-            },
+            "name": target.name,
+            "purpose": target.purpose,
+            "file": f"model.{target.name}.tflite",
+            "bytes": len(self.model),
+            "boundary": "int8",
+            "stored_zero": {name: zero_point(network.formats[name]) for name in names},
             "layout": "NHWC, one picture",
+            "size": list(self.size),
+            "opset": None,
             "rounding": network.rounding.value,
             "rounding_of_additions": network.rules.additions.value,
+            "client_rounds_convolutions": rules.convolutions.value,
+            "client_rounds_additions": rules.additions.value,
             "accumulators_beyond_float32": [
                 conv.name for conv in network.convs if not network.bounds[conv.name].exact_in_float32
             ],
-            "operators": self.operators,
             "rewritten": list(self.rewritten),
-            "bytes": len(self.model),
+            "operators": self.operators,
+            "note": target.note,
         }
 
 
@@ -96,6 +103,25 @@ def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavou
     return TfliteFile(
         model, flavour, size, counted, tuple(dict.fromkeys((*which, *writer.rewritten))), network
     )
+
+
+def other_codes(
+    network: Network, rules: RoundingRules, size: tuple[int, int], flavour: Flavour, client: str
+) -> str | None:
+    """Why a client of these rules is no witness of a file: the file holds codes that were rounded by others.
+
+    Args:
+        network: The integer network that the file was written from.
+        rules: The client's.
+        size: Height and width of the file.
+        flavour: Of the file.
+        client: Its name, for the sentence.
+    """
+    if rules == network.rules:
+        return None
+    if to_tflite(network, size, flavour).model == to_tflite(under(network, rules), size, flavour).model:
+        return None
+    return f"{client}: rounds as {rules}, and the file holds codes that were rounded as {network.rules}"
 
 
 def write_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavour.TFLITE) -> bytes:

@@ -18,7 +18,7 @@ def export(
         str | None,
         typer.Option(
             help="Whose file: onnx, qnn, iree, openvino, verisilicon, tensorrt, vitis, qonnx, rknn, tflite, "
-            r"ethos-u or float (docs/targets.md) \[onnx].",
+            r"ethos-u, tosa or float (docs/targets.md) \[onnx].",
             show_default=False,
         ),
     ] = None,
@@ -102,10 +102,10 @@ def _say(target: dict[str, Any]) -> None:
         print_line(sentence)
     if target.get("note"):
         print_line(f"note: {target['note']}")
-    for each in target["checks"]:
-        if not each["client"].startswith("onnxruntime") and each["codes_that_its_rounding_changes"]:
-            print_warning(
-                f"{each['client']}: rounds in another way than the network was trained for, which changes "
-                f"{each['codes_that_its_rounding_changes']:,} codes; quantize with --rounding "
-                f"{each['client_rounds_convolutions']},{each['client_rounds_additions']}"
-            )
+    if target.get("codes_that_its_rounding_changes"):
+        name, changed = target["name"], target["codes_that_its_rounding_changes"]
+        rules = f"{target['client_rounds_convolutions']}, {target['client_rounds_additions']}"
+        print_warning(
+            f"--target {name}: rounds ({rules}) in another way than the network was trained for, which "
+            f"changes {changed:,} codes; quantize with --target {name}"
+        )

@@ -136,6 +136,7 @@ def quantize(
             max_megapixels,
             output,
             {"steps": qat_steps or 0, **given},
+            target,
             force,
             ConsoleProgress(quiet),
             as_json=json,
@@ -151,6 +152,7 @@ def quantize(
             Path(source),
             stage,
             {**given, **steps},
+            target,
             budget,
             same_size,
             force,
@@ -165,6 +167,7 @@ def _quantize_run(
     run: Path,
     stage: int | None,
     given: dict[str, Any],
+    client: str | None,
     budget: Budget | None,
     same_size: bool,
     force: bool,
@@ -195,8 +198,13 @@ def _quantize_run(
         print_json({**measures, "warnings": remarks(measures), **chosen})
     else:
         print_stages(folder)
-        print_line(f"next: {command_line('export', run, '--stage', made.name, '-o', 'DIR')}")
+        print_line(f"next: {command_line('export', run, '--stage', made.name, *_for(client), '-o', 'DIR')}")
     return made.proved and is_faithful(measures)
+
+
+def _for(client: str | None) -> tuple[str, ...]:
+    """Words that ask for the file of a client."""
+    return () if client is None else ("--target", client, "--size", "HxW")
 
 
 def _quantize_own(
@@ -206,6 +214,7 @@ def _quantize_own(
     max_megapixels: int | None,
     output: Path | None,
     settings: dict[str, Any],
+    client: str | None,
     force: bool,
     progress: ConsoleProgress,
     *,
@@ -259,7 +268,7 @@ def _quantize_own(
         print_line(f"files: {made.root}")
         print_line(f"page:  {root / 'report.html'}")
         print_line(f"next:  {command_line('inspect', made.root)}")
-        print_line(f"       {command_line('export', root, '-o', 'handover')}")
+        print_line(f"       {command_line('export', root, *_for(client), '-o', 'handover')}")
     for warning in warnings:
         print_warning(warning)
     if verdict["passed"] and not good:

@@ -78,9 +78,11 @@ def _say(found: dict[str, Any]) -> None:
     for remark in found["remarks"]:
         print_warning(remark)
     if found["codes_that_its_rounding_changes"]:
+        advised = found["advised_rounding"]
+        advice = f"quantize with --rounding {advised}" if advised else "its target rounds as the network does"
         print_warning(
             f"{found['client']}: rounds in another way than the network was trained for, which changes "
-            f"{found['codes_that_its_rounding_changes']:,} codes; quantize with --rounding {rules}"
+            f"{found['codes_that_its_rounding_changes']:,} codes; {advice}"
         )
     verdict = "PASSED" if found["passed"] else "FAILED"
     print_line(f"{verdict}: {found['mismatches']:,} of {found['compared']:,} codes differ")

@@ -19,12 +19,11 @@ from hwrts.export.handover import MANIFEST
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets import TARGETS, check_pictures
 from hwrts.export.targets.export import own_rule
-from hwrts.export.tflite import Flavour, to_tflite
+from hwrts.export.tflite import TFLITE_TARGETS, other_codes
 from hwrts.files.read import read_bytes
 from hwrts.fixed_point import PIXEL, Network, RoundingRules, load_network
 from hwrts.progress import Progress
 from hwrts.runs.folder import RunFolder, StageFolder
-from hwrts.runs.target import RUNTIMES
 from hwrts.runs.verify_inputs import load_fed
 
 SCHEMA = "hwrts.client_check"
@@ -99,6 +98,8 @@ def check_client(
         raise ConfigError(CLIENTS[name].not_installed)
     rules = network.rules if read.rounds_itself else CLIENTS[name].rules
     _check_tables(read, network, rules, name)
+    target = TARGETS.get(str(said.target if said else read.target))
+    advised = target.rules if target and target.client == name and target.rules else rules
     definition = under(network, rules)
     pictures = check_pictures(network, read.size, _photographs(run, network))
     with progress.task(f"comparing codes in {name}, pictures", len(pictures)) as advance:
@@ -127,6 +128,7 @@ def check_client(
         "mismatches": sum(row.mismatches for row in rows),
         "tolerance": 0,
         "codes_that_its_rounding_changes": changed(network, rules, list(pictures.values())),
+        "advised_rounding": str(advised) if advised != network.rules else None,
         "remarks": _remarks(path, model, read),
         "first_layer": None if layers is None or layers.first is None else layers.first.layer,
         "layers_seen_as": None if layers is None else layers.how,
@@ -140,30 +142,21 @@ def _client(read: ReadFile, asked: str | None, target: str | None) -> str:
         if client_of(asked).takes != read.takes:
             raise ConfigError(f"--in {asked}: takes {client_of(asked).takes} files, and this is {read.takes}")
         return asked
-    flavours = {flavour.value: client for flavour, client in RUNTIMES.items()}
     if read.takes == "tflite":
-        return flavours.get(str(target), RUNTIMES[Flavour.TFLITE])
+        return TFLITE_TARGETS.get(str(target), TFLITE_TARGETS["tflite"]).runtime(read.network.rules)
     found = TARGETS.get(str(target))
     return (found.client if found else None) or ONNXRUNTIME
 
 
 def _check_tables(read: ReadFile, network: Network, rules: RoundingRules, client: str) -> None:
     """Refuse a file with tables, or means, that were rounded by other rules than the client computes by."""
-    flavours = {flavour.value: flavour for flavour in Flavour}
     mean = None if read.rounds_itself else own_rule(network, rules)
-    if mean is not None:
-        raise ConfigError(f"{client}: {mean}, or choose another client by --in")
-    if read.takes != "tflite" or rules == network.rules or read.target not in flavours or read.size is None:
-        return
-    flavour = flavours[read.target]
-    if (
-        to_tflite(network, read.size, flavour).model
-        != to_tflite(under(network, rules), read.size, flavour).model
-    ):
-        raise ConfigError(
-            f"{client}: rounds as {rules}, and the file holds tables that were rounded as {network.rules}; "
-            f"quantize with --rounding {rules}, or choose another client by --in"
-        )
+    why = mean and f"{client}: {mean}"
+    written = TFLITE_TARGETS.get(str(read.target))
+    if why is None and read.takes == "tflite" and written is not None and read.size is not None:
+        why = other_codes(network, rules, read.size, written.flavour, client)
+    if why is not None:
+        raise ConfigError(f"{why}; quantize with --rounding {rules}, or choose another client by --in")
 
 
 def _photographs(run: RunFolder, network: Network) -> list[Fed]:

@@ -10,18 +10,16 @@ from hwrts.export.targets import target_file, target_of
 from hwrts.export.targets.export import checked
 from hwrts.export.targets.float_file import FLOAT
 from hwrts.export.targets.layers import check_layers
-from hwrts.export.tflite import Flavour
+from hwrts.export.tflite import TFLITE_TARGETS
 from hwrts.fixed_point import Rounding, RoundingRules, load_network
 from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
-from hwrts.runs.tflite_file import FLAVOURS, tflite_files
+from hwrts.runs.tflite_file import tflite_files
 from hwrts.runs.verify_inputs import load_fed
 
 DEFAULT = "onnx"
 """What is handed over where nobody asks for a client's file: most toolchains take it."""
 
-RUNTIMES = {Flavour.TFLITE: "litert", Flavour.ETHOS_U: "litert-reference"}
-"""The runtime whose rules are those of who takes the file: Ethos-U has those of the reference kernels."""
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 
 
@@ -72,14 +70,14 @@ def trained_for(target: str) -> dict[str, Any]:
     >>> trained_for("tflite"), trained_for("tensorrt")
     ({'rounding': 'half_even,half_up'}, {'rounding': 'half_even', 'activation_bits': 7})
     """
-    if target in FLAVOURS:
-        return {"rounding": str(CLIENTS[RUNTIMES[FLAVOURS[target]]].rules)}
+    if target in TFLITE_TARGETS:
+        return {"rounding": str(CLIENTS[TFLITE_TARGETS[target].runtimes[0]].rules)}
     if target == FLOAT:
         raise ConfigError(
             f"--target {target}: its client quantises on its own; export it and leave it out here"
         )
     found = target_of(target)
-    if found.rules is None and found.client is None and not found.around_zero and found.name != "onnx":
+    if not found.exact:
         raise ConfigError(f"--target {target}: no rounding rule is known of it; choose one with --rounding")
     rules = found.rules or RoundingRules.of(Rounding.HALF_EVEN)
     return {
@@ -113,7 +111,7 @@ def _files(
         return float_files(
             run, stage, size, opset=asked.opset, ir_version=asked.ir_version, check=asked.check
         )
-    if name in FLAVOURS:
+    if name in TFLITE_TARGETS:
         if (asked.opset, asked.ir_version) != (None, None):
             raise ConfigError(f"--opset and --ir-version: are of ONNX files; leave them out for {name}")
         return tflite_files(run, stage, name, size, check=asked.check)

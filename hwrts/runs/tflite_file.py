@@ -4,17 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 from hwrts.errors import ConfigError
-from hwrts.export.clients import Client, check_file, clients_of, under
+from hwrts.export.clients import CLIENTS, changed, check_file, client_of
 from hwrts.export.environments import not_installed, python_with
 from hwrts.export.targets import check_pictures
-from hwrts.export.tflite import Flavour, TfliteFile, to_tflite
+from hwrts.export.tflite import TFLITE_TARGETS, Flavour, other_codes, to_tflite
 from hwrts.export.tflite.vela import ACCELERATORS, VELA, compile_for_ethos_u
-from hwrts.fixed_point import Network, load_network
+from hwrts.fixed_point import load_network
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.verify_inputs import load_fed
-
-FLAVOURS = {flavour.value: flavour for flavour in Flavour}
-"""By the name of the target."""
 
 
 def tflite_files(
@@ -25,7 +22,7 @@ def tflite_files(
     Args:
         run: The run, whose photographs it is compared on.
         stage: The stage.
-        target: A name of :data:`FLAVOURS`.
+        target: A name of :data:`hwrts.export.tflite.TFLITE_TARGETS`.
         size: Height and width of pictures.
         check: Whether runtimes, and for Ethos-U its compiler, are given it.
 
@@ -35,15 +32,19 @@ def tflite_files(
     if size is None:
         raise ConfigError(f"--target {target}: takes no open height and width; add --size such as 360x640")
     network = load_network(stage.root)
-    file = to_tflite(network, size, FLAVOURS[target])
-    name = f"model.{target}.tflite"
-    entry = {"name": target, "file": name, **file.described(), "checks": [], "not_run": []}
+    found = TFLITE_TARGETS[target]
+    file = to_tflite(network, size, found.flavour)
+    entry = {**file.described(found), "checks": [], "not_run": []}
+    files = {entry["file"]: file.model}
     if not check:
-        return {**entry, "not_run": ["not run in any client: --no-check"]}, {name: file.model}
+        return {**entry, "not_run": ["not run in any client: --no-check"]}, files
     pictures = check_pictures(network, size, list(load_fed(run, network).values()))
-    for client in clients_of("tflite").values():
-        reason = _why_not(client, network, file)
-        if reason is not None:
+    rules = CLIENTS[found.runtime(network.rules)].rules
+    entry["codes_that_its_rounding_changes"] = changed(network, rules, list(pictures.values()))
+    for client in map(client_of, found.clients):
+        if client.python is None:
+            entry["not_run"].append(client.not_installed)
+        elif reason := other_codes(network, client.rules, size, file.flavour, client.name):
             entry["not_run"].append(reason)
         else:
             entry["checks"].append(check_file(file.for_clients, network, pictures, client.name))
@@ -52,17 +53,4 @@ def tflite_files(
             entry["not_run"].append(not_installed("vela", VELA[1]))
         else:
             entry["vela"] = [asdict(compile_for_ethos_u(file.model, name)) for name in ACCELERATORS]
-    return {**entry, "pictures": list(pictures)}, {name: file.model}
-
-
-def _why_not(client: Client, network: Network, file: TfliteFile) -> str | None:
-    """Why a runtime is not run: it is not there, or the file of a network of its rules is another one."""
-    if client.python is None:
-        return client.not_installed
-    own = to_tflite(under(network, client.rules), file.size, file.flavour)
-    if own.model == file.model:
-        return None
-    return (
-        f"{client.name}: rounds as {client.rules}, and the file holds codes that were rounded as "
-        f"{network.rules}; quantize with --rounding {client.rules}"
-    )
+    return {**entry, "pictures": list(pictures)}, files

@@ -67,18 +67,26 @@ def test_the_float_file_and_its_calibration_pictures(workspace, hwrts):
     assert (workspace / "out/calibration0.png").is_file()
 
 
-@pytest.mark.parametrize("target", ["tflite", "ethos-u"])
+@pytest.mark.parametrize("target", ["tflite", "ethos-u", "tosa"])
 def test_the_tensorflow_lite_file(workspace, hwrts, target):
-    from hwrts.export.tflite import to_tflite
+    from hwrts.export.tflite import TFLITE_TARGETS, to_tflite
     from hwrts.fixed_point import load_network
-    from hwrts.runs.tflite_file import FLAVOURS
 
     options = ("--target", target, "--size", "24x40", "--no-check")
-    assert hwrts("export", "runs/tiny", "-o", "out", *options).code == 0
+    made = hwrts("export", "runs/tiny", "-o", "out", *options)
+    assert made.code == 0
+    printed = " ".join(made.out.split())
     said = json.loads((workspace / "out/manifest.json").read_text())["target"]
     assert (said["size"], said["layout"]) == ([24, 40], "NHWC, one picture")
     assert said["not_run"] == ["not run in any client: --no-check"]
-    file = to_tflite(load_network(workspace / "out"), (24, 40), FLAVOURS[target])
+    assert (said["boundary"], said["stored_zero"]["picture"]) == ("int8", -128)
+    assert f"take model.{target}.tflite for {said['purpose']}" in printed
+    plain = hwrts("export", "runs/tiny", "-o", "plain", "--target", "iree", *options[2:])
+    assert plain.code == 0
+    keys = json.loads((workspace / "plain/manifest.json").read_text())["target"]
+    assert set(said) >= set(keys)
+    assert all(isinstance(said[key], type(keys[key])) for key in keys if key != "opset")
+    file = to_tflite(load_network(workspace / "out"), (24, 40), TFLITE_TARGETS[target].flavour)
     assert (workspace / f"out/model.{target}.tflite").read_bytes() == file.model
 
 
@@ -103,8 +111,13 @@ def test_what_no_client_computed_here_is_said(workspace, hwrts):
 
 
 def test_vela_that_is_not_there_is_named(workspace, hwrts, monkeypatch):
+    from dataclasses import replace
+
+    from hwrts.export.tflite import TFLITE_TARGETS
+
     monkeypatch.setattr("hwrts.runs.tflite_file.python_with", lambda *words: None)
-    monkeypatch.setattr("hwrts.runs.tflite_file.clients_of", lambda takes: {})
+    alone = replace(TFLITE_TARGETS["ethos-u"], clients=())
+    monkeypatch.setattr("hwrts.runs.tflite_file.TFLITE_TARGETS", {"ethos-u": alone})
     result = hwrts("export", "runs/tiny", "-o", "out", "--target", "ethos-u", "--size", "24x40")
     assert result.code == 0
     said = json.loads((workspace / "out/manifest.json").read_text())["target"]
@@ -175,6 +188,7 @@ def test_refusals(workspace, hwrts, options, said):
         ("qnn", "half_up", 8),
         ("tflite", "half_even,half_up", 8),
         ("ethos-u", "double,half_away", 8),
+        ("tosa", "half_up", 8),
         ("verisilicon", "half_even,floor", 8),
         ("tensorrt", "half_even", 7),
     ],
@@ -191,6 +205,8 @@ def test_a_network_quantised_for_a_client_is_what_it_computes(workspace, hwrts):
     assert made.code == 0, made.err
     (stage,) = (workspace / "runs/tiny").glob("stage*_half_up")
     name = stage.name.removeprefix("stage")
+    said = f"next: hwrts export runs/tiny --stage {name} --target qnn --size HxW -o DIR"
+    assert said in " ".join(made.out.split())
     size = ("--target", "qnn", "--size", "24x40", "--no-check")
     assert hwrts("export", "runs/tiny", "--stage", name, "-o", "out", *size).code == 0
     said = json.loads((workspace / "out/manifest.json").read_text())["target"]
@@ -203,6 +219,47 @@ def test_a_network_quantised_for_a_client_is_what_it_computes(workspace, hwrts):
     *_, numpy = manifest["target"]["checks"]
     assert (numpy["client"], numpy["client_rounds_additions"]) == ("onnx.reference, every layer", "half_up")
     assert numpy["codes_differing"] == 0 < numpy["codes_compared"]
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "advised"),
+    [
+        ("verisilicon", "half_even,floor", False),  # Acuity's fake quantisation has another rule than the NPU
+        ("verisilicon", "half_even", True),
+        ("ethos-u", "double,half_away", False),
+        ("ethos-u", "half_even,half_up", True),
+        ("tflite", "double,half_away", False),
+        ("tosa", "double,half_away", False),
+        ("tosa", "half_even", True),
+    ],
+)
+def test_rules_are_advised_by_the_target_and_not_by_a_client(
+    workspace, hwrts, monkeypatch, target, rules, advised
+):
+    from dataclasses import replace
+
+    from hwrts.export.clients import CLIENTS, under
+    from hwrts.fixed_point import RoundingRules, load_network
+    from hwrts.runs import target as of_onnx
+    from hwrts.runs import tflite_file as of_tflite
+
+    for module in (of_onnx, of_tflite):
+        monkeypatch.setattr(
+            module, "load_network", lambda root: under(load_network(root), RoundingRules.parse(rules))
+        )
+        monkeypatch.setattr(module, "load_fed", lambda run, network: {})
+    for name, client in CLIENTS.items():  # none is there, and each is asked what it would say
+        if name != "onnxruntime":
+            monkeypatch.setitem(CLIENTS, name, replace(client, module="none", environment="none"))
+    monkeypatch.setattr(of_tflite, "python_with", lambda *words: None)
+    result = hwrts("export", "runs/tiny", "-o", "out", "--target", target, "--size", "6x8")
+    assert result.code == 0, result.err
+    entry = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    assert (entry["codes_that_its_rounding_changes"] > 0) is advised
+    said = " ".join(result.err.split())
+    assert ("in another way than the network was trained for" in said) is advised
+    assert (f"codes; quantize with --target {target}" in said) is advised
+    assert "--rounding" not in said
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_means_bring_the_rule_of_the_network_with_them():
     (said,) = entry["not_run"]
     assert said == (
         "onnxruntime: not compared: it rounds half_even, and the mean 'y' is written out with the network's "
-        "half_even,floor; quantize with --rounding half_even"
+        "half_even,floor"
     )
     (numpy,) = check_layers(file, [])
     assert (numpy["client"], numpy["codes_differing"]) == ("onnx.reference, every layer", 0)

@@ -8,14 +8,13 @@ from hwrts.config import NetworkConfig, QatConfig
 from hwrts.errors import ConfigError
 from hwrts.export.clients import check_file
 from hwrts.export.targets import TARGETS, check_pictures, target_file, target_of
-from hwrts.export.tflite import to_tflite
+from hwrts.export.tflite import TFLITE_TARGETS, to_tflite
 from hwrts.graph.trace import trace
 from hwrts.networks.build import build_network
 from hwrts.progress import Silent
 from hwrts.runs.folder import StageFolder
 from hwrts.runs.quantise import load_quantised, save_quantised, start_qat
 from hwrts.runs.target import trained_for
-from hwrts.runs.tflite_file import FLAVOURS
 
 SIZE = (12, 16)
 
@@ -27,15 +26,15 @@ def quantised(**settings):
     return start_qat(traced, QatConfig(steps=0, **settings), lambda step: pictures, Silent())
 
 
-@pytest.mark.parametrize("name", [*TARGETS, *FLAVOURS])
+@pytest.mark.parametrize("name", [*TARGETS, *TFLITE_TARGETS])
 def test_a_network_quantised_for_a_target_is_taken_by_it(name):
     if name == "rknn":  # its rules are not known: any network is as good
         with pytest.raises(ConfigError):
             trained_for(name)
         return
     network = quantised(**trained_for(name)).lower()
-    if name in FLAVOURS:
-        assert to_tflite(network, SIZE, FLAVOURS[name]).size == SIZE
+    if name in TFLITE_TARGETS:
+        assert to_tflite(network, SIZE, TFLITE_TARGETS[name].flavour).size == SIZE
         return
     file = target_file(network, target_of(name), SIZE)
     rules = file.target.rules or network.rules
