@@ -66,6 +66,13 @@ def made_by_the_commands(workspace, hwrts, section):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("section", sorted(set(SECTIONS) - {section for section, _ in CASES.values()}))
+def test_commands_of_targets_without_a_public_tool(workspace, hwrts, section):
+    made_by_the_commands(workspace, hwrts, section)
+    assert (workspace / "handover" / f"model.{section}.onnx").is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("section", "client"), CASES.values(), ids=CASES)
 def test_blocks_give_the_codes_of_the_network(workspace, hwrts, section, client):
     entry = CLIENTS.get(COMPARED_BY.get(client, client))
