@@ -107,5 +107,6 @@ def test_blocks_give_the_codes_of_the_network(workspace, hwrts, section, client)
     else:
         assert entry is not None
         rules = entry.rules
+        assert rules is not None
         under = replace(network, rounding=rules.convolutions, additions=rules.additions, like=None)
         assert int(np.count_nonzero(np.load("codes.npy") != run(under, picture))) == 0
