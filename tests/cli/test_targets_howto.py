@@ -17,6 +17,7 @@ from hwrts.cli.app import app, register_commands
 from hwrts.export.clients import CLIENTS
 from hwrts.export.environments import python_with
 from hwrts.export.targets import TARGETS
+from hwrts.export.tflite import TFLITE_TARGETS
 from hwrts.fixed_point import Rounding, load_network, run
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,11 +31,11 @@ CASES = {
     for _, client, _ in BLOCK.findall(text)
 }
 MODULES = {"vela": "ethosu.vela", "polygraphy": "polygraphy", "tosa": "tosa_converter_for_tflite"}
-COMPARED_BY = {"tosa": "tosa-double"}
+COMPARED_BY = {"tosa": "tosa-single"}
 
 
 def test_every_target_has_a_section():
-    assert {*TARGETS, "tflite", "ethos-u", "float", "tosa", "Chips"} == set(SECTIONS)
+    assert {*TARGETS, *TFLITE_TARGETS, "float", "Chips"} == set(SECTIONS)
     assert len(CASES) >= 14
 
 
