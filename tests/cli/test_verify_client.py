@@ -230,3 +230,30 @@ def test_the_help_names_every_client():
     group: Any = get_command(app)
     (option,) = [each for each in group.commands["verify"].params if "--in" in each.opts]
     assert set(CLIENTS) <= set(re.findall(r"[\w-]+", option.help))
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("half_even,floor", "its target rounds as the network does"),
+        ("half_up", "quantize with --rounding half_even,floor"),
+    ],
+)
+def test_a_client_that_stands_in_for_a_target_gives_no_advice_of_its_own(
+    workspace, hwrts, monkeypatch, rules, said
+):
+    from dataclasses import replace
+
+    from hwrts.export.clients import CLIENTS, compared, under
+    from hwrts.fixed_point import RoundingRules, load_network
+    from hwrts.runs import client_check
+
+    written(hwrts, "verisilicon")
+    theirs = RoundingRules.parse(rules)
+    monkeypatch.setattr(client_check, "load_network", lambda root: under(load_network(root), theirs))
+    monkeypatch.setattr(client_check, "compared", lambda file, network, fed, _: compared(file, network, fed))
+    monkeypatch.setattr(client_check, "_photographs", lambda run, network: [])
+    monkeypatch.setitem(CLIENTS, "acuity", replace(CLIENTS["acuity"], module="numpy"))
+    result = hwrts("verify", "runs/tiny", "--client", "out/model.verisilicon.onnx")
+    assert result.code == 0, result.err
+    assert f"codes; {said}" in " ".join(result.err.split())
