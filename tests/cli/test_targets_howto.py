@@ -23,7 +23,7 @@ from hwrts.fixed_point import Rounding, load_network, run
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "targets_howto.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## ([\w-]+)[^\n]*\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
-BLOCK = re.compile(r"^```(python|sh) ([\w-]+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|sh) title=\"([\w-]+)\"\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = sorted(set(re.findall(r"^(hwrts .*)$|`(hwrts [^`]+ .*?)`", DOCUMENT, re.MULTILINE)))
 CASES = {
     f"{section}: {client}": (section, client)

@@ -23,6 +23,7 @@ NAMES = {
 
 ELSEWHERE = {
     "docs/own_network.md": "tests/cli/test_own_network.py runs it",
+    "docs/targets_howto.md": "tests/cli/test_targets_howto.py runs it in the clients",
     "docs/experiments.md": "a log of what was run, by the commits of its time",
     "docs/reproduction.md": "tests/reproduce runs its tables: each trains eight stages",
 }
