@@ -11,7 +11,7 @@ from hwrts.fixed_point import HwrtsError
 
 ENVIRONMENTS = "HWRTS_TARGETS"
 """The variable that names the folder of environments, one for each runtime; ``build/targets`` without it."""
-_APART = frozenset({"tosa", "acuity"})
+_APART = frozenset({"tosa", "acuity", "rknn"})
 """They ask for versions, or for a Python, that the package refuses, so no extra of it installs them."""
 _SECONDS = 3600
 """After which a runtime is given up: reference kernels take minutes of a large picture."""

@@ -90,7 +90,8 @@ def _take(network: Network, target: Mapping[str, Any]) -> dict[str, str]:
     said = {}
     if "file" in target:
         whom = str(target.get("purpose", f"--target {target['name']}"))
-        open_rule = target.get("client_rounds_convolutions", "") is None  # each client brings its own
+        # None is what each client brings, but of one that is known: that is exact under none.
+        open_rule = target.get("client_rounds_convolutions", "") is None and target.get("client") is None
         said[target["file"]] = whom + f", exact if they round {network.rules}" * open_rule
     how = "QDQ" if is_qdq(network) else "integer operators that round as the network does"
     said[ONNX_NAME] = f"ONNX Runtime on a processor ({how}): what verify compared"

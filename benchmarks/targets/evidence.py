@@ -56,7 +56,7 @@ ROWS = (
     Row("tensorrt", (ONNXRUNTIME,), "tensorrt"),
     Row("vitis", (ONNXRUNTIME,), "vitis"),
     Row("verisilicon", (ONNXRUNTIME,), "verisilicon"),
-    Row("rknn", (ONNXRUNTIME,), NO_RULE),
+    Row("rknn", (ONNXRUNTIME, "rknn"), NO_RULE),
     Row(FLOAT, (ONNXRUNTIME,), NO_RULE),
     Row("tflite", ("litert",), "tflite"),
     Row("tflite", _DOUBLE, "ethos-u"),

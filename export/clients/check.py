@@ -57,7 +57,15 @@ def compared(
     return list(rows.values()), version
 
 
-def changed(network: Network, rules: RoundingRules, pictures: Sequence[Fed]) -> int:
+def rules_said(rules: RoundingRules | None) -> dict[str, str | None]:
+    """A client's rules as documents say them; None of those that are not known."""
+    return {
+        "client_rounds_convolutions": rules.convolutions.value if rules else None,
+        "client_rounds_additions": rules.additions.value if rules else None,
+    }
+
+
+def changed(network: Network, rules: RoundingRules | None, pictures: Sequence[Fed]) -> int:
     """How many codes of the outputs a client's rules make others than the network's own."""
     definition = under(network, rules)
     if definition is network:
@@ -97,8 +105,7 @@ def check_file(
     return {
         "client": client,
         "version": version,
-        "client_rounds_convolutions": rules.convolutions.value,
-        "client_rounds_additions": rules.additions.value,
+        **rules_said(rules),
         "codes_compared": sum(row.compared for row in rows),
         "codes_differing": sum(row.mismatches for row in rows),
         "largest_difference": (int(largest) if largest % 1 == 0 else largest)

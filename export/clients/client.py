@@ -16,14 +16,15 @@ class Client:
         takes: "onnx" or "tflite".
         module: What its environment can import.
         environment: Folder of that, and the extra of the package that installs it.
-        rules: What it rounds convolutions and everything else by.
+        rules: What it rounds convolutions and everything else by; None of one that is exact under no rule
+            that was tried: codes that differ from the network's are counted, and none is ever a pass.
     """
 
     name: str
     takes: str
     module: str
     environment: str
-    rules: RoundingRules
+    rules: RoundingRules | None
 
     @property
     def python(self) -> Path | None:
@@ -56,6 +57,7 @@ CLIENTS = {
         Client("tvm", "onnx", "tvm", "tvm", _EVEN),
         Client("tract", "onnx", "tract", "tract", _EVEN),
         Client("acuity", "onnx", "acuitylib", "acuity", _EVEN),
+        Client("rknn", "onnx", "rknn.api", "rknn", None),
         Client("litert", "tflite", "ai_edge_litert", "litert", _XNNPACK),
         Client("litert-reference", "tflite", "ai_edge_litert", "litert", _DOUBLE),
         Client("tflite-micro", "tflite", "tflite_micro", "tflite-micro", _DOUBLE),

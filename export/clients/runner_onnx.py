@@ -184,6 +184,34 @@ def acuity(model: Path, outputs: list[str]) -> tuple[_Run, str]:
     return run, version("acuitylite")
 
 
+def rknn(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """Rockchip's simulator of an RK3588: it takes the file's own grids, and calibrates nothing."""
+    import onnx
+    from rknn.api import RKNN
+
+    toolkit = RKNN(verbose=False)
+    steps = {
+        "config": lambda: toolkit.config(target_platform="rk3588"),
+        "load_onnx": lambda: toolkit.load_onnx(model=str(model)),
+        "build": lambda: toolkit.build(do_quantization=False),
+        "init_runtime": toolkit.init_runtime,
+    }
+    for name, step in steps.items():
+        if step() != 0:
+            raise SystemExit(f"rknn: {name} does not take the file")
+    graph = onnx.load(model).graph
+    places = [[each.name for each in graph.output].index(name) for name in outputs]
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        pictures = [fed[each.name] for each in graph.input]
+        made = toolkit.inference(inputs=pictures, data_format=["nchw"] * len(pictures))
+        if made is None:
+            raise SystemExit("rknn: the simulator does not run the file")
+        return [np.asarray(made[place]) for place in places]
+
+    return run, version("rknn-toolkit2")
+
+
 CLIENTS: dict[str, Callable[[Path, list[str]], tuple[_Run, str]]] = {
     "openvino": openvino,
     "iree": iree,
@@ -193,5 +221,6 @@ CLIENTS: dict[str, Callable[[Path, list[str]], tuple[_Run, str]]] = {
     "tvm": tvm,
     "tract": tract,
     "acuity": acuity,
+    "rknn": rknn,
 }
 """By name: how a file is opened for the outputs of some names, and the client's version."""

@@ -45,9 +45,9 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
     }
 
 
-def own_rule(network: Network, rules: RoundingRules) -> str | None:
+def own_rule(network: Network, rules: RoundingRules | None) -> str | None:
     """Why a client's codes are of no one rule: means are whole numbers in a file, of the network's rule."""
-    if rules.additions is network.rules.additions:
+    if rules is None or rules.additions is network.rules.additions:
         return None
     for layer in network.layers:
         if isinstance(layer, GlobalAverage):
@@ -59,5 +59,11 @@ def own_rule(network: Network, rules: RoundingRules) -> str | None:
 
 
 def differing(target: dict[str, Any]) -> int:
-    """Codes that differ in any client, of what :func:`checked` returned."""
-    return sum(int(check["codes_differing"]) for check in target.get("checks", ()))
+    """Codes that differ in any client whose rules are known, of what :func:`checked` returned."""
+    checks = [check for check in target.get("checks", ()) if not without_rule(check)]
+    return sum(int(check["codes_differing"]) for check in checks)
+
+
+def without_rule(check: dict[str, Any]) -> bool:
+    """Whether a client's entry is a report and no verdict: it is exact under no rule that was tried."""
+    return "client_rounds_convolutions" in check and check["client_rounds_convolutions"] is None

@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 
+from hwrts.export.clients.check import rules_said
 from hwrts.export.clients.file import ClientFile, End
 from hwrts.export.depth_first import turned
 from hwrts.export.onnx_writer import to_qdq
@@ -61,7 +62,6 @@ class TargetFile:
         network, options = self.network, self.options
         kind = "float32, code * lsb" if options.float_boundary else options.stored.value
         names = [*(each.name for each in network.inputs), *network.outputs]
-        rules = self.target.rules
         nodes = onnx.load_from_string(self.model).graph.node
         return {
             "name": self.target.name,
@@ -75,8 +75,8 @@ class TargetFile:
             "opset": options.opset,
             "rounding": network.rounding.value,
             "rounding_of_additions": network.rules.additions.value,
-            "client_rounds_convolutions": rules.convolutions.value if rules else None,
-            "client_rounds_additions": rules.additions.value if rules else None,
+            "client": self.target.client,
+            **rules_said(self.target.rules),
             "rewritten": list(self.rewritten),
             "operators": dict(sorted(Counter(node.op_type for node in nodes).items())),
             "note": self.target.note,

@@ -69,13 +69,17 @@ def export(
 
 def _say(target: dict[str, Any]) -> None:
     """What was rewritten, and what clients made of it."""
+    from hwrts.export.targets.export import without_rule
+
     for sentence in target["rewritten"]:
         print_line(f"rewritten: {sentence}")
     rows = [
         [
             each["client"],
             each["version"],
-            f"{each['client_rounds_convolutions']}, {each['client_rounds_additions']}",
+            "not known"
+            if without_rule(each)
+            else f"{each['client_rounds_convolutions']}, {each['client_rounds_additions']}",
             f"{each['codes_compared']:,}",
             f"{each['codes_differing']:,}",
         ]
@@ -108,4 +112,9 @@ def _say(target: dict[str, Any]) -> None:
         print_warning(
             f"--target {name}: rounds ({rules}) in another way than the network was trained for, which "
             f"changes {changed:,} codes; quantize with --target {name}"
+        )
+    for each in filter(without_rule, target["checks"]):
+        print_warning(
+            f"{each['client']}: {each['codes_differing']:,} of {each['codes_compared']:,} codes differ, and "
+            "it is exact under no rounding rule that was tried: a report and no verdict"
         )

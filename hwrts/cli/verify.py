@@ -33,7 +33,7 @@ def verify(
         typer.Option(
             "--in",
             metavar="CLIENT",
-            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, hls4ml, tvm, tract, acuity, "
+            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, hls4ml, tvm, tract, acuity, rknn, "
             r"litert, litert-reference, tflite-micro, tosa-single or tosa-double \[that of its target].",
             show_default=False,
         ),

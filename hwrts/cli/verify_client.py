@@ -53,7 +53,9 @@ def verify_client(
 def _say(found: dict[str, Any]) -> None:
     from hwrts.report.explain import first_difference
 
-    rules = ",".join(dict.fromkeys(found[f"client_rounds_{kind}"] for kind in ("convolutions", "additions")))
+    rounds = [found[f"client_rounds_{kind}"] for kind in ("convolutions", "additions")]
+    known = rounds[0] is not None
+    rules = ",".join(dict.fromkeys(rounds)) if known else "of no known rule"
     size = "x".join(map(str, found["size"])) if found["size"] else "any size"
     print_line(f"{found['file']}: {found['layout']}, {size}, beside stage {found['stage']}")
     for name, kind in found["boundary"].items():
@@ -74,7 +76,8 @@ def _say(found: dict[str, Any]) -> None:
     first = first_difference(found, found["stage"], Path(found["file"]))
     if first is not None:
         print_line(f"  first difference: {first.text}")
-        print_line(f"  layers seen: {found['layers_seen_as']}")
+        if known:
+            print_line(f"  layers seen: {found['layers_seen_as']}")
     for remark in found["remarks"]:
         print_warning(remark)
     if found["codes_that_its_rounding_changes"]:
@@ -84,8 +87,9 @@ def _say(found: dict[str, Any]) -> None:
             f"{found['client']}: rounds in another way than the network was trained for, which changes "
             f"{found['codes_that_its_rounding_changes']:,} codes; {advice}"
         )
-    verdict = "PASSED" if found["passed"] else "FAILED"
-    print_line(f"{verdict}: {found['mismatches']:,} of {found['compared']:,} codes differ")
+    verdict = "PASSED" if found["passed"] else "FAILED" if found["mismatches"] else "NOT PASSED"
+    why = "" if known else f"; {found['client']} is exact under no rounding rule that was tried"
+    print_line(f"{verdict}: {found['mismatches']:,} of {found['compared']:,} codes differ{why}")
 
 
 def _most(row: dict[str, Any]) -> str:

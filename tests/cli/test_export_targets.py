@@ -1,10 +1,15 @@
 """hwrts export --target: the file beside the hand-over, the manifest, refusals of one line, the exit code."""
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+
+from hwrts.export.clients.client import Client
+from hwrts.export.clients.run import run_file
 
 NEWEST = onnx.defs.onnx_opset_version()
 
@@ -107,7 +112,41 @@ def test_what_no_client_computed_here_is_said(workspace, hwrts):
     result = hwrts("export", "runs/tiny", "-o", "out", "--target", "rknn", "--size", "24x40", "--no-check")
     assert result.code == 0
     said = " ".join(result.out.split())
-    assert "note: its simulator is exact under no rule that was tried: count the codes that differ" in said
+    assert "note: codes that differ in its simulator are counted, and are no verdict" in said
+    assert (
+        "take model.rknn.onnx for Rockchip RKNN, whose simulator is exact under no rule that was tried"
+        in said
+    )
+    assert "tried, exact if" not in said
+
+
+def test_a_client_of_no_known_rule_is_a_report_and_never_a_pass(workspace, hwrts, monkeypatch):
+    """Its simulator is played by ONNX Runtime, of which one code in each picture is made another, or none."""
+    away = [1]
+
+    def simulator(file, pictures, client="onnxruntime"):
+        made, _ = run_file(file, pictures)
+        for outputs in made if client == "rknn" else ():
+            for codes in outputs.values():
+                codes[0, 0, 0] += away[0] * (1 if codes[0, 0, 0] == 0 else -1)
+        return made, "played"
+
+    monkeypatch.setattr("hwrts.export.clients.check.run_file", simulator)
+    monkeypatch.setattr(Client, "python", Path(sys.executable))
+    words = ("runs/tiny", "-o", "out", "--target", "rknn", "--size", "24x40")
+    result = hwrts("export", *words)
+    said = json.loads((workspace / "out/manifest.json").read_text())["target"]
+    found = {check["client"]: check for check in said["checks"]}
+    assert (result.code, found["onnxruntime"]["codes_differing"]) == (0, 0)
+    assert found["rknn"]["codes_differing"] == len(said["pictures"])
+    assert (said["client"], found["rknn"]["client_rounds_convolutions"]) == ("rknn", None)
+    assert f"rknn: {len(said['pictures'])} of " in result.err
+    assert "under no rounding rule that was tried: a report and no verdict" in result.err
+    for away[0], verdict in ((1, "FAILED"), (0, "NOT PASSED")):
+        result = hwrts("verify", "runs/tiny", "--client", "out/model.rknn.onnx", "--in", "rknn")
+        last = result.out.splitlines()[-1]
+        assert (result.code, last.split(":")[0]) == (1, verdict)
+        assert last.endswith("codes differ; rknn is exact under no rounding rule that was tried")
 
 
 def test_vela_that_is_not_there_is_named(workspace, hwrts, monkeypatch):
