@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.export.clients import CLIENTS, ClientFile, End, under
+from hwrts.export.clients.check import rules_said
 from hwrts.export.restated import restated
 from hwrts.export.tflite.flatbuffer import to_bytes
 from hwrts.export.tflite.operators import EMITTERS, SAID_BY_OTHERS
@@ -66,8 +67,7 @@ class TfliteFile:
             "opset": None,
             "rounding": network.rounding.value,
             "rounding_of_additions": network.rules.additions.value,
-            "client_rounds_convolutions": rules.convolutions.value,
-            "client_rounds_additions": rules.additions.value,
+            **rules_said(rules),
             "accumulators_beyond_float32": [
                 conv.name for conv in network.convs if not network.bounds[conv.name].exact_in_float32
             ],
@@ -106,7 +106,7 @@ def to_tflite(network: Network, size: tuple[int, int], flavour: Flavour = Flavou
 
 
 def other_codes(
-    network: Network, rules: RoundingRules, size: tuple[int, int], flavour: Flavour, client: str
+    network: Network, rules: RoundingRules | None, size: tuple[int, int], flavour: Flavour, client: str
 ) -> str | None:
     """Why a client of these rules is no witness of a file: the file holds codes that were rounded by others.
 
