@@ -54,7 +54,7 @@ class TfliteFile:
         """
         network = self.network
         names = [*(each.name for each in network.inputs), *network.outputs]
-        rules = CLIENTS[target.runtime(network.rules)].rules
+        client = target.runtime(network.rules)
         return {
             "name": target.name,
             "purpose": target.purpose,
@@ -67,7 +67,8 @@ class TfliteFile:
             "opset": None,
             "rounding": network.rounding.value,
             "rounding_of_additions": network.rules.additions.value,
-            **rules_said(rules),
+            "client": client,
+            **rules_said(CLIENTS[client].rules),
             "accumulators_beyond_float32": [
                 conv.name for conv in network.convs if not network.bounds[conv.name].exact_in_float32
             ],
