@@ -48,7 +48,8 @@ def export_stage(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
-    check_target(output, replace=force)  # before clients run, which can take minutes
+    with writing(output):  # before clients run, which can take minutes; and again when the folder is made
+        check_target(output, replace=force)
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
         entry, files = target_entry(run, chosen, asked)
         advance(1, "")
