@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,22 @@ def acuity(model: Path, outputs: list[str]) -> tuple[_Run, str]:
     return run, version("acuitylite")
 
 
+def acuity_npu(model: Path, outputs: list[str]) -> tuple[_Run, str]:
+    """The emulator of VeriSilicon's NPU that comes with Acuity."""
+    import onnx
+
+    graph = onnx.load(model).graph
+    shapes = [[side.dim_value for side in each.type.tensor_type.shape.dim] for each in graph.output]
+    emulator = run_path(str(Path(__file__).with_name("acuity_npu.py")))["emulated"](model, shapes)
+    places = [[each.name for each in graph.output].index(name) for name in outputs]
+
+    def run(fed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        made = emulator([fed[each.name] for each in graph.input])
+        return [made[place] for place in places]
+
+    return run, version("acuitylite")
+
+
 def rknn(model: Path, outputs: list[str]) -> tuple[_Run, str]:
     """Rockchip's simulator of an RK3588: it takes the file's own grids, and calibrates nothing."""
     import onnx
@@ -221,6 +238,7 @@ CLIENTS: dict[str, Callable[[Path, list[str]], tuple[_Run, str]]] = {
     "tvm": tvm,
     "tract": tract,
     "acuity": acuity,
+    "acuity-npu": acuity_npu,
     "rknn": rknn,
 }
 """By name: how a file is opened for the outputs of some names, and the client's version."""

@@ -157,8 +157,8 @@ TARGETS = {
         Target(
             "verisilicon",
             "VeriSilicon NPUs by Acuity",
-            _SAFE,
-            RoundingRules(_EVEN, Rounding.FLOOR),
+            QdqOptions(moves_in_real=True),  # a Relu leaves what it reads without a grid on the NPU, silently
+            CLIENTS["acuity-npu"].rules,
             client="acuity",
             note="rules of the NPU; Acuity's own fake quantisation rounds additions half to even",
         ),

@@ -33,8 +33,9 @@ def verify(
         typer.Option(
             "--in",
             metavar="CLIENT",
-            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, hls4ml, tvm, tract, acuity, rknn, "
-            r"litert, litert-reference, tflite-micro, tosa-single or tosa-double \[that of its target].",
+            help="Its client: onnxruntime, openvino, iree, qnn, qonnx, hls4ml, tvm, tract, acuity, "
+            "acuity-npu, rknn, litert, litert-reference, tflite-micro, tosa-single or tosa-double "
+            r"\[that of its target].",
             show_default=False,
         ),
     ] = None,

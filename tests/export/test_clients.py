@@ -4,17 +4,25 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
-from hwrts.export.clients import CLIENTS, ONNXRUNTIME, check_file
+from hwrts.export.clients import CLIENTS, ONNXRUNTIME, check_file, run_file, under
 from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.export.tflite import to_tflite
-from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules
+from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules, run
 
 from .tflite.networks import network
 
-TARGET_OF = {ONNXRUNTIME: "onnx", "tvm": "onnx", "tract": "onnx", "hls4ml": "qonnx", "acuity": "verisilicon"}
+TARGET_OF = {
+    ONNXRUNTIME: "onnx",
+    "tvm": "onnx",
+    "tract": "onnx",
+    "hls4ml": "qonnx",
+    "acuity": "verisilicon",
+    "acuity-npu": "verisilicon",
+}
 """Of clients of ONNX files that have no target of their name."""
 
 
@@ -70,6 +78,42 @@ def test_what_hls4ml_cannot_be_told(kind, said):
     made = made if kind == "same size" else surrounded_by_zeros(made)
     with pytest.raises(HwrtsError, match=f"^hls4ml: refuses the file .*{said}"):
         check(client, made, (6, 8))
+
+
+def one_bit_dropped(rules):
+    """The inner sum on a grid that is coarser by a bit than those of both operands."""
+    made = network("same size", (rules.convolutions, rules.additions))
+    layers = [
+        replace(layer, out=Format(False, 8, layer.out.frac - 1)) if layer.name == "sum" else layer
+        for layer in made.layers
+    ]
+    return replace(made, layers=tuple(layers), like=None)
+
+
+def test_the_npu_of_verisilicon_rounds_unsigned_sums_of_inner_tensors_by_floor():
+    """Of one bit that is dropped; it is the nearest, ties towards zero, elsewhere (docs/targets.md)."""
+    client = CLIENTS["acuity-npu"]
+    assert client.rules == TARGETS["verisilicon"].rules == RoundingRules(Rounding.HALF_EVEN, Rounding.FLOOR)
+    made = one_bit_dropped(client.rules)
+    (picture, *_) = check_pictures(made, (24, 40), []).values()
+    even = under(made, RoundingRules.of(Rounding.HALF_EVEN))
+    assert (run(made, picture) != run(even, picture)).any()
+    if client.python is None:
+        pytest.skip(client.not_installed)
+    check(client, made, (24, 40))
+
+
+def test_no_relu_stands_in_a_file_for_verisilicon():
+    """Acuity's program for the NPU has no grid for what a Relu reads: 2,844 of 2,880 codes were others."""
+    client, target = CLIENTS["acuity-npu"], TARGETS["verisilicon"]
+    made = network("same size", client.rules)
+    written = onnx.load_from_string(target_file(made, target, (24, 40)).model)
+    assert "Relu" not in {node.op_type for node in written.graph.node}
+    if client.python is None:
+        pytest.skip(client.not_installed)
+    other = replace(target, options=replace(target.options, relu=True))
+    with pytest.raises(HwrtsError, match=r"^acuity-npu: refuses the file .*no grid for "):
+        run_file(target_file(made, other, (24, 40)).for_clients, [], client.name)
 
 
 def test_polygraphy_reads_the_file_for_tensorrt(tmp_path):

@@ -13,7 +13,11 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(hwrts.__path__, "hwrts.")
     if not module.name.startswith("hwrts.fixed_point")
     and module.name
-    not in ("hwrts.__main__", "hwrts.export.clients.hls4ml_graph")  # the latter: in hls4ml's environment
+    not in (  # the last two are of their clients' environments
+        "hwrts.__main__",
+        "hwrts.export.clients.acuity_npu",
+        "hwrts.export.clients.hls4ml_graph",
+    )
 )
 
 
