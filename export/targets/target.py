@@ -42,6 +42,7 @@ class Target:
         keeps_sums_apart: Whether convolutions that an addition reads must be outputs too, or their rounding
             is left out.
         near_grids: Whether it leaves bits of sums out whose operands have grids far from each other.
+        whole_bytes: Whether it computes other codes of formats that have fewer than 8 bits.
         client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
         restated: Operators of which it computes other codes, and that are said by others
             (:mod:`hwrts.export.restated`), in that order.
@@ -59,6 +60,7 @@ class Target:
     per_tensor: bool = False
     keeps_sums_apart: bool = False
     near_grids: bool = False
+    whole_bytes: bool = False
     client: str | None = None
     restated: tuple[type[Layer], ...] = ()
     refused: tuple[type[Layer], ...] = ()
@@ -74,6 +76,12 @@ class Target:
         if self.needs_size and size is None:
             raise HwrtsError(
                 f"--target {self.name}: takes no open height and width; add --size such as 360x640"
+            )
+        narrow = [name for name, each in network.formats.items() if each.bits < 8]
+        if self.whole_bytes and narrow:
+            raise HwrtsError(
+                f"--target {self.name}: tensor {narrow[0]!r} has {network.formats[narrow[0]].bits} bits, of "
+                "which it computes other codes; quantize with 8 bits of activations, or use --target onnx"
             )
         for layer in network.layers:
             if isinstance(layer, self.refused):
@@ -159,6 +167,7 @@ TARGETS = {
             "VeriSilicon NPUs by Acuity",
             QdqOptions(moves_in_real=True),  # a Relu leaves what it reads without a grid on the NPU, silently
             CLIENTS["acuity-npu"].rules,
+            whole_bytes=True,
             client="acuity",
             note="rules of the NPU; Acuity's own fake quantisation rounds additions half to even",
         ),

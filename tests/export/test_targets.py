@@ -147,7 +147,7 @@ BOUNDARY = {
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_boundary_and_zero_points(anchor, name):
-    network = signed(anchor(1))
+    network = anchor(1) if TARGETS[name].whole_bytes else signed(anchor(1))
     model = read(target_file(network, target_of(name), SIZE))
     ends = (*model.graph.input, *model.graph.output)
     assert {end.type.tensor_type.elem_type for end in ends} == {BOUNDARY[name]}
@@ -158,6 +158,13 @@ def test_boundary_and_zero_points(anchor, name):
     }
     wanted = {"iree": {-128, 0}, "tensorrt": {0}, "vitis": {0}, "qonnx": {0}}
     assert zeros == wanted.get(name, {0, 128})
+
+
+def test_formats_of_fewer_bits_are_refused_where_they_are_other_codes(anchor):
+    with pytest.raises(
+        HwrtsError, match=r"--target verisilicon: tensor '\w+' has 7 bits.* 8 bits of activations"
+    ):
+        target_file(signed(anchor(1)), target_of("verisilicon"), SIZE)
 
 
 @pytest.mark.parametrize("rule", Rounding)
