@@ -5,10 +5,7 @@ import copy
 import shutil
 import subprocess
 import sys
-from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +15,10 @@ from torch import nn
 import hwrts
 from hwrts.fixed_point import run as run_integers
 from hwrts.runs.engines import make_engine
-from hwrts.sweep.workers import Workers, run_quietly
 
 from ..conftest import few_pictures
 from ..runs.tiny import TINY, photographs
+from ..sweep.in_process import in_process
 
 ONE_STAGE = {
     **TINY,
@@ -205,20 +202,8 @@ def test_modules_and_pictures_that_are_none(tmp_path):
         hwrts.quantize("my.py:build", inputs=lambda picture: picture)
 
 
-@contextmanager
-def here(count):
-    """Workers in this process, where proofs take few pictures."""
-
-    def submit(task):
-        done: Future[dict[str, Any]] = Future()
-        done.set_result(run_quietly(task))
-        return done
-
-    yield Workers(count, submit)
-
-
 def test_a_sweep_and_its_networks(made, tmp_path, monkeypatch, small_verdict):
-    monkeypatch.setattr("hwrts.api.sweep.local_workers", here)
+    monkeypatch.setattr("hwrts.api.sweep.local_workers", in_process)
     settings = {
         "axes": {"network.channels": [4], "qat.weight_bits": [8]},
         "base": {

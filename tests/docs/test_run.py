@@ -1,18 +1,15 @@
 """The commands and programs of README and docs really run, in the order of their page, on a tiny run."""
 
 import shutil
-from concurrent.futures import Future
-from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from hwrts.sweep.workers import Workers, run_quietly
 from hwrts.training.fit import Schedule
 
 from ..cli.conftest import call, finished, make_photographs  # noqa: F401 - a fixture
 from ..conftest import few_pictures
+from ..sweep.in_process import in_process
 from .pages import PAGES, ROOT, pieces, words
 
 NAMES = {
@@ -43,16 +40,6 @@ QUICK = {"--channels": "4", "--patch": "64", "--batch": "2", "--stages": "2"}
 """Of trainings that pages show, beside steps: networks and crops that take no time."""
 
 
-@contextmanager
-def _here(count):
-    def submit(task):
-        done: Future[dict[str, Any]] = Future()
-        done.set_result(run_quietly(task))
-        return done
-
-    yield Workers(count, submit)
-
-
 @pytest.fixture
 def reader(finished, tmp_path, monkeypatch):  # noqa: F811
     """A folder as a reader has it after a first run, and trainings of two steps."""
@@ -70,7 +57,7 @@ def reader(finished, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(
         Schedule, "__init__", lambda self, peak, steps, *more: made(self, peak, min(steps, 2), *more)
     )
-    monkeypatch.setattr("hwrts.api.sweep.local_workers", _here)
+    monkeypatch.setattr("hwrts.api.sweep.local_workers", in_process)
     return folder
 
 
