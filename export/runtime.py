@@ -4,6 +4,7 @@ import math
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hwrts.export.cpu import cpu_flags, has_vnni
 from hwrts.export.onnx_nodes import WHOLE_NODE
 from hwrts.export.onnx_writer import is_qdq, to_onnx
 from hwrts.export.operators import NODES
+from hwrts.export.qdq_options import OPSET
 from hwrts.fixed_point import PIXEL, Conv, HwrtsError, Input, Network, run
 from hwrts.fixed_point.cores import available_cores, cpu_quota
 
@@ -45,8 +47,19 @@ def open_session(
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors share no base class of their own
         raise HwrtsError(
-            f"ONNX file: ONNX Runtime refuses it ({first_line(error)}); export or quantize the stage again"
+            f"ONNX file: ONNX Runtime refuses it ({first_line(error)}); {_instead(model)}"
         ) from error
+
+
+def _instead(model: bytes) -> str:
+    """What to do with a file that is refused: of a later opset it may be right, and this runtime older."""
+    with suppress(Exception):  # protobuf's errors share no base class
+        opset = next(each.version for each in onnx.load_from_string(model).opset_import if not each.domain)
+        if opset > OPSET:
+            return (
+                f"opset {opset} may be too new for it: use --opset {OPSET}, or write it unrun by --no-check"
+            )
+    return "export or quantize the stage again"
 
 
 @cache

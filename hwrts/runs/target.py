@@ -9,7 +9,7 @@ from hwrts.export.clients import CLIENTS
 from hwrts.export.targets import target_file, target_of
 from hwrts.export.targets.export import checked
 from hwrts.export.targets.float_file import FLOAT
-from hwrts.export.targets.layers import check_layers
+from hwrts.export.targets.layers import check_layers, unwitnessed
 from hwrts.export.tflite import TFLITE_TARGETS
 from hwrts.fixed_point import Rounding, RoundingRules, load_network
 from hwrts.runs.float_file import float_files
@@ -90,23 +90,14 @@ def trained_for(target: str) -> dict[str, Any]:
 def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What the manifest says of a target, and its files by name.
 
-    Where nothing was asked for and the network has no such file, the entry says why, and there are no files.
+    Where nothing was asked for and the network cannot be said in that file, the entry says why, and there are
+    no files. A file that was written and that a client refuses is an error, whoever asked for it.
 
     Raises:
         HwrtsError: The target that was asked for cannot be told this network, or a client refuses the file.
     """
-    if asked != Asked(check=asked.check):
-        return _files(run, stage, asked, asked.target or DEFAULT)
-    try:
-        return _files(run, stage, asked, DEFAULT)
-    except HwrtsError as error:
-        return {"name": DEFAULT, "rewritten": [], "checks": [], "not_run": [f"no file of it: {error}"]}, {}
-
-
-def _files(
-    run: RunFolder, stage: StageFolder, asked: Asked, name: str
-) -> tuple[dict[str, Any], dict[str, bytes]]:
     size = None if asked.size is None else parse_size(asked.size)
+    name = asked.target or DEFAULT
     if name == FLOAT:
         return float_files(
             run, stage, size, opset=asked.opset, ir_version=asked.ir_version, check=asked.check
@@ -117,12 +108,18 @@ def _files(
         return tflite_files(run, stage, name, size, check=asked.check)
     network = load_network(stage.root)
     target = target_of(name)
-    file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)
+    try:
+        file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)
+    except HwrtsError as error:
+        if asked != Asked(check=asked.check):
+            raise
+        return {"name": DEFAULT, "rewritten": [], "checks": [], "not_run": [f"no file of it: {error}"]}, {}
     if asked.check:
         photographs = list(load_fed(run, network).values())
         entry = checked(file, photographs)
         if name == DEFAULT:
             entry["checks"] += check_layers(file, photographs)
+            entry["not_run"] += filter(None, [unwitnessed(network)])
     else:
         entry = {**file.described(), "checks": [], "not_run": ["not run in any client: --no-check"]}
     return entry, {file.name: file.model}

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 from hwrts.export.clients import under
 from hwrts.export.targets import TARGETS, layers, target_file
 from hwrts.export.targets.export import checked
-from hwrts.export.targets.layers import Requantize, check_layers
+from hwrts.export.targets.layers import Requantize, check_layers, unwitnessed
 from hwrts.fixed_point import (
     PIXEL,
     Add,
@@ -81,6 +81,21 @@ def test_a_middle_that_the_zero_point_adds_again():
         each.name.endswith("shifted_zero") for each in onnx.load_from_string(file.model).graph.initializer
     )
     assert [each["codes_differing"] for each in check_layers(file, [])] == [0, 0]
+
+
+def test_what_no_witness_can_compute_is_said():
+    """520 products of 255 and 127 are more than float32 holds, so its sums would be another's."""
+    many = Conv("y", "x", np.full((1, 520, 1, 1), 127, np.int8), ZERO[:1] + 10, ZERO[:1], replace(S8, frac=1))
+    for rules in ("half_even", "half_up"):
+        network = Network((Input("x", 520, PIXEL),), (many,), Rounding(rules))
+        found = check_layers(target_file(network, TARGETS["onnx"]), [])
+        assert [each["client"] for each in found] == ["onnxruntime, every layer"]
+    assert unwitnessed(network) == (
+        "onnx.reference: not compared, so nothing here computed the file as half_up: float32 does not hold "
+        "every sum of layer 'y'"
+    )
+    assert unwitnessed(under(network, RoundingRules.parse("half_even"))) is None
+    assert unwitnessed(under(NETWORK, RoundingRules.parse("half_up"))) is None
 
 
 def test_the_first_layer_that_differs_is_named():
