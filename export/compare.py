@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Layer, Network, Requantised
+from hwrts.fixed_point import GlobalAverage, Layer, Network, Requantised
 
 GRID = 64
 """Most cells on each side of the map of differences."""
@@ -24,7 +24,7 @@ class Difference:
         found: Code of the witness.
         accumulator: Exact accumulator there, None for a layer that only moves codes.
         shift: Bits dropped there, None for a layer that only moves codes.
-        rounding: Tie rule.
+        rounding: Tie rule, None for a layer that rounds nothing.
     """
 
     stimulus: str
@@ -33,7 +33,7 @@ class Difference:
     found: float
     accumulator: int | None
     shift: int | None
-    rounding: str
+    rounding: str | None
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ def _explain(
         acc = made.accumulate([operands[each] for each in made.sources], formats)
         accumulator = int(acc[y, x, channel])
         shift = int(np.broadcast_to(made.shift(*formats), acc.shape)[y, x, channel])
-    rounding = network.rule_of(made)
+    rounding = network.rule_of(made).value if isinstance(made, Requantised | GlobalAverage) else None
     value = float(found[y, x, channel])
     return Difference(
-        stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding.value
+        stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding
     )

@@ -100,7 +100,7 @@ def _model(writer: Writer, flavour: str, metadata: Mapping[str, str] | None) -> 
             f"opset {options.opset}: cannot say this network ({str(error).strip().splitlines()[0]:.200}); "
             f"use {OPSET}"
         ) from error
-    return model
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True) if options.shapes else model
 
 
 def expose_layers(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:

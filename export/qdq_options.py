@@ -70,6 +70,7 @@ class QdqOptions:
         float_weights: Weights are float constants behind QuantizeLinear and DequantizeLinear.
         float_boundary: Graph inputs and outputs are real values, named ``T.float`` and ``T.real``.
         bias_apart: A LeakyRelu of slope 1 behind convolutions whose biases are one value for all channels.
+        shapes: Every tensor inside is listed with its type and sides, where the size is given.
         shown: Inner tensors that are outputs of the graph as well.
         edges: Tensors with the code that convolutions see around them in place of zero.
         size: Height and width of the first input, of one picture; None leaves N, H and W open.
@@ -88,6 +89,7 @@ class QdqOptions:
     float_weights: bool = False
     float_boundary: bool = False
     bias_apart: bool = False
+    shapes: bool = False
     shown: tuple[str, ...] = ()
     edges: tuple[tuple[str, int], ...] = ()
     size: tuple[int, int] | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hwrts.export.clients import ONNXRUNTIME, changed, check_file, client_of
+from hwrts.export.clients import ONNXRUNTIME, Definitions, client_of
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
@@ -26,6 +26,7 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
         HwrtsError: A client refuses the file.
     """
     pictures = check_pictures(file.network, file.options.size, photographs)
+    definitions = Definitions(file.network, pictures)
     checks, not_run = list[dict[str, Any]](), list[str]()
     for client in filter(None, (ONNXRUNTIME, file.target.client)):
         mean = own_rule(file.network, client_of(client).rules)
@@ -34,11 +35,11 @@ def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
         elif client_of(client).python is None:
             not_run.append(client_of(client).not_installed)
         else:
-            checks.append(check_file(file.for_clients, file.network, pictures, client))
+            checks.append(definitions.check(file.for_clients, client))
     rules = file.target.rules or file.network.rules  # each reader of the file brings its own, or nobody knows
     return {
         **file.described(),
-        "codes_that_its_rounding_changes": changed(file.network, rules, list(pictures.values())),
+        "codes_that_its_rounding_changes": definitions.changed(rules),
         "pictures": list(pictures),
         "checks": checks,
         "not_run": not_run,

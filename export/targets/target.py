@@ -205,11 +205,11 @@ TARGETS = {
                 float_bias=True,
                 float_weights=True,
                 float_boundary=True,
+                shapes=True,  # qonnx-convert looks for them before it infers any
             ),
             CLIENTS["qonnx"].rules,
             client="qonnx",
             refused=(GlobalAverage, Resize),
-            note="convert it in Python by InferShapes, then QCDQToQuant: qonnx-convert alone lacks shapes",
         ),
         Target(
             "rknn",

@@ -54,7 +54,7 @@ class TfliteFile:
         """
         network = self.network
         names = [*(each.name for each in network.inputs), *network.outputs]
-        client = target.runtime(network.rules)
+        client, default = target.runtime(network.rules), target.other_default(network.rules)
         return {
             "name": target.name,
             "purpose": target.purpose,
@@ -69,6 +69,7 @@ class TfliteFile:
             "rounding_of_additions": network.rules.additions.value,
             "client": client,
             **rules_said(CLIENTS[client].rules),
+            "other_default": default and {"client": default, **rules_said(CLIENTS[default].rules)},
             "accumulators_beyond_float32": [
                 conv.name for conv in network.convs if not network.bounds[conv.name].exact_in_float32
             ],

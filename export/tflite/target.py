@@ -17,6 +17,7 @@ class TfliteTarget:
         flavour: Which operators are used.
         runtimes: Clients that compute as it does; a network is trained for the rules of the first.
         clients: Those that run the file, to be compared.
+        default: The runtime that computes it where its user sets nothing, if networks are trained for that.
         note: What the manifest says of it besides.
     """
 
@@ -25,6 +26,7 @@ class TfliteTarget:
     flavour: Flavour
     runtimes: tuple[str, ...]
     clients: tuple[str, ...] = tuple(clients_of("tflite"))
+    default: str | None = None
     note: str = ""
 
     def runtime(self, rules: RoundingRules) -> str:
@@ -35,6 +37,14 @@ class TfliteTarget:
         """
         return next((name for name in self.runtimes if CLIENTS[name].rules == rules), self.runtimes[0])
 
+    def other_default(self, rules: RoundingRules) -> str | None:
+        """The runtime of whoever sets nothing, where a network of these rules is computed by another.
+
+        >>> TFLITE_TARGETS["tflite"].other_default(RoundingRules.parse("double,half_away"))
+        'litert'
+        """
+        return self.default if self.runtime(rules) != self.default else None
+
 
 TFLITE_TARGETS = {
     target.name: target
@@ -44,6 +54,7 @@ TFLITE_TARGETS = {
             "LiteRT and TFLite Micro, on processors",
             Flavour.TFLITE,
             ("litert", "litert-reference"),
+            default="litert",
         ),
         TfliteTarget("ethos-u", "Arm Ethos-U by Vela", Flavour.ETHOS_U, ("litert-reference",)),
         TfliteTarget(
@@ -52,7 +63,7 @@ TFLITE_TARGETS = {
             Flavour.TFLITE,
             ("tosa-single", "tosa-double"),
             ("tosa-single", "tosa-double"),
-            "half_up is SINGLE_ROUND; the converter writes DOUBLE_ROUND, which is double,half_away",
+            note="half_up is SINGLE_ROUND; the converter writes DOUBLE_ROUND, which is double,half_away",
         ),
     )
 }

@@ -106,6 +106,7 @@ def _say(target: dict[str, Any]) -> None:
         print_line(sentence)
     if target.get("note"):
         print_line(f"note: {target['note']}")
+    _warn_of_default(target)
     if target.get("codes_that_its_rounding_changes"):
         name, changed = target["name"], target["codes_that_its_rounding_changes"]
         rules = f"{target['client_rounds_convolutions']}, {target['client_rounds_additions']}"
@@ -118,3 +119,20 @@ def _say(target: dict[str, Any]) -> None:
             f"{each['client']}: {each['codes_differing']:,} of {each['codes_compared']:,} codes differ, and "
             "it is exact under no rounding rule that was tried: a report and no verdict"
         )
+
+
+def _warn_of_default(target: dict[str, Any]) -> None:
+    """Of a runtime that computes other codes where its user sets nothing."""
+    other = target.get("other_default")
+    if not other or other.get("codes_that_its_rounding_changes") == 0:
+        return
+    rules = [
+        f"({at['client_rounds_convolutions']}, {at['client_rounds_additions']})" for at in (target, other)
+    ]
+    count = other.get("codes_that_its_rounding_changes")
+    print_warning(
+        f"--target {target['name']}: the network is what {target['client']} computes {rules[0]}; "
+        f"{other['client']}, which runs where nothing is set, rounds {rules[1]}, which changes "
+        f"{'codes' if count is None else f'{count:,} codes'}; choose {target['client']} there, or quantize "
+        f"with --target {target['name']}"
+    )

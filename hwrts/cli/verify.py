@@ -39,6 +39,12 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help=r"Height and width of its pictures, if it takes any \[about 72x120].", show_default=False
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -46,10 +52,12 @@ def verify(
     if client is not None:
         from hwrts.cli.verify_client import verify_client
 
-        verify_client(run, stage, client, within, layer, stimulus, json=json)
+        verify_client(run, stage, client, within, layer, stimulus, size, json=json)
         return
     if within is not None:
         raise ConfigError(f"--in {within}: is for a file; add --client FILE")
+    if size is not None:
+        raise ConfigError(f"--size {size:.40}: is for a file; add --client FILE")
     from hwrts.api.verify import verify_stages
     from hwrts.errors import RunFolderError
     from hwrts.runs.folder import open_run

@@ -17,6 +17,7 @@ def verify_client(
     client: str | None,
     layers: list[str] | None,
     stimuli: list[str] | None,
+    size: str | None,
     *,
     json: bool,
 ) -> None:
@@ -29,6 +30,7 @@ def verify_client(
         client: What --in says.
         layers: What --layer says.
         stimuli: What --stimulus says.
+        size: What --size says.
         json: Print the document.
 
     Raises:
@@ -36,12 +38,14 @@ def verify_client(
     """
     from hwrts.runs.client_check import check_client, stage_beside
     from hwrts.runs.folder import open_run
+    from hwrts.runs.target import parse_size
 
     if layers or stimuli:
         raise ConfigError("--layer and --stimulus: are of the witnesses; leave them out beside --client")
+    sides = None if size is None else parse_size(size)
     folder = open_run(run)
     chosen = choose_network(folder, stage_beside(folder, file) if stage is None else stage, quiet=json)
-    found = check_client(folder, chosen, file, client, ConsoleProgress(quiet=json))
+    found = check_client(folder, chosen, file, client, ConsoleProgress(quiet=json), sides)
     if json:
         print_json(found)
     else:
@@ -61,7 +65,8 @@ def _say(found: dict[str, Any]) -> None:
     for name, kind in found["boundary"].items():
         print_line(f"  {name}: {kind}")
     print_line(f"client: {found['client']} {found['version']}, rounding {rules}")
-    print_line(f"pictures: {'; '.join(found['pictures'])}")
+    shown = "x".join(map(str, found["picture_size"]))
+    print_line(f"pictures of {shown}: {'; '.join(found['pictures'])}")
     rows = [
         [
             row["layer"],

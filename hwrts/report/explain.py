@@ -60,7 +60,7 @@ def first_difference(verdict: dict[str, Any], stage: str, run: Path) -> Explanat
             f"{accumulator / 2.0**shift:.4f}, rounded by {first['rounding']}, then saturated."
         )
     else:
-        text += f" Requantised by {first['rounding']}."
+        text += f" Rounded by {first['rounding']}." if first["rounding"] else " This layer rounds nothing."
     words = ["verify", str(run), "--stage", stage, "--layer", layer]
     if first["stimulus"] in verdict.get("stimuli", {}):  # codes fed to one layer alone are always made
         words += ["--stimulus", first["stimulus"]]

@@ -10,7 +10,7 @@ from typing import Any
 from hwrts.data import Photo, load_photo
 from hwrts.data.depth import luma
 from hwrts.errors import ConfigError, HwrtsError
-from hwrts.export.clients import CLIENTS, ONNXRUNTIME, changed, client_of, compared, under
+from hwrts.export.clients import CLIENTS, ONNXRUNTIME, Definitions, client_of, compared, under
 from hwrts.export.clients.check import rules_said
 from hwrts.export.clients.file import ReadFile
 from hwrts.export.clients.layers import Layers, first_layer
@@ -20,6 +20,7 @@ from hwrts.export.handover import MANIFEST
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets import TARGETS, check_pictures
 from hwrts.export.targets.export import own_rule
+from hwrts.export.targets.pictures import DEFAULT_SIZE
 from hwrts.export.tflite import TFLITE_TARGETS, other_codes
 from hwrts.files.read import read_bytes
 from hwrts.fixed_point import PIXEL, Network, RoundingRules, load_network
@@ -72,7 +73,12 @@ def stage_beside(run: RunFolder, path: Path) -> str | None:
 
 
 def check_client(
-    run: RunFolder, stage: StageFolder, path: Path, client: str | None, progress: Progress
+    run: RunFolder,
+    stage: StageFolder,
+    path: Path,
+    client: str | None,
+    progress: Progress,
+    size: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """What a client makes of a file beside the stage under the client's rules, layer by layer if it differs.
 
@@ -83,6 +89,7 @@ def check_client(
         client: Name of the client; None is that of the target that the file was written for, ONNX Runtime if
             it has none.
         progress: Where to say how far it is.
+        size: Height and width of its pictures, of a file whose own are open; None is about 72x120.
 
     Raises:
         HwrtsError: No such file, none of this network, or a client that is not there or refuses it.
@@ -103,9 +110,13 @@ def check_client(
     target = TARGETS.get(str(said.target if said else read.target))
     advised = target.rules if target and target.client == name and target.rules else rules
     definition = under(network, rules)
-    pictures = check_pictures(network, read.size, _photographs(run, network))
+    sides = _size(read, size) or network.legal_size(*DEFAULT_SIZE)
+    pictures = check_pictures(network, sides, _photographs(run, network))
+    definitions = Definitions(network, pictures)
     with progress.task(f"comparing codes in {name}, pictures", len(pictures)) as advance:
-        rows, version = compared(read.file, definition, pictures, name)
+        rows, version = compared(
+            read.file, definition, pictures, name, outputs=lambda what: definitions.outputs(rules, what)
+        )
         advance(len(pictures), "")
     # Of one without a rule no layer is to blame; and Rockchip's never ends with some layers as outputs.
     layers = _layers(read, definition, pictures, rows, name, progress) if known else None
@@ -127,17 +138,34 @@ def check_client(
         "layout": "NHWC" if read.file.inputs[0].channels_last else "NCHW",
         "size": list(read.size) if read.size else None,
         "pictures": list(pictures),
+        "picture_size": list(sides),
         "compared": sum(row.compared for row in rows),
         "mismatches": mismatches,
         "tolerance": 0,
-        "codes_that_its_rounding_changes": changed(network, rules, list(pictures.values())),
+        "codes_that_its_rounding_changes": definitions.changed(rules),
         "advised_rounding": str(advised) if advised != network.rules else None,
-        "remarks": _remarks(path, model, read),
+        "remarks": _remarks(path, model, read, None if client else name),
         "first_layer": None if layers is None or layers.first is None else layers.first.layer,
         "layers_seen_as": None if layers is None else layers.how,
         "formats": {tensor: str(out) for tensor, out in network.formats.items()},
         "rows": [row.as_json() for row in (rows if layers is None else layers.rows)],
     }
+
+
+def _size(read: ReadFile, asked: tuple[int, int] | None) -> tuple[int, int] | None:
+    if asked is None or asked == read.size:
+        return read.size
+    if read.size is not None:
+        height, width = read.size
+        raise ConfigError(
+            f"--size {asked[0]}x{asked[1]}: the file takes {height}x{width} alone; leave it out, or export "
+            "the file of that size"
+        )
+    try:
+        read.network.check_size(*asked)
+    except HwrtsError as error:
+        raise ConfigError(f"--size {asked[0]}x{asked[1]}: {error}") from error
+    return asked
 
 
 def _client(read: ReadFile, asked: str | None, target: str | None) -> str:
@@ -189,12 +217,26 @@ def _layers(
     return None
 
 
-def _remarks(path: Path, model: bytes, read: ReadFile) -> list[str]:
-    """Where the manifest beside a file says something else than the file."""
-    said = manifest_beside(path)
+def _remarks(path: Path, model: bytes, read: ReadFile, chosen: str | None) -> list[str]:
+    """Where the manifest beside a file says something else than the file, and what was chosen for the user.
+
+    Args:
+        path: Of the file.
+        model: Its bytes.
+        read: It as it was read.
+        chosen: The client, if nobody asked for it.
+    """
+    said, remarks = manifest_beside(path), list[str]()
+    written = TFLITE_TARGETS.get(str(said.target if said else read.target))
+    default = written and written.other_default(read.network.rules)
+    if chosen and default:
+        remarks.append(
+            f"run in {chosen}, which rounds as the network does; {default}, which runs it where nothing is "
+            f"set, does not, so its codes are others: compare with --in {default}"
+        )
     if said is None:
-        return []
-    where, remarks = path.parent / MANIFEST, []
+        return remarks
+    where = path.parent / MANIFEST
     if said.sha256 != hashlib.sha256(model).hexdigest():
         remarks.append(f"{where}: describes another {path.name}; the file was changed since")
     if said.size != read.size:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hwrts.errors import ConfigError
-from hwrts.export.clients import CLIENTS, changed, check_file, client_of
+from hwrts.export.clients import CLIENTS, Definitions, client_of
 from hwrts.export.environments import not_installed, python_with
 from hwrts.export.targets import check_pictures
 from hwrts.export.tflite import TFLITE_TARGETS, Flavour, other_codes, to_tflite
@@ -39,15 +39,18 @@ def tflite_files(
     if not check:
         return {**entry, "not_run": ["not run in any client: --no-check"]}, files
     pictures = check_pictures(network, size, list(load_fed(run, network).values()))
+    definitions = Definitions(network, pictures)
     rules = CLIENTS[found.runtime(network.rules)].rules
-    entry["codes_that_its_rounding_changes"] = changed(network, rules, list(pictures.values()))
+    entry["codes_that_its_rounding_changes"] = definitions.changed(rules)
+    if other := entry["other_default"]:
+        other["codes_that_its_rounding_changes"] = definitions.changed(CLIENTS[other["client"]].rules)
     for client in map(client_of, found.clients):
         if client.python is None:
             entry["not_run"].append(client.not_installed)
         elif reason := other_codes(network, client.rules, size, file.flavour, client.name):
             entry["not_run"].append(reason)
         else:
-            entry["checks"].append(check_file(file.for_clients, network, pictures, client.name))
+            entry["checks"].append(definitions.check(file.for_clients, client.name))
     if file.flavour is Flavour.ETHOS_U:
         if python_with(*VELA) is None:
             entry["not_run"].append(not_installed("vela", VELA[1]))

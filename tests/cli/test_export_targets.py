@@ -63,6 +63,43 @@ def test_a_network_without_that_form_is_handed_over_all_the_same(workspace, hwrt
     assert (asked.code, asked.out) == (2, "")
 
 
+def test_a_file_that_a_client_refuses_is_no_note_though_nobody_asked_for_it(workspace, hwrts, monkeypatch):
+    from hwrts.export.onnx_writer import to_qdq
+
+    def broken(*args, **kwargs):  # an operator that there is not
+        model = to_qdq(*args, **kwargs)
+        model.graph.node[0].op_type = "HwrtsNone"
+        return model
+
+    monkeypatch.setattr("hwrts.export.targets.file.to_qdq", broken)
+    refused = hwrts("export", "runs/tiny", "-o", "out")
+    assert (refused.code, refused.out) == (2, "")
+    assert "error: ONNX file: ONNX Runtime refuses it" in refused.err
+    assert not (workspace / "out").exists()
+
+
+def test_an_opset_that_the_runtime_does_not_know_is_said(workspace, hwrts):
+    """ONNX can be ahead of ONNX Runtime: the file may be right, and what to do is no other training."""
+    import onnxruntime
+
+    refused = hwrts("export", "runs/tiny", "-o", "out", "--opset", NEWEST)
+    if refused.code == 0:
+        pytest.skip(f"onnxruntime {onnxruntime.__version__} takes opset {NEWEST}")
+    assert f"opset {NEWEST} may be too new for it: use --opset 19, or write it unrun by --no-check" in (
+        " ".join(refused.err.split())
+    )
+    assert hwrts("export", "runs/tiny", "-o", "out", "--opset", NEWEST, "--no-check").code == 0
+
+
+def test_what_nothing_computed_is_said(workspace, hwrts, monkeypatch):
+    monkeypatch.setattr("hwrts.runs.target.unwitnessed", lambda network: f"nobody: {network.rules}")
+    result = hwrts("export", "runs/tiny", "-o", "out")
+    assert (result.code, "nobody: half_even" in result.out) == (0, True)
+    assert json.loads((workspace / "out/manifest.json").read_text())["target"]["not_run"] == [
+        "nobody: half_even"
+    ]
+
+
 def test_the_float_file_and_its_calibration_pictures(workspace, hwrts):
     assert hwrts("export", "runs/tiny", "-o", "out", "--target", "float", "--size", "24x40").code == 0
     target = json.loads((workspace / "out/manifest.json").read_text())["target"]
@@ -258,6 +295,57 @@ def test_a_network_quantised_for_a_client_is_what_it_computes(workspace, hwrts):
     *_, numpy = manifest["target"]["checks"]
     assert (numpy["client"], numpy["client_rounds_additions"]) == ("onnx.reference, every layer", "half_up")
     assert numpy["codes_differing"] == 0 < numpy["codes_compared"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("target", "rules", "other"),
+    [
+        (
+            "tflite",
+            "double,half_away",
+            "litert",
+        ),  # the reference kernels compute it, LiteRT's default another
+        ("tflite", "half_even,half_up", None),
+        ("tflite", "half_even", None),  # computed by no runtime, which another warning says
+        ("tosa", "double,half_away", None),
+        ("tosa", "half_up", None),  # what to set is the note
+        ("ethos-u", "double,half_away", None),
+    ],
+)
+def test_a_runtime_that_rounds_otherwise_where_nothing_is_set_is_said(
+    workspace, hwrts, monkeypatch, target, rules, other, check
+):
+    from dataclasses import replace
+
+    from hwrts.export.clients import CLIENTS, under
+    from hwrts.fixed_point import RoundingRules, load_network
+    from hwrts.runs import tflite_file
+
+    found = RoundingRules.parse(rules)
+    monkeypatch.setattr(tflite_file, "load_network", lambda root: under(load_network(root), found))
+    monkeypatch.setattr(tflite_file, "load_fed", lambda run, network: {})
+    monkeypatch.setattr(tflite_file, "python_with", lambda *words: None)
+    for name, client in CLIENTS.items():
+        monkeypatch.setitem(CLIENTS, name, replace(client, module="none", environment="none"))
+    words = ("-o", "out", "--target", target, "--size", "6x8", *(() if check else ("--no-check",)))
+    result = hwrts("export", "runs/tiny", *words)
+    assert result.code == 0, result.err
+    said = json.loads((workspace / "out/manifest.json").read_text())["target"]["other_default"]
+    err = " ".join(result.err.split())
+    assert ("where nothing is set" in err) is (other is not None)
+    if other is None:
+        assert said is None
+        return
+    assert (said["client"], said["client_rounds_convolutions"]) == (other, "half_even")
+    count = said["codes_that_its_rounding_changes"] if check else None
+    assert count is None or count > 0
+    assert (
+        "--target tflite: the network is what litert-reference computes (double, half_away); litert, which "
+        f"runs where nothing is set, rounds (half_even, half_up), which changes "
+        f"{'codes' if count is None else f'{count:,} codes'}; choose litert-reference there, or quantize "
+        "with --target tflite"
+    ) in err
 
 
 @pytest.mark.parametrize(

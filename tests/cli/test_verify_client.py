@@ -80,6 +80,32 @@ def test_the_file_of_every_day_without_a_manifest(workspace, hwrts):
     )
     assert result.code == 0
     assert "any size, beside stage 2-same" in result.out
+    assert "pictures of 72x120: photograph 0; " in result.out
+
+
+def test_a_size_that_the_network_does_not_take_is_refused_by_its_flag():
+    from hwrts.errors import ConfigError
+    from hwrts.export.clients.read import read_file
+    from hwrts.export.targets import TARGETS, target_file
+    from hwrts.fixed_point import PIXEL, Input, Network, SpaceToDepth
+    from hwrts.runs.client_check import _size
+
+    network = Network((Input("x", 3, PIXEL),), (SpaceToDepth("y", "x", 2),))
+    free, fixed = (
+        read_file(target_file(network, TARGETS["onnx"], size).model, network) for size in (None, (8, 6))
+    )
+    assert _size(free, (8, 6)) == _size(fixed, (8, 6)) == _size(fixed, None) == (8, 6)
+    with pytest.raises(ConfigError, match=r"^--size 8x5: .* multiple"):
+        _size(free, (8, 5))
+
+
+def test_a_file_of_any_size_is_compared_at_the_size_that_is_asked_for(workspace, hwrts):
+    words = ("runs/tiny", "--stage", "2", "--client", "runs/tiny/stage2/model.int8.onnx", "--json", "--size")
+    for height, width in ((9, 14), (33, 20)):
+        result = hwrts("verify", *words, f"{height}x{width}")
+        found = json.loads(result.out)
+        assert (result.code, found["size"], found["picture_size"]) == (0, None, [height, width])
+        assert found["compared"] == len(found["pictures"]) * 2 * height * 2 * width * 3
 
 
 @pytest.mark.parametrize("target", ["tflite", "ethos-u"])
@@ -99,7 +125,41 @@ def test_a_tensorflow_lite_file_goes_to_its_client(workspace, hwrts, monkeypatch
     result = hwrts("verify", "runs/tiny", "--client", f"out/model.{target}.tflite")
     assert result.code == 0
     assert f"client: {client} " in result.out
+    assert "where nothing is set" not in result.err
     assert "rounds in another way than the network was trained for" in " ".join(result.err.split())
+
+
+@pytest.mark.parametrize("words", [(), ("--in", "litert-reference"), ("--in", "litert")])
+def test_a_runtime_that_was_chosen_says_which_one_runs_where_nothing_is_set(
+    workspace, hwrts, monkeypatch, words
+):
+    """The runtimes are played by the network under their rules."""
+    from hwrts.export.clients import CLIENTS, under
+    from hwrts.export.clients.client import Client
+    from hwrts.fixed_point import RoundingRules, run_outputs
+    from hwrts.runs import client_check, tflite_file
+
+    rules = RoundingRules.parse("double,half_away")
+    own = under(load_network(workspace / "runs/tiny/stage2"), rules)
+    for module in (client_check, tflite_file):
+        monkeypatch.setattr(module, "load_network", lambda root: own)
+    monkeypatch.setattr(client_check, "_photographs", lambda run, network: [])
+    monkeypatch.setattr(Client, "python", Path("python"))
+
+    def played(file, pictures, client):
+        definition = under(own, CLIENTS[client].rules)
+        return [run_outputs(definition, picture) for picture in pictures], "played"
+
+    monkeypatch.setattr("hwrts.export.clients.check.run_file", played)
+    written(hwrts, "tflite", "out", "--stage", "2")
+    result = hwrts("verify", "runs/tiny", "--client", "out/model.tflite.tflite", *words)
+    assert result.code == 0, result.err
+    said = (
+        "run in litert-reference, which rounds as the network does; litert, which runs it where nothing is "
+        "set, does not, so its codes are others: compare with --in litert"
+    )
+    assert (said in " ".join(result.err.split())) is (words == ())
+    assert ("which changes" in result.err) is (words == ("--in", "litert"))
 
 
 @pytest.mark.parametrize(
@@ -129,15 +189,24 @@ def test_a_tensorflow_lite_file_goes_to_its_client(workspace, hwrts, monkeypatch
         ),
         (("--client", "good.onnx", "--layer", "conv_0"), "--layer and --stimulus: are of the witnesses"),
         (("--in", "qnn"), "--in qnn: is for a file; add --client FILE"),
+        (("--size", "24x40"), "--size 24x40: is for a file; add --client FILE"),
+        (("--client", "good.onnx", "--size", "24"), "--size '24': is no height and width; write it as 360x"),
+        (
+            ("--client", "static.onnx", "--size", "24x42"),
+            "--size 24x42: the file takes 24x40 alone; leave it out, or export the file of that size",
+        ),
     ],
 )
 def test_refusals_are_one_line(workspace, hwrts, monkeypatch, words, said):
-    from hwrts.export.onnx_writer import to_onnx
+    from hwrts.export.onnx_writer import to_onnx, to_qdq
+    from hwrts.export.qdq_options import QdqOptions
 
     monkeypatch.setenv("HWRTS_TARGETS", str(workspace / "none"))
     good = (workspace / "runs/tiny/stage2/model.int8.onnx").read_bytes()
     (workspace / "good.onnx").write_bytes(good)
     (workspace / "short.onnx").write_bytes(good[: len(good) // 2])
+    static = to_qdq(load_network(workspace / "runs/tiny/stage2"), QdqOptions(size=(24, 40)))
+    onnx.save(static, workspace / "static.onnx")
     model = to_onnx(load_network(workspace / "runs/tiny/stage2"))
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
     onnx.save(model, workspace / "other.onnx")
@@ -251,7 +320,9 @@ def test_a_client_that_stands_in_for_a_target_gives_no_advice_of_its_own(
     written(hwrts, "verisilicon")
     theirs = RoundingRules.parse(rules)
     monkeypatch.setattr(client_check, "load_network", lambda root: under(load_network(root), theirs))
-    monkeypatch.setattr(client_check, "compared", lambda file, network, fed, _: compared(file, network, fed))
+    monkeypatch.setattr(
+        client_check, "compared", lambda file, network, fed, _, outputs: compared(file, network, fed)
+    )
     monkeypatch.setattr(client_check, "_photographs", lambda run, network: [])
     monkeypatch.setitem(CLIENTS, "acuity", replace(CLIENTS["acuity"], module="numpy"))
     result = hwrts("verify", "runs/tiny", "--client", "out/model.verisilicon.onnx")

@@ -7,11 +7,11 @@ from pathlib import Path
 import onnx
 import pytest
 
-from hwrts.export.clients import CLIENTS, ONNXRUNTIME, check_file, run_file, under
+from hwrts.export.clients import CLIENTS, ONNXRUNTIME, Definitions, check_file, run_file, under
 from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.export.tflite import to_tflite
-from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules, run
+from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules, run, run_outputs
 
 from .tflite.networks import network
 
@@ -60,6 +60,27 @@ def test_small_network(client):
         check(client, surrounded_by_zeros(network("same size", client.rules)), (6, 8))
     else:
         check(client, network("x2", client.rules or RoundingRules.of(Rounding.HALF_EVEN)), (24, 40))
+
+
+def test_a_network_is_run_once_of_each_picture_under_each_rule(monkeypatch):
+    from hwrts.export.clients import check as module
+
+    made, runs = network("same size", RoundingRules.of(Rounding.HALF_UP)), []
+
+    def counted(definition, picture):
+        runs.append(definition.rules)
+        return run_outputs(definition, picture)
+
+    monkeypatch.setattr(module, "run_outputs", counted)
+    pictures = check_pictures(made, (6, 8), [])
+    definitions = Definitions(made, pictures)
+    file = file_for(CLIENTS[ONNXRUNTIME], made, (6, 8))
+    first, second = (definitions.check(file, ONNXRUNTIME) for _ in range(2))
+    assert first == second == check_file(file, made, list(pictures.values()))
+    assert first["codes_that_its_rounding_changes"] == definitions.changed(CLIENTS[ONNXRUNTIME].rules) > 0
+    assert definitions.changed(made.rules) == definitions.changed(None) == 0
+    of_check_file = 2 * len(pictures)
+    assert len(runs) - of_check_file == 2 * len(pictures)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hwrts.fixed_point import (
     Add,
     Conv,
     Format,
+    GlobalAverage,
     Input,
+    Lookup,
     Network,
     PRelu,
     Repeat,
@@ -19,6 +22,7 @@ from hwrts.fixed_point import (
     Upsample,
     run_all,
 )
+from hwrts.report.explain import first_difference
 
 ROW = Row("witness", "single", "c")
 
@@ -81,21 +85,29 @@ def test_every_operator_that_computes_explains_its_first_difference():
         PRelu("prelu", "x", np.array([3, 7], np.int8), 4, Format(True, 8, 5)),
         Upsample("up", "x", "bilinear", 2, Format(True, 8, 5)),
         Repeat("moved", "x", 2),
+        Lookup("table", "x", np.arange(-128, 128, dtype=np.int16), source),
+        GlobalAverage("mean", "x", source),
     )
-    network = Network((Input("x", 2, source),), layers)
+    network = Network((Input("x", 2, source),), layers, additions=Rounding.FLOOR)
     tensors = run_all(network, np.array([[[-4, -8]]], np.int8), "int64")
     explained = {}
     for layer in layers:
         found = tensors[layer.name].copy()
         found[0, 0, 1] += 1
         row = compare(Row("w", "single", layer.name), network, "a", tensors[layer.name], found, tensors)
-        explained[layer.name] = (row.first.accumulator, row.first.shift)
+        explained[layer.name] = (row.first.accumulator, row.first.shift, row.first.rounding)
+        written = {"rows": [row.as_json()], "entries": [], "sqnr_db": {}}
+        said = first_difference(written, "1", Path("run")).text.partition(f"found {found[0, 0, 1]}.")[2]
+        if row.first.accumulator is None:
+            assert said == {"mean": " Rounded by floor."}.get(layer.name, " This layer rounds nothing.")
     assert explained == {
-        "add": (-16, 1),
-        "scale": (-40, 4),
-        "prelu": (-56, 5),
-        "up": (-128, 5),
-        "moved": (None, None),
+        "add": (-16, 1, "floor"),
+        "scale": (-40, 4, "half_even"),
+        "prelu": (-56, 5, "half_even"),
+        "up": (-128, 5, "half_even"),
+        "moved": (None, None, None),
+        "table": (None, None, None),
+        "mean": (None, None, "floor"),
     }
 
 

@@ -102,6 +102,21 @@ def test_bytes_of_each_way_to_store(stored, unsigned, with_sign, dtypes):
     assert (stored.dtype(U7), stored.dtype(S8)) == dtypes
 
 
+def test_the_file_for_qonnx_lists_every_tensor_with_its_sides(anchor):
+    """Its converter looks for the shape of what it turns into Quant before it infers any."""
+    graph = read(target_file(anchor(3), TARGETS["qonnx"], SIZE)).graph
+    made = {output for node in graph.node for output in node.output}
+    listed = {each.name: each.type.tensor_type for each in (*graph.value_info, *graph.output)}
+    assert set(listed) == made
+    for each in listed.values():
+        assert each.elem_type in {onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8, onnx.TensorProto.INT8}
+        assert all(side.dim_value > 0 for side in each.shape.dim)
+    kernels = [listed[f"{conv.name}.weight.real"].shape.dim for conv in anchor(3).convs]
+    assert [[side.dim_value for side in each] for each in kernels] == [
+        list(conv.weight_i8.shape) for conv in anchor(3).convs
+    ]
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_each_file_gives_the_same_codes_in_onnx_runtime(anchor, picture, name):
     network = anchor(3)
