@@ -1,0 +1,5 @@
+"""The C99 model of an integer network, generated from its integers, formats and plan of lines alone."""
+
+from hwrts.export.c.model import c_files, check_rows
+
+__all__ = ["c_files", "check_rows"]

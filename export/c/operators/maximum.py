@@ -1,0 +1,29 @@
+"""The largest code of a pixel's channels in C."""
+
+from hwrts.export.c.function import Function, Writer
+from hwrts.export.c.text import filled
+from hwrts.fixed_point import HwrtsError, Maximum, Over
+
+BODY = """\
+    for (int32_t i = 0; i < width; ++i) {
+        {{ kind }} largest = x0[0][i * {{ channels }}];
+        for (int32_t c = 1; c < {{ channels }}; ++c) {
+            const {{ kind }} x = x0[0][i * {{ channels }} + c];
+            largest = x > largest ? x : largest;
+        }
+        y[0][i] = largest;
+    }
+"""
+
+
+def write(writer: Writer, layer: Maximum) -> Function:
+    """Stored codes are in the order of the codes (eq. 37).
+
+    Raises:
+        HwrtsError: It goes over rows, columns or the picture.
+    """
+    if layer.over is not Over.CHANNELS:
+        raise HwrtsError(f"{layer.where}: its largest code is over {layer.over.value}, which C does not say")
+    channels = writer.network.channels[layer.source]
+    body = filled(BODY, kind=writer.stored(layer.name).kind, channels=channels)
+    return Function(writer.function(layer, body))
