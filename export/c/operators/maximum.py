@@ -2,7 +2,7 @@
 
 from hwrts.export.c.function import Function, Writer
 from hwrts.export.c.text import filled
-from hwrts.fixed_point import HwrtsError, Maximum, Over
+from hwrts.fixed_point import Maximum, Over
 
 BODY = """\
     for (int32_t i = 0; i < width; ++i) {
@@ -17,13 +17,8 @@ BODY = """\
 
 
 def write(writer: Writer, layer: Maximum) -> Function:
-    """Stored codes are in the order of the codes (eq. 37).
-
-    Raises:
-        HwrtsError: It goes over rows, columns or the picture.
-    """
-    if layer.over is not Over.CHANNELS:
-        raise HwrtsError(f"{layer.where}: its largest code is over {layer.over.value}, which C does not say")
+    """Stored codes are in the order of the codes (eq. 37)."""
+    assert layer.over is Over.CHANNELS  # the others read the whole picture
     channels = writer.network.channels[layer.source]
     body = filled(BODY, kind=writer.stored(layer.name).kind, channels=channels)
     return Function(writer.function(layer, body))

@@ -1,5 +1,6 @@
 """The C model computes the definition's codes at every layer, on this processor and on others."""
 
+import doctest
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwrts.export.c import build, c_files
+from hwrts.export.c import build, c_files, codes, names, text
 from hwrts.export.c.traced import TracedModel
 from hwrts.fixed_point import (
     Clip,
@@ -156,15 +157,15 @@ def hostile(*names):
 
 
 def test_names_of_layers_are_never_printed_as_they_are():
-    names = ["return", "*/ int evil;", "// \\", 'a"b', "größe", "?" * 40, "x" * 300, "a.b", "a b"]
-    files = c_files(hostile(*names))
-    text = "".join(files.values())
-    assert text.isascii()
-    assert "evil;" not in text
-    assert 'a"b' not in text
-    assert "t2_int_evil" in text
+    hard = ["return", "*/ int evil;", "// \\", 'a"b', "größe", "?" * 40, "x" * 300, "a.b", "a b"]
+    files = c_files(hostile(*hard))
+    whole = "".join(files.values())
+    assert whole.isascii()
+    assert "evil;" not in whole
+    assert 'a"b' not in whole
+    assert "t2_int_evil" in whole
     picture = np.full((1, 2, 1), 255, np.uint8)
-    assert differing(hostile(*names), {"int": picture})[0] == 0
+    assert differing(hostile(*hard), {"int": picture})[0] == 0
 
 
 def test_text_is_the_same_for_the_same_network(anchor):
@@ -274,8 +275,8 @@ def test_files_that_are_no_pictures(program, tmp_path, content, said):
 
 def test_cppcheck_has_nothing_to_say(anchor, tmp_path):
     needs("cppcheck")
-    for name, text in c_files(anchor()).items():
-        (tmp_path / name).write_text(text)
+    for name, content in c_files(anchor()).items():
+        (tmp_path / name).write_text(content)
     words = [
         "cppcheck",
         "--quiet",
@@ -284,3 +285,9 @@ def test_cppcheck_has_nothing_to_say(anchor, tmp_path):
         "--enable=warning,performance,portability",
     ]
     subprocess.run([*words, "model.c", "main.c", "trace.c"], cwd=tmp_path, check=True)
+
+
+def test_examples_in_docstrings():
+    tried = [doctest.testmod(module) for module in (names, text, codes)]
+    assert sum(each.failed for each in tried) == 0
+    assert sum(each.attempted for each in tried) >= 4
