@@ -1,0 +1,80 @@
+"""What a generated circuit is told beside the network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hwrts.export.rtl.folding import Folding
+from hwrts.export.rtl.stream import Stream
+from hwrts.fixed_point import Bounds, Rounding
+
+ROUNDING_CODES = {
+    Rounding.HALF_EVEN: 0, Rounding.HALF_UP: 1, Rounding.HALF_AWAY: 2, Rounding.FLOOR: 3, Rounding.DOUBLE: 4,
+}  # fmt: skip
+"""What hwrts_requantise.v calls them."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is chosen.
+
+    Attributes:
+        widest: Columns of the largest frame; line memories have that many words.
+        cycles: Clocks that a convolution may take for a pixel of the input.
+        loadable: Whether weights can be written through a port.
+    """
+
+    widest: int = 64
+    cycles: int = 16
+    loadable: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands in the circuit: all that its generator asks.
+
+    Attributes:
+        sources: What it reads.
+        made: What it makes.
+        rounding: Its tie rule.
+        bounds: What its accumulators can be; None if it only moves codes.
+        settings: What is chosen.
+        folding: Of a convolution.
+        tapped: Whether others read from the middle of its window.
+    """
+
+    sources: tuple[Stream, ...]
+    made: Stream
+    rounding: Rounding
+    bounds: Bounds | None
+    settings: Settings
+    folding: Folding | None = None
+    tapped: bool = False
+
+    @property
+    def accumulator_bits(self) -> int:
+        """The proved width, of the widest channel."""
+        assert self.bounds is not None
+        return int(self.bounds.bits.max())
+
+
+@dataclass(frozen=True)
+class Module:
+    """A layer in Verilog.
+
+    Attributes:
+        kind: Name of the module of the library; None for wires.
+        parameters: Of the instance.
+        operands: What its ports call its sources.
+        framed: Whether it counts rows and columns.
+        memories: Text for $readmemh by the name of the file.
+        wires: Of a layer of wires: for each code of the result, from the lowest, the lane of the source.
+        load_bits: Bits of a word that is written into its weights, and of its address; none if it has none.
+    """
+
+    kind: str | None
+    parameters: Mapping[str, int | str] = field(default_factory=dict)
+    operands: tuple[str, ...] = ("s",)
+    framed: bool = False
+    memories: Mapping[str, str] = field(default_factory=dict)
+    wires: tuple[int, ...] = ()
+    load_bits: tuple[int, int] | None = None

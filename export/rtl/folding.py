@@ -1,0 +1,60 @@
+"""How a convolution is folded onto multipliers: PE output channels by SIMD inputs at a time."""
+
+from dataclasses import dataclass
+
+from hwrts.fixed_point import Conv, HwrtsError, Network
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Multipliers of one convolution.
+
+    Attributes:
+        pe: Output channels of a group that are summed up at once.
+        simd: Inputs of each that are multiplied at once.
+    """
+
+    pe: int
+    simd: int
+
+    @property
+    def multipliers(self) -> int:
+        """How many there are."""
+        return self.pe * self.simd
+
+    def cycles(self, conv: Conv) -> int:
+        """Clocks for a pixel."""
+        outputs, inputs = _sums(conv)
+        return conv.groups * -(-outputs // self.pe) * -(-inputs // self.simd)
+
+
+def _sums(conv: Conv) -> tuple[int, int]:
+    """Output channels of a group, and inputs of each."""
+    outputs, *inputs = conv.weight_i8.shape
+    return outputs // conv.groups, inputs[0] * inputs[1] * inputs[2]
+
+
+def folded(conv: Conv, cycles: int) -> Folding:
+    """The fewest multipliers that need at most so many clocks for a pixel; of equals those with fewest sums.
+
+    Raises:
+        HwrtsError: Each group needs a clock.
+    """
+    outputs, inputs = _sums(conv)
+    if cycles < conv.groups:
+        raise HwrtsError(
+            f"rtl: layer {conv.name!r} has {conv.groups} groups, which take a clock each, not {cycles}; "
+            "allow more clocks for a pixel"
+        )
+    own = cycles // conv.groups
+    best = Folding(outputs, inputs)
+    for turns in range(1, min(own, outputs) + 1):
+        folding = Folding(-(-outputs // turns), -(-inputs // (own // turns)))
+        if (folding.multipliers, folding.pe) < (best.multipliers, best.pe):
+            best = folding
+    return best
+
+
+def foldings_of(network: Network, cycles: int) -> dict[str, Folding]:
+    """That of every convolution by its name; errors as in :func:`folded`."""
+    return {conv.name: folded(conv, cycles) for conv in network.convs}

@@ -1,0 +1,97 @@
+// The window of ROWS x COLUMNS pixels around each pixel of a frame, in raster order.
+//
+// Rows above the current one are in one memory, a word of ROWS-1 pixels for each column. A frame is scanned
+// beyond its right and lower edge, where no pixel is taken: those are the clocks in which it is blanked.
+// What lies outside is 0, or with REPLICATE the nearest pixel inside.
+module hwrts_window #(
+    parameter WORD = 8,        // bits of a pixel, all its channels
+    parameter ROWS = 3,
+    parameter COLUMNS = 3,
+    parameter BELOW = 1,       // rows below the pixel
+    parameter RIGHT = 1,       // columns to its right
+    parameter REPLICATE = 0,
+    parameter WIDEST = 64,     // columns of the largest frame, 2 or more
+    parameter SIZE = 16        // bits of the frame's sizes
+) (
+    input  wire                         clk,
+    input  wire                         reset,
+    input  wire [SIZE-1:0]              width,
+    input  wire [SIZE-1:0]              height,
+    input  wire                         s_valid,
+    output wire                         s_ready,
+    input  wire [WORD-1:0]              s_data,
+    output reg                          m_valid,
+    input  wire                         m_ready,
+    output wire [ROWS*COLUMNS*WORD-1:0] m_data   // row by row, the pixel of row 0, column 0 in the low bits
+);
+    // One column more than is seen where there is a memory: so it is never read in the clock of its writing.
+    localparam FLUSH = RIGHT > 0 || ROWS == 1 ? RIGHT : 1;
+    localparam ADDRESS = $clog2(WIDEST);
+
+    reg [SIZE:0] x, y;
+    wire [SIZE:0] columns = {1'b0, width};
+    wire [SIZE:0] rows = {1'b0, height};
+    wire in_row = x < columns;
+    wire in_frame = y < rows;
+    wire needed = in_row && in_frame;
+    wire go = !m_valid || m_ready;
+    wire step = go && (s_valid || !needed);
+    wire last_x = x == columns + FLUSH - 1;
+    wire last_y = y == rows + BELOW - 1;
+    wire [SIZE:0] next_x = last_x ? {(SIZE+1){1'b0}} : x + 1'b1;
+    assign s_ready = go && needed;
+
+    always @(posedge clk)
+        if (reset) begin
+            x <= 0;
+            y <= 0;
+            m_valid <= 1'b0;
+        end else if (step) begin
+            x <= next_x;
+            if (last_x) y <= last_y ? {(SIZE+1){1'b0}} : y + 1'b1;
+            m_valid <= y >= BELOW && x >= RIGHT && x < columns + RIGHT;
+        end else if (m_ready) m_valid <= 1'b0;
+
+    wire [ROWS*WORD-1:0] column;  // of the picture, the oldest row in the low bits
+    generate
+        if (ROWS == 1) begin : no_lines
+            assign column = s_data;
+        end else begin : lines
+            reg [(ROWS-1)*WORD-1:0] memory [0:WIDEST-1];
+            reg [(ROWS-1)*WORD-1:0] older;
+            wire [WORD-1:0] below = REPLICATE != 0 ? older[(ROWS-2)*WORD +: WORD] : {WORD{1'b0}};
+            wire [WORD-1:0] newest = in_frame ? s_data : below;
+            wire [WORD-1:0] above = REPLICATE != 0 ? newest : {WORD{1'b0}};
+            assign column = {newest, y == 0 ? {(ROWS-1){above}} : older};
+            always @(posedge clk) begin
+                if (step && in_row) memory[x[ADDRESS-1:0]] <= column[ROWS*WORD-1:WORD];
+                if (step) older <= memory[next_x[ADDRESS-1:0]];
+            end
+        end
+    endgenerate
+
+    reg [COLUMNS*ROWS*WORD-1:0] seen;  // column by column, the oldest in the low bits
+    wire [ROWS*WORD-1:0] beside =
+        REPLICATE != 0 ? seen[(COLUMNS-1)*ROWS*WORD +: ROWS*WORD] : {(ROWS*WORD){1'b0}};
+    wire [ROWS*WORD-1:0] entering = in_row ? column : beside;
+    generate
+        if (COLUMNS == 1) begin : one_column
+            always @(posedge clk) if (step) seen <= entering;
+        end else begin : many_columns
+            wire [ROWS*WORD-1:0] left = REPLICATE != 0 ? column : {(ROWS*WORD){1'b0}};
+            always @(posedge clk)
+                if (step)
+                    seen <= x == 0 ? {column, {(COLUMNS-1){left}}}
+                                   : {entering, seen[COLUMNS*ROWS*WORD-1:ROWS*WORD]};
+        end
+    endgenerate
+
+    genvar ky, kx;
+    generate
+        for (ky = 0; ky < ROWS; ky = ky + 1) begin : turned_row
+            for (kx = 0; kx < COLUMNS; kx = kx + 1) begin : turned_column
+                assign m_data[(ky*COLUMNS + kx)*WORD +: WORD] = seen[(kx*ROWS + ky)*WORD +: WORD];
+            end
+        end
+    endgenerate
+endmodule

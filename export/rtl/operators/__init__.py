@@ -1,0 +1,57 @@
+"""Operators in Verilog: one generator for each, and all of them in one match."""
+
+from typing import assert_never
+
+from hwrts.export.rtl.design import Module, Place
+from hwrts.export.rtl.operators import add, conv, depth_to_space, repeat
+from hwrts.fixed_point import (
+    Add,
+    Clip,
+    Concat,
+    Conv,
+    DepthToSpace,
+    GlobalAverage,
+    HwrtsError,
+    Layer,
+    Lookup,
+    Maximum,
+    MaxPool,
+    Multiply,
+    PRelu,
+    Reorder,
+    Repeat,
+    Resize,
+    Scale,
+    Slice,
+    SpaceToDepth,
+    Upsample,
+)
+
+__all__ = ["module_of"]
+
+
+def module_of(layer: Layer, place: Place) -> Module:
+    """What a layer becomes.
+
+    Raises:
+        HwrtsError: An operator, or a shape of it, that has no Verilog yet.
+    """
+    match layer:
+        case Conv():
+            return conv.module(layer, place)
+        case Add():
+            return add.module(layer, place)
+        case DepthToSpace():
+            return depth_to_space.module(layer, place)
+        case Repeat():
+            return repeat.module(layer, place)
+        case (
+            Scale() | PRelu() | Upsample() | Resize() | Concat() | Multiply() | Lookup() | Clip() | Slice()
+            | Reorder() | MaxPool() | SpaceToDepth() | GlobalAverage() | Maximum()
+        ):  # fmt: skip
+            raise HwrtsError(
+                f"rtl: layer {layer.name!r}: {type(layer).__name__} has no Verilog yet; Conv, Add, "
+                "DepthToSpace and Repeat have"
+            )
+        case _:
+            assert_never(layer)

@@ -1,0 +1,108 @@
+"""A convolution in Verilog: hwrts_conv, its weights and its biases as it reads them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.export.rtl.design import ROUNDING_CODES, Module, Place
+from hwrts.export.rtl.folding import Folding
+from hwrts.export.vectors import packed, words_text
+from hwrts.fixed_point import Conv, HwrtsError, Padding
+
+# Letters of the shape comments: O output channels; G groups; N inputs of a sum; T turns of a group, P parts
+# of a sum.
+
+
+def module(layer: Conv, place: Place) -> Module:
+    """Window, sums and requantisation of a convolution.
+
+    Raises:
+        HwrtsError: Of a picture in blocks, of another size than its source, or with a reflected edge.
+    """
+    (source,), made, folding = place.sources, place.made, place.folding
+    assert folding is not None
+    _check(layer, source.grow)
+    shape, window = layer.shape, layer.window
+    shifts = np.broadcast_to(layer.shift(source.out), len(layer.weight_i8))
+    low, high = int(shifts.min()), int(shifts.max())
+    shift_bits = max(1, (high - low).bit_length())
+    acc = place.accumulator_bits
+    weights, biases = _memories(layer, folding, shifts - low, acc, shift_bits)
+    depth = len(weights)
+    weight_word, bias_word = folding.multipliers * layer.weight_bits, folding.pe * (acc + shift_bits)
+    names = {key: f"{made.signal}_{key}.mem" for key in ("weights", "biases")}
+    address = max(1, (depth - 1).bit_length())
+    parameters: dict[str, int | str] = {
+        "CHANNELS": source.channels,
+        "KERNEL_ROWS": shape.rows,
+        "KERNEL_COLUMNS": shape.columns,
+        "DILATION": shape.dilation,
+        "ABOVE": window.axes[0][0],
+        "LEFT": window.axes[1][0],
+        "REPLICATE": int(layer.padding is Padding.REPLICATE),
+        "TAPPED": int(place.tapped),
+        "OUTPUTS": len(layer.weight_i8),
+        "GROUPS": layer.groups,
+        "PE": folding.pe,
+        "SIMD": folding.simd,
+        "IN_BITS": source.out.bits,
+        "IN_SIGNED": int(source.out.signed),
+        "WEIGHT_BITS": layer.weight_bits,
+        "ACC": acc,
+        "SHIFT_LOW": low,
+        "SHIFT_HIGH": high,
+        "SHIFT_BITS": shift_bits,
+        "ROUNDING": ROUNDING_CODES[place.rounding],
+        "OUT_BITS": layer.out.bits,
+        "OUT_SIGNED": int(layer.out.signed),
+        "LOADABLE": int(place.settings.loadable),
+        "ADDRESS": address,
+        "WEIGHTS": names["weights"],
+        "BIASES": names["biases"],
+    }
+    memories = {
+        names["weights"]: words_text(weights, weight_word),
+        names["biases"]: words_text(biases, bias_word),
+    }
+    return Module(
+        "hwrts_conv",
+        parameters,
+        framed=True,
+        memories=memories,
+        load_bits=(weight_word + bias_word, address),
+    )
+
+
+def _check(layer: Conv, grow: int) -> None:
+    window = layer.window
+    if grow != 1:
+        raise HwrtsError(
+            f"rtl: layer {layer.name!r}: a convolution behind an enlargement has no Verilog yet; "
+            "its source must be as large as the input"
+        )
+    if window.shrink != 1 or any(cut for _, _, cut in window.axes):
+        raise HwrtsError(
+            f"rtl: layer {layer.name!r}: a convolution that makes another size than it reads has no Verilog "
+            "yet; use stride 1 and pads that keep the size"
+        )
+    if layer.padding is Padding.REFLECT:
+        raise HwrtsError(
+            f"rtl: layer {layer.name!r}: padding 'reflect' has no Verilog yet; use 'zero' or 'replicate'"
+        )
+
+
+def _memories(
+    layer: Conv, folding: Folding, shifts: NDArray[np.int64], acc_bits: int, shift_bits: int
+) -> tuple[list[int], list[int]]:
+    """The words of weights (G*T*P,) and of biases with their shifts (G*T,)."""
+    outputs, groups = len(layer.weight_i8), layer.groups
+    of_group = outputs // groups
+    weight = layer.weight_i8.transpose(0, 2, 3, 1).reshape(groups, of_group, -1)  # (G, O/G, N)
+    turns, parts = -(-of_group // folding.pe), -(-weight.shape[2] // folding.simd)
+    rest = turns * folding.pe - of_group, parts * folding.simd - weight.shape[2]
+    weight = np.pad(weight, ((0, 0), (0, rest[0]), (0, rest[1])))
+    split = weight.reshape(groups, turns, folding.pe, parts, folding.simd)
+    words = split.transpose(0, 1, 3, 2, 4).reshape(-1, folding.multipliers)  # (G*T*P, PE*SIMD)
+    bias = layer.bias_i32.astype(np.int64)  # as it is modulo 2**acc_bits: so is the sum (hwrts_mac.v)
+    bias = (bias & ((1 << acc_bits) - 1)) | (shifts << acc_bits)
+    bias = np.pad(bias.reshape(groups, of_group), ((0, 0), (0, rest[0]))).reshape(-1, folding.pe)
+    return packed(words, layer.weight_bits), packed(bias, acc_bits + shift_bits)
