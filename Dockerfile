@@ -5,7 +5,7 @@ FROM python:3.11-slim
 # PyPI's torch brings CUDA, which is 5 GB that no CPU needs.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
-COPY constraints.txt pyproject.toml README.md LICENSE /source/
+COPY constraints.txt pyproject.toml setup.py README.md LICENSE /source/
 COPY export /source/export
 COPY fixed_point /source/fixed_point
 COPY hwrts /source/hwrts
