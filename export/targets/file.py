@@ -16,7 +16,7 @@ from hwrts.export.qdq_options import QdqOptions
 from hwrts.export.restated import restated
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.target import Target
-from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network
+from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network, Scale
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,11 @@ def target_file(
     less = dict[str, int]()
     try:
         if target.around_zero:
+            factors = [layer.name for layer in said.layers if isinstance(layer, Scale)]
             said, less = around_zero(said)
+            which += tuple(
+                f"{name}: Scale as Conv 1x1" for name in factors if isinstance(said.layer(name), Conv)
+            )
             options = replace(options, edges=tuple((name, -less[name]) for name in edges(said, less)))
         if target.keeps_sums_apart:
             options = replace(options, shown=_summed(said))
@@ -141,6 +145,8 @@ def _summed(network: Network) -> tuple[str, ...]:
 
 def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -> tuple[str, ...]:
     convs = {layer.name for layer in network.layers if isinstance(layer, Conv)}
+    bytes_ = [name for name, middle in less.items() if middle == 1 << 7]
+    narrow = [name for name in less if name not in bytes_]
     order = ", ".join(name for name in turned(network) if name in convs)
     said = {
         "Relu before QuantizeLinear of unsigned tensors": options.relu,
@@ -149,7 +155,8 @@ def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -
         and any(out.bits < 8 for out in network.formats.values()),
         "DepthToSpace in mode DCR"
         + (f", filters of {order} in its order" if order else ""): options.depth_first,
-        f"codes less 128, which is in the biases: {', '.join(less)}": bool(less),
+        f"codes less 128, which is in the biases: {', '.join(bytes_)}": bool(bytes_),
+        f"codes less half of their range likewise: {', '.join(narrow)}": bool(narrow),
         "a LeakyRelu of slope 1 behind convolutions that have one bias for all channels": options.bias_apart
         and any(has_one_bias(conv) for conv in network.convs),
         "biases are float32": options.float_bias,

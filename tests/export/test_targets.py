@@ -35,6 +35,7 @@ from hwrts.fixed_point import (
     Over,
     Padding,
     PRelu,
+    Reorder,
     Rounding,
     RoundingRules,
     Scale,
@@ -115,6 +116,66 @@ def test_the_file_for_qonnx_lists_every_tensor_with_its_sides(anchor):
     assert [[side.dim_value for side in each] for each in kernels] == [
         list(conv.weight_i8.shape) for conv in anchor(3).convs
     ]
+
+
+def _of_a_scaled_picture(*between, source="scaled", negated=False):
+    """A factor of the picture, its result added to a correction; what is between stands on its way."""
+    layers = (
+        Scale("scaled", "x", 115, 7, U7),
+        *between,
+        conv("correction", "x", np.eye(2)[..., None, None] * 9, S8),
+        Add("y", (source, "correction"), PIXEL, negated=negated),
+        conv("z", source, np.ones((2, 2, 3, 3)) * 21, S8, padding=Padding.ZERO),
+    )
+    return Network((Input("x", 2, PIXEL),), layers, outputs=("y", "z"))
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "vitis"])
+@pytest.mark.parametrize(
+    ("network", "less"),
+    [
+        (_of_a_scaled_picture(), {"scaled"}),
+        (_of_a_scaled_picture(negated=True), {"scaled"}),
+        (
+            _of_a_scaled_picture(
+                Reorder("turned", "scaled", np.array([1, 0], np.int32)),
+                Clip("limited", "turned", 9, 100),
+                source="limited",
+            ),
+            {"scaled", "turned", "limited"},
+        ),
+    ],
+    ids=["added", "less a correction", "moved and limited"],
+)
+def test_a_factor_of_the_picture_is_a_convolution_and_less_the_half(name, network, less):
+    file = target_file(network, TARGETS[name], SIZE)
+    assert {"scaled: Scale as Conv 1x1"} <= set(file.rewritten)
+    (said,) = [each for each in file.rewritten if each.startswith("codes less half of their range")]
+    assert set(said.partition(": ")[2].split(", ")) == less
+    every = np.arange(2 * 9 * 12, dtype=np.uint8).reshape(9, 12, 2)
+    pictures = check_pictures(network, SIZE, [{"x": every}, {"x": every + 40}])
+    found = check_file(file.for_clients, network, pictures)
+    assert found["codes_differing"] == 0 < found["codes_compared"]
+
+
+def test_a_factor_that_no_other_operand_fits_is_refused():
+    """Taken away, the picture's half is missing in place of being there."""
+    layers = (
+        Scale("scaled", "x", 115, 7, U7),
+        conv("correction", "x", np.eye(2)[..., None, None] * 9, S8),
+        Add("y", ("correction", "scaled"), PIXEL, negated=True),
+    )
+    with pytest.raises(HwrtsError, match="--target tensorrt: layer 'y': Add of unsigned codes of 8 bits has"):
+        target_file(Network((Input("x", 2, PIXEL),), layers), TARGETS["tensorrt"], SIZE)
+
+
+@pytest.mark.parametrize(("low", "high"), [(10, 200), (0, 100), (130, 255)])
+def test_limits_of_bytes_move_with_their_codes(low, high):
+    layers = (Clip("c", "x", low, high), conv("y", "c", [[[[90]]]], S8))
+    network = Network((Input("x", 1, PIXEL),), layers)
+    file = target_file(network, TARGETS["tensorrt"], (16, 16))
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    assert check_file(file.for_clients, network, [{"x": every}])["codes_differing"] == 0
 
 
 @pytest.mark.parametrize("name", TARGETS)
