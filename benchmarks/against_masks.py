@@ -18,10 +18,10 @@ from scipy.ndimage import gaussian_filter
 
 from hwrts.data import degrade, list_images, open_store, read_image, through_jpeg, to_codes, upscale_by_2
 from hwrts.data.depth import Codes
+from hwrts.data.pieces import most_detail
 from hwrts.metrics import artefacts, error_gain, image_difference_percent
 from hwrts.metrics.baselines import lanczos
 from hwrts.metrics.viqet import has_score, score
-from hwrts.report.crops import most_detail
 from hwrts.runs.engines import open_stage
 from hwrts.runs.evaluate import JPEG_QUALITY
 from hwrts.runs.folder import open_run

@@ -19,10 +19,10 @@ import math
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,13 +239,40 @@ def build_store(
 
     # for the reader of the file
     made = {"jpeg": jpeg, "kernel": kernel, "blur": blur, "footage": asdict(footage), "seed": seed}
-    index = {"version": _VERSION, "names": names, "shapes": shapes, **made, "skipped": skipped}
+    return _complete(folder, names, shapes, versions, {**made, "skipped": skipped}), tuple(skipped)
+
+
+def store_pictures(pictures: Mapping[str, NDArray[np.uint8]], folder: Path) -> PhotoStore:
+    """Pictures that are decoded already as a store, each with a clean LR by the bicubic kernel.
+
+    Args:
+        pictures: (H, W, 3) uint8 by name, both sides even.
+        folder: As of :func:`build_store`.
+
+    Raises:
+        DataError: The folder holds something else or can't be written, or the disk is full.
+    """
+    _clear(folder)
+    kernel: Kernel = "bicubic"
+    for i, pixels in enumerate(pictures.values()):
+        _write_array(folder / "hr" / f"{i:05d}.npy", pixels)
+        lr = degrade(pixels, jpeg=None, kernel=kernel, seed=0)
+        _write_array(folder / lr_kind(0) / f"{i:05d}.npy", lr)
+    shapes = [(pixels.shape[0], pixels.shape[1]) for pixels in pictures.values()]
+    return _complete(folder, list(pictures), shapes, 1, {"jpeg": None, "kernel": kernel})
+
+
+def _complete(
+    folder: Path, names: list[str], shapes: list[tuple[int, int]], versions: int, made: dict[str, Any]
+) -> PhotoStore:
+    """The store of a folder, whose pictures are all there; ``made`` says how, to who reads its index."""
+    index = {"version": _VERSION, "names": names, "shapes": shapes, **made}
     if versions > 1:
         index["versions"] = versions
     with atomic_file(folder / _INDEX) as out:
         out.write(json.dumps(index, indent=1).encode())
     (folder / _UNFINISHED).unlink(missing_ok=True)
-    return PhotoStore(folder, tuple(names), tuple(shapes), versions), tuple(skipped)
+    return PhotoStore(folder, tuple(names), tuple(shapes), versions)
 
 
 def _load_even(photo: Photo, min_size: int) -> NDArray[np.uint8]:

@@ -5,14 +5,16 @@ Letters: H rows, W columns of the piece.
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from hwrts.data import PhotoStore, open_store, to_codes, upscale_by_2
+from hwrts.data import PhotoStore, open_store, to_codes
+from hwrts.data.degrade import downscale, upscale
 from hwrts.data.depth import Codes
+from hwrts.data.pieces import Piece, most_detail, with_margin
 from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.metrics import image_difference_percent, psnr_db
 from hwrts.report.stages import StageResult
@@ -27,11 +29,8 @@ PHOTOGRAPHS = 4
 CROP = 288
 """Side of a piece in pixels: four fit side by side into 1280, one into a phone's width."""
 
-SEARCHED = 2048
-"""Side of the centre that is searched for detail; 64-bit sums over it take about 200 MiB."""
-
 BICUBIC_HALO = 2
-"""Input pixels that bicubic up-scaling by 2 reaches on each side."""
+"""Input pixels that bicubic up-scaling reaches on each side."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +69,6 @@ class _Shown:
         return cls(folder.name, open_stage(folder))
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A rectangle of a photograph with even sides at an even place, so that LR has the same piece."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-
 def photo_crops(run: RunFolder, kept: StageResult) -> list[PhotoCrops]:
     """Pieces of the first validation photographs through the int8 network of a stage.
 
@@ -92,56 +81,45 @@ def photo_crops(run: RunFolder, kept: StageResult) -> list[PhotoCrops]:
     return [_photo(store, i, up, enhancing) for i in range(count)]
 
 
-def most_detail(pixels: Codes, side: int) -> Piece:
-    """The piece with the largest variance of the Laplacian; of equal ones the first by rows.
-
-    In integers throughout, so every machine finds the same one. Of a very large photograph the centre is
-    searched.
-
-    Args:
-        pixels: A photograph (rows, columns, 3), both even.
-        side: Side of the piece, even; a smaller photograph is taken whole in that direction.
-
-    >>> flat = np.zeros((8, 12, 3), np.uint8)
-    >>> flat[5, 9] = 255
-    >>> most_detail(flat, 4)
-    Piece(top=4, left=8, height=4, width=4)
-    """
-    first_row, first_column = (max(0, (size - SEARCHED) // 4 * 2) for size in pixels.shape[:2])
-    pixels = pixels[first_row : first_row + SEARCHED, first_column : first_column + SEARCHED]
-    height, width = min(side, pixels.shape[0]), min(side, pixels.shape[1])
-    grey = np.pad(pixels.sum(axis=2, dtype=np.int64), 1, mode="edge")  # one pixel wider on each side
-    high = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    total, squares = _window_sums(high, height, width), _window_sums(high * high, height, width)
-    variance = height * width * squares - total * total  # times (height * width)**2; below 2**63 for 288
-    top, left = np.unravel_index(int(variance.argmax()), variance.shape)
-    return Piece(first_row + 2 * int(top), first_column + 2 * int(left), height, width)
+def low_of(store: PhotoStore, i: int, scale: int) -> Codes:
+    """A photograph smaller by a factor (H/S, W/S, 3): by 2 as the store has it, else bicubic and clean."""
+    if scale == 2:
+        return np.array(store.array(i, "lr"))
+    original = store.array(i, "hr")
+    rows, columns = (size // scale * scale for size in original.shape[:2])
+    return to_codes(downscale(original[:rows, :columns], scale, "bicubic"))
 
 
 def enhanced_piece(int8: Deployed, original: Codes, piece: Piece) -> Codes:
     """The same-size enhancement of a piece (H, W, 3), the same codes as in the whole picture's."""
-    region, inner = with_margin(original, piece, int8.halo, DOWNSCALER_HALO)
+    region, inner = with_margin(original, piece, int8.halo, DOWNSCALER_HALO, int8.sizes.multiple)
     return int8.enhance(region)[inner]
 
 
 def upscaled_pieces(int8: Deployed, lr: Codes, piece: Piece) -> tuple[Codes, Codes]:
-    """Bicubic and S(LR) of a piece given in original pixels, each (H, W, 3), as in the whole pictures."""
-    half = Piece(piece.top // 2, piece.left // 2, piece.height // 2, piece.width // 2)
-    region, inner = with_margin(lr, half, None if int8.halo is None else max(int8.halo, BICUBIC_HALO))
-    doubled = tuple(slice(2 * part.start, 2 * part.stop) for part in inner)
-    return to_codes(upscale_by_2(region))[doubled], int8.upscale(region)[doubled]
+    """Bicubic and S(LR) of a piece given in original pixels, each (H, W, 3), as in the whole pictures.
+
+    Args:
+        int8: A network that enlarges by a whole number S.
+        lr: The photograph smaller by S.
+        piece: Its place and sides are multiples of S.
+    """
+    scale = int8.enlargement or 1
+    halo = None if int8.halo is None else max(int8.halo, BICUBIC_HALO)
+    region, inner = with_margin(lr, piece.smaller(scale), halo, multiple=int8.sizes.multiple)
+    enlarged = tuple(slice(scale * part.start, scale * part.stop) for part in inner)
+    return to_codes(upscale(region, scale, "bicubic"))[enlarged], int8.upscale(region)[enlarged]
 
 
 def _photo(store: PhotoStore, i: int, up: _Shown, enhancing: _Shown) -> PhotoCrops:
-    original, lr = np.array(store.array(i, "hr")), np.array(store.array(i, "lr"))
-    piece = most_detail(original, CROP)
-    bottom, right = piece.top + piece.height, piece.left + piece.width
-    hr0 = original[piece.top : bottom, piece.left : right]
+    scale = up.int8.enlargement or 1
+    original = np.array(store.array(i, "hr"))
+    piece = most_detail(original, CROP).on(math.lcm(2, scale))
+    hr0 = original[piece.inside]
     enhanced = enhanced_piece(enhancing.int8, original, piece)
-    bicubic, doubled = upscaled_pieces(up.int8, lr, piece)
     percent = image_difference_percent(enhanced, hr0)[0]
     shift = float(enhanced.mean(dtype=np.float64) - hr0.mean(dtype=np.float64))
-    pairs = (
+    pairs = [
         _pair(
             "Enhancement (TV use)",
             hr0,
@@ -150,22 +128,19 @@ def _photo(store: PhotoStore, i: int, up: _Shown, enhancing: _Shown) -> PhotoCro
             f"int8, stage {enhancing.stage}",
             f"differs from HR0 by {fixed(percent, 2)} % of full scale, "
             f"mean {fixed(shift, 2, sign=True)} codes",
-        ),
-        _pair(
-            "\u00d72 from LR",
-            bicubic,
-            doubled,
-            "bicubic",
-            f"int8, stage {up.stage}",
+        )
+    ]
+    if scale > 1:
+        bicubic, made = upscaled_pieces(up.int8, low_of(store, i, scale), piece)
+        caption = (
             f"PSNR against HR0: bicubic {fixed(psnr_db(bicubic, hr0), 2)} dB, "
-            f"int8 {fixed(psnr_db(doubled, hr0), 2)} dB",
-        ),
-    )
-    place = (
-        f"{original.shape[1]}\u00d7{original.shape[0]} pixels; columns {piece.left}\u2013{right - 1}, "
-        f"rows {piece.top}\u2013{bottom - 1}"
-    )
-    return PhotoCrops(store.names[i], place, piece.height, piece.width, pairs)
+            f"int8 {fixed(psnr_db(made, hr0), 2)} dB"
+        )
+        pairs.append(
+            _pair(f"\u00d7{scale} from LR", bicubic, made, "bicubic", f"int8, stage {up.stage}", caption)
+        )
+    size = f"{original.shape[1]}\u00d7{original.shape[0]} pixels"
+    return PhotoCrops(store.names[i], f"{size}; {piece}", piece.height, piece.width, tuple(pairs))
 
 
 def _pair(title: str, before: Codes, after: Codes, before_label: str, after_label: str, caption: str) -> Pair:
@@ -178,24 +153,3 @@ def png_uri(pixels: Codes) -> str:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _window_sums(values: NDArray[np.int64], height: int, width: int) -> NDArray[np.int64]:
-    """Sums over every window at an even place."""
-    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int64)
-    table[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
-    sums: NDArray[np.int64] = (
-        table[height:, width:] - table[:-height, width:] - table[height:, :-width] + table[:-height, :-width]
-    )
-    return sums[::2, ::2]
-
-
-def with_margin(
-    pixels: Codes, piece: Piece, halo: int | None, more: int = 0
-) -> tuple[Codes, tuple[slice, slice]]:
-    """The piece with as much margin as the picture has, and where the piece is in it; with all if None."""
-    margin = max(pixels.shape) if halo is None else halo + more
-    top, left = max(0, piece.top - margin), max(0, piece.left - margin)
-    region = pixels[top : piece.top + piece.height + margin, left : piece.left + piece.width + margin]
-    y, x = piece.top - top, piece.left - left
-    return region, (slice(y, y + piece.height), slice(x, x + piece.width))

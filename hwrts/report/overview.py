@@ -12,9 +12,8 @@ from hwrts.fixed_point import load_network
 from hwrts.report.silicon import COLUMNS, cost_cells
 from hwrts.report.template import render
 from hwrts.report.text import NONE, fixed
-from hwrts.report.viewer import ENHANCED, ENLARGED, Network, viewer
+from hwrts.report.viewer import Network, Networks, of_pictures, viewer
 from hwrts.runs.documents import read_measures, read_verdict
-from hwrts.runs.engines import open_stage
 from hwrts.runs.folder import RunFolder, open_run
 
 MEASURES = {
@@ -86,10 +85,14 @@ def write_comparison(path: Path, roots: Sequence[Path], rows: Sequence[Sequence[
     Raises:
         NotWrittenError: The file cannot be written.
     """
-    try:
-        pictures, missing = viewer(open_run(roots[0]), _networks(roots), enlarge_first=False), None
-    except HwrtsError as error:
-        pictures, missing = None, str(error)
+    networks, missing = _networks(roots)
+    pictures, of = None, None
+    for root in roots if networks else ():  # the photographs of a module that takes none are not kept
+        try:
+            pictures, of = viewer(open_run(root), networks, enlarge_first=1 not in networks), root
+            break
+        except HwrtsError as error:
+            missing.append(f"photographs of {root}: {error}")
     html = render(
         "hwrts.report",
         "comparison.html.j2",
@@ -97,6 +100,7 @@ def write_comparison(path: Path, roots: Sequence[Path], rows: Sequence[Sequence[
         headings=[*HEADINGS, *COLUMNS],
         rows=list(zip(map(str, roots), rows, strict=True)),
         viewer=pictures,
+        shown=of,
         missing=missing,
         version=__version__,
     )
@@ -104,13 +108,19 @@ def write_comparison(path: Path, roots: Sequence[Path], rows: Sequence[Sequence[
     return path
 
 
-def _networks(roots: Sequence[Path]) -> dict[str, list[Network]]:
-    """The kept networks of runs, by what they make of a picture."""
-    made: dict[str, list[Network]] = {ENHANCED: [], ENLARGED: []}
+def _networks(roots: Sequence[Path]) -> tuple[Networks, list[str]]:
+    """The kept networks of runs, by how much larger their pictures are; and why others are not shown."""
+    made: dict[int, list[Network]] = {}
+    missing = []
     for root in roots:
         run: RunFolder = open_run(root)
-        same, kept = run.network(None), run.finished_stage(None)
-        made[ENHANCED].append(Network(f"{root}, stage {same.name}", open_stage(same)))
-        if open_stage(kept).enlargement == 2:
-            made[ENLARGED].append(Network(f"{root}, stage {kept.name}", open_stage(kept)))
-    return made
+        for folder in dict.fromkeys((run.network(None), run.finished_stage(None))):
+            try:
+                found = of_pictures(f"{root}, stage {folder.name}" if run.trained else str(root), folder)
+            except HwrtsError as error:
+                missing.append(f"{root}: {error}")
+                continue
+            for scale, networks in found.items():
+                if scale > 1 or folder == run.network(None):
+                    made.setdefault(scale, []).extend(networks)
+    return made, missing

@@ -18,10 +18,10 @@ from hwrts.report.template import render
 from hwrts.report.viewer import run_networks, viewer
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.patterns import AMPLIFICATION
-from hwrts.runs.remarks import remarks, trained_for
+from hwrts.runs.remarks import faithfulness, remarks, trained_for
 
 
-def write_report(run: RunFolder, *, whole_pictures: bool = True) -> Path:
+def write_report(run: RunFolder) -> Path:
     """Write ``report.html`` of the stages and variants that are finished so far.
 
     The file holds everything it shows: no font, script or picture comes from elsewhere. It is written whole
@@ -29,7 +29,6 @@ def write_report(run: RunFolder, *, whole_pictures: bool = True) -> Path:
 
     Args:
         run: A run with at least one finished stage.
-        whole_pictures: Begin with them: half of the file and of its time.
 
     Returns:
         The path of the file.
@@ -39,21 +38,23 @@ def write_report(run: RunFolder, *, whole_pictures: bool = True) -> Path:
     """
     stages, best = read_stages(run), run.notes().get("best_stage")
     kept = kept_stage(stages, best)
-    photographs, missing = _crops(run, kept) if run.trained else ([], None)  # nobody knows what it is fed
+    shown, photographs, why_none = _pictures(run, stages, kept)
     html = render(
         "hwrts.report",
         "report.html.j2",
         name=run.place.resolve().name,
         version=__version__,
         headline=headline(run, stages, kept),
+        faithful=None if run.trained else faithfulness(kept.measures),
         failed=[stage for stage in stages if not stage.passed],
         remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
-        viewer=_viewer(run, stages, kept) if whole_pictures else None,
+        viewer=shown,
+        no_pictures=why_none,
         silicon=silicon(
             list({each.name: each for each in (run.enhancing_stage(kept.name), kept.folder)}.values())
         ),
         silicon_columns=COLUMNS,
-        commands=next_commands(run, kept.name),
+        commands=next_commands(run, kept.name, pictures=shown is not None),
         facts=facts(run, kept),
         names=photograph_names(run.notes()),
         config=(run.root / "config.toml").read_text("utf-8") if run.trained else None,
@@ -64,8 +65,7 @@ def write_report(run: RunFolder, *, whole_pictures: bool = True) -> Path:
         kept=kept.name,
         kept_word="latest" if best is None else "kept",  # an unfinished run has not chosen yet
         photographs=photographs,
-        no_photographs=missing,
-        patterns=_patterns(run, kept) if run.trained else [],
+        patterns=_patterns(run, kept),
         amplification=AMPLIFICATION,
         exports=exports(run),
         comparisons=[comparison(stage, run.place, kept=stage is kept) for stage in stages],
@@ -83,17 +83,8 @@ def _plots(run: RunFolder, stages: tuple[StageResult, ...]) -> list[Plot]:
         training_plot(metrics, "qat", f"Quantisation-aware training: {title}", bicubic),
         training_plot(metrics, "same-size", "Same-size networks: PSNR of the crops against D(S(HR0)), float"),
     )
-    return [plot for plot in trained if plot is not None] + difference_plots(stages)
-
-
-def _crops(run: RunFolder, kept: StageResult) -> tuple[list[PhotoCrops], str | None]:
-    """Pictures, or why there are none: the rest of the report is worth having without them."""
-    if kept.changed:
-        return [], f"{', '.join(kept.changed)} of stage {kept.name} is missing or not what was verified"
-    try:
-        return photo_crops(run, kept), None
-    except HwrtsError as error:
-        return [], str(error)
+    shown = [plot for plot in trained if plot is not None]
+    return shown + difference_plots(stages) if run.trained else shown
 
 
 def pictures(run: RunFolder) -> str | None:
@@ -103,22 +94,25 @@ def pictures(run: RunFolder) -> str | None:
         RunFolderError: No stage is finished, or a file of the run is damaged.
     """
     stages = read_stages(run)
-    return _viewer(run, stages, kept_stage(stages, run.notes().get("best_stage")))
+    return _pictures(run, stages, kept_stage(stages, run.notes().get("best_stage")))[0]
 
 
-def _viewer(run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult) -> str | None:
-    """As :func:`_crops`."""
-    if kept.changed or not run.trained:
-        return None
+def _pictures(
+    run: RunFolder, stages: tuple[StageResult, ...], kept: StageResult
+) -> tuple[str | None, list[PhotoCrops], str | None]:
+    """Whole pictures and pieces, or why there are none: the rest is worth having without them."""
+    if kept.changed:
+        return None, [], f"{', '.join(kept.changed)} of stage {kept.name} is missing or not what was verified"
     try:
-        enlarge_first = trained_for(run.config, kept.folder.number) is None
-        return viewer(run, run_networks(run, stages, kept), enlarge_first=enlarge_first)
-    except HwrtsError:
-        return None
+        networks = run_networks(run, stages, kept)
+        up_scales = trained_for(run.config, kept.folder.number) is None if run.trained else max(networks) > 1
+        return viewer(run, networks, enlarge_first=up_scales), photo_crops(run, kept), None
+    except HwrtsError as error:
+        return None, [], str(error)
 
 
 def _patterns(run: RunFolder, kept: StageResult) -> list[tuple[str, list[ShownPattern]]]:
-    """As :func:`_crops`; what is wrong with a file is said there."""
+    """As :func:`_pictures`; what is wrong with a file is said there."""
     if kept.changed:
         return []
     try:

@@ -27,23 +27,24 @@ def shown_patterns(run: RunFolder, kept: StageResult) -> list[tuple[str, list[Sh
     Raises:
         HwrtsError: A network is missing or damaged.
     """
-    enhancing = run.enhancing_stage(kept.name)
-    enhance, upscale = open_stage(enhancing).enhance, open_stage(kept.folder).upscale
-    forms = {f"Enhancement at the same size, stage {enhancing.name}": enhance}
-    if not kept.folder.same_size:
-        forms[f"\u00d72, stage {kept.name}"] = upscale
+    enhancing, made = run.enhancing_stage(kept.name), open_stage(kept.folder)
+    forms = {}
+    if made.enlargement is not None:
+        forms[f"Enhancement at the same size, stage {enhancing.name}"] = open_stage(enhancing).enhance
+    if made.enlargement != 1:
+        forms[f"\u00d7{made.scale}, stage {kept.name}"] = made.upscale
     return [
         (
             title,
             [
                 ShownPattern(
-                    made.name,
-                    png_uri(made.given),
-                    png_uri(made.found),
-                    png_uri(difference(made)),
-                    *made.found.shape[:2],
+                    each.name,
+                    png_uri(each.given),
+                    png_uri(each.found),
+                    png_uri(difference(each)),
+                    *each.found.shape[:2],
                 )
-                for made in patterns_of(form)
+                for each in patterns_of(form)
             ],
         )
         for title, form in forms.items()

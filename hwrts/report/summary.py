@@ -14,7 +14,7 @@ from hwrts.networks.build import build_network
 from hwrts.report.stages import StageResult
 from hwrts.report.text import plural, whole
 from hwrts.runs.folder import RunFolder
-from hwrts.runs.remarks import faithfulness, purpose
+from hwrts.runs.remarks import purpose
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,6 @@ def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
         ("Its weights", notes.get("weights")),
         ("Network", _network(config, kept) if config else None),
         ("Made for", purpose(config) if config else None),
-        ("int8 and float", None if config else faithfulness(kept.measures)),
         ("Photographs", _photographs(notes)),
         ("Processor", _cpu(verify.get("cpu") or {})),
         ("Device", f"{device['name']}, {hidden}: {device.get('reason', '')}" if "name" in device else None),
@@ -75,20 +74,22 @@ def facts(run: RunFolder, kept: StageResult) -> list[tuple[str, str]]:
     return [(label, str(value)) for label, value in found if value not in (None, "")]
 
 
-def next_commands(run: RunFolder, kept: str) -> list[tuple[str, str]]:
-    """What to do with a run, and the command for it; ``kept`` is its stage."""
+def next_commands(run: RunFolder, kept: str, *, pictures: bool = True) -> list[tuple[str, str]]:
+    """What to do with a run, and the command for it; ``kept`` is its stage, which takes pictures or not."""
     place, same = run.place, run.enhancing_stage(kept)
     exports = [(kept, "handover")]
     if same.same_size and same.name != kept:
         exports.append((same.name, "handover_same_size"))
+    enhance = ("enhance a picture", command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", place))
     if not run.trained:
         return [
+            *([enhance] if pictures else []),
             ("hand it over", command_line("export", place, "-o", "handover")),
             ("read its layers", command_line("inspect", place)),
             ("look at the graph", command_line("view", place)),
         ]
     return [
-        ("enhance a picture", command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", place)),
+        enhance,
         *(
             (f"hand over stage {name}", command_line("export", place, "--stage", name, "-o", folder))
             for name, folder in exports

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hwrts.data.depth import Codes
-from hwrts.report.crops import most_detail
+from hwrts.data.pieces import most_detail
 from hwrts.reproduce.measure import Pictures
 
 PHOTOGRAPHS = 3

@@ -1,5 +1,6 @@
 """A user's module beside its integers: which outputs are pictures, and how far int8 is from float."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hwrts.data.pieces import shown_piece
+from hwrts.data.store import store_pictures
 from hwrts.export.onnx_nodes import zero_point
 from hwrts.fixed_point import PIXEL, Format, Network
 from hwrts.graph.deploy import deploy_form
@@ -16,6 +19,7 @@ from hwrts.qat.calibrate import Ends
 from hwrts.qat.network import QuantNetwork
 from hwrts.runs.engines import Deployed
 from hwrts.runs.evaluate import means
+from hwrts.runs.folder import RunFolder
 from hwrts.runs.own_check import Checked
 from hwrts.runs.own_ends import Given
 from hwrts.runs.own_feed import Feeder
@@ -25,6 +29,9 @@ from hwrts.runs.session import VERIFY_CROP, VERIFY_PHOTOGRAPHS, centre_crop
 
 MEASURED = 8, (512, 512)
 """Photographs, and centre of each, on which int8 is measured against float."""
+
+SHOWN = 2
+"""Photographs that are kept for the report."""
 
 FRAMES = 3
 """What has a state is shown the state of none, one and two frames before, in turn."""
@@ -99,6 +106,28 @@ def verified_on(
         values = feeder.by_name(feeder.given(crop[None], device, frames=FRAMES - 1))
         fed[f"photo {name}"] = {key: stored_of(x, network.formats[key]) for key, x in values.items()}
     return fed
+
+
+def keep_shown(run: RunFolder, int8: Deployed, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
+    """Write what the report shows: of the first photographs the part with the most detail, as a store.
+
+    Args:
+        run: Its folder.
+        int8: Nothing is written where it takes no pictures, or makes none of a whole size.
+        pictures: Photographs (H, W, 3) by name.
+    """
+    if int8.enlargement is None or int8.refusal is not None:
+        return
+    shown = {}
+    for name, pixels in list(pictures.items())[:SHOWN]:
+        even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
+        step = math.lcm(2, int8.enlargement)
+        piece = shown_piece(even, step)
+        cut = [
+            have - step >= part for have, part in zip(pixels.shape, (piece.height, piece.width), strict=False)
+        ]
+        shown[f"{name}, {piece}" if any(cut) else name] = even[piece.inside]
+    store_pictures(shown, run.root / "data" / "val")
 
 
 def own_measures(

@@ -35,6 +35,7 @@ from hwrts.runs.own_measures import (
     clamped,
     ends_of,
     in_codes,
+    keep_shown,
     output_formats,
     own_measures,
     verified_on,
@@ -143,6 +144,8 @@ def quantise_own(
         save_fed(run, verified_on(feeder, network, val, device.name))
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
+        if own.inputs is None:  # or nobody can feed it a picture without the module's file
+            keep_shown(run, int8, val)
         network = load_network(stage.root)
         scale = checked.scale if isinstance(checked.scale, int) else float(checked.scale)
         return {"scale": scale, **own_measures(feeder, device.name, int8, network, val, advance)}

@@ -140,8 +140,8 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
         run = _run_folder(task.folder, config)
         _share(trained.root, run.root, _float_files(trained))
         best = run_stages(open_session(run, progress))
-        if task.rung == task.halving["rungs"] - 1:  # three seconds, for what may be handed over
-            write_report(run, whole_pictures=False)  # the page of the sweep has those of the best
+        if task.rung == task.halving["rungs"] - 1:  # seconds, for what may be handed over
+            write_report(run)
         document = _document(task, run, best)
         document |= {"trained": round(training, 2), "seconds": round(time.monotonic() - start, 2)}
         write_json(result, document)

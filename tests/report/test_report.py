@@ -18,17 +18,18 @@ from PIL import Image
 
 from hwrts.config import QatConfig
 from hwrts.data import open_store, to_codes, upscale_by_2
+from hwrts.data.pieces import Piece
 from hwrts.errors import RunFolderError
 from hwrts.files.read import file_sha256, read_json
 from hwrts.metrics.baselines import bicubic, lanczos, usm
 from hwrts.progress import Silent
 from hwrts.report import write_report
-from hwrts.report.crops import Piece, enhanced_piece, most_detail, png_uri, upscaled_pieces
+from hwrts.report.crops import enhanced_piece, png_uri, upscaled_pieces
 from hwrts.report.exports import Exports, exports
 from hwrts.report.plots import training_plot
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
-from hwrts.report.viewer import ENHANCED, ENLARGED, Network, viewer
+from hwrts.report.viewer import Network, viewer
 from hwrts.runs.engines import open_stage
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, create_run, write_json
@@ -527,49 +528,6 @@ def test_a_piece_equals_that_of_the_whole_picture(finished: RunFolder, piece: Pi
     np.testing.assert_array_equal(doubled, int8.upscale(lr)[inside])
 
 
-def test_most_detail_against_a_slow_search() -> None:
-    rng = np.random.default_rng(SEED)
-    pixels = rng.integers(0, 256, (22, 30, 3)).astype(np.uint8)
-    grey = np.pad(pixels.astype(np.int64).sum(axis=2), 1, mode="edge")
-    best, variance = None, -1.0
-    for top in range(0, 22 - 8 + 1, 2):
-        for left in range(0, 30 - 8 + 1, 2):
-            high = [
-                5 * grey[y + 1, x + 1]
-                - grey[y : y + 3, x + 1].sum()
-                - grey[y + 1, x : x + 3].sum()
-                + grey[y + 1, x + 1]
-                for y in range(top, top + 8)
-                for x in range(left, left + 8)
-            ]
-            if np.var(high) > variance * (1 + 1e-12):  # np.var rounds; the search is exact
-                best, variance = Piece(top, left, 8, 8), float(np.var(high))
-    assert most_detail(pixels, 8) == best, f"seed {SEED}"
-
-
-@pytest.mark.parametrize(
-    ("shape", "piece"),
-    [
-        ((2, 2), Piece(0, 0, 2, 2)),
-        ((4, 40), Piece(0, 0, 4, 16)),
-        ((40, 4), Piece(0, 0, 16, 4)),
-        ((16, 16), Piece(0, 0, 16, 16)),
-    ],
-)
-def test_most_detail_of_a_flat_or_small_picture(shape: tuple[int, int], piece: Piece) -> None:
-    assert most_detail(np.zeros((*shape, 3), np.uint8), 16) == piece
-
-
-def test_most_detail_searches_the_centre_of_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwrts.report.crops.SEARCHED", 32)
-    pixels = np.zeros((100, 120, 3), np.uint8)
-    pixels[2, 2] = 255  # outside
-    pixels[50:52, 60:62] = 40
-    piece = most_detail(pixels, 8)
-    assert piece.top <= 49 < 53 <= piece.top + 8
-    assert piece.left <= 59 < 63 <= piece.left + 8
-
-
 def _decode(source: str) -> NDArray[np.uint8]:
     payload = base64.b64decode(source.removeprefix("data:image/png;base64,"), validate=True)
     return np.array(Image.open(io.BytesIO(payload)))
@@ -629,13 +587,14 @@ def test_whole_pictures_are_what_they_are_called(finished: RunFolder, html: str)
 def test_a_large_picture_is_shown_around_its_detail(
     finished: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hwrts.report.viewer.LARGEST", (64, 96))
+    monkeypatch.setattr("hwrts.data.pieces.LARGEST", (64, 96))
     int8 = open_stage(finished.stage(1))
-    page = viewer(
-        finished, {ENHANCED: [Network("net", int8)], ENLARGED: [Network("net", int8)]}, enlarge_first=True
-    )
+    page = viewer(finished, {1: [Network("net", int8)], 2: [Network("net", int8)]}, enlarge_first=True)
     data = shown(page)
-    assert [view["panes"][-1] for view in data["views"]] == [f"net, {ENLARGED}", f"net, {ENHANCED}"]
+    assert [view["panes"][-1] for view in data["views"]] == [
+        "net, \u00d72 from LR",
+        "net, same size",
+    ]
     photo = data["photographs"][0]
     left, right, top, bottom = map(int, re.findall(r"\d+", photo["place"].partition("columns")[2]))
     assert (bottom - top + 1, right - left + 1) == (64, 96) == (photo["height"], photo["width"])
@@ -643,8 +602,8 @@ def test_a_large_picture_is_shown_around_its_detail(
     inside = (slice(top, bottom + 1), slice(left, right + 1))
     lr = np.array(store.array(0, "lr"))
     expected = {
-        f"net, {ENHANCED}": int8.enhance(np.array(store.array(0, "hr"))),
-        f"net, {ENLARGED}": int8.upscale(lr),
+        "net, same size": int8.enhance(np.array(store.array(0, "hr"))),
+        "net, \u00d72 from LR": int8.upscale(lr),
         "unsharp mask": usm(np.array(store.array(0, "hr"))),
         "bicubic": bicubic(lr),
         "Lanczos": lanczos(lr),
