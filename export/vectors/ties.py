@@ -1,0 +1,82 @@
+"""Frames in which ties are: where only the rounding rule says what comes out.
+
+Noise has few of them, and those of a layer whose result is clipped do not show.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.fixed_point import Format, Network, Requantised
+from hwrts.fixed_point.codes import Codes
+from hwrts.fixed_point.requantize import Rounding, shift_right
+
+# Letters of the shape comments: H, W rows and columns; C channels.
+
+_SEED = 20190
+_TRIES = 300
+"""Frames that are looked at; a second for a layer of 32 channels."""
+_ENOUGH = 24
+"""Frames that are taken at most."""
+
+
+def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> dict[str, list[Codes]]:
+    """Frames for a layer alone whose accumulators are ties: of each channel above even codes and odd ones.
+
+    Args:
+        network: The network.
+        name: Of a layer that requantises.
+        size: Height and width of a frame at least.
+
+    Returns:
+        For each of its sources, by name, as many frames (H, W, C); at least one, the same one of each belong
+        together. Channels that drop no bits have no ties, and some have none that are not clipped.
+    """
+    layer = network.layer(name)
+    assert isinstance(layer, Requantised), name
+    rng = np.random.default_rng(_SEED)
+    alone = network.single(name)
+    height, width = alone.legal_size(*size)
+    sources = list(dict.fromkeys(layer.sources))
+    forms = dict(zip(layer.sources, network.formats_of(layer.sources), strict=True))
+    taken: dict[str, list[Codes]] = {source: [] for source in sources}
+    seen: set[int] = set()
+    for trial in range(_TRIES):
+        frames = {}
+        for source in sources:
+            rows, columns = (height, width) if network.scales[source] else (1, 1)
+            shape = (rows, columns, network.channels[source])
+            frames[source] = _codes(rng, forms[source], shape, trial)
+        new = _ties(layer, [frames[source] for source in layer.sources], network) - seen
+        if new or not trial:
+            seen |= new
+            for source, frame in frames.items():
+                taken[source].append(frame)
+        if len(taken[sources[0]]) >= _ENOUGH or len(seen) == 4 * network.channels[name]:
+            break
+    return taken
+
+
+def _codes(
+    rng: np.random.Generator, out: Format, shape: tuple[int, int, int], trial: int
+) -> NDArray[np.integer]:
+    """Noise around some code, in every other frame near zero, where sums are small and nothing is clipped."""
+    reach = max(1, (out.max - out.min) >> int(rng.integers(0, out.bits)))
+    middle = 0 if trial % 2 else int(rng.integers(out.min, out.max, endpoint=True))
+    codes = middle + rng.integers(-reach, reach, shape, endpoint=True)
+    return np.clip(codes, out.min, out.max).astype(out.dtype)
+
+
+def _ties(layer: Requantised, xs: Sequence[Codes], network: Network) -> set[int]:
+    """Kinds of ties that a frame has: of each channel above even and odd codes, below and above 0."""
+    formats = network.formats_of(layer.sources)
+    acc, shift = layer.accumulate(xs, formats), layer.shift(*formats)
+    below = shift_right(acc, shift, Rounding.FLOOR)  # (H, W, C)
+    above = shift_right(acc, shift, Rounding.HALF_UP)
+    mirrored = -shift_right(-acc, shift, Rounding.HALF_UP)
+    shows = (below >= layer.out.min) & (above <= layer.out.max)
+    tie = (above != mirrored) & shows  # half up and half down differ at ties alone
+    kind = (below & 1) * 2 + (acc < 0)  # (H, W, C)
+    channels = np.broadcast_to(np.arange(acc.shape[2]) * 4, acc.shape)
+    return set((channels + kind)[tie].tolist())
