@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,17 @@ def _note_errors(folder: Path) -> None:
     root, seen = f"{Path(__file__).resolve().parents[1]}{os.sep}", set()
 
     def noted(self: HwrtsError, *arguments: object) -> None:
-        frame = sys._getframe(1)
-        while frame.f_code.co_name in ("__init__", "refused", "_refused") and frame.f_back is not None:
-            frame = frame.f_back  # who asked for the error
-        file = os.path.realpath(frame.f_code.co_filename)
         test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("[")[0].partition(" ")[0]
-        place = (file.removeprefix(root), frame.f_lineno, test)
-        if test and place not in seen:
-            seen.add(place)
-            notes.write(json.dumps(place) + "\n")
-            notes.flush()
+        frame: FrameType | None = sys._getframe(1)
+        while test and frame is not None:
+            place = (os.path.realpath(frame.f_code.co_filename).removeprefix(root), frame.f_lineno, test)
+            if place not in seen:
+                seen.add(place)
+                notes.write(json.dumps(place) + "\n")
+                notes.flush()
+            if frame.f_code.co_name not in ("__init__", "refused", "_refused"):
+                break
+            frame = frame.f_back  # who asked for the error
 
     HwrtsError.__init__ = noted  # type: ignore[assignment]
 
