@@ -63,7 +63,7 @@ def compared(
             if given[name].shape != tensors[name].shape:
                 raise HwrtsError(
                     f"{client}: makes {given[name].shape} of {name!r} where the network makes "
-                    f"{tensors[name].shape}; the file is of another size"
+                    f"{tensors[name].shape}; the file is of another size; give that of the stage"
                 )
             rows[name] = compare(row, network, what, tensors[name], given[name], tensors)
     return list(rows.values()), version

@@ -60,7 +60,7 @@ class OnnxFile(ReadFile):
         self._ops = {node.op_type for node in nodes}
         if not self._ops & _QUANTISED and self._metadata.get("flavour") not in ("QDQ", _INTEGER):
             raise HwrtsError(
-                "holds real values and no codes; hwrts export --target float compares such a file with torch"
+                "holds real values and no codes: hwrts export --target float compares such a file with torch"
             )
         self._makers = {output: node for node in nodes for output in node.output}
         self._shown: dict[str, dict[str, onnx.NodeProto]] = {"DequantizeLinear": {}, "QuantizeLinear": {}}
@@ -126,7 +126,11 @@ class OnnxFile(ReadFile):
         value = self._value(name)
         kind, sides = value or (0, ())
         if kind not in _KINDS or len(sides) != 4 or sides[0] not in (1, None):
-            said = "no tensor" if value is None else f"{helper.tensor_dtype_to_string(kind)} {sides}"
+            said = (
+                "no tensor"
+                if value is None
+                else f"{helper.tensor_dtype_to_string(kind).rpartition('.')[2]} {sides}"
+            )
             raise HwrtsError(
                 f"{name!r} is {said}, where one picture of codes or of real values (float32) belongs"
             )

@@ -48,7 +48,9 @@ def _here(file: ClientFile, pictures: Sequence[Fed]) -> tuple[Made, str]:
     except HwrtsError:
         raise
     except Exception as error:  # its errors share no base class
-        raise HwrtsError(f"{ONNXRUNTIME}: cannot run the file ({first_line(error)})") from error
+        raise HwrtsError(
+            f"{ONNXRUNTIME}: cannot run the file ({first_line(error)}); export the stage again"
+        ) from error
     return found, str(onnxruntime.__version__)
 
 
@@ -68,7 +70,10 @@ def _there(file: ClientFile, pictures: Sequence[Fed], client: str) -> tuple[Made
         words = [entry.python, Path(__file__).with_name("runner.py"), client, folder]
         done = run_there(client, [*words, *(end.name for end in file.outputs)], folder)
         if done.returncode or not (folder / "made.npz").is_file():
-            raise HwrtsError(f"{client}: refuses the file ({_why(done.stderr) or f'exit {done.returncode}'})")
+            raise HwrtsError(
+                f"{client}: refuses the file ({_why(done.stderr) or f'exit {done.returncode}'}); use another "
+                "client, or another --target"
+            )
         with np.load(folder / "made.npz") as made:
             found = [
                 file.codes({end.name: made[f"{number}/{end.name}"] for end in file.outputs})

@@ -65,7 +65,10 @@ def compile_for_ethos_u(model: bytes, accelerator: str = ACCELERATORS[0]) -> Vel
         reports = list((folder / "out").glob("*_summary_*.csv"))
         if done.returncode or not reports:
             said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-            raise HwrtsError(f"vela: refuses the file ({(said or ['no output'])[-1]:.300})")
+            raise HwrtsError(
+                f"vela: refuses the file ({(said or ['no output'])[-1]:.300}); use --target tflite, for "
+                "processors"
+            )
         with reports[0].open(newline="", encoding="utf-8") as file:
             (row,) = csv.DictReader(file)
         version = run_there("vela", [*vela, "--version"], folder)

@@ -99,7 +99,9 @@ def check_client(
     try:
         read = read_file(model, network)
     except HwrtsError as error:
-        raise ConfigError(f"{path}: is no file of stage {stage.name}: {error}") from error
+        raise ConfigError(
+            f"{path}: is no file of stage {stage.name} ({error}); give one that hwrts export wrote of it"
+        ) from error
     said = manifest_beside(path)
     name = _client(read, client, said.target if said else read.target)
     if CLIENTS[name].python is None:

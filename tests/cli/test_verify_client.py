@@ -171,13 +171,13 @@ def test_a_runtime_that_was_chosen_says_which_one_runs_where_nothing_is_set(
         ),
         (
             ("--client", "short.onnx"),
-            "short.onnx: is no file of stage 2: is no ONNX or TensorFlow Lite file, or",
+            "short.onnx: is no file of stage 2 (is no ONNX or TensorFlow Lite file, or",
         ),
         (
             ("--client", "other.onnx"),
-            "other.onnx: is no file of stage 2: 'x' has 5 channels where 'x' of the",
+            "other.onnx: is no file of stage 2 ('x' has 5 channels where 'x' of the",
         ),
-        (("--client", "float.onnx"), "float.onnx: is no file of stage 2: holds real values and no codes"),
+        (("--client", "float.onnx"), "float.onnx: is no file of stage 2 (holds real values and no codes"),
         (
             ("--client", "good.onnx", "--in", "chip"),
             "client 'chip': there is none of that name; use onnxruntime,",
