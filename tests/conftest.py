@@ -35,6 +35,7 @@ def _note_errors(folder: Path) -> None:
     root, seen = f"{Path(__file__).resolve().parents[1]}{os.sep}", set()
 
     def noted(self: HwrtsError, *arguments: object) -> None:
+        Exception.__init__(self, *arguments)
         test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("[")[0].partition(" ")[0]
         frame: FrameType | None = sys._getframe(1)
         while test and frame is not None:

@@ -127,7 +127,7 @@ def errors_page() -> str:
         rows = [each for each in found if each.file.startswith(f"{top}/")]
         sections.append(f"## {title}\n\n| cause | remedy | kind | test |\n|---|---|---|---|")
         sections += [
-            f"| {_cell(each.cause)} | {_cell(each.remedy)} | {each.kind} | {_cell(tests.get(each.key, ''))} |"
+            f"| {_cell(each.cause)} | {_cell(each.remedy)} | {each.kind} | {_path(tests.get(each.key, ''))} |"
             for each in rows
         ]
         sections.append("")
@@ -139,6 +139,11 @@ def _cell(text: str) -> str:
     for letter in "\\|[]<*_`":
         kept = kept.replace(letter, {"<": "&lt;"}.get(letter, f"\\{letter}"))
     return kept
+
+
+def _path(test: str) -> str:
+    """With places where a narrow column may break it."""
+    return _cell(test).replace("/", "/<wbr>").replace("\\_", "\\_<wbr>").replace("::", "<wbr>::")
 
 
 def keep(folder: Path) -> int:

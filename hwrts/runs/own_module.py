@@ -96,7 +96,10 @@ def own_of(
         raise
     except Exception as error:  # a circle of modules, one that did not call super().__init__(), and the like
         kind = type(module).__name__
-        raise ConfigError(f"{reference}: its {kind} is no working module ({described(error)})") from error
+        raise ConfigError(
+            f"{reference}: its {kind} is no working module ({described(error)}); call super().__init__() in "
+            "it, and let no part hold itself"
+        ) from error
 
 
 def _with_ends(module: nn.Module, inputs: Any, said: Any, path: str) -> Own:
