@@ -73,7 +73,9 @@ def refusals() -> list[Refusal]:
                 continue
             for function, node in _calls(ast.parse(path.read_text("utf-8"))):
                 name = ast.unparse(node.func).rpartition(".")[2]
-                if (name in known or name in HELPERS) and node.args and _WORD.search(said := _said(node, name)):
+                if name not in known and name not in HELPERS:
+                    continue
+                if node.args and _WORD.search(said := _said(node, name)):
                     lines = (node.lineno, node.end_lineno or node.lineno)
                     kind = "UnsupportedOperatorError" if name in HELPERS else name
                     found.append(Refusal(relative.as_posix(), function, lines, kind, said))

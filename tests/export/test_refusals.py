@@ -1,6 +1,7 @@
 """Refusals that other tests of files do not end in: what is done, and the line that it gives."""
 
 import sys
+import tempfile
 from dataclasses import replace
 from subprocess import CompletedProcess
 
@@ -9,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from hwrts.export import environments, runtime
+from hwrts.export import environments
 from hwrts.export.clients import run as clients_run
 from hwrts.export.clients.client import client_of
 from hwrts.export.clients.file import End
@@ -78,11 +79,11 @@ def a_folder_of_somebody(monkeypatch, folder):
 
 
 def a_stage_without_its_file(monkeypatch, folder):
-    hand_over(folder, folder / "stage", {}, {}, {})
+    hand_over(folder, folder / "stage", {}, "PASSED", {})
 
 
 def a_folder_that_is_gone(monkeypatch, folder):
-    hand_over(folder / "gone", folder / "stage", dict.fromkeys(NAMES, b""), {}, {})
+    hand_over(folder / "gone", folder / "stage", dict.fromkeys(NAMES, b""), "PASSED", {})
 
 
 def an_opset_that_is_too_old(monkeypatch, folder):
@@ -106,7 +107,7 @@ def another_output(monkeypatch, folder):
 
 
 def a_disk_that_is_full(monkeypatch, folder):
-    monkeypatch.setattr(runtime.tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
     def cut(path):
         raise ValueError("cut short")

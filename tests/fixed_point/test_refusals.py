@@ -49,7 +49,7 @@ TWICE = Input("z", 3, PIXEL, grow=2)
             "layer 'c': 3 output channels do not divide into 2 groups; use a divisor",
         ),
         (
-            lambda: Network((X,), (MaxPool("m", "x", (2, 2), 2, pads=(0, 0)),)),
+            lambda: Network((X,), (MaxPool("m", "x", (2, 2), 2, pads=(0, 0)),)),  # type: ignore[arg-type]
             "layer 'm': pads (0, 0) are not (top, left, bottom, right)",
         ),
         (
