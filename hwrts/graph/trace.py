@@ -185,7 +185,7 @@ def _drawn(
         if not isinstance(made, str):
             nodes.append(made)
             places[name] = where(node)
-    raise UnsupportedOperatorError(f"{kind}: it returns nothing")
+    raise AssertionError("a record without an output")
 
 
 def _carefully_signed(graph: Graph, pixels: tuple[float, float]) -> Graph:

@@ -86,7 +86,7 @@ def own_code(what: str) -> Iterator[None]:
     except BaseException as error:  # GeneratorExit, SystemExit, and classes of the user's own
         if _raised_at(error) is None:
             raise
-        raise ConfigError(f"{what} fails ({described(error)})") from error
+        raise ConfigError(f"{what} fails ({described(error)}); mend it there") from error
 
 
 @contextmanager

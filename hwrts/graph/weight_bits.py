@@ -60,7 +60,10 @@ def check_one_width(given: Collection[str], names: Iterable[str]) -> None:
         ConfigError: It would do nothing.
     """
     if set(names) <= set(given):
-        raise ConfigError("--weight-bits: would do nothing: --layer-weight-bits gives every layer its width")
+        raise ConfigError(
+            "--weight-bits: would do nothing, --layer-weight-bits gives every layer its width; leave one of "
+            "the two out"
+        )
 
 
 def check_settings(network: NetworkConfig, layer_weight_bits: Mapping[str, int]) -> None:

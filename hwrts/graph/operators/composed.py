@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hwrts.errors import HwrtsError
 from hwrts.graph.operators.operator import Fused
 
 if TYPE_CHECKING:
@@ -25,4 +24,4 @@ class Composed(Fused):
 
     def alone(self) -> "Node":
         """It is written as others before anything is fused."""
-        raise HwrtsError(f"{type(self).__name__} {self.name!r}: it is not written as others yet")
+        raise AssertionError(f"{type(self).__name__} {self.name!r}: it is not written as others yet")

@@ -54,7 +54,7 @@ class PRelu(Operator):
             weight = call.argument(1, "weight")
             found = call.constant(weight)
             if found is None:
-                raise call.refused(f"its slopes {weight} are no parameter")
+                raise call.refused(f"its slopes {weight} are computed; a parameter or buffer is supported")
             slope = found.detach().flatten()
         elif isinstance(call.module, nn.LeakyReLU):
             slope = torch.full((1,), call.finite(call.module.negative_slope))
