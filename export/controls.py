@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.c import CWitness
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.stimuli import Fed, noise_for
@@ -101,7 +102,10 @@ def negative_controls(
 
 
 def witness_controls(
-    network: Network, picture: NDArray[Any] | Fed, tensors: Mapping[str, NDArray[Any]]
+    network: Network,
+    picture: NDArray[Any] | Fed,
+    tensors: Mapping[str, NDArray[Any]],
+    others: Sequence[CWitness] = (),
 ) -> list[dict[str, Any]]:
     """One flipped weight bit, computed by each kind of witness: each must return other codes.
 
@@ -111,6 +115,7 @@ def witness_controls(
         network: The network that is verified.
         picture: Codes of a small picture, for the slow witness is among them.
         tensors: The definition's codes of it, every tensor by name.
+        others: Witnesses beside those that always are.
 
     Returns:
         As :func:`negative_controls`; nothing if no flip changes a code of this picture.
@@ -127,6 +132,7 @@ def witness_controls(
     for witness in (
         NumpyWitness(broken, "fast"),
         *onnx_witnesses(broken, to_onnx(broken).SerializeToString()),
+        *(each.of(broken) for each in others),
     ):
         title = f"flipped weight bit in {name}, computed by {witness.name}"
         row = compare(

@@ -27,6 +27,7 @@ def hand_over(
     source: dict[str, str],
     target: Mapping[str, Any] | None = None,
     target_files: Mapping[str, bytes] | None = None,
+    take: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Fill a folder with a stage's files and ``manifest.json``.
 
@@ -37,7 +38,8 @@ def hand_over(
         verdict: What they are worth: "PASSED", "FAILED" or "UNVERIFIED" with why.
         source: Entries that say where the stage comes from.
         target: What the manifest says of the file of a target, and of the clients that ran it.
-        target_files: That file, and what comes with it, by name.
+        target_files: That file, and what comes with it, by name, which may have folders in it.
+        take: For whom which of them are, beside what is said of every stage.
 
     Returns:
         The manifest.
@@ -67,7 +69,7 @@ def hand_over(
         "pixel_layout": _layout(network),
         "padding": {conv.name: conv.padding.value for conv in network.convs},
         "padding_in_the_file": _padding_in_the_file(network),
-        "take": _take(network, target or {}),
+        "take": _take(network, target or {}) | dict(take or {}),
         "files": {
             name: {"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
             for name, payload in files.items()
@@ -154,6 +156,7 @@ def check_target(output: Path, *, replace: bool) -> None:
 def _write(folder: Path, payloads: Mapping[str, bytes]) -> None:
     try:
         for name, payload in payloads.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(payload)
     except OSError as error:
         raise HwrtsError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
@@ -163,7 +166,8 @@ def _is_handover(folder: Path) -> bool:
     """Whether a folder holds a manifest of ours and nothing that we did not write."""
     try:
         manifest = parse_json(read_file(folder / MANIFEST, MAX_DOCUMENT_BYTES))
-        ours = {MANIFEST, *manifest["files"]}
-        return manifest["schema"] == SCHEMA and {path.name for path in folder.iterdir()} <= ours
+        ours = {folder / name for name in (MANIFEST, *manifest["files"])}
+        ours |= {above for path in ours for above in path.parents}
+        return manifest["schema"] == SCHEMA and {*folder.rglob("*")} <= ours
     except (OSError, ValueError, KeyError, TypeError):
         return False

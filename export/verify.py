@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.c import CWitness
 from hwrts.export.compare import Row, compare
 from hwrts.export.controls import negative_controls, witness_controls
 from hwrts.export.runtime import census, check_model, float_islands, open_session, run_session_all
@@ -88,7 +89,7 @@ def verify(
         model: Bytes of the ONNX file that will be handed over.
         photographs: Codes of pictures by name: (H, W, C) of the first input, or of each input by its name.
         witnesses: More of them, beside the NumPy fast path, ONNX Runtime fused and unfused, and
-            onnx.reference: the fake-quantised torch module.
+            onnx.reference: the fake-quantised torch module, the C model.
         layers: Only these layers; None for all.
         stimuli: Only these pictures; None for all.
 
@@ -124,7 +125,10 @@ def verify(
     if definition:
         verdict.controls, untold = negative_controls(network, next(iter(definition.values())))
     if CONTROL_PICTURE in definition:
-        verdict.controls += witness_controls(network, pictures[CONTROL_PICTURE], definition[CONTROL_PICTURE])
+        others = [witness for witness in witnesses if isinstance(witness, CWitness)]
+        verdict.controls += witness_controls(
+            network, pictures[CONTROL_PICTURE], definition[CONTROL_PICTURE], others
+        )
     counts = census(model)
     verdict.problems += [
         f"ONNX Runtime keeps a float island: {island}" for island in float_islands(network, counts)

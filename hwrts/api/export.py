@@ -1,6 +1,6 @@
 """One folder with everything that a chip's team needs, of a network that is proved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,12 @@ from hwrts.errors import NotWrittenError, RunFolderError
 from hwrts.export.handover import check_target, hand_over
 from hwrts.files.lock import writing
 from hwrts.files.new_folder import new_folder
+from hwrts.fixed_point import load_network
 from hwrts.progress import Progress
 from hwrts.report import write_report
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.runs.formats import kit_of
 from hwrts.runs.proof import read_proof
 from hwrts.runs.target import DEFAULT, Asked, target_entry
 
@@ -26,6 +28,7 @@ def export_stage(
     *,
     unverified: bool,
     force: bool,
+    formats: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Make the folder; returns its manifest.
 
@@ -38,6 +41,7 @@ def export_stage(
         warn: Where to say that the run's report is not told of it.
         unverified: Also of a network that did not pass.
         force: Replace an earlier hand-over.
+        formats: What else it holds, of :data:`hwrts.runs.formats.FORMATS`.
 
     Raises:
         HwrtsError: It did not pass, the target cannot be told it, or the folder is taken.
@@ -48,6 +52,7 @@ def export_stage(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
+    kit = kit_of(load_network(chosen.root), formats)
     with writing(output):  # before clients run, which can take minutes; and again when the folder is made
         check_target(output, replace=force)
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
@@ -57,7 +62,10 @@ def export_stage(
     with writing(output):
         check_target(output, replace=force)
         with new_folder(output) as made:
-            manifest = hand_over(made, chosen.root, proof.payloads, proof.verdict, source, entry, files)
+            files = {**files, **kit.files}
+            manifest = hand_over(
+                made, chosen.root, proof.payloads, proof.verdict, source, entry, files, kit.take
+            )
     if asked.target is not None:  # the file that is handed over unasked says nothing that verify does not
         try:
             with writing(run.root):

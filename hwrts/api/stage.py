@@ -1,6 +1,6 @@
 """A finished network of a run, and what can be asked of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -167,6 +167,7 @@ class Stage:
         opset: int | None = None,
         ir_version: int | None = None,
         check: bool = True,
+        formats: Sequence[str] = (),
         unverified: bool = False,
         force: bool = False,
         progress: Told | None = None,
@@ -180,6 +181,7 @@ class Stage:
             opset: Of its file.
             ir_version: Of its file; None takes the lowest for the opset.
             check: Run it in the client, where that is installed.
+            formats: What else the folder holds: "c", a C99 model.
             unverified: Hand over a network that did not pass.
             force: Replace an earlier hand-over.
             progress: As in ``hwrts.train``.
@@ -194,7 +196,15 @@ class Stage:
         asked = Asked(target, shape, opset, ir_version, check)
         told = telling(progress)
         return export_stage(
-            self.run, self.files, Path(output), asked, told, told.say, unverified=unverified, force=force
+            self.run,
+            self.files,
+            Path(output),
+            asked,
+            told,
+            told.say,
+            unverified=unverified,
+            force=force,
+            formats=formats,
         )
 
 

@@ -19,6 +19,7 @@ def verify_stages(
     *,
     layers: list[str] | None = None,
     stimuli: list[str] | None = None,
+    witnesses: Sequence[str] = (),
 ) -> dict[str, Verdict]:
     """Verdicts by stage; of everything they are written to the run, with its report.
 
@@ -29,6 +30,7 @@ def verify_stages(
         wrote: Called with what writes, which fails in a run that is read-only.
         layers: Only these; None for all.
         stimuli: Only these pictures; None for all.
+        witnesses: Names of more of them: "c".
 
     Raises:
         HwrtsError: A file is missing or damaged, or somebody else is writing to the run.
@@ -45,7 +47,12 @@ def verify_stages(
         with progress.task("comparing bits, stages", len(stages)) as advance:
             for i, each in enumerate(stages):
                 verdicts[each.name] = verify_stage(
-                    run, each, layers=layers or None, stimuli=stimuli or None, record=False
+                    run,
+                    each,
+                    layers=layers or None,
+                    stimuli=stimuli or None,
+                    witnesses=witnesses,
+                    record=False,
                 )
                 advance(i + 1, f"stage {each.name}")
         if everything:

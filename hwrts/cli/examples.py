@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "hwrts export runs/first -o handover",
         "hwrts export runs/first -o handover --target tflite --size 360x640",
+        "hwrts export runs/first -o kit --format c",
     ),
     "view": ("hwrts view runs/first --stage 2",),
     "verify": ("hwrts verify runs/first", "hwrts verify runs/first --stage 2 --layer conv_0"),

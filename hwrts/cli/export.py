@@ -26,6 +26,12 @@ def export(
         str | None,
         typer.Option(help="Height and width of its pictures, such as 360x640.", show_default=False),
     ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="Also in this form: c, a C99 model (repeatable; docs/c.md).", show_default=False
+        ),
+    ] = None,
     opset: Annotated[int | None, typer.Option(help=r"Of its file \[19].", show_default=False)] = None,
     ir_version: Annotated[
         int | None, typer.Option(help=r"Of its file \[the lowest for the opset].", show_default=False)
@@ -51,7 +57,15 @@ def export(
     asked = Asked(target, size, opset, ir_version, check)
     progress = ConsoleProgress(quiet or json)
     manifest = export_stage(
-        folder, chosen, output, asked, progress, print_note, unverified=unverified, force=force
+        folder,
+        chosen,
+        output,
+        asked,
+        progress,
+        print_note,
+        unverified=unverified,
+        force=force,
+        formats=form or (),
     )
     entry = manifest["target"]
     if json:

@@ -20,6 +20,10 @@ def verify(
     stimulus: Annotated[
         list[str] | None, typer.Option(help="Only this picture (repeatable).", show_default=False)
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="Also this witness: c, the C model (repeatable).", show_default=False),
+    ] = None,
     client: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +65,9 @@ def verify(
     from hwrts.api.verify import verify_stages
     from hwrts.errors import RunFolderError
     from hwrts.runs.folder import open_run
+    from hwrts.runs.witnesses import check_witnesses
 
+    check_witnesses(witness or ())
     folder = open_run(run)
     stages = folder.stages() if stage is None else (folder.finished_stage(stage),)
     if not stages:
@@ -69,7 +75,9 @@ def verify(
             f"{run}: no finished stage to verify; continue with {command_line('run', '--resume', run)}"
         )
     progress = ConsoleProgress(quiet or json)
-    verdicts = verify_stages(folder, stages, progress, wrote, layers=layer, stimuli=stimulus)
+    verdicts = verify_stages(
+        folder, stages, progress, wrote, layers=layer, stimuli=stimulus, witnesses=witness or ()
+    )
     passed = all(verdict.passed for verdict in verdicts.values())
     if json:
         print_json(

@@ -3,7 +3,7 @@
 import itertools
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from hwrts.qat.witness import TorchWitness
 from hwrts.runs.folder import RunFolder, StageFolder, write_json
 from hwrts.runs.proof import file_hashes
 from hwrts.runs.verify_inputs import load_fed
+from hwrts.runs.witnesses import MORE
 from hwrts.training.checkpoint import AGAIN, load_weights, put_weights, save_weights
 from hwrts.training.fit import Batches, Schedule
 
@@ -181,6 +182,7 @@ def verify_stage(
     *,
     layers: list[str] | None = None,
     stimuli: list[str] | None = None,
+    witnesses: Sequence[str] = (),
     record: bool = True,
 ) -> Verdict:
     """Compare all witnesses of a stage from its files.
@@ -192,6 +194,7 @@ def verify_stage(
         stage: A stage of it.
         layers: Only these; None for all.
         stimuli: Only these pictures; None for all.
+        witnesses: Names of those that are asked for beside the ones that always are (:data:`.MORE`).
         record: Whether to write it.
 
     Raises:
@@ -206,7 +209,7 @@ def verify_stage(
         network,
         read_bytes(stage.onnx),
         photographs,
-        [TorchWitness(quantised, network)],
+        [TorchWitness(quantised, network), *(MORE[name](network) for name in witnesses)],
         layers=layers,
         stimuli=stimuli,
     )
