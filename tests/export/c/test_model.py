@@ -60,7 +60,7 @@ def needs(*tools):
 
 @pytest.mark.parametrize("seed", STREAMED[:8])
 def test_random_networks(seed):
-    wrong, total = differing(*made(seed))
+    wrong, total = differing(made(seed)[0], made(seed)[1])
     assert wrong == 0
     assert total > 0
 
@@ -82,7 +82,7 @@ def test_random_networks_with_sanitizers(seed, compiler):
 @pytest.mark.parametrize("seed", STREAMED[::4])
 def test_random_networks_with_vectors_of_this_processor(seed):
     for compiler in filter(shutil.which, ("gcc", "clang")):
-        assert differing(*made(seed), compiler, build.FAST)[0] == 0
+        assert differing(made(seed)[0], made(seed)[1], compiler=compiler, flags=build.FAST)[0] == 0
 
 
 def test_the_random_networks_have_every_operator_that_a_model_has():
@@ -122,7 +122,12 @@ def test_random_networks_on_other_processors(seed):
         ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
     ):
         needs(compiler, runner)
-        assert differing(*made(seed), compiler, ("-O2", "-static"), (runner,))[0] == 0
+        assert (
+            differing(
+                made(seed)[0], made(seed)[1], compiler=compiler, flags=("-O2", "-static"), runner=(runner,)
+            )[0]
+            == 0
+        )
 
 
 def test_a_weight_bit_is_seen(anchor):
@@ -212,7 +217,7 @@ def test_inputs_of_other_sizes_are_one_line():
 
 
 def test_no_compiler_is_one_line(monkeypatch):
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(HwrtsError, match=r"no compiler of C is installed .*install gcc or clang"):
         build.find_compiler()
 
