@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.restated_add import sum_convolved
 from hwrts.fixed_point import (
     Add,
     Clip,
@@ -44,8 +45,9 @@ def restated(network: Network, kinds: Sequence[type[Layer]]) -> tuple[Network, t
 
     A leaky ReLU is the sum of two convolutions of which one gives 0; operands of a concatenation on another
     grid pass a convolution of weight 1, and a constant factor is one of that weight; interpolation is one
-    convolution for each place in a square, and pixels that become channels one for each channel. Convolutions
-    round by their own rule, which operands of a concatenation do only where a network has one rule.
+    convolution for each place in a square, and pixels that become channels one for each channel; a sum that
+    drops bits is one of both operands. Convolutions round by their own rule, which operands of a
+    concatenation and sums do only where a network has one rule.
 
     Args:
         network: The integer network.
@@ -203,5 +205,6 @@ RESTATED: dict[type[Layer], Callable[[Network, Any], list[Layer]]] = {
     Clip: _clip,
     Scale: _scale,
     Conv: _conv,
+    Add: sum_convolved,
 }
 """Layers that make the same codes as one of a kind; the last of them has its name."""

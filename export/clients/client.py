@@ -42,7 +42,6 @@ ONNXRUNTIME = "onnxruntime"
 
 _EVEN = RoundingRules.of(Rounding.HALF_EVEN)
 _UP = RoundingRules.of(Rounding.HALF_UP)
-_FLOOR = RoundingRules(Rounding.HALF_EVEN, Rounding.FLOOR)
 _XNNPACK = RoundingRules(Rounding.HALF_EVEN, Rounding.HALF_UP)
 _DOUBLE = RoundingRules(Rounding.DOUBLE, Rounding.HALF_AWAY)
 
@@ -58,7 +57,7 @@ CLIENTS = {
         Client("tvm", "onnx", "tvm", "tvm", _EVEN),
         Client("tract", "onnx", "tract", "tract", _EVEN),
         Client("acuity", "onnx", "acuitylib", "acuity", _EVEN),
-        Client("acuity-npu", "onnx", "acuitylib", "acuity", _FLOOR),
+        Client("acuity-npu", "onnx", "acuitylib", "acuity", _EVEN),
         Client("rknn", "onnx", "rknn.api", "rknn", None),
         Client("litert", "tflite", "ai_edge_litert", "litert", _XNNPACK),
         Client("litert-reference", "tflite", "ai_edge_litert", "litert", _DOUBLE),

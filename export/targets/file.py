@@ -15,6 +15,7 @@ from hwrts.export.operators.conv import has_one_bias
 from hwrts.export.qdq_options import QdqOptions
 from hwrts.export.restated import restated
 from hwrts.export.targets.around_zero import around_zero, edges
+from hwrts.export.targets.refusals import refuse
 from hwrts.export.targets.target import Target
 from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network, Scale
 
@@ -104,7 +105,7 @@ def target_file(
         HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
     """
     said, which = restated(network, target.restated)
-    target.check(said, size)
+    refuse(target, said, size)
     options = replace(target.options, size=size, ir_version=ir_version)
     options = options if opset is None else replace(options, opset=opset)
     less = dict[str, int]()

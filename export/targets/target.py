@@ -13,7 +13,6 @@ from hwrts.fixed_point import (
     HwrtsError,
     Layer,
     Lookup,
-    Network,
     PRelu,
     Resize,
     Rounding,
@@ -42,6 +41,7 @@ class Target:
         keeps_sums_apart: Whether convolutions that an addition reads must be outputs too, or their rounding
             is left out.
         near_grids: Whether it leaves bits of sums out whose operands have grids far from each other.
+        exact_sums: Whether it computes other codes of additions that drop bits.
         whole_bytes: Whether it computes other codes of formats that have fewer than 8 bits.
         client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
         restated: Operators of which it computes other codes, and that are said by others
@@ -60,6 +60,7 @@ class Target:
     per_tensor: bool = False
     keeps_sums_apart: bool = False
     near_grids: bool = False
+    exact_sums: bool = False
     whole_bytes: bool = False
     client: str | None = None
     restated: tuple[type[Layer], ...] = ()
@@ -67,62 +68,9 @@ class Target:
     exact: bool = True
     note: str = ""
 
-    def check(self, network: Network, size: tuple[int, int] | None) -> None:
-        """Refuse what the client cannot be told.
-
-        Raises:
-            HwrtsError: No size where one is needed, an operator, or grids of weights; with what to do.
-        """
-        if self.needs_size and size is None:
-            raise HwrtsError(
-                f"--target {self.name}: takes no open height and width; add --size such as 360x640"
-            )
-        narrow = [name for name, each in network.formats.items() if each.bits < 8]
-        if self.whole_bytes and narrow:
-            raise HwrtsError(
-                f"--target {self.name}: tensor {narrow[0]!r} has {network.formats[narrow[0]].bits} bits, of "
-                "which it computes other codes; quantize with 8 bits of activations, or use --target onnx"
-            )
-        for layer in network.layers:
-            if isinstance(layer, self.refused):
-                raise HwrtsError(
-                    f"--target {self.name}: layer {layer.name!r} is a {type(layer).__name__}, which has no "
-                    f"exact form for it; {_INSTEAD[type(layer)]}, or use --target onnx"
-                )
-            if self.near_grids and isinstance(layer, Add) and _far(network, layer):
-                raise HwrtsError(
-                    f"--target {self.name}: layer {layer.name!r} adds grids that are {_FAR} bits apart or "
-                    "more, which has no exact form for it; quantize with --exact-additions, or use --target "
-                    "onnx"
-                )
-        for conv in network.convs:
-            if self.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
-                raise HwrtsError(
-                    f"--target {self.name}: layer {conv.name!r} is a Conv whose channels have grids of "
-                    f"weights of their own, it takes one for all; quantize with --target {self.name}"
-                )
-
-
-_FAR, _FINER = 6, 5
-"""Bits between the grids of two operands, and from the coarser one to a finer sum, from both of which on
-Qualcomm's emulator leaves bits of the finer operand out; below either it computes every code."""
-
-
-def _far(network: Network, layer: Add) -> bool:
-    coarser, finer = sorted(each.frac for each in network.formats_of(layer.sources))
-    return finer - coarser >= _FAR and layer.out.frac - coarser >= _FINER
-
 
 _SAFE = QdqOptions(relu=True, moves_in_real=True)
 """Relu and Resize as clients look for them: this changes no code in any."""
-
-_INSTEAD: dict[type[Layer], str] = {
-    GlobalAverage: "train a network without it",
-    Lookup: "train with a ReLU or a leaky ReLU in its place",
-    Resize: "enlarge by a whole factor",
-    Upsample: "interpolate bilinearly by 2, 4 or 8",
-}
-"""What a network can have in place of what is refused."""
 
 
 TARGETS = {
@@ -168,8 +116,10 @@ TARGETS = {
             QdqOptions(moves_in_real=True),  # a Relu leaves what it reads without a grid on the NPU, silently
             CLIENTS["acuity-npu"].rules,
             whole_bytes=True,
+            exact_sums=True,
             client="acuity",
-            note="rules of the NPU; Acuity's own fake quantisation rounds additions half to even",
+            # The NPU's emulator rounds sums by no one rule, convolutions half to even; PRelu it refuses.
+            restated=(PRelu, Add),
         ),
         Target(
             "tensorrt",

@@ -7,11 +7,11 @@ from pathlib import Path
 import onnx
 import pytest
 
-from hwrts.export.clients import CLIENTS, ONNXRUNTIME, Definitions, check_file, run_file, under
+from hwrts.export.clients import CLIENTS, ONNXRUNTIME, Definitions, check_file, run_file
 from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.export.tflite import to_tflite
-from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules, run, run_outputs
+from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules, run_outputs
 
 from .tflite.networks import network
 
@@ -101,27 +101,21 @@ def test_what_hls4ml_cannot_be_told(kind, said):
         check(client, made, (6, 8))
 
 
-def one_bit_dropped(rules):
-    """The inner sum on a grid that is coarser by a bit than those of both operands."""
-    made = network("same size", (rules.convolutions, rules.additions))
-    layers = [
+def test_sums_of_files_for_verisilicon_are_convolutions():
+    """Its NPU rounds additions by no one rule, and convolutions half to even (docs/experiments.md)."""
+    client, target = CLIENTS["acuity-npu"], TARGETS["verisilicon"]
+    assert client.rules == target.rules == RoundingRules.of(Rounding.HALF_EVEN)
+    exact = network("same size", (client.rules.convolutions, client.rules.additions))
+    coarser = [
         replace(layer, out=Format(False, 8, layer.out.frac - 1)) if layer.name == "sum" else layer
-        for layer in made.layers
+        for layer in exact.layers
     ]
-    return replace(made, layers=tuple(layers), like=None)
-
-
-def test_the_npu_of_verisilicon_rounds_unsigned_sums_of_inner_tensors_by_floor():
-    """Of one bit that is dropped; it is the nearest, ties towards zero, elsewhere (docs/targets.md)."""
-    client = CLIENTS["acuity-npu"]
-    assert client.rules == TARGETS["verisilicon"].rules == RoundingRules(Rounding.HALF_EVEN, Rounding.FLOOR)
-    made = one_bit_dropped(client.rules)
-    (picture, *_) = check_pictures(made, (24, 40), []).values()
-    even = under(made, RoundingRules.of(Rounding.HALF_EVEN))
-    assert (run(made, picture) != run(even, picture)).any()
-    if client.python is None:
-        pytest.skip(client.not_installed)
-    check(client, made, (24, 40))
+    for made, names in (
+        (exact, ["sum.exact", "y.exact"]),
+        (replace(exact, layers=tuple(coarser), like=None), ["y.exact"]),
+    ):
+        written = onnx.load_from_string(target_file(made, target, (24, 40)).model)
+        assert [node.output[0] for node in written.graph.node if node.op_type == "Add"] == names
 
 
 def test_no_relu_stands_in_a_file_for_verisilicon():

@@ -1,0 +1,68 @@
+"""What a target's client cannot be told: one line that names the layer, and what to do instead."""
+
+from hwrts.export.targets.target import Target
+from hwrts.fixed_point import Add, GlobalAverage, HwrtsError, Layer, Lookup, Network, Resize, Upsample
+
+_INSTEAD: dict[type[Layer], str] = {
+    GlobalAverage: "train a network without it",
+    Lookup: "train with a ReLU or a leaky ReLU in its place",
+    Resize: "enlarge by a whole factor",
+    Upsample: "interpolate bilinearly by 2, 4 or 8",
+}
+"""What a network can have in place of what is refused."""
+
+_FAR, _FINER = 6, 5
+"""Bits between the grids of two operands, and from the coarser one to a finer sum, from both of which on
+Qualcomm's emulator leaves bits of the finer operand out; below either it computes every code."""
+
+
+def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> None:
+    """Refuse what the client cannot be told.
+
+    Args:
+        target: What the file is for.
+        network: As it is to be written: restated.
+        size: Height and width of pictures; None leaves them open.
+
+    Raises:
+        HwrtsError: No size where one is needed, an operator, or grids of weights; with what to do.
+    """
+    said = f"--target {target.name}:"
+    if target.needs_size and size is None:
+        raise HwrtsError(f"{said} takes no open height and width; add --size such as 360x640")
+    narrow = [name for name, each in network.formats.items() if each.bits < 8]
+    if target.whole_bytes and narrow:
+        raise HwrtsError(
+            f"{said} tensor {narrow[0]!r} has {network.formats[narrow[0]].bits} bits, of which it computes "
+            "other codes; quantize with 8 bits of activations, or use --target onnx"
+        )
+    for layer in network.layers:
+        if isinstance(layer, target.refused):
+            raise HwrtsError(
+                f"{said} layer {layer.name!r} is a {type(layer).__name__}, which has no exact form for it; "
+                f"{_INSTEAD[type(layer)]}, or use --target onnx"
+            )
+        if isinstance(layer, Add):
+            wrong = _wrong(target, network, layer)
+            if wrong:
+                raise HwrtsError(
+                    f"{said} layer {layer.name!r} adds {wrong}, which has no exact form for it; quantize "
+                    "with --exact-additions, or use --target onnx"
+                )
+    for conv in network.convs:
+        if target.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
+            raise HwrtsError(
+                f"{said} layer {conv.name!r} is a Conv whose channels have grids of weights of their own, it "
+                f"takes one for all; quantize with --target {target.name}"
+            )
+
+
+def _wrong(target: Target, network: Network, layer: Add) -> str:
+    """What a client computes other codes of; empty if nothing."""
+    forms = network.formats_of(layer.sources)
+    coarser, finer = sorted(each.frac for each in forms)
+    if target.near_grids and finer - coarser >= _FAR and layer.out.frac - coarser >= _FINER:
+        return f"grids that are {_FAR} bits apart or more"
+    if target.exact_sums and layer.acc_frac(*forms) > layer.out.frac:
+        return "one pixel to a picture, or grids that are more than 6 bits apart, and drops bits"
+    return ""
