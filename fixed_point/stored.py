@@ -17,6 +17,7 @@ MAX_DOCUMENT_BYTES = 1 << 26
 """Of a JSON or TOML file: 64 MiB, a hundred times what the largest network of the field needs."""
 MAX_FILE_BYTES = 1 << 32
 """Of a file with weights or integers: 4 GiB; ONNX itself ends at 2."""
+_PIECE = 1 << 20
 MAX_DEPTH = 32
 """Of objects and lists within each other in a JSON file; ours have 6."""
 
@@ -35,8 +36,13 @@ def read_file(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
     if not stat.S_ISREG(entry.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     with path.open("rb") as stream:
-        payload = stream.read(limit + 1) if entry.st_size <= limit else b""
-    if max(entry.st_size, len(payload)) > limit:
+        size = os.fstat(stream.fileno()).st_size  # another file may have its name by now
+        # Python takes memory for all that it is asked for, so that it is asked for little more than there is.
+        payload = stream.read(size + 1) if size <= limit else b""
+        while size < len(payload) <= limit:  # it has grown meanwhile
+            size = len(payload)
+            payload += stream.read(min(_PIECE, limit + 1 - size))
+    if max(size, len(payload)) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
     return payload
 

@@ -55,12 +55,20 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.tmp")
 
 
-def clear_temporaries(folder: Path) -> None:
-    """Delete the temporary files that kills left in a folder and those below it; nobody may be writing."""
-    for parent, _, names in os.walk(folder):
+def clear_temporaries(folder: Path, *, below: bool = True) -> None:
+    """Delete what kills left half written in a folder, and in those below it; nobody may be writing."""
+    for parent, folders, names in os.walk(folder):
         for name in names:
             if _TEMPORARY.fullmatch(name):
                 Path(parent, name).unlink(missing_ok=True)
+        if not below:
+            folders.clear()
+
+
+def clear_temporaries_of(path: Path) -> None:
+    """Delete those of one file, in a folder that may be anybody's."""
+    for each in path.parent.glob(f".{path.name[:_NAME_CHARACTERS]}.{'[0-9a-f]' * 8}.tmp"):
+        each.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, payload: bytes) -> None:

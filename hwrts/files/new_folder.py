@@ -93,10 +93,11 @@ def settle(target: Path) -> None:
     The older folder comes back if the kill came before the new one had its name.
     """
     target = _real(target)
+    places = {place.name: place for place in (target, next_to(target))}  # the latter is made like the former
     for name, kind, path in _leftovers(target.parent):
-        if name == target.name:
-            if kind == OLD and not target.exists():
-                path.rename(target)
+        if name in places:
+            if kind == OLD and not places[name].exists():
+                path.rename(places[name])
             else:
                 shutil.rmtree(path, ignore_errors=True)
     if next_to(target).is_dir() and not target.exists():  # the older one was deleted meanwhile

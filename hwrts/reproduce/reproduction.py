@@ -9,7 +9,8 @@ from typing import Any
 from hwrts.data import Photo, find_photos
 from hwrts.data.depth import Codes
 from hwrts.errors import DataError, RunFolderError
-from hwrts.files.new_folder import make_folder
+from hwrts.files.atomic import clear_temporaries, clear_temporaries_of
+from hwrts.files.new_folder import make_folder, settle_inside
 from hwrts.files.read import Document, Text, read_document
 from hwrts.metrics.viqet import Score, score
 from hwrts.progress import Progress
@@ -122,10 +123,13 @@ def _claim(root: Path, budget: Budget, source: Source) -> None:
                 f"{root}: was made with {key} {before.get(key)!s:.80}, not {settings[key]}; "
                 "use the same settings, or another folder with -o"
             )
-        return
-    if is_occupied(root):
-        raise RunFolderError(f"{root}: is not a folder of hwrts reproduce; choose another one with -o")
-    make_folder(root, "choose another one with -o")
+        clear_temporaries(root)
+        settle_inside(root / "runs")
+    else:
+        clear_temporaries_of(path)
+        if is_occupied(root):
+            raise RunFolderError(f"{root}: is not a folder of hwrts reproduce; choose another one with -o")
+        make_folder(root, "choose another one with -o")
+        write_json(path, settings)  # first: a kill behind it leaves a folder that is known
     for folder in ("runs", "photographs"):
         make_folder(root / folder, "choose another one with -o")
-    write_json(path, settings)

@@ -309,13 +309,14 @@ def _train(
         return
     run, mine = session.run, {"stage": stage.name, "phase": phase}
     state = _checkpoint(run, stage)
+    losses: list[float] = []
     if state.is_file():
         notes = load_state_note(state)
         if {key: notes.get(key) for key in mine} == mine:
             load_training(state, training)
+            losses = notes.get("losses", [])  # not in checkpoints from before they were noted
             session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
     saved = time.monotonic()
-    losses: list[float] = []
     with session.progress.task(f"stage {stage.name}: {phase} training", schedule.steps) as advance:
 
         def after_step(done: int, loss: float) -> None:
@@ -330,7 +331,7 @@ def _train(
                 )
                 losses.clear()
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save_training(state, training, mine)
+                save_training(state, training, {**mine, "losses": losses})
                 saved = time.monotonic()
 
         loss = luma_loss if session.config.rts.loss == "luma" else F.mse_loss

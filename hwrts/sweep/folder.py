@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
+from hwrts.files.atomic import clear_temporaries, clear_temporaries_of
 from hwrts.files.new_folder import make_folder
 from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.runs.folder import is_occupied, write_json
@@ -73,7 +74,10 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
                 raise RunFolderError(
                     f"{root}: was made with another {what}; use the same, or another folder with -o"
                 )
+        for folder in (root, root / "configurations"):  # those of trials are their own, some may be running
+            clear_temporaries(folder, below=False)
         return _going_on(spec, before)
+    clear_temporaries_of(path)
     if is_occupied(root):
         raise RunFolderError(f"{root}: is not a sweep's folder; choose another one with -o")
     make_folder(root, "choose another one with -o")

@@ -99,6 +99,8 @@ class StateNote(Document):
     stage: Text | None = None
     phase: Text | None = None
     step: Annotated[int, Field(ge=0, lt=2**53)]
+    losses: tuple[float, ...] | list[float] = ()
+    """Of the steps since the last line of metrics.jsonl, which is a mean of them."""
 
 
 def load_state_note(path: Path) -> dict[str, Any]:

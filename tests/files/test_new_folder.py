@@ -133,6 +133,18 @@ def test_what_takes_hours_stays_until_it_is_put_in_place(tmp_path):
     assert content(target) == "new"
 
 
+def test_what_kills_left_of_a_replacement_goes(tmp_path):
+    """A run that was to replace another and was killed while its photographs were read stayed for ever."""
+    target = tmp_path / "x"
+    fill(target, "older")
+    (tmp_path / "..x.next.01234567.new").mkdir()
+    (tmp_path / "..x.next.89abcdef.gone").mkdir()
+    fill(tmp_path / "..x.next.89abcdef.old", "old")
+    with writing(target):
+        assert content(next_to(target)) == "old"
+    assert below(tmp_path) == [".x.next", "x"]
+
+
 def test_folders_of_other_names_are_left_alone(tmp_path):
     others = [".y.01234567.new", ".x.new", ".x.0123456.new", "x.01234567.new", ".x.01234567.newer"]
     for name in others:

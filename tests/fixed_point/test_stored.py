@@ -135,3 +135,30 @@ def test_only_regular_files_are_opened(tmp_path):
             read_file(tmp_path / name, 100)
     (tmp_path / "large").write_bytes(bytes(100))
     assert read_file(tmp_path / "large", 100) == bytes(100)
+
+
+def test_a_small_file_takes_little_memory(tmp_path):
+    """4 GiB were asked for, whatever was there: with a limit of memory no file of weights could be read."""
+    (tmp_path / "small").write_bytes(bytes(100))
+    tracemalloc.start()
+    assert read_file(tmp_path / "small") == bytes(100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_file_that_grows_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "log"
+    path.write_bytes(bytes(100))
+    fstat = os.fstat
+
+    def grown(number):
+        found = fstat(number)
+        with path.open("ab") as stream:
+            stream.write(b"more")
+        return found
+
+    monkeypatch.setattr(os, "fstat", grown)
+    assert read_file(path, 104) == bytes(100) + b"more"
+    with pytest.raises(OSError, match="larger than 107 bytes"):
+        read_file(path, 107)

@@ -16,7 +16,7 @@ from hwrts.errors import DataError, RunFolderError
 from hwrts.metrics.viqet import UNITS, Score
 from hwrts.progress import Silent
 from hwrts.reproduce.budgets import Budget, Experiment, Selection
-from hwrts.reproduce.reproduction import reproduce
+from hwrts.reproduce.reproduction import _claim, reproduce
 from hwrts.reproduce.results import TARGETS
 from hwrts.reproduce.runs import Source
 
@@ -245,3 +245,15 @@ def test_without_a_selection_the_folders_are_used_as_they_are(source, tmp_path):
     assert not list((tmp_path / "made" / "photographs").iterdir())
     usm = [row[4] for row in document["results"]["fig4"]["rows"]]
     assert 0 < usm[0] < usm[1]
+
+
+def test_a_folder_whose_making_was_killed(tmp_path):
+    """It was refused as somebody else's; and what later kills left half written stayed for ever."""
+    root, source = tmp_path / "made", Source(tmp_path, None, 0, "cpu")
+    root.mkdir()
+    (root / ".settings.json.01234567.tmp").write_text("{")
+    _claim(root, TINY, source)
+    (root / "runs").rmdir()  # the kill came before it was made
+    (root / "photographs" / ".scores.json.01234567.tmp").write_text("{")
+    _claim(root, TINY, source)
+    assert sorted(path.name for path in root.rglob("*")) == ["photographs", "runs", "settings.json"]

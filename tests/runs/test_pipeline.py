@@ -339,3 +339,25 @@ def test_checkpoints_go_when_their_weights_are_saved(tmp_path, monkeypatch):
     made.stage(1).verify.unlink()
     run_stages(open_session(open_run(made.root), Silent()))
     assert made.state.is_file()  # of another stage, which goes on from it
+
+
+@pytest.mark.usefixtures("small_verdict")
+def test_lines_of_a_training_that_was_interrupted(tmp_path, monkeypatch):
+    """A line is a mean of twenty steps: behind an interruption it was one of those after it."""
+    monkeypatch.setattr(pipeline, "CHECKPOINT_SECONDS", 0.0)
+    data = photographs(tmp_path / "photos")
+    rts, qat = {**TINY["rts"], "stages": 1}, {"steps": 4, "same_size": False}
+    straight = list(start(tmp_path / "straight", data, rts=rts, qat=qat).metrics())
+
+    def interrupted(path, training, notes):
+        save_training(path, training, notes)
+        if training.step == 3:
+            monkeypatch.setattr(pipeline, "save_training", save_training)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "save_training", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", data, rts=rts, qat=qat)
+    made = open_run(tmp_path / "run")
+    run_stages(open_session(made, Silent()))
+    assert list(made.metrics()) == straight

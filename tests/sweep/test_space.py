@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, RunFolderError
 from hwrts.settings_file import BEFORE, as_before, read_toml
 from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import candidate, check_axes, cost_numbers, cost_of, over_budget, points, size_of
@@ -255,3 +255,18 @@ def test_trials_of_older_sweeps_have_the_keys_that_they_had():
     ):
         other = candidate(older, {"network.channels": 16, name: value})
         assert other.float_key("p") != point.float_key("p")
+
+
+def test_a_folder_that_a_kill_left_with_nothing_but_half_a_file(tmp_path):
+    """It was refused as somebody else's; and what later kills left half written stayed for ever."""
+    made, root = spec(axes={"network.blocks": [0, 2]}), tmp_path / "s"
+    for folder in (root, root / "configurations"):
+        folder.mkdir()
+        (folder / ".sweep.json.01234567.tmp").write_text("{")
+        claim(root, made, "photographs")
+        assert not list(folder.glob(".*"))
+    mine = tmp_path / ".other.json.01234567.tmp"
+    mine.write_text("")
+    with pytest.raises(RunFolderError, match="is not a sweep's folder"):
+        claim(tmp_path, made, "photographs")
+    assert mine.is_file()
