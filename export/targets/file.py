@@ -10,6 +10,7 @@ import onnx
 from hwrts.export.clients.check import rules_said
 from hwrts.export.clients.file import ClientFile, End
 from hwrts.export.depth_first import turned
+from hwrts.export.near_sums import near_sums
 from hwrts.export.onnx_writer import to_qdq
 from hwrts.export.operators.conv import has_one_bias
 from hwrts.export.qdq_options import QdqOptions
@@ -104,7 +105,9 @@ def target_file(
     Raises:
         HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
     """
-    said, which = restated(network, target.restated)
+    said, near = near_sums(network) if target.near_grids else (network, ())
+    said, which = restated(said, target.restated)
+    which = (*near, *which)
     refuse(target, said, size)
     options = replace(target.options, size=size, ir_version=ir_version)
     options = options if opset is None else replace(options, opset=opset)

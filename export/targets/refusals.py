@@ -11,10 +11,6 @@ _INSTEAD: dict[type[Layer], str] = {
 }
 """What a network can have in place of what is refused."""
 
-_FAR, _FINER = 6, 5
-"""Bits between the grids of two operands, and from the coarser one to a finer sum, from both of which on
-Qualcomm's emulator leaves bits of the finer operand out; below either it computes every code."""
-
 
 def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> None:
     """Refuse what the client cannot be told.
@@ -60,9 +56,6 @@ def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> No
 def _wrong(target: Target, network: Network, layer: Add) -> str:
     """What a client computes other codes of; empty if nothing."""
     forms = network.formats_of(layer.sources)
-    coarser, finer = sorted(each.frac for each in forms)
-    if target.near_grids and finer - coarser >= _FAR and layer.out.frac - coarser >= _FINER:
-        return f"grids that are {_FAR} bits apart or more"
     if target.exact_sums and layer.acc_frac(*forms) > layer.out.frac:
         return "one pixel to a picture, or grids that are more than 6 bits apart, and drops bits"
     return ""

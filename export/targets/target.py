@@ -40,7 +40,8 @@ class Target:
         per_tensor: Whether all output channels of a convolution must have one grid of weights.
         keeps_sums_apart: Whether convolutions that an addition reads must be outputs too, or their rounding
             is left out.
-        near_grids: Whether it leaves bits of sums out whose operands have grids far from each other.
+        near_grids: Whether it leaves bits of sums out whose operands have grids far from each other, so that
+            they are said by others (:mod:`hwrts.export.near_sums`).
         exact_sums: Whether it computes other codes of additions that drop bits.
         whole_bytes: Whether it computes other codes of formats that have fewer than 8 bits.
         client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.

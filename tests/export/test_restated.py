@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from hwrts.export.clients import check_file, client_of, under
+from hwrts.export.near_sums import is_far, near_sums
 from hwrts.export.restated import RESTATED, restated
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.fixed_point import (
@@ -34,6 +35,8 @@ from hwrts.fixed_point import (
 
 S8, U8, S6, U6 = Format(True, 8, 7), Format(False, 8, 6), Format(True, 6, 4), Format(False, 6, 5)
 TABLES = ["table", "table of 6 bits"]
+OTHERS = tuple(kind for kind in RESTATED if kind is not Add)
+"""Sums that are convolutions are tested beside their own (test_restated_add)."""
 SLOPES = np.array([127, -127, 9, -64, 0], np.int8)
 
 
@@ -52,6 +55,9 @@ def leaky(frac, out):
 SIGNED = conv("c", "x", (5, 3, 1, 1), S8, 7)
 UNSIGNED = conv("c", "x", (5, 3, 1, 1), U8, 7)
 OTHER = conv("d", "x", (2, 3, 1, 1), Format(True, 8, 9), 5)
+COARSE = replace(
+    conv("c", "x", (3, 3, 1, 1), Format(True, 8, 1), 8), bias_i32=np.array([0, 9, -900], np.int32)
+)
 ONE_TAP = conv("y", "c", (5, 1, 1, 1), S6, 6, groups=5)
 TWO_TAPS = conv("y", "c", (5, 1, 2, 1), S8, 8, groups=5, stride=2, pads=(0, 0, 0, 0))
 
@@ -77,6 +83,9 @@ CASES: dict[str, tuple[Layer, ...]] = {
     "depthwise of one tap": (SIGNED, ONE_TAP),
     "depthwise of one tap, stride": (SIGNED, replace(ONE_TAP, stride=2, dilation=3)),
     "depthwise of two taps, stride": (SIGNED, TWO_TAPS),
+    "sum of far grids": (COARSE, Add("y", ("c", "x"), Format(True, 8, 8))),
+    "difference of far grids": (COARSE, Add("y", ("c", "x"), Format(True, 8, 9), negated=True)),
+    "difference of far grids, the coarser taken away": (COARSE, Add("y", ("x", "c"), PIXEL, negated=True)),
     "depthwise of few taps, dilation": (SIGNED, replace(TWO_TAPS, dilation=2, padding=Padding.REPLICATE)),
 }
 
@@ -94,7 +103,7 @@ def network_of(what):
 @pytest.mark.parametrize("what", CASES)
 def test_the_same_codes_under_every_rule(what):
     network = network_of(what)
-    other, said = restated(network, tuple(RESTATED))
+    other, said = near_sums(network) if "far grids" in what else restated(network, OTHERS)
     assert len(said) == 1
     assert said[0].startswith("y: ")
     assert not isinstance(other.layer("y"), Upsample | SpaceToDepth | PRelu)
@@ -122,6 +131,11 @@ KEPT: dict[str, tuple[Layer, ...]] = {
         conv("c", "x", (5, 3, 1, 1), U6, 7),
         Lookup("y", "c", np.arange(64, dtype=np.int16)[::-1], U6),
     ),
+    "sum of near grids": (
+        conv("c", "x", (3, 3, 1, 1), Format(True, 8, 3), 8),
+        Add("y", ("c", "x"), Format(True, 8, 9)),
+    ),
+    "sum of far grids onto a coarse one": (COARSE, Add("y", ("c", "x"), Format(True, 8, 5))),
     "depthwise": (conv("y", "x", (3, 1, 3, 3), S8, 8, groups=3),),
     "two filters a channel": (conv("y", "x", (6, 1, 1, 1), S8, 8, groups=3),),
 }
@@ -130,7 +144,7 @@ KEPT: dict[str, tuple[Layer, ...]] = {
 @pytest.mark.parametrize("what", KEPT)
 def test_what_stays(what):
     network = Network((Input("x", 3, PIXEL),), KEPT[what])
-    other, said = restated(network, tuple(RESTATED))
+    other, said = restated(*near_sums(network)[:1], OTHERS)
     assert (other.layers, said) == (network.layers, ())
 
 
@@ -149,6 +163,30 @@ def test_a_leaky_relu_by_hand():
     assert run(other, np.array([[[-6], [0], [6]]], np.int8)).ravel().tolist() == [-1, 0, 2]  # -9/8, 0, 3/2
     other = restated(network, (PRelu,))[0]
     assert run(other, np.array([[[-6], [0], [6]]], np.int8)).ravel().tolist() == [-4, 0, 6]
+
+
+@pytest.mark.parametrize("rule", [Rounding.HALF_UP, Rounding.HALF_EVEN])
+@pytest.mark.parametrize("negated", [False, True])
+@pytest.mark.parametrize("frac", [5, 8, 13])
+def test_sums_of_far_grids_of_every_two_codes(frac, negated, rule):
+    """Where the sum is coarser than its finer operand that is rounded alone, by rules that see no sign."""
+    place = np.arange(1 << 16).reshape(256, 256, 1)
+    for signs in range(8):
+        coarse, fine, out = (Format(bool(signs >> i & 1), 8, each) for i, each in enumerate((0, 8, frac)))
+        fed = {
+            "a": (place // 256 + coarse.min).astype(coarse.dtype),
+            "b": (place % 256 + fine.min).astype(fine.dtype),
+        }
+        order = ("a", "b") if signs % 3 else ("b", "a")
+        layers = (Add("y", order, out, negated=negated),)
+        network = Network((Input("a", 1, coarse), Input("b", 1, fine)), layers, rule)
+        other, said = near_sums(network)
+        convolutions = "Conv 1x1, Conv 1x1" if frac < 8 else "Conv 1x1"
+        assert said == (f"y: Add as {convolutions}, Add",)
+        last = other.layer("y")
+        first, second = other.formats_of(last.sources)
+        assert not is_far(first, second, out)
+        assert np.array_equal(run(other, fed), run(network, fed)), (signs, order)
 
 
 def test_interpolation_by_hand():

@@ -369,13 +369,6 @@ REFUSED = {
         SIZE,
         "is a Upsample, which has no exact form for it; interpolate bilinearly by 2, 4 or 8, or use --target",
     ),
-    "far grids": (
-        "qnn",
-        GREY,
-        (conv("c", "x", ONE, Format(True, 8, 2)), Add("s", ("x", "c"), Format(True, 8, 7))),
-        SIZE,
-        "layer 's' adds grids that are 6 bits apart or more, which has no exact form for it; quantize with",
-    ),
     "mean": (
         "qonnx",
         GREY,

@@ -1,0 +1,79 @@
+"""Sums of grids far from each other, of which Qualcomm's emulator leaves bits out, as sums of near ones."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from hwrts.fixed_point import Add, Conv, Format, Layer, Network
+
+_FAR, _FINER = 6, 5
+"""Bits between the grids of two operands, and from the coarser one to a finer sum, from both of which on
+Qualcomm's emulator leaves bits of the finer operand out; below either it computes every code."""
+_REACH = 3
+"""Bits that the coarser operand is left coarser than the sum and the other operand: 8 times as far as either
+reaches, so that no code of the other brings the sum back from where it has saturated."""
+_ONE_BITS = 6
+"""Fraction bits of a weight of value 1."""
+_BITS = 8
+"""Width of the operands on their way: that of the file's bytes."""
+
+
+def is_far(first: Format, second: Format, out: Format) -> bool:
+    """Whether the emulator leaves bits of the finer operand of a sum out.
+
+    >>> is_far(Format(True, 8, 2), Format(False, 8, 8), Format(True, 8, 7))
+    True
+    """
+    coarser, finer = sorted((first.frac, second.frac))
+    return finer - coarser >= _FAR and out.frac - coarser >= _FINER
+
+
+def near_sums(network: Network) -> tuple[Network, tuple[str, ...]]:
+    """A network that makes the same codes without such sums, and which were replaced, a sentence each.
+
+    The finer operand may be rounded alone, which is the same under rules whose ties see no sign.
+
+    Args:
+        network: The integer network, of formats of 8 bits at most.
+    """
+    layers, said = list[Layer](), list[str]()
+    for layer in network.layers:
+        if isinstance(layer, Add) and is_far(*_pair(network, layer), layer.out):
+            made = _near(network, layer)
+            said.append(f"{layer.name}: Add as {'Conv 1x1, ' * (len(made) - 1)}Add")
+            layers += made
+        else:
+            layers.append(layer)
+    return replace(network, layers=tuple(layers), like=network), tuple(said)
+
+
+def _pair(network: Network, layer: Add) -> tuple[Format, Format]:
+    first, second = network.formats_of(layer.sources)
+    return first, second
+
+
+def _near(network: Network, layer: Add) -> list[Layer]:
+    """Operands on grids near that of the sum.
+
+    The coarser operand is whole and even there, so the finer one can be rounded before they are added. It may
+    saturate on the way: a few bits coarser than both it reaches so far that the sum saturates as well.
+    """
+    forms = _pair(network, layer)
+    coarse = int(forms[1].frac < forms[0].frac)
+    fine, grid, signs = 1 - coarse, layer.out.frac, (1, -1 if layer.negated else 1)
+
+    def moved(which: int, frac: int) -> Conv:
+        channels = network.channels[layer.sources[which]]
+        weight = np.full((channels, 1, 1, 1), signs[which] << _ONE_BITS, np.int8)
+        zeros = np.zeros(channels, np.int32)
+        out = Format(forms[which].signed or signs[which] < 0, _BITS, frac)
+        name = f"{layer.name}.{('first', 'second')[which]}"
+        return Conv(name, layer.sources[which], weight, zeros + _ONE_BITS, zeros, out, groups=channels)
+
+    parts: list[Layer] = [moved(coarse, min(forms[fine].frac, grid) - _REACH)]
+    rounds = forms[fine].frac > grid
+    if rounds:
+        parts.append(moved(fine, grid))
+    other = parts[1].name if rounds else layer.sources[fine]
+    negated = not rounds and signs[fine] < 0
+    return [*parts, replace(layer, sources=(parts[0].name, other), negated=negated)]
