@@ -125,7 +125,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: not TOML of settings (nested too deeply)") from error
+        raise ConfigError(
+            f"{path}: not TOML of settings (nested too deeply); a setting is a number, a text, or a list"
+        ) from error
 
 
 def dump_toml(config: RunConfig) -> str:

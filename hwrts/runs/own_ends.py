@@ -128,7 +128,8 @@ def normalised(module: nn.Module, mean: Sequence[float], std: Sequence[float]) -
     for given in (mean, std):
         if len(given) not in (1, channels[0]):
             raise UnsupportedOperatorError(
-                f"{type(module).__name__}: value_range has {len(given)} numbers for {channels[0]} channels"
+                f"{type(module).__name__}: value_range has {len(given)} numbers for {channels[0]} channels; "
+                "give one for all, or one for each"
             )
     return Normalised(module, mean, std, channels).eval()
 

@@ -23,7 +23,7 @@ def feeder_of(own: Own, traced: Traced, x: Given, step: int) -> Feeder:
     if len(graph.inputs) != len(x.tensors):
         raise UnsupportedOperatorError(
             f"{type(own.module).__name__}: is called with {len(x.tensors)} tensors and reads "
-            f"{len(graph.inputs)}"
+            f"{len(graph.inputs)}; leave out of inputs() what it does not read"
         )
     channels, sizes = graph_channels(graph), scales_of(graph_steps(graph))
     free = [i for i, name in enumerate(graph.outputs) if i]

@@ -245,4 +245,5 @@ def _any_config(spec: SweepSpec) -> RunConfig:
             return candidate(spec, values).config
         except HwrtsError as error:
             first = first or error
-    raise first or ConfigError("sweep: has no configuration at all")
+    assert first is not None  # a sweep has one point at least
+    raise first

@@ -15,14 +15,6 @@ class Lazy(nn.Module):
     def __init__(self):
         pass
 
-class Circle(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.part = nn.Identity()
-
-    def forward(self, x):
-        return self.part(x)
-
 def broken():
     raise KeyError("no")
 
@@ -103,17 +95,15 @@ def quantize(function, *more):
         ),
         (
             quantize("nothing"),
-            "own.py: has no function 'nothing'; it has Lazy, Circle, broken, no_module, unready, infinite, "
-            "meta",
+            "own.py: has no function 'nothing'; it has Lazy, broken, no_module, unready, infinite, meta",
         ),
         (
             quantize("number"),
-            "own.py: has no function 'number'; it has Lazy, Circle, broken, no_module, unready, infinite, "
-            "meta",
+            "own.py: has no function 'number'; it has Lazy, broken, no_module, unready, infinite, meta",
         ),
         (
             quantize("broken"),
-            "own.py:broken: broken() fails (line 20 of own.py: KeyError: 'no'); it is called "
+            "own.py:broken: broken() fails (line 12 of own.py: KeyError: 'no'); it is called "
             "without arguments",
         ),
         (
@@ -264,6 +254,29 @@ def quantize(function, *more):
             ["sensitivity", "runs/tiny", "--bits", "6-12"],
             "--bits '6-12': widths are 2..7, and a range goes from low to high",
         ),
+        (["verify", "runs/tiny", "--size", "3x3"], "--size 3x3: is for a file; add --client FILE"),
+        (
+            ["cost", "runs/tiny/stage2", "--stage", "2"],
+            "--stage 2: is for run folders, and runs/tiny/stage2 is none; leave it out",
+        ),
+        (
+            ["inspect", "runs/tiny", "--layer", "nothing"],
+            "inspect: no layer with accumulators named 'nothing'; there are conv_in, conv_0, add, "
+            "conv_out, fold_x, fold_r, correction, picture",
+        ),
+        (
+            ["patterns", "runs/tiny", "-o", "looked"],
+            "looked/flat_difference.png: exists already; write elsewhere or replace it with --force",
+        ),
+        (
+            ["sensitivity", "runs/own"],
+            "runs/own: is of a module of your own, whose photographs are not kept; sensitivity "
+            "measures stages of hwrts run",
+        ),
+        (
+            ["sweep", "--budget", "params=none"],
+            "--budget 'params=none': 'none' is no amount; give a number above 0, such as 30000, 30k or 1.5M",
+        ),
         (
             ["sweep"],
             "sweep: give a TOML file, or --budget such as params=30k,line_kib=256",
@@ -307,6 +320,10 @@ def test_a_wrong_use_is_one_line(words, message, workspace, hwrts):
         )
     (workspace / "taken/photo0.png").mkdir(parents=True)
     (workspace / "again").mkdir()
+    (workspace / "looked").mkdir()
+    (workspace / "looked/flat_difference.png").touch()
+    (workspace / "runs/own").mkdir()
+    shutil.copy(workspace / "runs/tiny/run.json", workspace / "runs/own/run.json")
     shutil.copy(workspace / "photos/photo0.png", workspace / "again/photo0.png")
     (workspace / "runs/begun").mkdir()
     for name in ("run.json", "config.toml"):

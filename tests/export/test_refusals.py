@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto
 
 from hwrts.export import environments
+from hwrts.export.clients import compared
 from hwrts.export.clients import run as clients_run
 from hwrts.export.clients.client import client_of
 from hwrts.export.clients.file import End
@@ -52,6 +53,10 @@ def read(*given, **how):
 
 def another_size(monkeypatch, folder):
     run_file(read().file, [{"x": np.zeros((5, 6, 1), np.uint8)}])
+
+
+def one_channel_for_two(monkeypatch, folder):
+    compared(read().file, network(channels=2), {"black": {"x": np.zeros((*SIZE, 1), np.uint8)}})
 
 
 def said_by_a_client(monkeypatch, folder):
@@ -141,6 +146,11 @@ def a_witness_that_fails(monkeypatch, folder):
             "'c' is INT64 (1, 1, 4, 6), where one picture of codes or of real values (float32) belongs",
         ),
         (lambda *given: read(height=5), "'c' is 5x6 where the network makes 4x6 of 4x6"),
+        (
+            one_channel_for_two,
+            "onnxruntime: makes (4, 6, 1) of 'c' where the network makes (4, 6, 2); the file is of another "
+            "size; give that of the stage",
+        ),
         (
             another_size,
             "onnxruntime: cannot run the file ([ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid "
