@@ -1,7 +1,9 @@
 """The typer application: one command, verbs, and what they have in common."""
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,7 +58,7 @@ def register_commands() -> None:
     from hwrts.cli.evaluate import evaluate
     from hwrts.cli.export import export
     from hwrts.cli.info import info
-    from hwrts.cli.inspect import inspect
+    from hwrts.cli.inspect import inspect as inspect_command
     from hwrts.cli.list import list_runs
     from hwrts.cli.patterns import patterns
     from hwrts.cli.quantize import quantize
@@ -72,7 +74,7 @@ def register_commands() -> None:
         "Make networks": (demo, run, sweep, reproduce, quantize),
         "Use them": (list_runs, enhance, export, view),
         "Measure and prove": (verify, compare, evaluate, patterns, score, sensitivity),
-        "Know what is inside": (cost, inspect, info),
+        "Know what is inside": (cost, inspect_command, info),
     }
     for panel, commands in groups.items():
         for command in commands:
@@ -80,7 +82,13 @@ def register_commands() -> None:
             name = command.__name__.removesuffix("_runs")
             lines = [line.replace("[", r"\[") for line in EXAMPLES[name]]
             epilog = "\n\n".join(["Examples:", *lines])
-            app.command(name, rich_help_panel=panel, epilog=epilog)(command)
+            app.command(name, help=_help(command), rich_help_panel=panel, epilog=epilog)(command)
+
+
+def _help(command: Callable[..., None]) -> str:
+    """Its docstring, without the ends of its lines: where those of the terminal are, the terminal knows."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def run() -> int:

@@ -12,7 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts sweep --status -o sweep",
     ),
     "reproduce": (
-        "hwrts reproduce table2 --data photographs --budget tiny -o first_look",
+        "hwrts reproduce --budget tiny -o first_look",
         "hwrts reproduce all --data DIV2K_train_HR --val DIV2K_valid_HR --int8",
     ),
     "quantize": (

@@ -8,14 +8,22 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.interrupt import LastWords
 from hwrts.cli.options import MaxMegapixels, Quiet
+from hwrts.errors import ConfigError
 from hwrts.runs.settings import run_notes
 
 
 def reproduce(
     what: Annotated[
         str, typer.Argument(help="table1, table2, table3, fig4, fig5, fig6 or all.", metavar="WHAT")
-    ],
-    data: Annotated[Path, typer.Option("--data", help="Folder of photographs, such as DIV2K_train_HR.")],
+    ] = "all",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Folder of photographs, such as DIV2K_train_HR (--budget tiny: or the embedded ones).",
+            show_default=False,
+        ),
+    ] = None,
     val: Annotated[
         Path | None,
         typer.Option(
@@ -57,8 +65,13 @@ def reproduce(
     from hwrts.reproduce.results import chosen_targets
     from hwrts.reproduce.runs import Source
 
-    source = Source(data, val, seed, device, max_megapixels or MAX_MEGAPIXELS)
     targets, chosen = chosen_targets(what), find_budget(budget)
+    if data is None and chosen.name != "tiny":
+        raise ConfigError(
+            f"--budget {chosen.name}: give a folder of photographs with --data; the embedded ones are for "
+            "the first look of --budget tiny"
+        )
+    source = Source(data, val, seed, device, max_megapixels or MAX_MEGAPIXELS)
     progress = ConsoleProgress(quiet)
     progress.say(f"{', '.join(targets)} with budget {chosen.name} in {output}")
     for note in chosen.notes:

@@ -20,6 +20,7 @@ MEASURES = {
     "psnr_bicubic_db": ("bicubic dB", 2),
     "psnr_float_db": ("float dB", 2),
     "psnr_int8_db": ("int8 dB", 2),
+    "fidelity_db": ("fidelity dB", 1),
     "difference_int8_percent": ("diff %", 2),
     "mos_raw_int8": ("MOS", 3),
 }
@@ -97,8 +98,7 @@ def write_comparison(path: Path, roots: Sequence[Path], rows: Sequence[Sequence[
         "hwrts.report",
         "comparison.html.j2",
         names=[str(root) for root in roots],
-        headings=[*HEADINGS, *COLUMNS],
-        rows=list(zip(map(str, roots), rows, strict=True)),
+        lines=list(zip([*HEADINGS, *COLUMNS], zip(*rows, strict=True), strict=True)),
         viewer=pictures,
         shown=of,
         missing=missing,

@@ -53,13 +53,17 @@ class Experiment:
     selection: Selection | None
 
     def config(
-        self, train: Path, val: Path | None, seed: int, device: str, max_megapixels: int = MAX_MEGAPIXELS
+        self,
+        train: Path | None,
+        val: Path | None,
+        seed: int,
+        device: str,
+        max_megapixels: int = MAX_MEGAPIXELS,
     ) -> RunConfig:
-        """The complete settings on these photographs."""
-        data = {**self.settings.get("data", {}), "train": str(train), "val_fraction": VAL_FRACTION}
+        """The complete settings on these photographs, or on the embedded ones."""
+        data = {**self.settings.get("data", {}), "val_fraction": VAL_FRACTION}
         data["max_megapixels"] = max_megapixels
-        if val is not None:
-            data["val"] = str(val)
+        data |= {name: str(path) for name, path in (("train", train), ("val", val)) if path is not None}
         document = {**self.settings, "data": data, "seed": seed, "device": device}
         return parse_config(document, f"experiment {self.name}")
 

@@ -27,7 +27,7 @@ class SettingsFile(Document):
     """settings.json: what the folder is for."""
 
     budget: Text
-    data: Text
+    data: Text | None
     val: Text | None
     seed: int
     device: Text
@@ -108,7 +108,7 @@ def _claim(root: Path, budget: Budget, source: Source) -> None:
     """Make the folder for these settings, or see that it was made for them."""
     settings = {
         "budget": budget.name,
-        "data": str(source.data.resolve()),
+        "data": str(source.data.resolve()) if source.data else None,
         "val": str(source.val.resolve()) if source.val else None,
         "seed": source.seed,
         "device": source.device,

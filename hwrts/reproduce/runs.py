@@ -26,9 +26,9 @@ from hwrts.training.rts import target_kind
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where the photographs are, and what makes a training repeatable."""
+    """Where the photographs are (none: the embedded ones), and what makes a training repeatable."""
 
-    data: Path
+    data: Path | None
     val: Path | None
     seed: int
     device: str
@@ -85,7 +85,7 @@ def train(
     Raises:
         HwrtsError: Photographs or a device that are not there, or a run of other settings under this name.
     """
-    train_folder, val_folder = source.data.resolve(), source.val.resolve() if source.val else None
+    train_folder, val_folder = (folder and folder.resolve() for folder in (source.data, source.val))
     if experiment.selection is not None:
         folder = _select(root, experiment, experiment.selection, source, progress)
         train_folder, val_folder = folder / "train", folder / "val"

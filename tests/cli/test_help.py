@@ -29,6 +29,9 @@ def test_every_command_has_a_group_examples_and_quiet():
         assert command.rich_help_panel, name
         assert EXAMPLES[name], name
         assert [each for each in command.params if each.opts == ["--quiet", "-q"]], name
+        assert not [each for each in command.help.split("\n\n") if "\n" in each], (
+            name
+        )  # broken by the terminal
 
 
 def test_examples_parse_and_stand_in_the_help(hwrts):

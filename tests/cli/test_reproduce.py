@@ -55,13 +55,29 @@ def test_table2(photos, hwrts):
     )
 
 
+def test_a_first_look_needs_no_photographs_and_makes_everything(tmp_path, hwrts, monkeypatch):
+    """All that the command line leaves out; what is made of it is tried above."""
+    asked = []
+    monkeypatch.chdir(tmp_path)
+
+    def made(output, targets, budget, source, notes, progress, *, int8):
+        asked.append((targets, budget.name, source.data))
+        return {"results": {name: {"findings": [], "files": []} for name in targets}}
+
+    monkeypatch.setattr("hwrts.reproduce.reproduction.reproduce", made)
+    assert hwrts("reproduce", "--budget", "tiny").code == 0
+    assert asked == [(("table1", "table2", "table3", "fig4", "fig5", "fig6"), "tiny", None)]
+    config = budgets.budget("paper").stages.config(None, None, 0, "cpu")
+    assert (config.data.train, config.data.val) == (None, None)
+
+
 def test_wrong_use(photos, hwrts):
     assert_one_clear_line(hwrts("reproduce", "table1", "--data", "nowhere"), "nowhere", "no such folder")
     assert_one_clear_line(hwrts("reproduce", "table4", "--data", photos), "table4", "fig6 or all")
     assert_one_clear_line(hwrts("reproduce", "fig4", "--data", photos, "--budget", "big"), "big", "small")
     assert_one_clear_line(hwrts("reproduce", "fig4", "--data", photos, "--val", "nowhere"), "nowhere")
     assert_one_clear_line(hwrts("reproduce", "fig4", "--data", photos, "--device", "gpu7"), "gpu7")
-    assert hwrts("reproduce", "fig4").code == 2
+    assert_one_clear_line(hwrts("reproduce"), "--budget small: give a folder of photographs with --data")
     assert hwrts("reproduce", "fig4", "--data", photos, "--seed", "-1").code == 2
     assert not (photos.parent / "reproduction").exists()
     assert_one_clear_line(hwrts("reproduce", "fig4", "--data", photos, "-o", photos), "not a folder of hwrts")

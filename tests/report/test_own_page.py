@@ -16,6 +16,7 @@ from hwrts.data import open_store, to_codes
 from hwrts.data.degrade import downscale, upscale
 from hwrts.metrics.baselines import usm
 from hwrts.report import write_report
+from hwrts.report.overview import cells, costs, summary, write_comparison
 from hwrts.runs.engines import open_stage
 
 pytestmark = pytest.mark.usefixtures("small_verdict")
@@ -112,6 +113,14 @@ def test_up_scaled_by_three_beside_bicubic_and_lanczos(made):
         np.testing.assert_array_equal(pictures[name], pixels)
     assert html.count('type="range"') == 2
     assert "\u00d73 from LR</strong><br>PSNR against HR0" in html
+    root = stage.root.parent
+    line = [*cells(summary(root)), *costs(root)]
+    data, _, pictures = shown(write_comparison(root / "both.html", [root, root], [line, line]).read_text())
+    assert [view["panes"] for view in data["views"]] == [
+        ["HR0", f"{root}, same size", f"{root}, same size"],
+        ["bicubic", f"{root}, \u00d73 from LR", f"{root}, \u00d73 from LR"],
+    ]
+    np.testing.assert_array_equal(pictures[f"{root}, \u00d73 from LR"], expected[up])
 
 
 def test_of_luma_in_colour_and_shrinking_in_between(made):
@@ -143,7 +152,12 @@ def test_other_kinds_say_in_a_line_why_there_are_none(made, module, why):
     assert 'class="viewer"' not in html
     assert "<h2>Before and after" not in html
     assert "hwrts enhance" not in html
-    assert not (stage.root.parent / "data").exists()
+    root = stage.root.parent
+    assert not (root / "data").exists()
+    line = [*cells(summary(root)), *costs(root)]
+    page = write_comparison(root / "one.html", [root], [line]).read_text("utf-8")
+    assert f"Not shown: {root}: {why}" in page
+    assert f"<td>{stage.measures['fidelity_db']:.1f}</td>" in page
 
 
 def test_a_large_photograph_is_kept_in_part_and_a_run_without_any_says_so(made, monkeypatch):
