@@ -1,7 +1,7 @@
 """Trained networks in every client: codes compared, codes that differ, bytes of the file, or the refusal.
 
     python -m benchmarks.targets.evidence RUN [--store evidence.json] [--networks x2,same,...] [--targets ...]
-        [--clients ...] [--sizes 360x640,359x637] [--again]
+        [--clients ...] [--sizes 360x640,359x637] [--pictures 10] [--again]
 
 RUN is a folder of `hwrts run`; small networks of other operators are trained beside it (:mod:`.trained`).
 Each cell is stored when it is done, so that what was interrupted goes on. A cell holds as long as what it
@@ -100,18 +100,19 @@ def cells(networks: list[str], targets: list[str], clients: list[str], sizes: li
                         yield Cell(name, row.target, client, size, row.trained_for)
 
 
-def measured(cell: Cell, made: Trained, before: Mapping[str, Any]) -> dict[str, Any]:
+def measured(cell: Cell, made: Trained, before: Mapping[str, Any], most: int | None = None) -> dict[str, Any]:
     """What a client makes of a file: its entry of a manifest, or why there is none.
 
     Args:
         cell: What is to be measured.
         made: The network.
         before: What was found of the cell; it is returned where it is of the same.
+        most: Pictures of a large size; None is all that there are.
     """
     begun = time.perf_counter()
     found: dict[str, Any] = {**asdict(cell), "stage": made.stage.name, "rounding": str(made.network.rules)}
     try:
-        written = _written(cell, made)
+        written = _written(cell, made, most)
         found |= {"bytes": len(written.model), "of": _of(written.model, made)}
         if found["of"] == before.get("of"):
             return {**before, "commit": commit()}
@@ -129,7 +130,7 @@ class Written:
     run: Callable[[], dict[str, Any]]
 
 
-def _written(cell: Cell, made: Trained) -> Written:
+def _written(cell: Cell, made: Trained, most: int | None) -> Written:
     network, size = made.network, parse_size(cell.size)
     if cell.target == FLOAT:
         entry, files = float_files(made.run, made.stage, size, opset=None, check=False)
@@ -141,14 +142,15 @@ def _written(cell: Cell, made: Trained) -> Written:
         file = tflite.for_clients
     else:
         file = target_file(network, target_of(cell.target), size).for_clients
-    return Written(file.model, lambda: _integers(cell, made, file))
+    return Written(file.model, lambda: _integers(cell, made, file, most))
 
 
-def _integers(cell: Cell, made: Trained, file: ClientFile) -> dict[str, Any]:
+def _integers(cell: Cell, made: Trained, file: ClientFile, most: int | None) -> dict[str, Any]:
     network, size = made.network, parse_size(cell.size)
     pictures = check_pictures(network, size, list(load_fed(made.run, network).values()))
-    if size[0] * size[1] >= LARGE and cell.client in FEW:
-        shown = [*dict.fromkeys(("photograph 0", "noise", *pictures))][: FEW[cell.client]]
+    if size[0] * size[1] >= LARGE:
+        few = min(FEW.get(cell.client, len(pictures)), most or len(pictures))
+        shown = [*dict.fromkeys(("photograph 0", "noise", [*pictures][-1], *pictures))][:few]
         pictures = {name: pictures[name] for name in shown}
     return {"pictures": [*pictures], **check_file(file, network, pictures, cell.client)}
 
@@ -210,6 +212,7 @@ def main() -> None:
     for name in ("networks", "targets", "clients"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--sizes", default=SIZES)
+    parser.add_argument("--pictures", type=int, help="of a large size, at most [all]")
     parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
     networks, targets, clients = (
@@ -225,7 +228,7 @@ def main() -> None:
     for cell in cells(networks, targets, clients, given.sizes.split(",")):
         store = read_store(given.store)
         before = {} if given.again else store.get(cell.key, {})
-        found = measured(cell, get(cell.network, cell.trained_for), before)
+        found = measured(cell, get(cell.network, cell.trained_for), before, given.pictures)
         print(said(cell, found), flush=True)
         # read again: another process may have added others meanwhile
         write_atomic(
