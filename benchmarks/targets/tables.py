@@ -46,13 +46,14 @@ def differing(found: Found) -> str:
         for cell in found.values():
             if cell["target"] == row.target and cell["client"] in row.clients and cell["client"] != VELA:
                 client = cell["client"]
-                key = row.target, client, str(CLIENTS[client].rules), cell["size"]
+                key = row.target, client, str(CLIENTS[client].rules or "not known"), cell["size"]
                 rows.setdefault(key, {})[cell["network"]] = _count(cell)
                 versions[client] = cell.get("version", versions.get(client, ""))
     head = ["target", "client", "its rules", "size", *(LABELS.get(name, name) for name in NAMES)]
     body = ([*key, *(made.get(name, "") for name in NAMES)] for key, made in rows.items())
     said = "; ".join(f"{client}: {version}" for client, version in versions.items())
-    return f"{table(head, body)}\n\nVersions: {said}."
+    commits = ", ".join(sorted({cell["commit"] for cell in found.values()}))
+    return f"{table(head, body)}\n\nVersions: {said}. Commit: {commits}."
 
 
 def refusals(found: Found) -> str:

@@ -362,6 +362,13 @@ REFUSED = {
         SIZE,
         "layer 't' is a Lookup, which has no exact form for it",
     ),
+    "table on another NPU": (
+        "verisilicon",
+        GREY,
+        (table("t", "x"),),
+        SIZE,
+        "layer 't' is a Lookup, which has no exact form for it; train with a ReLU or a leaky ReLU in its",
+    ),
     "bicubic": (
         "qnn",
         GREY,
