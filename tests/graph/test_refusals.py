@@ -30,7 +30,7 @@ def computed(h: Tensor) -> Tensor:
 
 
 def of_another_forward(layer: nn.Module) -> nn.Module:
-    layer.forward = lambda x: x  # type: ignore[method-assign]
+    layer.forward = lambda x: x
     return layer
 
 
@@ -51,6 +51,10 @@ def halved() -> nn.Module:
         (
             lambda: body(lambda s, h: h.add(h, out=h)),
             "its argument 'out' is not supported; leave it out and use what is returned",
+        ),
+        (
+            lambda: body(lambda s, h: s.own(x=h), own=nn.Upsample(scale_factor=2)),
+            "'own': takes []; 1 tensor(s) are supported, no constants",
         ),
         (lambda: body(lambda s, h: h.add(h, foo=1)), "its argument 'foo' is not supported; leave it out"),
         (

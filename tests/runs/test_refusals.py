@@ -36,6 +36,7 @@ from hwrts.settings_file import read_toml
 from hwrts.sweep import trial
 from hwrts.sweep.folder import open_sweep
 from hwrts.sweep.workers import cluster_workers, local_workers
+from hwrts.training.checkpoint import load_weights
 
 from .test_engines import stage  # noqa: F401 - a fixture
 
@@ -100,9 +101,10 @@ def made_in_inference_mode(folder):
 
 
 def variance_below_zero(folder):
-    module = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
-    module[1].running_var.fill_(-1)
-    check_values(trace_with_clip(module))
+    norm = nn.BatchNorm2d(3)
+    assert norm.running_var is not None
+    norm.running_var.fill_(-1)
+    check_values(trace_with_clip(nn.Sequential(nn.Conv2d(3, 3, 1), norm)))
 
 
 def one_pixel(folder):
@@ -124,7 +126,8 @@ def edited_settings(folder):
 
 
 def fed(folder, sides=(4, 6), names=("a [x]",)):
-    np.savez(folder / "verify_inputs.npz", **{name: np.zeros((*sides, 3), np.uint8) for name in names})
+    pictures: dict[str, Any] = {name: np.zeros((*sides, 3), np.uint8) for name in names}
+    np.savez(folder / "verify_inputs.npz", **pictures)
     return RunFolder(folder)
 
 
@@ -344,7 +347,7 @@ def test_a_refusal_is_one_line(does, message, tmp_path):
 
 
 def test_a_note_of_more_weights_than_there_are(stage, monkeypatch):  # noqa: F811
-    _, notes = quantise.load_weights(stage.qat_weights)
+    _, notes = load_weights(stage.qat_weights)
     monkeypatch.setattr(quantise, "load_weights", lambda path: ({}, notes))
     with pytest.raises(HwrtsError) as caught:
         quantise.load_quantised(stage)
