@@ -74,7 +74,7 @@ def circuit_of(
     foldings = foldings_of(network, settings.cycles) if foldings is None else foldings
     for layer in network.layers:  # before they are planned: what has no Verilog may have no plan
         module_of(layer, _place(network, streams, foldings, settings, layer, frozenset()))
-    routes = routes_of(network, streams, foldings)
+    routes = routes_of(network, streams, foldings, settings.widest)
     tapped = frozenset(route.tap for route in routes if route.tap)
     modules = {
         layer.name: module_of(layer, _place(network, streams, foldings, settings, layer, tapped))

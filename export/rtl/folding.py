@@ -1,5 +1,6 @@
 """How a convolution is folded onto multipliers: PE output channels by SIMD inputs at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwrts.fixed_point import Conv, HwrtsError, Network
@@ -53,6 +54,11 @@ def folded(conv: Conv, cycles: int) -> Folding:
         if (folding.multipliers, folding.pe) < (best.multipliers, best.pe):
             best = folding
     return best
+
+
+def total_multipliers(foldings: Mapping[str, Folding]) -> int:
+    """Of all convolutions."""
+    return sum(each.multipliers for each in foldings.values())
 
 
 def foldings_of(network: Network, cycles: int) -> dict[str, Folding]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hwrts.export.rtl.bench import bench_text, vector_files
 from hwrts.export.rtl.circuit import Circuit, circuit_of
 from hwrts.export.rtl.design import Settings
+from hwrts.export.rtl.folding import total_multipliers
 from hwrts.export.rtl.templates import bench_modules, library, render
 from hwrts.export.rtl.top import TOP, top_text
 from hwrts.export.stimuli import noise_codes, synthetic_codes
@@ -49,7 +50,7 @@ def rtl_files(network: Network, settings: Settings) -> dict[str, str]:
         circuit=circuit,
         input=circuit.streams[network.inputs[0].name],
         deepest=max((conv.window.after for conv in network.convs), default=0),
-        multipliers=sum(each.multipliers for each in circuit.foldings.values()),
+        multipliers=total_multipliers(circuit.foldings),
         cycles=max((circuit.foldings[conv.name].cycles(conv) for conv in network.convs), default=1),
     )
     files["circuit.json"] = json.dumps(_described(circuit), indent=1) + "\n"

@@ -51,9 +51,9 @@ def steps_of(network: Network, streams: Mapping[str, Stream]) -> tuple[Step, ...
 
 
 def routes_of(
-    network: Network, streams: Mapping[str, Stream], foldings: Mapping[str, Folding]
+    network: Network, streams: Mapping[str, Stream], foldings: Mapping[str, Folding], widest: int
 ) -> tuple[Route, ...]:
-    """Every way in the circuit, in the order of its readers."""
+    """Every way in the circuit, in the order of its readers; ``widest`` columns has the largest frame."""
     plan = plan_lines(steps_of(network, streams))
     ahead = _ahead(network, foldings)
     longest = max(columns + words for columns, words in ahead.values())
@@ -67,8 +67,15 @@ def routes_of(
         for route, start in reversed(list(zip(own, starts, strict=True))):
             words = _SHORT + needed[layer.name] - start + (longest if route.rows else 0)
             found.append(replace(route, words=words))
-    routes = [*reversed(found), Route(None, 0, network.output)]
+    way_out = _SHORT + _bursts(network, streams[network.output].grow, foldings, widest)
+    routes = [*reversed(found), Route(None, 0, network.output, words=way_out)]
     return tuple(_direct(network, route, routes) for route in routes)
+
+
+def _bursts(network: Network, grow: int, foldings: Mapping[str, Folding], widest: int) -> int:
+    """Blocks that come while the rows of others below their first are given, pixel by pixel."""
+    cycles = max((foldings[conv.name].cycles(conv) for conv in network.convs), default=None)
+    return 0 if cycles is None else -(-grow * (grow - 1) * widest // cycles)
 
 
 def _route(network: Network, plan: Lines, layer: Layer, operand: int) -> Route:

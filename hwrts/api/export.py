@@ -11,6 +11,7 @@ from hwrts.files.new_folder import new_folder
 from hwrts.fixed_point import load_network
 from hwrts.progress import Progress
 from hwrts.report import write_report
+from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.formats import kit_of
@@ -29,6 +30,7 @@ def export_stage(
     unverified: bool,
     force: bool,
     formats: Sequence[str] = (),
+    circuit: AskedCircuit | None = None,
 ) -> dict[str, Any]:
     """Make the folder; returns its manifest.
 
@@ -42,6 +44,7 @@ def export_stage(
         unverified: Also of a network that did not pass.
         force: Replace an earlier hand-over.
         formats: What else it holds, of :data:`hwrts.runs.formats.FORMATS`.
+        circuit: How that of "rtl" is folded.
 
     Raises:
         HwrtsError: It did not pass, the target cannot be told it, or the folder is taken.
@@ -52,7 +55,7 @@ def export_stage(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
-    kit = kit_of(load_network(chosen.root), formats)
+    kit = kit_of(load_network(chosen.root), formats, circuit or AskedCircuit())
     with writing(output):  # before clients run, which can take minutes; and again when the folder is made
         check_target(output, replace=force)
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:

@@ -30,6 +30,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts export runs/first -o handover",
         "hwrts export runs/first -o handover --target tflite --size 360x640",
         "hwrts export runs/first -o kit --format c",
+        "hwrts export runs/first -o kit --format rtl --mode 1080p60 --clock-mhz 300",
     ),
     "view": ("hwrts view runs/first --stage 2",),
     "verify": ("hwrts verify runs/first", "hwrts verify runs/first --stage 2 --layer conv_0"),

@@ -1,13 +1,16 @@
 """hwrts export: one folder with everything that a chip's team needs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table, print_warning
 from hwrts.cli.options import Quiet, RunArgument, StageOption
 from hwrts.cli.stage import choose_network
+
+if TYPE_CHECKING:
+    from hwrts.runs.circuit import AskedCircuit
 
 
 def export(
@@ -29,9 +32,29 @@ def export(
     form: Annotated[
         list[str] | None,
         typer.Option(
-            "--format", help="Also in this form: c, a C99 model (repeatable; docs/c.md).", show_default=False
+            "--format",
+            help="Also in this form: c, a C99 model (docs/c.md); rtl, Verilog (docs/silicon.md). Repeatable.",
+            show_default=False,
         ),
     ] = None,
+    multipliers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of --format rtl: fold it onto so many at most.", show_default=False),
+    ] = None,
+    cycles_per_pixel: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help=r"Of --format rtl: clocks for a pixel of the input \[16].", show_default=False
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="Of --format rtl: video mode of the output, such as 2160p60.", show_default=False),
+    ] = None,
+    clock_mhz: Annotated[
+        float | None, typer.Option(min=1, help="Of --format rtl: clock for --mode.", show_default=False)
+    ] = None,
+    weights: Annotated[str, typer.Option(help="Of --format rtl: rom, or loadable through a port.")] = "rom",
     opset: Annotated[int | None, typer.Option(help=r"Of its file \[19].", show_default=False)] = None,
     ir_version: Annotated[
         int | None, typer.Option(help=r"Of its file \[the lowest for the opset].", show_default=False)
@@ -49,6 +72,7 @@ def export(
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""
     from hwrts.api.export import export_stage
     from hwrts.export.targets.export import differing
+    from hwrts.runs.circuit import AskedCircuit
     from hwrts.runs.folder import open_run
     from hwrts.runs.target import Asked
 
@@ -66,19 +90,36 @@ def export(
         unverified=unverified,
         force=force,
         formats=form or (),
+        circuit=_circuit(AskedCircuit(multipliers, cycles_per_pixel, mode, clock_mhz, weights), form),
     )
     entry = manifest["target"]
     if json:
         print_json(manifest)
     else:
         for name, each in manifest["files"].items():
-            print_line(f"{each['sha256'][:16]}  {each['bytes']:>9,} bytes  {output / name}")
+            if name.count("/") <= 1:
+                print_line(f"{each['sha256'][:16]}  {each['bytes']:>9,} bytes  {output / name}")
+        inside = [name for name in manifest["files"] if name.count("/") > 1]
+        if inside:
+            print_line(f"and {len(inside):,} files in folders of theirs (manifest.json)")
         print_line(f"verdict: {manifest['verdict']}")
         _say(entry)
         for name, what in manifest["take"].items():
             print_line(f"take {name} for {what}")
     if differing(entry):
         raise typer.Exit(1)
+
+
+def _circuit(asked: "AskedCircuit", form: list[str] | None) -> "AskedCircuit":
+    """What is said of a circuit, if one is asked for at all."""
+    from hwrts.errors import ConfigError
+    from hwrts.runs.circuit import AskedCircuit
+
+    if asked != AskedCircuit() and "rtl" not in (form or ()):
+        raise ConfigError(
+            "--multipliers, --cycles-per-pixel, --mode, --clock-mhz and --weights are of --format rtl; add it"
+        )
+    return asked
 
 
 def _say(target: dict[str, Any]) -> None:

@@ -77,6 +77,14 @@ def test_at_one_pixel_a_clock_only_the_edges_are_blanked(tmp_path):
     assert verdict.period <= (height + 2) * (width + 3)
 
 
+def test_rows_of_blocks_that_are_given_late_hold_nothing_up(tmp_path):
+    """The lower row of each row of blocks takes two clocks a block in which none is taken."""
+    circuit = circuit_of(residual("x2", channels=2), Settings(widest=32, cycles=4))
+    height, width = 5, 32
+    verdict = assert_exact(Simulation(circuit, tmp_path), noise(circuit, height, width, frames=2))
+    assert verdict.period <= 4 * (height + 1) * (width + 3) < (4 + 2) * height * width
+
+
 def test_names_of_layers_may_be_anything(tmp_path):
     names = {
         "conv_in": "inside",

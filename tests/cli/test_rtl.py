@@ -1,0 +1,85 @@
+"""hwrts export --format rtl: what is handed over, how it is folded, and what is refused in one line."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from hwrts.errors import ConfigError
+from hwrts.export.rtl.folding import foldings_of, total_multipliers
+from hwrts.fixed_point import PIXEL, Input, MaxPool, Network
+from hwrts.runs.circuit import AskedCircuit
+
+from ..export.rtl.build import residual
+
+
+def test_the_circuit_is_handed_over(workspace, hwrts):
+    words = ("export", "runs/tiny", "-o", "out", "--no-check", "--format", "rtl", "--cycles-per-pixel", "64")
+    result = hwrts(*words)
+    assert result.code == 0, result.err
+    assert "take rtl/README.md for chips and FPGAs" in result.out
+    assert "files in folders of theirs (manifest.json)" in result.out
+    assert len(result.out.splitlines()) < 40
+    manifest = json.loads((workspace / "out/manifest.json").read_text())
+    assert {"rtl/network/hwrts_top.v", "rtl/library/hwrts_window.v", "rtl/Makefile"} <= {*manifest["files"]}
+    said = json.loads((workspace / "out/rtl/circuit.json").read_text())
+    assert {each["operator"] for each in said["layers"]} >= {"Conv", "Add"}
+    if shutil.which("make") and shutil.which("iverilog"):
+        done = subprocess.run(
+            ["make", "-C", "out/rtl", "layer_0/.checked"], cwd=workspace, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--multipliers", "9"), "are of --format rtl; add it"),
+        (("--format", "rtl", "--mode", "1080p60"), "--mode and --clock-mhz belong together"),
+        (("--format", "rtl", "--clock-mhz", "300"), "--mode and --clock-mhz belong together"),
+        (
+            ("--format", "rtl", "--multipliers", "9", "--cycles-per-pixel", "4"),
+            "--multipliers and --cycles-per-pixel: each says how fast the circuit is; use one of them",
+        ),
+        (("--format", "rtl", "--weights", "ram"), "--weights ram: is not known; use rom or loadable"),
+        (("--format", "rtl", "--multipliers", "2"), "--multipliers 2: its 5 convolutions need one each"),
+        (
+            ("--format", "rtl", "--mode", "2160p60", "--clock-mhz", "100"),
+            "--mode 2160p60: takes 4 clock(s) for each of 125.2 million pixels a second, blanking included; "
+            "use --clock-mhz 501 or more",
+        ),
+        (("--format", "rtl", "--mode", "999p60", "--clock-mhz", "1"), "there is no such video mode"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else None,
+)
+def test_what_is_refused(workspace, hwrts, words, message):
+    refused = hwrts("export", "runs/tiny", "-o", "out", "--no-check", "--stage", "1", *words)
+    assert refused.code == 2
+    _, said = refused.err.splitlines()  # the first line is which network
+    assert said.startswith("error: ")
+    assert message in said
+    assert not (workspace / "out").exists()
+
+
+def test_a_mode_and_a_clock_by_hand():
+    """1080p60 of x2 is 540 rows of 960; a window adds a row and two columns: 31.2 million pixels."""
+    settings = AskedCircuit(mode="1080p60", clock_mhz=300).settings(residual("x2"))
+    assert (settings.widest, settings.cycles, settings.loadable) == (960, 9, False)
+    assert 541 * 962 * 60 * 9 <= 300e6 < 541 * 962 * 60 * 10
+
+
+def test_as_few_clocks_as_multipliers_allow():
+    """One more would be too many for one clock less."""
+    network = residual("same", channels=8)
+    for most in (5, 60, 333):
+        cycles = AskedCircuit(multipliers=most).settings(network).cycles
+        assert total_multipliers(foldings_of(network, cycles)) <= most
+        assert cycles == 1 or total_multipliers(foldings_of(network, cycles - 1)) > most
+    with pytest.raises(ConfigError, match="need one each at least"):
+        AskedCircuit(multipliers=4).settings(network)
+
+
+def test_a_network_without_convolutions_takes_what_it_is_given():
+    network = Network((Input("x", 3, PIXEL),), (MaxPool("y", "x", (3, 3), 1, (1, 1, 1, 1)),))
+    assert AskedCircuit(multipliers=1).settings(network).cycles == 1
