@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hwrts.export.rtl.circuit import SIZE_BITS, Circuit
 from hwrts.export.rtl.templates import render
 from hwrts.export.rtl.top import TOP
-from hwrts.export.vectors import packed, words_text
+from hwrts.export.vectors import packed, read_words, words_text
 from hwrts.fixed_point import run_all
 
 
@@ -25,8 +25,34 @@ def bench_text(circuit: Circuit, words: int) -> str:
         input=streams[network.inputs[0].name],
         output_word=circuit.out.channels * circuit.out.out.bits,
         load=circuit.load_port,
+        load_words=max(1, len(load_words(circuit))),
         layers=[streams[layer.name] for layer in network.layers],
     )
+
+
+def load_words(circuit: Circuit) -> list[int]:
+    """What the testbench writes through the port of a circuit: weights and biases; none without a port.
+
+    A word is the layer's number, 1 for biases, the address, the data; from the high bits to the low ones.
+    """
+    port = circuit.load_port
+    if port is None:
+        return []
+    words = []
+    for number, layer in enumerate(circuit.network.layers):
+        module = circuit.modules[layer.name]
+        for is_bias, text in enumerate(module.memories.values()):  # weights, biases
+            low = module.weight_word if is_bias else 0
+            for address, word in enumerate(read_words(text)):
+                head = (number << 1 | is_bias) << port["address"] | address
+                words.append(head << port["word"] | word << low)
+    return words
+
+
+def load_file(circuit: Circuit) -> str:
+    """The same as load.mem."""
+    port = circuit.load_port or {"address": 0, "word": 0}
+    return words_text(load_words(circuit), 17 + port["address"] + port["word"])
 
 
 def vector_files(circuit: Circuit, frames: Sequence[NDArray[np.integer]]) -> dict[str, str]:

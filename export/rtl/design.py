@@ -69,6 +69,7 @@ class Module:
         memories: Text for $readmemh by the name of the file.
         wires: Of a layer of wires: for each code of the result, from the lowest, the lane of the source.
         load_bits: Bits of a word that is written into its weights, and of its address; none if it has none.
+        weight_word: The low ones of those bits, which are a word of weights; above them are biases.
     """
 
     kind: str | None
@@ -78,3 +79,4 @@ class Module:
     memories: Mapping[str, str] = field(default_factory=dict)
     wires: tuple[int, ...] = ()
     load_bits: tuple[int, int] | None = None
+    weight_word: int = 0

@@ -69,6 +69,7 @@ def module(layer: Conv, place: Place) -> Module:
         framed=True,
         memories=memories,
         load_bits=(weight_word + bias_word, address),
+        weight_word=weight_word,
     )
 
 

@@ -82,6 +82,7 @@ class Simulation:
         pauses: tuple[int, int] = (0, 0),
         seed: int = 1,
         vectors: dict[str, str] | None = None,
+        more: Sequence[str] = (),
     ) -> Verdict:
         """Frames (H, W, C) of one size, one after the other, against the definition or given vectors."""
         height, width = frames[0].shape[:2]
@@ -93,7 +94,7 @@ class Simulation:
         arguments = [f"+width={width}", f"+height={height}", f"+frames={len(frames)}", f"+seed={seed}"]
         arguments += ["+vectors=vectors", f"+pause_in={pauses[0]}", f"+pause_out={pauses[1]}"]
         done = subprocess.run(
-            [*self._command, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=900
+            [*self._command, *arguments, *more], cwd=self.folder, capture_output=True, text=True, timeout=900
         )
         assert not done.stderr, done.stderr
         return read(done.stdout)

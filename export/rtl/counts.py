@@ -1,0 +1,103 @@
+"""What a circuit is made of, from formulas: what Yosys counts of it before anything is mapped."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hwrts.export.rtl.circuit import Circuit
+from hwrts.export.rtl.folding import total_multipliers
+from hwrts.export.rtl.routes import Route, steps_of
+from hwrts.fixed_point import Conv, plan_lines
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A circuit in numbers.
+
+    Attributes:
+        multipliers: Of a code and a weight (S1).
+        window_bits: Line memories of the windows (S2).
+        row_bits: Rows that wait for another operand, whole rows alone (S3).
+        queue_bits: Words of queues beside those: what pipelines need (S4).
+        output_bits: Rows of blocks that are given later, and blocks that come meanwhile (S5).
+        constant_bits: Weights, and biases with their shifts (S6).
+        planned_bits: Line memory as hwrts cost has it, for frames as wide.
+        cycles: Clocks for a pixel of the input (S7).
+        latency_rows: Rows of the input after which the first of the output is there.
+    """
+
+    multipliers: int
+    window_bits: int
+    row_bits: int
+    queue_bits: int
+    output_bits: int
+    constant_bits: int
+    planned_bits: int
+    cycles: int
+    latency_rows: int
+
+    @property
+    def memory_bits(self) -> int:
+        """All memories but those of constants."""
+        return self.window_bits + self.row_bits + self.queue_bits + self.output_bits
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"memory_bits": self.memory_bits}
+
+
+def counts_of(circuit: Circuit) -> Counts:
+    """Count a circuit (docs/silicon.md, S1 to S7)."""
+    network, streams, widest = circuit.network, circuit.streams, circuit.settings.widest
+    plan = plan_lines(steps_of(network, streams))
+    windows = sum(
+        conv.shape.reach[0] * widest * streams[conv.source].bits
+        for conv in network.convs
+        if conv.shape.reach[0]
+    )
+    kept = {(route.source, route.tap, route.rows): streams[route.source].bits for route in circuit.routes}
+    rows = sum(rows * widest * bits for (_, _, rows), bits in kept.items())
+    way_out = next(route for route in circuit.routes if route.reader is None)
+    out = circuit.out
+    late = (out.grow - 1) * out.grow * out.channels * out.out.bits * widest
+    burst = (way_out.words or 0) * out.bits if out.grow > 1 else 0
+    inside = sum(bits for route, bits in _queues(circuit) if route is not way_out or out.grow == 1)
+    return Counts(
+        multipliers=total_multipliers(circuit.foldings),
+        window_bits=windows,
+        row_bits=rows,
+        queue_bits=inside,
+        output_bits=late + burst,
+        constant_bits=sum(_constants(circuit, conv) for conv in network.convs),
+        planned_bits=sum(plan.bits(widest).values()),
+        cycles=max((circuit.foldings[conv.name].cycles(conv) for conv in network.convs), default=1),
+        latency_rows=plan.latency or 0,
+    )
+
+
+def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:
+    """Bits of the queues of each route, whole rows left out."""
+    shared: dict[tuple[str, str | None, int], list[Route]] = {}
+    for route in circuit.routes:
+        shared.setdefault((route.source, route.tap, route.rows), []).append(route)
+    for (source, _, rows), routes in shared.items():
+        bits = circuit.streams[source].bits
+        longest = max(routes, key=lambda route: route.words or 0)
+        for route in routes:
+            if not rows:
+                yield route, (route.words or 0) * bits
+            else:  # one for all of them, and behind it two words for each where there are several
+                own = 2 * bits if len(routes) > 1 else 0
+                yield route, own + ((route.words or 0) * bits if route is longest else 0)
+
+
+def _constants(circuit: Circuit, conv: Conv) -> int:
+    """Bits of the memories of weights and of biases."""
+    folding, parameters = circuit.foldings[conv.name], circuit.modules[conv.name].parameters
+    turns = conv.groups * -(-len(conv.weight_i8) // conv.groups // folding.pe)
+    words = folding.cycles(conv)
+    bias = int(parameters["ACC"]) + int(parameters["SHIFT_BITS"])
+    # a memory of one word is none
+    return (words > 1) * words * folding.multipliers * conv.weight_bits + (
+        turns > 1
+    ) * turns * folding.pe * bias

@@ -1,0 +1,70 @@
+"""The formulas against Yosys: multipliers and bits of memories, each of its kind; and the plan of lines."""
+
+import json
+import subprocess
+
+import pytest
+
+from hwrts.export.rtl import Settings, circuit_of, top_text
+from hwrts.export.rtl.counts import counts_of
+from hwrts.export.rtl.templates import library
+
+from .build import residual
+from .simulate import needs
+
+
+def synthesized(circuit, folder):
+    """Cells of a circuit before they are mapped: (multipliers, bits of memories, bits of constants)."""
+    needs("yosys")
+    texts = {**library(), **circuit.memories, "hwrts_top.v": top_text(circuit)}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    sources = " ".join(name for name in texts if name.endswith(".v"))
+    script = f"read_verilog -defer {sources}; hierarchy -top hwrts_top; proc; flatten; opt; wreduce; "
+    script += "memory -nomap; opt -fast; write_json cells.json"
+    subprocess.run(["yosys", "-q", "-p", script], cwd=folder, check=True, timeout=600)
+    cells = json.loads((folder / "cells.json").read_text())["modules"]["hwrts_top"]["cells"].values()
+    multipliers = memories = constants = 0
+    for cell in cells:
+        if cell["type"] == "$mul":  # one by a constant is an address
+            ports = (cell["connections"][port] for port in "AB")
+            multipliers += all(any(isinstance(bit, int) for bit in port) for port in ports)
+        elif cell["type"] == "$mem_v2":
+            numbers = cell["parameters"]
+            bits = int(numbers["SIZE"], 2) * int(numbers["WIDTH"], 2)
+            written = int(numbers["WR_PORTS"], 2) > 0
+            memories, constants = memories + bits * written, constants + bits * (not written)
+    return multipliers, memories, constants
+
+
+@pytest.mark.parametrize(("form", "cycles"), [("x2", 16), ("same", 5)])
+def test_formulas_against_synthesis(tmp_path, form, cycles):
+    circuit = circuit_of(residual(form, channels=4), Settings(widest=128, cycles=cycles))
+    counts = counts_of(circuit)
+    multipliers, memories, constants = synthesized(circuit, tmp_path)
+    assert multipliers == pytest.approx(counts.multipliers, rel=0.05)
+    assert memories == pytest.approx(counts.memory_bits, rel=0.05)
+    assert constants == pytest.approx(counts.constant_bits, rel=0.05)
+
+
+@pytest.mark.parametrize("form", ["x2", "same"])
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_line_memory_is_as_planned(form, blocks):
+    """Rows of windows and of queues are the plan's, word by word; what queues have beside is within 1 %."""
+    circuit = circuit_of(residual(form, channels=32, blocks=blocks), Settings(widest=1920, cycles=16))
+    counts = counts_of(circuit)
+    assert counts.window_bits + counts.row_bits == counts.planned_bits
+    assert counts.queue_bits < 0.01 * counts.planned_bits
+
+
+def test_counts_by_hand():
+    """Residual-1 of 4 channels, x2, frames of 100 columns, at most 16 clocks a pixel."""
+    counts = counts_of(circuit_of(residual("x2"), Settings(widest=100, cycles=16)))
+    two_rows = 2 * 100 * 8  # bits for each channel
+    assert counts.window_bits == two_rows * (3 + 4 + 4 + 3 + 3)
+    assert counts.row_bits == 3 * 100 * 24
+    # 4x27, 4x36, 3x36, 12x27 twice, by 16 clocks: 1x7, 1x9, 1x8 (3 turns of 5 parts), 3x7, 3x7
+    assert counts.multipliers == 7 + 9 + 8 + 21 + 21
+    assert counts.cycles == 16
+    assert counts.latency_rows == 4
+    assert counts.output_bits == 2 * 100 * 24 + (2 + 2 * 100 // 16 + 1) * 12 * 8
