@@ -43,8 +43,9 @@ slow: $(VENV)/.ready
 	HWRTS_MUTATIONS=400 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/cli/test_damaged_files.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --nbmake --nbmake-timeout=900 notebooks
 
-# Exported files in the toolchains that take them, each in an environment of its own under build/targets (11 GB, 8 of
-# them Acuity's). First a small network in each: version and codes of those that are there, and who is not.
+# Exported files in the toolchains that take them, each in an environment of its own under build/targets (12 GB, 8 of
+# them Acuity's; Rockchip's, of 6 GB, is made by `benchmarks/targets/environments rknn` alone). First a small network in
+# each: version and codes of those that are there, and who is not.
 targets: $(VENV)/.ready
 	PYTHON=$(PYTHON) benchmarks/targets/environments
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rPs tests/export/test_clients.py

@@ -1,7 +1,7 @@
 """What a target's client cannot be told: one line that names the layer, and what to do instead."""
 
 from hwrts.export.targets.target import Target
-from hwrts.fixed_point import Add, GlobalAverage, HwrtsError, Layer, Lookup, Network, Resize, Upsample
+from hwrts.fixed_point import Add, Clip, GlobalAverage, HwrtsError, Layer, Lookup, Network, Resize, Upsample
 
 _INSTEAD: dict[type[Layer], str] = {
     GlobalAverage: "train a network without it",
@@ -38,6 +38,11 @@ def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> No
                 f"{said} layer {layer.name!r} is a {type(layer).__name__}, which has no exact form for it; "
                 f"{_INSTEAD[type(layer)]}, or use --target onnx"
             )
+        if isinstance(layer, Clip) and target.one_limit and _on_both_sides(network, layer):
+            raise HwrtsError(
+                f"{said} layer {layer.name!r} is a Clip on both sides, which has no exact form for it; limit "
+                "one side, or use --target onnx"
+            )
         if isinstance(layer, Add):
             wrong = _wrong(target, network, layer)
             if wrong:
@@ -59,3 +64,8 @@ def _wrong(target: Target, network: Network, layer: Add) -> str:
     if target.exact_sums and layer.acc_frac(*forms) > layer.out.frac:
         return "one pixel to a picture, or grids that are more than 6 bits apart, and drops bits"
     return ""
+
+
+def _on_both_sides(network: Network, layer: Clip) -> bool:
+    (form,) = network.formats_of(layer.sources)
+    return layer.low > form.min and layer.high < form.max

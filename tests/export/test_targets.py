@@ -362,6 +362,13 @@ REFUSED = {
         SIZE,
         "layer 't' is a Lookup, which has no exact form for it",
     ),
+    "two limits": (
+        "verisilicon",
+        GREY,
+        (Clip("c", "x", 16, 235),),
+        SIZE,
+        "layer 'c' is a Clip on both sides, which has no exact form for it; limit one side, or use --target",
+    ),
     "table on another NPU": (
         "verisilicon",
         GREY,
