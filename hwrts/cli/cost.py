@@ -9,6 +9,7 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_table
 from hwrts.cli.options import Quiet, StageOption, run_folders
+from hwrts.cli.silicon import print_silicon, silicon_document
 from hwrts.cli.stage import network_folder
 from hwrts.cost.modes import KIB_BITS
 from hwrts.errors import ConfigError, did_you_mean
@@ -47,6 +48,10 @@ def cost(
         str,
         typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120, 4320p60, or such as 3440x1440@100."),
     ] = "2160p60",
+    silicon: Annotated[
+        bool, typer.Option("--silicon", help="Of a run or stage also its circuit (docs/silicon.md).")
+    ] = False,
+    clock_mhz: Annotated[float, typer.Option(min=1, help="Of that circuit.")] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Print everything, layer by layer, as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,10 +67,26 @@ def cost(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     found, facts = _cost_of(network, stage, form, given, quiet=quiet)
+    circuit = {"silicon": _silicon(facts, mode, clock_mhz)} if silicon else {}
     if json:
-        print_json({"schema": "hwrts.cost", "schema_version": 1, **facts, **cost_document(found, video)})
+        document = {**facts, **cost_document(found, video), **circuit}
+        print_json({"schema": "hwrts.cost", "schema_version": 1, **document})
         return
     print_cost(_title(facts, found), found, video)
+    if circuit:
+        print_silicon(circuit["silicon"])
+
+
+def _silicon(facts: dict[str, Any], mode: str, clock_mhz: float) -> dict[str, Any]:
+    """The circuit of an integer network."""
+    from hwrts.fixed_point import load_network
+
+    if facts["form"] != "integer":
+        raise ConfigError(
+            f"--silicon: {facts['network']} has no integers yet, and their accumulators make the circuit; "
+            "give a run or stage folder"
+        )
+    return silicon_document(load_network(Path(facts["network"])), mode, clock_mhz)
 
 
 def print_cost(title: str, found: "Cost", video: "Mode") -> None:

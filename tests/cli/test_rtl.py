@@ -7,8 +7,10 @@ import subprocess
 import pytest
 
 from hwrts.errors import ConfigError
+from hwrts.export.rtl import circuit_of
+from hwrts.export.rtl.counts import counts_of
 from hwrts.export.rtl.folding import foldings_of, total_multipliers
-from hwrts.fixed_point import PIXEL, Input, MaxPool, Network
+from hwrts.fixed_point import PIXEL, Input, MaxPool, Network, load_network
 from hwrts.runs.circuit import AskedCircuit
 
 from ..export.rtl.build import residual
@@ -83,3 +85,25 @@ def test_as_few_clocks_as_multipliers_allow():
 def test_a_network_without_convolutions_takes_what_it_is_given():
     network = Network((Input("x", 3, PIXEL),), (MaxPool("y", "x", (3, 3), 1, (1, 1, 1, 1)),))
     assert AskedCircuit(multipliers=1).settings(network).cycles == 1
+
+
+def test_cost_says_what_the_circuit_has(workspace, hwrts):
+    words = ("cost", "runs/tiny", "--stage", "1", "--silicon", "--mode", "1080p60", "--clock-mhz", "300")
+    said = json.loads(hwrts(*words, "--json").out)["silicon"]
+    network = load_network(workspace / "runs/tiny/stage1")
+    settings = AskedCircuit(mode="1080p60", clock_mhz=300).settings(network)
+    counts = counts_of(circuit_of(network, settings))
+    assert said == {"mode": "1080p60", "clock_mhz": 300.0, "widest": 960, **counts.as_json()}
+    table = hwrts(*words)
+    assert table.code == 0, table.err
+    assert f"{counts.multipliers:,}" in table.out
+    assert "silicon" not in json.loads(hwrts("cost", "runs/tiny", "--json").out)
+
+
+def test_cost_of_a_circuit_needs_integers(workspace, hwrts):
+    refused = hwrts("cost", "residual", "--silicon")
+    assert (refused.code, refused.err.splitlines()[-1]) == (
+        2,
+        "error: --silicon: residual has no integers yet, and their accumulators make the circuit; "
+        "give a run or stage folder",
+    )
