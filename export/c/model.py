@@ -5,7 +5,7 @@ from typing import Any
 from hwrts.export.c.codes import Stored
 from hwrts.export.c.function import Function, Writer
 from hwrts.export.c.operators import EMITTERS
-from hwrts.export.c.operators.conv import OUTPUTS, PIXELS
+from hwrts.export.c.operators.conv import HALF, OUTPUTS, PIXELS
 from hwrts.export.c.requantise import rounding_functions
 from hwrts.export.c.schedule import Schedule, Track, schedule
 from hwrts.export.c.text import filled_file
@@ -82,6 +82,7 @@ def _values(writer: Writer, plan: Schedule, functions: dict[str, Function]) -> d
         "rounding": rounding_functions(writer.rounding),
         "dots": sorted(writer.dots),
         "pixels": PIXELS,
+        "half": HALF,
         "step": OUTPUTS,
         "main": takes_pictures(network),
         "channels": network.channels[network.output],

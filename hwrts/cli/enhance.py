@@ -32,7 +32,8 @@ def enhance(
         ),
     ] = True,
     engine: Annotated[
-        str, typer.Option(help="onnxruntime, numpy or torch; all give the same bytes.")
+        str,
+        typer.Option(help="onnxruntime, numpy, native (C, compiled once) or torch; all give the same bytes."),
     ] = "onnxruntime",
     max_megapixels: MaxMegapixels = None,
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,

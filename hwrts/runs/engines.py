@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwrts.command_line import command_line
 from hwrts.data import tiles
@@ -14,6 +15,7 @@ from hwrts.data.luma import CHROMA_HALO, in_colour, in_grey
 from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
+from hwrts.export.c.library import NativeModel
 from hwrts.export.runtime import run_session_all
 from hwrts.export.witness import from_stored, to_stored
 from hwrts.files.read import read_bytes
@@ -21,9 +23,11 @@ from hwrts.fixed_point import PIXEL, Network, load_network, run
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.proof import read_proof
 
-Engine = Literal["onnxruntime", "numpy", "torch"]
+Engine = Literal["onnxruntime", "numpy", "native", "torch"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
+Integers = NDArray[np.integer]
+"""Codes (H, W, C) of an integer network."""
 Stored = Callable[[Mapping[str, Codes]], dict[str, Codes]]
 """Stored codes (1, C, H, W) of every input to those of every output, by name."""
 
@@ -129,6 +133,8 @@ def make_engine(
     refusal = _of_own_inputs(stage)
     if name == "numpy":
         return Deployed.of(network, _numpy(network), refusal=refusal)
+    if name == "native":
+        return Deployed.of(network, native_codes(network), refusal=refusal)
     if name == "onnxruntime":
         return onnx_engine(proof.payloads[stage.onnx.name], network, refusal)
     if name == "torch" and torch_upscaler is not None:
@@ -158,12 +164,27 @@ def onnx_engine(model: bytes, network: Network, refusal: str | None = None) -> D
     return Deployed.of(network, codes, stored_codes, refusal)
 
 
+def native_codes(network: Network) -> Upscaler:
+    """Pixels to pixels by the C model, compiled for this processor.
+
+    Raises:
+        HwrtsError: No C model says the network, no compiler is there, or nothing can be kept.
+    """
+    model, source = NativeModel(network), network.inputs[0].name
+    return _on_codes(network, lambda codes: model.run({source: codes})[network.output])
+
+
 def _numpy(network: Network) -> Upscaler:
+    """The same in NumPy."""
+    return _on_codes(network, lambda codes: run(network, codes))
+
+
+def _on_codes(network: Network, compute: Callable[[Integers], Integers]) -> Upscaler:
     """Pixels to pixels, whatever codes stand for them (eq. 40)."""
     source, out = network.inputs[0].out, network.formats[network.output]
 
     def codes(pixels: Codes) -> Codes:
-        made = run(network, from_stored(pixels.transpose(2, 0, 1)[None], source))
+        made = compute(from_stored(pixels.transpose(2, 0, 1)[None], source))
         pixels_made: Codes = to_stored(made, out)[0].transpose(1, 2, 0)
         return pixels_made
 

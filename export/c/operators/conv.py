@@ -7,8 +7,9 @@ from hwrts.export.c.function import Function, Writer
 from hwrts.export.c.text import filled
 from hwrts.fixed_point import Conv, Padding
 
-PIXELS, OUTPUTS = 8, 2
-"""Of a block of dot products: compilers keep its sums in registers, and load each operand less often."""
+PIXELS, HALF, OUTPUTS = 12, 6, 2
+"""Of a block of dot products, or of half of one where there are half as many registers: compilers keep its
+sums there, and load each operand less often."""
 _LANES = 32
 """Bytes that a dot product is a multiple of: one vector register of AVX2, two of NEON."""
 _INT32 = 1 << 31
@@ -180,7 +181,10 @@ DENSE = """\
             {{ name }}_gather(x0, width, (first + p) * {{ stride }} - {{ left }}, a + p * {{ length }});
         }
         for (int32_t o = 0; o < {{ channels }}; o += {{ step }}) {
-            dot_{{ length }}(a, {{ name }}_weights + o * {{ length }}, sums + o, {{ channels }});
+            for (int32_t p = 0; p < {{ pixels }}; p += BLOCK) {
+                dot_{{ length }}(a + p * {{ length }}, {{ name }}_weights + o * {{ length }},
+                    sums + p * {{ channels }} + o, {{ channels }});
+            }
         }
         for (int32_t p = 0; p < count; ++p) {
             for (int32_t o = 0; o < {{ outputs }}; ++o) {
