@@ -101,7 +101,8 @@ def check_bounds(where: str, bounds: Bounds, shift: NDArray[np.int64]) -> None:
     lowest, highest = int(shift.min()), int(shift.max())
     if lowest < MIN_SHIFT or highest > MAX_SHIFT:
         raise HwrtsError(
-            f"{where}: a requantising shift of {lowest}..{highest} bits is outside {MIN_SHIFT}..{MAX_SHIFT}"
+            f"{where}: a requantising shift of {lowest}..{highest} bits is outside {MIN_SHIFT}..{MAX_SHIFT}; "
+            "use nearer grids"
         )
     bound = int(bounds.partial_sum.max())
     if bound >= INT32_LIMIT:

@@ -90,12 +90,16 @@ def load_network(folder: Path) -> Network:
             additions=None if additions is None else Rounding(additions),
         )
     except (ValueError, HwrtsError) as error:
-        raise HwrtsError(f"{path}: not a valid network description: {str(error)[:300]}") from error
+        raise HwrtsError(
+            f"{path}: not a valid network description: {str(error)[:300]}; restore the file or export again"
+        ) from error
     if proofs != _proofs(network):
         raise HwrtsError(f"{path}: its proofs are not those of its integers; export again")
     extra = set(arrays) - set(_arrays(network))
     if extra:
-        raise HwrtsError(f"{folder / NPZ_NAME}: array {min(extra)!r} belongs to no layer of {JSON_NAME}")
+        raise HwrtsError(
+            f"{folder / NPZ_NAME}: array {min(extra)!r} belongs to no layer of {JSON_NAME}; export again"
+        )
     return network
 
 
@@ -205,7 +209,7 @@ def _replace(payloads: Mapping[Path, bytes]) -> None:
         for temporary, path in written.items():
             temporary.replace(path)
     except OSError as error:
-        raise HwrtsError(f"{path}: cannot be written ({error.strerror})") from error
+        raise HwrtsError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
     finally:
         for temporary in written:
             temporary.unlink(missing_ok=True)

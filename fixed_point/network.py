@@ -74,7 +74,9 @@ class Network:
         for layer in self.layers:
             for source in layer.sources:
                 if source not in known:
-                    raise HwrtsError(f"layer {layer.name!r}: its source {source!r} is not made before it")
+                    raise HwrtsError(
+                        f"layer {layer.name!r}: its source {source!r} is not made before it; order layers so"
+                    )
             check_name(layer.name, known)
             if type(layer) not in OPERATORS.values():
                 names = ", ".join(OPERATORS)

@@ -103,7 +103,8 @@ def halo(steps: Sequence[Step]) -> int:
     """
     for name in whole_frame(steps):
         raise HwrtsError(
-            f"layer {name!r}: made of the whole picture, so a part of it with a margin is not enough"
+            f"layer {name!r}: made of the whole picture, so a part of it with a margin is not enough; "
+            "run whole pictures"
         )
     return max(*_reach(steps, 0), *_reach(steps, 1))
 

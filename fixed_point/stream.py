@@ -149,7 +149,10 @@ class LineRun:
             if self._width is None:
                 self._start(len(row))
             if self._width != len(row):
-                raise HwrtsError(f"stream: a row of {len(row)} pixels follows rows of {self._width}")
+                raise HwrtsError(
+                    f"stream: a row of {len(row)} pixels follows rows of {self._width}; feed rows "
+                    "of one width"
+                )
             self._hand(source.name, row)
         return self._advance()
 

@@ -123,7 +123,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read ({error.strerror}); give a TOML file of settings"
         ) from error
     except ValueError as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from error
+        raise ConfigError(f"{path}: not TOML ({error}); mend it there") from error
     except RecursionError as error:
         raise ConfigError(
             f"{path}: not TOML of settings (nested too deeply); a setting is a number, a text, or a list"
@@ -175,7 +175,10 @@ def set_entry(document: dict[str, Any], name: str, value: Any, where: str) -> No
     """
     *tables, last = name.split(".")
     if len(tables) >= MAX_DEPTH:
-        raise ConfigError(f"{where}: {name[:40]}... is not allowed: a key of {len(tables) + 1} parts")
+        raise ConfigError(
+            f"{where}: {name[:40]}... is not allowed: a key of {len(tables) + 1} parts; use "
+            f"{MAX_DEPTH} at most"
+        )
     table = document
     for part in tables:
         table = table.setdefault(part, {})

@@ -63,7 +63,9 @@ def compile_c(
                 words, cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise HwrtsError(f"C model: {compiler} cannot be run ({error})") from error
+            raise HwrtsError(
+                f"C model: {compiler} cannot be run ({error}); use gcc or clang by the variable CC"
+            ) from error
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200])
         raise HwrtsError(

@@ -54,7 +54,7 @@ def qdq(writer: QdqWriter, layer: Upsample) -> None:
     if out.frac < source.frac:
         raise HwrtsError(
             f"ONNX: layer {name!r}: its format {out} is too coarse for {source}, of which taps of 8 bits are "
-            "exact in float32 down to 6 bits less"
+            "exact in float32 down to 6 bits less; give it a finer one"
         )
     sums = _interpolated(writer, layer, around, weight, f"{name}.around")
     value = writer.constant(f"{name}.middle", np.array(np.ldexp(float(middle), -source.frac), np.float32))

@@ -80,7 +80,8 @@ class PRelu(OneSource, Requantised):
         (x,) = sources
         if len(self.slope_i8) != x.channels:
             raise HwrtsError(
-                f"{self.where}: has {len(self.slope_i8)} slopes, {x.name!r} has {x.channels} channels"
+                f"{self.where}: has {len(self.slope_i8)} slopes, {x.name!r} has {x.channels} channels; "
+                "give one for each"
             )
         return replace(x, name=self.name, out=self.out)
 

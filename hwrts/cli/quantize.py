@@ -116,7 +116,8 @@ def quantize(
     if ":" in source and not Path(source).is_dir():
         if stage is not None or same_size:
             raise ConfigError(
-                "--stage and --same-size: are for run folders, a module of your own is taken as it is"
+                "--stage and --same-size: are for run folders, a module of your own is taken as it is; "
+                "leave them out"
             )
         if budget is not None:
             raise ConfigError(
@@ -146,7 +147,9 @@ def quantize(
             raise ConfigError(f"{source}: name the function that makes the module, as {source}:build")
         for flag, value in {**own, "--check": check or None}.items():
             if value is not None:
-                raise ConfigError(f"{flag}: is for a module of your own, given as my_file.py:build")
+                raise ConfigError(
+                    f"{flag}: is for a module of your own, given as my_file.py:build; leave it out"
+                )
         steps = {} if qat_steps is None else {"same_size_steps" if same_size else "steps": qat_steps}
         passed = _quantize_run(
             Path(source),

@@ -173,7 +173,10 @@ def _size(read: ReadFile, asked: tuple[int, int] | None) -> tuple[int, int] | No
 def _client(read: ReadFile, asked: str | None, target: str | None) -> str:
     if asked is not None:
         if client_of(asked).takes != read.takes:
-            raise ConfigError(f"--in {asked}: takes {client_of(asked).takes} files, and this is {read.takes}")
+            raise ConfigError(
+                f"--in {asked}: takes {client_of(asked).takes} files, and this is {read.takes}; choose "
+                "another client"
+            )
         return asked
     if read.takes == "tflite":
         return TFLITE_TARGETS.get(str(target), TFLITE_TARGETS["tflite"]).runtime(read.network.rules)

@@ -216,7 +216,7 @@ def asked(own: Own, pictures: Tensor) -> Given:
         except Exception as error:
             height, width = picture.shape[1:]
             raise UnsupportedOperatorError(
-                f"inputs(): fails on a picture (3, {height}, {width}) ({described(error)})"
+                f"inputs(): fails on a picture (3, {height}, {width}) ({described(error)}); mend it there"
             ) from error
         several = _in_order(own.module, found) if isinstance(found, Mapping) else found
         tensors = [several] if isinstance(several, Tensor) else several

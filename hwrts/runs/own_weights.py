@@ -72,7 +72,7 @@ def check_values(traced: Traced) -> None:
             if isinstance(value, Tensor) and not bool(torch.isfinite(value).all()):
                 raise UnsupportedOperatorError(
                     f"{traced.places[node.name]}: its {what} is NaN or infinite, with the batch norm or the "
-                    "hook that is part of it"
+                    "hook that is part of it; give numbers of a training that did not diverge"
                 )
 
 

@@ -78,7 +78,9 @@ def _read(path: Path) -> Any:
         ) from error
     except Exception as error:  # whatever a damaged archive raises
         what = str(error).partition("\n")[0]
-        raise ConfigError(f"{path}: cannot be read as a file of torch.save ({what:.120})") from error
+        raise ConfigError(
+            f"{path}: cannot be read as a file of torch.save ({what:.120}); save module.state_dict() alone"
+        ) from error
 
 
 def _state_dicts(document: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Weights]]:

@@ -182,7 +182,11 @@ class _Worker(threading.Thread):
             else:
                 result.set_exception(error)
             return
-        result.set_exception(HwrtsError(f"its worker died {1 + RETRIES} times, perhaps of too little memory"))
+        result.set_exception(
+            HwrtsError(
+                f"its worker died {1 + RETRIES} times, perhaps of too little memory; give fewer --workers"
+            )
+        )
 
     def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads' locks

@@ -91,7 +91,7 @@ def quantize(function, *more):
         ),
         (
             ["quantize", "runs/tiny", "--stage", "1", "--check"],
-            "--check: is for a module of your own, given as my_file.py:build",
+            "--check: is for a module of your own, given as my_file.py:build; leave it out",
         ),
         (
             quantize("nothing"),
@@ -126,7 +126,8 @@ def quantize(function, *more):
         ),
         (
             quantize("infinite", "--stage", "1"),
-            "--stage and --same-size: are for run folders, a module of your own is taken as it is",
+            "--stage and --same-size: are for run folders, a module of your own is taken as it is; "
+            "leave them out",
         ),
         (
             quantize("infinite", "--weight-kib", "8"),

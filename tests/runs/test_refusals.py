@@ -253,7 +253,8 @@ def folder_that_is_gone(folder):
         ),
         (
             variance_below_zero,
-            "'0': its weight is NaN or infinite, with the batch norm or the hook that is part of it",
+            "'0': its weight is NaN or infinite, with the batch norm or the hook that is part of it; give "
+            "numbers of a training that did not diverge",
         ),
         (one_pixel, "F/a.png: is smaller than the scale, 2; leave it out"),
         (

@@ -70,7 +70,7 @@ class Affine(Composed):
         else:
             gain, offset = (one, -value) if x is a else (-one, value)
         if not bool(torch.isfinite(gain).all() and torch.isfinite(offset).all()):
-            raise call.refused("a constant is not finite, or divides by 0")
+            raise call.refused("a constant is not finite, or divides by 0; give finite numbers")
         fixed = held is None or call.is_fixed(held)
         return cls(call.name, (call.tensor(x),), gain, offset, call.where, fixed)
 

@@ -233,7 +233,7 @@ class Call:
         held = self.constant(number)
         number = held.item() if held is not None and held.numel() == 1 else number
         if not isinstance(number, int | float) or not math.isfinite(number):
-            raise self.refused(f"the constant {number} is not a finite number")
+            raise self.refused(f"the constant {number} is not a finite number; give one")
         return float(number)
 
     def refused(self, why: str, allowed: str = "") -> RefusedCallError:

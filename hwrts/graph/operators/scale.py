@@ -88,7 +88,8 @@ class Scale(Operator):
             raise call.refused("the number 0 leaves nothing; use another")
         if not LEAST_FACTOR <= abs(number) <= 1 / LEAST_FACTOR:
             raise call.refused(
-                f"the number {number:g} is beyond 2^-24 to 2^24, what int8 codes can be scaled by"
+                f"the number {number:g} is beyond 2^-24 to 2^24, what int8 codes can be scaled by; "
+                "bring it nearer to 1"
             )
         return cls(call.name, (call.tensor(operands[0]),), 1 / number if over else number)
 

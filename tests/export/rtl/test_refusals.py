@@ -74,7 +74,8 @@ def model_that_fails(folder):
         ),
         (
             compiler_that_is_not_there,
-            "C model: F/cc cannot be run ([Errno 2] No such file or directory: 'F/cc')",
+            "C model: F/cc cannot be run ([Errno 2] No such file or directory: 'F/cc'); use gcc or clang "
+            "by the variable CC",
         ),
         (model_that_fails, "C model: a picture of 4x6 ends with exit 1 (no room)"),
     ],
