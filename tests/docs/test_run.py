@@ -13,7 +13,8 @@ from ..sweep.in_process import in_process
 from .pages import PAGES, ROOT, pieces, words
 
 NAMES = {
-    "NAME": "tiny", "OTHER": "first", "RUN": "runs/tiny", "DIR": "photos", "FOLDER": "photos", "IN.png": "photos/photo0.png",
+    "NAME": "tiny", "OTHER": "first", "RUN": "runs/tiny", "DIR": "photos", "FOLDER": "photos",
+    "IN.png": "photos/photo0.png",
     "PHOTO.jpg": "photos/photo0.png", "DIV2K_train_HR": "photos", "DIV2K_valid_HR": "other",
 }  # fmt: skip
 """What stands for something of the reader's own, and what it is here; also as a part of a path."""
