@@ -369,6 +369,13 @@ REFUSED = {
         SIZE,
         "layer 'c' is a Clip on both sides, which has no exact form for it; limit one side, or use --target",
     ),
+    "bicubic on another NPU": (
+        "verisilicon",
+        GREY,
+        (Upsample("u", "x", "bicubic", 2, PIXEL),),
+        SIZE,
+        "is a Upsample, which has no exact form for it; interpolate bilinearly by 2, 4 or 8, or use --target",
+    ),
     "table on another NPU": (
         "verisilicon",
         GREY,
