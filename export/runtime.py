@@ -162,7 +162,8 @@ def _kind(node: onnx.NodeProto) -> str:
 
     ONNX Runtime adds some of its own, which put the sides of a shape in another order: their result tells.
     """
-    names = (node.name, *(f"{output}.{node.op_type}" for output in node.output))
+    # A name that is no UTF-8 comes as bytes.
+    names = (str(node.name), *(f"{output}.{node.op_type}" for output in node.output))
     return f"{node.op_type} of int64" if any(map(WHOLE_NODE.search, names)) else str(node.op_type)
 
 

@@ -124,7 +124,8 @@ def _claim(root: Path, budget: Budget, source: Source) -> None:
                 "use the same settings, or another folder with -o"
             )
         clear_temporaries(root)
-        settle_inside(root / "runs")
+        for folder in ("runs", "photographs"):
+            settle_inside(root / folder)
     else:
         clear_temporaries_of(path)
         if is_occupied(root):

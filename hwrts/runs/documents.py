@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from hwrts.command_line import command_line
 from hwrts.files.read import DELETE, LARGEST, Count, Document, Number, Sha256, Text, read_document
@@ -129,12 +129,24 @@ class Seconds(Document):
     __pydantic_extra__: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]]
 
 
+_AGAINST_FLOAT = ("fidelity_db", "saturated_percent", "float_lowest_codes", "float_highest_codes")
+"""Measured together, or not at all in older files."""
+
+
 class Measures(Document):
     """metrics.json: numbers by name."""
 
     __pydantic_extra__: dict[str, Number]
     stage: Text | None = None
     seconds: Seconds = Seconds()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "Measures":
+        found = self.__pydantic_extra__ or {}
+        missing = [name for name in _AGAINST_FLOAT if found.get(name) is None]
+        if missing and "fidelity_db" in found:
+            raise ValueError(f"{missing[0]} is missing")
+        return self
 
 
 class MetricLine(Document):

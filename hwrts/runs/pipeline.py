@@ -114,12 +114,15 @@ def run_stage(session: Session, number: int) -> None:
     if number == 1:
         _say_what_is_left_out(session, model, same_size=same_size)
     wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
-    if all(each.finished for each in wanted):
+    finished = [each for each in wanted if each.finished]
+    for each in finished:
+        _drop_checkpoint(session.run, each)  # a kill may have come just before
+    if finished == wanted:
         session.progress.say(f"stage {number}: finished already")
         return
     train_stage(session, number, model)
     for each in wanted:
-        if not each.finished:
+        if each not in finished:
             quantise_stage(session, each, model, session.config.qat, _Clock(each))
 
 

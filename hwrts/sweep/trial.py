@@ -23,17 +23,19 @@ from hwrts.data import open_store
 from hwrts.errors import HwrtsError
 from hwrts.files.atomic import temporary_name, writing_to
 from hwrts.files.lock import writing
+from hwrts.files.new_folder import new_folder
 from hwrts.files.read import LARGEST, Count, Document, Number, Text, read_document
 from hwrts.progress import Progress
 from hwrts.report import write_report
 from hwrts.runs.documents import Measures, read_measures, read_verdict
-from hwrts.runs.folder import RunFolder, open_or_create_run, write_json
+from hwrts.runs.folder import RunFolder, open_or_create_run, write_json, write_run
 from hwrts.runs.pipeline import run_stages, train_stages
 from hwrts.runs.session import check_scores, open_session, prepare
 from hwrts.sweep.spec import Halving
 
 RESULT = "trial.json"
 SCHEMA_VERSION = 1
+_NOTES = {"command": "hwrts sweep", "status": "created"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,13 +174,16 @@ def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder
     name = hashlib.sha256(what.encode()).hexdigest()[:12]
     folder = root / "photographs" / name
     with writing(folder, wait=True):
-        run = _run_folder(folder, config)
+        if not (folder / "run.json").is_file():  # whole at once, for run.json says last what was read
+            with new_folder(folder) as made:
+                prepare(write_run(made, config, _NOTES), progress)
+        run = RunFolder(folder)
         prepare(run, progress)
     return run
 
 
 def _run_folder(folder: Path, config: RunConfig) -> RunFolder:
-    return open_or_create_run(folder, config, {"command": "hwrts sweep", "status": "created"})
+    return open_or_create_run(folder, config, _NOTES)
 
 
 def _photograph_files(run: RunFolder) -> list[Path]:

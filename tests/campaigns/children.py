@@ -93,7 +93,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "enhance": ("enhance", "photos", "-o", "enhanced", "--run", "runs/old", "--force", "-q"),
     "verify": ("verify", "runs/old", "--stage", "1"),
     "sensitivity": ("sensitivity", "runs/old", "--stage", "1", "--bits", "4", "-q"),
-    "patterns": ("patterns", "runs/old", "-o", "patterns"),
+    "patterns": ("patterns", "runs/old", "-o", "patterns", "--force"),
     "evaluate": ("evaluate", "runs/old", "--data", "photos"),
 }
 """Every command that writes."""

@@ -33,10 +33,14 @@ class Place:
         return self.work
 
     def start(
-        self, arguments: Sequence[str], prepare: Callable[..., None] | None = None, *given: Any
+        self,
+        arguments: Sequence[str],
+        prepare: Callable[..., None] | None = None,
+        *given: Any,
+        log: str = "log",
     ) -> Child:
         """A command in it."""
-        return start(arguments, self.work, self.root / "log", prepare, *given)
+        return start(arguments, self.work, self.root / log, prepare, *given)
 
     def undisturbed(self, arguments: Sequence[str]) -> tuple[Files, int]:
         """What a command leaves that nothing happens to, and how many changes of files that takes."""

@@ -3,6 +3,7 @@
 Python tells an audit hook of every file that it opens, renames or deletes, before it is done.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -54,10 +55,11 @@ def killed_at(folder: Path, place: int, signal_number: int) -> None:
 
 
 def refused_at(folder: Path, place: int, error: int, forever: bool) -> None:
-    """The system refuses a change, and every one behind it if it is for ever."""
+    """The system refuses a change, and every one behind it if it is for ever; a full disk still deletes."""
 
     def met(number: int, event: str, path: object) -> None:
-        if number == place or (forever and number > place):
+        takes_space = event in ("open", "os.mkdir", "os.link", "os.symlink")
+        if (number == place or (forever and number > place)) and (takes_space or error != errno.ENOSPC):
             raise OSError(error, os.strerror(error), path)
 
     at_changes(folder, met)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .children import COMMANDS, Child
+from .children import COMMANDS, WRITERS, Child
 from .faults import killed_at
 from .left import differences, files_of, torn
 from .notes import note
@@ -26,12 +26,12 @@ SIGNALS = {signal.SIGKILL: (-9,), signal.SIGTERM: (143, -15), signal.SIGINT: (13
 
 def continued(name: str, work: Path) -> tuple[str, ...]:
     """The command that goes on with what a kill left."""
-    if name.startswith("run"):
-        root = Path(COMMANDS[name][COMMANDS[name].index("-o") + 1])
+    if name.startswith("run"):  # as make run does
+        root = Path(WRITERS[name][WRITERS[name].index("-o") + 1])
         begun = work / (root.parent / f".{root.name}.next" if "--force" in name else root) / "run.json"
         if begun.is_file():
             return ("run", "--resume", str(root), "-q")
-    return COMMANDS[name]
+    return WRITERS[name]
 
 
 def kill_after(child: Child, cpu_seconds: float, more: float, number: int) -> None:

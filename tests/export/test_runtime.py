@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -123,3 +125,9 @@ def test_census_counts_the_optimised_graph(anchor):
 )
 def test_float_islands_are_named(anchor, counts, problems):
     assert float_islands(anchor(), counts) == problems
+
+
+def test_the_census_of_a_file_with_names_that_are_no_text():
+    """protobuf gives them as bytes: a damaged file was a TypeError."""
+    node = SimpleNamespace(name=b"\xff", output=["y"], op_type="Conv")
+    assert runtime._kind(cast(Any, node)) == "Conv"

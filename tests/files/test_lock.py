@@ -1,5 +1,6 @@
 """One writer at a time in a folder."""
 
+import errno
 import json
 import os
 import signal
@@ -114,6 +115,19 @@ def test_places_that_cannot_be_locked(tmp_path):
     with pytest.raises(RunFolderError, match=r"\.x\.lock: cannot be locked"), writing(tmp_path / "x"):
         pass
     with pytest.raises(RunFolderError, match="is the root of everything"), writing(Path("/")):
+        pass
+
+
+def test_a_folder_that_only_seems_to_be_writable(tmp_path, monkeypatch):
+    """On a server that overrules the permissions it was an AssertionError."""
+
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("hwrts.files.lock.FileLock", refused)
+    with pytest.raises(NotWrittenError, match="is read-only; copy it"), writing(tmp_path):
+        pass
+    with writing(tmp_path, may_be_read_only=True):
         pass
 
 

@@ -255,5 +255,6 @@ def test_a_folder_whose_making_was_killed(tmp_path):
     _claim(root, TINY, source)
     (root / "runs").rmdir()  # the kill came before it was made
     (root / "photographs" / ".scores.json.01234567.tmp").write_text("{")
+    (root / "photographs" / ".2-1.01234567.new").mkdir()
     _claim(root, TINY, source)
     assert sorted(path.name for path in root.rglob("*")) == ["photographs", "runs", "settings.json"]

@@ -339,6 +339,9 @@ def test_checkpoints_go_when_their_weights_are_saved(tmp_path, monkeypatch):
     made.stage(1).verify.unlink()
     run_stages(open_session(open_run(made.root), Silent()))
     assert made.state.is_file()  # of another stage, which goes on from it
+    save_weights(made.state, torch.nn.Conv2d(1, 1, 1), {"stage": "1", "phase": "qat", "step": 1})
+    run_stages(open_session(open_run(made.root), Silent()))
+    assert not made.state.is_file()  # a kill came between the last file and this deletion
 
 
 @pytest.mark.usefixtures("small_verdict")

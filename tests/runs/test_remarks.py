@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from hwrts.config import RunConfig
-from hwrts.errors import DataError
+from hwrts.errors import DataError, RunFolderError
 from hwrts.metrics import against_float
+from hwrts.runs.documents import read_measures
+from hwrts.runs.folder import write_json
 from hwrts.runs.remarks import below_bicubic, faithfulness, is_faithful, purpose, remarks, trained_for
 from hwrts.runs.settings import resolve_config
 
@@ -138,3 +140,19 @@ def test_no_width_alone_falls_below_the_floor(quantise):
         exact = run_graph(quantised.unquantised(), value)[quantised.graph.output]
     found = against_float(exact[0].permute(1, 2, 0).numpy() * 256, run(network, pixels).astype(np.uint8))
     assert is_faithful(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["fidelity_db", "saturated_percent", "float_lowest_codes", "float_highest_codes"]
+)
+def test_measures_of_which_one_is_missing(tmp_path, name):
+    """A damaged file was a TypeError in the verdict's line."""
+    found = against_float(GREY * 255, np.full((4, 4, 3), 255, np.uint8))
+    path = tmp_path / "metrics.json"
+    write_json(path, found)
+    assert remarks(read_measures(path))
+    write_json(path, {**found, name: None})
+    with pytest.raises(RunFolderError, match=f"damaged, .*{name} is missing"):
+        read_measures(path)
+    write_json(path, {key: value for key, value in found.items() if not key.startswith("fid")})
+    assert not remarks(read_measures(path))  # of an older version

@@ -16,7 +16,8 @@ from hwrts.data.images import read_image
 from hwrts.errors import HwrtsError
 from hwrts.fixed_point import load_network, run
 from hwrts.progress import Silent
-from hwrts.runs.folder import open_run
+from hwrts.runs.folder import RunFolder, open_run
+from hwrts.sweep import trial
 from hwrts.sweep.spec import Halving
 from hwrts.sweep.trial import RESULT, run_trial, rung_config
 from hwrts.training.checkpoint import load_weights
@@ -130,6 +131,22 @@ def test_the_same_size_head_is_measured_by_its_own_network(tmp_path, tiny, tasks
     originals = [read_image(path) for path in sorted(Path(spec.base["data"]["val"]).iterdir())]
     found = [float(run(network, original).mean()) for original in originals]
     assert document["quality_int8"] == pytest.approx(sum(found) / len(found), abs=1e-9)
+
+
+def test_photographs_whose_reading_was_interrupted(tmp_path, tiny, tasks, monkeypatch):
+    """What was read, and what of it was left out, was missing in their run.json for good."""
+    config = RunConfig.model_validate(tasks(tmp_path, tiny())[0].settings)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "update_notes", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trial._photographs(tmp_path, config, Silent())
+    run = trial._photographs(tmp_path, config, Silent())
+    assert len(run.notes()["photographs"]["train"]) == 2
+    assert not list(run.root.parent.glob(".*"))
 
 
 def test_rungs_add_up():
