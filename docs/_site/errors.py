@@ -137,7 +137,7 @@ def errors_page() -> str:
 
 
 def _cell(text: str) -> str:
-    kept = " ".join(text.split())
+    kept = re.sub(r"\.{4,}", "...", " ".join(text.split()))  # of a range as well
     for letter in "\\|[]<*_`":
         kept = kept.replace(letter, {"<": "&lt;"}.get(letter, f"\\{letter}"))
     return kept

@@ -27,6 +27,7 @@ ELSEWHERE = {
 }
 NOT_RUN = {
     "--cluster": "needs machines",
+    "--client handover/model.qnn.onnx": "needs its client; tests/cli/test_verify_client.py",
     "hwrts view": "stays until it is interrupted",
     "hwrts reproduce": "tests/reproduce",
     "hwrts run paper": "trains at the paper's size",
