@@ -4,7 +4,8 @@
 
 Residual-1/32 x2 and same size, Residual-1/8 same size, Residual-3/64 x2, each compiled by gcc and clang for
 this processor, and by both for AVX2 alone. CPU time of the thread, as cores are shared; medians of the ratio
-of each turn. Every build's codes are compared with ONNX Runtime's first.
+of each turn. And frames a second of both on all cores, the best of the turns. Every build's codes are
+compared with ONNX Runtime's first.
 """
 
 import argparse
@@ -80,10 +81,29 @@ def measure(network: Network, frame: Any, repeats: int) -> dict[str, Any]:
         for name, model in models.items():
             ratios[name].append(cpu_seconds(partial(model.frame, fed)) / seconds[-1])
     return {
+        "frames_per_second": frames_per_second(network, frame, next(iter(models.values())), repeats),
         "onnxruntime_seconds": median(seconds),
         "ratios": {name: median(values) for name, values in ratios.items()},
         "codes_compared": expected.size * len(models),
     }
+
+
+def frames_per_second(network: Network, frame: Any, model: NativeModel, repeats: int) -> dict[str, float]:
+    """Of both on all cores, by the clock, by turns."""
+    session = open_session(to_onnx(network).SerializeToString())
+    name = network.inputs[0].name
+    stored = {name: np.ascontiguousarray(frame.transpose(2, 0, 1))[None]}
+    contestants = {
+        "onnxruntime": partial(session.run, None, stored),
+        "native": partial(model.run, {name: frame}),
+    }
+    seconds: dict[str, list[float]] = {each: [] for each in contestants}
+    for _ in range(repeats):
+        for each, function in contestants.items():
+            start = time.perf_counter()
+            function()
+            seconds[each].append(time.perf_counter() - start)
+    return {each: 1 / min(values) for each, values in seconds.items()}
 
 
 def main() -> None:
@@ -102,7 +122,8 @@ def main() -> None:
         found[name] = measure(made(*shape), frame, options.repeats)
         ratios = found[name]["ratios"]
         figures = "".join(f"{ratios.get(build, float('nan')):12.2f}" for build in BUILDS)
-        print(f"{name:20}{found[name]['onnxruntime_seconds']:9.3f}{figures}", flush=True)
+        rates = ", ".join(f"{each} {rate:.1f}" for each, rate in found[name]["frames_per_second"].items())
+        print(f"{name:20}{found[name]['onnxruntime_seconds']:9.3f}{figures}   frames/s: {rates}", flush=True)
     if options.json:
         document = {"cpu": cpu_name(), "frame": [options.height, options.width], "networks": found}
         options.json.write_text(json.dumps(document, indent=1) + "\n")

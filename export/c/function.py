@@ -69,6 +69,7 @@ class Writer:
         """
         name = self.names[layer.name]
         head = "\n".join(constants(kind, f"{name}_{what}", values) for kind, what, values in tables)
+        body = _with_rows(body, [self.stored(each).kind for each in (*layer.sources, layer.name)])
         sources = [
             f"const {self.stored(source).kind} *const *x{place}" for place, source in enumerate(layer.sources)
         ]
@@ -87,6 +88,21 @@ class Writer:
             unused=unused,
             body=body,
         )
+
+
+def _with_rows(body: str, kinds: Sequence[str]) -> str:
+    """First rows as variables: bytes may be anything to a compiler, also the pointers to rows.
+
+    Without, each byte that is written makes it read those again, and no loop becomes one of vectors.
+    """
+    *read, made = kinds
+    rows = [(f"x{place}[0][", f"in{place}", f"const {kind}") for place, kind in enumerate(read)]
+    heads = []
+    for row, name, kind in (*rows, ("y[0][", "out", made)):
+        if row in body:
+            heads.append(f"    {kind} *const restrict {name} = {row[:-1]};\n")
+            body = body.replace(row, f"{name}[")
+    return "".join(heads) + body
 
 
 _FUNCTION = """\

@@ -134,7 +134,11 @@ def compiled(network: Network, compiler: str, flags: tuple[str, ...] = FAST) -> 
 
 @cache
 def version(compiler: str) -> str:
-    """What a compiler says of itself: another one makes another library."""
+    """What a compiler says of itself: another one makes another library.
+
+    Raises:
+        HwrtsError: It cannot be run.
+    """
     try:
         done = subprocess.run(
             [compiler, "--version"], capture_output=True, text=True, check=False, timeout=60

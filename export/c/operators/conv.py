@@ -170,7 +170,7 @@ static void {{ name }}_gather(const {{ source }} *const *x, int32_t width, int32
 """
 
 DENSE = """\
-    int32_t *const sums = (int32_t *)scratch;
+    int32_t *const restrict sums = (int32_t *)scratch;
     operand_x *const a = (operand_x *)(void *)(sums + {{ pixels * channels }});
     for (int32_t i = 0; i < {{ pixels * length }}; ++i) {
         a[i] = 0;
@@ -198,7 +198,7 @@ DENSE = """\
 """
 
 PLAIN = """\
-    int32_t *const a = (int32_t *)scratch;
+    int32_t *const restrict a = (int32_t *)scratch;
     for (int32_t p = 0; p < made; ++p) {
         {{ name }}_gather(x0, width, p * {{ stride }} - {{ left }}, a);
         for (int32_t o = 0; o < {{ outputs }}; ++o) {
