@@ -40,7 +40,9 @@ _BRANCH_BITS = 8
 """Width of the branches of a leaky ReLU: not that of narrower results, which the sum saturates at once."""
 
 
-def restated(network: Network, kinds: Sequence[type[Layer]]) -> tuple[Network, tuple[str, ...]]:
+def restated(
+    network: Network, kinds: Sequence[type[Layer]], *, relu: bool = False
+) -> tuple[Network, tuple[str, ...]]:
     """A network that makes the same codes by other layers, and which were replaced.
 
     A leaky ReLU is the sum of two convolutions of which one gives 0; operands of a concatenation on another
@@ -53,6 +55,7 @@ def restated(network: Network, kinds: Sequence[type[Layer]]) -> tuple[Network, t
         network: The integer network.
         kinds: The operators that shall not stand in it, of :data:`RESTATED`. Those that no other can say
             stay: interpolation whose products of taps do not fit 8 bits.
+        relu: Whether a limit at 0 is one of them, which clients know as a ReLU.
 
     Returns:
         The network, and what was replaced in a sentence each.
@@ -62,7 +65,8 @@ def restated(network: Network, kinds: Sequence[type[Layer]]) -> tuple[Network, t
     for kind in kinds:
         layers: list[Layer] = []
         for layer in network.layers:
-            made = RESTATED[kind](network, layer) if isinstance(layer, kind) else [layer]
+            known = isinstance(layer, Clip) and _is_relu(network, layer) and not relu
+            made = RESTATED[kind](network, layer) if isinstance(layer, kind) and not known else [layer]
             layers += made
             if made != [layer] and layer.name in own:
                 said.setdefault(layer.name, f"{kind.__name__} as {', '.join(map(_described, made))}")
@@ -173,7 +177,7 @@ def _clip(network: Network, layer: Clip) -> list[Layer]:
     """A limit at one end alone: the source less what is above it, or with what is missing below it."""
     source, name, (form,) = layer.source, layer.name, network.formats_of(layer.sources)
     low, high = layer.low > form.min, layer.high < form.max
-    if low == high or (layer.low == 0 and not high):  # both, or none, or a ReLU
+    if low == high:  # both, or none
         return [layer]
     sign, limit = (-1, layer.low) if low else (1, layer.high)
     out = Format(False, max(form.bits, _BRANCH_BITS), form.frac)
@@ -181,6 +185,10 @@ def _clip(network: Network, layer: Clip) -> list[Layer]:
     beyond = _depthwise(network.channels[source], source, f"{name}.beyond", weight, 0, out)
     beyond = replace(beyond, bias_i32=beyond.bias_i32 - sign * limit)
     return [beyond, Add(name, (source, beyond.name), form, negated=high)]
+
+
+def _is_relu(network: Network, layer: Clip) -> bool:
+    return layer.low == 0 and layer.high >= network.formats[layer.source].max
 
 
 def _regridded(network: Network, source: str, name: str, out: Format, one: int) -> Conv:

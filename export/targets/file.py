@@ -106,7 +106,7 @@ def target_file(
         HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
     """
     said, near = near_sums(network) if target.near_grids else (network, ())
-    said, which = restated(said, target.restated)
+    said, which = restated(said, target.restated, relu=target.one_limit)
     which = (*near, *which)
     refuse(target, said, size)
     options = replace(target.options, size=size, ir_version=ir_version)

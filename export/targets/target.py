@@ -43,7 +43,7 @@ class Target:
         near_grids: Whether it leaves bits of sums out whose operands have grids far from each other, so that
             they are said by others (:mod:`hwrts.export.near_sums`).
         exact_sums: Whether it computes other codes of additions that drop bits.
-        one_limit: Whether it computes other codes of limits on both sides.
+        one_limit: Whether it computes other codes of limits, so that one has another form, and two have none.
         whole_bytes: Whether it computes other codes of formats that have fewer than 8 bits.
         client: Of :data:`hwrts.export.clients.CLIENTS`, beside ONNX Runtime; None if none is public.
         restated: Operators of which it computes other codes, and that are said by others

@@ -211,7 +211,17 @@ def test_a_depthwise_convolution_of_one_tap_by_hand():
     assert (other.pads, other.idle) == ((0, 0, 0, 2), 10)
 
 
+def test_a_relu_is_restated_where_it_is_asked_for():
+    """A source and what it lacks to 0: -6 + 6, 0 + 0, 5 + 0."""
+    network = Network((Input("x", 1, S8),), (Clip("y", "x", 0, 127),))
+    assert restated(network, (Clip,))[1] == ()
+    other, said = restated(network, (Clip,), relu=True)
+    assert said == ("y: Clip as Conv 1x1, Add",)
+    assert run(other, np.array([[[-6], [0], [5]]], np.int8)).ravel().tolist() == [0, 0, 5]
+
+
 CLIENTS = {
+    "acuity-npu": ["leaky ReLU", "lower limit", "upper limit", "bilinear by 2"],
     "qonnx": [*TABLES, "thirds beside others"],
     "qnn": [what for what in CASES if what != "space to depth"] + TABLES,
     "openvino": ["space to depth", *TABLES],
@@ -237,7 +247,7 @@ def test_in_its_client(client):
     ends = tuple(name for name in layers if name.startswith("y"))
     network = Network((Input("x", 3, PIXEL),), tuple(layers.values()), outputs=ends)
     size = (16, 16)
-    file = target_file(network, TARGETS[client], size)
+    file = target_file(network, TARGETS.get(client, TARGETS["verisilicon"]), size)
     fed = check_pictures(network, size, [{"x": every_byte(seed)} for seed in range(3)])
     found = check_file(file.for_clients, network, fed, client)
     assert found["codes_differing"] == 0
