@@ -7,7 +7,7 @@ from typing import Any
 from hwrts.export.rtl.circuit import Circuit
 from hwrts.export.rtl.folding import total_multipliers
 from hwrts.export.rtl.routes import Route, steps_of
-from hwrts.fixed_point import Conv, plan_lines
+from hwrts.fixed_point import Conv, Lookup, Multiply, plan_lines
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,12 @@ class Counts:
     """A circuit in numbers.
 
     Attributes:
-        multipliers: Of a code and a weight (S1).
+        multipliers: Of a code and a weight of convolutions, and of two codes (S1).
         window_bits: Line memories of the windows (S2).
         row_bits: Rows that wait for another operand, whole rows alone (S3).
         queue_bits: Words of queues beside those: what pipelines need (S4).
         output_bits: Rows of blocks that are given later, and blocks that come meanwhile (S5).
-        constant_bits: Weights, and biases with their shifts (S6).
+        constant_bits: Weights, biases with their shifts, and a table for each lane (S6).
         planned_bits: Line memory as hwrts cost has it, for frames as wide.
         cycles: Clocks for a pixel of the input (S7).
         latency_rows: Rows of the input after which the first of the output is there.
@@ -63,12 +63,12 @@ def counts_of(circuit: Circuit) -> Counts:
     burst = (way_out.words or 0) * out.bits if out.grow > 1 else 0
     inside = sum(bits for route, bits in _queues(circuit) if route is not way_out or out.grow == 1)
     return Counts(
-        multipliers=total_multipliers(circuit.foldings),
+        multipliers=total_multipliers(circuit.foldings) + _products(circuit),
         window_bits=windows,
         row_bits=rows,
         queue_bits=inside,
         output_bits=late + burst,
-        constant_bits=sum(_constants(circuit, conv) for conv in network.convs),
+        constant_bits=sum(_constants(circuit, conv) for conv in network.convs) + _tables(circuit),
         planned_bits=sum(plan.bits(widest).values()),
         cycles=max((circuit.foldings[conv.name].cycles(conv) for conv in network.convs), default=1),
         latency_rows=plan.latency or 0,
@@ -91,12 +91,25 @@ def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:
                 yield route, own + ((route.words or 0) * bits if route is longest else 0)
 
 
+def _products(circuit: Circuit) -> int:
+    """Multipliers of two codes: one for each lane."""
+    products = (layer.name for layer in circuit.network.layers if isinstance(layer, Multiply))
+    return sum(circuit.streams[name].lanes for name in products)
+
+
+def _tables(circuit: Circuit) -> int:
+    """Bits of tables, one for each lane."""
+    tables = (layer for layer in circuit.network.layers if isinstance(layer, Lookup))
+    return sum(len(each.table_i16) * circuit.streams[each.name].bits for each in tables)
+
+
 def _constants(circuit: Circuit, conv: Conv) -> int:
     """Bits of the memories of weights and of biases."""
     folding, parameters = circuit.foldings[conv.name], circuit.modules[conv.name].parameters
     turns = conv.groups * -(-len(conv.weight_i8) // conv.groups // folding.pe)
     words = folding.cycles(conv)
-    bias = int(parameters["ACC"]) + int(parameters["SHIFT_BITS"])
+    widths = parameters["ACC"], parameters["SHIFT_BITS"]
+    bias = sum(each for each in widths if isinstance(each, int))
     # a memory of one word is none
     return (words > 1) * words * folding.multipliers * conv.weight_bits + (
         turns > 1

@@ -57,6 +57,27 @@ class Place:
         return int(self.bounds.bits.max())
 
 
+def requantised(place: Place, shift: int) -> dict[str, int]:
+    """The parameters of a requantisation that drops the same bits everywhere."""
+    return {
+        "ACC": place.accumulator_bits,
+        "SHIFT": shift,
+        "ROUNDING": ROUNDING_CODES[place.rounding],
+        "OUT_BITS": place.made.out.bits,
+        "OUT_SIGNED": int(place.made.out.signed),
+    }
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A number as Verilog writes it, for one of more bits than an integer has."""
+
+    text: str
+
+
+Parameters = Mapping[str, int | str | Literal]
+
+
 @dataclass(frozen=True)
 class Module:
     """A layer in Verilog.
@@ -73,7 +94,7 @@ class Module:
     """
 
     kind: str | None
-    parameters: Mapping[str, int | str] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
     operands: tuple[str, ...] = ("s",)
     framed: bool = False
     memories: Mapping[str, str] = field(default_factory=dict)

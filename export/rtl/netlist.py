@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hwrts.export.rtl.design import Parameters
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -18,7 +20,7 @@ class Instance:
 
     kind: str
     name: str
-    parameters: Mapping[str, int | str]
+    parameters: Parameters
     ports: Mapping[str, str]
 
 
@@ -39,9 +41,7 @@ class Netlist:
         """Connect a wire with an expression."""
         self.assigns.append((left, right))
 
-    def instance(
-        self, kind: str, name: str, parameters: Mapping[str, int | str], ports: Mapping[str, str]
-    ) -> None:
+    def instance(self, kind: str, name: str, parameters: Parameters, ports: Mapping[str, str]) -> None:
         """Put a module of the library in its place."""
         self.instances.append(Instance(kind, name, parameters, ports))
 

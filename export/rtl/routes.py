@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.stream import Stream
-from hwrts.fixed_point import Conv, DepthToSpace, Layer, Lines, Network, Repeat, Step, plan_lines
+from hwrts.fixed_point import Conv, DepthToSpace, Layer, Lines, Network, Reorder, Repeat, Step, plan_lines
 
-WIRES = DepthToSpace | Repeat
+WIRES = DepthToSpace | Repeat | Reorder
 """Layers that hold no word: what they make is there as soon as what they read."""
 _SHORT = 2
 """Words of a queue that only parts two pipelines."""

@@ -3,7 +3,18 @@
 from typing import assert_never
 
 from hwrts.export.rtl.design import Module, Place
-from hwrts.export.rtl.operators import add, conv, depth_to_space, repeat
+from hwrts.export.rtl.operators import (
+    add,
+    clip,
+    conv,
+    depth_to_space,
+    lookup,
+    multiply,
+    prelu,
+    reorder,
+    repeat,
+    scale,
+)
 from hwrts.fixed_point import (
     Add,
     Clip,
@@ -45,13 +56,31 @@ def module_of(layer: Layer, place: Place) -> Module:
             return depth_to_space.module(layer, place)
         case Repeat():
             return repeat.module(layer, place)
+        case Scale():
+            return scale.module(layer, place)
+        case PRelu():
+            return prelu.module(layer, place)
+        case Multiply():
+            return multiply.module(layer, place)
+        case Lookup():
+            return lookup.module(layer, place)
+        case Clip():
+            return clip.module(layer, place)
+        case Reorder():
+            return reorder.module(layer, place)
         case (
-            Scale() | PRelu() | Upsample() | Resize() | Concat() | Multiply() | Lookup() | Clip() | Slice()
-            | Reorder() | MaxPool() | SpaceToDepth() | GlobalAverage() | Maximum()
-        ):  # fmt: skip
+            Upsample()
+            | Resize()
+            | Concat()
+            | Slice()
+            | MaxPool()
+            | SpaceToDepth()
+            | GlobalAverage()
+            | Maximum()
+        ):
             raise HwrtsError(
-                f"rtl: layer {layer.name!r}: {type(layer).__name__} has no Verilog yet; Conv, Add, "
-                "DepthToSpace and Repeat have"
+                f"rtl: layer {layer.name!r}: {type(layer).__name__} has no Verilog yet; Conv, Add, Scale, "
+                "PRelu, Multiply, Lookup, Clip, Reorder, DepthToSpace and Repeat have"
             )
         case _:
             assert_never(layer)

@@ -1,6 +1,6 @@
 """An addition in Verilog: hwrts_add."""
 
-from hwrts.export.rtl.design import ROUNDING_CODES, Module, Place
+from hwrts.export.rtl.design import Module, Place, requantised
 from hwrts.fixed_point import Add, HwrtsError
 
 
@@ -28,11 +28,7 @@ def module(layer: Add, place: Place) -> Module:
             "B_SIGNED": int(b.out.signed),
             "B_LEFT": finer - b.out.frac,
             "NEGATED": int(layer.negated),
-            "ACC": place.accumulator_bits,
-            "SHIFT": int(layer.shift(a.out, b.out)),
-            "ROUNDING": ROUNDING_CODES[place.rounding],
-            "OUT_BITS": layer.out.bits,
-            "OUT_SIGNED": int(layer.out.signed),
+            **requantised(place, int(layer.shift(a.out, b.out))),
         },
         operands=("a", "b"),
     )

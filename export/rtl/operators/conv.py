@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.rtl.design import ROUNDING_CODES, Module, Place
+from hwrts.export.rtl.design import ROUNDING_CODES, Literal, Module, Place
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.vectors import packed, words_text
 from hwrts.fixed_point import Conv, HwrtsError, Padding
@@ -31,7 +31,7 @@ def module(layer: Conv, place: Place) -> Module:
     weight_word, bias_word = folding.multipliers * layer.weight_bits, folding.pe * (acc + shift_bits)
     names = {key: f"{made.signal}_{key}.mem" for key in ("weights", "biases")}
     address = max(1, (depth - 1).bit_length())
-    parameters: dict[str, int | str] = {
+    parameters: dict[str, int | str | Literal] = {
         "CHANNELS": source.channels,
         "KERNEL_ROWS": shape.rows,
         "KERNEL_COLUMNS": shape.columns,

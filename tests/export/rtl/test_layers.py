@@ -10,7 +10,23 @@ from hwrts.export.rtl import Settings, circuit_of
 from hwrts.export.rtl.bench import vector_files
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.vectors.ties import tie_frames
-from hwrts.fixed_point import PIXEL, Add, DepthToSpace, Format, Input, Network, Padding, Repeat, Rounding
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Clip,
+    DepthToSpace,
+    Format,
+    Input,
+    Lookup,
+    Multiply,
+    Network,
+    Padding,
+    PRelu,
+    Reorder,
+    Repeat,
+    Rounding,
+    Scale,
+)
 
 from .build import S8, U8, random_conv, single
 from .simulate import Simulation, noise
@@ -139,3 +155,49 @@ def test_ties_show_a_wrong_rule(tmp_path, rounding):
         simulation = Simulation(circuit, tmp_path / built.value, words=len(frames) * frames[0][..., 0].size)
         verdict = simulation.run(frames, vectors=vector_files(right, frames))
         assert verdict.passed is (built is rounding), verdict.text
+
+
+def table(source, out, seed=6):
+    return (
+        np.random.default_rng(seed)
+        .integers(out.min, out.max, 1 << source.bits, endpoint=True)
+        .astype(np.int16)
+    )
+
+
+S6, S5 = Format(True, 6, 4), Format(True, 5, 3)
+SLOPES = np.array([-127, 0, 1, 90], np.int8)
+POINTWISE: dict[str, tuple[Any, Format]] = {
+    "scale": (Scale("y", "x", -93, 7, S5), S6),
+    "scale, unsigned, to the left": (Scale("y", "x", 3, -2, Format(False, 8, 4)), Format(False, 5, 3)),
+    "leaky ReLU": (PRelu("y", "x", SLOPES, 6, S5), S6),
+    "leaky ReLU of what is never negative": (PRelu("y", "x", SLOPES, 3, Format(False, 5, 1)), U8),
+    "table": (Lookup("y", "x", table(S6, S5), S5), S6),
+    "table, unsigned": (Lookup("y", "x", table(U8, Format(False, 3, 3)), Format(False, 3, 3)), U8),
+    "clip": (Clip("y", "x", -7, 20), S6),
+    "clip, unsigned": (Clip("y", "x", 9, 200), U8),
+    "reordered": (Reorder("y", "x", np.array([3, 0, 0, 2, 1], np.int32)), S6),
+}
+
+
+@pytest.mark.parametrize("case", POINTWISE)
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.in_turns
+def test_pointwise_operators(tmp_path, case, rounding):
+    """Also behind an enlargement, where pixels of a square stay together."""
+    layer, source = POINTWISE[case]
+    assert_exact(tmp_path / "alone", single(layer, 4, source, rounding), sizes=[(1, 1), (6, 8)])
+    behind = DepthToSpace("up", "x", 2), replace(layer, source="up")
+    network = Network((Input("x", 16, source),), behind, rounding)
+    assert_exact(tmp_path / "behind", network, sizes=[(3, 4)])
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_products(tmp_path, rounding):
+    a, b = Format(True, 8, 6), Format(False, 6, 4)
+    network = with_two(a, b, Multiply("y", ("a", "b"), Format(True, 8, 5)), rounding=rounding)
+    assert_exact(tmp_path, network, sizes=[(1, 1), (6, 8)])
+
+
+def test_a_square(tmp_path):
+    assert_exact(tmp_path, single(Multiply("y", ("x", "x"), Format(False, 8, 9)), 3, S6), sizes=[(3, 4)])

@@ -10,7 +10,19 @@ from hwrts.export.c.build import compile_c
 from hwrts.export.c.traced import TracedModel
 from hwrts.export.rtl import Settings, circuit_of
 from hwrts.export.rtl.operators.conv import _check
-from hwrts.fixed_point import PIXEL, Add, HwrtsError, Input, MaxPool, Network, Padding, Repeat, Slice
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Format,
+    HwrtsError,
+    Input,
+    MaxPool,
+    Multiply,
+    Network,
+    Padding,
+    Repeat,
+    Slice,
+)
 
 from ...fixed_point.build import conv
 
@@ -43,7 +55,14 @@ def model_that_fails(folder):
         ),
         (
             lambda folder: circuit(Slice("s", "x", 0, 1)),
-            "rtl: layer 's': Slice has no Verilog yet; Conv, Add, DepthToSpace and Repeat have",
+            "rtl: layer 's': Slice has no Verilog yet; Conv, Add, Scale, PRelu, Multiply, Lookup, Clip, "
+            "Reorder, DepthToSpace and Repeat have",
+        ),
+        (
+            lambda folder: circuit(
+                conv("c", "x", np.ones((1, 2, 3, 3))), Multiply("y", ("x", "c"), Format(True, 8, 9))
+            ),
+            "rtl: layer 'y': multiplies 2 and 1 channels; operands of different shapes have no Verilog yet",
         ),
         (
             lambda folder: circuit(conv("c", "x", np.ones((1, 2, 3, 3))), Add("y", ("x", "c"), PIXEL)),

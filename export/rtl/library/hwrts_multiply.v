@@ -1,0 +1,50 @@
+// The product of two streams, code by code, requantised once.
+module hwrts_multiply #(
+    parameter LANES = 3,
+    parameter A_BITS = 8,
+    parameter A_SIGNED = 0,
+    parameter B_BITS = 8,
+    parameter B_SIGNED = 0,
+    parameter ACC = 17,
+    parameter SHIFT = 8,
+    parameter ROUNDING = 0,
+    parameter OUT_BITS = 8,
+    parameter OUT_SIGNED = 0
+) (
+    input  wire                      clk,
+    input  wire                      reset,
+    input  wire                      a_valid,
+    output wire                      a_ready,
+    input  wire [LANES*A_BITS-1:0]   a_data,
+    input  wire                      b_valid,
+    output wire                      b_ready,
+    input  wire [LANES*B_BITS-1:0]   b_data,
+    output reg                       m_valid,
+    input  wire                      m_ready,
+    output reg  [LANES*OUT_BITS-1:0] m_data
+);
+    wire enable = !m_valid || m_ready;
+    assign a_ready = enable && b_valid;
+    assign b_ready = enable && a_valid;
+    wire [LANES*OUT_BITS-1:0] made;
+    always @(posedge clk)
+        if (reset) m_valid <= 1'b0;
+        else if (enable) m_valid <= a_valid && b_valid;
+    always @(posedge clk) if (enable) m_data <= made;
+
+    genvar n;
+    generate
+        for (n = 0; n < LANES; n = n + 1) begin : lane
+            wire [A_BITS-1:0] a = a_data[n*A_BITS +: A_BITS];
+            wire [B_BITS-1:0] b = b_data[n*B_BITS +: B_BITS];
+            wire signed [A_BITS:0] left = {A_SIGNED != 0 ? a[A_BITS-1] : 1'b0, a};
+            wire signed [B_BITS:0] right = {B_SIGNED != 0 ? b[B_BITS-1] : 1'b0, b};
+            wire signed [A_BITS+B_BITS+1:0] product = left * right;
+            wire signed [ACC-1:0] acc = product;
+            hwrts_requantise #(
+                .ACC(ACC), .SHIFT_LOW(SHIFT), .SHIFT_HIGH(SHIFT), .SHIFT_BITS(1), .ROUNDING(ROUNDING),
+                .OUT_BITS(OUT_BITS), .OUT_SIGNED(OUT_SIGNED)
+            ) requantise (.acc(acc), .shift(1'b0), .code(made[n*OUT_BITS +: OUT_BITS]));
+        end
+    endgenerate
+endmodule
