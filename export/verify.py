@@ -39,6 +39,12 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return (
+            f"Verdict(passed={self.passed}, compared={self.compared}, mismatches={self.mismatches}, "
+            f"problems={self.problems})"
+        )
+
     @property
     def compared(self) -> int:
         """Codes compared, over all witnesses, layers and stimuli."""

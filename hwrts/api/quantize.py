@@ -83,10 +83,18 @@ def quantize(
             raise ConfigError("quantize: of a run's stage takes its settings alone; its run has the pictures")
         if "weight_bits" in given:  # one width for all layers, whatever the run has for some
             given.setdefault("layer_weight_bits", {})
-        return quantize_stage(source.run, source.files.number, given, told, same_size=source.files.same_size,
-                              force=force)  # fmt: skip
+        return quantize_stage(
+            source.run,
+            source.files.number,
+            given,
+            told,
+            same_size=source.files.same_size,
+            force=force,
+            flag="force=True",
+        )
     name, ready = _module(source, weights, inputs, value_range, told)
     root = Path("runs") / name if output is None else Path(output)
+    check_replaceable(root, force=force, advice="choose another folder with output", flag="force=True")
     with _folder_of(pictures) as data:
         return quantize_own(
             str(source) if isinstance(source, str) else name,
@@ -195,6 +203,7 @@ def quantize_stage(
     *,
     same_size: bool,
     force: bool,
+    flag: str = "--force",
 ) -> Stage:
     """Another int8 network of a finished float stage, in a folder of the run that its widths name.
 
@@ -205,26 +214,29 @@ def quantize_stage(
         progress: Where to say what happens.
         same_size: Of its same-size form.
         force: Replace an earlier one of these widths.
+        flag: What ``force`` is called where it is given: on the command line, settings are flags too.
 
     Raises:
         HwrtsError: A setting that is not allowed, no such stage, or there is one of these widths.
     """
     with writing(folder.root):
-        name, qat = _variant(folder, number, given, same_size=same_size)
+        name, qat = _variant(folder, number, given, same_size=same_size, flags=flag.startswith("--"))
         target = folder.root / f"stage{name}"
         if StageFolder(target).finished and not force:
-            raise RunFolderError(f"{target}: exists already; replace it with --force or choose other widths")
+            raise RunFolderError(f"{target}: exists already; replace it with {flag} or choose other widths")
         quantise_variant(open_session(folder, progress), number, name, qat)
         write_report(folder)
     return Stage(folder, folder.stage(name))
 
 
 def _variant(
-    folder: RunFolder, number: int, given: dict[str, Any], *, same_size: bool
+    folder: RunFolder, number: int, given: dict[str, Any], *, same_size: bool, flags: bool
 ) -> tuple[str, QatConfig]:
     """The name of the stage to make, which holds everything that distinguishes it, and its settings."""
     config = folder.config
-    qat = parse_config({"qat": {**config.qat.model_dump(), **given}}, "command line", flags_of(given)).qat
+    settings = {"qat": {**config.qat.model_dump(), **given}}
+    said = ("command line", flags_of(given)) if flags else ("settings", None)
+    qat = parse_config(settings, *said).qat
     if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
         raise RunFolderError(
             f"{folder.root}: stage {number} has no float network; finish it with "

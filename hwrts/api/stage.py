@@ -14,7 +14,7 @@ from hwrts.api.verify import verify_stages
 from hwrts.cost.network import Cost, network_cost
 from hwrts.data import Picture, codes_of, with_result
 from hwrts.data.depth import Samples
-from hwrts.errors import DataError, NotWrittenError
+from hwrts.errors import ConfigError, DataError, NotWrittenError
 from hwrts.export import Verdict
 from hwrts.fixed_point import Network, load_network
 from hwrts.progress import Told, telling
@@ -55,6 +55,14 @@ class Stage:
 
     run: RunFolder
     files: StageFolder
+
+    def __repr__(self) -> str:
+        return f"hwrts.load({str(self.run.root)!r}, {self.name!r})"
+
+    @property
+    def report(self) -> Path:
+        """The page of its run, for a browser."""
+        return self.run.report
 
     @property
     def name(self) -> str:
@@ -120,7 +128,11 @@ class Stage:
             DataError: No such array.
             HwrtsError: As :meth:`enhance`.
         """
-        self.files.check_enlarges()
+        if self.files.same_size:
+            raise ConfigError(
+                f"stage {self.name} of {self.run.root}: its network keeps the size; for x2 take "
+                f"hwrts.load({str(self.run.root)!r}, {self.files.number})"
+            )
         return self._made(picture, self._engine.upscale, self._engine.enlargement)
 
     def _made(

@@ -41,7 +41,7 @@ def train(
         resume: Continue the run in that folder, which keeps its settings.
         force: Replace a run in that folder, which stays until this one is finished.
         progress: Called as ``progress(title, done, total, text)``; a line of what was decided has no units,
-            so ``total`` is 0. None tells nobody.
+            so ``total`` is 0. ``print`` will do; None tells nobody.
 
     Returns:
         The network of the run that ``hwrts.load(output)`` gives.
@@ -59,6 +59,7 @@ def train(
     else:
         source = None if config is None else str(config)
         resolved = resolve_config(source, flat(settings or {}), told, "settings")
+        check_replaceable(root, force=force, advice=_ELSE, flag="force=True")
     with writing(root):
         folder = (
             interrupted_run(root)
@@ -67,6 +68,9 @@ def train(
         )
         finish_run(folder, root, told)
     return load(root)
+
+
+_ELSE = "choose another folder, continue the run in it with resume=True"
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, Any]:

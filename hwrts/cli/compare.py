@@ -33,7 +33,7 @@ def compare(
     names = [str(root) for root in runs]
     quality = [[name, *row] for name, row in zip(names, rows, strict=True)]
     title = "quality of the kept stage, on the photographs of each run"
-    print_table(title, ["run", *HEADINGS], quality, paths=True)
+    print_table(title, ["run", *HEADINGS], quality, ["diff %"], paths=True)
     silicon = [[name, *cost] for name, cost in zip(names, costly, strict=True)]
     print_table("cost of its network, as a TV deploys it", ["run", *COLUMNS], silicon, paths=True)
     with ConsoleProgress(quiet).task("drawing", 1) as advance:

@@ -79,6 +79,13 @@ class Cost:
     multiple: int = 1
     lacks: tuple[int, int] = (0, 0)
 
+    def __repr__(self) -> str:
+        return (
+            f"Cost(parameters={self.parameters}, macs_per_input_pixel={self.macs_per_input_pixel}, "
+            f"accumulator_bits={self.accumulator_bits}, receptive_field={self.receptive_field}, "
+            f"latency_lines={self.latency_lines}, layers={len(self.layers)})"
+        )
+
     @property
     def weights(self) -> int:
         """Weights of all convolutions; papers count these (C1)."""

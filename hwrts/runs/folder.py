@@ -252,18 +252,20 @@ def is_occupied(root: Path) -> bool:
     return root.exists() and (not root.is_dir() or any(root.iterdir()))
 
 
-def check_replaceable(root: Path, *, force: bool, advice: str) -> None:
+def check_replaceable(root: Path, *, force: bool, advice: str, flag: str = "--force") -> None:
     """Refuse to make a run where something is already; ``advice`` says what else can be done.
+
+    ``flag`` is what ``force`` is called where it is given.
 
     Raises:
         RunFolderError: The folder exists and is not empty, unless ``force`` and it is a run folder.
     """
     if is_occupied(root):
         if not force:
-            raise RunFolderError(f"{root}: exists already; {advice}, or replace it with --force")
+            raise RunFolderError(f"{root}: exists already; {advice}, or replace it with {flag}")
         if not (root / "run.json").is_file():
             raise RunFolderError(
-                f"{root}: is not a run folder, so --force does not replace it; choose another name"
+                f"{root}: is not a run folder, so {flag} does not replace it; choose another name"
             )
 
 

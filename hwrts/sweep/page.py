@@ -3,14 +3,25 @@
 from pathlib import Path
 
 from hwrts import __version__
+from hwrts.command_line import command_line
 from hwrts.errors import HwrtsError
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.report.page import pictures
+from hwrts.report.silicon import silicon
 from hwrts.report.template import render
 from hwrts.report.text import NONE
-from hwrts.runs.folder import open_run
+from hwrts.runs.folder import StageFolder, open_run
 from hwrts.sweep.folder import open_sweep
-from hwrts.sweep.results import FRONT_COSTS, Row, below_bicubic_of, best, front, results_of, status
+from hwrts.sweep.results import (
+    FRONT_COSTS,
+    Row,
+    below_bicubic_of,
+    best,
+    export_command,
+    front,
+    results_of,
+    status,
+)
 from hwrts.sweep.spec import COSTS, SweepSpec
 
 _COLOURS = {"int8": "#3b7dd8", "float": "#d9772b"}
@@ -34,6 +45,8 @@ def write_page(root: Path, rows: list[Row]) -> Path:
         mode=f"{spec.budget.mode}, {spec.budget.at} picture",
         best=top,
         pictures=_pictures(root, top),
+        cost=_cost(root, top),
+        commands=_next_commands(root, top),
         axes=list(spec.axes),
         plots=_plots(spec, rows),
         columns=columns(spec),
@@ -51,6 +64,22 @@ def _pictures(root: Path, top: Row | None) -> str | None:
         return None if top is None else pictures(open_run(root / top["run"]))
     except HwrtsError:
         return None
+
+
+def _cost(root: Path, top: Row | None) -> str | None:
+    """What the best network costs, in words; None if there is none, or its files are damaged."""
+    stage = None if top is None else StageFolder(root / top["run"] / f"stage{top['stage']}")
+    return next((each.words for each in silicon([stage])), None) if stage else None
+
+
+def _next_commands(root: Path, top: Row | None) -> list[tuple[str, str]]:
+    if top is None:
+        return []
+    return [
+        ("hand the best one over", export_command(root, top)),
+        ("count its layers", command_line("cost", root / top["run"], "--stage", top["stage"])),
+        ("the best within less", command_line("sweep", "--status", "--budget", "params=20k", "-o", root)),
+    ]
 
 
 def columns(spec: SweepSpec) -> list[tuple[str, str]]:
@@ -123,11 +152,15 @@ def _plots(spec: SweepSpec, rows: list[Row]) -> list[str]:
             yaxis_title=QUALITY[spec.quality],
             height=420,
             template="plotly_white",
-            margin={"l": 60, "r": 20, "t": 60, "b": 50},
+            margin={"l": 60, "r": 20, "t": 90, "b": 50},  # a phone shows the buttons above the legend
+            xaxis_title_font_size=12,
             legend={"orientation": "h", "yanchor": "bottom", "y": 1.0},
         )
         html = figure.to_html(
-            full_html=False, include_plotlyjs=not plots, div_id=f"plot-{cost}", config={"responsive": True}
+            full_html=False,
+            include_plotlyjs=not plots,
+            div_id=f"plot-{cost}",
+            config={"responsive": True, "displaylogo": False},
         )
         plots.append(str(html))
     return plots

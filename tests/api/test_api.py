@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import re
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_train_tells_titles_and_units(made):
 
 def test_train_refuses_what_the_command_refuses(made, tmp_path):
     stage, _, _ = made
-    with pytest.raises(hwrts.HwrtsError, match=r"exists already; .*--resume"):
+    with pytest.raises(hwrts.HwrtsError, match=r"exists already; .* resume=True, or .* force=True$"):
         hwrts.train(stage.run.root)
     with pytest.raises(hwrts.HwrtsError, match=r"^settings: unknown key 'network.chanels'; did you mean"):
         hwrts.train(tmp_path / "new", {"network": {"chanels": 4}})
@@ -121,8 +122,22 @@ def test_what_is_no_picture_is_refused(made, given):
 
 
 def test_a_same_size_network_does_not_up_scale(made, picture):
-    with pytest.raises(hwrts.HwrtsError, match="keeps the size; use --stage 1 for x2"):
+    with pytest.raises(hwrts.HwrtsError, match=r"keeps the size; for x2 take hwrts.load\(.*, 1\)$") as caught:
         made[0].upscale(picture(4, 4))
+    load = str(caught.value).rpartition("take ")[2]
+    assert eval(load, {"hwrts": hwrts}).upscale(picture(4, 4)).shape == (8, 8, 3)
+
+
+def test_what_a_notebook_shows_fits_a_line(made):
+    stage = made[0]
+    assert eval(repr(stage), {"hwrts": hwrts}) == stage
+    shown = [repr(stage), repr(stage.cost())]
+    assert re.fullmatch(
+        r"Cost\(parameters=\d+, macs_per_input_pixel=\d+, accumulator_bits=\d+, .*layers=\d\)", shown[1]
+    )
+    assert max(map(len, shown)) < 200
+    assert stage.report.is_file()
+    assert not {"Any", "import_module"} & set(dir(hwrts))
 
 
 def test_load_takes_a_run_a_stage_and_a_folder_of_one(made):
@@ -146,6 +161,7 @@ def test_verify_finds_no_difference_and_keeps_the_verdict(made, tmp_path, small_
     moved.files.verify.unlink()
     verdict = moved.verify()
     assert (verdict.passed, verdict.mismatches, verdict.compared > 10**5) == (True, 0, True)
+    assert re.fullmatch(r"Verdict\(passed=True, compared=\d+, mismatches=0, problems=\[\]\)", repr(verdict))
     assert moved.proved
     model = moved.files.onnx.read_bytes()
     moved.files.onnx.write_bytes(model.replace(b"conv_in", b"conv_xx"))
@@ -166,9 +182,9 @@ def test_other_widths_of_a_stage(made, tmp_path, small_verdict):
     narrow = hwrts.quantize(run, settings={"weight_bits": 4, "steps": 0})
     assert narrow.name == "1-w4a8s0"
     assert narrow.proved
-    with pytest.raises(hwrts.HwrtsError, match="exists already; replace it with --force"):
+    with pytest.raises(hwrts.HwrtsError, match="exists already; replace it with force=True"):
         hwrts.quantize(run, settings={"weight_bits": 4, "steps": 0})
-    with pytest.raises(hwrts.HwrtsError, match=r"weight_bits\) = 9 is not allowed"):
+    with pytest.raises(hwrts.HwrtsError, match=r"^settings: qat\.weight_bits = 9 is not allowed"):
         hwrts.quantize(run, settings={"weight_bits": 9})
     with pytest.raises(hwrts.HwrtsError, match="takes its settings alone"):
         hwrts.quantize(run, "photos")
