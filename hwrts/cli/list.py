@@ -24,7 +24,9 @@ def list_runs(
         print_line(f"{folder}: no runs; make one with: hwrts demo")
     else:
         rows = [[Path(each["run"]).name, *cells(each)] for each in found]
-        print_table(f"{folder}: runs, and x2 PSNR of the kept stage", ["run", *HEADINGS], rows, ["diff %"], paths=True)
+        print_table(
+            f"{folder}: runs, and x2 PSNR of the kept stage", ["run", *HEADINGS], rows, ["diff %"], paths=True
+        )
         for each in found:
             if each["problem"] and not quiet:
                 print_note(each["problem"])
