@@ -87,8 +87,9 @@ def a_stage_without_its_file(monkeypatch, folder):
     hand_over(folder, folder / "stage", {}, "PASSED", {})
 
 
-def a_folder_that_is_gone(monkeypatch, folder):
-    hand_over(folder / "gone", folder / "stage", dict.fromkeys(NAMES, b""), "PASSED", {})
+def a_file_in_place_of_the_folder(monkeypatch, folder):
+    (folder / "taken").write_text("")
+    hand_over(folder / "taken", folder / "stage", dict.fromkeys(NAMES, b""), "PASSED", {})
 
 
 def an_opset_that_is_too_old(monkeypatch, folder):
@@ -171,8 +172,8 @@ def a_witness_that_fails(monkeypatch, folder):
             "F/stage/model.int8.onnx: cannot be read; run or quantize the stage again",
         ),
         (
-            a_folder_that_is_gone,
-            "F/gone: cannot be written (No such file or directory); choose another folder",
+            a_file_in_place_of_the_folder,
+            "F/taken: cannot be written (File exists); choose another folder",
         ),
         (
             an_opset_that_is_too_old,
