@@ -154,10 +154,8 @@ class Network:
             *((each.name, (), each.window) for each in self.inputs),
             *((each.name, each.sources, each.window) for each in self.layers),
         ]
-        return tuple(
-            Step(name, sources, window, self.channels[name], self.formats[name].bits)
-            for name, sources, window in made
-        )
+        channels, outs = self.channels, self.formats
+        return tuple(Step(name, read, window, channels[name], outs[name].bits) for name, read, window in made)
 
     @property
     def requantised(self) -> tuple[Requantised, ...]:

@@ -116,8 +116,7 @@ class LineRun:
         self._next = {name: -(window.after // window.shrink) for name, window in windows.items()}
         self._width: int | None = None
         self._tick, self._given = 0, dict.fromkeys(network.outputs, 0)
-        self._ends: dict[str, int] | None = None
-        """Rows of every tensor, once the picture has ended."""
+        self._ends: dict[str, int] | None = None  # rows of every tensor, once the picture has ended
 
     @property
     def peak_bits(self) -> dict[str, int]:
@@ -195,9 +194,8 @@ class LineRun:
             for step in range(self._next[layer.name], until):
                 for row in self._step(layer, step):
                     if layer.name in out:
-                        out[layer.name].append(
-                            row.astype(self._network.formats[layer.name].dtype, copy=False)
-                        )
+                        kind = self._network.formats[layer.name].dtype
+                        out[layer.name].append(row.astype(kind, copy=False))
                     self._hand(layer.name, row)
             self._next[layer.name] = max(self._next[layer.name], until)
         for name, wires in self._into.items():

@@ -86,11 +86,10 @@ def _say(found: dict[str, Any]) -> None:
     for remark in found["remarks"]:
         print_warning(remark)
     if found["codes_that_its_rounding_changes"]:
-        advised = found["advised_rounding"]
-        advice = f"quantize with --rounding {advised}" if advised else "its target rounds as the network does"
         print_warning(
             f"{found['client']}: rounds in another way than the network was trained for, which changes "
-            f"{found['codes_that_its_rounding_changes']:,} codes; {advice}"
+            f"{found['codes_that_its_rounding_changes']:,} codes; "
+            f"quantize with --rounding {found['advised_rounding']}"
         )
     verdict = "PASSED" if found["passed"] else "FAILED" if found["mismatches"] else "NOT PASSED"
     why = "" if known else f"; {found['client']} is exact under no rounding rule that was tried"

@@ -109,8 +109,6 @@ def check_client(
     known = network.rules if read.rounds_itself else CLIENTS[name].rules
     rules = known or network.rules
     _check_tables(read, network, rules, name)
-    target = TARGETS.get(str(said.target if said else read.target))
-    advised = target.rules if target and target.client == name and target.rules else rules
     definition = under(network, rules)
     sides = _size(read, size) or network.legal_size(*DEFAULT_SIZE)
     pictures = check_pictures(network, sides, _photographs(run, network))
@@ -145,7 +143,7 @@ def check_client(
         "mismatches": mismatches,
         "tolerance": 0,
         "codes_that_its_rounding_changes": definitions.changed(rules),
-        "advised_rounding": str(advised) if advised != network.rules else None,
+        "advised_rounding": str(rules) if rules != network.rules else None,
         "remarks": _remarks(path, model, read, None if client else name),
         "first_layer": None if layers is None or layers.first is None else layers.first.layer,
         "layers_seen_as": None if layers is None else layers.how,

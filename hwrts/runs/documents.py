@@ -59,7 +59,7 @@ class _Difference(Document):
     found: Number
     accumulator: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     shift: Annotated[int, Field(ge=-64, le=64)] | None = None
-    rounding: Text
+    rounding: Text | None
 
 
 _GridRow = Annotated[list[Count], Field(min_length=1, max_length=256)]

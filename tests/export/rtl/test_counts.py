@@ -37,7 +37,8 @@ def synthesized(circuit, folder):
     return multipliers, memories, constants
 
 
-@pytest.mark.parametrize(("form", "cycles"), [("x2", 16), ("same", 5)])
+# One column in 16 of 5 random words is the same in all, and Yosys makes a wire of it: no fewer than 9.
+@pytest.mark.parametrize(("form", "cycles"), [("x2", 16), ("same", 9)])
 def test_formulas_against_synthesis(tmp_path, form, cycles):
     circuit = circuit_of(residual(form, channels=4), Settings(widest=128, cycles=cycles))
     counts = counts_of(circuit)
