@@ -1,5 +1,6 @@
 """Help of every command: groups, examples that parse, --quiet; and completion by a shell."""
 
+import gc
 import os
 import shlex
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hwrts.cli import COLLECTED_AT
 from hwrts.cli.examples import EXAMPLES
 
 
@@ -100,6 +102,17 @@ def test_show_completion_is_a_script_for_the_shell(tmp_path):
     assert "complete -o default -F _hwrts_completion hwrts" in done.stdout, done.stderr
     checked = subprocess.run(["bash", "-n"], input=done.stdout, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_modules_are_not_searched_for_what_is_unreachable(hwrts):
+    """That was a third of the start of a command that quantises."""
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        hwrts("--version")
+        assert gc.get_threshold() == COLLECTED_AT
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_demo_makes_a_run_and_opens_its_page_and_shows_it_again(tmp_path, monkeypatch, hwrts):
