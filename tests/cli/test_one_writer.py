@@ -35,7 +35,11 @@ def killing(path, *arguments, **others):
     return call(path, *arguments, **others)
 
 setattr(os, name, killing)
-sys.argv = ["hwrts", *sys.argv[4:]]
+sys.path.append(sys.argv[4])
+sys.argv = ["hwrts", *sys.argv[5:]]
+import pytest
+from tests.conftest import few_pictures
+few_pictures(pytest.MonkeyPatch())  # as in the process of the test: the verdict is not what is tested
 from hwrts.cli import main
 main()
 """
@@ -78,7 +82,8 @@ def holder(workspace):
 
 def killed(call, count, replaced, command):
     """Exit code of a command that is killed at a call of ``os`` about what it replaces, counted from 0."""
-    script = [sys.executable, "-c", KILLED, call, str(count), replaced, *map(str, command)]
+    root = Path(__file__).parents[2]
+    script = [sys.executable, "-c", KILLED, call, str(count), replaced, str(root), *map(str, command)]
     return subprocess.run(script, check=False).returncode
 
 
