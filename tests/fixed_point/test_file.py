@@ -35,7 +35,7 @@ from hwrts.fixed_point import (
     save_network,
 )
 from hwrts.fixed_point.file import _sealed
-from hwrts.fixed_point.stored import read_file
+from hwrts.fixed_point.stored import read_file, unpack_npz
 
 from .build import anchor_network, conv, noise, one_conv, upsampled_network
 
@@ -408,7 +408,7 @@ def fields(value, path=()):
 
 def test_wrong_values_in_every_field(tmp_path, monkeypatch):
     """With a right checksum: each is refused, unless the value is a legal one that makes a legal network."""
-    monkeypatch.setattr(file, "unpack_npz", cache(file.unpack_npz))  # the arrays are the same two thousand times
+    monkeypatch.setattr(file, "unpack_npz", cache(unpack_npz))  # the same arrays 2,955 times
     first, bigger = conv("c", "x", np.ones((4, 4, 1, 1))), Repeat("u", "s", 2)
     layers = (
         first,
