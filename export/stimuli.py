@@ -77,20 +77,31 @@ def legal(network: Network, codes: Fed) -> Fed:
     return padded
 
 
-def noise_codes(channels: int, out: Format, size: tuple[int, int] = (17, 19)) -> NDArray[np.integer]:
-    """Random codes (height, width, channels) over a format's whole range, which no photograph reaches."""
-    rng = np.random.default_rng(_SEED)
+def noise_codes(
+    channels: int, out: Format, size: tuple[int, int] = (17, 19), place: int = 0
+) -> NDArray[np.integer]:
+    """Random codes (height, width, channels) over a format's whole range, which no photograph reaches.
+
+    Args:
+        channels: Of each pixel.
+        out: Their format.
+        size: Height and width.
+        place: Of the source among several, so that no two get the same noise.
+    """
+    rng = np.random.default_rng(_SEED + place)
     return rng.integers(out.min, out.max, (*size, channels), endpoint=True).astype(out.dtype)
 
 
-def noise_for(network: Network, layer: Operator) -> dict[str, NDArray[np.integer]]:
+def noise_for(
+    network: Network, layer: Operator, size: tuple[int, int] = (17, 19)
+) -> dict[str, NDArray[np.integer]]:
     """Noise for each source of a layer, of a size that it takes; of a single pixel for what has no more."""
-    size = network.single(layer.name).legal_size(17, 19)
+    size = network.single(layer.name).legal_size(*size)
     return {
         source: noise_codes(
-            network.channels[source], network.formats[source], size if network.scales[source] else (1, 1)
+            network.channels[source], network.formats[source], size if network.scales[source] else (1, 1), i
         )
-        for source in dict.fromkeys(layer.sources)
+        for i, source in enumerate(dict.fromkeys(layer.sources))
     }
 
 

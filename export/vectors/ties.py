@@ -48,7 +48,7 @@ def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> 
             rows, columns = (height, width) if network.scales[source] else (1, 1)
             shape = (rows, columns, network.channels[source])
             frames[source] = _codes(rng, forms[source], shape, trial)
-        new = _ties(layer, [frames[source] for source in layer.sources], network) - seen
+        new = tie_kinds(layer, [frames[source] for source in layer.sources], network) - seen
         if new or not trial:
             seen |= new
             for source, frame in frames.items():
@@ -68,8 +68,17 @@ def _codes(
     return np.clip(codes, out.min, out.max).astype(out.dtype)
 
 
-def _ties(layer: Requantised, xs: Sequence[Codes], network: Network) -> set[int]:
-    """Kinds of ties that a frame has: of each channel above even and odd codes, below and above 0."""
+def tie_kinds(layer: Requantised, xs: Sequence[Codes], network: Network) -> set[int]:
+    """Kinds of ties that a frame has: of each channel above even and odd codes, below and above 0.
+
+    Args:
+        layer: One that requantises.
+        xs: Codes (H, W, C) of its sources.
+        network: Whose layer it is.
+
+    Returns:
+        4 * channel, 2 more above odd codes, 1 more of a negative accumulator.
+    """
     formats = network.formats_of(layer.sources)
     acc, shift = layer.accumulate(xs, formats), layer.shift(*formats)
     below = shift_right(acc, shift, Rounding.FLOOR)  # (H, W, C)

@@ -14,9 +14,10 @@ from hwrts.report import write_report
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
-from hwrts.runs.formats import kit_of
+from hwrts.runs.formats import VECTORS, kit_of
 from hwrts.runs.proof import read_proof
 from hwrts.runs.target import DEFAULT, Asked, target_entry
+from hwrts.runs.verify_inputs import load_fed
 
 
 def export_stage(
@@ -55,7 +56,9 @@ def export_stage(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
-    kit = kit_of(load_network(chosen.root), formats, circuit or AskedCircuit())
+    network = load_network(chosen.root)
+    pictures = load_fed(run, network) if VECTORS in formats else {}
+    kit = kit_of(network, formats, circuit or AskedCircuit(), pictures)
     with writing(output):  # before clients run, which can take minutes; and again when the folder is made
         check_target(output, replace=force)
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:

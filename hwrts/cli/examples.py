@@ -29,7 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "hwrts export runs/first -o handover",
         "hwrts export runs/first -o handover --target tflite --size 360x640",
-        "hwrts export runs/first -o kit --format c",
+        "hwrts export runs/first -o kit --format c --format vectors",
         "hwrts export runs/first -o kit --format rtl --mode 1080p60 --clock-mhz 300",
     ),
     "view": ("hwrts view runs/first --stage 2",),

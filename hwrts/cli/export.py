@@ -33,7 +33,8 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="Also in this form: c, a C99 model (docs/c.md); rtl, Verilog (docs/silicon.md). Repeatable.",
+            help="Also in this form: c, a C99 model (docs/c.md); rtl, Verilog (docs/silicon.md); "
+            "vectors, codes of every layer (docs/vectors.md). Repeatable.",
             show_default=False,
         ),
     ] = None,

@@ -1,0 +1,42 @@
+"""VECTORS.md: everything that a person needs who has the folder and nothing else."""
+
+from importlib import resources
+from typing import Any
+
+from hwrts.export.c.text import filled
+from hwrts.export.vectors.said import EQUATIONS, ROUNDING
+
+
+def document(manifest: dict[str, Any]) -> str:
+    """The text, of what the manifest says."""
+    layers = manifest["layers"]
+    operators = dict.fromkeys(each["operator"] for each in layers)
+    rules = dict.fromkeys(each["rounding"] for each in layers)
+    whole = [each for each in manifest["cases"] if each["layer"] is None]
+    alone = [each for each in manifest["cases"] if each["layer"] is not None]
+    first = whole[0]
+    return filled(
+        resources.files("hwrts.export.vectors").joinpath("VECTORS.md.j2").read_text("utf-8"),
+        manifest=manifest,
+        equations={name: EQUATIONS[name] for name in operators},
+        rules={name: ROUNDING[name] for name in rules},
+        whole=whole,
+        alone=alone,
+        first=first,
+        feed=first["codes"][first["inputs"][0]],
+        made=first["codes"][first["outputs"][0]],
+        visible=_visible,
+    )
+
+
+def _visible(name: str) -> str:
+    """A text that may hold anything, in a cell of a table: without what ends the cell or is markup.
+
+    >>> _visible("a|b`c: 'd'")
+    "a b c: 'd'"
+    """
+    return "".join(letter if letter.isalnum() or letter in _PLAIN else " " for letter in name)
+
+
+_PLAIN = "._-+/ ,:;='()"
+"""Signs that stay."""
