@@ -75,8 +75,8 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
-# The stamp is made last: an interrupted installation is done again. Of 15,000 files the tests import 3,000, and Python
-# compiles those when they are first imported: to compile all was 40 % of the installation, on one core.
+# The stamp is made last: an interrupted installation is done again. Of 15,000 files the tests import a
+# fifth, and Python compiles those when they are first imported: to compile all was two fifths of the installation.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hwrts needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv --clear $(VENV)
