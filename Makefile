@@ -62,7 +62,7 @@ newest:
 
 # The pages of docs/ and those that are made of the program, under build/docs. Nothing in them is fetched from elsewhere.
 docs: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # docs/settings.md says what the settings say of themselves.
@@ -75,12 +75,11 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
-# The stamp is made last: an interrupted installation is done again. Of 15,000 files the tests import a
-# fifth, and Python compiles those when they are first imported: to compile all was two fifths of the installation.
+# The stamp is made last: an interrupted installation is done again.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hwrts needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
 clean:
