@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.c import CWitness
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.stimuli import Fed, noise_for
-from hwrts.export.witness import NumpyWitness, onnx_witnesses
+from hwrts.export.witness import NumpyWitness, Remade, onnx_witnesses
 from hwrts.fixed_point import (
     Concat,
     Conv,
@@ -105,7 +104,7 @@ def witness_controls(
     network: Network,
     picture: NDArray[Any] | Fed,
     tensors: Mapping[str, NDArray[Any]],
-    others: Sequence[CWitness] = (),
+    others: Sequence[Remade] = (),
 ) -> list[dict[str, Any]]:
     """One flipped weight bit, computed by each kind of witness: each must return other codes.
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.c import CWitness
 from hwrts.export.compare import Row, compare
 from hwrts.export.controls import negative_controls, witness_controls
 from hwrts.export.runtime import census, check_model, float_islands, open_session, run_session_all
 from hwrts.export.stimuli import Fed, fed, legal, noise_for, synthetic_codes
-from hwrts.export.witness import NumpyWitness, Witness, from_stored, onnx_witnesses, stored_inputs
+from hwrts.export.witness import NumpyWitness, Remade, Witness, from_stored, onnx_witnesses, stored_inputs
 from hwrts.fixed_point import (
     HwrtsError,
     Network,
@@ -131,7 +130,7 @@ def verify(
     if definition:
         verdict.controls, untold = negative_controls(network, next(iter(definition.values())))
     if CONTROL_PICTURE in definition:
-        others = [witness for witness in witnesses if isinstance(witness, CWitness)]
+        others = [witness for witness in witnesses if isinstance(witness, Remade)]
         verdict.controls += witness_controls(
             network, pictures[CONTROL_PICTURE], definition[CONTROL_PICTURE], others
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import onnx
@@ -31,6 +31,14 @@ class Witness(Protocol):
 
     def single(self, layer: str, operands: Tensors) -> NDArray[Any]:
         """The codes of one layer, fed with given codes of its sources."""
+
+
+@runtime_checkable
+class Remade(Witness, Protocol):
+    """One that the same can be made of for another network."""
+
+    def of(self, network: Network) -> Self:
+        """The same of another network: one with a deliberate error."""
 
 
 class NumpyWitness:

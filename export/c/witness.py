@@ -1,7 +1,7 @@
 """The C model as a witness: compiled, run, and every layer of it compared."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
@@ -40,6 +40,6 @@ class CWitness:
             self._alone[layer] = TracedModel(self._network.single(layer), self._compiler)
         return self._alone[layer].tensors(operands)[layer]
 
-    def of(self, network: Network) -> "CWitness":
+    def of(self, network: Network) -> Self:
         """The same of another network: one with a deliberate error."""
-        return CWitness(network, self._compiler)
+        return type(self)(network, self._compiler)
