@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from hwrts.fixed_point import HwrtsError
@@ -57,17 +58,30 @@ def compile_c(
         folder = Path(name)
         for each, text in files.items():
             (folder / each).write_text(text, "ascii")
-        words = [compiler, *STRICT, *flags, *sources, "-o", str(output.absolute())]
-        try:
-            done = subprocess.run(
-                words, cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise HwrtsError(
-                f"C model: {compiler} cannot be run ({error}); use gcc or clang by the variable CC"
-            ) from error
+        done = _run([compiler, *STRICT, *flags, *sources, "-o", str(output.absolute())], folder)
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200])
         raise HwrtsError(
             f"C model: {compiler} does not compile it ({said}); use gcc or clang by the variable CC"
         )
+
+
+@cache
+def version(compiler: str) -> str:
+    """What a compiler says of itself: another one makes another library.
+
+    Raises:
+        HwrtsError: It cannot be run.
+    """
+    return _run([compiler, "--version"]).stdout
+
+
+def _run(words: Sequence[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            words, cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise HwrtsError(
+            f"C model: {words[0]} cannot be run ({error}); use gcc or clang by the variable CC"
+        ) from error

@@ -3,17 +3,15 @@
 import ctypes
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.c.build import FAST, compile_c, find_compiler
+from hwrts.export.c.build import FAST, compile_c, find_compiler, version
 from hwrts.export.c.model import c_files
 from hwrts.export.cpu import cpu_flags, cpu_name
 from hwrts.fixed_point import HwrtsError, Network
@@ -62,12 +60,7 @@ class NativeModel:
             raise HwrtsError(f"C model: a picture of {height}x{width} is too large for it; use tiles")
         memory = np.empty(size, np.uint8)
         fed = [np.ascontiguousarray(codes[each.name], each.out.dtype) for each in network.inputs]
-        made = {
-            name: np.empty(
-                (*network.size_of(name, height, width), network.channels[name]), network.formats[name].dtype
-            )
-            for name in network.outputs
-        }
+        made = self._unfilled(height, width)
         pointers = [ctypes.c_void_p(each.ctypes.data) for each in (*fed, *made.values())]
         self._frame(
             ctypes.c_void_p(memory.ctypes.data), ctypes.c_int32(width), ctypes.c_int32(height), *pointers
@@ -81,12 +74,7 @@ class NativeModel:
         network.check_size(height, width)
         unit = network.multiple
         margin = -(-network.halo // unit) * unit
-        made = {
-            name: np.empty(
-                (*network.size_of(name, height, width), network.channels[name]), network.formats[name].dtype
-            )
-            for name in network.outputs
-        }
+        made = self._unfilled(height, width)
 
         def compute(top: int, bottom: int) -> None:
             first, last = max(0, top - margin), min(height, bottom + margin)
@@ -98,6 +86,16 @@ class NativeModel:
 
         in_parts(height, compute, unit, network.smallest[0])
         return made
+
+    def _unfilled(self, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """Arrays (H', W', C') for the codes of every output."""
+        network = self._network
+        return {
+            name: np.empty(
+                (*network.size_of(name, height, width), network.channels[name]), network.formats[name].dtype
+            )
+            for name in network.outputs
+        }
 
 
 def compiled(network: Network, compiler: str, flags: tuple[str, ...] = FAST) -> Path:
@@ -130,19 +128,3 @@ def compiled(network: Network, compiler: str, flags: tuple[str, ...] = FAST) -> 
     finally:
         made.unlink(missing_ok=True)
     return library
-
-
-@cache
-def version(compiler: str) -> str:
-    """What a compiler says of itself: another one makes another library.
-
-    Raises:
-        HwrtsError: It cannot be run.
-    """
-    try:
-        done = subprocess.run(
-            [compiler, "--version"], capture_output=True, text=True, check=False, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HwrtsError(f"C model: {compiler} cannot be run ({error})") from error
-    return done.stdout
