@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-import numpy as np
-
+from hwrts.export.depthwise import ONE_BITS, one_tap
 from hwrts.fixed_point import Add, Conv, Format, Layer, Network
 
 _FAR, _FINER = 6, 5
@@ -12,8 +11,6 @@ Qualcomm's emulator leaves bits of the finer operand out; below either it comput
 _REACH = 3
 """Bits that the coarser operand is left coarser than the sum and the other operand: 8 times as far as either
 reaches, so that no code of the other brings the sum back from where it has saturated."""
-_ONE_BITS = 6
-"""Fraction bits of a weight of value 1."""
 _BITS = 8
 """Width of the operands on their way: that of the file's bytes."""
 
@@ -63,12 +60,9 @@ def _near(network: Network, layer: Add) -> list[Layer]:
     fine, grid, signs = 1 - coarse, layer.out.frac, (1, -1 if layer.negated else 1)
 
     def moved(which: int, frac: int) -> Conv:
-        channels = network.channels[layer.sources[which]]
-        weight = np.full((channels, 1, 1, 1), signs[which] << _ONE_BITS, np.int8)
-        zeros = np.zeros(channels, np.int32)
+        source, name = layer.sources[which], f"{layer.name}.{('first', 'second')[which]}"
         out = Format(forms[which].signed or signs[which] < 0, _BITS, frac)
-        name = f"{layer.name}.{('first', 'second')[which]}"
-        return Conv(name, layer.sources[which], weight, zeros + _ONE_BITS, zeros, out, groups=channels)
+        return one_tap(network.channels[source], source, name, signs[which] << ONE_BITS, ONE_BITS, out)
 
     parts: list[Layer] = [moved(coarse, min(forms[fine].frac, grid) - _REACH)]
     rounds = forms[fine].frac > grid

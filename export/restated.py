@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hwrts.export.depthwise import ONE_BITS, depthwise, one_tap
 from hwrts.export.restated_add import sum_convolved
 from hwrts.fixed_point import (
     Add,
@@ -32,8 +32,6 @@ from hwrts.fixed_point import (
 
 # Letters of the shape comments: C channels; F factor; K taps; R block size.
 
-_ONE_BITS = 6
-"""Most fraction bits of a weight of value 1: 2**7 is no code of 8 bits."""
 _TAPS = 3
 """Sides of kernels that Qualcomm's emulator has depthwise with a stride."""
 _BRANCH_BITS = 8
@@ -82,7 +80,7 @@ def _described(layer: Layer) -> str:
 def _prelu(network: Network, layer: PRelu) -> list[Layer]:
     """Codes from zero on, and those below times their slopes: the sum of both, one of which is 0 (eq. 16)."""
     source, name, (form,) = layer.source, layer.name, network.formats_of(layer.sources)
-    one = min(layer.slope_frac, _ONE_BITS)
+    one = min(layer.slope_frac, ONE_BITS)
     if not form.signed:
         return [_regridded(network, source, name, layer.out, one)]
     width = max(_BRANCH_BITS, layer.out.bits)
@@ -112,7 +110,7 @@ def _concat(network: Network, layer: Concat) -> list[Layer]:
     for source in layer.sources:
         form = network.formats[source]
         if (form.signed, form.frac) != (layer.out.signed, layer.out.frac):
-            one = min(finest - form.frac, _ONE_BITS)
+            one = min(finest - form.frac, ONE_BITS)
             moved[source] = _regridded(network, source, f"{layer.name}.{source}", layer.out, one)
     names = (moved[source].name if source in moved else source for source in layer.sources)
     return [*moved.values(), replace(layer, sources=tuple(names))] if moved else [layer]
@@ -130,7 +128,7 @@ def _upsample(network: Network, layer: Upsample) -> list[Layer]:
         copies = np.repeat(np.arange(network.channels[source], dtype=np.int32), 2)
         parts.append(Reorder(f"{layer.name}.twice", source, copies))
         source = parts[0].name
-    phases = _depthwise(
+    phases = depthwise(
         network.channels[layer.source], source, f"{layer.name}.phases", kernels, 2 * frac, layer.out
     )
     phases = replace(phases, padding=Padding.REPLICATE)
@@ -142,14 +140,14 @@ def _space_to_depth(network: Network, layer: SpaceToDepth) -> list[Layer]:
     block = layer.block
     kernels = np.eye(block**2, dtype=np.int64).reshape(-1, 1, block, block)  # (R*R, 1, R, R)
     out = network.formats[layer.source]
-    conv = _depthwise(network.channels[layer.source], layer.source, layer.name, kernels, 0, out)
+    conv = depthwise(network.channels[layer.source], layer.source, layer.name, kernels, 0, out)
     return [replace(conv, stride=block, pads=(0, 0, 0, 0))]
 
 
 def _scale(network: Network, layer: Scale) -> list[Layer]:
     """The same factor on every channel (eq. 15)."""
-    weight, channels = np.full((1, 1, 1, 1), layer.multiplier), network.channels[layer.source]
-    return [_depthwise(channels, layer.source, layer.name, weight, layer.frac, layer.out)]
+    channels = network.channels[layer.source]
+    return [one_tap(channels, layer.source, layer.name, layer.multiplier, layer.frac, layer.out)]
 
 
 def _conv(network: Network, layer: Conv) -> list[Layer]:
@@ -181,9 +179,7 @@ def _clip(network: Network, layer: Clip) -> list[Layer]:
         return [layer]
     sign, limit = (-1, layer.low) if low else (1, layer.high)
     out = Format(False, max(form.bits, _BRANCH_BITS), form.frac)
-    weight = np.full((1, 1, 1, 1), sign)
-    beyond = _depthwise(network.channels[source], source, f"{name}.beyond", weight, 0, out)
-    beyond = replace(beyond, bias_i32=beyond.bias_i32 - sign * limit)
+    beyond = one_tap(network.channels[source], source, f"{name}.beyond", sign, 0, out, -sign * limit)
     return [beyond, Add(name, (source, beyond.name), form, negated=high)]
 
 
@@ -193,16 +189,7 @@ def _is_relu(network: Network, layer: Clip) -> bool:
 
 def _regridded(network: Network, source: str, name: str, out: Format, one: int) -> Conv:
     """Codes of another format, rounded once; ``one`` is how many fraction bits the weight 1 has."""
-    return _depthwise(network.channels[source], source, name, np.full((1, 1, 1, 1), 1 << one), one, out)
-
-
-def _depthwise(
-    channels: int, source: str, name: str, kernels: NDArray[np.int64], frac: int, out: Format
-) -> Conv:
-    """The same kernels (N, I, K, K) on each of C groups of I channels: result c*N + n is the nth of c."""
-    weight = np.tile(kernels, (channels, 1, 1, 1)).astype(np.int8)  # (C*N, I, K, K)
-    zeros = np.zeros(len(weight), np.int32)
-    return Conv(name, source, weight, zeros + frac, zeros, out, groups=channels)
+    return one_tap(network.channels[source], source, name, 1 << one, one, out)
 
 
 RESTATED: dict[type[Layer], Callable[[Network, Any], list[Layer]]] = {

@@ -3,12 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.depthwise import ONE_BITS, one_tap
 from hwrts.fixed_point import Add, Concat, Conv, Format, Layer, Network
 
 # Letters of the shape comments: C channels of the sum; N channels of an operand.
 
-_ONE_BITS = 6
-"""Most bits between the grids of two operands: 2**7 is no weight of 8 bits."""
 _BITS = 8
 """Width of the operands where they stand side by side: bytes, as every client joins them."""
 
@@ -29,7 +28,7 @@ def sum_convolved(network: Network, layer: Add) -> list[Layer]:
     finest = layer.acc_frac(*forms)
     apart = finest - min(form.frac for form in forms)
     sides = {network.tensors[source].scale for source in layer.sources}
-    if finest <= layer.out.frac or apart > _ONE_BITS or len(sides) > 1:
+    if finest <= layer.out.frac or apart > ONE_BITS or len(sides) > 1:
         return [layer]
     channels, side = network.channels[layer.name], Format(True, _BITS, finest)
     made, weights, bias = dict[str, Conv](), list[NDArray[np.int64]](), 0
@@ -42,7 +41,10 @@ def sum_convolved(network: Network, layer: Add) -> list[Layer]:
         less = 0 if form.signed else 1 << (_BITS - 1)
         bias += weight * less
         if (less, form.frac) != (0, finest):
-            made[source] = _beside(f"{layer.name}.{source}", source, shape[1], finest - form.frac, less, side)
+            # the source's codes less a number, as codes of another grid: the weight is one of them, and exact
+            made[source] = one_tap(
+                shape[1], source, f"{layer.name}.{source}", 1, finest - form.frac, side, -less
+            )
     names = tuple(made[source].name if source in made else source for source in layer.sources)
     both = Concat(f"{layer.name}.both", names, side)
     zeros = np.zeros(channels, np.int32)
@@ -50,10 +52,3 @@ def sum_convolved(network: Network, layer: Add) -> list[Layer]:
     idle = int(weight_i8.size - np.count_nonzero(weight_i8))
     total = Conv(layer.name, both.name, weight_i8, zeros, zeros + bias, layer.out, idle=idle)
     return [*made.values(), both, total]
-
-
-def _beside(name: str, source: str, channels: int, frac: int, less: int, out: Format) -> Conv:
-    """The source's codes, less a number, as codes of another grid: the weight is one of them, and exact."""
-    zeros = np.zeros(channels, np.int32)
-    one = np.ones((channels, 1, 1, 1), np.int8)
-    return Conv(name, source, one, zeros + frac, zeros - less, out, groups=channels)

@@ -43,13 +43,12 @@ def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> No
                 f"{said} layer {layer.name!r} is a Clip on both sides, which has no exact form for it; limit "
                 "one side, or use --target onnx"
             )
-        if isinstance(layer, Add):
-            wrong = _wrong(target, network, layer)
-            if wrong:
-                raise HwrtsError(
-                    f"{said} layer {layer.name!r} adds {wrong}, which has no exact form for it; quantize "
-                    "with --exact-additions, or use --target onnx"
-                )
+        if isinstance(layer, Add) and target.exact_sums and _drops_bits(network, layer):
+            raise HwrtsError(
+                f"{said} layer {layer.name!r} adds one pixel to a picture, or grids that are more than 6 "
+                "bits apart, and drops bits, which has no exact form for it; quantize with "
+                "--exact-additions, or use --target onnx"
+            )
     for conv in network.convs:
         if target.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
             raise HwrtsError(
@@ -58,12 +57,8 @@ def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> No
             )
 
 
-def _wrong(target: Target, network: Network, layer: Add) -> str:
-    """What a client computes other codes of; empty if nothing."""
-    forms = network.formats_of(layer.sources)
-    if target.exact_sums and layer.acc_frac(*forms) > layer.out.frac:
-        return "one pixel to a picture, or grids that are more than 6 bits apart, and drops bits"
-    return ""
+def _drops_bits(network: Network, layer: Add) -> bool:
+    return layer.acc_frac(*network.formats_of(layer.sources)) > layer.out.frac
 
 
 def _on_both_sides(network: Network, layer: Clip) -> bool:
