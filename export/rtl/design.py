@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.stream import Stream
-from hwrts.fixed_point import Bounds, Rounding
+from hwrts.fixed_point import Bounds, HwrtsError, Rounding
 
 ROUNDING_CODES = {
     Rounding.HALF_EVEN: 0, Rounding.HALF_UP: 1, Rounding.HALF_AWAY: 2, Rounding.FLOOR: 3, Rounding.DOUBLE: 4,
@@ -65,6 +65,27 @@ def requantised(place: Place, shift: int) -> dict[str, int]:
         "ROUNDING": ROUNDING_CODES[place.rounding],
         "OUT_BITS": place.made.out.bits,
         "OUT_SIGNED": int(place.made.out.signed),
+    }
+
+
+def paired(place: Place, where: str, does: str) -> dict[str, int]:
+    """The parameters of two operands that meet code by code.
+
+    Raises:
+        HwrtsError: One of one channel or of one pixel, which meets all of the other.
+    """
+    a, b = place.sources
+    if (a.grow, a.channels) != (b.grow, b.channels):
+        raise HwrtsError(
+            f"rtl: layer {where!r}: {does} {a.channels} and {b.channels} channels; operands of different "
+            "shapes have no Verilog yet"
+        )
+    return {
+        "LANES": place.made.lanes,
+        "A_BITS": a.out.bits,
+        "A_SIGNED": int(a.out.signed),
+        "B_BITS": b.out.bits,
+        "B_SIGNED": int(b.out.signed),
     }
 
 

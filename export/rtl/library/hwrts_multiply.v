@@ -19,18 +19,18 @@ module hwrts_multiply #(
     input  wire                      b_valid,
     output wire                      b_ready,
     input  wire [LANES*B_BITS-1:0]   b_data,
-    output reg                       m_valid,
+    output wire                      m_valid,
     input  wire                      m_ready,
-    output reg  [LANES*OUT_BITS-1:0] m_data
+    output wire [LANES*OUT_BITS-1:0] m_data
 );
-    wire enable = !m_valid || m_ready;
-    assign a_ready = enable && b_valid;
-    assign b_ready = enable && a_valid;
+    wire ready;
+    assign a_ready = ready && b_valid;
+    assign b_ready = ready && a_valid;
     wire [LANES*OUT_BITS-1:0] made;
-    always @(posedge clk)
-        if (reset) m_valid <= 1'b0;
-        else if (enable) m_valid <= a_valid && b_valid;
-    always @(posedge clk) if (enable) m_data <= made;
+    hwrts_register #(.WIDTH(LANES*OUT_BITS)) result (
+        .clk(clk), .reset(reset), .s_valid(a_valid && b_valid), .s_ready(ready), .s_data(made),
+        .m_valid(m_valid), .m_ready(m_ready), .m_data(m_data)
+    );
 
     genvar n;
     generate

@@ -17,16 +17,15 @@ module hwrts_prelu #(
     input  wire                      s_valid,
     output wire                      s_ready,
     input  wire [LANES*IN_BITS-1:0]  s_data,
-    output reg                       m_valid,
+    output wire                      m_valid,
     input  wire                      m_ready,
-    output reg  [LANES*OUT_BITS-1:0] m_data
+    output wire [LANES*OUT_BITS-1:0] m_data
 );
-    assign s_ready = !m_valid || m_ready;
     wire [LANES*OUT_BITS-1:0] made;
-    always @(posedge clk)
-        if (reset) m_valid <= 1'b0;
-        else if (s_ready) m_valid <= s_valid;
-    always @(posedge clk) if (s_ready) m_data <= made;
+    hwrts_register #(.WIDTH(LANES*OUT_BITS)) result (
+        .clk(clk), .reset(reset), .s_valid(s_valid), .s_ready(s_ready), .s_data(made),
+        .m_valid(m_valid), .m_ready(m_ready), .m_data(m_data)
+    );
 
     genvar n;
     generate
