@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from hwrts.export.c.codes import Stored
 from hwrts.export.c.names import identifiers
 from hwrts.export.c.requantise import Requantiser
-from hwrts.export.c.text import constants, filled
+from hwrts.export.c.text import constants
+from hwrts.export.templates import filled
 from hwrts.fixed_point import Layer, Network, Padding, Requantised, Rounding
 
 

@@ -8,7 +8,7 @@ from hwrts.export.c.operators import EMITTERS
 from hwrts.export.c.operators.conv import HALF, OUTPUTS, PIXELS
 from hwrts.export.c.requantise import rounding_functions
 from hwrts.export.c.schedule import Schedule, Track, schedule
-from hwrts.export.c.text import filled_file
+from hwrts.export.templates import filled_file
 from hwrts.fixed_point import HwrtsError, Network, plan_lines, whole_frame
 
 PREFIX = "model"
@@ -51,7 +51,7 @@ def c_files(network: Network) -> dict[str, str]:
     plan = schedule(writer, functions)
     values = _values(writer, plan, functions)
     names = ["model.h", "model.c", "trace.c", "Makefile", *(["main.c"] if values["main"] else [])]
-    return {name: filled_file(f"{name}.j2", **values) for name in names}
+    return {name: filled_file("hwrts.export.c", f"templates/{name}.j2", **values) for name in names}
 
 
 def takes_pictures(network: Network) -> bool:

@@ -1,29 +1,12 @@
-"""Text of C: numbers, constants, and templates in which a missing name is an error."""
+"""Text of C: numbers and constants."""
 
 from collections.abc import Iterable
-from importlib import resources
-from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
-_ENVIRONMENT = Environment(
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-)
 _WIDTH = 100
 """Columns of a line of constants."""
-
-
-def filled(template: str, /, **values: Any) -> str:
-    """A template with its values; nothing is escaped, for it is no page."""
-    return _ENVIRONMENT.from_string(template).render(values)
-
-
-def filled_file(name: str, /, **values: Any) -> str:
-    """A template of this package's folder of templates."""
-    source = resources.files("hwrts.export.c").joinpath("templates", name).read_text("utf-8")
-    return filled(source, **values)
 
 
 def number(value: int) -> str:

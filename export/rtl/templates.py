@@ -2,16 +2,14 @@
 
 from importlib.resources import files
 
-import jinja2
+from hwrts.export.templates import filled_file
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("hwrts.export.rtl", "."), keep_trailing_newline=True, autoescape=False
-)
+_PACKAGE = "hwrts.export.rtl"
 
 
-def render(template: str, **values: object) -> str:
+def render(template: str, /, **values: object) -> str:
     """The text of a template."""
-    return _TEMPLATES.get_template(template).render(**values)
+    return filled_file(_PACKAGE, template, **values)
 
 
 def library() -> dict[str, str]:
@@ -25,5 +23,5 @@ def bench_modules() -> dict[str, str]:
 
 
 def _verilog(folder: str) -> dict[str, str]:
-    found = sorted(files("hwrts.export.rtl").joinpath(folder).iterdir(), key=lambda path: path.name)
+    found = sorted(files(_PACKAGE).joinpath(folder).iterdir(), key=lambda path: path.name)
     return {path.name: path.read_text("utf-8") for path in found if path.name.endswith((".v", ".cpp"))}

@@ -1,9 +1,8 @@
 """VECTORS.md: everything that a person needs who has the folder and nothing else."""
 
-from importlib import resources
 from typing import Any
 
-from hwrts.export.c.text import filled
+from hwrts.export.templates import filled_file
 from hwrts.export.vectors.said import EQUATIONS, ROUNDING
 
 
@@ -15,8 +14,9 @@ def document(manifest: dict[str, Any]) -> str:
     whole = [each for each in manifest["cases"] if each["layer"] is None]
     alone = [each for each in manifest["cases"] if each["layer"] is not None]
     first = whole[0]
-    return filled(
-        resources.files("hwrts.export.vectors").joinpath("VECTORS.md.j2").read_text("utf-8"),
+    return filled_file(
+        "hwrts.export.vectors",
+        "VECTORS.md.j2",
         manifest=manifest,
         equations={name: EQUATIONS[name] for name in operators},
         rules={name: ROUNDING[name] for name in rules},

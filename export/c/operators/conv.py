@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.c.function import Function, Writer
-from hwrts.export.c.text import filled
+from hwrts.export.templates import filled
 from hwrts.fixed_point import Conv, Padding
 
 PIXELS, HALF, OUTPUTS = 12, 6, 2

@@ -1,7 +1,7 @@
 """Depth-to-space in C."""
 
 from hwrts.export.c.function import Function, Writer
-from hwrts.export.c.text import filled
+from hwrts.export.templates import filled
 from hwrts.fixed_point import DepthToSpace
 
 BODY = """\

@@ -1,7 +1,7 @@
 """One code to one code, of the same channel and pixel: the loop that several operators share."""
 
 from hwrts.export.c.function import Function, Writer
-from hwrts.export.c.text import filled
+from hwrts.export.templates import filled
 from hwrts.fixed_point import PRelu, Scale
 
 BODY = """\
