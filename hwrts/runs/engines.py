@@ -15,7 +15,6 @@ from hwrts.data.luma import CHROMA_HALO, in_colour, in_grey
 from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
-from hwrts.export.c.library import NativeModel
 from hwrts.export.runtime import run_session_all
 from hwrts.export.witness import from_stored, to_stored
 from hwrts.files.read import read_bytes
@@ -170,6 +169,8 @@ def native_codes(network: Network) -> Upscaler:
     Raises:
         HwrtsError: No C model says the network, no compiler is there, or nothing can be kept.
     """
+    from hwrts.export.c.library import NativeModel  # loads templates, which the other engines need not
+
     model, source = NativeModel(network), network.inputs[0].name
     return _on_codes(network, lambda codes: model.run({source: codes})[network.output])
 
