@@ -99,10 +99,25 @@ def noise_for(
     size = network.single(layer.name).legal_size(*size)
     return {
         source: noise_codes(
-            network.channels[source], network.formats[source], size if network.scales[source] else (1, 1), i
+            network.channels[source], network.formats[source], source_size(network, layer, source, size), i
         )
         for i, source in enumerate(dict.fromkeys(layer.sources))
     }
+
+
+def source_size(network: Network, layer: Operator, name: str, size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a source of a layer alone, where those of its result have that size.
+
+    What is brought to the size of another tensor is larger or smaller than that, as in the network.
+    """
+    if not network.scales[name]:
+        return 1, 1
+    like = layer.window.like
+    if like is None or name == layer.sources[like]:
+        return size
+    times = network.scales[name] / network.scales[layer.sources[like]]
+    rows, columns = (max(1, int(side * times)) for side in size)
+    return rows, columns
 
 
 def _has_that_size(network: Network, name: str) -> bool:

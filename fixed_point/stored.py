@@ -85,14 +85,19 @@ def unpack_npz(payload: bytes) -> dict[str, NDArray[Any]]:
                 raise ValueError("its arrays are compressed; numpy.savez writes them as they are")
             if sum(member.file_size for member in members) > len(payload):
                 raise ValueError("its arrays are larger than the file")
-            return {name.removesuffix(".npy"): _unpack_npy(archive.read(name)) for name in names}
+            return {name.removesuffix(".npy"): unpack_npy(archive.read(name)) for name in names}
     except ValueError:
         raise
     except Exception as error:  # zipfile and NumPy's header parser raise a dozen kinds, none of them useful
         raise ValueError(f"not an npz archive of plain arrays ({type(error).__name__})") from error
 
 
-def _unpack_npy(payload: bytes) -> NDArray[Any]:
+def unpack_npy(payload: bytes) -> NDArray[Any]:
+    """The array of a file that ``numpy.save`` writes, of plain numbers, in no more memory than the file has.
+
+    Raises:
+        ValueError: Not such a file.
+    """
     stream = io.BytesIO(payload)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from hwrts.config import RunConfig
 from hwrts.reproduce.page import ResultsFile
 from hwrts.runs.documents import Measures, MetricLine, RunNotes, VerdictFile
+from hwrts.runs.vectors_file import VectorsFile
 from hwrts.sensitivity.file import SensitivityFile
 from hwrts.sweep.folder import ConfigurationFile, SweepFile
 from hwrts.sweep.spec import SweepSpec
@@ -34,6 +35,12 @@ FILES = [
     File("sweep.json", "The sweep that a folder was made for.", SweepFile),
     File("configurations/KEY.json", "A configuration within the budget, and its costs.", ConfigurationFile),
     File("trials/KEY/rungN/trial.json", "What a trial of a sweep gave.", TrialFile),
+    File(
+        "vectors/manifest.json",
+        "Of `hwrts export --format vectors`: cases, arrays and the sha256 of each file "
+        "([vectors](../vectors.md)). `schema` is `hwrts.vectors`, `schema_version` 1.",
+        VectorsFile,
+    ),
     File("results.json", "Of `hwrts reproduce`: rows, and what was found.", ResultsFile),
 ]
 

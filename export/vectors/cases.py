@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.stimuli import Fed, legal, noise_for, synthetic_codes
-from hwrts.export.vectors.ties import tie_frames, tie_kinds
-from hwrts.fixed_point import Conv, Network, Requantised, attack_input
+from hwrts.export.vectors.attacks import attack_frames
+from hwrts.export.vectors.ties import channels_that_round, tie_frames, tie_kinds
+from hwrts.fixed_point import Layer, Network, Requantised
 
 # Letters of the shape comments: H, W rows and columns; C channels.
 
@@ -90,13 +90,11 @@ def cases_of(network: Network, pictures: Mapping[str, Fed], size: Size) -> list[
 def ties_found(network: Network, case: Case) -> tuple[int, int, int]:
     """Channels of a layer with ties above even codes, those above odd ones, and those that drop bits."""
     layer = network.layer(str(case.layer))
-    assert isinstance(layer, Requantised)
     kinds: set[int] = set()
     for frame in case.frames:
         kinds |= tie_kinds(layer, [frame[source] for source in layer.sources], network)
-    shifts = np.broadcast_to(layer.shift(*network.formats_of(layer.sources)), network.channels[layer.name])
     even, odd = ({kind // 4 for kind in kinds if bool(kind & 2) is odd} for odd in (False, True))
-    return len(even), len(odd), int(np.count_nonzero(shifts > 0))
+    return len(even), len(odd), channels_that_round(network, layer)
 
 
 def _of_network(network: Network, pictures: Mapping[str, Fed], size: Size) -> list[Case]:
@@ -142,48 +140,22 @@ def _of_layer(network: Network, name: str, size: Size) -> list[Case]:
     layer = network.layer(name)
     noise = noise_for(network, layer, (size.rows, size.columns))
     cases = [Case("noise", name, "Random codes over the whole range of each source.", (noise,))]
-    if not isinstance(layer, Requantised):
-        return cases
-    if isinstance(layer, Conv):
-        if network.scales[layer.source]:  # one pixel meets one tap of a kernel alone
-            codes, channel, acc = attack_input(layer, network.formats[layer.source])
-            about = f"The worst codes that there are for channel {channel}: its accumulator reaches {acc}."
-            padded = legal(network.single(name), {layer.source: codes})
-            cases.append(Case("attack", name, about, (padded,)))
-    else:
-        about = "Each source at the ends of its range, all with all."
-        cases.append(Case("ends", name, about, _ends(network, layer)))
-    if int(layer.shift(*network.formats_of(layer.sources)).max()) > 0:
-        about = "Accumulators halfway between two codes, above even and odd ones: only the rule decides."
+    if isinstance(layer, Requantised) and (frames := attack_frames(network, layer)):
+        bounds = network.bounds[name]
+        low, high = int(bounds.lowest.min()), int(bounds.highest.max())
+        about = f"The worst codes: accumulators reach {low} and {high}, which no input exceeds."
+        cases.append(Case("attack", name, about, frames))
+    if channels_that_round(network, layer):
+        about = "Sums halfway between two codes, above even and odd ones: only the rule decides."
         ties = Case("ties", name, about, _ties(network, layer, size.ties))
-        if any(ties_found(network, ties)[:2]):  # sums of 14 bits that are dropped hardly ever are one
+        if any(ties_found(network, ties)[:2]):
             cases.append(ties)
     return cases
 
 
-def _ends(network: Network, layer: Requantised) -> tuple[Fed, ...]:
-    """Frames of one code each, small."""
-    noise, formats = noise_for(network, layer, (2, 3)), network.formats
-    sources = list(noise)[:_MOST_SOURCES]
-    frames = []
-    for ends in itertools.product((False, True), repeat=len(sources)):
-        high = dict(zip(sources, ends, strict=True))
-        frames.append(
-            {
-                source: np.full_like(codes, formats[source].max if high.get(source) else formats[source].min)
-                for source, codes in noise.items()
-            }
-        )
-    return tuple(frames)
-
-
-_MOST_SOURCES = 3
-"""Of a concatenation, whose sources do not meet: further ones stay at the lower end."""
-
-
-def _ties(network: Network, layer: Requantised, most: int) -> tuple[Fed, ...]:
+def _ties(network: Network, layer: Layer, most: int) -> tuple[Fed, ...]:
     """So many of the frames with ties: always that which adds most kinds of them."""
-    found = tie_frames(network, layer.name, (6, 7))
+    found = tie_frames(network, layer.name, (6, 8))
     frames = [dict(zip(found, codes, strict=True)) for codes in zip(*found.values(), strict=True)]
     kinds = [tie_kinds(layer, [frame[source] for source in layer.sources], network) for frame in frames]
     taken: list[int] = []

@@ -55,12 +55,21 @@ def unpacked(words: Sequence[int], channels: int, out: Format) -> NDArray[np.int
     size = -(-word_bits(channels, out.bits) // 8)
     payload = np.frombuffer(b"".join(word.to_bytes(size, "little") for word in words), np.uint8)
     ones = np.unpackbits(payload.reshape(-1, size), axis=1, bitorder="little")  # (pixels, 8*size)
-    split = ones[:, : channels * out.bits].reshape(-1, channels, out.bits).astype(np.int64)
-    codes = (split << np.arange(out.bits, dtype=np.int64)).sum(axis=2)  # (pixels, C)
-    if out.signed:
-        codes -= (codes >> (out.bits - 1)) << out.bits
-    of_format: NDArray[np.integer] = codes.astype(out.dtype)
+    of_format: NDArray[np.integer] = joined(ones, channels, out.bits, signed=out.signed).astype(out.dtype)
     return of_format
+
+
+def joined(ones: NDArray[np.uint8], channels: int, bits: int, *, signed: bool) -> NDArray[np.int64]:
+    """The codes (N, C) of words whose bits (N, at least B) stand from the low one to the high one.
+
+    >>> joined(np.array([[0, 1, 1, 1, 0, 0]], np.uint8), 2, 3, signed=True).tolist()
+    [[-2, 1]]
+    """
+    split = ones[:, : channels * bits].reshape(-1, channels, bits).astype(np.int64)
+    codes: NDArray[np.int64] = (split << np.arange(bits, dtype=np.int64)).sum(axis=2)  # (N, C)
+    if signed:
+        codes -= (codes >> (bits - 1)) << bits
+    return codes
 
 
 def words_text(words: Iterable[int], bits: int) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import Format, Network, Requantised
+from hwrts.export.stimuli import source_size
+from hwrts.fixed_point import Format, GlobalAverage, Layer, Network, Requantised, Resize
 from hwrts.fixed_point.codes import Codes
+from hwrts.fixed_point.operators.global_average import mean_parts
 from hwrts.fixed_point.requantize import Rounding, shift_right
 
 # Letters of the shape comments: H, W rows and columns; C channels.
@@ -21,12 +23,22 @@ _ENOUGH = 24
 """Frames that are taken at most."""
 
 
+def channels_that_round(network: Network, layer: Layer) -> int:
+    """Channels of a layer that drop bits, or divide: those that can have ties."""
+    if isinstance(layer, GlobalAverage):
+        return network.channels[layer.name]
+    if not isinstance(layer, Requantised):
+        return 0
+    shifts = np.broadcast_to(layer.shift(*network.formats_of(layer.sources)), network.channels[layer.name])
+    return int(np.count_nonzero(shifts > 0))
+
+
 def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> dict[str, list[Codes]]:
     """Frames for a layer alone whose accumulators are ties: of each channel above even codes and odd ones.
 
     Args:
         network: The network.
-        name: Of a layer that requantises.
+        name: Of a layer that rounds.
         size: Height and width of a frame at least.
 
     Returns:
@@ -34,10 +46,8 @@ def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> 
         together. Channels that drop no bits have no ties, and some have none that are not clipped.
     """
     layer = network.layer(name)
-    assert isinstance(layer, Requantised), name
     rng = np.random.default_rng(_SEED)
-    alone = network.single(name)
-    height, width = alone.legal_size(*size)
+    size = network.single(name).legal_size(*size)
     sources = list(dict.fromkeys(layer.sources))
     forms = dict(zip(layer.sources, network.formats_of(layer.sources), strict=True))
     taken: dict[str, list[Codes]] = {source: [] for source in sources}
@@ -45,9 +55,11 @@ def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> 
     for trial in range(_TRIES):
         frames = {}
         for source in sources:
-            rows, columns = (height, width) if network.scales[source] else (1, 1)
+            rows, columns = source_size(network, layer, source, size)
             shape = (rows, columns, network.channels[source])
             frames[source] = _codes(rng, forms[source], shape, trial)
+            if isinstance(layer, Resize):
+                frames[source] = _stripes(rng, forms[source], shape, frames[source])
         new = tie_kinds(layer, [frames[source] for source in layer.sources], network) - seen
         if new or not trial:
             seen |= new
@@ -68,11 +80,26 @@ def _codes(
     return np.clip(codes, out.min, out.max).astype(out.dtype)
 
 
-def tie_kinds(layer: Requantised, xs: Sequence[Codes], network: Network) -> set[int]:
+def _stripes(
+    rng: np.random.Generator, out: Format, shape: tuple[int, int, int], noise: NDArray[np.integer]
+) -> NDArray[np.integer]:
+    """Lines of one code, some power of two apart, in every other frame: products of two taps are no ties."""
+    axis = int(rng.integers(0, 4))
+    if axis > 1:
+        return noise
+    lines = [1 if place == axis else side for place, side in enumerate(shape)]
+    apart = 1 << int(rng.integers(0, out.bits))
+    codes = int(rng.integers(out.min, out.max, endpoint=True)) + apart * rng.integers(
+        -1, 1, lines, endpoint=True
+    )
+    return np.broadcast_to(np.clip(codes, out.min, out.max).astype(out.dtype), shape).copy()
+
+
+def tie_kinds(layer: Layer, xs: Sequence[Codes], network: Network) -> set[int]:
     """Kinds of ties that a frame has: of each channel above even and odd codes, below and above 0.
 
     Args:
-        layer: One that requantises.
+        layer: One that rounds.
         xs: Codes (H, W, C) of its sources.
         network: Whose layer it is.
 
@@ -80,12 +107,19 @@ def tie_kinds(layer: Requantised, xs: Sequence[Codes], network: Network) -> set[
         4 * channel, 2 more above odd codes, 1 more of a negative accumulator.
     """
     formats = network.formats_of(layer.sources)
-    acc, shift = layer.accumulate(xs, formats), layer.shift(*formats)
-    below = shift_right(acc, shift, Rounding.FLOOR)  # (H, W, C)
-    above = shift_right(acc, shift, Rounding.HALF_UP)
-    mirrored = -shift_right(-acc, shift, Rounding.HALF_UP)
-    shows = (below >= layer.out.min) & (above <= layer.out.max)
-    tie = (above != mirrored) & shows  # half up and half down differ at ties alone
+    if isinstance(layer, GlobalAverage):
+        acc, divisor = mean_parts(xs[0], formats[0], layer.out, layer.along)
+        below = acc // divisor
+        tie = 2 * (acc - below * divisor) == divisor
+    else:
+        assert isinstance(layer, Requantised), layer.name
+        acc, shift = layer.accumulate(xs, formats), layer.shift(*formats)
+        below = shift_right(acc, shift, Rounding.FLOOR)  # (H, W, C)
+        mirrored = -shift_right(-acc, shift, Rounding.HALF_UP)
+        tie = (
+            shift_right(acc, shift, Rounding.HALF_UP) != mirrored
+        )  # half up and half down differ at ties alone
+    tie &= (below >= layer.out.min) & (below < layer.out.max)  # not clipped
     kind = (below & 1) * 2 + (acc < 0)  # (H, W, C)
     channels = np.broadcast_to(np.arange(acc.shape[2]) * 4, acc.shape)
     return set((channels + kind)[tie].tolist())

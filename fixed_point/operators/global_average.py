@@ -81,11 +81,22 @@ def global_average(
     >>> [global_average(x, s8, s8, rule).ravel().tolist() for rule in Rounding]
     [[2, -2], [2, -2], [2, -3], [1, -3], [2, -3]]
     """
-    total = x.sum(axis=along.axes, dtype=np.int64, keepdims=True)  # (1, 1, C), (H, 1, C) or (1, W, C)
+    means = saturate(divide(*mean_parts(x, source, out, along), rounding), out)
+    return means if along is Along.PICTURE else np.broadcast_to(means, x.shape).copy()
+
+
+def mean_parts(x: Codes, source: Format, out: Format, along: Along) -> tuple[NDArray[np.int64], int]:
+    """Numerator (1, 1, C), (H, 1, C) or (1, W, C), and denominator, of means that are not rounded (eq. 36).
+
+    >>> s8, s9 = Format(True, 8, 8), Format(True, 8, 9)
+    >>> numerator, denominator = mean_parts(np.array([[[1], [2]]], np.int8), s8, s9, Along.PICTURE)
+    >>> numerator.item(), denominator
+    (6, 2)
+    """
+    total = x.sum(axis=along.axes, dtype=np.int64, keepdims=True)
     finer = out.frac - source.frac
     count = math.prod(x.shape[axis] for axis in along.axes)
-    means = saturate(divide(total << max(finer, 0), count << max(-finer, 0), rounding), out)
-    return means if along is Along.PICTURE else np.broadcast_to(means, x.shape).copy()
+    return total << max(finer, 0), count << max(-finer, 0)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def _common(
 @cache
 def register_commands() -> None:
     """Add every command to the application; in this order they stand in the help."""
+    from hwrts.cli.check_vectors import check_vectors
     from hwrts.cli.compare import compare
     from hwrts.cli.cost import cost
     from hwrts.cli.demo import demo
@@ -73,13 +74,13 @@ def register_commands() -> None:
     groups = {
         "Make networks": (demo, run, sweep, reproduce, quantize),
         "Use them": (list_runs, enhance, export, view),
-        "Measure and prove": (verify, compare, evaluate, patterns, score, sensitivity),
+        "Measure and prove": (verify, check_vectors, compare, evaluate, patterns, score, sensitivity),
         "Know what is inside": (cost, inspect_command, info),
     }
     for panel, commands in groups.items():
         for command in commands:
             # rich makes a paragraph of each, and would take brackets for markup
-            name = command.__name__.removesuffix("_runs")
+            name = command.__name__.removesuffix("_runs").replace("_", "-")
             lines = [line.replace("[", r"\[") for line in EXAMPLES[name]]
             epilog = "\n\n".join(["Examples:", *lines])
             app.command(name, help=_help(command), rich_help_panel=panel, epilog=epilog)(command)

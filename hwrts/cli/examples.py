@@ -34,6 +34,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "view": ("hwrts view runs/first --stage 2",),
     "verify": ("hwrts verify runs/first", "hwrts verify runs/first --stage 2 --layer conv_0"),
+    "check-vectors": (
+        "hwrts check-vectors kit/vectors --outputs sim/out",
+        "hwrts check-vectors kit --outputs out --case c0_photograph --json",
+    ),
     "evaluate": ("hwrts evaluate runs/first --data Set5",),
     "patterns": ("hwrts patterns runs/first --require flat=0,grey=1,border=1 -o patterns",),
     "score": ("hwrts score photographs --workers 2",),

@@ -85,13 +85,18 @@ def read_json(path: Path, remedy: str = DELETE) -> dict[str, Any]:
     return document
 
 
-def read_versioned(path: Path, model: type[BaseModel], schema: str, version: int) -> dict[str, Any]:
+def read_versioned(
+    path: Path,
+    model: type[BaseModel],
+    schema: str,
+    version: int,
+    remedy: str = "choose another folder with -o",
+) -> dict[str, Any]:
     """The object in a JSON file of a folder that another hwrts may have made.
 
     Raises:
         RunFolderError: The file is missing or damaged, or of another schema or version.
     """
-    remedy = "choose another folder with -o"
     document = read_json(path, remedy)
     found = document.get("schema"), document.get("schema_version")
     if found != (schema, version):

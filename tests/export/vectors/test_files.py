@@ -200,30 +200,44 @@ def test_cases_are_all_there(folder):
         alone.setdefault(each["layer"], set()).add(each["name"])
     for layer in folder.layers.values():
         assert "noise" in alone[layer["id"]]
-        if layer["operator"] == "Conv":
-            assert "attack" in alone[layer["id"]]
-        elif layer["accumulator"]:
-            assert "ends" in alone[layer["id"]]
-    ties = [each["ties"] for each in folder.manifest["cases"] if each["name"] == "ties"]
-    assert len(ties) >= 8
-    assert all(each["above_even"] and each["above_odd"] for each in ties)
+        assert ("attack" in alone[layer["id"]]) is (layer["accumulator"] is not None)
+    ties = {each["layer"]: each["ties"] for each in folder.manifest["cases"] if each["name"] == "ties"}
+    assert all(each["above_even"] and each["above_odd"] for each in ties.values())
+    by_operator: dict[str, list[bool]] = {}
+    for layer in folder.layers.values():
+        by_operator.setdefault(layer["operator"], []).append(layer["id"] in ties)
+    assert {name for name, found in by_operator.items() if any(found)} == {
+        "Conv", "Add", "Scale", "PRelu", "Multiply", "Upsample", "Resize", "GlobalAverage"
+    }  # fmt: skip
 
 
-def test_attacks_and_ends_reach_what_is_proved(folder):
-    reached = {}
+def test_ties_show_every_other_rule_in_each_layer(folder):
+    """Of each layer that has them: what the reader makes by another rule is something else."""
     for case in folder.manifest["cases"]:
-        if case["name"] in ("attack", "ends"):
-            acc = folder.array(case["accumulators"][case["layer"]])
-            reached[case["layer"]] = (int(acc.min()), int(acc.max()))
-    assert len(reached) > 10
-    for name, (low, high) in reached.items():
-        proved = folder.layers[name]["accumulator"]
-        if folder.layers[name]["operator"] == "Upsample":  # some taps are negative
-            assert proved["lowest"] <= low < high <= proved["highest"]
-        elif folder.layers[name]["operator"] in ("Conv", "PRelu"):  # one end, or other signs
-            assert proved["lowest"] == low or proved["highest"] == high, name
-        else:
-            assert (proved["lowest"], proved["highest"]) == (low, high), name
+        if case["name"] != "ties":
+            continue
+        layer = folder.layers[case["layer"]]
+        xs = [folder.array(case["codes"][source]) for source in layer["sources"]]
+        right = folder.array(case["codes"][layer["id"]])
+        for rule in {each.value for each in Rounding} - {layer["rounding"], "double"}:
+            other = [
+                folder.computed({**layer, "rounding": rule}, [x[frame] for x in xs])[0]
+                for frame in range(case["frames"])
+            ]
+            assert not np.array_equal(other, right), (case["id"], rule)
+
+
+def test_attacks_reach_what_is_proved(folder):
+    reached = 0
+    for case in folder.manifest["cases"]:
+        if case["name"] == "attack":
+            acc, proved = (
+                folder.array(case["accumulators"][case["layer"]]),
+                folder.layers[case["layer"]]["accumulator"],
+            )
+            assert (acc.min(), acc.max()) == (proved["lowest"], proved["highest"]), case["id"]
+            reached += 1
+    assert reached == sum(layer["accumulator"] is not None for layer in folder.layers.values())
 
 
 def test_the_same_network_gives_the_same_bytes():
