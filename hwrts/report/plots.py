@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import matplotlib
@@ -139,11 +140,12 @@ class Curve:
     """Points of a line plot; the paper's are drawn in grey with a broken line."""
 
     label: str
-    points: Sequence[tuple[float, float]]
+    points: tuple[tuple[float, float], ...]
     paper: bool = False
 
 
-def line_plot(name: str, title: str, x_label: str, y_label: str, curves: Sequence[Curve]) -> Plot:
+@lru_cache(maxsize=64)  # a page is written again after each of its results, with the plots of those before
+def line_plot(name: str, title: str, x_label: str, y_label: str, curves: tuple[Curve, ...]) -> Plot:
     """Measured curves, each in a colour of its own, beside the paper's. ``name`` is unique in its page."""
     figure, axes = _axes(x_label, y_label)
     measured = 0

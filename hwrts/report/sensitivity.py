@@ -13,11 +13,11 @@ def sensitivity_plot(found: Sensitivity) -> Plot:
     measured = [layer for layer in found.layers if layer.reduced]
     worst = sorted(measured, key=lambda layer: max(each.mse_int8 for each in layer.reduced), reverse=True)
     drawn = worst[:SHOWN]
-    curves = [
-        Curve(layer.name, [(each.weight_bits, error_db(each.mse_int8)) for each in layer.reduced])
+    curves = tuple(
+        Curve(layer.name, tuple((each.weight_bits, error_db(each.mse_int8)) for each in layer.reduced))
         for layer in measured
         if layer in drawn
-    ]
+    )
     title = "One layer on fewer bits, all others as they are"
     if len(measured) > SHOWN:
         title += f": the {SHOWN} of {len(measured)} layers that lose most"

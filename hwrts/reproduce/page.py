@@ -149,7 +149,7 @@ def result_plots(name: str, entry: dict[str, Any]) -> dict[str, Plot]:
 
     def curve(label: str, column: str, paper: bool = False) -> list[Curve]:
         at = columns.index(column)
-        points = [(i + 1.0, float(row[at])) for i, row in enumerate(rows) if row[at] is not None]  # type: ignore[arg-type]
+        points = tuple((i + 1.0, float(row[at])) for i, row in enumerate(rows) if row[at] is not None)  # type: ignore[arg-type]
         return [Curve(label, points, paper)] if points else []
 
     if name == "fig4":
@@ -160,9 +160,9 @@ def result_plots(name: str, entry: dict[str, Any]) -> dict[str, Plot]:
         )
         grown = curve("HRn", "change") + curve("USM", "change of USM")
         return {
-            "fig4": line_plot("fig4", "Difference from HR0", "n", "% of full scale", levels),
+            "fig4": line_plot("fig4", "Difference from HR0", "n", "% of full scale", tuple(levels)),
             "fig4-change": line_plot(
-                "fig4-change", "Change from the step before", "n", "% of full scale", grown
+                "fig4-change", "Change from the step before", "n", "% of full scale", tuple(grown)
             ),
         }
     if name == "fig6":
@@ -181,18 +181,18 @@ _PLOTTED = (
 def _quality_plots(columns: list[str], rows: list[list[Cell]]) -> dict[str, Plot]:
     """MOS, and the measures that move, against the stage."""
 
-    def points(column: str, suffix: str = "") -> list[tuple[float, float]]:
+    def points(column: str, suffix: str = "") -> tuple[tuple[float, float], ...]:
         at = columns.index(column)
         found = {str(row[0]): row[at] for row in rows}
         numbered = ((n, found.get(f"HR{n}{suffix if n else ''}")) for n in range(len(rows)))
-        return [(float(n), float(value)) for n, value in numbered if value is not None]
+        return tuple((float(n), float(value)) for n, value in numbered if value is not None)
 
     def plot(file: str, title: str, unit: str, paper: str, measured: str) -> Plot:
         curves = [Curve("paper", points(paper), paper=True), Curve("float", points(measured))]
         int8 = points(measured, " int8")
         if len(int8) > 1:  # HR0 is in it anyway
             curves.append(Curve("int8", int8))
-        return line_plot(file, title, "stage n", unit, [each for each in curves if each.points])
+        return line_plot(file, title, "stage n", unit, tuple(each for each in curves if each.points))
 
     plots = {"fig6-mos": plot("fig6-mos", "MOS of HRn", "MOS, raw", "paper: MOS", "MOS, raw")}
     for i, name in enumerate(_PLOTTED, 1):

@@ -14,11 +14,12 @@ from hwrts.errors import ConfigError, DataError, RunFolderError
 from hwrts.metrics import Artefacts, image_difference_percent, spread
 from hwrts.metrics.baselines import bicubic, lanczos, repeated_usm, usm
 from hwrts.metrics.viqet import UNITS, Score
-from hwrts.report import paper
+from hwrts.report import paper, plots
 from hwrts.report.plots import Curve, line_plot, standalone_svg
 from hwrts.reproduce import sentences, tables
 from hwrts.reproduce.budgets import budget
 from hwrts.reproduce.measure import quality, tiles
+from hwrts.reproduce.page import result_plots
 from hwrts.reproduce.results import TARGETS, chosen_targets
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.settings_file import BEFORE
@@ -420,13 +421,33 @@ def test_targets():
 
 
 def test_plot_of_curves_stands_alone_too():
-    curves = [Curve("paper", [(1, 1.0), (2, 1.5)], paper=True), Curve("float", [(1, 0.6), (2, 0.9)])]
+    curves = Curve("paper", ((1, 1.0), (2, 1.5)), paper=True), Curve("float", ((1, 0.6), (2, 0.9)))
     plot = line_plot("fig", "title", "n", "%", curves)
     assert "var(--ink)" in plot.svg
     assert {"paper", "float"} <= {text.split("<")[0] for text in plot.svg.split(">")}
     alone = standalone_svg(plot)
     assert alone.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
     assert "var(" not in alone
+
+
+def test_a_plot_is_drawn_once_however_often_its_page_is_written(monkeypatch):
+    drawn = []
+    draw = plots._svg
+
+    def counted(*arguments: Any) -> str:
+        drawn.append(arguments)
+        return draw(*arguments)
+
+    monkeypatch.setattr(plots, "_svg", counted)
+    columns = ["n", "HRn, %", "change", "paper: HRn, %", "USM n times, %", "change of USM"]
+    rows = [[1, 0.5, None, 0.625, None, None], [2, 0.75, 0.25, 0.625, None, None]]
+    entry: dict[str, Any] = {"columns": columns, "rows": rows}
+    first, again = result_plots("fig4", entry), result_plots("fig4", entry)
+    assert first == again
+    assert len(drawn) == len(first) == 2
+    rows[1][1] = 0.875
+    assert result_plots("fig4", entry)["fig4"] != first["fig4"]
+    assert len(drawn) == 3
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "paper"])
