@@ -41,6 +41,8 @@ FEW = {
     **dict.fromkeys(("qonnx", "acuity", "acuity-npu", "rknn"), 1),
 }
 """Pictures of a large size in clients that need minutes of all of them; of a small size these run all too."""
+SMALL = {"acuity-npu": "24x40", "rknn": "71x119", "hls4ml": "6x8"}
+"""The one size in clients that simulate a chip, or are compiled for each pixel."""
 LARGE = 320 * 180
 """Pixels of a large size."""
 
@@ -60,7 +62,7 @@ ROWS = (
     Row("openvino", ("openvino",), "openvino"),
     Row("iree", ("iree",), "iree"),
     Row("qnn", ("qnn",), "qnn"),
-    Row("qonnx", ("qonnx",), "qonnx"),
+    Row("qonnx", ("qonnx", "hls4ml"), "qonnx"),
     Row("tensorrt", (ONNXRUNTIME,), "tensorrt"),
     Row("vitis", (ONNXRUNTIME,), "vitis"),
     Row("verisilicon", (ONNXRUNTIME, "acuity", "acuity-npu"), "verisilicon"),
@@ -91,11 +93,15 @@ class Cell:
 
 
 def cells(networks: list[str], targets: list[str], clients: list[str], sizes: list[str]) -> Iterator[Cell]:
-    """All that were asked for; an empty list asks for all. Vela estimates the first size alone."""
+    """All that were asked for; an empty list asks for all.
+
+    Vela estimates the first size alone, and clients of :data:`SMALL` have a size of their own.
+    """
     for row in ROWS:
         for name in networks or NAMES:
             for client in row.clients:
-                for size in sizes[:1] if client == VELA else sizes:
+                own = [SMALL[client]] if client in SMALL else sizes[:1] if client == VELA else sizes
+                for size in own:
                     if row.target in (targets or [row.target]) and client in (clients or [client]):
                         yield Cell(name, row.target, client, size, row.trained_for)
 

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -11,9 +12,28 @@ from hwrts.export.clients import CLIENTS, ONNXRUNTIME, Definitions, check_file, 
 from hwrts.export.environments import not_installed, python_with, run_there
 from hwrts.export.targets import TARGETS, check_pictures, target_file
 from hwrts.export.tflite import to_tflite
-from hwrts.fixed_point import Conv, Format, HwrtsError, Padding, Rounding, RoundingRules, run_outputs
+from hwrts.fixed_point import (
+    PIXEL,
+    Concat,
+    DepthToSpace,
+    Format,
+    HwrtsError,
+    Input,
+    Lookup,
+    Network,
+    Padding,
+    PRelu,
+    Reorder,
+    Rounding,
+    RoundingRules,
+    Scale,
+    Slice,
+    SpaceToDepth,
+    Upsample,
+    run_outputs,
+)
 
-from .tflite.networks import network
+from .tflite.networks import conv, network
 
 TARGET_OF = {
     ONNXRUNTIME: "onnx",
@@ -30,13 +50,6 @@ def file_for(client, made, size):
     if client.takes == "tflite":
         return to_tflite(made, size).for_clients
     return target_file(made, TARGETS[TARGET_OF.get(client.name, client.name)], size).for_clients
-
-
-def surrounded_by_zeros(made):
-    layers = [
-        replace(layer, padding=Padding.ZERO) if isinstance(layer, Conv) else layer for layer in made.layers
-    ]
-    return replace(made, layers=tuple(layers), like=None)
 
 
 def check(client, made, size):
@@ -56,10 +69,8 @@ def check(client, made, size):
 def test_small_network(client):
     if client.python is None:
         pytest.skip(client.not_installed)
-    if client.name == "hls4ml":  # and half a minute of g++ for each 100 pixels
-        check(client, surrounded_by_zeros(network("same size", client.rules)), (6, 8))
-    else:
-        check(client, network("x2", client.rules or RoundingRules.of(Rounding.HALF_EVEN)), (24, 40))
+    size = (4, 5) if client.name == "hls4ml" else (24, 40)  # half a minute of g++ for each 100 pixels
+    check(client, network("x2", client.rules or RoundingRules.of(Rounding.HALF_EVEN)), size)
 
 
 def test_a_network_is_run_once_of_each_picture_under_each_rule(monkeypatch):
@@ -83,22 +94,49 @@ def test_a_network_is_run_once_of_each_picture_under_each_rule(monkeypatch):
     assert len(runs) - of_check_file == 2 * len(pictures)
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("same size", "Unsupported padding mode: edge"),
-        ("x2", "hls4ml computes no DepthToSpace"),
-        ("scale", "hls4ml computes files of one output, this one has 2"),
-    ],
-)
-def test_what_hls4ml_cannot_be_told(kind, said):
+def test_what_hls4ml_is_told_in_another_way():
+    """Edges, groups, slopes, slices, moves of pixels, interpolation; grids that it infers."""
     client = CLIENTS["hls4ml"]
     if client.python is None:
         pytest.skip(client.not_installed)
-    made = network(kind, client.rules)
-    made = made if kind == "same size" else surrounded_by_zeros(made)
+    signed = Format(True, 8, 8)
+    layers = (
+        SpaceToDepth("deep", "x", 2),
+        conv("a", "deep", (4, 6, 1, 3), signed, groups=2, padding=Padding.REFLECT),
+        PRelu("leaky", "a", np.array([16, -40, 0, 127], np.int8), 6, signed),
+        Slice("some", "leaky", 1, 4),
+        Reorder("turned", "leaky", np.array([3, 0, 0, 2], np.int32)),
+        Upsample("smooth", "some", "bilinear", 2, Format(True, 7, 7)),
+        Scale("soft", "smooth", -51, 8, signed),
+        conv("b", "turned", (12, 4, 1, 1), signed),
+        DepthToSpace("wide", "b", 2),
+        Concat("joined", ("wide", "soft", "wide"), signed),
+        conv("y", "joined", (3, 9, 3, 3), PIXEL, padding=Padding.ZERO),
+    )
+    check(client, Network((Input("x", 3, PIXEL),), layers, client.rules.convolutions), (4, 6))
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (Upsample("y", "x", "bicubic", 2, PIXEL), "hls4ml computes no Resize of mode cubic"),
+        (Lookup("y", "x", np.arange(256, dtype=np.int16), PIXEL), "hls4ml computes no tables"),
+    ],
+)
+def test_what_hls4ml_cannot_be_told(layer, said):
+    client = CLIENTS["hls4ml"]
+    if client.python is None:
+        pytest.skip(client.not_installed)
     with pytest.raises(HwrtsError, match=f"^hls4ml: refuses the file .*{said}"):
-        check(client, made, (6, 8))
+        check(client, Network((Input("x", 3, PIXEL),), (layer,)), (6, 8))
+
+
+def test_hls4ml_is_told_one_output():
+    client = CLIENTS["hls4ml"]
+    if client.python is None:
+        pytest.skip(client.not_installed)
+    with pytest.raises(HwrtsError, match=r"^hls4ml: refuses the file .*of one output, this one has 2"):
+        check(client, network("scale", client.rules), (6, 8))
 
 
 def test_sums_of_files_for_verisilicon_are_convolutions():
