@@ -1,20 +1,28 @@
-"""The testbench of a circuit, and the vectors that it reads."""
+"""The testbench of a circuit, and vectors of frames of one's own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.export.c.names import identifiers
 from hwrts.export.rtl.circuit import SIZE_BITS, Circuit
 from hwrts.export.rtl.templates import render
 from hwrts.export.rtl.top import TOP
-from hwrts.export.vectors import packed, read_words, words_text
+from hwrts.export.vectors import packed, read_words, word_bits, words_text
 from hwrts.fixed_point import run_all
 
 
-def bench_text(circuit: Circuit, words: int) -> str:
-    """The testbench, for vectors of so many words of the input at most."""
+def bench_text(circuit: Circuit, words: int, ids: Mapping[str, str] | None = None) -> str:
+    """The testbench, for frames of so many words of the input at most.
+
+    Args:
+        circuit: What it checks.
+        words: Of the frames of a case together.
+        ids: What the vectors call the tensors; None as :func:`vector_files` does.
+    """
     network, streams = circuit.network, circuit.streams
+    ids = identifiers(network) if ids is None else ids
     return render(
         "bench/hwrts_tb.v.j2",
         top=TOP,
@@ -27,6 +35,11 @@ def bench_text(circuit: Circuit, words: int) -> str:
         load=circuit.load_port,
         load_words=max(1, len(load_words(circuit))),
         layers=[streams[layer.name] for layer in network.layers],
+        ids={
+            "input": ids[network.inputs[0].name],
+            "output": ids[network.output],
+            "layers": [ids[layer.name] for layer in network.layers],
+        },
     )
 
 
@@ -55,16 +68,19 @@ def load_file(circuit: Circuit) -> str:
     return words_text(load_words(circuit), 17 + port["address"] + port["word"])
 
 
-def vector_files(circuit: Circuit, frames: Sequence[NDArray[np.integer]]) -> dict[str, str]:
-    """What the testbench reads: the frames (H, W, C), all of one size, and every layer's words of them."""
-    network, streams = circuit.network, circuit.streams
-    source = network.inputs[0].name
+def vector_files(circuit: Circuit, frames: Sequence[NDArray[np.integer]], case: str) -> dict[str, str]:
+    """What the testbench reads of frames (H, W, C) of one size: the pixels of every tensor, as vectors.
+
+    Args:
+        circuit: What is checked.
+        frames: One after the other.
+        case: What stands in front of the names of tensors.
+    """
+    network = circuit.network
     made = [run_all(network, frame, "int64") for frame in frames]
-    texts = {"source.mem": "".join(streams[source].text(each[source]) for each in made)}
-    for number, layer in enumerate(network.layers):
-        texts[f"layer_{number}.mem"] = "".join(streams[layer.name].text(each[layer.name]) for each in made)
-    out = circuit.out
-    texts["output.mem"] = "".join(
-        words_text(packed(each[network.output], out.out.bits), out.channels * out.out.bits) for each in made
-    )
+    texts = {}
+    for name, own in identifiers(network).items():
+        bits = network.formats[name].bits
+        words = packed(np.stack([each[name] for each in made]), bits)
+        texts[f"{case}.{own}.mem"] = words_text(words, word_bits(network.channels[name], bits))
     return texts

@@ -7,13 +7,7 @@ in one word: so both are wires, and what follows works on each pixel of the squa
 import re
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hwrts.export.vectors import packed, words_text
 from hwrts.fixed_point import Format, HwrtsError, Network
-
-# Letters of the shape comments: H, W rows and columns of the input's grid; G grow; C channels.
 
 _LONGEST = 24
 """Characters of a tensor's name that its signals bear: enough to find it in a waveform."""
@@ -48,16 +42,6 @@ class Stream:
     def lane(self, row: int, column: int, channel: int) -> int:
         """Where the code of a pixel of the square stands in a word."""
         return (row * self.grow + column) * self.channels + channel
-
-    def words(self, codes: NDArray[np.integer]) -> list[int]:
-        """The words of codes (G*H, G*W, C), in the order in which they travel."""
-        height, width, channels = codes.shape
-        split = codes.reshape(height // self.grow, self.grow, width // self.grow, self.grow, channels)
-        return packed(split.transpose(0, 2, 1, 3, 4).reshape(-1, self.lanes), self.out.bits)  # (H*W, G*G*C)
-
-    def text(self, codes: NDArray[np.integer]) -> str:
-        """The same as a file for $readmemh."""
-        return words_text(self.words(codes), self.bits)
 
 
 def signal_name(place: int, name: str) -> str:

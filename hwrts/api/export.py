@@ -14,7 +14,7 @@ from hwrts.report import write_report
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
-from hwrts.runs.formats import VECTORS, kit_of
+from hwrts.runs.formats import kit_of, needs_pictures
 from hwrts.runs.proof import read_proof
 from hwrts.runs.target import DEFAULT, Asked, target_entry
 from hwrts.runs.verify_inputs import load_fed
@@ -57,7 +57,7 @@ def export_stage(
             "run hwrts verify, or insist with --unverified"
         )
     network = load_network(chosen.root)
-    pictures = load_fed(run, network) if VECTORS in formats else {}
+    pictures = load_fed(run, network) if needs_pictures(formats) else {}
     kit = kit_of(network, formats, circuit or AskedCircuit(), pictures)
     with writing(output):  # before clients run, which can take minutes; and again when the folder is made
         check_target(output, replace=force)

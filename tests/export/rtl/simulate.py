@@ -89,10 +89,10 @@ class Simulation:
         assert height * width * len(frames) <= self.words
         folder = self.folder / "vectors"
         folder.mkdir(exist_ok=True)
-        for name, text in (vectors or vector_files(self.circuit, frames)).items():
+        for name, text in (vectors or vector_files(self.circuit, frames, "case")).items():
             (folder / name).write_text(text)
         arguments = [f"+width={width}", f"+height={height}", f"+frames={len(frames)}", f"+seed={seed}"]
-        arguments += ["+vectors=vectors", f"+pause_in={pauses[0]}", f"+pause_out={pauses[1]}"]
+        arguments += ["+vectors=vectors/case", f"+pause_in={pauses[0]}", f"+pause_out={pauses[1]}"]
         done = subprocess.run(
             [*self._command, *arguments, *more], cwd=self.folder, capture_output=True, text=True, timeout=900
         )

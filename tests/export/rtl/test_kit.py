@@ -8,10 +8,15 @@ import pytest
 
 from hwrts.export.rtl import Settings
 from hwrts.export.rtl.kit import rtl_files
+from hwrts.export.vectors import files as written
+from hwrts.export.vectors.cases import SIZES
 from hwrts.fixed_point import HwrtsError
+from hwrts.runs.vectors import Vectors
 
 from .build import residual
 from .simulate import needs
+
+SETTINGS = Settings(widest=32, cycles=16)
 
 
 @pytest.fixture(scope="module")
@@ -20,42 +25,93 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def kit(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kit")
-    for name, text in rtl_files(network, Settings(widest=32, cycles=16)).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
+def vectors(network):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(written, "SIZES", SIZES[-1:])  # the smallest
+        return written.vector_files(network, {})
+
+
+@pytest.fixture(scope="module")
+def cases(vectors):
+    return json.loads(vectors["manifest.json"])["cases"]
+
+
+@pytest.fixture(scope="module")
+def folder(network, vectors, cases, tmp_path_factory):
+    """The circuit in rtl, and the vectors beside it."""
+    made = tmp_path_factory.mktemp("kit")
+    files = {f"rtl/{name}": text.encode() for name, text in rtl_files(network, SETTINGS, cases).items()}
+    files |= {f"vectors/{name}": content for name, content in vectors.items()}
+    for name, content in files.items():
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_bytes(content)
+    return made
+
+
+@pytest.fixture(scope="module")
+def kit(folder):
+    return folder / "rtl"
 
 
 def make(folder, *targets):
     return subprocess.run(["make", *targets], cwd=folder, capture_output=True, text=True, timeout=600)
 
 
-def test_its_check_passes_with_make_and_icarus_alone(kit):
+def test_its_check_passes_with_make_and_icarus_alone(folder, kit, cases):
+    """And what it wrote is what the vectors have, of every layer of every case that has a circuit."""
     needs("iverilog")
     needs("make")
     done = make(kit, "check")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "all streams are equal" in done.stdout
+    *lines, last = done.stdout.splitlines()
+    assert all(line.startswith("rtl: c") and ": PASSED, 0 words of " in line for line in lines)
+    found = Vectors(folder).check(kit / "build/out", partial=True)
+    tried = {each.case for each in found.compared}
+    assert last == f"rtl: all streams are equal, {len(tried)} cases of 8 circuits"
+    assert len(lines) == len(tried)
+    assert found.passed, found
+    assert found.extra == []
+    layers = sum(len(case["codes"]) - len(case["inputs"]) for case in cases if case["id"] in tried)
+    assert len(found.compared) == layers
+    untried = {case["layer"] for case in cases if case["id"] not in tried}
+    assert untried == {"t3_add_0", "t7_correction", "t10_picture"}  # as its README says
 
 
-def test_its_check_fails_where_a_bit_of_a_weight_differs(kit, tmp_path):
+def damaged(folder, path, word):
+    """A copy of all of it, in which the lowest bit of a word is another one."""
+    copy = folder.parent / f"damaged_{path.name}"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("build"))
+    lines = path.read_text().splitlines()
+    lines[word] = f"{int(lines[word], 16) ^ 1:0{len(lines[word])}x}"
+    (copy / path.relative_to(folder)).write_text("\n".join(lines) + "\n")
+    return copy
+
+
+def test_its_check_fails_where_a_bit_of_a_weight_differs(folder, kit):
     """The lowest one of a weight in the middle: what whole pictures may not show, the layer alone does."""
     needs("iverilog")
-    shutil.copytree(kit, tmp_path / "kit")
     number = next(
         each["number"] for each in json.loads((kit / "circuit.json").read_text())["layers"]
         if each["name"] == "conv_out"
     )  # fmt: skip
-    (path,) = (tmp_path / "kit" / f"layer_{number}").glob("*_weights.mem")
-    lines = path.read_text().splitlines()
-    middle = len(lines) // 2
-    lines[middle] = f"{int(lines[middle], 16) ^ 1:0{len(lines[middle])}x}"
-    path.write_text("\n".join(lines) + "\n")
-    done = make(tmp_path / "kit", f"layer_{number}/.checked", "-B")
+    (path,) = (kit / f"layer_{number}").glob("*_weights.mem")
+    copy = damaged(folder, path, len(path.read_text().splitlines()) // 2)
+    done = make(copy / "rtl", f"layer_{number}")
     assert done.returncode != 0
     assert "FAILED" in done.stdout
+    assert "is " in done.stdout
+    assert not Vectors(copy).check(copy / "rtl/build/out", partial=True).passed
+
+
+def test_its_check_fails_where_a_vector_is_another(folder, cases):
+    needs("iverilog")
+    case = next(each for each in cases if each["name"] == "one row")
+    path = folder / f"vectors/mem/{case['codes']['t5_conv_ext_x']['stem']}.mem"
+    done = make(damaged(folder, path, 2) / "rtl", f"run_{case['id']}")
+    assert done.returncode != 0
+    assert f"rtl: {case['id']}: FAILED" in done.stdout
+    assert "layer 4, t5_conv_ext_x: word 2 is " in done.stdout
+    assert "output pixels" not in done.stdout  # which is right
 
 
 def test_what_it_says_of_itself(kit, network):
@@ -66,15 +122,17 @@ def test_what_it_says_of_itself(kit, network):
     assert {name for each in said["layers"] for name in each["memories"]} == files
     rows = {(each["from"], each["to"]): each["words"] for each in said["queues"]}
     assert rows["t0_x", "t5_conv_ext_x"] > 3 * 32  # as planned, and a few words
-    assert "multipliers | " in (kit / "README.md").read_text()
+    assert [each["vectors"] for each in said["layers"]][-1] == "t10_picture"
+    readme = (kit / "README.md").read_text()
+    assert "multipliers | " in readme
+    assert "no circuit has several inputs yet, are tried: t3_add_0, t7_correction, t10_picture." in readme
 
 
-def test_the_same_network_gives_the_same_files(network):
-    settings = Settings(widest=32, cycles=16)
-    assert rtl_files(network, settings) == rtl_files(network, settings)
+def test_the_same_network_gives_the_same_files(network, cases):
+    assert rtl_files(network, SETTINGS, cases) == rtl_files(network, SETTINGS, cases)
 
 
 @pytest.mark.parametrize("widest", [1, 1 << 15])
-def test_frames_that_no_counter_holds_are_refused(network, widest):
+def test_frames_that_no_counter_holds_are_refused(network, cases, widest):
     with pytest.raises(HwrtsError, match=rf"frames of {widest} columns are not supported; use 2\.\.32767"):
-        rtl_files(network, Settings(widest=widest))
+        rtl_files(network, Settings(widest=widest), cases)

@@ -23,11 +23,12 @@ def test_loaded_weights_are_those_that_count(tmp_path, tool):
     wanted, there = circuit_of(network, settings), circuit_of(other, settings)
     assert top_text(wanted) == top_text(there)
     frames = noise(wanted, 4, 6, frames=2)
-    vectors = vector_files(wanted, frames)
+    vectors = vector_files(wanted, frames, "case")
     simulation = Simulation(there, tmp_path, tool)
     assert not simulation.run(frames, (30, 30), vectors=vectors).passed
     vectors["load.mem"] = load_file(wanted)
-    verdict = simulation.run(frames, (30, 30), vectors=vectors, more=[f"+loads={len(load_words(wanted))}"])
+    loads = [f"+loads={len(load_words(wanted))}", "+load=vectors/load.mem"]
+    verdict = simulation.run(frames, (30, 30), vectors=vectors, more=loads)
     assert verdict.passed, verdict.text
 
 
