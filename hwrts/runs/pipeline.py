@@ -155,7 +155,9 @@ def _write_targets(session: Session, number: int, model: nn.Module, store: Photo
     if not store.has(target_kind(number)):
         title = f"stage {number}: {what} targets D(S(HR0))"
         with session.progress.task(title, len(store.names)) as advance:
-            forward, device = _forward(session, model), session.device
+            # As it is used: traced for training a network that keeps levels subtracts what bf16 makes nearly
+            # 0, and a resumed run would have other targets than an undisturbed one.
+            forward, device = _forward(session, model.eval()), session.device
             bounded = store is session.train and session.config.rts.bound_targets
             update_targets(
                 model, forward, device, store, number, lambda i, n: advance(i, ""), bounded=bounded

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from ..cli.conftest import make_photographs
+from ..cli.spent import Spent
 
 TINY = [
     "--blocks", "0", "--channels", "4", "--stages", "1", "--first-steps", "8", "--batch", "2",
     "--patch", "32", "--qat-steps", "3", "--no-score", "--device", "cpu", "-q",
 ]  # fmt: skip
 
-COMMAND_SECONDS = 120.0
-"""None takes two; one that takes so long hangs."""
+COMPUTING, ASLEEP = 30.0, 90.0
+"""Seconds that no command needs: none computes for three, and the longest sleep is 30, for Optuna's lock."""
 
 SWEEP = """
 quality = "psnr"
@@ -106,12 +107,14 @@ class Child:
     process: BaseProcess
     log: Path
 
-    def end(self, seconds: float = COMMAND_SECONDS) -> int:
-        """Its exit code, negative for a signal."""
-        self.process.join(seconds)
-        if self.process.exitcode is None:
-            self.process.kill()
-            raise AssertionError(f"it hangs: {self.said()}")
+    def end(self, computing: float = COMPUTING, asleep: float = ASLEEP) -> int:
+        """Its exit code, negative for a signal; one that hangs is killed, and fails."""
+        watched = Spent(self.process.pid or 0)
+        while self.process.exitcode is None:
+            self.process.join(1.0)
+            if watched.computing() > computing or watched.asleep() > asleep:
+                self.process.kill()
+                raise AssertionError(f"it hangs, {watched}: {self.said()}")
         return self.process.exitcode
 
     def kill(self, number: int) -> None:

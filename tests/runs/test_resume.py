@@ -11,14 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import hwrts.runs.session
+from hwrts.networks import Residual
 from hwrts.progress import Silent
+from hwrts.runs import pipeline
 from hwrts.runs.folder import RunFolder, create_run, open_run
 from hwrts.runs.pipeline import run_stages
 from hwrts.runs.session import open_session
 from hwrts.settings_file import parse_config
+
+from .tiny import TINY, photographs
 
 SCRIPT = """
 import sys
@@ -123,3 +128,25 @@ def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(tmp_path, monkeypa
             assert ours.read_bytes() == theirs.read_bytes(), f"{stage}/{name}, seed {seed}"
     steps = [n for s, p, n in _lines(killed) if (s, p) == ("1", "float")]
     assert sorted(set(steps)) == list(range(20, 241, 20))
+
+
+def test_targets_are_those_of_the_network_as_it_is_used(tmp_path):
+    """A run that was stopped between the targets of its two sets of photographs had others in bf16.
+
+    A new network is in training, where one that keeps levels subtracts what it makes of a flat picture: 0 but
+    for rounding.
+    """
+    data = {**TINY["data"], "train": str(photographs(tmp_path / "photos"))}
+    config = parse_config({**TINY, "precision": "bf16", "data": data}, "test")
+    session = open_session(create_run(tmp_path / "run", config, {}, force=False), Silent())
+    torch.manual_seed(3)
+    model = Residual(1, 4, keeps="grey")
+    with torch.no_grad():
+        for parameter in (model.conv_in.bias, model.conv_out.weight):
+            parameter.normal_(0, 0.3)
+    model.hold_weights()
+    made = []
+    for number, mode in enumerate((True, False), 1):
+        pipeline._write_targets(session, number, model.train(mode), session.train, "training")
+        made.append(np.array(session.train.array(0, f"target{number}")))
+    assert np.array_equal(made[0], made[1])
