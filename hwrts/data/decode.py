@@ -4,6 +4,8 @@ Letters: H rows, W columns.
 """
 
 import functools
+import io
+import os
 import sys
 import threading
 from pathlib import Path
@@ -48,6 +50,20 @@ _BECOMES = {
     "YCbCr": "YCbCr: became RGB",
 }
 """Pillow's modes -> what is said of them."""
+
+
+class PictureFile(io.BufferedReader):
+    """Of which no more is read than there is: Python makes room first, for 4 GiB if a header says so."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb", buffering=0))
+        self._bytes = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As any file; the few large reads are those that need a look."""
+        if size is not None and size > 1 << 16:
+            size = max(0, min(size, self._bytes - self.tell()))
+        return super().read(size)
 
 
 @functools.cache
@@ -152,7 +168,7 @@ def _deep_colour_values(path: Path, image: Image.Image, raw_mode: str) -> Deep:
     twice, once as if the bytes of each number stood in the other order. Grey and alpha are four bytes a
     pixel, as RGBA is.
     """
-    with path.open("rb") as file, open_of_any_size(file) as again:
+    with PictureFile(path) as file, open_of_any_size(file) as again:
         if not isinstance(again, ImageFile):
             raise TypeError(f"{type(again).__name__} can't be decoded a second time")
         _unpack_as(again, _OTHER_BYTE[raw_mode])
@@ -211,7 +227,7 @@ def _has_more_than_8_bits(path: Path, image: Image.Image) -> bool:
 
 def _frames(path: Path) -> int:
     """How many pictures a file has; 0 if it has more and they are damaged."""
-    with path.open("rb") as file, open_of_any_size(file) as image:
+    with PictureFile(path) as file, open_of_any_size(file) as image:
         try:
             return int(getattr(image, "n_frames", 1))
         except Exception:  # as of any damaged data

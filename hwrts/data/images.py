@@ -19,7 +19,7 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from hwrts.data.colour import Profile, profile_of, to_srgb
-from hwrts.data.decode import decoded, formats, is_grey, notes_of, open_of_any_size, raw_mode_of
+from hwrts.data.decode import PictureFile, decoded, formats, is_grey, notes_of, open_of_any_size, raw_mode_of
 from hwrts.data.exif import read_dpi, read_exif
 from hwrts.data.picture import Picture, in_8_bits, over_white
 from hwrts.data.tiff import check_tiff, describe_tiff
@@ -168,7 +168,7 @@ def _opened(path: Path, max_megapixels: int) -> Iterator[Image.Image]:
             # rows of an uncompressed TIFF that its orientation turns by 90 degrees.
             if not (path.is_file() or path.is_dir()) and path.exists():  # opening a pipe would wait for ever
                 raise DataError(f"{path}: a device or a pipe, not a file; give an image file")
-            with path.open("rb") as file, open_of_any_size(file) as image:
+            with PictureFile(path) as file, open_of_any_size(file) as image:
                 _check_size(path, image.size, max_megapixels)
                 yield image
         except (DataError, MemoryError):

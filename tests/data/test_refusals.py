@@ -3,11 +3,13 @@
 import errno
 import os
 import shutil
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hwrts.data import list_images, read_image
 from hwrts.data.tiles import Sizes, enhance
@@ -111,3 +113,20 @@ def test_a_refusal_is_one_line(does, message, tmp_path, monkeypatch):
     with pytest.raises(DataError) as caught:
         does(tmp_path, monkeypatch)
     assert str(caught.value).replace(str(tmp_path), "F") == message
+
+
+def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path):
+    """Python makes room for all that is asked for, before it reads: 4 GiB of a file of 500 bytes."""
+    path = tmp_path / "a.jp2"
+    Image.new("RGB", (9, 11)).save(path)
+    payload = path.read_bytes()
+    at = payload.index(b"jp2h") - 4
+    read_image(path)  # Pillow loads its plugins
+    path.write_bytes(payload[:at] + b"\xff\xff\xff\x00" + payload[at + 4 :])
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="damaged image"):
+            read_image(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
