@@ -18,6 +18,8 @@ from hwrts.export.clients import CLIENTS
 Found = Mapping[str, Mapping[str, Any]]
 """Cells by their keys."""
 
+MILLIONS = 100_000
+"""Codes from which on they are counted in millions."""
 LABELS = {"x2": "x2", "same": "same size", "up_sampling": "up-sampling", "prelu": "PReLU"}
 
 
@@ -31,11 +33,9 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _count(cell: Mapping[str, Any]) -> str:
     if "refused" in cell:
         return "-"
-    differ, compared = (
-        cell["codes_differing"],
-        f"{cell['codes_compared'] / 1e6:.2f} M ({len(cell['pictures'])})",
-    )
-    return f"**{differ:,}** of {compared}" if differ else f"0 of {compared}"
+    differ, compared = cell["codes_differing"], cell["codes_compared"]
+    count = f"{compared / 1e6:.2f} M" if compared >= MILLIONS else f"{compared:,}"
+    return f"{f'**{differ:,}**' if differ else 0} of {count} ({len(cell['pictures'])})"
 
 
 def differing(found: Found) -> str:

@@ -44,6 +44,8 @@ def graph(path: str | Path) -> Any:
     if len(model.graph.output) > 1:
         raise ValueError(f"hls4ml computes files of one output, this one has {len(model.graph.output)}")
     for node in model.graph.node:
+        if node.op_type == "Reshape":
+            raise ValueError(f"node {node.name!r}: hls4ml computes no channel as a picture of its own")
         said = {attribute.name for attribute in node.attribute}
         if node.op_type == "Conv":
             node.attribute.extend(
@@ -168,19 +170,18 @@ def _edges(wrapper: Any, node: Any, nodes: _Nodes) -> None:
 
 
 def _enlarged(_: Any, node: Any, nodes: _Nodes) -> None:
-    mode = helper.get_node_attr_value(node, "mode").decode()
-    matrices = []
+    mode, matrices = helper.get_node_attr_value(node, "mode").decode(), []
     for before, after in zip(nodes.shape[2:], nodes.after[2:], strict=True):
         step, one = after // before, np.eye(before)
         if mode == "nearest":
             matrices.append(one.repeat(step, axis=0))
-        elif mode == "linear":
+        elif mode == "linear" and step in (1, 2, 4, 8):  # thirds have no grid
             place = (np.arange(after) + 0.5) / step - 0.5
             low = np.floor(place).astype(int)
             lower, upper = (one[np.clip(each, 0, before - 1)] for each in (low, low + 1))
             matrices.append(lower + (place - low)[:, None] * (upper - lower))
         else:
-            raise ValueError(f"node {node.name!r}: hls4ml computes no Resize of mode {mode}")
+            raise ValueError(f"node {node.name!r}: hls4ml computes no Resize of mode {mode} by {step}")
     nodes.sides(*matrices)
 
 

@@ -119,7 +119,8 @@ def test_what_hls4ml_is_told_in_another_way():
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (Upsample("y", "x", "bicubic", 2, PIXEL), "hls4ml computes no Resize of mode cubic"),
+        (Upsample("y", "x", "bicubic", 2, PIXEL), "hls4ml computes no Resize of mode cubic by 2"),
+        (Upsample("y", "x", "bilinear", 3, PIXEL), "hls4ml computes no channel as a picture of its own"),
         (Lookup("y", "x", np.arange(256, dtype=np.int16), PIXEL), "hls4ml computes no tables"),
     ],
 )
