@@ -8,7 +8,7 @@ calibration), biases int32 on the accumulator's grid.
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,16 @@ from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.rounding import StraightThrough, half_up_by_one_bit
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
 from hwrts.networks.held import flat_picture
+
+
+class Arithmetic(Protocol):
+    """How the tensors of a network are put on their grids, and with what its nodes compute."""
+
+    def on_grid(self, name: str, x: Tensor) -> Any:
+        """A tensor quantised: it has a ``value``, and with ``set(value=...)`` makes another on its grid."""
+
+    def part(self, node: Operation) -> Any:
+        """What a node's own numbers are in, if it has any."""
 
 
 class QuantNetwork(nn.Module):
@@ -71,8 +81,8 @@ class QuantNetwork(nn.Module):
                 if parts == node.PARTS
             }
             setattr(self, parts, _ByTensor(made))  # "convs" and "slopes": the start of their keys in files
-        silent = (node.name for node in graph.operations if node.zero_on_flat)
-        self.answers = _ByTensor({name: nn.Identity() for name in silent})  # where their sums can be watched
+        watched = (each.name for each in graph.of(Conv) if formats[each.name].signed or each.zero_on_flat)
+        self.answers = _ByTensor({name: nn.Identity() for name in watched})  # where their sums can be seen
         self._flat: dict[str, Any] = {}
         self._flat_of: tuple[Any, ...] | None = None
         self._before_silent = _read_by_silent(graph)
@@ -88,32 +98,45 @@ class QuantNetwork(nn.Module):
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures on their grid; of outputs the first."""
         return self.values(x)[self.graph.output]
 
-    def values(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def values(
+        self, x: Tensor | Mapping[str, Tensor], arithmetic: Arithmetic | None = None
+    ) -> dict[str, Tensor]:
         """The fake-quantised value of every tensor by name; value * 2**frac is its integer code.
 
         Args:
             x: Pictures (N, C, H, W), or what each input is fed by its name.
+            arithmetic: Of Brevitas, which this module has, or one of equal values.
         """
-        quantised = self._all(x, self._on_flat())
+        if arithmetic is None:
+            quantised = self._all(x, self._on_flat(), self)
+        else:
+            quantised = self._all(x, self._made_of_flat(arithmetic), arithmetic)
         return {name: tensor.value for name, tensor in quantised.items()}
 
-    def _all(self, x: Tensor | Mapping[str, Tensor], flat: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The QuantTensor of every tensor; of what silent nodes read if x is itself the flat picture."""
+    def on_grid(self, name: str, x: Tensor) -> Any:
+        """The QuantTensor of a tensor that has a quantiser."""
+        return self.quantisers[name](x)
+
+    def part(self, node: Operation) -> Any:
+        """The module of a node's own numbers, if it has any."""
+        return getattr(self, node.PARTS)[node.name] if node.PARTS else None
+
+    def _all(
+        self, x: Tensor | Mapping[str, Tensor], flat: Mapping[str, Any] | None, by: Arithmetic
+    ) -> dict[str, Any]:
+        """Every tensor on its grid; what silent nodes read if x is itself the flat picture."""
         given = x if isinstance(x, Mapping) else {self.graph.input.name: x}
-        quantised: dict[str, Any] = {
-            each.name: self.quantisers[each.name](given[each.name]) for each in self.graph.inputs
-        }
+        quantised = {each.name: by.on_grid(each.name, given[each.name]) for each in self.graph.inputs}
         for node in self._before_silent if flat is None else self.graph.operations:
             known = quantised if flat is None else flat
-            quantised[node.name] = self.quantised(node, [quantised[source] for source in node.sources], known)
+            operands = [quantised[source] for source in node.sources]
+            quantised[node.name] = self._quantised(node, operands, known, by)
         return quantised
 
     def _on_flat(self) -> dict[str, Any]:
         """The QuantTensors of a flat picture that silent nodes read, if there are any."""
-        if self._flat_margin is None:
-            return {}
-        if self.training:
-            return self._made_of_flat()
+        if self._flat_margin is None or self.training:
+            return self._made_of_flat(self)
         # A verification asks hundreds of times; the answer changes when a number does.
         numbers = (
             each for part in self._all_parts for each in (*part._parameters.values(), *part._buffers.values())
@@ -121,13 +144,14 @@ class QuantNetwork(nn.Module):
         state = tuple((each.data_ptr(), each._version, each.dtype) for each in numbers if each is not None)
         if self._flat_of != state:
             with torch.inference_mode(False), torch.no_grad():
-                self._flat, self._flat_of = self._made_of_flat(), state
+                self._flat, self._flat_of = self._made_of_flat(self), state
         return self._flat
 
-    def _made_of_flat(self) -> dict[str, Any]:
-        assert self._flat_margin is not None
+    def _made_of_flat(self, by: Arithmetic) -> dict[str, Any]:
+        if self._flat_margin is None:
+            return {}
         picture = flat_picture(next(self.parameters()), self.graph.input.channels, self._flat_margin)
-        return self._all(picture, None)
+        return self._all(picture, None, by)
 
     def single(self, name: str, operands: dict[str, Tensor]) -> Tensor:
         """The fake-quantised value of one tensor, fed with given values of its sources."""
@@ -135,24 +159,20 @@ class QuantNetwork(nn.Module):
         origins = self.graph.origins()
         quantised = [self.quantisers[origins[source]](operands[source]) for source in node.sources]
         flat = self._on_flat() if node.zero_on_flat else {}
-        return self.quantised(node, quantised, flat).value  # type: ignore[no-any-return]
+        return self._quantised(node, quantised, flat, self).value  # type: ignore[no-any-return]
 
     def unquantised(self) -> Graph:
         """The same network without a single quantiser: the weights that the training ended with, in float."""
-        tuned = (node.fine_tuned(self._part(node)) for node in self.graph.operations)
+        tuned = (node.fine_tuned(self.part(node)) for node in self.graph.operations)
         return silenced(self.graph.rewritten((*self.graph.inputs, *tuned)))
 
     def signed_convs(self) -> dict[nn.Module, Format]:
         """What gives the sums of signed convolutions, with their formats: these may need to stay small.
 
-        Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer: the
-        convolution itself is without it, and is asked for the flat picture last.
+        Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer.
         """
-        convs = [node for node in self.graph.of(Conv) if self.formats[node.name].signed]
-        return {
-            self.answers[node.name] if node.zero_on_flat else self._part(node): self.formats[node.name]
-            for node in convs
-        }
+        formats = {node.name: self.formats[node.name] for node in self.graph.of(Conv)}
+        return {self.answers[name]: out for name, out in formats.items() if out.signed}
 
     def lower(self) -> Network:
         """The integers that this module computes with.
@@ -162,7 +182,7 @@ class QuantNetwork(nn.Module):
         """
         formats, channels = self._all_formats(), graph_channels(self.graph)
         inputs = tuple(x.lower(formats[x.name]) for x in self.graph.inputs)
-        layers = tuple(node.lower(self._part(node), formats, channels) for node in self.graph.operations)
+        layers = tuple(node.lower(self.part(node), formats, channels) for node in self.graph.operations)
         rounding, additions = self.rules
         return self._silenced(
             Network(inputs, layers, rounding, outputs=self.graph.outputs, additions=additions)
@@ -172,7 +192,7 @@ class QuantNetwork(nn.Module):
     def hold(self) -> None:
         """Called after each step: biases stay equal where kernels do, which their quantisers see to."""
         for node in self.graph.of(Conv):
-            bias = self._part(node).bias
+            bias = self.part(node).bias
             bias.copy_(node.held.projected_bias(bias))
 
     def exchanged(self, network: Network, layer: fixed_point.Layer) -> Network:
@@ -210,25 +230,29 @@ class QuantNetwork(nn.Module):
         """
         check_layers([name], conv_names(self.graph))
         (node,) = (each for each in self.graph.of(Conv) if each.name == name)
-        conv = self._part(node)
+        conv = self.part(node)
         with torch.no_grad():
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
         part = node.part(formats, weight_bits, self.rules.rule_of(node))
         return node.placed(lower_conv(part, name, source, formats[source], formats[name]))
 
-    def quantised(self, node: Operation, operands: list[Any], flat: Mapping[str, Any]) -> Any:
-        """The QuantTensor of a node from those of its sources; ``flat`` has all of a flat picture."""
-        made = node.quantised(self._part(node), *operands)
+    def _quantised(
+        self, node: Operation, operands: list[Any], flat: Mapping[str, Any], by: Arithmetic
+    ) -> Any:
+        """A node on its grid from its sources; ``flat`` has all of a flat picture."""
+        made = node.quantised(by.part(node), *operands)
         if node.zero_on_flat:
-            answer = node.quantised(self._part(node), *(flat[source] for source in node.sources))
+            answer = node.quantised(by.part(node), *(flat[source] for source in node.sources))
             rows, columns = (side // 2 for side in answer.shape[2:])
-            made = self.answers[node.name](made - answer[:, :, rows : rows + 1, columns : columns + 1])
+            made = made - answer[:, :, rows : rows + 1, columns : columns + 1]
+        if node.name in self.answers:
+            made = self.answers[node.name](made)
         if node.MOVES:
             return operands[0].set(value=made)
         if self.rules.rule_of(node) is Rounding.DOUBLE:
             made = self._first_bit_dropped(node, made)
-        return self.quantisers[node.name](made)
+        return by.on_grid(node.name, made)
 
     def _first_bit_dropped(self, node: Operation, made: Tensor) -> Tensor:
         """Sums after the first half of double: how many bits are dropped the operator's integers say.
@@ -236,7 +260,7 @@ class QuantNetwork(nn.Module):
         The gradient passes as if nothing were rounded.
         """
         formats = self._all_formats()
-        layer = node.lower(self._part(node), formats, graph_channels(self.graph))
+        layer = node.lower(self.part(node), formats, graph_channels(self.graph))
         if not isinstance(layer, fixed_point.Requantised):  # a table or a mean: no sum that loses bits
             return made
         sources = [formats[source] for source in layer.sources]
@@ -245,10 +269,6 @@ class QuantNetwork(nn.Module):
         exact = made.detach()
         dropped = half_up_by_one_bit(exact, unit, torch.tensor(shift, device=made.device))
         return made + (dropped - exact)  # exact: the difference is 0 or a unit
-
-    def _part(self, node: Operation) -> Any:
-        """The module of a node's own numbers, if it has any."""
-        return getattr(self, node.PARTS)[node.name] if node.PARTS else None
 
     def _all_formats(self) -> dict[str, Format]:
         """Of every tensor: moved codes keep their format."""

@@ -27,6 +27,7 @@ from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
+from hwrts.qat.fused import Fused
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.documents import Seconds, read_measures, read_verdict
@@ -187,7 +188,7 @@ def quantise_stage(
     ) -> None:
         phase, training = "same-size" if stage.same_size else "qat", Training.start(quantised)
         aids = TrainingAids(constrain=quantised.hold)
-        _train(session, stage, phase, training, quantised, batches, schedule, aids, penalty)
+        _train(session, stage, phase, training, Fused(quantised), batches, schedule, aids, penalty)
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
         scored, told = session.config.rts.scored, lambda i, n: advance(i, "")

@@ -23,6 +23,7 @@ from hwrts.graph.deploy import deploy_form
 from hwrts.graph.weight_bits import check_layers, check_one_width, conv_names
 from hwrts.metrics import loss_psnr_db
 from hwrts.progress import Progress
+from hwrts.qat.fused import Fused
 from hwrts.qat.network import QuantNetwork
 from hwrts.runs.engines import Deployed
 from hwrts.runs.folder import RunFolder
@@ -120,10 +121,10 @@ def quantise_own(
         if not schedule.steps:
             return
         with progress.task("fine-tuning toward the float network", schedule.steps) as advance:
-            outs = output_formats(quantised)
+            outs, fused = output_formats(quantised), Fused(quantised)
 
             def forward(x: Any) -> Tensor:
-                values = quantised.values(x)
+                values = fused.values(x)
                 return in_codes([values[name] for name in quantised.graph.outputs], outs)
 
             def pairs(step: int) -> tuple[Any, Tensor]:

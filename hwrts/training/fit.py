@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hwrts.errors import HwrtsError
 from hwrts.metrics import LUMA
+from hwrts.training.memory import kept_memory
 
 Batches = Callable[[int], tuple[Any, Any]]
 """Step number to (input, target), both (B, 3, H, W) in 0..1: pure, so a resumed run sees the same. A module
@@ -72,6 +73,7 @@ class Training:
         return cls(model, torch.optim.Adam(model.parameters()))
 
 
+@kept_memory()
 def fit(
     training: Training,
     forward: Callable[[Any], Tensor],

@@ -1,0 +1,170 @@
+"""A step of fine-tuning: the values of Brevitas' modules bit for bit, in fewer passes over the memory.
+
+Brevitas is the definition: it calibrates, it is saved, measured and verified, and it quantises the weights
+here too, once a step. Its activations take a dozen elementwise operators each, three quarters of a step; here
+a tensor is quantised piece by piece while it is in the processor's cache.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hwrts.fixed_point import Format, Rounding
+from hwrts.graph import Conv, Operation
+from hwrts.graph.rounding import round_by
+from hwrts.qat.network import QuantNetwork
+
+_PIECE = 1 << 16
+"""So many numbers are taken through all operators at once: 256 KiB of float32, which stay in the cache."""
+
+
+class Fused:
+    """The forward pass of a network for training: equal values; gradients equal but for the order of sums.
+
+    A network with layers that are silent on flat pictures reads each weight twice in a step; Brevitas takes
+    both gradients through its quantiser and adds them, here they are added first. Float32 addition rounds, so
+    the last bits of such a gradient differ.
+
+    Args:
+        network: What is trained, on the device that it stays on.
+    """
+
+    def __init__(self, network: QuantNetwork) -> None:
+        self._network = network
+        self._grids = {
+            node.name: _Grid.of(network.formats[node.name], network.rules.rule_of(node))
+            for node in network.graph.quantised_nodes()
+        }
+        origins, like = network.graph.origins(), next(network.parameters())
+        with torch.no_grad():  # what Brevitas' quantiser of biases reads a scale from
+            self._scales = {
+                node.name: network.on_grid(origins[node.sources[0]], like.new_zeros(1, 1, 1, 1))
+                for node in network.graph.of(Conv)
+            }
+
+    def __call__(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures; of several outputs the first."""
+        return self.values(x)[self._network.graph.output]
+
+    def values(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The fake-quantised value of every tensor by name, as :meth:`.QuantNetwork.values`."""
+        return self._network.values(x, _Step(self._network, self._grids, self._scales))
+
+
+class _Step:
+    """The arithmetic of one step: weights and biases are quantised once."""
+
+    def __init__(
+        self, network: QuantNetwork, grids: Mapping[str, "_Grid"], scales: Mapping[str, Any]
+    ) -> None:
+        self._network, self._grids = network, grids
+        self._convs = {
+            node.name: _quantised_conv(network.part(node), scales[node.name])
+            for node in network.graph.of(Conv)
+        }
+
+    def on_grid(self, name: str, x: Tensor) -> "_OnGrid":
+        return _OnGrid(self._grids[name](x))
+
+    def part(self, node: Operation) -> Any:
+        return self._convs[node.name] if node.name in self._convs else self._network.part(node)
+
+
+@dataclass(frozen=True)
+class _OnGrid:
+    """What stands in place of Brevitas' QuantTensor: the scale is known from the format."""
+
+    value: Tensor
+
+    def set(self, value: Tensor) -> Self:
+        return type(self)(value)
+
+
+@dataclass(frozen=True)
+class _ConvOfStep:
+    """A convolution with the weights of this step on their grid."""
+
+    weight: Tensor
+    bias: Tensor
+    module: Any
+
+    def __call__(self, x: _OnGrid) -> _OnGrid:
+        conv = self.module
+        return _OnGrid(
+            F.conv2d(x.value, self.weight, self.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        )
+
+
+def _quantised_conv(module: Any, source: Any) -> _ConvOfStep:
+    weight = module.quant_weight()
+    return _ConvOfStep(weight.value, module.bias_quant(module.bias, source, weight).value, module)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The quantiser of a tensor (eq. 5): scale, round, saturate.
+
+    Attributes:
+        out: The format.
+        rounding: The tie rule.
+        low, high: The values between which nothing saturates, exclusive: there the gradient passes.
+    """
+
+    out: Format
+    rounding: Rounding
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, out: Format, rounding: Rounding) -> Self:
+        """The rule itself is asked which number is the first to saturate: around a tie, in float32."""
+        half = 0.0 if rounding is Rounding.FLOOR else 0.5
+        lsb = 2.0**-out.frac
+        ends = torch.tensor([out.min - half, out.max + 1 - half]) * lsb
+        outward = torch.tensor([-torch.inf, torch.inf])
+        around = torch.stack([ends.nextafter(-outward), ends, ends.nextafter(outward)])  # (3, 2)
+        codes = round_by(around / lsb, rounding)
+        first = ((codes < out.min) | (codes > out.max)).int().argmax(0, keepdim=True)  # (1, 2)
+        low, high = around.gather(0, first)[0].tolist()
+        return cls(out, rounding, low, high)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        made: Tensor = _FakeQuantise.apply(x, self)  # type: ignore[no-untyped-call]
+        return made
+
+
+class _FakeQuantise(torch.autograd.Function):
+    """Straight-through where nothing saturates, as Brevitas' quantiser."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, grid: _Grid) -> Tensor:
+        x = x if torch.empty_like(x).stride() == x.stride() else x.contiguous()
+        ctx.save_for_backward(x)
+        ctx.grid = grid
+        made = torch.empty_like(x)
+        size = _PIECE if x.device.type == "cpu" else max(1, x.numel())
+        numbers, row = _row(x), _row(made)
+        for start in range(0, len(row), size):
+            codes = row[start : start + size]
+            torch.mul(numbers[start : start + size], 2.0**grid.out.frac, out=codes)
+            if grid.rounding is Rounding.HALF_EVEN:
+                codes.round_()
+            else:
+                codes.copy_(round_by(codes, grid.rounding))
+            codes.clamp_(grid.out.min, grid.out.max).mul_(2.0**-grid.out.frac)
+        return made
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        # The gradient of a clamp that saturates at and beyond two values: one pass.
+        return torch.ops.aten.hardtanh_backward(gradient, x, ctx.grid.low, ctx.grid.high), None
+
+
+def _row(x: Tensor) -> Tensor:
+    """Numbers that lie side by side, in the order of the memory."""
+    return x.as_strided((x.numel(),), (1,))
