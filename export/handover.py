@@ -28,6 +28,8 @@ def hand_over(
     target: Mapping[str, Any] | None = None,
     target_files: Mapping[str, bytes] | None = None,
     take: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+    sums: str | None = None,
 ) -> dict[str, Any]:
     """Fill a folder with a stage's files and ``manifest.json``.
 
@@ -40,6 +42,8 @@ def hand_over(
         target: What the manifest says of the file of a target, and of the clients that ran it.
         target_files: That file, and what comes with it, by name, which may have folders in it.
         take: For whom which of them are, beside what is said of every stage.
+        more: Further entries of the manifest.
+        sums: Name of a file with the sha256 of all others, as ``sha256sum -c`` reads it; None for none.
 
     Returns:
         The manifest.
@@ -52,6 +56,11 @@ def hand_over(
             raise HwrtsError(f"{stage / name}: cannot be read; run or quantize the stage again")
     files = {name: payloads[name] for name in (*NAMES, VERDICT_NAME) if name in payloads}
     files |= target_files or {}
+    if sums is not None:
+        lines = [
+            f"{hashlib.sha256(payload).hexdigest()}  {name}\n" for name, payload in sorted(files.items())
+        ]
+        files[sums] = "".join(lines).encode()
     _write(folder, files)
     try:
         network = load_network(folder)  # what is handed over, not what the stage may hold by now
@@ -75,6 +84,7 @@ def hand_over(
             for name, payload in files.items()
         },
     }
+    manifest |= more or {}
     if target is not None:
         manifest["target"] = dict(target)
     _write(folder, {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})

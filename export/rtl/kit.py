@@ -57,7 +57,7 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
         vectors=VECTORS,
         not_alone=not_alone,
     )
-    files["circuit.json"] = json.dumps(_described(circuit, ids), indent=1) + "\n"
+    files["circuit.json"] = json.dumps(_described(circuit, ids) | {"not_alone": not_alone}, indent=1) + "\n"
     return files
 
 

@@ -25,14 +25,14 @@ def document(manifest: dict[str, Any]) -> str:
         first=first,
         feed=first["codes"][first["inputs"][0]],
         made=first["codes"][first["outputs"][0]],
-        visible=_visible,
+        visible=visible,
     )
 
 
-def _visible(name: str) -> str:
+def visible(name: str) -> str:
     """A text that may hold anything, in a cell of a table: without what ends the cell or is markup.
 
-    >>> _visible("a|b`c: 'd'")
+    >>> visible("a|b`c: 'd'")
     "a b c: 'd'"
     """
     return "".join(letter if letter.isalnum() or letter in _PLAIN else " " for letter in name)

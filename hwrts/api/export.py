@@ -1,11 +1,12 @@
 """One folder with everything that a chip's team needs, of a network that is proved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from hwrts.errors import NotWrittenError, RunFolderError
 from hwrts.export.handover import check_target, hand_over
+from hwrts.export.kit.files import SUMS
 from hwrts.files.lock import writing
 from hwrts.files.new_folder import new_folder
 from hwrts.fixed_point import load_network
@@ -14,7 +15,8 @@ from hwrts.report import write_report
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
-from hwrts.runs.formats import kit_of, needs_pictures
+from hwrts.runs.formats import Made, kit_of, needs_pictures
+from hwrts.runs.handover import HandOver, handover_kit
 from hwrts.runs.proof import read_proof
 from hwrts.runs.target import DEFAULT, Asked, target_entry
 from hwrts.runs.verify_inputs import load_fed
@@ -32,6 +34,7 @@ def export_stage(
     force: bool,
     formats: Sequence[str] = (),
     circuit: AskedCircuit | None = None,
+    without: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Make the folder; returns its manifest.
 
@@ -46,6 +49,7 @@ def export_stage(
         force: Replace an earlier hand-over.
         formats: What else it holds, of :data:`hwrts.runs.formats.FORMATS`.
         circuit: How that of "rtl" is folded.
+        without: Make the kit of :mod:`hwrts.runs.handover`, without these forms; None makes none.
 
     Raises:
         HwrtsError: It did not pass, the target cannot be told it, or the folder is taken.
@@ -57,20 +61,38 @@ def export_stage(
             "run hwrts verify, or insist with --unverified"
         )
     network = load_network(chosen.root)
-    pictures = load_fed(run, network) if needs_pictures(formats) else {}
-    kit = kit_of(network, formats, circuit or AskedCircuit(), pictures)
+    asked_circuit = circuit or AskedCircuit()
+    asked_circuit.settings(network)  # refuses what cannot be, before anything takes time
     with writing(output):  # before clients run, which can take minutes; and again when the folder is made
         check_target(output, replace=force)
+    sums = None
+    if without is None:
+        pictures = load_fed(run, network) if needs_pictures(formats) else {}
+        whole = HandOver(kit_of(network, formats, asked_circuit, pictures))
+    else:
+        made = Made(network, asked_circuit, load_fed(run, network))
+        title = f"{run.root.name}, stage {chosen.name}"
+        whole, sums = handover_kit(made, proof, title, without, progress), SUMS
+    kit = whole.kit
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
         entry, files = target_entry(run, chosen, asked)
         advance(1, "")
     source = {"run": run.root.name, "stage": chosen.name}
     with writing(output):
         check_target(output, replace=force)
-        with new_folder(output) as made:
+        with new_folder(output) as folder:
             files = {**files, **kit.files}
             manifest = hand_over(
-                made, chosen.root, proof.payloads, proof.verdict, source, entry, files, kit.take
+                folder,
+                chosen.root,
+                proof.payloads,
+                proof.verdict,
+                source,
+                entry,
+                files,
+                kit.take,
+                whole.more,
+                sums,
             )
     if asked.target is not None:  # the file that is handed over unasked says nothing that verify does not
         try:

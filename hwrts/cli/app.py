@@ -58,6 +58,7 @@ def register_commands() -> None:
     from hwrts.cli.enhance import enhance
     from hwrts.cli.evaluate import evaluate
     from hwrts.cli.export import export
+    from hwrts.cli.handover import handover
     from hwrts.cli.info import info
     from hwrts.cli.inspect import inspect as inspect_command
     from hwrts.cli.list import list_runs
@@ -71,9 +72,9 @@ def register_commands() -> None:
     from hwrts.cli.verify import verify
     from hwrts.cli.view import view
 
-    groups = {
+    groups: dict[str, tuple[Callable[..., None], ...]] = {
         "Make networks": (demo, run, sweep, reproduce, quantize),
-        "Use them": (list_runs, enhance, export, view),
+        "Use them": (list_runs, enhance, export, handover, view),
         "Measure and prove": (verify, check_vectors, compare, evaluate, patterns, score, sensitivity),
         "Know what is inside": (cost, inspect_command, info),
     }

@@ -32,6 +32,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts export runs/first -o kit --format c --format vectors",
         "hwrts export runs/first -o kit --format rtl --mode 1080p60 --clock-mhz 300",
     ),
+    "handover": (
+        "hwrts handover runs/first -o kit",
+        "hwrts handover runs/first --stage 3 -o kit --mode 1080p60 --clock-mhz 300",
+    ),
     "view": ("hwrts view runs/first --stage 2",),
     "verify": ("hwrts verify runs/first", "hwrts verify runs/first --stage 2 --layer conv_0"),
     "check-vectors": (

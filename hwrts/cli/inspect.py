@@ -29,6 +29,7 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show what an integer network computes with: formats, shifts, proved accumulators, line memory."""
+    from hwrts.cost.inside import describe, reached
     from hwrts.fixed_point import load_network
 
     folder = network_folder(network, stage, quiet=quiet)
@@ -39,76 +40,13 @@ def inspect(
         _print_channels(description, layer)
     else:
         _print_layers(str(folder), description)
-    if not all(_reached(entry) for entry in description["layers"]):
+    if not all(reached(entry) for entry in description["layers"]):
         raise typer.Exit(1)  # a proof that no input attains, or that one passes
 
 
-def describe(network: Any, width: int) -> dict[str, Any]:
-    """Everything that inspect shows, as plain values; the attack on each accumulator is really run."""
-    import numpy as np
-
-    from hwrts.fixed_point import Conv, frame_bits, plan_lines, whole_frame
-
-    lines = plan_lines(network.steps)
-    memory = lines.bits(width)
-    layers = []
-    for layer in network.layers:
-        entry = {"name": layer.name, "operator": type(layer).__name__, "sources": list(layer.sources)}
-        entry |= {"channels": network.channels[layer.name], "format": str(network.formats[layer.name])}
-        entry |= {
-            "line_buffer_rows": lines.rows(layer.name),
-            "line_buffer_bytes": -(-memory[layer.name] // 8),
-        }
-        if isinstance(layer, Conv):  # the one with weights to speak of
-            rows, columns = layer.weight_i8.shape[2:]
-            entry |= {"kernel": [rows, columns], "weight_bits": layer.weight_bits}
-            numbers = {"groups": layer.groups, "stride": layer.stride, "dilation": layer.dilation}
-            entry |= {name: number for name, number in numbers.items() if number > 1}
-        if layer.name in network.bounds:
-            proof, sources = network.bounds[layer.name], network.formats_of(layer.sources)
-            lowest, highest = layer.attack(*sources)
-            entry |= {
-                "shift": np.broadcast_to(layer.shift(*sources), proof.lowest.shape).tolist(),
-                "accumulator": proof.as_json(),
-                "attacked": {"lowest": lowest.tolist(), "highest": highest.tolist()},
-            }
-        layers.append(entry)
-    return {
-        "schema": "hwrts.inspect",
-        "schema_version": 1,
-        "rounding": network.rounding.value,
-        "rounding_of_additions": network.rules.additions.value,
-        "inputs": [
-            {"name": tensor.name, "channels": tensor.channels, "format": str(tensor.out)}
-            for tensor in network.inputs
-        ],
-        "width": width,
-        "line_buffer_bytes": -(-sum(memory.values()) // 8),
-        "latency_rows": lines.latency,
-        "whole_frame": list(whole_frame(network.steps)),
-        "frame_bits_per_input_pixel": _number(frame_bits(network.steps)),
-        "sizes": {
-            "scale": _number(network.scales[network.output]),
-            "multiple": network.multiple,
-            "smallest": list(network.smallest),
-            "lacks": list(network.tensors[network.output].lacks),
-        },
-        "layers": layers,
-    }
-
-
-def _number(bits: Any) -> int | float:
-    """Of a fraction, which JSON has no word for."""
-    return int(bits) if bits == int(bits) else float(bits)
-
-
-def _reached(entry: dict[str, Any]) -> bool:
-    """Whether the attack found exactly the proved interval; a layer that only moves codes has none."""
-    proof, attacked = entry.get("accumulator", {}), entry.get("attacked", {})
-    return all(proof.get(end) == attacked.get(end) for end in ("lowest", "highest"))
-
-
 def _print_layers(title: str, description: dict[str, Any]) -> None:
+    from hwrts.cost.inside import reached
+
     rows = []
     for entry in description["layers"]:
         row = [entry["name"], _kernel_text(entry), entry["format"], "", "", "", "", ""]
@@ -126,8 +64,8 @@ def _print_layers(title: str, description: dict[str, Any]) -> None:
     rounding = rules[0] if len(set(rules)) == 1 else "{}, of additions {}".format(*rules)
     print_table(f"{title}: rounding {rounding}", columns, rows, ["exact\nin"])
     attacked = [entry for entry in description["layers"] if "attacked" in entry]
-    reached = sum(_reached(entry) for entry in attacked)
-    print_line(f"worst-case inputs reach the interval's ends in {reached} of {len(attacked)} layers")
+    count = sum(reached(entry) for entry in attacked)
+    print_line(f"worst-case inputs reach the interval's ends in {count} of {len(attacked)} layers")
     if (text := _sizes_text(**description["sizes"])) is not None:
         print_line(text)
     if description["whole_frame"]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hwrts.cli.inspect import describe
+from hwrts.cost.inside import describe
 from hwrts.fixed_point import Conv, Format, Input, Network, save_network
 
 S8 = Format(True, 8, 7)

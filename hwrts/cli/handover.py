@@ -1,0 +1,85 @@
+"""hwrts handover: one kit for a chip team, which checks itself with a compiler of C and Icarus Verilog."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note
+from hwrts.cli.options import Quiet, RunArgument, StageOption
+from hwrts.cli.stage import choose_network
+
+
+def handover(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    stage: StageOption = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave this form out: c or rtl (repeatable); README and manifest say so.", show_default=False
+        ),
+    ] = None,
+    multipliers: Annotated[
+        int | None, typer.Option(min=1, help="Of the circuit: so many at most.", show_default=False)
+    ] = None,
+    cycles_per_pixel: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help=r"Of the circuit: clocks for a pixel of the input \[16].", show_default=False
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="Of the circuit: video mode of the output, such as 2160p60.", show_default=False),
+    ] = None,
+    clock_mhz: Annotated[
+        float | None, typer.Option(min=1, help="Of the circuit: clock for --mode.", show_default=False)
+    ] = None,
+    weights: Annotated[str, typer.Option(help="Of the circuit: rom, or loadable through a port.")] = "rom",
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Run the ONNX file in ONNX Runtime first.")
+    ] = True,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one kit for the chip team: C, Verilog, vectors, ONNX, report; `make check` in it checks them."""
+    from hwrts.api.export import export_stage
+    from hwrts.export.targets.export import differing
+    from hwrts.runs.circuit import AskedCircuit
+    from hwrts.runs.folder import open_run
+    from hwrts.runs.handover import check_without
+    from hwrts.runs.target import Asked
+
+    check_without(without or ())
+    folder = open_run(run)
+    chosen = choose_network(folder, stage, quiet=quiet)
+    manifest = export_stage(
+        folder,
+        chosen,
+        output,
+        Asked(check=check),
+        ConsoleProgress(quiet or json),
+        print_note,
+        unverified=unverified,
+        force=force,
+        circuit=AskedCircuit(multipliers, cycles_per_pixel, mode, clock_mhz, weights),
+        without=without or (),
+    )
+    if json:
+        print_json(manifest)
+    else:
+        size = sum(each["bytes"] for each in manifest["files"].values())
+        print_line(f"{len(manifest['files']):,} files, {size / 2**20:.1f} MiB: {output}")
+        print_line(f"verdict: {manifest['verdict']}")
+        for name, what in manifest["take"].items():
+            print_line(f"take {name} for {what}")
+        for gap in manifest["gaps"]:
+            print_line(f"gap: {gap}")
+        print_line(f"next: make -C {output} check")
+    if differing(manifest["target"]):
+        raise typer.Exit(1)
