@@ -59,6 +59,13 @@ def writing(root: Path, *, wait: bool = False, may_be_read_only: bool = False) -
         lock.release()
 
 
+def clear_lock(root: Path) -> None:
+    """Delete a lock's file that a killed process left beside a folder, unless somebody holds it now."""
+    if _beside(root.resolve()).exists():
+        with contextlib.suppress(RunFolderError, OSError), writing(root):
+            pass
+
+
 def restore(root: Path) -> None:
     """Bring a folder back that a kill left under a hidden name, unless somebody is replacing it now."""
     if is_lost(root):
@@ -79,7 +86,7 @@ def _acquire(root: Path, *, wait: bool) -> FileLock:
     real = root.resolve()  # a folder of two names has one lock
     if not real.name:
         raise RunFolderError(f"{root}: is the root of everything; give a folder in it")
-    beside = real.with_name(f".{real.name}.lock")
+    beside = _beside(real)
     if not root.exists():
         make_folder(beside.parent, "choose a place where you may write")
     # who cannot write beside a folder cannot replace it either: then a lock inside is as good
@@ -114,6 +121,10 @@ def _acquire(root: Path, *, wait: bool) -> FileLock:
                 f"{path}: cannot be locked, its file system has no locks; use a folder on another one"
             ) from error
     raise AssertionError("a lock inside a folder")
+
+
+def _beside(real: Path) -> Path:
+    return real.with_name(f".{real.name}.lock")
 
 
 def _myself() -> dict[str, str | int]:

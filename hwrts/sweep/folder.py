@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from hwrts.config import RunConfig
 from hwrts.errors import RunFolderError
 from hwrts.files.atomic import clear_temporaries, clear_temporaries_of
+from hwrts.files.lock import clear_lock
 from hwrts.files.new_folder import make_folder
 from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.runs.folder import is_occupied, write_json
@@ -76,6 +77,8 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
                 )
         for folder in (root, root / "configurations"):  # those of trials are their own, some may be running
             clear_temporaries(folder, below=False)
+        for lock in root.glob("trials/*/.rung*.lock"):  # killed between a trial's result and its lock's end
+            clear_lock(lock.with_name(lock.name[1:].removesuffix(".lock")))
         return _going_on(spec, before)
     clear_temporaries_of(path)
     if is_occupied(root):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwrts.errors import ConfigError, RunFolderError
+from hwrts.files.lock import writing
 from hwrts.settings_file import BEFORE, as_before, read_toml
 from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import candidate, check_axes, cost_numbers, cost_of, over_budget, points, size_of
@@ -270,3 +271,15 @@ def test_a_folder_that_a_kill_left_with_nothing_but_half_a_file(tmp_path):
     with pytest.raises(RunFolderError, match="is not a sweep's folder"):
         claim(tmp_path, made, "photographs")
     assert mine.is_file()
+
+
+def test_a_lock_that_a_kill_left_beside_a_trial(tmp_path):
+    """The trial was finished, so nobody took its lock again; one that somebody holds stays."""
+    made, root = spec(axes={"network.blocks": [0, 2]}), tmp_path / "s"
+    claim(root, made, "photographs")
+    for key in ("left", "held"):
+        (root / "trials" / key / "rung0").mkdir(parents=True)
+    (root / "trials" / "left" / ".rung0.lock").write_text("{}")
+    with writing(root / "trials" / "held" / "rung0"):
+        claim(root, made, "photographs")
+        assert [path.parent.name for path in root.glob("trials/*/.*")] == ["held"]
