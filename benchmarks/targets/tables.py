@@ -7,13 +7,15 @@ network in each client, the refusals, bytes of each file, and Vela's estimates.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from benchmarks.targets.evidence import ROWS, SIZES, VELA, read_store
+from benchmarks.targets.evidence import ROWS, SIZES, VELA, Row, read_store
 from benchmarks.targets.trained import NAMES
 from hwrts.export.clients import CLIENTS
+from hwrts.runs.target import parse_size
 
 Found = Mapping[str, Mapping[str, Any]]
 """Cells by their keys."""
@@ -38,12 +40,18 @@ def _count(cell: Mapping[str, Any]) -> str:
     return f"{f'**{differ:,}**' if differ else 0} of {count} ({len(cell['pictures'])})"
 
 
+def _place(row: Row) -> Callable[[Mapping[str, Any]], tuple[int, int]]:
+    """Clients in their order, then large pictures before small ones."""
+    places = {client: place for place, client in enumerate(row.clients)}
+    return lambda cell: (places.get(cell["client"], 0), -prod(parse_size(cell["size"])))
+
+
 def differing(found: Found) -> str:
     """A row for each file in each client at each size; codes in millions, and of how many pictures."""
     rows: dict[tuple[str, str, str, str], dict[str, str]] = {}
     versions: dict[str, str] = {}
     for row in ROWS:
-        for cell in found.values():
+        for cell in sorted(found.values(), key=_place(row)):
             if cell["target"] == row.target and cell["client"] in row.clients and cell["client"] != VELA:
                 client = cell["client"]
                 key = row.target, client, str(CLIENTS[client].rules or "not known"), cell["size"]
@@ -67,10 +75,10 @@ def refusals(found: Found) -> str:
 
 def sizes(found: Found) -> str:
     """Bytes of each file at the first size."""
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, str]] = {row.target: {} for row in ROWS}
     for cell in found.values():
         if "bytes" in cell and cell["size"] in (SIZES.split(",")[0], *SIZES.split(",")):
-            rows.setdefault(cell["target"], {}).setdefault(cell["network"], f"{cell['bytes']:,}")
+            rows[cell["target"]].setdefault(cell["network"], f"{cell['bytes']:,}")
     head = ["target", *(LABELS.get(name, name) for name in NAMES)]
     return table(head, ([target, *(made.get(name, "-") for name in NAMES)] for target, made in rows.items()))
 
