@@ -42,9 +42,10 @@ def not_installed(runtime: str, name: str) -> str:
         name: Of its environment, and of the extra of the package that installs it, where one can.
     """
     extra = "" if name in _APART else f"pip install hwrts[{name}], or "
+    made = "benchmarks/targets/environments rknn" if name == "rknn" else "make targets"  # 6 GB for a count
     return (
-        f"{runtime}: is not installed, so the file was not run in it; {extra}make "
-        f"targets and set {ENVIRONMENTS} to the folder of its environments"
+        f"{runtime}: is not installed, so the file was not run in it; {extra}{made} "
+        f"and set {ENVIRONMENTS} to the folder of its environments"
     )
 
 

@@ -56,8 +56,11 @@ def pytest_configure() -> None:
 
     So they do the core: a run or a notebook that a test starts would share the others out among its threads,
     which wait by spinning for those that the tests beside it hold up (four times as long).
+
+    Clients are looked for in this clone, for tests of commands work in folders of their own.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("HWRTS_TARGETS", str(Path(__file__).resolve().parents[1] / "build/targets"))
     if ERRORS:
         _note_errors(Path(ERRORS))
     if WORKER and CORES:

@@ -209,3 +209,4 @@ def test_each_client_has_an_environment_and_all_but_three_an_extra():
         name for name, said in sentences.items() if f"pip install hwrts[{name}], or make" in said
     } == named - {"tosa", "acuity", "rknn"}
     assert "so the file was not run in it; make targets and set" in sentences["tosa"]
+    assert "so the file was not run in it; benchmarks/targets/environments rknn and set" in sentences["rknn"]
