@@ -1,20 +1,24 @@
 """The testbench of a circuit, and vectors of frames of one's own."""
 
+import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.c.names import identifiers
-from hwrts.export.rtl.circuit import SIZE_BITS, Circuit
+from hwrts.export.rtl.circuit import Circuit
+from hwrts.export.rtl.netlist import SIZE_BITS
+from hwrts.export.rtl.stream import Stream
 from hwrts.export.rtl.templates import render
-from hwrts.export.rtl.top import TOP
+from hwrts.export.rtl.top import TOP, doors, exits
 from hwrts.export.vectors import packed, read_words, word_bits, words_text
 from hwrts.fixed_point import run_all
 
 
 def bench_text(circuit: Circuit, words: int, ids: Mapping[str, str] | None = None) -> str:
-    """The testbench, for frames of so many words of the input at most.
+    """The testbench, for frames of so many words of an input at most.
 
     Args:
         circuit: What it checks.
@@ -23,24 +27,47 @@ def bench_text(circuit: Circuit, words: int, ids: Mapping[str, str] | None = Non
     """
     network, streams = circuit.network, circuit.streams
     ids = identifiers(network) if ids is None else ids
+    entered, left = doors(circuit), exits(circuit)
+    ports = dict(
+        zip((*entered, *left), (*(each.name for each in network.inputs), *network.outputs), strict=True)
+    )
+    layers = [
+        {
+            "stream": streams[layer.name],
+            "name": ids[layer.name],
+            "words": _at_most(words, streams[layer.name].grid),
+            "keep": int(layer.name not in network.outputs),
+        }
+        for layer in network.layers
+    ]
     return render(
         "bench/hwrts_tb.v.j2",
         top=TOP,
         size=SIZE_BITS,
-        words=words,
-        grow=circuit.out.grow,
-        cycles=max((circuit.foldings[conv.name].cycles(conv) for conv in network.convs), default=1),
-        input=streams[network.inputs[0].name],
-        output_word=circuit.out.channels * circuit.out.out.bits,
+        cycles=circuit.cycles,
+        doors=entered,
+        exits=left,
+        first_door=next(iter(entered)),
+        first_exit=next(iter(left)),
+        names={port: ids[name] for port, name in ports.items()},
+        numbers={port: port[1:] and f"_{port[1:]}" for port in ports},
+        most_words={port: _at_most(words, each.grid * each.grow) for port, each in (entered | left).items()},
+        size_of=_size_of,
         load=circuit.load_port,
         load_words=max(1, len(load_words(circuit))),
-        layers=[streams[layer.name] for layer in network.layers],
-        ids={
-            "input": ids[network.inputs[0].name],
-            "output": ids[network.output],
-            "layers": [ids[layer.name] for layer in network.layers],
-        },
+        layers=layers,
     )
+
+
+def _at_most(words: int, times: Fraction) -> int:
+    """Words of a tensor of so many times the input's rows and columns."""
+    return math.ceil(words * times**2)
+
+
+def _size_of(what: str, stream: Stream, axis: int) -> str:
+    """Rows or columns of pixels of a stream, in Verilog."""
+    grid = stream.grid
+    return f"(({what} * {grid.numerator} / {grid.denominator} - {stream.lacks[axis]}) * {stream.grow})"
 
 
 def load_words(circuit: Circuit) -> list[int]:
@@ -68,12 +95,14 @@ def load_file(circuit: Circuit) -> str:
     return words_text(load_words(circuit), 17 + port["address"] + port["word"])
 
 
-def vector_files(circuit: Circuit, frames: Sequence[NDArray[np.integer]], case: str) -> dict[str, str]:
-    """What the testbench reads of frames (H, W, C) of one size: the pixels of every tensor, as vectors.
+def vector_files(
+    circuit: Circuit, frames: Sequence[NDArray[np.integer] | Mapping[str, NDArray[np.integer]]], case: str
+) -> dict[str, str]:
+    """What the testbench reads of frames of one size: the pixels of every tensor, as vectors.
 
     Args:
         circuit: What is checked.
-        frames: One after the other.
+        frames: One after the other: codes (H, W, C), or those of each input by its name.
         case: What stands in front of the names of tensors.
     """
     network = circuit.network

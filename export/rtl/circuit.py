@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwrts.export.rtl.design import Module, Place, Settings
-from hwrts.export.rtl.folding import Folding, foldings_of
+from hwrts.export.rtl.folding import Folding, cycles_of, foldings_of
+from hwrts.export.rtl.netlist import SIZE_BITS
 from hwrts.export.rtl.operators import module_of
 from hwrts.export.rtl.routes import Route, routes_of
-from hwrts.export.rtl.stream import Stream, streams_of
+from hwrts.export.rtl.stream import Stream, Streams, streams_of
 from hwrts.fixed_point import HwrtsError, Layer, Network
-
-SIZE_BITS = 16
-"""Of the sizes of a frame: as large as any picture."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Circuit:
     Attributes:
         network: What it computes.
         settings: What was chosen.
-        streams: Its tensors by name.
+        tensors: Its tensors.
         foldings: Its convolutions by name.
         modules: Its layers by name.
         routes: The ways between them.
@@ -29,15 +27,25 @@ class Circuit:
 
     network: Network
     settings: Settings
-    streams: Mapping[str, Stream]
+    tensors: Streams
     foldings: Mapping[str, Folding]
     modules: Mapping[str, Module]
     routes: Sequence[Route]
 
     @property
+    def streams(self) -> Mapping[str, Stream]:
+        """Its tensors by name, as they are read."""
+        return self.tensors.read
+
+    @property
     def out(self) -> Stream:
-        """What goes out, in blocks."""
+        """What goes out, in blocks; of several outputs the first."""
         return self.streams[self.network.output]
+
+    @property
+    def cycles(self) -> int:
+        """Clocks for a pixel of the input."""
+        return cycles_of(self.network, self.tensors, self.foldings) or 1
 
     @property
     def memories(self) -> dict[str, str]:
@@ -59,7 +67,7 @@ def circuit_of(
     """Plan the circuit of a network.
 
     Args:
-        network: The integer network, of one input and one output.
+        network: The integer network.
         settings: What is chosen.
         foldings: Of its convolutions by name; None for as few multipliers as the settings allow.
 
@@ -74,7 +82,8 @@ def circuit_of(
     foldings = foldings_of(network, settings.cycles) if foldings is None else foldings
     for layer in network.layers:  # before they are planned: what has no Verilog may have no plan
         module_of(layer, _place(network, streams, foldings, settings, layer, frozenset()))
-    routes = routes_of(network, streams, foldings, settings.widest)
+    cycles = cycles_of(network, streams, foldings)
+    routes = routes_of(network, streams, foldings, cycles, settings.widest)
     tapped = frozenset(route.tap for route in routes if route.tap)
     modules = {
         layer.name: module_of(layer, _place(network, streams, foldings, settings, layer, tapped))
@@ -85,15 +94,15 @@ def circuit_of(
 
 def _place(
     network: Network,
-    streams: Mapping[str, Stream],
+    streams: Streams,
     foldings: Mapping[str, Folding],
     settings: Settings,
     layer: Layer,
     tapped: frozenset[str],
 ) -> Place:
     return Place(
-        tuple(streams[source] for source in layer.sources),
-        streams[layer.name],
+        tuple(streams.read[source] for source in layer.sources),
+        streams.made[layer.name],
         network.rule_of(layer),
         network.bounds.get(layer.name),
         settings,

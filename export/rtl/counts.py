@@ -6,7 +6,8 @@ from typing import Any
 
 from hwrts.export.rtl.circuit import Circuit
 from hwrts.export.rtl.folding import total_multipliers
-from hwrts.export.rtl.routes import Route, steps_of
+from hwrts.export.rtl.routes import Route, bursts
+from hwrts.export.rtl.stream import Stream
 from hwrts.fixed_point import Conv, Lookup, Multiply, plan_lines
 
 
@@ -19,7 +20,8 @@ class Counts:
         window_bits: Line memories of the windows (S2).
         row_bits: Rows that wait for another operand, whole rows alone (S3).
         queue_bits: Words of queues beside those: what pipelines need (S4).
-        output_bits: Rows of blocks that are given later, and blocks that come meanwhile (S5).
+        output_bits: Rows of blocks that are given later, and blocks that come meanwhile (S5); of all that
+            are parted into pixels, at the way out or in front of a window.
         constant_bits: Weights, biases with their shifts, and a table for each lane (S6).
         planned_bits: Line memory as hwrts cost has it, for frames as wide.
         cycles: Clocks for a pixel of the input (S7).
@@ -48,31 +50,42 @@ class Counts:
 
 def counts_of(circuit: Circuit) -> Counts:
     """Count a circuit (docs/silicon.md, S1 to S7)."""
-    network, streams, widest = circuit.network, circuit.streams, circuit.settings.widest
-    plan = plan_lines(steps_of(network, streams))
-    windows = sum(
-        conv.shape.reach[0] * widest * streams[conv.source].bits
-        for conv in network.convs
-        if conv.shape.reach[0]
-    )
-    kept = {(route.source, route.tap, route.rows): streams[route.source].bits for route in circuit.routes}
-    rows = sum(rows * widest * bits for (_, _, rows), bits in kept.items())
-    way_out = next(route for route in circuit.routes if route.reader is None)
-    out = circuit.out
-    late = (out.grow - 1) * out.grow * out.channels * out.out.bits * widest
-    burst = (way_out.words or 0) * out.bits if out.grow > 1 else 0
-    inside = sum(bits for route, bits in _queues(circuit) if route is not way_out or out.grow == 1)
+    network, widest = circuit.network, circuit.settings.widest
+    plan = plan_lines(network.steps)
+    kept = {(route.source, route.tap, route.rows) for route in circuit.routes}
+    parted = [circuit.streams[name] for name in network.outputs if circuit.streams[name].grow > 1]
+    queues = sum(bits for route, bits in _queues(circuit) if not _in_squares(circuit, route))
+    output = sum(bits for route, bits in _queues(circuit) if _in_squares(circuit, route))
+    for name in circuit.tensors.parted:
+        made = circuit.tensors.made[name]
+        parted.append(made)
+        output += (2 + bursts(circuit.tensors, name, circuit.cycles, widest)) * made.bits
     return Counts(
         multipliers=total_multipliers(circuit.foldings) + _products(circuit),
-        window_bits=windows,
-        row_bits=rows,
-        queue_bits=inside,
-        output_bits=late + burst,
+        window_bits=sum(
+            (circuit.modules[layer.name].window_rows or 0)
+            * _bits_of_a_row(circuit, circuit.streams[layer.sources[0]])
+            for layer in network.layers
+        ),
+        row_bits=sum(rows * _bits_of_a_row(circuit, circuit.streams[name]) for name, _, rows in kept),
+        queue_bits=queues,
+        output_bits=output
+        + sum((each.grow - 1) * _bits_of_a_row(circuit, each) // each.grow for each in parted),
         constant_bits=sum(_constants(circuit, conv) for conv in network.convs) + _tables(circuit),
         planned_bits=sum(plan.bits(widest).values()),
-        cycles=max((circuit.foldings[conv.name].cycles(conv) for conv in network.convs), default=1),
+        cycles=circuit.cycles,
         latency_rows=plan.latency or 0,
     )
+
+
+def _in_squares(circuit: Circuit, route: Route) -> bool:
+    """Whether a route leads out, and what goes there comes in squares."""
+    return route.reader is None and circuit.streams[route.source].grow > 1
+
+
+def _bits_of_a_row(circuit: Circuit, stream: Stream) -> int:
+    """Of a memory of a row of words."""
+    return max(2, stream.size(1, circuit.settings.widest)[1]) * stream.bits
 
 
 def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.stream import Stream
-from hwrts.fixed_point import Bounds, HwrtsError, Rounding
+from hwrts.fixed_point import Bounds, Rounding, Window
 
 ROUNDING_CODES = {
     Rounding.HALF_EVEN: 0, Rounding.HALF_UP: 1, Rounding.HALF_AWAY: 2, Rounding.FLOOR: 3, Rounding.DOUBLE: 4,
@@ -68,24 +68,36 @@ def requantised(place: Place, shift: int) -> dict[str, int]:
     }
 
 
-def paired(place: Place, where: str, does: str) -> dict[str, int]:
-    """The parameters of two operands that meet code by code.
-
-    Raises:
-        HwrtsError: One of one channel or of one pixel, which meets all of the other.
-    """
+def paired(place: Place) -> dict[str, int]:
+    """The parameters of two operands that meet code by code, one of one channel all of the other."""
     a, b = place.sources
-    if (a.grow, a.channels) != (b.grow, b.channels):
-        raise HwrtsError(
-            f"rtl: layer {where!r}: {does} {a.channels} and {b.channels} channels; operands of different "
-            "shapes have no Verilog yet"
-        )
+    channels = place.made.channels
     return {
         "LANES": place.made.lanes,
+        "A_EACH": channels // a.channels,
         "A_BITS": a.out.bits,
         "A_SIGNED": int(a.out.signed),
+        "B_EACH": channels // b.channels,
         "B_BITS": b.out.bits,
         "B_SIGNED": int(b.out.signed),
+    }
+
+
+def looking(window: Window, reach: tuple[int, int]) -> dict[str, int]:
+    """The parameters of a window (hwrts_window.v): where its pixel stands, and how far it goes beyond.
+
+    Args:
+        window: That of a layer.
+        reach: Rows and columns from its first pixel to its last.
+    """
+    (above, _, cut_rows), (left, _, cut_columns) = window.axes
+    below, right = reach[0] - above, reach[1] - left
+    return {
+        "BELOW": below,
+        "RIGHT": right,
+        "PAST_ROWS": below - cut_rows,
+        "PAST_COLUMNS": right - cut_columns,
+        "STRIDE": window.shrink,
     }
 
 
@@ -107,7 +119,8 @@ class Module:
         kind: Name of the module of the library; None for wires.
         parameters: Of the instance.
         operands: What its ports call its sources.
-        framed: Whether it counts rows and columns.
+        joined: Whether it has one port for all of them, the first in the low bits.
+        window_rows: Rows that it keeps in front of it; None if it counts no rows and columns.
         memories: Text for $readmemh by the name of the file.
         wires: Of a layer of wires: for each code of the result, from the lowest, the lane of the source.
         load_bits: Bits of a word that is written into its weights, and of its address; none if it has none.
@@ -117,7 +130,8 @@ class Module:
     kind: str | None
     parameters: Parameters = field(default_factory=dict)
     operands: tuple[str, ...] = ("s",)
-    framed: bool = False
+    joined: bool = False
+    window_rows: int | None = None
     memories: Mapping[str, str] = field(default_factory=dict)
     wires: tuple[int, ...] = ()
     load_bits: tuple[int, int] | None = None

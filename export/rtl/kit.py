@@ -10,7 +10,7 @@ from hwrts.export.rtl.circuit import Circuit, circuit_of
 from hwrts.export.rtl.design import Settings
 from hwrts.export.rtl.folding import total_multipliers
 from hwrts.export.rtl.templates import bench_modules, library, render
-from hwrts.export.rtl.top import TOP, top_text
+from hwrts.export.rtl.top import TOP, doors, exits, top_text
 from hwrts.fixed_point import HwrtsError, Network
 
 Cases = Sequence[Mapping[str, Any]]
@@ -50,10 +50,12 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
         "README.md.j2",
         top=TOP,
         circuit=circuit,
-        input=circuit.streams[network.inputs[0].name],
+        doors=doors(circuit),
+        exits=exits(circuit),
+        multiple=network.multiple,
         deepest=max((conv.window.after for conv in network.convs), default=0),
         multipliers=total_multipliers(circuit.foldings),
-        cycles=max((circuit.foldings[conv.name].cycles(conv) for conv in network.convs), default=1),
+        cycles=circuit.cycles,
         vectors=VECTORS,
         not_alone=not_alone,
     )
@@ -80,13 +82,10 @@ def _tested(
 
 
 def _alone(network: Network, name: str, settings: Settings, whole: Circuit) -> Circuit | None:
-    """The circuit of one layer, folded as in the whole; None where it reads several tensors."""
-    single = network.single(name)
-    if len(single.inputs) != 1:
-        return None
+    """The circuit of one layer, folded as in the whole; None where it has none."""
     foldings = {key: value for key, value in whole.foldings.items() if key == name}
     try:
-        return circuit_of(single, settings, foldings)
+        return circuit_of(network.single(name), settings, foldings)
     except HwrtsError:  # pragma: no cover - what can be in a network and not alone
         return None
 

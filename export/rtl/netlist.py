@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from hwrts.export.rtl.design import Parameters
 
+SIZE_BITS = 16
+"""Of the sizes of a frame: as large as any picture."""
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -35,6 +38,21 @@ class Netlist:
     def stream(self, name: str, bits: int) -> str:
         """Declare the three signals of a stream; returns its name."""
         self.wires += [Wire(f"{name}_valid"), Wire(f"{name}_ready"), Wire(f"{name}_data", bits)]
+        return name
+
+    def wire(self, name: str, bits: int = 1) -> str:
+        """Declare a wire; returns its name."""
+        self.wires.append(Wire(name, bits))
+        return name
+
+    def size(self, what: str, times: int, parts: int, lack: int) -> str:
+        """The wire of ``what * times / parts - lack``, such as of the width of a smaller frame."""
+        if (times, parts, lack) == (1, 1, 0):
+            return what
+        name = f"{what}_{times}_{parts}_{'less' if lack >= 0 else 'more'}_{abs(lack)}"
+        if Wire(name, SIZE_BITS) not in self.wires:
+            self.wire(name, SIZE_BITS)
+            self.assign(name, f"{what} * {times} / {parts} {'-' if lack >= 0 else '+'} {abs(lack)}")
         return name
 
     def assign(self, left: str, right: str) -> None:

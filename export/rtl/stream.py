@@ -1,13 +1,19 @@
-"""How a tensor travels: a word for each pixel of the input's grid, in raster order.
+"""How a tensor travels: as words in raster order, each of a pixel or of a square of them.
 
-Behind depth-to-space or repetition a pixel of that grid stands for a square of them, and they stay together
-in one word: so both are wires, and what follows works on each pixel of the square alike.
+Behind depth-to-space or repetition a pixel of the grid stands for a square of them, and they stay together
+in one word: so both are wires, and what follows works on each pixel of the square alike. Squares are parted
+into words of a pixel where a reader has a window, or where an operand beside them has no squares.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from hwrts.fixed_point import Format, HwrtsError, Network
+from hwrts.fixed_point import Conv, Format, HwrtsError, Layer, MaxPool, Network, SpaceToDepth, Upsample
+
+WINDOWED = Conv | MaxPool | Upsample | SpaceToDepth
+"""Layers that read a pixel and those around it: a word of several pixels is none of theirs."""
 
 _LONGEST = 24
 """Characters of a tensor's name that its signals bear: enough to find it in a waveform."""
@@ -19,15 +25,19 @@ class Stream:
 
     Attributes:
         signal: What its signals are called in Verilog.
-        grow: G, how many times as large as the input it is; a word holds G x G pixels, row by row.
-        channels: C.
+        grow: A word holds a square of so many rows and columns of pixels, row by row.
+        channels: Of a pixel.
         out: Format of a code.
+        grid: Words for each pixel of the input, along rows and along columns.
+        lacks: Rows and columns of words that convolutions without padding have taken away.
     """
 
     signal: str
     grow: int
     channels: int
     out: Format
+    grid: Fraction = Fraction(1)
+    lacks: tuple[int, int] = (0, 0)
 
     @property
     def lanes(self) -> int:
@@ -38,6 +48,10 @@ class Stream:
     def bits(self) -> int:
         """Of a word."""
         return self.lanes * self.out.bits
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of words, of an input of that size."""
+        return int(height * self.grid) - self.lacks[0], int(width * self.grid) - self.lacks[1]
 
     def lane(self, row: int, column: int, channel: int) -> int:
         """Where the code of a pixel of the square stands in a word."""
@@ -53,24 +67,64 @@ def signal_name(place: int, name: str) -> str:
     return f"t{place}_{re.sub('[^A-Za-z0-9]', '_', name)[:_LONGEST]}"
 
 
-def streams_of(network: Network) -> dict[str, Stream]:
-    """Every tensor by name, inputs first.
+@dataclass(frozen=True)
+class Streams:
+    """All tensors of a network.
+
+    Attributes:
+        made: As their layers make them, by name, inputs first.
+        read: As they are read: the same, but for those whose squares are parted.
+    """
+
+    made: Mapping[str, Stream]
+    read: Mapping[str, Stream]
+
+    @property
+    def parted(self) -> tuple[str, ...]:
+        """Names of those whose squares are parted."""
+        return tuple(name for name, stream in self.made.items() if stream is not self.read[name])
+
+
+def streams_of(network: Network) -> Streams:
+    """How every tensor travels.
 
     Raises:
-        HwrtsError: A tensor that has no such words: smaller than the input, or without some of its rows.
+        HwrtsError: An input of one pixel for a whole picture.
     """
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        inputs, outputs = len(network.inputs), len(network.outputs)
-        raise HwrtsError(
-            f"rtl: the network has {inputs} input(s) and {outputs} output(s); it can be one of each so far"
-        )
-    made = {}
-    for place, tensor in enumerate(network.tensors.values()):
-        if tensor.scale < 1 or tensor.scale.denominator != 1 or any(tensor.lacks):
+    for source in network.inputs:
+        if source.whole:
             raise HwrtsError(
-                f"rtl: tensor {tensor.name!r} has {tensor.described}; so far it must be as large as the "
-                "input, or a whole number of times as large"
+                f"rtl: input {source.name!r} has one pixel for a whole picture, and a circuit takes rows of "
+                "all of its inputs; make it a constant, or an input as large as the picture"
             )
-        signal = signal_name(place, tensor.name)
-        made[tensor.name] = Stream(signal, int(tensor.scale), tensor.channels, tensor.out)
-    return made
+    parted: set[str] = set()
+    while True:  # what is parted for one reader may no longer fit another
+        streams = _streams(network, parted)
+        more = {name for layer in network.layers for name in _in_the_way(layer, streams.read)}
+        if not more:
+            return streams
+        parted |= more
+
+
+def _streams(network: Network, parted: set[str]) -> Streams:
+    made: dict[str, Stream] = {}
+    read: dict[str, Stream] = {}
+    for place, (name, tensor) in enumerate(network.tensors.items()):
+        signal, grow, grid = signal_name(place, name), 1, tensor.scale
+        if place >= len(network.inputs):
+            layer = network.layer(name)
+            source = read[layer.sources[0]]
+            grow, grid = source.grow * layer.window.grow, source.grid / layer.window.shrink
+        lacks = tensor.lacks[0] // grow, tensor.lacks[1] // grow
+        whole = Stream(signal, 1, tensor.channels, tensor.out, grid * grow, tensor.lacks)
+        made[name] = read[name] = replace(whole, grow=grow, grid=grid, lacks=lacks)
+        if name in parted:
+            read[name] = whole
+    return Streams(made, read)
+
+
+def _in_the_way(layer: Layer, read: Mapping[str, Stream]) -> set[str]:
+    """Sources of a layer whose squares must be parted for it."""
+    squares = {source for source in layer.sources if read[source].grow > 1}
+    alike = len({read[source].grow for source in layer.sources}) == 1
+    return set() if alike and not isinstance(layer, WINDOWED) else squares

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 
-from hwrts.export.rtl.circuit import SIZE_BITS, Circuit
-from hwrts.export.rtl.netlist import Netlist, ports_of
-from hwrts.export.rtl.routes import Route
+from hwrts.export.rtl.circuit import Circuit
+from hwrts.export.rtl.netlist import SIZE_BITS, Netlist, ports_of
+from hwrts.export.rtl.routes import Route, bursts
+from hwrts.export.rtl.stream import Stream
 from hwrts.export.rtl.templates import render
 from hwrts.fixed_point import Layer
 
 TOP = "hwrts_top"
 """Name of the module."""
+_CLOCKED = {"clk": "clk", "reset": "reset"}
+_MARKS = ("m_start", "m_end_of_row", "m_end")
 
 
 def top_text(circuit: Circuit) -> str:
@@ -21,8 +24,8 @@ def top_text(circuit: Circuit) -> str:
         layers=circuit.network.layers,
         widest=circuit.settings.widest,
         size=SIZE_BITS,
-        input=circuit.streams[circuit.network.inputs[0].name],
-        output_word=circuit.out.channels * circuit.out.out.bits,
+        doors=doors(circuit),
+        exits=exits(circuit),
         load=circuit.load_port,
         wires=netlist.wires,
         assigns=netlist.assigns,
@@ -30,71 +33,125 @@ def top_text(circuit: Circuit) -> str:
     )
 
 
+def doors(circuit: Circuit) -> dict[str, Stream]:
+    """The ports of the inputs, and what comes in: s, or s0, s1 and so on."""
+    return _numbered("s", [circuit.streams[each.name] for each in circuit.network.inputs])
+
+
+def exits(circuit: Circuit) -> dict[str, Stream]:
+    """The ports of the outputs, and what goes out there, in squares: m, or m0, m1 and so on."""
+    return _numbered("m", [circuit.streams[name] for name in circuit.network.outputs])
+
+
+def _numbered(port: str, streams: list[Stream]) -> dict[str, Stream]:
+    if len(streams) == 1:
+        return {port: streams[0]}
+    return {f"{port}{number}": stream for number, stream in enumerate(streams)}
+
+
 def _netlist(circuit: Circuit) -> Netlist:
-    netlist, streams = Netlist(), circuit.streams
-    source = streams[circuit.network.inputs[0].name]
-    clocked = {"clk": "clk", "reset": "reset"}
-    sized = clocked | {"width": "width", "height": "height"}
-    netlist.stream(source.signal, source.bits)
-    netlist.instance(
-        "hwrts_frame_in",
-        "frame_in",
-        {"WIDTH": source.bits, "SIZE": SIZE_BITS},
-        sized
-        | ports_of("s", "s")
-        | {"s_start": "s_start"}
-        | ports_of("m", source.signal)
-        | {"error": "error"},
-    )
+    netlist = Netlist()
+    for port, stream in doors(circuit).items():
+        netlist.stream(stream.signal, stream.bits)
+        ports = _CLOCKED | _sized(netlist, stream)
+        ports |= ports_of("s", port) | {"s_start": f"{port}_start"} | ports_of("m", stream.signal)
+        parameters = {"WIDTH": stream.bits, "SIZE": SIZE_BITS}
+        netlist.instance("hwrts_frame_in", f"frame_in_{port}", parameters, ports | {"error": f"{port}_error"})
     for number, layer in enumerate(circuit.network.layers):
-        _layer(netlist, circuit, number, layer, sized if circuit.modules[layer.name].framed else clocked)
+        _layer(netlist, circuit, number, layer)
+        if layer.name in circuit.tensors.parted:
+            _parted(netlist, circuit, layer.name)
     for begin in dict.fromkeys((route.source, route.tap) for route in circuit.routes):
         _ways(netlist, circuit, *begin)
-    out = circuit.out
-    marks = {port: port for port in ("m_start", "m_end_of_row", "m_end")}
-    netlist.instance(
-        "hwrts_frame_out",
-        "frame_out",
-        {
-            "WORD": out.channels * out.out.bits,
-            "GROW": out.grow,
-            "WIDEST": circuit.settings.widest,
-            "SIZE": SIZE_BITS,
-        },
-        sized | ports_of("s", "way_out") | ports_of("m", "m") | marks,
-    )
+    for name in sorted(circuit.streams.keys() - {route.source for route in circuit.routes if not route.tap}):
+        netlist.assign(f"{circuit.streams[name].signal}_ready", "1'b1")  # nobody reads it
+    for number, (port, stream) in enumerate(exits(circuit).items()):
+        marks = {mark: mark.replace("m", port, 1) for mark in _MARKS}
+        _frame_out(netlist, circuit, stream, f"way_out_{number}", port, marks)
     return netlist
 
 
-def _layer(netlist: Netlist, circuit: Circuit, number: int, layer: Layer, common: Mapping[str, str]) -> None:
+def _sized(netlist: Netlist, stream: Stream) -> dict[str, str]:
+    """The ports of what counts the rows and columns of words of a stream."""
+    grid = stream.grid
+    return {
+        what: netlist.size(what, grid.numerator, grid.denominator, lack)
+        for what, lack in zip(("height", "width"), stream.lacks, strict=True)
+    }
+
+
+def _widest(circuit: Circuit, stream: Stream) -> int:
+    """Columns of the largest frame of words."""
+    return max(2, stream.size(1, circuit.settings.widest)[1])
+
+
+def _frame_out(
+    netlist: Netlist, circuit: Circuit, blocks: Stream, begin: str, end: str, marks: Mapping[str, str]
+) -> None:
+    """Words of a square become words of a pixel, row by row."""
+    parameters = {
+        "WORD": blocks.channels * blocks.out.bits,
+        "GROW": blocks.grow,
+        "WIDEST": _widest(circuit, blocks),
+        "SIZE": SIZE_BITS,
+    }
+    ports = _CLOCKED | _sized(netlist, blocks) | ports_of("s", begin) | ports_of("m", end)
+    netlist.instance("hwrts_frame_out", f"frame_out_{end}", parameters, ports | dict(marks))
+
+
+def _parted(netlist: Netlist, circuit: Circuit, name: str) -> None:
+    """From the squares that a layer makes to the pixels that are read."""
+    blocks, signal = circuit.tensors.made[name], circuit.streams[name].signal
+    queued = netlist.stream(f"{signal}_queued", blocks.bits)
+    words = 2 + bursts(circuit.tensors, name, circuit.cycles, circuit.settings.widest)
+    netlist.queue(f"{signal}_squares", queued, blocks.bits, words)
+    marks = {mark: f"{signal}_{mark}" for mark in _MARKS}
+    for wire in marks.values():
+        netlist.wire(wire)
+    _frame_out(netlist, circuit, blocks, queued, signal, marks)
+
+
+def _layer(netlist: Netlist, circuit: Circuit, number: int, layer: Layer) -> None:
     """A layer's instance, or its wires, and the streams in front of it and behind."""
-    module, made = circuit.modules[layer.name], circuit.streams[layer.name]
-    netlist.stream(made.signal, made.bits)
+    module, made = circuit.modules[layer.name], circuit.tensors.made[layer.name]
+    signal = netlist.stream(made.signal, circuit.streams[layer.name].bits)
+    if layer.name in circuit.tensors.parted:
+        signal = netlist.stream(f"{made.signal}_squares", made.bits)
     operands = [
         netlist.stream(f"{made.signal}_{port}", circuit.streams[source].bits)
         for port, source in zip(module.operands, layer.sources, strict=True)
     ]
     if module.kind is None:
-        netlist.assign(f"{made.signal}_valid", f"{operands[0]}_valid")
-        netlist.assign(f"{operands[0]}_ready", f"{made.signal}_ready")
+        netlist.assign(f"{signal}_valid", f"{operands[0]}_valid")
+        netlist.assign(f"{operands[0]}_ready", f"{signal}_ready")
         bits = made.out.bits
         lanes = (f"{operands[0]}_data[{lane * bits} +: {bits}]" for lane in reversed(module.wires))
-        netlist.assign(f"{made.signal}_data", "{" + ", ".join(lanes) + "}")
+        netlist.assign(f"{signal}_data", "{" + ", ".join(lanes) + "}")
         return
-    ports = dict(common)
-    for port, operand in zip(module.operands, operands, strict=True):
-        ports |= ports_of(port, operand)
+    ports = dict(_CLOCKED)
+    if module.joined:
+        ports |= {port: "{" + ", ".join(reversed(names)) + "}" for port, names in _together(operands).items()}
+    else:
+        for port, operand in zip(module.operands, operands, strict=True):
+            ports |= ports_of(port, operand)
     parameters = dict(module.parameters)
-    if module.framed:
-        parameters |= {"WIDEST": circuit.settings.widest, "SIZE": SIZE_BITS}
+    source = circuit.streams[layer.sources[0]]
+    if module.window_rows is not None:
+        ports |= _sized(netlist, source)
+        parameters |= {"WIDEST": _widest(circuit, source), "SIZE": SIZE_BITS}
     if "TAPPED" in parameters:
-        tap = netlist.stream(f"{made.signal}_tap", circuit.streams[layer.sources[0]].bits)
+        tap = netlist.stream(f"{made.signal}_tap", source.bits)
         ports |= ports_of("tap", tap)
         if not parameters["TAPPED"]:
             netlist.assign(f"{tap}_ready", "1'b1")
     if module.load_bits:
         ports |= _load_ports(circuit, number, *module.load_bits)
-    netlist.instance(module.kind, f"{made.signal}_layer", parameters, ports | ports_of("m", made.signal))
+    netlist.instance(module.kind, f"{made.signal}_layer", parameters, ports | ports_of("m", signal))
+
+
+def _together(operands: list[str]) -> dict[str, list[str]]:
+    """The ports of all operands in one."""
+    return {f"s_{part}": [f"{each}_{part}" for each in operands] for part in ("valid", "ready", "data")}
 
 
 def _load_ports(circuit: Circuit, number: int, word: int, address: int) -> dict[str, str]:
@@ -130,7 +187,7 @@ def _ways(netlist: Netlist, circuit: Circuit, source: str, tap: str | None) -> N
         _way(netlist, route, branch, name, stream.bits)
     for rows, branch in zip(groups, branches[len(now) :], strict=True):
         kept = netlist.stream(f"{begin}_rows_{rows}", stream.bits)
-        depth = rows * circuit.settings.widest + max(route.words or 0 for route in groups[rows])
+        depth = rows * _widest(circuit, stream) + max(route.words or 0 for route in groups[rows])
         netlist.queue(branch, kept, stream.bits, depth)
         ends = [_end(netlist, circuit, route) for route in groups[rows]]
         for end, of_it in zip(ends, netlist.fork(kept, ends, stream.bits), strict=True):
@@ -144,7 +201,7 @@ def _end(netlist: Netlist, circuit: Circuit, route: Route) -> str:
     """The stream that a route ends in."""
     stream = circuit.streams[route.source]
     if route.reader is None:
-        return netlist.stream("way_out", stream.bits)
+        return netlist.stream(f"way_out_{route.operand}", stream.bits)
     return f"{circuit.streams[route.reader].signal}_{circuit.modules[route.reader].operands[route.operand]}"
 
 

@@ -8,7 +8,7 @@ from hwrts.cost.modes import Mode, mode_named
 from hwrts.errors import ConfigError
 from hwrts.export.rtl import Settings
 from hwrts.export.rtl.folding import foldings_of, total_multipliers
-from hwrts.fixed_point import Network
+from hwrts.fixed_point import HwrtsError, Network
 
 DEFAULT_CYCLES = 16
 """Clocks for a pixel of the input where nothing else is said: 1080p60 from 540p at 500 MHz."""
@@ -75,9 +75,17 @@ def _for_multipliers(network: Network, most: int) -> int:
         raise ConfigError(f"--multipliers {most}: its {least} convolutions need one each at least")
     while low < high:
         middle = (low + high) // 2
-        fits = total_multipliers(foldings_of(network, middle)) <= most
+        fits = _multipliers(network, middle) <= most
         low, high = (low, middle) if fits else (middle + 1, high)
     return low
+
+
+def _multipliers(network: Network, cycles: int) -> float:
+    """Of its convolutions; more than any number where they need more clocks than those."""
+    try:
+        return total_multipliers(foldings_of(network, cycles))
+    except HwrtsError:
+        return math.inf
 
 
 def _for_mode(network: Network, mode: Mode, clock_mhz: float) -> int:

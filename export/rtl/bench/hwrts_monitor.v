@@ -6,13 +6,18 @@ module hwrts_monitor #(
     parameter WORDS = 64,        // of the stream, at most
     parameter NUMBER = 0,
     parameter NAME = "t1",
-    parameter KEEP = 1           // 0: somebody else writes what came of this tensor
+    parameter KEEP = 1,          // 0: somebody else writes what came of this tensor
+    parameter TIMES = 1,         // words of the stream are so many times, and one in so many PARTS, as pixels of
+    parameter PARTS = 1,         // the input, along rows and along columns
+    parameter LACK_ROWS = 0,     // and so many fewer
+    parameter LACK_COLUMNS = 0
 ) (
     input  wire                       clk,
     input  wire                       reset,
     input  wire                       moved,
     input  wire [GROW*GROW*PIXEL-1:0] data,
     input  wire                       done,
+    output wire [31:0]                total,
     output reg  [31:0]                seen,
     output reg  [31:0]                wrong
 );
@@ -24,15 +29,19 @@ module hwrts_monitor #(
     reg kept;
     integer width, height, frames, k;
     reg [31:0] x, at, row;       // of the word: its column, its first pixel, the first pixel of its rows
-    wire [31:0] stride = width * GROW;
-    wire last = x == width - 1;
+    wire [31:0] rows = height * TIMES / PARTS - LACK_ROWS;
+    wire [31:0] columns = width * TIMES / PARTS - LACK_COLUMNS;
+    wire [31:0] stride = columns * GROW;
+    wire last = x == columns - 1;
+    assign total = rows * columns * frames;
     initial begin
         if (!$value$plusargs("vectors=%s", prefix)) prefix = ".";
         $sformat(file, "%0s.%0s.mem", prefix, NAME);
         if (!$value$plusargs("width=%d", width)) width = 1;
         if (!$value$plusargs("height=%d", height)) height = 1;
         if (!$value$plusargs("frames=%d", frames)) frames = 1;
-        $readmemh(file, expected, 0, width * height * frames * GROW * GROW - 1);
+        $readmemh(file, expected, 0, (height * TIMES / PARTS - LACK_ROWS)
+            * (width * TIMES / PARTS - LACK_COLUMNS) * frames * GROW * GROW - 1);
         kept = KEEP != 0 && $value$plusargs("out=%s", prefix);
         $sformat(file, "%0s.%0s.mem", prefix, NAME);
     end

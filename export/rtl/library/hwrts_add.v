@@ -1,9 +1,11 @@
 // The sum or the difference of two streams, aligned, added exactly and requantised once.
 module hwrts_add #(
-    parameter LANES = 3,         // codes of a word
+    parameter LANES = 3,         // codes of a word of the result
+    parameter A_EACH = 1,         // lanes of the result that meet one code: 1, or all channels
     parameter A_BITS = 8,
     parameter A_SIGNED = 0,
     parameter A_LEFT = 0,        // bits that align it
+    parameter B_EACH = 1,
     parameter B_BITS = 8,
     parameter B_SIGNED = 0,
     parameter B_LEFT = 0,
@@ -18,10 +20,10 @@ module hwrts_add #(
     input  wire                      reset,
     input  wire                      a_valid,
     output wire                      a_ready,
-    input  wire [LANES*A_BITS-1:0]   a_data,
+    input  wire [LANES/A_EACH*A_BITS-1:0]   a_data,
     input  wire                      b_valid,
     output wire                      b_ready,
-    input  wire [LANES*B_BITS-1:0]   b_data,
+    input  wire [LANES/B_EACH*B_BITS-1:0]   b_data,
     output wire                      m_valid,
     input  wire                      m_ready,
     output wire [LANES*OUT_BITS-1:0] m_data
@@ -38,8 +40,8 @@ module hwrts_add #(
     genvar n;
     generate
         for (n = 0; n < LANES; n = n + 1) begin : lane
-            wire [A_BITS-1:0] a = a_data[n*A_BITS +: A_BITS];
-            wire [B_BITS-1:0] b = b_data[n*B_BITS +: B_BITS];
+            wire [A_BITS-1:0] a = a_data[n/A_EACH*A_BITS +: A_BITS];
+            wire [B_BITS-1:0] b = b_data[n/B_EACH*B_BITS +: B_BITS];
             // Right modulo 2**ACC, which holds the sum: so operands may be cut to it.
             wire signed [ACC+A_BITS-1:0] wide_a = {{ACC{A_SIGNED != 0 && a[A_BITS-1]}}, a};
             wire signed [ACC+B_BITS-1:0] wide_b = {{ACC{B_SIGNED != 0 && b[B_BITS-1]}}, b};

@@ -1,12 +1,15 @@
-// A convolution that keeps the size: window, taps, weighted sums. Codes that are seen in the middle of the
-// window can be tapped, in time with it: tap_valid says that one has been.
+// A convolution: window, taps, weighted sums. Codes that are seen in the middle of the window can be tapped
+// (hwrts_window.v).
 module hwrts_conv #(
     parameter CHANNELS = 3,      // of the source
     parameter KERNEL_ROWS = 3,
     parameter KERNEL_COLUMNS = 3,
     parameter DILATION = 1,
-    parameter ABOVE = 1,         // rows above the pixel
-    parameter LEFT = 1,          // columns to its left
+    parameter BELOW = 1,         // rows below the pixel
+    parameter RIGHT = 1,         // columns to its right
+    parameter PAST_ROWS = 1,     // rows below the frame that are looked at
+    parameter PAST_COLUMNS = 1,
+    parameter STRIDE = 1,
     parameter REPLICATE = 0,
     parameter TAPPED = 0,
     parameter WIDEST = 64,
@@ -56,17 +59,16 @@ module hwrts_conv #(
 
     wire window_valid, mac_ready;
     wire [ROWS*COLUMNS*WORD-1:0] window;
-    wire free = TAPPED == 0 || tap_ready;
     hwrts_window #(
-        .WORD(WORD), .ROWS(ROWS), .COLUMNS(COLUMNS), .BELOW(ROWS - 1 - ABOVE), .RIGHT(COLUMNS - 1 - LEFT),
-        .REPLICATE(REPLICATE), .WIDEST(WIDEST), .SIZE(SIZE)
+        .WORD(WORD), .ROWS(ROWS), .COLUMNS(COLUMNS), .BELOW(BELOW), .RIGHT(RIGHT), .PAST_ROWS(PAST_ROWS),
+        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .REPLICATE(REPLICATE), .TAPPED(TAPPED),
+        .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),
         .s_valid(s_valid), .s_ready(s_ready), .s_data(s_data),
-        .m_valid(window_valid), .m_ready(mac_ready && free), .m_data(window)
+        .tap_valid(tap_valid), .tap_ready(tap_ready), .tap_data(tap_data),
+        .m_valid(window_valid), .m_ready(mac_ready), .m_data(window)
     );
-    assign tap_valid = TAPPED != 0 && window_valid && mac_ready;
-    assign tap_data = window[(ABOVE*COLUMNS + LEFT)*WORD +: WORD];
 
     // The inputs of a sum: group by group, row by row, column by column, channel by channel.
     wire [GROUPS*INPUTS*IN_BITS-1:0] taps;
@@ -88,7 +90,7 @@ module hwrts_conv #(
         .SHIFT_HIGH(SHIFT_HIGH), .SHIFT_BITS(SHIFT_BITS), .ROUNDING(ROUNDING), .OUT_BITS(OUT_BITS),
         .OUT_SIGNED(OUT_SIGNED), .LOADABLE(LOADABLE), .ADDRESS(ADDRESS), .WEIGHTS(WEIGHTS), .BIASES(BIASES)
     ) mac (
-        .clk(clk), .reset(reset), .s_valid(window_valid && free), .s_ready(mac_ready), .s_data(taps),
+        .clk(clk), .reset(reset), .s_valid(window_valid), .s_ready(mac_ready), .s_data(taps),
         .m_valid(m_valid), .m_ready(m_ready), .m_data(m_data), .load_weights(load_weights),
         .load_biases(load_biases), .load_address(load_address), .load_data(load_data)
     );

@@ -1,8 +1,10 @@
 // The product of two streams, code by code, requantised once.
 module hwrts_multiply #(
-    parameter LANES = 3,
+    parameter LANES = 3,         // codes of a word of the result
+    parameter A_EACH = 1,         // lanes of the result that meet one code: 1, or all channels
     parameter A_BITS = 8,
     parameter A_SIGNED = 0,
+    parameter B_EACH = 1,
     parameter B_BITS = 8,
     parameter B_SIGNED = 0,
     parameter ACC = 17,
@@ -15,10 +17,10 @@ module hwrts_multiply #(
     input  wire                      reset,
     input  wire                      a_valid,
     output wire                      a_ready,
-    input  wire [LANES*A_BITS-1:0]   a_data,
+    input  wire [LANES/A_EACH*A_BITS-1:0]   a_data,
     input  wire                      b_valid,
     output wire                      b_ready,
-    input  wire [LANES*B_BITS-1:0]   b_data,
+    input  wire [LANES/B_EACH*B_BITS-1:0]   b_data,
     output wire                      m_valid,
     input  wire                      m_ready,
     output wire [LANES*OUT_BITS-1:0] m_data
@@ -35,8 +37,8 @@ module hwrts_multiply #(
     genvar n;
     generate
         for (n = 0; n < LANES; n = n + 1) begin : lane
-            wire [A_BITS-1:0] a = a_data[n*A_BITS +: A_BITS];
-            wire [B_BITS-1:0] b = b_data[n*B_BITS +: B_BITS];
+            wire [A_BITS-1:0] a = a_data[n/A_EACH*A_BITS +: A_BITS];
+            wire [B_BITS-1:0] b = b_data[n/B_EACH*B_BITS +: B_BITS];
             wire signed [A_BITS:0] left = {A_SIGNED != 0 ? a[A_BITS-1] : 1'b0, a};
             wire signed [B_BITS:0] right = {B_SIGNED != 0 ? b[B_BITS-1] : 1'b0, b};
             wire signed [A_BITS+B_BITS+1:0] product = left * right;

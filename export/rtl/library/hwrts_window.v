@@ -1,15 +1,20 @@
-// The window of ROWS x COLUMNS pixels around each pixel of a frame, in raster order.
+// The window of ROWS x COLUMNS pixels around each pixel of a frame, or every STRIDE-th, in raster order.
 //
 // Rows above the current one are in one memory, a word of ROWS-1 pixels for each column. A frame is scanned
-// beyond its right and lower edge, where no pixel is taken: those are the clocks in which it is blanked.
-// What lies outside is 0, or with REPLICATE the nearest pixel inside.
+// PAST_* rows and columns beyond its lower and right edge, where no pixel is taken: those are the clocks in
+// which it is blanked. What lies outside is 0, or with REPLICATE the nearest pixel inside. With TAPPED the
+// pixel itself, in the middle of its window, goes to others too: tap_valid says that one does.
 module hwrts_window #(
     parameter WORD = 8,        // bits of a pixel, all its channels
     parameter ROWS = 3,
     parameter COLUMNS = 3,
     parameter BELOW = 1,       // rows below the pixel
     parameter RIGHT = 1,       // columns to its right
+    parameter PAST_ROWS = 1,   // rows below the frame that are looked at
+    parameter PAST_COLUMNS = 1,
+    parameter STRIDE = 1,
     parameter REPLICATE = 0,
+    parameter TAPPED = 0,
     parameter WIDEST = 64,     // columns of the largest frame, 2 or more
     parameter SIZE = 16        // bits of the frame's sizes
 ) (
@@ -20,37 +25,65 @@ module hwrts_window #(
     input  wire                         s_valid,
     output wire                         s_ready,
     input  wire [WORD-1:0]              s_data,
-    output reg                          m_valid,
-    input  wire                         m_ready,
+    output wire                         tap_valid,
+    input  wire                         tap_ready,   // must not depend on tap_valid
+    output wire [WORD-1:0]              tap_data,
+    output wire                         m_valid,
+    input  wire                         m_ready,     // must not depend on m_valid
     output wire [ROWS*COLUMNS*WORD-1:0] m_data   // row by row, the pixel of row 0, column 0 in the low bits
 );
     // One column more than is seen where there is a memory: so it is never read in the clock of its writing.
-    localparam FLUSH = RIGHT > 0 || ROWS == 1 ? RIGHT : 1;
+    localparam FLUSH = PAST_COLUMNS > 0 || ROWS == 1 ? PAST_COLUMNS : 1;
     localparam ADDRESS = $clog2(WIDEST);
 
     reg [SIZE:0] x, y;
+    reg [4:0] phase_x, phase_y;  // of the pixel, within a stride
+    reg there;
     wire [SIZE:0] columns = {1'b0, width};
     wire [SIZE:0] rows = {1'b0, height};
     wire in_row = x < columns;
     wire in_frame = y < rows;
     wire needed = in_row && in_frame;
-    wire go = !m_valid || m_ready;
+    wire free = TAPPED == 0 || tap_ready;
+    wire go = !there || (m_ready && free);
     wire step = go && (s_valid || !needed);
     wire last_x = x == columns + FLUSH - 1;
-    wire last_y = y == rows + BELOW - 1;
+    wire last_y = y == rows + PAST_ROWS - 1;
     wire [SIZE:0] next_x = last_x ? {(SIZE+1){1'b0}} : x + 1'b1;
     assign s_ready = go && needed;
+    assign m_valid = there && free;
+    assign tap_valid = TAPPED != 0 && there && m_ready;
 
     always @(posedge clk)
         if (reset) begin
             x <= 0;
             y <= 0;
-            m_valid <= 1'b0;
+            there <= 1'b0;
         end else if (step) begin
             x <= next_x;
             if (last_x) y <= last_y ? {(SIZE+1){1'b0}} : y + 1'b1;
-            m_valid <= y >= BELOW && x >= RIGHT && x < columns + RIGHT;
-        end else if (m_ready) m_valid <= 1'b0;
+            there <= y >= BELOW && x >= RIGHT && x < columns + PAST_COLUMNS && phase_x == 0 && phase_y == 0;
+        end else if (go) there <= 1'b0;
+
+    generate
+        if (STRIDE == 1) begin : every_pixel
+            always @(posedge clk) begin
+                phase_x <= 0;
+                phase_y <= 0;
+            end
+        end else begin : some_pixels
+            always @(posedge clk)
+                if (reset) begin
+                    phase_x <= 0;
+                    phase_y <= 0;
+                end else if (step) begin
+                    if (last_x) phase_x <= 0;
+                    else if (x >= RIGHT) phase_x <= phase_x == STRIDE - 1 ? 5'd0 : phase_x + 1'b1;
+                    if (last_x && last_y) phase_y <= 0;
+                    else if (last_x && y >= BELOW) phase_y <= phase_y == STRIDE - 1 ? 5'd0 : phase_y + 1'b1;
+                end
+        end
+    endgenerate
 
     wire [ROWS*WORD-1:0] column;  // of the picture, the oldest row in the low bits
     generate
@@ -94,4 +127,5 @@ module hwrts_window #(
             end
         end
     endgenerate
+    assign tap_data = m_data[((ROWS-1-BELOW)*COLUMNS + COLUMNS-1-RIGHT)*WORD +: WORD];
 endmodule

@@ -6,14 +6,20 @@ from hwrts.export.rtl.design import Module, Place
 from hwrts.export.rtl.operators import (
     add,
     clip,
+    concat,
     conv,
     depth_to_space,
     lookup,
+    max_pool,
+    maximum,
     multiply,
     prelu,
     reorder,
     repeat,
     scale,
+    slice,
+    space_to_depth,
+    upsample,
 )
 from hwrts.fixed_point import (
     Add,
@@ -68,19 +74,22 @@ def module_of(layer: Layer, place: Place) -> Module:
             return clip.module(layer, place)
         case Reorder():
             return reorder.module(layer, place)
-        case (
-            Upsample()
-            | Resize()
-            | Concat()
-            | Slice()
-            | MaxPool()
-            | SpaceToDepth()
-            | GlobalAverage()
-            | Maximum()
-        ):
+        case Concat():
+            return concat.module(layer, place)
+        case Slice():
+            return slice.module(layer, place)
+        case Upsample():
+            return upsample.module(layer, place)
+        case SpaceToDepth():
+            return space_to_depth.module(layer, place)
+        case MaxPool():
+            return max_pool.module(layer, place)
+        case Maximum():
+            return maximum.module(layer, place)
+        case Resize() | GlobalAverage():
             raise HwrtsError(
-                f"rtl: layer {layer.name!r}: {type(layer).__name__} has no Verilog yet; Conv, Add, Scale, "
-                "PRelu, Multiply, Lookup, Clip, Reorder, DepthToSpace and Repeat have"
+                f"rtl: layer {layer.name!r}: {type(layer).__name__} has no Verilog, for its first row may "
+                "need the last one of the picture; use fixed factors, and means over some pixels"
             )
         case _:
             assert_never(layer)

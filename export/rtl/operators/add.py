@@ -5,12 +5,8 @@ from hwrts.fixed_point import Add
 
 
 def module(layer: Add, place: Place) -> Module:
-    """Alignment, sum and requantisation.
-
-    Raises:
-        HwrtsError: Operands of different shapes, as of :func:`paired`.
-    """
-    operands = paired(place, layer.name, "adds")
+    """Alignment, sum and requantisation."""
+    operands = paired(place)
     a, b = (source.out for source in place.sources)
     finer = layer.acc_frac(a, b)
     return Module(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.rtl.design import ROUNDING_CODES, Literal, Module, Place
+from hwrts.export.rtl.design import ROUNDING_CODES, Literal, Module, Place, looking
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.vectors import packed, words_text
 from hwrts.fixed_point import Conv, HwrtsError, Padding
@@ -16,12 +16,15 @@ def module(layer: Conv, place: Place) -> Module:
     """Window, sums and requantisation of a convolution.
 
     Raises:
-        HwrtsError: Of a picture in blocks, of another size than its source, or with a reflected edge.
+        HwrtsError: With a reflected edge.
     """
     (source,), made, folding = place.sources, place.made, place.folding
     assert folding is not None
-    _check(layer, source.grow)
-    shape, window = layer.shape, layer.window
+    if layer.padding is Padding.REFLECT:
+        raise HwrtsError(
+            f"rtl: layer {layer.name!r}: padding 'reflect' has no Verilog; use 'zero' or 'replicate'"
+        )
+    shape = layer.shape
     shifts = np.broadcast_to(layer.shift(source.out), len(layer.weight_i8))
     low, high = int(shifts.min()), int(shifts.max())
     shift_bits = max(1, (high - low).bit_length())
@@ -36,8 +39,7 @@ def module(layer: Conv, place: Place) -> Module:
         "KERNEL_ROWS": shape.rows,
         "KERNEL_COLUMNS": shape.columns,
         "DILATION": shape.dilation,
-        "ABOVE": window.axes[0][0],
-        "LEFT": window.axes[1][0],
+        **looking(layer.window, shape.reach),
         "REPLICATE": int(layer.padding is Padding.REPLICATE),
         "TAPPED": int(place.tapped),
         "OUTPUTS": len(layer.weight_i8),
@@ -66,29 +68,11 @@ def module(layer: Conv, place: Place) -> Module:
     return Module(
         "hwrts_conv",
         parameters,
-        framed=True,
+        window_rows=shape.reach[0],
         memories=memories,
         load_bits=(weight_word + bias_word, address),
         weight_word=weight_word,
     )
-
-
-def _check(layer: Conv, grow: int) -> None:
-    window = layer.window
-    if grow != 1:
-        raise HwrtsError(
-            f"rtl: layer {layer.name!r}: a convolution behind an enlargement has no Verilog yet; "
-            "its source must be as large as the input"
-        )
-    if window.shrink != 1 or any(cut for _, _, cut in window.axes):
-        raise HwrtsError(
-            f"rtl: layer {layer.name!r}: a convolution that makes another size than it reads has no Verilog "
-            "yet; use stride 1 and pads that keep the size"
-        )
-    if layer.padding is Padding.REFLECT:
-        raise HwrtsError(
-            f"rtl: layer {layer.name!r}: padding 'reflect' has no Verilog yet; use 'zero' or 'replicate'"
-        )
 
 
 def _memories(

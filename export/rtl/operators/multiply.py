@@ -5,11 +5,7 @@ from hwrts.fixed_point import Multiply
 
 
 def module(layer: Multiply, place: Place) -> Module:
-    """Product and requantisation.
-
-    Raises:
-        HwrtsError: Operands of different shapes, as of :func:`paired`.
-    """
-    operands = paired(place, layer.name, "multiplies")
+    """Product and requantisation."""
+    operands = paired(place)
     shift = int(layer.shift(*(source.out for source in place.sources)))
     return Module("hwrts_multiply", {**operands, **requantised(place, shift)}, operands=("a", "b"))

@@ -11,11 +11,23 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from hwrts.export.rtl import Circuit, top_text
+from hwrts.export.rtl import Circuit, Settings, circuit_of, top_text
 from hwrts.export.rtl.bench import bench_text, vector_files
 from hwrts.export.rtl.templates import bench_modules, library
+from hwrts.fixed_point import Network
+
+from ...fixed_point.random_networks import random_inputs
 
 Tool = Literal["iverilog", "verilator"]
+
+
+Frame = np.ndarray | dict[str, np.ndarray]
+"""Codes (H, W, C), or those of each input by its name."""
+
+
+def first_of(frame: Frame) -> np.ndarray:
+    """Those of the first input."""
+    return next(iter(frame.values())) if isinstance(frame, dict) else frame
 
 
 @dataclass(frozen=True)
@@ -78,14 +90,14 @@ class Simulation:
 
     def run(
         self,
-        frames: Sequence[np.ndarray],
+        frames: Sequence[Frame],
         pauses: tuple[int, int] = (0, 0),
         seed: int = 1,
         vectors: dict[str, str] | None = None,
         more: Sequence[str] = (),
     ) -> Verdict:
-        """Frames (H, W, C) of one size, one after the other, against the definition or given vectors."""
-        height, width = frames[0].shape[:2]
+        """Frames of one size, one after the other, against the definition or given vectors."""
+        height, width = first_of(frames[0]).shape[:2]
         assert height * width * len(frames) <= self.words
         folder = self.folder / "vectors"
         folder.mkdir(exist_ok=True)
@@ -103,11 +115,11 @@ class Simulation:
 def read(text: str) -> Verdict:
     """The verdict in what the testbench printed."""
     layers = re.findall(r"^layer (\d+) words (\d+) differ (\d+)$", text, re.MULTILINE)
-    output = re.search(r"^output pixels (\d+) of (\d+) differ (\d+)$", text, re.MULTILINE)
+    outputs = re.findall(r"^output\S* pixels (\d+) of \d+ differ (\d+)$", text, re.MULTILINE)
     clocks = re.search(r"^clocks (\d+) to_first (\d+) period (\d+)$", text, re.MULTILINE)
-    assert output, text
+    assert outputs, text
     assert clocks, text
-    seen, _, wrong = map(int, output.groups())
+    seen, wrong = (sum(map(int, each)) for each in zip(*outputs, strict=True))
     span, latency, period = map(int, clocks.groups())
     found = {int(number): (int(words), int(differ)) for number, words, differ in layers}
     return Verdict("PASSED" in text.splitlines(), found, (seen, wrong), span, latency, period, text)
@@ -118,3 +130,20 @@ def noise(circuit: Circuit, height: int, width: int, frames: int = 1, seed: int 
     source, rng = circuit.network.inputs[0], np.random.default_rng(seed)
     shape = (frames, height, width, source.channels)
     return list(rng.integers(source.out.min, source.out.max, shape, endpoint=True).astype(source.out.dtype))
+
+
+def assert_exact(
+    folder: Path,
+    network: Network,
+    sizes: Sequence[tuple[int, int]],
+    *,
+    cycles: int = 8,
+    pauses: tuple[int, int] = (80, 80),
+) -> None:
+    """Two frames of noise of each size, or of the next that the network takes, equal the definition."""
+    circuit = circuit_of(network, Settings(widest=16, cycles=cycles))
+    simulation = Simulation(circuit, folder)
+    for number, size in enumerate(sizes):
+        frames: list[Frame] = [random_inputs(network, *size, seed=2 * number + each) for each in (0, 1)]
+        verdict = simulation.run(frames, pauses, seed=number + 1)
+        assert verdict.passed, verdict.text

@@ -1,0 +1,89 @@
+"""When each tensor's words travel: which rows and words of one wait until another is there.
+
+All is counted in units: the words of the finest grid, and its rows. Word (y, x) of a tensor travels when word
+(spacing * y + rows, spacing * x + columns) of the finest would.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwrts.export.rtl.folding import Folding
+from hwrts.export.rtl.stream import Stream, Streams
+from hwrts.fixed_point import Conv, DepthToSpace, Layer, Network, Reorder, Repeat, Slice, Upsample
+
+WIRES = DepthToSpace | Repeat | Reorder | Slice
+"""Layers that hold no word: what they make is there as soon as what they read."""
+_CLOCKS = 8
+"""Clocks from a window to the sum of its codes, its queues on both sides included."""
+WORDS = 4
+"""Words that a pipeline holds at any speed: its result, and those of the queues around it."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Of every tensor, by name, in units.
+
+    Attributes:
+        spacing: From one word of it to the next, as it is read.
+        rows: By how many it is later than an input of as many rows.
+        columns: Columns that the input is ahead of it at most, with nothing in queues of rows.
+        words: Words that pipelines hold meanwhile.
+    """
+
+    spacing: Mapping[str, int]
+    rows: Mapping[str, int]
+    columns: Mapping[str, int]
+    words: Mapping[str, int]
+
+    def ahead(self, name: str) -> int:
+        """By how much the input is ahead of a tensor."""
+        return self.columns[name] + self.words[name]
+
+    def reads(self, layer: Layer, source: str) -> int:
+        """When a layer reads the rows of a source, as ``rows``."""
+        return self.rows[layer.name] - self.spacing[source] * layer.window.after
+
+
+def times_of(network: Network, streams: Streams, foldings: Mapping[str, Folding]) -> Times:
+    """As early as possible; but what is at least as large as its source, and needed later, waits."""
+    unit = math.lcm(*(stream.grid.numerator for stream in streams.read.values()))
+    spacing = {name: int(unit / stream.grid) for name, stream in streams.read.items()}
+    rows, columns, words = ({each.name: 0 for each in network.inputs} for _ in range(3))
+    for layer in network.layers:
+        name, source = layer.name, spacing[layer.sources[0]]
+        rows[name] = max(rows[each] for each in layer.sources) + source * layer.window.after
+        own = _columns_and_words(layer, foldings)
+        between = source * layer.window.shrink  # words of the result, whose squares are not parted yet
+        columns[name] = max(columns[each] for each in layer.sources) + own[0] * source
+        words[name] = max(words[each] for each in layer.sources) + own[1] * between
+        if name in streams.parted:
+            words[name] += WORDS * between
+    times = Times(spacing, rows, columns, words)
+    sizes = {name: _bits_per_pixel(stream) for name, stream in streams.read.items()}
+    for layer in reversed(network.layers):
+        readers = [reader for reader in network.layers if layer.name in reader.sources]
+        if readers and len(layer.sources) == 1 and sizes[layer.name] >= sizes[layer.sources[0]]:
+            needed = min(times.reads(reader, layer.name) for reader in readers)
+            rows[layer.name] = max(rows[layer.name], needed)
+    return times
+
+
+def _bits_per_pixel(stream: Stream) -> float:
+    """Of a tensor for each pixel of the input."""
+    return float(stream.grid**2 * stream.bits)
+
+
+def words_held(layer: Layer, foldings: Mapping[str, Folding]) -> int:
+    """Words of a layer's result that its pipeline holds."""
+    return _columns_and_words(layer, foldings)[1]
+
+
+def _columns_and_words(layer: Layer, foldings: Mapping[str, Folding]) -> tuple[int, int]:
+    """Columns and words that a layer's source is ahead of its result."""
+    if isinstance(layer, WIRES):
+        return 0, 0
+    right = layer.window.axes[1][1]
+    if isinstance(layer, Conv):
+        return right, WORDS + -(-_CLOCKS // foldings[layer.name].cycles(layer))
+    return right, WORDS + 2 * isinstance(layer, Upsample)  # which has two registers more
