@@ -36,15 +36,21 @@ module hwrts_frame_out #(
     wire [SIZE-1:0] next_x = last_x ? {SIZE{1'b0}} : last_across ? x + 1'b1 : x;
     assign s_ready = enable && first_row && last_across;
 
-    wire [ROW-1:0] row;          // of the block, what is still to be given in the low bits
+    wire [WORD-1:0] pixel;       // the one to be given
     generate
         if (GROW == 1) begin : as_it_is
-            assign row = s_data;
+            assign pixel = s_data;
         end else begin : blocks
             reg [(GROW-1)*ROW-1:0] memory [0:WIDEST-1];
             reg [(GROW-1)*ROW-1:0] kept;
             wire [GROW*ROW-1:0] all_rows = first_row ? s_data : {kept, {ROW{1'b0}}};
-            assign row = all_rows[down*ROW +: ROW] >> (across * WORD);
+            wire [ROW-1:0] row;
+            hwrts_select #(.WORDS(GROW), .WIDTH(ROW), .INDEX(5)) rows (
+                .words(all_rows), .index(down), .word(row)
+            );
+            hwrts_select #(.WORDS(GROW), .WIDTH(WORD), .INDEX(5)) pixels (
+                .words(row), .index(across), .word(pixel)
+            );
             always @(posedge clk) begin
                 if (s_valid && s_ready) memory[x[ADDRESS-1:0]] <= s_data[GROW*ROW-1:ROW];
                 if (step || fetching) kept <= memory[fetching ? x[ADDRESS-1:0] : next_x[ADDRESS-1:0]];
@@ -74,7 +80,7 @@ module hwrts_frame_out #(
         end
     always @(posedge clk)
         if (step) begin
-            m_data <= row[WORD-1:0];
+            m_data <= pixel;
             m_start <= x == 0 && y == 0 && across == 0 && down == 0;
             m_end_of_row <= last_x;
             m_end <= last_x && last_y;

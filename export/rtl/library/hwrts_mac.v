@@ -86,7 +86,11 @@ module hwrts_mac #(
             always @(posedge clk) if (enable) codes <= padded;
         end else begin : some_codes
             wire [COUNT-1:0] place = GROUPS == 1 ? part : group * PARTS + part;
-            always @(posedge clk) if (enable) codes <= padded[place*SLICE +: SLICE];
+            wire [SLICE-1:0] chosen;
+            hwrts_select #(.WORDS(GROUPS*PARTS), .WIDTH(SLICE), .INDEX(COUNT)) slices (
+                .words(padded), .index(place), .word(chosen)
+            );
+            always @(posedge clk) if (enable) codes <= chosen;
         end
     endgenerate
     hwrts_rom #(

@@ -20,7 +20,8 @@ module hwrts_requantise #(
     localparam DROP = SHIFT_HIGH > 0 ? SHIFT_HIGH : 0;
     localparam ALIGNED = ACC + DROP - SHIFT_LOW;
     localparam EXACT = ALIGNED + 2;      // one bit more below, which is 0, and one above, for what is added
-    localparam WIDE = EXACT > OUT_BITS + 3 ? EXACT : OUT_BITS + 3;
+    localparam LEAST_WIDE = DROP > OUT_BITS ? DROP + 3 : OUT_BITS + 3;  // more may be dropped than there is
+    localparam WIDE = EXACT > LEAST_WIDE ? EXACT : LEAST_WIDE;
 
     // The first bit of double, half up, where one is dropped: its even successor on the same grid.
     wire signed [ACC:0] wide_acc = {acc[ACC-1], acc};
@@ -43,7 +44,7 @@ module hwrts_requantise #(
         if (SHIFT_LOW == SHIFT_HIGH) begin : one_shift
             assign aligned = extended <<< (DROP - SHIFT_LOW + 1);
         end else begin : shifts
-            wire [5:0] left = DROP - SHIFT_LOW + 1 - {{(6-SHIFT_BITS){1'b0}}, shift};
+            wire [7:0] left = DROP - SHIFT_LOW + 1 - {{(8-SHIFT_BITS){1'b0}}, shift};
             assign aligned = extended <<< left;
         end
     endgenerate

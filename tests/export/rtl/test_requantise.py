@@ -65,7 +65,9 @@ def test_ties_by_hand(tmp_path, rounding):
 
 
 @pytest.mark.parametrize("signed", [True, False])
-@pytest.mark.parametrize("shifts", [(0, 0), (1, 1), (3, 3), (-2, -2), (-2, 3), (1, 4), (0, 5), (9, 11)])
+@pytest.mark.parametrize(
+    "shifts", [(0, 0), (1, 1), (3, 3), (-2, -2), (-2, 3), (1, 4), (0, 5), (9, 11), (17, 17), (12, 31)]
+)
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.in_turns
 def test_every_accumulator(tmp_path, rounding, shifts, signed):
