@@ -29,8 +29,6 @@ def view(
     try:
         server = model_server(chosen.onnx, port)
     except OSError as error:
-        if error.filename is not None:  # of the model
-            raise
         raise HwrtsError(
             f"port {port}: cannot be used ({error.strerror}); give another with --port, or 0 for a free one"
         ) from error

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from hwrts.files.read import read_bytes
+
 MODEL = "/data/model.int8.onnx"
 
 _TYPES = {
@@ -50,9 +52,10 @@ def model_server(model: Path, port: int) -> ThreadingHTTPServer:
         port: 0 takes a free one: ``server_port`` says which.
 
     Raises:
-        OSError: The port is taken, or the model cannot be read.
+        OSError: The port is taken.
+        RunFolderError: The model cannot be read.
     """
-    content = model.read_bytes()
+    content = read_bytes(model)
 
     class Handler(_Handler):
         model = content

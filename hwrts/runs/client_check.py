@@ -1,7 +1,6 @@
 """A file for a client, wherever it came from, run there and compared with a stage of a run."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from hwrts.export.targets import TARGETS, check_pictures
 from hwrts.export.targets.export import own_rule
 from hwrts.export.targets.pictures import DEFAULT_SIZE
 from hwrts.export.tflite import TFLITE_TARGETS, other_codes
-from hwrts.files.read import read_bytes
+from hwrts.files.read import read_bytes, read_json
 from hwrts.fixed_point import PIXEL, Network, RoundingRules, load_network
 from hwrts.progress import Progress
 from hwrts.runs.folder import RunFolder, StageFolder
@@ -55,14 +54,14 @@ class Said:
 def manifest_beside(path: Path) -> Said | None:
     """Of the manifest in the folder of a file, if it describes that file."""
     try:
-        document = json.loads((path.parent / MANIFEST).read_bytes())
+        document = read_json(path.parent / MANIFEST)
         source, target = document["source"], document["target"]
         if target["file"] != path.name:
             return None
         size = target["size"] and tuple(target["size"])
         texts = source["run"], source["stage"], target["name"], document["files"][path.name]["sha256"]
         return Said(*texts, size) if all(isinstance(text, str) for text in texts) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (HwrtsError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +69,8 @@ class SweepStudy:
 
     def _open(self, path: Path) -> optuna.Study:
         """The study in a journal; anything may be raised by a damaged one."""
+        if os.path.lexists(path) and not path.is_file():  # Optuna would wait for a pipe, and read a device
+            raise ValueError("not a regular file")
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path)))),
             study_name=STUDY,

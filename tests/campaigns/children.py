@@ -121,8 +121,13 @@ class Child:
         if self.process.pid is not None and self.process.exitcode is None:
             os.kill(self.process.pid, number)
 
+    @property
+    def begun(self) -> bool:
+        """Whether it came as far as the command: a signal may meet a process that is still being made."""
+        return self.log.exists()
+
     def said(self) -> str:
-        return self.log.read_text("utf-8", "replace")
+        return self.log.read_text("utf-8", "replace") if self.begun else ""
 
 
 @cache
@@ -145,6 +150,7 @@ def start(
     arguments: Sequence[str], folder: Path, log: Path, prepare: Callable[..., None] | None = None, *given: Any
 ) -> Child:
     """A command in a folder; ``prepare`` is called with what is given in its process before it begins."""
+    log.unlink(missing_ok=True)
     process = server().Process(target=_main, args=(list(arguments), folder, log, prepare, given))
     process.start()
     return Child(process, log)

@@ -85,6 +85,8 @@ def one_case(place, chance: random.Random, name, wanted, changes, most) -> int:
         assert "Traceback" not in said, (done, said)
         if code == 0:  # it had ended before
             break
+        if not child.begun:
+            continue
         assert code in SIGNALS[number], (done, said)
         kills += 1
         note(campaign="kills", command=name, signal=number, by=by, code=code)

@@ -90,8 +90,10 @@ def _seen(event: str, given: tuple[Any, ...]) -> None:
             return
     elif event not in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link"):
         return
-    count = 2 if event in ("os.rename", "os.symlink", "os.link") else 1
-    folders = () if event in ("open", "os.mkdir", "os.symlink") else given[-count:]  # file numbers, or -1
+    if event == "os.symlink":
+        given = given[1:]  # where it leads to is not written
+    count = 2 if event in ("os.rename", "os.link") else 1
+    folders = () if event in ("open", "os.mkdir") else given[-count:]  # file numbers, or -1
     paths = map(os.fsdecode, given[:count])
     for path, number in zip_longest(paths, folders, fillvalue=-1):
         base = Path.cwd() if number == -1 else Path(f"/proc/self/fd/{number}").readlink()

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -168,11 +168,12 @@ def integers(root: Path) -> None:
 def onnx(root: Path) -> None:
     from hwrts.export.runtime import census, check_model
     from hwrts.export.witness import onnx_witnesses
+    from hwrts.files.read import read_bytes
     from hwrts.runs.engines import onnx_engine
     from hwrts.runs.folder import StageFolder
 
     stage = StageFolder(root / "run" / "stage1")
-    network, model = whole_network(stage.root), stage.onnx.read_bytes()
+    network, model = whole_network(stage.root), read_bytes(stage.onnx)
     picture = np.full((6, 7, 3), 99, np.uint8)
     onnx_engine(model, network).codes(picture)
     check_model(model)
@@ -390,6 +391,32 @@ def test_damage_is_refused_in_one_line_or_does_no_harm(whole, tmp_path, name):
             except BaseException as error:
                 raise AssertionError(f"mutation {i} of {name}: {type(error).__name__}: {error}") from error
     note(campaign="mutations", file=name, tried=MUTATIONS, refused=refused, portion=PORTION)
+
+
+NO_FILES: dict[str, Callable[[Path], None]] = {
+    "a pipe": os.mkfifo,  # whoever opens it waits for ever
+    "a device": lambda path: path.symlink_to("/dev/zero"),  # whoever reads it is never done
+    "a link that leads to itself": lambda path: path.symlink_to(path.name),
+    "a link that leads nowhere": lambda path: path.symlink_to("nowhere"),
+    "a folder": Path.mkdir,
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_refused_in_one_line_or_is_as_none_at_all(whole, tmp_path, kind):
+    shutil.copytree(whole, tmp_path / "whole")
+    root = tmp_path / "whole"
+    with bounded(tmp_path):
+        for name, read in READERS.items():
+            path, kept = root / name, root / "kept"
+            path.rename(kept)
+            NO_FILES[kind](path)
+            with in_seconds():
+                refused = one_line(partial(read, root))
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)  # a journal is put aside
+            assert refused or one_line(partial(read, root)) is None, name  # or it may be missing
+            kept.rename(path)
 
 
 def note_of(payload: bytes) -> bytes:

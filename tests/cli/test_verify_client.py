@@ -1,6 +1,7 @@
 """hwrts verify --client: exit 0 of equal codes, 1 of a wrong file with its layer, 2 in one line otherwise."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -265,10 +266,16 @@ def test_a_network_of_ones_own(tmp_path, monkeypatch, hwrts):
         '{"target": {"file": "model.onnx", "name": 3, "size": null}, "source": {"run": "a", "stage": 2},'
         ' "files": {"model.onnx": {"sha256": ""}}}',
         '{"target": {"file": "other.onnx"}, "source": {}}',
+        "[" * 100_000,  # a RecursionError
     ],
 )
 def test_a_manifest_that_says_nothing_of_a_file_is_none(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
+    assert manifest_beside(tmp_path / "model.onnx") is None
+
+
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")
     assert manifest_beside(tmp_path / "model.onnx") is None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import subprocess
 import sys
 import threading
@@ -89,6 +90,15 @@ def test_a_port_that_is_taken(workspace, hwrts):
     assert refused.code == 2
     assert f"port {port}: cannot be used" in refused.err
     assert "--port" in refused.err
+
+
+def test_a_model_that_is_a_pipe_is_not_waited_for(workspace, hwrts):
+    model = workspace / "runs/tiny/stage1/model.int8.onnx"
+    model.unlink()
+    os.mkfifo(model)
+    refused = hwrts("view", "runs/tiny", "--stage", "1", "--no-browser")
+    assert refused.code == 2
+    assert "model.int8.onnx: cannot be read (not a regular file)" in refused.err
 
 
 async def visit(address, profile, script):
