@@ -16,7 +16,7 @@ from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.formats import Made, kit_of, needs_pictures
-from hwrts.runs.handover import HandOver, handover_kit
+from hwrts.runs.handover import HandOver, check_without, handover_kit
 from hwrts.runs.proof import read_proof
 from hwrts.runs.target import DEFAULT, Asked, target_entry
 from hwrts.runs.verify_inputs import load_fed
@@ -54,6 +54,7 @@ def export_stage(
     Raises:
         HwrtsError: It did not pass, the target cannot be told it, or the folder is taken.
     """
+    check_without(without or ())
     proof = read_proof(chosen)
     if proof.verdict != "PASSED" and not unverified:
         raise RunFolderError(

@@ -1,5 +1,6 @@
 """hwrts handover: one kit for a chip team, which checks itself with a compiler of C and Icarus Verilog."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -52,10 +53,8 @@ def handover(
     from hwrts.export.targets.export import differing
     from hwrts.runs.circuit import AskedCircuit
     from hwrts.runs.folder import open_run
-    from hwrts.runs.handover import check_without
     from hwrts.runs.target import Asked
 
-    check_without(without or ())
     folder = open_run(run)
     chosen = choose_network(folder, stage, quiet=quiet)
     manifest = export_stage(
@@ -80,6 +79,6 @@ def handover(
             print_line(f"take {name} for {what}")
         for gap in manifest["gaps"]:
             print_line(f"gap: {gap}")
-        print_line(f"next: make -C {output} check")
+        print_line(f"next: {shlex.join(['make', '-C', str(output), 'check'])}")
     if differing(manifest["target"]):
         raise typer.Exit(1)

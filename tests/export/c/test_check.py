@@ -1,0 +1,144 @@
+"""The programs that compare the C model with the vectors: every operator, several inputs, wide codes."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from hwrts.export.c import c_files
+from hwrts.export.c.build import COMPILERS, STRICT, TRACED
+from hwrts.export.c.check import check_files
+from hwrts.export.c.operators import EMITTERS
+from hwrts.export.vectors import files as written
+from hwrts.export.vectors.cases import SIZES
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Clip,
+    Concat,
+    DepthToSpace,
+    Format,
+    Input,
+    Lookup,
+    Maximum,
+    MaxPool,
+    Multiply,
+    Network,
+    Over,
+    Padding,
+    PRelu,
+    Reorder,
+    Repeat,
+    Scale,
+    Slice,
+    SpaceToDepth,
+    Upsample,
+)
+
+from ..rtl.build import random_conv
+
+S8, S12, U5 = Format(True, 8, 6), Format(True, 12, 9), Format(False, 5, 4)
+COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no compiler of C is installed (cc, gcc, clang)")
+
+
+def everything():
+    """Every operator that has C, of two inputs and two outputs, with codes of 5 to 12 bits and a stride."""
+    rng = np.random.default_rng(5)
+    layers = (
+        random_conv(rng, "inside", "x", 4, 3, 3, S12, padding=Padding.REPLICATE),
+        random_conv(
+            rng, "*/ int y;", "inside", 4, 4, (2, 3), S8, 16, groups=2, dilation=2, pads=(1, 2, 1, 2)
+        ),
+        Add("add", ("inside", "z"), S12),
+        Add("less", ("add", "*/ int y;"), S8, negated=True),
+        Scale("scale", "less", 3, 2, S8),
+        PRelu("prelu", "scale", np.array([1, 3, -5, 127], np.int8), 3, S8),
+        Concat("concat", ("prelu", "add"), S8),
+        Slice("slice", "concat", 1, 5),
+        Reorder("order", "slice", np.array([2, 0, 3, 1], np.int32)),
+        Lookup("table", "order", rng.integers(0, 32, 256).astype(np.int16), U5),
+        Clip("clip", "table", 2, 29),
+        Multiply("times", ("clip", "prelu"), S8),
+        MaxPool("pool", "times", (3, 2), 1, (1, 1, 1, 0)),
+        Maximum("most", "pool", Over.CHANNELS),
+        random_conv(rng, "half", "pool", 8, 4, 4, S8, 12, stride=2, pads=(1, 1, 1, 1)),
+        SpaceToDepth("down", "pool", 2),
+        Concat("deep", ("half", "down"), S8),
+        DepthToSpace("up", "deep", 2),
+        Repeat("again", "half", 2),
+        Upsample("smooth", "half", "bicubic", 2, S8),
+        Concat("y", ("up", "again", "smooth"), S8),
+    )
+    return Network((Input("x", 3, PIXEL), Input("z", 4, S12)), layers, outputs=("y", "most"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Model, programs and vectors, as in a kit."""
+    network = everything()
+    assert {type(layer) for layer in network.layers} == set(EMITTERS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(written, "SIZES", SIZES[-1:])
+        vectors = written.vector_files(network, {})
+    files, programs = check_files(network, json.loads(vectors["manifest.json"])["cases"])
+    made = tmp_path_factory.mktemp("check")
+    texts = {f"check/{name}": text.encode() for name, text in files.items()}
+    texts |= {f"check/network/{name}": text.encode() for name, text in c_files(network).items()}
+    for name, content in (texts | {f"vectors/{name}": content for name, content in vectors.items()}).items():
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_bytes(content)
+    assert [*programs] == ["network", *(f"t{number}_{name}" for number, name in NAMES)]
+    return made
+
+
+NAMES = [
+    (number, "int_y" if layer.name.startswith("*") else layer.name)
+    for number, layer in enumerate(everything().layers, 2)
+]
+
+
+def run(folder, program, *flags):
+    """Compile and run one of the programs."""
+    model = folder / "check" / program
+    words = [COMPILER, *STRICT, TRACED, "-O0", *flags, f"-I{model}", "-o", folder / "program"]
+    subprocess.run([*words, model / "model.c", folder / "check/check.c"], check=True)
+    return subprocess.run(
+        [folder / "program", folder / "vectors/mem"], capture_output=True, text=True, check=False
+    )
+
+
+@needs_compiler
+def test_the_whole_network_is_what_the_vectors_say(folder):
+    done = run(folder, "network", "-fsanitize=undefined")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(" codes of 21 layers differ\n") == done.stdout.count(": PASSED, 0 of ") == 11
+
+
+@needs_compiler
+@pytest.mark.parametrize("number_name", NAMES, ids=lambda each: each[1])
+@pytest.mark.one_in(4)
+def test_a_layer_alone_is_what_the_vectors_say(folder, number_name):
+    done = run(folder, "t{}_{}".format(*number_name))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": PASSED, 0 of " in done.stdout
+    assert "FAILED" not in done.stdout
+
+
+@needs_compiler
+def test_the_first_difference_is_the_first_layer_that_is_wrong(folder, tmp_path):
+    """A slope that is one larger in the middle of the network; what reads it is wrong as well."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    path = copy / "check/network/model.c"
+    slope = re.compile(r"(t7_prelu_slope\w*\[\d+\] = \{\s*)(-?\d+)")
+    text, changed = slope.subn(lambda found: f"{found[1]}{int(found[2]) + 1}", path.read_text())
+    assert changed == 1
+    path.write_text(text)
+    done = run(copy, "network")
+    assert done.returncode == 1
+    first = next(line for line in done.stdout.splitlines() if "first difference" in line)
+    assert first.startswith("c: first difference: layer t7_prelu, frame 0, row ")
+    assert ", channel 0: " in first
