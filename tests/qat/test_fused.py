@@ -1,6 +1,7 @@
 """The step of fine-tuning beside Brevitas' modules: equal values, gradients by the order of sums at most."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -120,22 +121,27 @@ def test_however_a_tensor_lies_in_memory(laid):
     assert torch.equal(grid(x), (x * 256).round().clamp(0, 255) / 256)
 
 
+def _keep(losses: list[float], done: int, loss: float) -> None:
+    losses.append(loss)
+
+
 def test_a_training_with_it_ends_in_integers_that_are_as_good(quantise):
     """Ten steps either way: the same losses to the last bits, for all that is between is equal."""
     losses: dict[bool, list[float]] = {}
     x, target = torch.rand(4, 3, 12, 12), torch.rand(4, 3, 24, 24)
     for fused in (False, True):
         quantised, _ = quantise(1, 4, seed=3)
-        losses[fused] = made = []
+        made: list[float] = []
         forward = Fused(quantised) if fused else quantised
         fit(
             Training.start(quantised),
             forward,
             lambda step: (x, target),
             Schedule(3e-3, 10),
-            lambda done, loss, made=made: made.append(loss),
+            partial(_keep, made),
             constrain=quantised.hold,
         )
+        losses[fused] = made
         quantised.eval().lower()
     assert losses[True][-1] < losses[True][0]
     assert losses[True] == pytest.approx(losses[False], rel=1e-4)
