@@ -247,6 +247,16 @@ def claimed(root: Path) -> None:
     _claim(root / "reproduction", budget("small"), Source(Path("/x"), None, 0, "cpu"))
 
 
+def client_file(root: Path, name: str) -> None:
+    from hwrts.export.clients.read import read_file
+    from hwrts.files.read import read_bytes
+    from hwrts.runs.client_check import manifest_beside
+
+    manifest_beside(root / "client" / name)
+    read = read_file(read_bytes(root / "client" / name), whole_network(root / "run" / "stage1"))
+    print(read.size, read.target, read.inner, read.shown)
+
+
 def stranger(name: str) -> Callable[[Path], None]:
     return lambda root: STRANGERS[name](root / "own" / name)
 
@@ -276,6 +286,9 @@ READERS: dict[str, Callable[[Path], None]] = {
     "reproduction/results.json": reproduction,
     "reproduction/scores.json": scores,
     "reproduction/settings.json": claimed,
+    "client/model.tflite": lambda root: client_file(root, "model.tflite"),
+    "client/model.onnx": lambda root: client_file(root, "model.onnx"),
+    "client/manifest.json": lambda root: client_file(root, "model.onnx"),
     **{f"own/{name}": stranger(name) for name in STRANGERS},
 }
 """What reads each file, and everything that is then done with its content."""
@@ -287,6 +300,8 @@ def whole(finished, tmp_path_factory) -> Path:
     import torch
 
     from hwrts.data import open_store
+    from hwrts.export.tflite import write_tflite
+    from hwrts.fixed_point import load_network
     from hwrts.networks.build import build_network
     from hwrts.progress import Silent
     from hwrts.reproduce.page import write_page, write_result
@@ -308,6 +323,13 @@ def whole(finished, tmp_path_factory) -> Path:
     training.optimizer.step()
     save_training(run.state, training, {"stage": "1", "phase": "float"})
     stage_sensitivity(run.stage(1), open_store(run.root / "data" / "val"), [4], Silent())
+    client = root / "client"
+    client.mkdir()
+    shutil.copy(run.stage(1).onnx, client / "model.onnx")
+    (client / "model.tflite").write_bytes(write_tflite(load_network(run.stage(1).root), (24, 40)))
+    said = {"source": {"run": "run", "stage": "1"}, "files": {"model.onnx": {"sha256": "f" * 64}}}
+    said["target"] = {"file": "model.onnx", "name": "onnx", "size": [24, 40]}
+    (client / "manifest.json").write_text(json.dumps(said))
 
     folder = root / "sweep"
     spec = parse_spec({"axes": {"network.blocks": [0, 1]}, "halving": {"rungs": 1}}, "test")
