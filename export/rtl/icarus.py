@@ -13,6 +13,7 @@ from hwrts.export.rtl.circuit import Circuit
 from hwrts.export.rtl.templates import bench_modules, library
 from hwrts.export.rtl.top import top_text
 from hwrts.export.rtl.waveform import Waveform, read_waveform
+from hwrts.export.stimuli import Fed, fed
 from hwrts.fixed_point import HwrtsError
 
 DUT = "hwrts_tb_clock.tb.dut"
@@ -22,13 +23,13 @@ _SECONDS = 600
 
 
 def simulate(
-    circuit: Circuit, frames: Sequence[NDArray[np.integer]], folder: Path, watched: Sequence[str] = ()
+    circuit: Circuit, frames: Sequence[NDArray[np.integer] | Fed], folder: Path, watched: Sequence[str] = ()
 ) -> Waveform:
-    """Run frames (H, W, C) of one size through a circuit, whose testbench compares every layer.
+    """Run frames of one size through a circuit, whose testbench compares every layer.
 
     Args:
         circuit: The circuit.
-        frames: One after the other, without pauses.
+        frames: One after the other, without pauses: codes (H, W, C), or those of each input by its name.
         folder: An empty one, for files of the simulation.
         watched: Scopes below :data:`DUT` whose signals, and those within them, are wanted too; those of the
             circuit itself are always there.
@@ -36,7 +37,8 @@ def simulate(
     Raises:
         HwrtsError: Icarus Verilog is not installed or cannot read the circuit, or a code differs.
     """
-    height, width = frames[0].shape[:2]
+    network = circuit.network
+    height, width = fed(network, frames[0])[network.inputs[0].name].shape[:2]
     dump = ["module hwrts_dump;", "    initial begin", '        $dumpfile("run.vcd");']
     dump += [f"        $dumpvars(1, {DUT});"] + [f"        $dumpvars(0, {DUT}.{each});" for each in watched]
     sources = {

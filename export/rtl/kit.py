@@ -37,13 +37,16 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
     files = {f"library/{name}": text for name, text in library().items()}
     files |= {f"bench/{name}": text for name, text in bench_modules().items()}
     whole = [case for case in cases if case["layer"] is None]
-    tests, not_alone = [_tested("network", circuit, whole, ids, files)], []
+    tests, not_alone = [_tested("network", circuit, whole, ids, files)], dict[str, str]()
     for number, layer in enumerate(network.layers):
         mine = [case for case in cases if case["layer"] == ids[layer.name]]
-        alone = _alone(network, layer.name, settings, circuit)
-        if alone is None:
-            not_alone.append(ids[layer.name])
-        elif mine:
+        foldings = {name: folding for name, folding in circuit.foldings.items() if name == layer.name}
+        try:  # folded as in the whole
+            alone = circuit_of(network.single(layer.name), settings, foldings)
+        except HwrtsError as error:  # pragma: no cover - what can be in a network and not alone
+            not_alone[ids[layer.name]] = str(error)
+            continue
+        if mine:
             tests.append(_tested(f"layer_{number}", alone, mine, ids, files))
     files["Makefile"] = render("Makefile.j2", top=TOP, tests=tests, vectors=VECTORS)
     files["README.md"] = render(
@@ -79,15 +82,6 @@ def _tested(
     files[f"{folder}/hwrts_tb.v"] = bench_text(circuit, words, ids)
     files |= {f"{folder}/{name}": text for name, text in circuit.memories.items()}
     return {"folder": folder, "runs": runs, "layers": len(circuit.network.layers)}
-
-
-def _alone(network: Network, name: str, settings: Settings, whole: Circuit) -> Circuit | None:
-    """The circuit of one layer, folded as in the whole; None where it has none."""
-    foldings = {key: value for key, value in whole.foldings.items() if key == name}
-    try:
-        return circuit_of(network.single(name), settings, foldings)
-    except HwrtsError:  # pragma: no cover - what can be in a network and not alone
-        return None
 
 
 def _described(circuit: Circuit, ids: Mapping[str, str]) -> dict[str, object]:

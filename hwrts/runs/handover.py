@@ -26,7 +26,6 @@ from hwrts.runs.versions import library_versions
 C = "c"
 OPTIONAL = (C, RTL)
 """Forms that a kit can do without; vectors say every network."""
-NOT_ALONE = "no circuit of one layer has several inputs yet"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def handover_kit(
             kit.files |= found.files
             kit.take |= found.take
             advance(done, name)
-        facts = _facts(made, proof, title, left_out, kit)
+        facts = facts_of(made, proof, title, left_out, kit)
         advance(done + 1, "report")
     kit.files |= {name: text.encode() for name, text in kit_files(made.network, facts).items()}
     kit.take |= {"README.md": "whoever opens the folder first", REPORT: "widths, proofs and costs"}
@@ -106,7 +105,7 @@ def _form(made: Made, name: str, without: Collection[str], left_out: dict[str, s
     return Kit()
 
 
-def _facts(made: Made, proof: Proof, title: str, left_out: Mapping[str, str], kit: Kit) -> Facts:
+def facts_of(made: Made, proof: Proof, title: str, left_out: Mapping[str, str], kit: Kit) -> Facts:
     """What is said of a kit; the programs that check its C model are added to it."""
     network, cases = made.network, json.loads(made.vectors[MANIFEST])["cases"]
     settings = made.circuit.settings(network)
@@ -115,12 +114,11 @@ def _facts(made: Made, proof: Proof, title: str, left_out: Mapping[str, str], ki
         files, programs = check_files(network, cases)
         kit.files |= {f"{CHECK}/{name}": text.encode() for name, text in files.items()}
     circuit: dict[str, Any] | None = None
-    circuits, not_alone = 0, {}
+    circuits, not_alone = 0, dict[str, str]()
     if RTL not in left_out:
         circuit = counts_of(circuit_of(network, settings)).as_json() | {"widest": settings.widest}
         circuits = sum(name.endswith("/hwrts_top.v") for name in kit.files)
-        said = json.loads(kit.files[f"{RTL}/circuit.json"])
-        not_alone = dict.fromkeys(said["not_alone"], NOT_ALONE)
+        not_alone = json.loads(kit.files[f"{RTL}/circuit.json"])["not_alone"]
     return Facts(
         title=title,
         verdict=proof.verdict,

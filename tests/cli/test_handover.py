@@ -8,13 +8,14 @@ import subprocess
 
 import pytest
 
+from hwrts.export.kit import kit_files
 from hwrts.export.vectors import files as written
 from hwrts.export.vectors.cases import SIZES
 from hwrts.fixed_point import PIXEL, Format, GlobalAverage, Input, Multiply, Network, load_network
 from hwrts.progress import Silent
 from hwrts.runs.circuit import AskedCircuit
-from hwrts.runs.formats import Made
-from hwrts.runs.handover import handover_kit
+from hwrts.runs.formats import Kit, Made
+from hwrts.runs.handover import facts_of, handover_kit
 from hwrts.runs.proof import Proof
 
 from ..export.rtl.simulate import needs
@@ -86,11 +87,22 @@ def test_all_forms_are_there_and_the_manifest_has_each_file(kit):
     assert manifest["left_out"] == {}
 
 
-def test_gaps_are_the_same_lines_in_readme_and_manifest(kit):
-    manifest, readme = json.loads((kit / "manifest.json").read_text()), (kit / "README.md").read_text()
-    assert manifest["gaps"]
-    for gap in manifest["gaps"]:
-        assert f"- {gap}\n" in readme
+def test_gaps_are_the_same_lines_in_readme_and_manifest(finished):
+    """Of a circuit that has no layer of that kind alone; a name that is markup stays a name."""
+    network = load_network(finished / "runs/tiny/stage1")
+    made = Made(network, AskedCircuit(), {})
+    vectors = {"manifest.json": b'{"cases": []}'}
+    object.__setattr__(made, "vectors", vectors)
+    kit = Kit({"rtl/circuit.json": b'{"not_alone": {"t3_add": "rtl: it has |two| sources"}}'})
+    facts = facts_of(made, PROOF, "a|b", {"c": "The network has none: it is <wide>"}, kit)
+    assert facts.gaps == [
+        "c: not in this kit. The network has none: it is <wide>",
+        "rtl: t3_add is not tried alone: rtl: it has |two| sources",
+    ]
+    readme = kit_files(network, facts)["README.md"]
+    assert readme.startswith("# a b\n")
+    assert "- c: not in this kit. The network has none: it is  wide \n" in readme
+    assert "- rtl: t3_add is not tried alone: rtl: it has  two  sources\n" in readme
 
 
 def test_the_report_says_what_inspect_and_cost_say(kit, hwrts):
@@ -215,9 +227,11 @@ def test_tools_that_are_not_there_are_named(copy, alone, tmp_path):
     assert "files: not looked at" in make(copy, environment, "check-files").stdout
 
 
+PROOF = Proof({"network.npz": b""}, "UNVERIFIED", ())
+
+
 def made_of(network):
-    proof = Proof({"network.npz": b""}, "UNVERIFIED", ())
-    return lambda without: handover_kit(Made(network, AskedCircuit(), {}), proof, "t", without, Silent())
+    return lambda without: handover_kit(Made(network, AskedCircuit(), {}), PROOF, "t", without, Silent())
 
 
 @pytest.fixture(scope="module")
