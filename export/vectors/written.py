@@ -12,6 +12,7 @@ from hwrts.fixed_point import HwrtsError
 # Letters of the shape comments: N words; D hexadecimal digits of one; C channels.
 
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_ADDRESS = re.compile(rb"@[0-9a-fA-F]{1,16}")
 _UNKNOWN = 16
 """Instead of the value of a digit: x or z, of which some bit is not known."""
 _NO_DIGIT = 255
@@ -20,6 +21,8 @@ for _value, _letter in enumerate(b"0123456789abcdef"):
     _VALUES[_letter] = _value
     _VALUES[ord(chr(_letter).upper())] = _value
 _VALUES[list(b"xXzZ")] = _UNKNOWN
+_SPARE = 64
+"""Digits that words may have beside twice their own: zeros in front of them."""
 _AT_ONCE = 1 << 18
 """Digits that are taken apart at once: their bits are bytes, and then numbers of eight."""
 
@@ -98,18 +101,20 @@ def _pieces(content: bytes, where: str) -> list[tuple[int | None, list[bytes]]]:
     if b"@" not in plain:
         return [(None, tokens)]
     marks = [i for i, token in enumerate(tokens) if token.startswith(b"@")]
-    made: list[tuple[int | None, list[bytes]]] = [(None, tokens[: marks[0]])]
-    for mark, end in zip(marks, [*marks[1:], len(tokens)], strict=True):
-        try:
-            made.append((int(tokens[mark][1:], 16), tokens[mark + 1 : end]))
-        except ValueError:
-            raise _refused(tokens[mark], "is no address", content, where) from None
+    ends = [*marks, len(tokens)]
+    made: list[tuple[int | None, list[bytes]]] = [(None, tokens[: ends[0]])]
+    for mark, end in zip(marks, ends[1:], strict=True):
+        if not _ADDRESS.fullmatch(tokens[mark]):
+            raise _refused(tokens[mark], "is no address", content, where)
+        made.append((int(tokens[mark][1:], 16), tokens[mark + 1 : end]))
     return made
 
 
 def _digits(tokens: list[bytes], width: int, bits: int, content: bytes, where: str) -> NDArray[np.uint8]:
     """The values of digits (N, D) of words."""
     longest = max(width, max(map(len, tokens)))
+    if longest > 2 * width + _SPARE:  # or one word could make all of them as long
+        raise _refused(max(tokens, key=len), f"has more than the {bits} bits of a word", content, where)
     padded = b"".join(
         token if len(token) == longest else token.rjust(longest, _in_front(token)) for token in tokens
     )

@@ -14,9 +14,15 @@ _Side = Annotated[int, Field(ge=0, lt=2**31)]
 class _Array(Document):
     stem: _Name
     shape: Annotated[list[_Side], Field(min_length=2, max_length=4)]
-    bits: Annotated[int, Field(ge=1, le=64)]
+    bits: Annotated[int, Field(ge=1, le=32)]
     signed: bool
     word_bits: Annotated[int, Field(ge=1, lt=2**31)]
+
+    @model_validator(mode="after")
+    def _words_hold_the_last_axis(self) -> Self:
+        if self.word_bits != self.shape[-1] * self.bits:
+            raise ValueError(f"{self.stem} has words of other bits than its numbers together")
+        return self
 
 
 class _Codes(_Array):

@@ -139,6 +139,7 @@ def test_cases_of_which_nothing_was_written(made, out, hwrts):
         ("outside", ("out",), "damaged, cases[0].codes.t0_x.stem = '../x'"),
         ("unequal", ("out",), "has accumulators of t1_first beside other codes"),
         ("shiftless", ("out",), "layer t1_first has accumulators and not their shifts"),
+        ("wide", ("out",), "t0_x has words of other bits than its numbers together"),
         ("outputless", ("out",), "has no codes of its output"),
     ],
 )
@@ -185,5 +186,6 @@ DAMAGES = {
     "outside": _edited(lambda document: document["cases"][0]["codes"]["t0_x"].update(stem="../x")),
     "unequal": _edited(_taller),
     "shiftless": _edited(lambda document: document["layers"][0]["constants"].pop("shift")),
+    "wide": _edited(lambda document: document["cases"][0]["codes"]["t0_x"].update(word_bits=2**30)),
     "outputless": _edited(lambda document: document["cases"][0]["codes"].pop("t2_last")),
 }

@@ -96,6 +96,9 @@ def test_nothing_at_all():
         ),
         (b"f1\n\n1e2\n", r"line 3, '1e2' has more than the 8 bits of a word"),
         (b"@q\nf1\n", r"line 1, '@q' is no address"),
+        (b"@-1\nf1\n", r"line 1, '@-1' is no address"),
+        (b"f1@2\n", r"line 1, 'f1@2' is no word"),
+        (b"f1\n" + b"0" * 100 + b"\n", r"line 2, '0{40}' has more than the 8 bits"),
     ],
 )
 def test_what_is_no_such_file(text, message):
