@@ -1,10 +1,12 @@
 """One folder with everything that a chip's team needs, of a network that is proved."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from hwrts.errors import NotWrittenError, RunFolderError
+from hwrts.api.door import check_types
+from hwrts.errors import ConfigError, NotWrittenError, RunFolderError
 from hwrts.export.handover import check_target, hand_over
 from hwrts.export.kit.files import SUMS
 from hwrts.files.lock import writing
@@ -106,3 +108,33 @@ def export_stage(
         except RunFolderError as error:  # the hand-over is there, and complete
             warn(f"warning: not in the run's report: {error}")
     return manifest
+
+
+def asked_for(
+    target: str | None,
+    size: tuple[int, int] | None,
+    opset: int | None,
+    ir_version: int | None,
+    check: bool,
+    formats: str | Sequence[str],
+    circuit: Mapping[str, Any] | None,
+) -> tuple[Asked, tuple[str, ...], AskedCircuit]:
+    """What a program asks of a hand-over, in the types that the command line makes.
+
+    Raises:
+        ConfigError: A size that is none, or a circuit of what is no "rtl" or with an entry that there is not.
+    """
+    forms = (formats,) if isinstance(formats, str) else tuple(formats)
+    shape = None
+    if size is not None:
+        if len(size) != 2 or not all(isinstance(side, Integral) and 0 < side < 100_000 for side in size):
+            raise ConfigError(f"size={size!r:.40}: is no height and width; give a pair such as (360, 640)")
+        shape = f"{size[0]}x{size[1]}"
+    if circuit and "rtl" not in forms:
+        raise ConfigError("circuit: is of the format rtl; give formats='rtl' too")
+    known = get_type_hints(AskedCircuit)
+    for key in circuit or {}:
+        if key not in known:
+            raise ConfigError(f"circuit: {key!r} is not known; use {', '.join(known)}")
+    check_types("circuit", circuit or {}, known)
+    return Asked(target, shape, opset, ir_version, check), forms, AskedCircuit(**(circuit or {}))

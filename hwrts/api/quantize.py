@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from hwrts.api.door import public
 from hwrts.api.stage import Stage
 from hwrts.command_line import command_line
 from hwrts.config import NetworkConfig, QatConfig
@@ -31,7 +32,7 @@ from hwrts.runs.own_module import load_own, own_of
 from hwrts.runs.pipeline import quantise_variant
 from hwrts.runs.quantise_own import quantise_own
 from hwrts.runs.session import open_session
-from hwrts.runs.settings import flag_of, run_notes
+from hwrts.runs.settings import flag_of, run_notes, with_target
 from hwrts.settings_file import parse_config
 
 # Letters of the shape comments: H rows, W columns.
@@ -40,12 +41,14 @@ Pictures = str | Path | Sequence[NDArray[np.uint8]]
 """A folder of photographs, or pictures (H, W, 3) uint8."""
 
 
+@public
 def quantize(
     source: "nn.Module | str | Stage",
     pictures: Pictures | None = None,
     *,
     output: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    target: str | None = None,
     weights: str | Path | None = None,
     inputs: Callable[..., Any] | None = None,
     value_range: Any = None,
@@ -62,6 +65,7 @@ def quantize(
         output: Folder to make for a module; None takes runs/NAME, of its class or file.
         settings: By the names of the section qat: ``{"weight_bits": 4, "steps": 300}``; steps of fine-tuning
             are 0 for a module and as in the run for a stage.
+        target: A client (docs/targets.md) whose widths and rounding are taken, so that it computes the same.
         weights: File of the module's state_dict.
         inputs: From a float tensor (3, H, W) in 0..1 to what the module takes (docs/own_network.md).
         value_range: Of the module's pixels, as ``value_range`` of docs/own_network.md.
@@ -78,6 +82,8 @@ def quantize(
         UnsupportedOperatorError: Something in the module has no integer form; what, where, and what to do.
     """
     told, given = telling(progress), dict(settings or {})
+    if target is not None:
+        given = with_target(target, given)
     if isinstance(source, Stage):
         if any(each is not None for each in (pictures, output, weights, inputs, value_range)):
             raise ConfigError("quantize: of a run's stage takes its settings alone; its run has the pictures")
@@ -122,10 +128,11 @@ def _module(
         if inputs is not None or value_range is not None:
             raise ConfigError(f"{source}: write inputs and value_range into the file, beside its function")
         path, _, function = source.rpartition(":")
+        if not path:
+            raise ConfigError(
+                f"{source}: names no function; give my_file.py:build, or hwrts.load({source!r}) of a run"
+            )
         return f"{Path(path).stem}-{function}", lambda: load_own(source, file, told)
-    if not isinstance(source, nn.Module):
-        kind = type(source).__name__
-        raise ConfigError(f"quantize: takes a torch.nn.Module, my_file.py:build or a stage, not a {kind}")
     name = type(source).__name__
     return name, lambda: own_of(copy.deepcopy(source), name, file, told, inputs, value_range)
 
@@ -136,11 +143,16 @@ def _folder_of(pictures: Pictures | None) -> Iterator[Path | None]:
     if pictures is None or isinstance(pictures, str | Path):
         yield None if pictures is None else Path(pictures)
         return
+    if len(pictures) < 2:
+        raise DataError(f"pictures: {len(pictures)} given; give two or more, one is kept to verify on")
     with TemporaryDirectory() as folder:
         for i, picture in enumerate(pictures):
-            array = np.asarray(picture)
-            if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
-                raise DataError(f"picture {i}: {array.dtype} {array.shape}; give (height, width, 3), uint8")
+            array = np.asarray(picture) if hasattr(picture, "shape") else np.empty(0, object)
+            if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or min(array.shape[:2]) < 64:
+                raise DataError(
+                    f"picture {i}: {array.dtype} {array.shape}; give (height, width, 3), uint8, each side at "
+                    "least 64"
+                )
             write_image(Path(folder) / f"picture{i:04}.png", array)
         yield Path(folder)
 

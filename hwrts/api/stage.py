@@ -1,6 +1,6 @@
 """A finished network of a run, and what can be asked of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.api.export import export_stage
+from hwrts.api.door import public
+from hwrts.api.export import asked_for, export_stage
 from hwrts.api.verify import verify_stages
 from hwrts.cost.network import Cost, network_cost
 from hwrts.data import Picture, codes_of, with_result
@@ -21,11 +22,11 @@ from hwrts.progress import Told, telling
 from hwrts.runs.documents import read_measures, read_verdict
 from hwrts.runs.engines import Deployed, make_engine
 from hwrts.runs.folder import RunFolder, StageFolder, open_run
-from hwrts.runs.target import Asked
 
 # Letters of the shape comments: H rows, W columns, C channels, S scale.
 
 
+@public
 def load(path: str | Path, stage: str | int | None = None) -> "Stage":
     """A finished network: of a run, chosen as every command does, or the one of a stage's folder.
 
@@ -98,6 +99,7 @@ class Stage:
     def _engine(self) -> Deployed:
         return make_engine("onnxruntime", self.files)
 
+    @public
     def enhance(self, picture: NDArray[Any]) -> Samples:
         """The picture enhanced at its own size, in tiles, so in bounded memory: ``hwrts enhance``.
 
@@ -114,6 +116,7 @@ class Stage:
         grows = self._engine.enlargement
         return self._made(picture, self._engine.enhance if grows else self._engine.upscale, grows and 1)
 
+    @public
     def upscale(self, picture: NDArray[Any]) -> Samples:
         """The picture up-scaled by the network's scale S, 2 for those that a run trains.
 
@@ -146,6 +149,7 @@ class Stage:
         """Parameters, MACs, line memory, traffic and proved accumulators (docs/cost.md): ``hwrts cost``."""
         return network_cost(self.network)
 
+    @public
     def verify(self, progress: Told | None = None) -> Verdict:
         """Compare every witness at every layer again, exactly, and keep the verdict: ``hwrts verify``.
 
@@ -170,6 +174,7 @@ class Stage:
 
         return verify_stages(self.run, [self.files], told, wrote)[self.name]
 
+    @public
     def export(
         self,
         output: str | Path,
@@ -179,7 +184,8 @@ class Stage:
         opset: int | None = None,
         ir_version: int | None = None,
         check: bool = True,
-        formats: Sequence[str] = (),
+        formats: str | Sequence[str] = (),
+        circuit: Mapping[str, Any] | None = None,
         unverified: bool = False,
         force: bool = False,
         progress: Told | None = None,
@@ -193,7 +199,9 @@ class Stage:
             opset: Of its file.
             ir_version: Of its file; None takes the lowest for the opset.
             check: Run it in the client, where that is installed.
-            formats: What else the folder holds: "c", a C99 model.
+            formats: What else the folder holds: "c", "rtl", "vectors".
+            circuit: How that of "rtl" is folded: ``{"multipliers": 400}``, or ``"cycles"`` for a pixel, or
+                ``"mode"`` and ``"clock_mhz"``; and ``"weights"``, "rom" or "loadable" (docs/silicon.md).
             unverified: Hand over a network that did not pass.
             force: Replace an earlier hand-over.
             progress: As in ``hwrts.train``.
@@ -204,8 +212,7 @@ class Stage:
         Raises:
             HwrtsError: It did not pass, the client cannot be told this network, or the folder is taken.
         """
-        shape = None if size is None else f"{size[0]}x{size[1]}"
-        asked = Asked(target, shape, opset, ir_version, check)
+        asked, forms, folded = asked_for(target, size, opset, ir_version, check, formats, circuit)
         told = telling(progress)
         return export_stage(
             self.run,
@@ -216,7 +223,8 @@ class Stage:
             told.say,
             unverified=unverified,
             force=force,
-            formats=formats,
+            formats=forms,
+            circuit=folded,
         )
 
 

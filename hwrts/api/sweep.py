@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwrts.api.door import public
 from hwrts.api.stage import Stage, load
 from hwrts.errors import ConfigError
 from hwrts.files.lock import writing
@@ -19,6 +20,7 @@ from hwrts.sweep.spec import SweepSpec, parse_budget, parse_spec
 from hwrts.sweep.workers import Workers, cluster_workers, local_workers
 
 
+@public
 def run_sweep(
     output: str | Path,
     settings: Mapping[str, Any] | str | Path | None = None,

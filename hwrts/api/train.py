@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hwrts.api.door import public
 from hwrts.api.stage import Stage, load
 from hwrts.command_line import command_line
 from hwrts.config import RunConfig
@@ -20,6 +21,7 @@ from hwrts.runs.session import open_session, prepare
 from hwrts.runs.settings import resolve_config, run_notes
 
 
+@public
 def train(
     output: str | Path,
     settings: Mapping[str, Any] | None = None,

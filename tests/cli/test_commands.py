@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from docs._site.files import HandoverFile
+
 FILES = (
     "float.safetensors",
     "qat.safetensors",
@@ -192,6 +194,7 @@ def test_export_hands_over_one_folder_with_true_checksums(workspace, hwrts):
     result = hwrts("export", "runs/tiny", "-o", "out", "--json")
     manifest = json.loads(result.out)
     assert manifest == json.loads((workspace / "out/manifest.json").read_text())
+    assert HandoverFile.model_validate(manifest).files.keys() == manifest["files"].keys()
     assert manifest["verdict"] == "PASSED"
     assert set(manifest["padding"].values()) == {"replicate"}
     assert manifest["padding_in_the_file"].startswith("Pad of mode edge on uint8")

@@ -9,6 +9,23 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(r"^(?:    |\$ )?(hwrts [^#\n]+)", re.MULTILINE)
+_OTHERS = (
+    "make",
+    "python",
+    "dask",
+    "docker",
+    "pip",
+    "git",
+    "cc",
+    "gcc",
+    "iverilog",
+    "ffmpeg",
+    "curl",
+    "sh",
+    "./",
+    "HWRTS_",
+)
+_OTHER = re.compile(rf"^(?: {{4,}}|\$ )((?:{'|'.join(map(re.escape, _OTHERS))})[^#\n]*)", re.MULTILINE)
 _INLINE = re.compile(r"`(hwrts [^`]+)`")
 
 
@@ -17,8 +34,8 @@ class Piece:
     """Something that a page shows.
 
     Attributes:
-        kind: "command" of a line of its own; "mention", within a sentence; "python", "session" (with >>>), or
-            "file".
+        kind: "command" of a line of its own; "mention", within a sentence; "shell", a line of something else
+            than hwrts; "python", "session" (with >>>), or "file".
         text: The command, the program, or what the file holds.
         name: Of the file.
     """
@@ -48,6 +65,7 @@ def _between(text: str) -> list[Piece]:
     places = [(each.start(), Piece("mention", each[1])) for each in _INLINE.finditer(text)]
     for each in re.finditer(r"^ {4,}(hwrts [^#\n]+)", text, re.MULTILINE):
         places.append((each.start(), Piece("command", each[1].strip())))
+    places += [(each.start(), Piece("shell", each[1].strip())) for each in _OTHER.finditer(text)]
     return [piece for _, piece in sorted(places, key=lambda place: place[0])]
 
 

@@ -1,6 +1,8 @@
 """Every command of README and docs is one that hwrts has, and every program in them compiles or is right."""
 
 import doctest
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -46,12 +48,57 @@ def test_commands_and_programs_of_a_page(page):
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
+def strange(line: str) -> str | None:
+    """Why a line of a shell that is no command of hwrts may not work as it stands."""
+    line = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line)
+    known = (ROOT / "Makefile").read_text("utf-8")
+    program, *given = shlex.split(line)
+    if program == "hwrts":
+        return wrong(Piece("command", line))
+    if program == "make" and given[0] == "-C":  # in a kit: test_run.py runs it
+        return None
+    if program == "make":
+        return None if re.search(rf"^{given[0]}:", known, re.MULTILINE) else f"{line}: no such target"
+    if program == "python":
+        path = f"{given[1].replace('.', '/')}.py" if given[0] == "-m" else given[0]
+        text = (ROOT / path).read_text("utf-8") if (ROOT / path).is_file() else ""
+        missing = [
+            word for word in given if word.startswith("-") and word != "-m" and f'"{word}"' not in text
+        ]
+        return f"{line}: no {path}, or it has no {missing}" if missing or not text else None
+    return None if program == "dask" else f"{line}: no test knows {program}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_other_lines_of_a_page(page):
+    """Those in the toolchains' guide are run by tests/cli/test_targets_howto.py."""
+    assert [said for each in pieces(page) if each.kind == "shell" and (said := strange(each.text))] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("make targets", True),
+        ("make tragets", False),
+        ("python benchmarks/sweep_evidence.py my_sweep -o docs/sweep.png", True),
+        ("python benchmarks/sweep_evidence.py my_sweep --out docs/sweep.png", False),
+        ("python benchmarks/nothing.py", False),
+        ("python -m benchmarks.targets.evidence runs/first --store evidence.json", True),
+        ("HWRTS_TARGETS=build/targets hwrts export runs/NAME -o handover --traget iree", False),
+        ("curl something", False),
+    ],
+)
+def test_what_is_strange(line, right):
+    assert (strange(line) is None) is right
+
+
 def test_there_are_commands_and_programs():
     kinds = [piece.kind for page in PAGES for piece in pieces(page)]
     assert kinds.count("command") >= 25
     assert kinds.count("mention") >= 50
     assert kinds.count("python") >= 4
     assert kinds.count("session") >= 2
+    assert kinds.count("shell") >= 10
 
 
 @pytest.mark.parametrize(
@@ -78,6 +125,7 @@ def test_what_is_read_of_a_page(tmp_path):
     page.write_text(
         'Say `hwrts info`.\n\n    hwrts list   # all\n\n```toml title="my.toml"\na = 1\n```\n'
         "```python\n>>> 1\n1\n```\n```sh\nhwrts cost vdsr\nls\n```\n```python\nx = 1\n```\n"
+        "    make docs  # all\n"
     )
     assert [(piece.kind, piece.text, piece.name) for piece in pieces(page)] == [
         ("mention", "hwrts info", ""),
@@ -86,4 +134,5 @@ def test_what_is_read_of_a_page(tmp_path):
         ("session", ">>> 1\n1\n", ""),
         ("command", "hwrts cost vdsr", ""),
         ("python", "x = 1\n", ""),
+        ("shell", "make docs", ""),
     ]

@@ -1,6 +1,8 @@
 """The commands and programs of README and docs really run, in the order of their page, on a tiny run."""
 
+import shlex
 import shutil
+import subprocess
 from itertools import pairwise
 
 import pytest
@@ -87,6 +89,8 @@ def test_a_page_does_what_it_says(page, reader, capfd):
     for piece in pieces(page):
         if piece.kind == "python":
             exec(compile(piece.text, str(page), "exec"), names)
+        elif piece.kind == "shell" and piece.text.startswith("make -C") and shutil.which("iverilog"):
+            subprocess.run(shlex.split(piece.text), check=True)
         elif piece.kind == "command" or (in_tables and piece.kind == "mention"):
             if any(part in piece.text for part in NOT_RUN):
                 continue
