@@ -24,6 +24,7 @@ COMMANDS_ALONE = (
     "hwrts/sensitivity/",
     "hwrts/runs/client_check.py",
     "hwrts/runs/requirements.py",
+    "hwrts/runs/vectors.py",
     "hwrts/runs/witnesses.py",
 )
 """Where messages are made that no function of ``import hwrts`` leads to."""
