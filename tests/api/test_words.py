@@ -23,6 +23,7 @@ COMMANDS_ALONE = (
     "hwrts/reproduce/",
     "hwrts/sensitivity/",
     "hwrts/runs/client_check.py",
+    "hwrts/runs/handover.py",
     "hwrts/runs/requirements.py",
     "hwrts/runs/vectors.py",
     "hwrts/runs/witnesses.py",
