@@ -224,7 +224,10 @@ def test_tools_that_are_not_there_are_named(copy, alone, tmp_path):
     done = make(copy, environment, "check-c")
     assert done.returncode != 0
     assert "c: no compiler: cc is not installed; make check-c CC=gcc names another" in done.stdout
-    assert "files: not looked at" in make(copy, environment, "check-files").stdout
+    done = make(copy, environment, "check-files")
+    assert done.returncode != 0
+    assert "files: neither sha256sum nor shasum is installed; make check-c check-rtl goes" in done.stdout
+    assert "PASSED" not in done.stdout
 
 
 PROOF = Proof({"network.npz": b""}, "UNVERIFIED", ())
@@ -254,7 +257,8 @@ def test_a_form_that_the_network_does_not_have_is_refused_until_it_is_left_out(p
     assert "- c: not in this kit. The network has none: C model: layer 'mean' is made of the whole" in readme
     assert "needs make, sha256sum; no Python" in readme
     assert not [name for name in made.kit.files if name.startswith(("c/", "rtl/", "check/"))]
-    assert b"c is not in this kit; rtl is not in this kit" in made.kit.files["Makefile"]
+    verdict = b"PASSED: the files are what was handed over; c is not in this kit; rtl is not in this kit"
+    assert verdict in made.kit.files["Makefile"]
 
 
 def test_a_form_that_it_could_have_is_left_out_too(finished):

@@ -30,6 +30,7 @@ ELSEWHERE = {
 NOT_RUN = {
     "--cluster": "needs machines",
     "--client handover/model.qnn.onnx": "needs its client; tests/cli/test_verify_client.py",
+    "hwrts check-vectors": "needs what a simulator wrote; tests/cli/test_check_vectors.py",
     "hwrts view": "stays until it is interrupted",
     "hwrts reproduce": "tests/reproduce",
     "hwrts run paper": "trains at the paper's size",
@@ -102,7 +103,7 @@ def test_a_page_does_what_it_says(page, reader, capfd):
                 given += ["--no-score"] * ("--stop" not in given)  # it takes longer than all the rest
                 given = [QUICK.get(before, word) for before, word in pairwise(["", *given])]
             again = not {"--resume", "--check"} & set(given)
-            if again and given[0] in ("run", "quantize", "enhance", "export"):
+            if again and given[0] in ("run", "quantize", "enhance", "export", "handover"):
                 given.append("--force")  # pages say several ways to make one thing
             result = call(capfd, *given)
             assert result.code == 0, (piece.text, result.err)
