@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from hwrts.export.c.names import identifiers
 from hwrts.export.rtl.circuit import Circuit
+from hwrts.export.rtl.loading import load_words
 from hwrts.export.rtl.netlist import SIZE_BITS
 from hwrts.export.rtl.stream import Stream
 from hwrts.export.rtl.templates import render
 from hwrts.export.rtl.top import TOP, doors, exits
-from hwrts.export.vectors import packed, read_words, word_bits, words_text
+from hwrts.export.vectors import packed, word_bits, words_text
 from hwrts.fixed_point import run_all
 
 
@@ -68,31 +69,6 @@ def _size_of(what: str, stream: Stream, axis: int) -> str:
     """Rows or columns of pixels of a stream, in Verilog."""
     grid = stream.grid
     return f"(({what} * {grid.numerator} / {grid.denominator} - {stream.lacks[axis]}) * {stream.grow})"
-
-
-def load_words(circuit: Circuit) -> list[int]:
-    """What the testbench writes through the port of a circuit: weights and biases; none without a port.
-
-    A word is the layer's number, 1 for biases, the address, the data; from the high bits to the low ones.
-    """
-    port = circuit.load_port
-    if port is None:
-        return []
-    words = []
-    for number, layer in enumerate(circuit.network.layers):
-        module = circuit.modules[layer.name]
-        for is_bias, text in enumerate(module.memories.values()):  # weights, biases
-            low = module.weight_word if is_bias else 0
-            for address, word in enumerate(read_words(text)):
-                head = (number << 1 | is_bias) << port["address"] | address
-                words.append(head << port["word"] | word << low)
-    return words
-
-
-def load_file(circuit: Circuit) -> str:
-    """The same as load.mem."""
-    port = circuit.load_port or {"address": 0, "word": 0}
-    return words_text(load_words(circuit), 17 + port["address"] + port["word"])
 
 
 def vector_files(

@@ -1,14 +1,14 @@
 """What a circuit is made of, from formulas: what Yosys counts of it before anything is mapped."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from hwrts.export.rtl.circuit import Circuit
-from hwrts.export.rtl.folding import total_multipliers
+from hwrts.export.rtl.gates import gates_of, multipliers_of
 from hwrts.export.rtl.routes import Route, bursts
 from hwrts.export.rtl.stream import Stream
-from hwrts.fixed_point import Conv, Lookup, Multiply, plan_lines
+from hwrts.fixed_point import Conv, Lookup, plan_lines
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Counts:
 
     Attributes:
         multipliers: Of a code and a weight of convolutions, and of two codes (S1).
+        gates: Gate equivalents of those of convolutions, with their sums and registers (S8).
         window_bits: Line memories of the windows (S2).
         row_bits: Rows that wait for another operand, whole rows alone (S3).
         queue_bits: Words of queues beside those: what pipelines need (S4).
@@ -29,6 +30,7 @@ class Counts:
     """
 
     multipliers: int
+    gates: int
     window_bits: int
     row_bits: int
     queue_bits: int
@@ -42,6 +44,11 @@ class Counts:
     def memory_bits(self) -> int:
         """All memories but those of constants."""
         return self.window_bits + self.row_bits + self.queue_bits + self.output_bits
+
+    def times(self, strips: int) -> "Counts":
+        """Of so many circuits side by side."""
+        added = [field.name for field in fields(self) if field.name not in ("cycles", "latency_rows")]
+        return replace(self, **{name: strips * getattr(self, name) for name in added})
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -61,7 +68,8 @@ def counts_of(circuit: Circuit) -> Counts:
         parted.append(made)
         output += (2 + bursts(circuit.tensors, name, circuit.cycles, widest)) * made.bits
     return Counts(
-        multipliers=total_multipliers(circuit.foldings) + _products(circuit),
+        multipliers=multipliers_of(network, circuit.foldings),
+        gates=gates_of(network, circuit.foldings),
         window_bits=sum(
             (circuit.modules[layer.name].window_rows or 0)
             * _bits_of_a_row(circuit, circuit.streams[layer.sources[0]])
@@ -102,12 +110,6 @@ def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:
             else:  # one for all of them, and behind it two words for each where there are several
                 own = 2 * bits if len(routes) > 1 else 0
                 yield route, own + ((route.words or 0) * bits if route is longest else 0)
-
-
-def _products(circuit: Circuit) -> int:
-    """Multipliers of two codes: one for each lane."""
-    products = (layer.name for layer in circuit.network.layers if isinstance(layer, Multiply))
-    return sum(circuit.streams[name].lanes for name in products)
 
 
 def _tables(circuit: Circuit) -> int:

@@ -18,15 +18,24 @@ def silicon_document(network: "Network", mode: str, clock_mhz: float) -> dict[st
     from hwrts.export.rtl.counts import counts_of
     from hwrts.runs.circuit import AskedCircuit
 
-    settings = AskedCircuit(mode=mode, clock_mhz=clock_mhz).settings(network)
-    counts = counts_of(circuit_of(network, settings))
-    return {"mode": mode, "clock_mhz": clock_mhz, "widest": settings.widest, **counts.as_json()}
+    asked = AskedCircuit(mode=mode, clock_mhz=clock_mhz).in_strips(network)
+    settings = asked.settings(network)
+    counts = counts_of(circuit_of(network, settings)).times(asked.strips)
+    return {
+        "mode": mode,
+        "clock_mhz": clock_mhz,
+        "strips": asked.strips,
+        "widest": settings.widest,
+        **counts.as_json(),
+    }
 
 
 def print_silicon(document: dict[str, Any]) -> None:
     """The same as a table; docs/silicon.md has the formulas."""
     rows = [
+        ["strips", f"{document['strips']:,}", "circuits side by side, each of a part of the columns"],
         ["multipliers", f"{document['multipliers']:,}", "of a code and a weight"],
+        ["gates", f"{document['gates']:,}", "gate equivalents of these, their sums and registers"],
         ["clocks a pixel", f"{document['cycles']:,}", f"of the input, {document['widest']:,} columns"],
         ["line memory", f"{document['planned_bits']:,}", "bits, as planned"],
         ["queues", f"{document['queue_bits']:,}", "bits beside it, between pipelines"],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import PIXEL, Format, Layer
+from hwrts.fixed_point import PIXEL, Format, Input, Layer, Network
 from hwrts.graph import Graph, graph_channels
 from hwrts.graph.operators import Fused
 
@@ -51,3 +51,23 @@ def extreme_layers(
         )
         for node in graph.operations
     ]
+
+
+def extreme_network(graph: Graph, bits: int, weight_bits: Mapping[str, int]) -> Network:
+    """The network of the upper ends: as large as a trained one, and its accumulators at least as wide.
+
+    Args:
+        graph: As of :func:`extreme_layers`.
+        bits: Width of the tensors between input and output, 2..8.
+        weight_bits: Width of the weights of each convolution, 2..8.
+
+    Raises:
+        UnsupportedOperatorError: As :func:`extreme_layers`.
+    """
+    formats = untrained_formats(graph, bits)
+    inputs = (
+        Input(each.name, each.channels, formats[each.name], grow=each.grow, shrink=each.shrink)
+        for each in graph.inputs
+    )
+    layers = (upper for upper, _ in extreme_layers(graph, formats, weight_bits))
+    return Network(tuple(inputs), tuple(layers), outputs=graph.outputs)

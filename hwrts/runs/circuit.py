@@ -1,17 +1,19 @@
 """How a circuit is folded: for some multipliers, for some clocks a pixel, or for a video mode and a clock."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from hwrts.cost.modes import Mode, mode_named
+from hwrts.cost.modes import Mode, Place, mode_named
 from hwrts.errors import ConfigError
 from hwrts.export.rtl import Settings
 from hwrts.export.rtl.folding import foldings_of, total_multipliers
-from hwrts.fixed_point import HwrtsError, Network
+from hwrts.fixed_point import HwrtsError, Network, halo
 
 DEFAULT_CYCLES = 16
 """Clocks for a pixel of the input where nothing else is said: 1080p60 from 540p at 500 MHz."""
+_MOST_STRIPS = 16
+"""Circuits side by side: the largest display of the field at the slowest clock has fewer."""
 _DEFAULT_MODE = "1080p60"
 """As wide are frames where no mode is said."""
 
@@ -26,6 +28,8 @@ class AskedCircuit:
         mode: A video mode, of the output; its clock is needed too.
         clock_mhz: Of the circuit.
         weights: "rom", or "loadable" through a port.
+        at: Which of the network's two pictures the mode is.
+        strips: Circuits side by side, each of which sees a part of the columns and those around it.
     """
 
     multipliers: int | None = None
@@ -33,6 +37,8 @@ class AskedCircuit:
     mode: str | None = None
     clock_mhz: float | None = None
     weights: str = "rom"
+    at: Place = "output"
+    strips: int = 1
 
     def settings(self, network: Network) -> Settings:
         """What the circuit of a network is made with.
@@ -58,13 +64,46 @@ class AskedCircuit:
         if self.multipliers is not None:
             cycles = _for_multipliers(network, self.multipliers)
         if self.clock_mhz is not None:
-            cycles = _for_mode(network, mode, self.clock_mhz)
-        return Settings(_columns(network, mode), cycles, self.weights == "loadable")
+            cycles = self._for_mode(network, mode, self.clock_mhz)
+        return Settings(self._columns(network, mode), cycles, self.weights == "loadable")
 
+    def in_strips(self, network: Network) -> "AskedCircuit":
+        """With as few strips as the mode takes at that clock.
 
-def _columns(network: Network, mode: Mode) -> int:
-    """Of the input picture whose output is the mode's."""
-    return max(2, math.ceil(mode.width / Fraction(network.scales[network.output])))
+        Raises:
+            ConfigError: A mode that is too much for any number of them.
+        """
+        for strips in range(self.strips, _MOST_STRIPS):
+            asked = replace(self, strips=strips)
+            try:
+                asked.settings(network)
+            except ConfigError:
+                continue
+            return asked
+        return replace(self, strips=_MOST_STRIPS)  # whose settings say what is wrong
+
+    def _columns(self, network: Network, mode: Mode) -> int:
+        """Of the input picture, which is the mode's or whose output is; of a strip with what is around it."""
+        columns = math.ceil(mode.width / self._scale(network) / self.strips)
+        return max(2, columns + (2 * halo(network.steps) if self.strips > 1 else 0))
+
+    def _scale(self, network: Network) -> Fraction:
+        """How many times as large as the input the picture is that the mode names."""
+        return Fraction(network.scales[network.output]) if self.at == "output" else Fraction(1)
+
+    def _for_mode(self, network: Network, mode: Mode, clock_mhz: float) -> int:
+        """Clocks that a pixel has, those in which windows are beyond the picture not counted."""
+        rows = math.ceil(mode.height / self._scale(network))
+        deepest = max((conv.window.after for conv in network.convs), default=0)
+        columns = self._columns(network, mode) + deepest + 1
+        pixels = (rows + deepest) * columns * mode.frames_per_second
+        least = max(1, int(network.scales[network.output]) ** 2)
+        if clock_mhz * 1e6 < least * pixels:
+            raise ConfigError(
+                f"--mode {mode.name}: takes {least} clock(s) for each of {pixels / 1e6:,.1f} million pixels "
+                f"a second, blanking included; use --clock-mhz {math.ceil(least * pixels / 1e6)} or more"
+            )
+        return int(clock_mhz * 1e6 // pixels)
 
 
 def _for_multipliers(network: Network, most: int) -> int:
@@ -86,18 +125,3 @@ def _multipliers(network: Network, cycles: int) -> float:
         return total_multipliers(foldings_of(network, cycles))
     except HwrtsError:
         return math.inf
-
-
-def _for_mode(network: Network, mode: Mode, clock_mhz: float) -> int:
-    """Clocks that a pixel has, those in which windows are beyond the picture not counted."""
-    scale = Fraction(network.scales[network.output])
-    rows = math.ceil(mode.height / scale)
-    deepest = max((conv.window.after for conv in network.convs), default=0)
-    pixels = (rows + deepest) * (_columns(network, mode) + deepest + 1) * mode.frames_per_second
-    least = max(1, int(scale) ** 2)
-    if clock_mhz * 1e6 < least * pixels:
-        raise ConfigError(
-            f"--mode {mode.name}: takes {least} clock(s) for each of {pixels / 1e6:,.1f} million pixels a "
-            f"second, blanking included; use --clock-mhz {math.ceil(least * pixels / 1e6)} or more"
-        )
-    return int(clock_mhz * 1e6 // pixels)

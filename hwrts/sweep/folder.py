@@ -13,7 +13,7 @@ from hwrts.files.new_folder import make_folder
 from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.runs.folder import is_occupied, write_json
 from hwrts.settings_file import BEFORE, with_defaults
-from hwrts.sweep.spec import COSTS, SweepSpec, parse_spec
+from hwrts.sweep.spec import COSTS, LATER_COSTS, Limits, SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, read_trial, trial_folder
 
 SWEEP = "sweep.json"
@@ -41,7 +41,8 @@ class _Costs(Document):
 
     @model_validator(mode="after")
     def _check_units(self) -> "_Costs":
-        missing = [unit for unit in COSTS if unit not in (self.__pydantic_extra__ or {})]
+        found = (self.__pydantic_extra__ or {}).keys() | LATER_COSTS
+        missing = [unit for unit in COSTS if unit not in found]
         if missing:
             raise ValueError(f"{missing[0]} is missing")
         return self
@@ -70,6 +71,7 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
     path = root / SWEEP
     if path.is_file():
         before = read_versioned(path, SweepFile, SCHEMA, SCHEMA_VERSION)
+        before["spec"] = _with_clock(before["spec"])
         for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
             if before.get(key) != settings[key]:
                 raise RunFolderError(
@@ -87,6 +89,12 @@ def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
     settings["defaults"] = _defaults()
     write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
     return _going_on(spec, settings)
+
+
+def _with_clock(spec: dict[str, Any]) -> dict[str, Any]:
+    """A sweep's settings, also of one from before budgets had a clock."""
+    budget = spec.get("budget")
+    return spec | {"budget": {"clock_mhz": Limits().clock_mhz} | budget} if isinstance(budget, dict) else spec
 
 
 def _going_on(spec: SweepSpec, document: dict[str, Any]) -> SweepSpec:
@@ -132,7 +140,8 @@ def entries(root: Path) -> list[dict[str, Any]]:
         entry = read_document(path, ConfigurationFile, _AGAIN)
         if entry["key"] != path.stem or set(entry["values"]) != axes:
             raise RunFolderError(f"{path}: damaged, it is of another configuration; {_AGAIN}")
-        found.append(entry)
+        uncounted = dict.fromkeys(LATER_COSTS, LARGEST)  # within no limit
+        found.append(entry | {"costs": uncounted | entry["costs"]})
     return found
 
 

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.config import RunConfig
+from hwrts.cost.extremes import extreme_network
 from hwrts.cost.modes import KIB_BITS, mode_named
 from hwrts.cost.network import Cost, graph_cost, in_form
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, HwrtsError
+from hwrts.export.rtl.folding import foldings_of
+from hwrts.export.rtl.gates import gates_of, multipliers_of
+from hwrts.files.read import LARGEST
+from hwrts.graph import Graph
 from hwrts.graph.trace import trace
-from hwrts.graph.weight_bits import check_settings, own_widths
+from hwrts.graph.weight_bits import check_settings, conv_names, layer_widths, own_widths
 from hwrts.networks.build import build_network
+from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.overruled import overruled
 from hwrts.settings_file import BEFORE, parse_config, set_entry
 from hwrts.sweep.spec import HEAD, Limits, SweepSpec
@@ -161,15 +167,42 @@ def cost_of(candidate: Candidate) -> Cost:
         HwrtsError: The network has no such form.
     """
     qat = candidate.config.qat
-    graph = in_form(
-        trace(build_network(candidate.config.network).eval()), "same-size" if candidate.head != "x2" else "x2"
-    )
+    graph = _deployed(candidate)
     check_settings(candidate.config.network, qat.layer_weight_bits)
     return graph_cost(graph, qat.weight_bits, qat.activation_bits, own_widths(graph, qat.layer_weight_bits))
 
 
+def _deployed(candidate: Candidate) -> Graph:
+    return in_form(
+        trace(build_network(candidate.config.network).eval()), "same-size" if candidate.head != "x2" else "x2"
+    )
+
+
+def circuit_numbers(candidate: Candidate, limits: Limits) -> dict[str, float]:
+    """Multipliers of the deployed network's circuit, and their gates, for weights of any value.
+
+    More than any limit where no circuit is so fast, or there is none.
+
+    Raises:
+        HwrtsError: The network has no such form.
+        ConfigError: An unknown video mode.
+    """
+    qat, mode = candidate.config.qat, mode_named(limits.mode)
+    graph = _deployed(candidate)
+    own = own_widths(graph, qat.layer_weight_bits)
+    widths = layer_widths(conv_names(graph), qat.weight_bits, own)
+    network = extreme_network(graph, qat.activation_bits, widths)
+    asked = AskedCircuit(mode=mode.name, clock_mhz=limits.clock_mhz, at=limits.at)
+    try:
+        foldings = foldings_of(network, asked.settings(network).cycles)
+        multipliers = multipliers_of(network, foldings)
+    except HwrtsError:
+        return dict.fromkeys(("multipliers", "kgates"), LARGEST)
+    return {"multipliers": float(multipliers), "kgates": gates_of(network, foldings) / 1000}
+
+
 def cost_numbers(cost: Cost, limits: Limits) -> dict[str, float]:
-    """A cost in the units of COSTS.
+    """A cost in the units of COSTS, but for those of :func:`circuit_numbers`.
 
     Raises:
         ConfigError: An unknown video mode.

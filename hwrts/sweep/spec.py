@@ -18,8 +18,13 @@ COSTS = {
     "latency_lines": "input rows before the first output row",
     "receptive_field": "side of the square of input pixels behind an output pixel",
     "accumulator_bits": "width of the widest accumulator, for any weights",
+    "multipliers": "multipliers of the circuit at the video mode and clock",
+    "kgates": "10^3 gate equivalents of these, with their sums and registers",
 }
 """Units that budgets and plots are in: docs/cost.md."""
+
+LATER_COSTS = ("multipliers", "kgates")
+"""Those that sweeps of before did not count."""
 
 HEAD = "head"
 """The axis that is no setting of a run: which network is deployed, "x2" or "same-size"."""
@@ -54,6 +59,7 @@ class Limits(_Section):
 
     mode: str = Field("2160p60", description="video mode, such as 2160p60 or 3440x1440@100")
     at: Place = Field("output", description="whether the mode is the network's input or its output picture")
+    clock_mhz: float = Field(600.0, gt=0, description="clock of the circuit, for multipliers and kgates")
     at_most: dict[str, float] = Field({}, description="budget by unit, such as params = 30000")
 
     @field_validator("at_most", mode="before")

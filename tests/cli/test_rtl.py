@@ -94,7 +94,7 @@ def test_cost_says_what_the_circuit_has(workspace, hwrts):
     network = load_network(workspace / "runs/tiny/stage1")
     settings = AskedCircuit(mode="1080p60", clock_mhz=300).settings(network)
     counts = counts_of(circuit_of(network, settings))
-    assert said == {"mode": "1080p60", "clock_mhz": 300.0, "widest": 960, **counts.as_json()}
+    assert said == {"mode": "1080p60", "clock_mhz": 300.0, "strips": 1, "widest": 960, **counts.as_json()}
     table = hwrts(*words)
     assert table.code == 0, table.err
     assert f"{counts.multipliers:,}" in table.out

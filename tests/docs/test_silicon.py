@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hwrts.export.rtl import circuit_of
-from hwrts.export.rtl.counts import counts_of
-from hwrts.runs.circuit import AskedCircuit
+from hwrts.cli.silicon import silicon_document
 
 from ..export.rtl.build import residual
 
@@ -18,7 +16,7 @@ ROWS = re.findall(
 
 
 def test_the_table_has_all_networks():
-    assert len(ROWS) == 3 * 2 * 2
+    assert len(ROWS) == 3 * 2 * 3
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:4]))
@@ -26,8 +24,7 @@ def test_the_table_has_all_networks():
 def test_a_row_of_the_table(row):
     blocks, channels, form, mode, mhz, said = row
     network = residual(form, channels=int(channels), blocks=int(blocks))
-    settings = AskedCircuit(mode=mode, clock_mhz=float(mhz)).settings(network)
-    counts = counts_of(circuit_of(network, settings))
-    kib = (each / 8192 for each in (counts.planned_bits, counts.memory_bits, counts.constant_bits))
-    found = [str(counts.cycles), f"{counts.multipliers:,}", *(f"{each:,.1f}" for each in kib)]
-    assert said.split(" | ") == [*found, str(counts.latency_rows)]
+    found = silicon_document(network, mode, float(mhz))
+    kib = (f"{found[name] / 8192:,.1f}" for name in ("planned_bits", "memory_bits", "constant_bits"))
+    counts = str(found["strips"]), str(found["cycles"]), f"{found['multipliers']:,}"
+    assert said.split(" | ") == [*counts, *kib, str(found["latency_rows"])]

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.rtl.design import ROUNDING_CODES, Literal, Module, Place, looking
+from hwrts.export.rtl.design import ROUNDING_CODES, Literal, Module, Parameters, Place, looking
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.vectors import packed, words_text
-from hwrts.fixed_point import Conv, HwrtsError, Padding
+from hwrts.fixed_point import Conv, Format, HwrtsError, Padding
 
 # Letters of the shape comments: O output channels; G groups; N inputs of a sum; T turns of a group, P parts
 # of a sum.
@@ -29,11 +29,9 @@ def module(layer: Conv, place: Place) -> Module:
     low, high = int(shifts.min()), int(shifts.max())
     shift_bits = max(1, (high - low).bit_length())
     acc = place.accumulator_bits
-    weights, biases = _memories(layer, folding, shifts - low, acc, shift_bits)
-    depth = len(weights)
     weight_word, bias_word = folding.multipliers * layer.weight_bits, folding.pe * (acc + shift_bits)
     names = {key: f"{made.signal}_{key}.mem" for key in ("weights", "biases")}
-    address = max(1, (depth - 1).bit_length())
+    address = max(1, (folding.cycles(layer) - 1).bit_length())
     parameters: dict[str, int | str | Literal] = {
         "CHANNELS": source.channels,
         "KERNEL_ROWS": shape.rows,
@@ -61,24 +59,40 @@ def module(layer: Conv, place: Place) -> Module:
         "WEIGHTS": names["weights"],
         "BIASES": names["biases"],
     }
-    memories = {
-        names["weights"]: words_text(weights, weight_word),
-        names["biases"]: words_text(biases, bias_word),
-    }
     return Module(
         "hwrts_conv",
         parameters,
         window_rows=shape.reach[0],
-        memories=memories,
+        memories=memories_of(layer, folding, source.out, parameters),
         load_bits=(weight_word + bias_word, address),
         weight_word=weight_word,
     )
 
 
-def _memories(
-    layer: Conv, folding: Folding, shifts: NDArray[np.int64], acc_bits: int, shift_bits: int
-) -> tuple[list[int], list[int]]:
-    """The words of weights (G*T*P,) and of biases with their shifts (G*T,)."""
+def memories_of(layer: Conv, folding: Folding, source: Format, parameters: Parameters) -> dict[str, str]:
+    """The text of its memories by the name of the file: weights, then biases with their shifts.
+
+    Args:
+        layer: The convolution.
+        folding: Its multipliers.
+        source: Format of what it reads.
+        parameters: Of its instance: as wide is each word, and what the least shift is.
+    """
+    number = {key: int(str(parameters[key])) for key in ("ACC", "SHIFT_LOW", "SHIFT_BITS", "WEIGHT_BITS")}
+    shifts = np.broadcast_to(layer.shift(source), len(layer.weight_i8)) - number["SHIFT_LOW"]
+    acc, bits = number["ACC"], number["WEIGHT_BITS"]
+    weights, biases = _words(layer, folding, shifts, acc)
+    bias_bits = acc + number["SHIFT_BITS"]
+    return {
+        str(parameters["WEIGHTS"]): words_text(packed(weights, bits), folding.multipliers * bits),
+        str(parameters["BIASES"]): words_text(packed(biases, bias_bits), folding.pe * bias_bits),
+    }
+
+
+def _words(
+    layer: Conv, folding: Folding, shifts: NDArray[np.int64], acc_bits: int
+) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+    """Weights (G*T*P, PE*SIMD), and biases with their shifts above them (G*T, PE)."""
     outputs, groups = len(layer.weight_i8), layer.groups
     of_group = outputs // groups
     weight = layer.weight_i8.transpose(0, 2, 3, 1).reshape(groups, of_group, -1)  # (G, O/G, N)
@@ -90,4 +104,4 @@ def _memories(
     bias = layer.bias_i32.astype(np.int64)  # as it is modulo 2**acc_bits: so is the sum (hwrts_mac.v)
     bias = (bias & ((1 << acc_bits) - 1)) | (shifts << acc_bits)
     bias = np.pad(bias.reshape(groups, of_group), ((0, 0), (0, rest[0]))).reshape(-1, folding.pe)
-    return packed(words, layer.weight_bits), packed(bias, acc_bits + shift_bits)
+    return words, bias

@@ -3,13 +3,17 @@
 import json
 import subprocess
 
+import numpy as np
 import pytest
 
 from hwrts.export.rtl import Settings, circuit_of, top_text
 from hwrts.export.rtl.counts import counts_of
+from hwrts.export.rtl.folding import Folding
+from hwrts.export.rtl.gates import gates_of
 from hwrts.export.rtl.templates import library
+from hwrts.fixed_point import Format
 
-from .build import residual
+from .build import random_conv, residual, single
 from .simulate import needs
 
 
@@ -46,6 +50,47 @@ def test_formulas_against_synthesis(tmp_path, form, cycles):
     assert multipliers == pytest.approx(counts.multipliers, rel=0.05)
     assert memories == pytest.approx(counts.memory_bits, rel=0.05)
     assert constants == pytest.approx(counts.constant_bits, rel=0.05)
+
+
+GATES = {"AND": 1.5, "OR": 1.5, "NAND": 1, "NOR": 1, "ANDNOT": 1.5, "ORNOT": 1.5, "XOR": 2.5, "XNOR": 2.5,
+         "NOT": 0.5, "DFF_P": 4.5}  # fmt: skip
+"""Gate equivalents of Yosys' cells, of which a NAND is one."""
+
+
+def built(circuit, folder):
+    """Gate equivalents of the sums of a circuit of one convolution, as Yosys builds them of plain gates."""
+    needs("yosys")
+    module = circuit.modules["c"]
+    for name, text in {**library(), **module.memories}.items():
+        (folder / name).write_text(text)
+    own = "OUTPUTS GROUPS PE SIMD IN_BITS IN_SIGNED WEIGHT_BITS ACC SHIFT_LOW SHIFT_HIGH SHIFT_BITS ROUNDING "
+    own += "OUT_BITS OUT_SIGNED LOADABLE ADDRESS"
+    values = {name: module.parameters[name] for name in own.split()}
+    values |= {name: f'"{module.parameters[name]}"' for name in ("WEIGHTS", "BIASES")}
+    values["INPUTS"] = circuit.network.convs[0].weight_i8[0].size
+    chosen = " ".join(f"-set {name} {value}" for name, value in values.items())
+    sources = "hwrts_mac.v hwrts_lane.v hwrts_rom.v hwrts_requantise.v hwrts_select.v"
+    steps = f"read_verilog -defer {sources}; chparam {chosen} hwrts_mac; hierarchy -top hwrts_mac; proc; "
+    steps += "flatten; opt; wreduce; peepopt; opt_clean; alumacc; opt; memory -nomap; opt -fast; techmap; "
+    steps += "opt -fast; dfflegalize -cell $_DFF_P_ x; opt_clean; abc -g gates; opt_clean; "
+    steps += "write_json cells.json"
+    (folder / "gates.ys").write_text(steps.replace("; ", "\n"))
+    subprocess.run(["yosys", "-q", "-s", "gates.ys"], cwd=folder, check=True, timeout=600)
+    (made,) = json.loads((folder / "cells.json").read_text())["modules"].values()
+    kinds = [cell["type"].strip("$_") for cell in made["cells"].values()]
+    return sum(GATES[kind] for kind in kinds if not kind.startswith("mem"))
+
+
+@pytest.mark.slow  # a minute for a thousand gates of each of 36 multipliers
+@pytest.mark.parametrize(
+    ("pe", "simd", "code", "weight"), [(1, 9, 8, 8), (4, 9, 8, 8), (2, 9, 8, 4), (2, 9, 4, 4), (1, 12, 8, 6)]
+)
+def test_gates_against_synthesis(tmp_path, pe, simd, code, weight):
+    out = Format(True, min(code, 8), 8)
+    layer = random_conv(np.random.default_rng(1), "c", "x", 8, 4, 3, out, bits=weight)
+    network, foldings = single(layer, 4, Format(False, code, 8)), {"c": Folding(pe, simd)}
+    circuit = circuit_of(network, Settings(), foldings)
+    assert built(circuit, tmp_path) == pytest.approx(gates_of(network, foldings), rel=0.05)
 
 
 @pytest.mark.parametrize("form", ["x2", "same"])

@@ -139,4 +139,4 @@ def test_random_networks(tmp_path, seed):
         circuit_of(network, Settings(widest=16, cycles=64))
     except HwrtsError as error:
         pytest.skip(str(error))
-    assert_exact(tmp_path, network, [(1, 1), (4, 5)], cycles=64, pauses=(seed % 3 * 50, seed % 4 * 40))
+    assert_exact(tmp_path, network, [(1, 1), (4, 5)], cycles=64, pauses=[(seed % 3 * 50, seed % 4 * 70)])

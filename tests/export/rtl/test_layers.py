@@ -28,6 +28,7 @@ from hwrts.fixed_point import (
     Scale,
 )
 
+from . import simulate
 from .build import S8, U8, random_conv, single
 from .simulate import Simulation, noise
 
@@ -101,13 +102,9 @@ def test_formats_of_convolutions(tmp_path, source, out, bits, rounding):
 
 
 def with_two(a, b, layer, channels=2, rounding=Rounding.HALF_EVEN):
-    """A network that makes two operands of the two halves of its input, by convolutions, and joins them."""
-    rng = np.random.default_rng(4)
-    made = [
-        random_conv(rng, name, "x", channels, 2, 1, out, 7 + out.frac - 8 + 8 - out.bits)
-        for name, out in (("a", a), ("b", b))
-    ]
-    return Network((Input("x", 2, PIXEL),), (*made, layer), rounding, additions=rounding)
+    """A network of two inputs, each over the whole range of its format, that are joined."""
+    inputs = Input("a", channels, a), Input("b", channels, b)
+    return Network(inputs, (layer,), rounding, additions=rounding)
 
 
 @pytest.mark.parametrize("negated", [False, True])
@@ -125,7 +122,7 @@ def with_two(a, b, layer, channels=2, rounding=Rounding.HALF_EVEN):
 @pytest.mark.in_turns
 def test_additions(tmp_path, a, b, out, negated, rounding):
     network = with_two(a, b, Add("y", ("a", "b"), out, negated), rounding=rounding)
-    assert_exact(tmp_path, network, sizes=[(1, 1), (6, 8)])
+    simulate.assert_exact(tmp_path, network, [(1, 1), (6, 8)])
 
 
 def test_a_tensor_added_to_itself(tmp_path):
@@ -196,7 +193,7 @@ def test_pointwise_operators(tmp_path, case, rounding):
 def test_products(tmp_path, rounding):
     a, b = Format(True, 8, 6), Format(False, 6, 4)
     network = with_two(a, b, Multiply("y", ("a", "b"), Format(True, 8, 5)), rounding=rounding)
-    assert_exact(tmp_path, network, sizes=[(1, 1), (6, 8)])
+    simulate.assert_exact(tmp_path, network, [(1, 1), (6, 8)])
 
 
 def test_a_square(tmp_path):
