@@ -178,16 +178,21 @@ def _is_handover(folder: Path) -> bool:
         manifest = parse_json(read_file(folder / MANIFEST, MAX_DOCUMENT_BYTES))
         ours = {folder / name for name in (MANIFEST, *manifest["files"])}
         ours |= {above for path in ours for above in path.parents}
-        there = {path for path in folder.rglob("*") if not _is_built(path.relative_to(folder))}
+        built = [Path(name) for name, maker in _BUILT.items() if maker in manifest["files"]]
+        there = {
+            path
+            for path in folder.rglob("*")
+            if not any(path.relative_to(folder).is_relative_to(each) for each in built)
+        }
         return manifest["schema"] == SCHEMA and there <= ours
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _is_built(path: Path) -> bool:
-    """Whether the Makefiles of a kit made it."""
-    return path.parts[0] == "build" or path.parts[:2] == ("rtl", "build") or path in _PROGRAMS
-
-
-_PROGRAMS = (Path("c/model"), Path("c/trace"))
-"""What make -C c makes."""
+_BUILT = {
+    "build": "Makefile",
+    "rtl/build": "rtl/Makefile",
+    "c/model": "c/Makefile",
+    "c/trace": "c/Makefile",
+}
+"""What the Makefiles of a kit make, and the one that does: without that it is somebody's own."""

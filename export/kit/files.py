@@ -24,6 +24,7 @@ class Facts:
         title: Run and stage.
         verdict: What the network is worth, as the manifest says.
         compared: Codes that were compared when it was proved; None where it was not.
+        has_verdict: Whether the kit has a verify.json.
         made_by: This package and its version.
         sha256: Of network.npz: what every form is made of.
         inside: Formats, shifts and proofs, as ``hwrts inspect`` has them.
@@ -39,6 +40,7 @@ class Facts:
     title: str
     verdict: str
     compared: int | None
+    has_verdict: bool
     made_by: str
     sha256: str
     inside: Mapping[str, Any]

@@ -259,6 +259,7 @@ def test_a_form_that_the_network_does_not_have_is_refused_until_it_is_left_out(p
     assert not [name for name in made.kit.files if name.startswith(("c/", "rtl/", "check/"))]
     verdict = b"PASSED: the files are what was handed over; c is not in this kit; rtl is not in this kit"
     assert verdict in made.kit.files["Makefile"]
+    assert "verify.json" not in readme  # which this network has none of
 
 
 def test_a_form_that_it_could_have_is_left_out_too(finished):
@@ -291,5 +292,8 @@ def test_the_command_says_what_is_in_it_and_what_to_do_next(workspace, hwrts, mo
         (workspace / "kit" / built).parent.mkdir(parents=True, exist_ok=True)
         (workspace / "kit" / built).write_text("")
     assert json.loads(hwrts(*words, "--force", "--json").out)["verdict"] == "PASSED"
-    (workspace / "kit/built").write_text("")
-    assert "is no earlier hand-over" in hwrts(*words, "--force").err
+    for own in ("built", "rtl/build/run"):  # nor has it a Makefile there
+        (workspace / "kit" / own).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / "kit" / own).write_text("")
+        assert "is no earlier hand-over" in hwrts(*words, "--force").err
+        (workspace / "kit" / own).unlink()
