@@ -63,9 +63,12 @@ def simulate(
 def _run(folder: Path, tool: str, *words: str) -> str:
     if shutil.which(tool) is None:
         raise HwrtsError(f"rtl: {tool} is not installed; install Icarus Verilog (iverilog and vvp)")
-    done = subprocess.run(
-        [tool, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
-    )
+    try:
+        done = subprocess.run(
+            [tool, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise HwrtsError(f"rtl: {tool} is not done after {_SECONDS} s; use smaller frames") from error
     if done.returncode:
         first = (done.stderr or done.stdout).strip().partition("\n")[0]
         code = done.returncode

@@ -45,7 +45,7 @@ class AskedCircuit:
 
         Raises:
             ConfigError: Several of them at once, a mode without a clock or beyond it, fewer multipliers than
-                convolutions, a kind of weights that there is not.
+                convolutions, a clock or a kind of weights that there is not.
         """
         said = {
             "--multipliers": self.multipliers,
@@ -59,6 +59,8 @@ class AskedCircuit:
             raise ConfigError("--mode and --clock-mhz belong together: they say how many clocks a pixel has")
         if self.weights not in ("rom", "loadable"):
             raise ConfigError(f"--weights {self.weights}: is not known; use rom or loadable")
+        if self.clock_mhz is not None and not math.isfinite(self.clock_mhz):
+            raise ConfigError(f"--clock-mhz {self.clock_mhz}: is no clock; use a number of MHz, such as 600")
         mode = mode_named(self.mode or _DEFAULT_MODE)
         cycles = self.cycles or DEFAULT_CYCLES
         if self.multipliers is not None:

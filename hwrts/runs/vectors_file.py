@@ -101,7 +101,10 @@ class VectorsFile(Document):
     @model_validator(mode="after")
     def _names_are_there(self) -> Self:
         shifts = {layer.id: layer.constants.get("shift") for layer in self.layers}
+        known = {tensor.id for tensor in self.tensors}
         for case in self.cases:
+            if unknown := case.codes.keys() - known:
+                raise ValueError(f"case {case.id} has codes of {min(unknown)}, which is no tensor")
             if any(name not in case.codes for name in case.outputs):
                 raise ValueError(f"case {case.id} has no codes of its output")
             for name, acc in case.accumulators.items():

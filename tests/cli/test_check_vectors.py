@@ -141,6 +141,7 @@ def test_cases_of_which_nothing_was_written(made, out, hwrts):
         ("shiftless", ("out",), "layer t1_first has accumulators and not their shifts"),
         ("wide", ("out",), "t0_x has words of other bits than its numbers together"),
         ("outputless", ("out",), "has no codes of its output"),
+        ("nameless", ("out",), "has codes of t1_first, which is no tensor"),
     ],
 )
 def test_wrong_use_is_one_line(made, out, tmp_path, monkeypatch, hwrts, folder, words, message):
@@ -187,5 +188,6 @@ DAMAGES = {
     "unequal": _edited(_taller),
     "shiftless": _edited(lambda document: document["layers"][0]["constants"].pop("shift")),
     "wide": _edited(lambda document: document["cases"][0]["codes"]["t0_x"].update(word_bits=2**30)),
+    "nameless": _edited(lambda document: document["tensors"].pop(1)),
     "outputless": _edited(lambda document: document["cases"][0]["codes"].pop("t2_last")),
 }

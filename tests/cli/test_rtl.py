@@ -41,6 +41,7 @@ def test_the_circuit_is_handed_over(workspace, hwrts):
         (("--multipliers", "9"), "are of --format rtl; add it"),
         (("--format", "rtl", "--mode", "1080p60"), "--mode and --clock-mhz belong together"),
         (("--format", "rtl", "--clock-mhz", "300"), "--mode and --clock-mhz belong together"),
+        (("--format", "rtl", "--mode", "1080p60", "--clock-mhz", "inf"), "--clock-mhz inf: is no clock"),
         (
             ("--format", "rtl", "--multipliers", "9", "--cycles-per-pixel", "4"),
             "--multipliers and --cycles-per-pixel: each says how fast the circuit is; use one of them",

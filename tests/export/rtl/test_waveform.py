@@ -112,3 +112,7 @@ def test_a_simulator_that_is_not_there_or_fails_is_one_line(tmp_path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HwrtsError, match=r"iverilog ends with exit 3 \(too old\); use Icarus Verilog 11"):
         simulate(circuit, frames, tmp_path)
+    tool.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    monkeypatch.setattr(icarus, "_SECONDS", 0.2)
+    with pytest.raises(HwrtsError, match=r"iverilog is not done after 0\.2 s; use smaller frames"):
+        simulate(circuit, frames, tmp_path)
