@@ -197,6 +197,7 @@ def test_a_damaged_vector_is_found_by_both(copy, alone):
     ("change", "said"),
     [
         (lambda text: text.replace("\n", "\nx", 1), "line 2 is no word of "),
+        (lambda text: "g" + text[1:], "line 1 is no word of "),
         (lambda text: text.partition("\n")[0] + "\n", "line 2 is no word of "),
         (lambda text: text + "0\n", "words"),
     ],
