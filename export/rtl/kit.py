@@ -8,7 +8,8 @@ from hwrts.export.c.names import identifiers
 from hwrts.export.rtl.bench import bench_text
 from hwrts.export.rtl.circuit import Circuit, circuit_of
 from hwrts.export.rtl.design import Settings
-from hwrts.export.rtl.folding import total_multipliers
+from hwrts.export.rtl.gates import multipliers_of
+from hwrts.export.rtl.stream import deepest
 from hwrts.export.rtl.templates import bench_modules, library, render
 from hwrts.export.rtl.top import TOP, doors, exits, top_text
 from hwrts.fixed_point import HwrtsError, Network
@@ -56,8 +57,8 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
         doors=doors(circuit),
         exits=exits(circuit),
         multiple=network.multiple,
-        deepest=max((conv.window.after for conv in network.convs), default=0),
-        multipliers=total_multipliers(circuit.foldings),
+        deepest=deepest(network),
+        multipliers=multipliers_of(network, circuit.foldings),
         cycles=circuit.cycles,
         vectors=VECTORS,
         not_alone=not_alone,

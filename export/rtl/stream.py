@@ -123,6 +123,11 @@ def _streams(network: Network, parted: set[str]) -> Streams:
     return Streams(made, read)
 
 
+def deepest(network: Network) -> int:
+    """Rows and columns beyond a frame that a window looks at: meanwhile the input is not taken."""
+    return max((layer.window.after for layer in network.layers if isinstance(layer, WINDOWED)), default=0)
+
+
 def _in_the_way(layer: Layer, read: Mapping[str, Stream]) -> set[str]:
     """Sources of a layer whose squares must be parted for it."""
     squares = {source for source in layer.sources if read[source].grow > 1}

@@ -3,11 +3,14 @@
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from numbers import Integral
 
 from hwrts.cost.modes import Mode, Place, mode_named
 from hwrts.errors import ConfigError
 from hwrts.export.rtl import Settings
-from hwrts.export.rtl.folding import foldings_of, total_multipliers
+from hwrts.export.rtl.folding import foldings_of
+from hwrts.export.rtl.gates import multipliers_of
+from hwrts.export.rtl.stream import deepest
 from hwrts.fixed_point import HwrtsError, Network, halo
 
 DEFAULT_CYCLES = 16
@@ -45,7 +48,7 @@ class AskedCircuit:
 
         Raises:
             ConfigError: Several of them at once, a mode without a clock or beyond it, fewer multipliers than
-                convolutions, a clock or a kind of weights that there is not.
+                convolutions and products, a number, a clock or a kind of weights that there is not.
         """
         said = {
             "--multipliers": self.multipliers,
@@ -61,6 +64,9 @@ class AskedCircuit:
             raise ConfigError(f"--weights {self.weights}: is not known; use rom or loadable")
         if self.clock_mhz is not None and not math.isfinite(self.clock_mhz):
             raise ConfigError(f"--clock-mhz {self.clock_mhz}: is no clock; use a number of MHz, such as 600")
+        for name, number in (*said.items(), ("strips", self.strips)):
+            if isinstance(number, Integral) and number < 1:
+                raise ConfigError(f"{name} {number}: is none; use 1 or more")
         mode = mode_named(self.mode or _DEFAULT_MODE)
         cycles = self.cycles or DEFAULT_CYCLES
         if self.multipliers is not None:
@@ -96,9 +102,9 @@ class AskedCircuit:
     def _for_mode(self, network: Network, mode: Mode, clock_mhz: float) -> int:
         """Clocks that a pixel has, those in which windows are beyond the picture not counted."""
         rows = math.ceil(mode.height / self._scale(network))
-        deepest = max((conv.window.after for conv in network.convs), default=0)
-        columns = self._columns(network, mode) + deepest + 1
-        pixels = (rows + deepest) * columns * mode.frames_per_second
+        beyond = deepest(network)
+        columns = self._columns(network, mode) + beyond + 1
+        pixels = (rows + beyond) * columns * mode.frames_per_second
         least = max(1, int(network.scales[network.output]) ** 2)
         if clock_mhz * 1e6 < least * pixels:
             raise ConfigError(
@@ -111,9 +117,11 @@ class AskedCircuit:
 def _for_multipliers(network: Network, most: int) -> int:
     """The fewest clocks a pixel with which no more are needed."""
     low, high = 1, 1 << 24
-    least = total_multipliers(foldings_of(network, high))
+    least = multipliers_of(network, foldings_of(network, high))
     if most < least:
-        raise ConfigError(f"--multipliers {most}: its {least} convolutions need one each at least")
+        raise ConfigError(
+            f"--multipliers {most}: its convolutions and products of two codes need {least} at least"
+        )
     while low < high:
         middle = (low + high) // 2
         fits = _multipliers(network, middle) <= most
@@ -122,8 +130,8 @@ def _for_multipliers(network: Network, most: int) -> int:
 
 
 def _multipliers(network: Network, cycles: int) -> float:
-    """Of its convolutions; more than any number where they need more clocks than those."""
+    """Of its convolutions and products; more than any number where they need more clocks than those."""
     try:
-        return total_multipliers(foldings_of(network, cycles))
+        return multipliers_of(network, foldings_of(network, cycles))
     except HwrtsError:
         return math.inf

@@ -4,16 +4,18 @@ import json
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 from hwrts.errors import ConfigError
 from hwrts.export.rtl import circuit_of
 from hwrts.export.rtl.counts import counts_of
 from hwrts.export.rtl.folding import foldings_of, total_multipliers
-from hwrts.fixed_point import PIXEL, Input, MaxPool, Network, load_network
+from hwrts.fixed_point import PIXEL, Input, MaxPool, Multiply, Network, Upsample, load_network
 from hwrts.runs.circuit import AskedCircuit
 
 from ..export.rtl.build import residual
+from ..fixed_point.build import conv
 
 
 def test_the_circuit_is_handed_over(workspace, hwrts):
@@ -47,7 +49,10 @@ def test_the_circuit_is_handed_over(workspace, hwrts):
             "--multipliers and --cycles-per-pixel: each says how fast the circuit is; use one of them",
         ),
         (("--format", "rtl", "--weights", "ram"), "--weights ram: is not known; use rom or loadable"),
-        (("--format", "rtl", "--multipliers", "2"), "--multipliers 2: its 5 convolutions need one each"),
+        (
+            ("--format", "rtl", "--multipliers", "2"),
+            "--multipliers 2: its convolutions and products of two codes need 5 at",
+        ),
         (
             ("--format", "rtl", "--mode", "2160p60", "--clock-mhz", "100"),
             "--mode 2160p60: takes 4 clock(s) for each of 124.7 million pixels a second, blanking included; "
@@ -80,8 +85,31 @@ def test_as_few_clocks_as_multipliers_allow():
         cycles = AskedCircuit(multipliers=most).settings(network).cycles
         assert total_multipliers(foldings_of(network, cycles)) <= most
         assert cycles == 1 or total_multipliers(foldings_of(network, cycles - 1)) > most
-    with pytest.raises(ConfigError, match="need one each at least"):
+    with pytest.raises(ConfigError, match="convolutions and products of two codes need 5 at least"):
         AskedCircuit(multipliers=4).settings(network)
+
+
+def test_products_of_two_codes_are_multipliers_too():
+    """One for each of 3 codes; the convolution has what is left: 9 of its 27 products at a time."""
+    layers = (conv("c", "x", np.ones((1, 3, 3, 3))), Multiply("y", ("x", "c"), PIXEL))
+    network = Network((Input("x", 3, PIXEL),), layers)
+    assert AskedCircuit(multipliers=12).settings(network).cycles == 3
+    with pytest.raises(ConfigError, match="need 4 at least"):
+        AskedCircuit(multipliers=3).settings(network)
+
+
+def test_interpolation_looks_beyond_a_frame_too():
+    """Two rows and two columns of it; the way out gives four pixels a clock each."""
+    network = Network((Input("x", 3, PIXEL),), (Upsample("y", "x", "bicubic", 2, PIXEL),))
+    settings = AskedCircuit(mode="1080p60", clock_mhz=300).settings(network)
+    assert settings.cycles == 300_000_000 // (542 * 963 * 60)
+
+
+@pytest.mark.parametrize("said", [{"cycles": 0}, {"multipliers": 0}, {"strips": 0}])
+def test_none_is_no_number(said):
+    """What the command line does not let through, and Python does."""
+    with pytest.raises(ConfigError, match=r" 0: is none; use 1 or more"):
+        AskedCircuit(**said).settings(residual("same"))
 
 
 def test_a_network_without_convolutions_takes_what_it_is_given():
