@@ -140,8 +140,8 @@ def entries(root: Path) -> list[dict[str, Any]]:
         entry = read_document(path, ConfigurationFile, _AGAIN)
         if entry["key"] != path.stem or set(entry["values"]) != axes:
             raise RunFolderError(f"{path}: damaged, it is of another configuration; {_AGAIN}")
-        uncounted = dict.fromkeys(LATER_COSTS, LARGEST)  # within no limit
-        found.append(entry | {"costs": uncounted | entry["costs"]})
+        uncounted = {unit: LARGEST for unit in LATER_COSTS if unit not in entry["costs"]}  # within no limit
+        found.append(entry | {"costs": entry["costs"] | uncounted})
     return found
 
 

@@ -92,6 +92,35 @@ def test_what_is_over_budget_is_never_trained(tmp_path):
     assert len(rows) == 4
 
 
+def test_multipliers_are_a_budget(tmp_path):
+    """At half the clock a network needs twice as many."""
+    limits = {"mode": "1080p60", "at_most": {"multipliers": 300}}
+    Trainer().run(tmp_path / "fast", {"budget": limits | {"clock_mhz": 300}})
+    rows = results.read_rows(tmp_path / "fast")
+    assert len(rows) == 6
+    assert all(row["multipliers"] <= 300 and row["kgates"] > 0 for row in rows)
+    slow = Trainer().run(tmp_path / "slow", {"budget": limits | {"clock_mhz": 150}})
+    assert 0 < slow.over < 6
+
+
+def test_a_sweep_of_before_goes_on(tmp_path):
+    """Its folder knows no clock, and its configurations no multipliers."""
+    root = tmp_path / "s"
+    Trainer().run(root)
+    document = json.loads((root / "sweep.json").read_text())
+    del document["spec"]["budget"]["clock_mhz"]
+    (root / "sweep.json").write_text(json.dumps(document))
+    (path, *_) = (root / "configurations").glob("*.json")
+    entry = json.loads(path.read_text())
+    del entry["costs"]["multipliers"], entry["costs"]["kgates"]
+    path.write_text(json.dumps(entry))
+    again = Trainer()
+    again.run(root)
+    assert again.done == []
+    rows = {row["key"]: row for row in results.read_rows(root)}
+    assert results.best([rows[entry["key"]]], {"multipliers": 1e9}) is None
+
+
 @pytest.mark.in_turns
 @pytest.mark.parametrize("method", ["grid", "nsga2", "tpe"])
 @pytest.mark.parametrize("stop_after", [0, 1, 4, 7])

@@ -139,12 +139,14 @@ def assert_exact(
     *,
     cycles: int = 8,
     pauses: Sequence[tuple[int, int]] = ((80, 80), (0, 220)),
+    widest: int = 16,
 ) -> None:
     """Two frames of noise of each size, or of the next that the network takes, equal the definition.
 
     Of the second size a sink that hardly takes anything: then every part must wait."""
-    circuit = circuit_of(network, Settings(widest=16, cycles=cycles))
-    simulation = Simulation(circuit, folder)
+    circuit = circuit_of(network, Settings(widest=widest, cycles=cycles))
+    words = 2 * max(rows * columns for rows, columns in sizes) + 512  # as a network may take larger ones
+    simulation = Simulation(circuit, folder, words=max(4096, words))
     for number, size in enumerate(sizes):
         frames: list[Frame] = [random_inputs(network, *size, seed=2 * number + each) for each in (0, 1)]
         verdict = simulation.run(frames, pauses[number % len(pauses)], seed=number + 1)

@@ -1,6 +1,7 @@
 """Operators that move, compare, join and interpolate as circuits: alone, by every rule, in squares."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,16 +9,26 @@ import pytest
 from hwrts.fixed_point import (
     PIXEL,
     Add,
+    Clip,
     Concat,
+    Conv,
     DepthToSpace,
     Format,
+    GlobalAverage,
     Input,
+    Layer,
+    Lookup,
     Maximum,
     MaxPool,
     Multiply,
     Network,
     Over,
+    PRelu,
+    Reorder,
+    Repeat,
+    Resize,
     Rounding,
+    Scale,
     Slice,
     SpaceToDepth,
     Upsample,
@@ -109,3 +120,47 @@ def test_interpolation(tmp_path, kind, factor, rounding):
     """Taps below zero, sums beyond the format, and an edge that is repeated."""
     layer = Upsample("y", "x", kind, factor, Format(True, 6, 5))
     assert_exact(tmp_path, single(layer, 2, S6, rounding), [(1, 1), (3, 4)])
+
+
+def table(source, out):
+    return RNG.integers(out.min, out.max, 1 << source.bits, endpoint=True).astype(np.int16)
+
+
+def two(layer):
+    """Of two inputs, each over the whole range of its format."""
+    return Network((Input("x", 3, S6), Input("z", 3, U8)), (layer,))
+
+
+EVERY = {
+    Conv: single(random_conv(RNG, "y", "x", 3, 3, 3, S8), 3, S6),
+    Add: two(Add("y", ("x", "z"), S8)),
+    Multiply: two(Multiply("y", ("x", "z"), Format(True, 8, 5))),
+    Concat: two(Concat("y", ("x", "z"), Format(True, 8, 6))),
+    Scale: single(Scale("y", "x", -93, 7, S5), 3, S6),
+    PRelu: single(PRelu("y", "x", np.array([-127, 1, 90], np.int8), 6, S5), 3, S6),
+    Lookup: single(Lookup("y", "x", table(S6, S5), S5), 3, S6),
+    Clip: single(Clip("y", "x", -7, 20), 3, S6),
+    Reorder: single(Reorder("y", "x", np.array([2, 0, 0, 1], np.int32)), 3, S6),
+    Slice: single(Slice("y", "x", 1, 3), 3, S6),
+    Maximum: single(Maximum("y", "x", Over.CHANNELS), 3, S6),
+    MaxPool: single(MaxPool("y", "x", (3, 3), 2, (1, 1, 1, 1)), 3, S6),
+    DepthToSpace: single(DepthToSpace("y", "x", 2), 4, S6),
+    SpaceToDepth: single(SpaceToDepth("y", "x", 2), 3, S6),
+    Repeat: single(Repeat("y", "x", 3), 3, S6),
+    Upsample: single(Upsample("y", "x", "bicubic", 2, Format(True, 6, 5)), 3, S6),
+}
+
+
+def test_every_operator_is_there():
+    """But those that may need the last row first, which are refused (test_refusals.py)."""
+    assert set(EVERY) == set(get_args(Layer)) - {Resize, GlobalAverage}
+
+
+@pytest.mark.slow  # ten seconds each
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.in_turns
+def test_large_frames(tmp_path, kind, rounding):
+    """48 rows of 64 columns, as wide as the memories; and one row, one column."""
+    network = replace(EVERY[kind], rounding=rounding, additions=rounding)
+    assert_exact(tmp_path, network, [(48, 64), (1, 64), (48, 1)], cycles=9, widest=64)
