@@ -36,8 +36,9 @@ quick: $(VENV)/.ready
 quick-pytest: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto tests/test_layout.py tests/fixed_point tests/export
 
-# All operators by all rules and shapes, two thousand random networks, runs killed for real, the networks at full size,
-# four hundred damages of each kind of file, every notebook. For every night.
+# All operators by all rules and shapes, two thousand random networks, the networks at full size, commands killed for real,
+# on full disks and two at once, four hundred damages of each kind of file, every notebook. For every night; campaigns with
+# larger numbers: docs/reliability.md.
 slow: $(VENV)/.ready
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m slow
 	HWRTS_MUTATIONS=400 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/cli/test_damaged_files.py
