@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -192,7 +193,9 @@ def _svg(figure: Figure, axes: Axes, name: str) -> str:
     axes.legend(frameon=False, fontsize=11, labelcolor=_INK, ncols=2 if len(axes.get_lines()) > 5 else 1)
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     stream = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
+        # a busy machine is a second about where the legend is to be, however few points there are
+        warnings.filterwarnings("ignore", 'Creating legend with loc="best" can be slow')
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
     svg = stream.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -29,7 +29,7 @@ ELSEWHERE = {
 }
 NOT_RUN = {
     "--cluster": "needs machines",
-    "--client handover/model.qnn.onnx": "needs its client; tests/cli/test_verify_client.py",
+    "--client handover/": "needs its client; tests/cli/test_verify_client.py",
     "hwrts check-vectors": "needs what a simulator wrote; tests/cli/test_check_vectors.py",
     "hwrts view": "stays until it is interrupted",
     "hwrts reproduce": "tests/reproduce",

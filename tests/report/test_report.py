@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import io
+import itertools
 import json
 import re
 import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -714,6 +716,15 @@ def test_values_of_the_paper() -> None:
     )
     assert (paper_difference(0), paper_difference(1), paper_difference(8)) == (None, 0.95, 1.76)
     assert (paper_difference(9), paper_change(9)) == (None, None)
+
+
+def test_a_slow_machine_is_told_nothing_of_legends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """matplotlib warns where finding their place takes more than a second, whatever they are of."""
+    clock = SimpleNamespace(perf_counter=itertools.count(0, 2).__next__)
+    monkeypatch.setattr("matplotlib.legend.time", clock)
+    metrics = [{"stage": "1", "phase": "float", "step": n, "loss": 0.1 / n, "rate": 1e-3} for n in (1, 2, 3)]
+    assert training_plot(metrics, "float", "slow") is not None
+    assert clock.perf_counter() > 2  # it was asked
 
 
 def test_training_plot_has_a_line_per_stage_in_order() -> None:
