@@ -8,6 +8,7 @@ from typing import Any
 
 from hwrts.command_line import command_line
 from hwrts.files.atomic import write_atomic
+from hwrts.files.read import LARGEST
 from hwrts.runs.folder import write_json
 from hwrts.runs.remarks import below_bicubic, remarks
 from hwrts.sweep.folder import entries, finished, open_sweep
@@ -24,17 +25,19 @@ Row = dict[str, Any]
 def read_rows(root: Path) -> list[Row]:
     """Every configuration within the budget, at the furthest rung that it finished; cheapest first.
 
-    A row has the axes, the costs, and: ``key``; ``rung``, -1 if nothing is finished; ``final``, whether it
-    was trained to the end; ``quality_float``, ``quality_int8``; ``passed``, ``compared``, ``mismatches``;
-    ``bicubic``, the x2 PSNR of interpolation on the same photographs, and whether int8 is
-    ``below_bicubic``; ``remarks``, what is wrong with its pictures, in words (`hwrts.runs.remarks`), if any;
-    ``seconds`` of all rungs; ``run``, the run folder below the sweep's, and ``stage``, the network in it.
+    A row has the axes, the costs (None of a circuit that there is not), and: ``key``; ``rung``, -1 if nothing
+    is finished; ``final``, whether it was trained to the end; ``quality_float``, ``quality_int8``;
+    ``passed``, ``compared``, ``mismatches``; ``bicubic``, the x2 PSNR of interpolation on the same
+    photographs, and whether int8 is ``below_bicubic``; ``remarks``, what is wrong with its pictures, in words
+    (`hwrts.runs.remarks`), if any; ``seconds`` of all rungs; ``run``, the run folder below the sweep's, and
+    ``stage``, the network in it.
     """
     spec, _ = open_sweep(root)
     rows = []
     for entry in entries(root):
         done = [found for rung in range(spec.halving.rungs) if (found := finished(root, entry["key"], rung))]
-        row: Row = {**{axis: _cell(value) for axis, value in entry["values"].items()}, **entry["costs"]}
+        costs = {unit: None if value == LARGEST else value for unit, value in entry["costs"].items()}
+        row: Row = {**{axis: _cell(value) for axis, value in entry["values"].items()}, **costs}
         row |= {"key": entry["key"], "rung": len(done) - 1, "final": len(done) == spec.halving.rungs}
         row["seconds"] = round(sum(each["seconds"] for each in done), 2)
         for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches", "stage"):
@@ -78,7 +81,11 @@ def best(rows: list[Row], at_most: Mapping[str, float] | None = None) -> Row | N
         at_most: A tighter budget, by unit of cost: a result that fits is proved already.
     """
     limits = dict(at_most or {})
-    fitting = [row for row in results_of(rows) if all(row[unit] <= most for unit, most in limits.items())]
+    fitting = [
+        row
+        for row in results_of(rows)
+        if all(row[unit] is not None and row[unit] <= most for unit, most in limits.items())
+    ]
     return max(fitting, key=lambda row: (row["quality_int8"], -row["params"]), default=None)
 
 

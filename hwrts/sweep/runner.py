@@ -27,7 +27,7 @@ from hwrts.sweep.space import (
     points,
     wanted,
 )
-from hwrts.sweep.spec import SweepSpec
+from hwrts.sweep.spec import SweepSpec, in_words
 from hwrts.sweep.study import SweepStudy
 from hwrts.sweep.trial import Task
 from hwrts.sweep.workers import Workers
@@ -174,7 +174,7 @@ class Sweep:
         if number is not None:
             self.study.constrain(number, excess)
         if any(share > 0 for share in excess.values()):
-            words = ", ".join(f"{unit} {costs[unit]:,.5g}" for unit in excess if excess[unit] > 0)
+            words = ", ".join(in_words(unit, costs[unit]) for unit in excess if excess[unit] > 0)
             self._nearest = min(self._nearest, (max(excess.values()), words))
             if number is not None:
                 self.study.tell_infeasible(number, costs[self.spec.cost])

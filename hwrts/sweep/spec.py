@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hwrts.cost.modes import Place
 from hwrts.errors import ConfigError
+from hwrts.files.read import LARGEST
 
 COSTS = {
     "params": "weights, biases and slopes",
@@ -178,6 +179,15 @@ def parse_budget(text: str) -> dict[str, float]:
         except ValueError as error:
             raise ConfigError(f"--budget {text!r}: {error}") from error
     return found
+
+
+def in_words(unit: str, number: float) -> str:
+    """A cost in a message.
+
+    >>> in_words("params", 30000.0)
+    'params 30,000'
+    """
+    return f"{unit} {number:,.5g}" if number < LARGEST else f"no circuit to count {unit} of"
 
 
 def parse_amount(value: Any) -> float:

@@ -285,6 +285,19 @@ def test_a_budget_that_nothing_meets(tmp_path):
         Trainer().run(tmp_path / "s", {"budget": {"at_most": {"params": 30, "line_kib": 1e6}}})
 
 
+def test_a_circuit_that_is_too_slow_is_no_number(tmp_path):
+    """In tables and messages: 50 MHz are fewer clocks than 2160p60 has pixels."""
+    Trainer().run(tmp_path / "s", {"budget": {"clock_mhz": 50.0}, "halving": {"rungs": 1}})
+    rows = results.read_rows(tmp_path / "s")
+    assert {(row["multipliers"], row["kgates"]) for row in rows} == {(None, None)}
+    assert results.best(rows, {"multipliers": 1e9}) is None
+    assert results.best(rows, {"params": 1000})["network.blocks"] == 0
+    results.write_tables(tmp_path / "s", rows)
+    assert "e+30" not in (tmp_path / "s" / "results.csv").read_text()
+    with pytest.raises(ConfigError, match="the nearest has no circuit to count multipliers of;"):
+        Trainer().run(tmp_path / "t", {"budget": {"clock_mhz": 50.0, "at_most": {"multipliers": 1e9}}})
+
+
 def test_what_fails_the_comparison_is_no_result(tmp_path):
     trainer = Trainer(failing={(2, 8)})
     trainer.run(tmp_path / "s")
