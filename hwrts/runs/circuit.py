@@ -96,8 +96,8 @@ class AskedCircuit:
         return max(2, columns + (2 * halo(network.steps) if self.strips > 1 else 0))
 
     def _scale(self, network: Network) -> Fraction:
-        """How many times as large as the input the picture is that the mode names."""
-        return Fraction(network.scales[network.output]) if self.at == "output" else Fraction(1)
+        """How many times as large as the input the picture is that the mode names; 1 if that is one pixel."""
+        return Fraction(network.scales[network.output] or 1) if self.at == "output" else Fraction(1)
 
     def _for_mode(self, network: Network, mode: Mode, clock_mhz: float) -> int:
         """Clocks that a pixel has, those in which windows are beyond the picture not counted."""

@@ -11,7 +11,7 @@ from hwrts.errors import ConfigError
 from hwrts.export.rtl import circuit_of
 from hwrts.export.rtl.counts import counts_of
 from hwrts.export.rtl.folding import foldings_of, total_multipliers
-from hwrts.fixed_point import PIXEL, Input, MaxPool, Multiply, Network, Upsample, load_network
+from hwrts.fixed_point import PIXEL, GlobalAverage, Input, MaxPool, Multiply, Network, Upsample, load_network
 from hwrts.runs.circuit import AskedCircuit
 
 from ..export.rtl.build import residual
@@ -87,6 +87,12 @@ def test_as_few_clocks_as_multipliers_allow():
         assert cycles == 1 or total_multipliers(foldings_of(network, cycles - 1)) > most
     with pytest.raises(ConfigError, match="convolutions and products of two codes need 5 at least"):
         AskedCircuit(multipliers=4).settings(network)
+
+
+def test_an_output_of_one_pixel_is_no_division_by_zero():
+    """Every export asks for these settings, also one without a circuit."""
+    network = Network((Input("x", 3, PIXEL),), (GlobalAverage("y", "x", PIXEL),))
+    assert AskedCircuit().settings(network).widest == 1920
 
 
 def test_products_of_two_codes_are_multipliers_too():
