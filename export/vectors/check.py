@@ -57,7 +57,7 @@ class Counts:
         words: That there should be, one a pixel.
         missing: Words that are not there, or that nobody wrote.
         beyond: Words that are too many.
-        stopped: The pixel that would come next, where the end is missing.
+        absent: The first pixel that is not there, or that nobody wrote.
         first: The first code that differs or is undefined.
     """
 
@@ -67,7 +67,7 @@ class Counts:
     words: int
     missing: int
     beyond: int
-    stopped: Place | None
+    absent: Place | None
     first: Difference | None
 
     @property
@@ -129,8 +129,7 @@ def _counts(
     """Counts of codes (N, C), of which some are known, in words (N,), of which some are given."""
     there = given[:, None]
     differing, undefined = there & known & (codes != wanted), there & ~known
-    end = int(np.flatnonzero(given)[-1]) + 1 if given.any() else 0
-    wrong = np.flatnonzero(differing | undefined)
+    absent, wrong = np.flatnonzero(~given), np.flatnonzero(differing | undefined)
     first = None
     if len(wrong):
         word, channel = divmod(int(wrong[0]), shape[-1])
@@ -141,9 +140,9 @@ def _counts(
         int(differing.sum()),
         int(undefined.sum()),
         len(wanted),
-        int((~given).sum()),
+        len(absent),
         beyond,
-        _place(shape, end) if end < len(wanted) else None,
+        _place(shape, int(absent[0])) if len(absent) else None,
         first,
     )
 

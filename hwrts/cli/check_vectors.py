@@ -77,7 +77,7 @@ def _say(vectors: "Vectors", checked: "Checked", *, quiet: bool) -> None:
     names = {each["id"]: each["name"] for each in vectors.manifest["tensors"]}
     if not quiet:
         _print_layers(names, checked)
-    _list("short", [_short(each) for each in checked.compared if each.counts.stopped], "; ")
+    _list("short", [_short(each) for each in checked.compared if each.counts.absent], "; ")
     _list("long", [_long(each) for each in checked.compared if each.counts.beyond], "; ")
     first = next((each for each in checked.compared if each.counts.first is not None), None)
     if first is not None:
@@ -121,7 +121,8 @@ def _first(each: "Compared", name: str) -> str:
 def _short(each: "Compared") -> str:
     words = each.counts.words
     return (
-        f"{each.file} has {words - each.counts.missing:,} of {words:,} words, next is {each.counts.stopped}"
+        f"{each.file} has {words - each.counts.missing:,} of {words:,} words, the first that is missing is "
+        f"{each.counts.absent}"
     )
 
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table, print_warning
-from hwrts.cli.options import Quiet, RunArgument, StageOption
+from hwrts.cli.options import (
+    ClockOption,
+    CyclesOption,
+    ModeOption,
+    MultipliersOption,
+    Quiet,
+    RunArgument,
+    StageOption,
+    WeightsOption,
+)
 from hwrts.cli.stage import choose_network
 
 if TYPE_CHECKING:
@@ -38,24 +47,11 @@ def export(
             show_default=False,
         ),
     ] = None,
-    multipliers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Of --format rtl: fold it onto so many at most.", show_default=False),
-    ] = None,
-    cycles_per_pixel: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help=r"Of --format rtl: clocks for a pixel of the input \[16].", show_default=False
-        ),
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="Of --format rtl: video mode of the output, such as 2160p60.", show_default=False),
-    ] = None,
-    clock_mhz: Annotated[
-        float | None, typer.Option(min=1, help="Of --format rtl: clock for --mode.", show_default=False)
-    ] = None,
-    weights: Annotated[str, typer.Option(help="Of --format rtl: rom, or loadable through a port.")] = "rom",
+    multipliers: MultipliersOption = None,
+    cycles_per_pixel: CyclesOption = None,
+    mode: ModeOption = None,
+    clock_mhz: ClockOption = None,
+    weights: WeightsOption = "rom",
     opset: Annotated[int | None, typer.Option(help=r"Of its file \[19].", show_default=False)] = None,
     ir_version: Annotated[
         int | None, typer.Option(help=r"Of its file \[the lowest for the opset].", show_default=False)

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note
-from hwrts.cli.options import Quiet, RunArgument, StageOption
+from hwrts.cli.options import (
+    ClockOption,
+    CyclesOption,
+    ModeOption,
+    MultipliersOption,
+    Quiet,
+    RunArgument,
+    StageOption,
+    WeightsOption,
+)
 from hwrts.cli.stage import choose_network
 
 
@@ -21,23 +30,11 @@ def handover(
             help="Leave this form out: c or rtl (repeatable); README and manifest say so.", show_default=False
         ),
     ] = None,
-    multipliers: Annotated[
-        int | None, typer.Option(min=1, help="Of the circuit: so many at most.", show_default=False)
-    ] = None,
-    cycles_per_pixel: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help=r"Of the circuit: clocks for a pixel of the input \[16].", show_default=False
-        ),
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(help="Of the circuit: video mode of the output, such as 2160p60.", show_default=False),
-    ] = None,
-    clock_mhz: Annotated[
-        float | None, typer.Option(min=1, help="Of the circuit: clock for --mode.", show_default=False)
-    ] = None,
-    weights: Annotated[str, typer.Option(help="Of the circuit: rom, or loadable through a port.")] = "rom",
+    multipliers: MultipliersOption = None,
+    cycles_per_pixel: CyclesOption = None,
+    mode: ModeOption = None,
+    clock_mhz: ClockOption = None,
+    weights: WeightsOption = "rom",
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Run the ONNX file in ONNX Runtime first.")
     ] = True,

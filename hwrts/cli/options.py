@@ -26,6 +26,22 @@ StageOption = Annotated[
     ),
 ]
 
+MultipliersOption = Annotated[
+    int | None, typer.Option(min=1, help="Of the circuit: so many at most.", show_default=False)
+]
+CyclesOption = Annotated[
+    int | None,
+    typer.Option(min=1, help=r"Of the circuit: clocks for a pixel of the input \[16].", show_default=False),
+]
+ModeOption = Annotated[
+    str | None,
+    typer.Option(help="Of the circuit: video mode of the output, such as 2160p60.", show_default=False),
+]
+ClockOption = Annotated[
+    float | None, typer.Option(min=1, help="Of the circuit: clock for --mode.", show_default=False)
+]
+WeightsOption = Annotated[str, typer.Option(help="Of the circuit: rom, or loadable through a port.")]
+
 RequireOption = Annotated[
     str | None,
     typer.Option(

@@ -94,8 +94,8 @@ def test_missing_extra_short_and_undefined_are_named(made, out, hwrts):
     result = hwrts("check-vectors", made, "--outputs", out)
     assert result.code == 1
     assert (
-        f"c0_all_0.t2_last.mem has {width + 3} of {len(lines)} words, next is frame 0, row 1, column 3"
-        in (result.out)
+        f"c0_all_0.t2_last.mem has {width + 3} of {len(lines)} words, "
+        "the first that is missing is frame 0, row 1, column 3" in (result.out)
     )
     assert "row 0, column 0, channel 0: expected" in result.out
     assert "found undefined (x)" in result.out

@@ -68,13 +68,13 @@ def test_a_stream_that_stops(text):
     """As a short file, and as the rest of a memory that nobody wrote."""
     found = counted(text)
     assert (found.differing, found.undefined, found.missing, found.beyond) == (0, 0, 2, 0)
-    assert found.stopped == Place(1, 0, 1)
+    assert found.absent == Place(1, 0, 1)
     assert not found.right
 
 
 def test_words_in_the_middle_that_are_not_there():
     found = counted(b"@1\ne2\nd3\nc4\nb5\na6\n")
-    assert (found.missing, found.stopped, found.right) == (1, None, False)
+    assert (found.missing, found.absent, found.right) == (1, Place(0, 0, 0), False)
 
 
 @pytest.mark.parametrize("text", [TEXT + b"00\n00\n", TEXT + b"@ff\n1\n2\n"])
@@ -84,7 +84,7 @@ def test_words_that_are_too_many(text):
 
 
 def test_nothing_at_all():
-    assert (counted(b"").missing, counted(b"").stopped) == (6, Place(0, 0, 0))
+    assert (counted(b"").missing, counted(b"").absent) == (6, Place(0, 0, 0))
 
 
 @pytest.mark.parametrize(
