@@ -117,7 +117,8 @@ class TfliteFile(ReadFile):
         zeros = steps.array(3, np.int64).tolist() if steps else []
         kind = _KINDS.get(number, f"of type {number}")
         if kind not in ("int8", "uint8") or len(sides) != 4 or sides[0] != 1 or len(scales) != 1:
-            raise HwrtsError(f"{name!r} is {kind} {tuple(sides)}, where one picture of int8 or uint8 belongs")
+            shape = f"{tuple(sides)!s:.60}"  # a damaged one may have a thousand sides
+            raise HwrtsError(f"{name!r} is {kind} {shape}, where one picture of int8 or uint8 belongs")
         if sides[3] != channels:
             raise HwrtsError(
                 f"{name!r} has {sides[3]} channels where {tensor!r} of the network has {channels}"
