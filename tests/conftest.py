@@ -60,6 +60,8 @@ def pytest_configure() -> None:
     Clients are looked for in this clone, for tests of commands work in folders of their own.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of make test: make in a kit would talk as its child
+        os.environ.pop(name, None)
     os.environ.setdefault("HWRTS_TARGETS", str(Path(__file__).resolve().parents[1] / "build/targets"))
     if ERRORS:
         _note_errors(Path(ERRORS))

@@ -286,7 +286,7 @@ def quantize(function, *more):
             ["sweep", "--budget", "params"],
             "--budget 'params': write unit=number with commas between, such as "
             "params=30k,line_kib=256; units: params, weight_kib, macs, gmacs, line_kib, "
-            "traffic_gbs, latency_lines, receptive_field, accumulator_bits",
+            "traffic_gbs, latency_lines, receptive_field, accumulator_bits, multipliers, kgates",
         ),
         (
             ["verify", "runs/tiny", "--in", "onnxruntime"],
