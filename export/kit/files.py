@@ -28,6 +28,7 @@ class Facts:
         made_by: This package and its version.
         sha256: Of network.npz: what every form is made of.
         inside: Formats, shifts and proofs, as ``hwrts inspect`` has them.
+        proofs_reached: Whether attacks reach both ends of every proved interval.
         cost: As ``hwrts cost`` has it.
         circuit: Counts of the circuit; None where there is none.
         cases: Of the vectors.
@@ -44,6 +45,7 @@ class Facts:
     made_by: str
     sha256: str
     inside: Mapping[str, Any]
+    proofs_reached: bool
     cost: Mapping[str, Any]
     cases: int
     circuit: Mapping[str, Any] | None = None
@@ -72,12 +74,6 @@ def kit_files(network: Network, facts: Facts) -> dict[str, str]:
         "visible": visible,
         "check": CHECK,
         "sums": SUMS,
-        "proofs_reached": all(
-            each["accumulator"][end] == each["attacked"][end]
-            for each in facts.inside["layers"]
-            if "accumulator" in each
-            for end in ("lowest", "highest")
-        ),
         "layers": [program for program in facts.programs if program != "network"],
     }
     report = {

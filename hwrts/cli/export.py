@@ -9,11 +9,14 @@ from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_not
 from hwrts.cli.options import (
     ClockOption,
     CyclesOption,
+    ManifestOption,
     ModeOption,
     MultipliersOption,
     Quiet,
+    ReplaceOption,
     RunArgument,
     StageOption,
+    UnverifiedOption,
     WeightsOption,
 )
 from hwrts.cli.stage import choose_network
@@ -59,11 +62,9 @@ def export(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Run it in the client, where that is installed.")
     ] = True,
-    unverified: Annotated[
-        bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    unverified: UnverifiedOption = False,
+    force: ReplaceOption = False,
+    json: ManifestOption = False,
     quiet: Quiet = False,
 ) -> None:
     """Hand over one folder: ONNX, integer network, verdict, and a manifest; exit 1 if a client differs."""

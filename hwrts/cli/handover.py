@@ -10,11 +10,14 @@ from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_not
 from hwrts.cli.options import (
     ClockOption,
     CyclesOption,
+    ManifestOption,
     ModeOption,
     MultipliersOption,
     Quiet,
+    ReplaceOption,
     RunArgument,
     StageOption,
+    UnverifiedOption,
     WeightsOption,
 )
 from hwrts.cli.stage import choose_network
@@ -38,11 +41,9 @@ def handover(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Run the ONNX file in ONNX Runtime first.")
     ] = True,
-    unverified: Annotated[
-        bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    unverified: UnverifiedOption = False,
+    force: ReplaceOption = False,
+    json: ManifestOption = False,
     quiet: Quiet = False,
 ) -> None:
     """Make one kit for the chip team: C, Verilog, vectors, ONNX, report; `make check` in it checks them."""

@@ -42,6 +42,10 @@ ClockOption = Annotated[
 ]
 WeightsOption = Annotated[str, typer.Option(help="Of the circuit: rom, or loadable through a port.")]
 
+UnverifiedOption = Annotated[bool, typer.Option("--unverified", help="Hand over a stage that did not pass.")]
+ReplaceOption = Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")]
+ManifestOption = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
+
 RequireOption = Annotated[
     str | None,
     typer.Option(

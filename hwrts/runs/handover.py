@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hwrts import __version__
-from hwrts.cost.inside import describe
+from hwrts.cost.inside import describe, reached
 from hwrts.cost.network import network_cost
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.c.check import check_files
@@ -109,6 +109,7 @@ def facts_of(made: Made, proof: Proof, title: str, left_out: Mapping[str, str], 
     """What is said of a kit; the programs that check its C model are added to it."""
     network, cases = made.network, json.loads(made.vectors[MANIFEST])["cases"]
     settings = made.circuit.settings(network)
+    inside = describe(network, settings.widest)
     programs: dict[str, int] = {}
     if C not in left_out:
         files, programs = check_files(network, cases)
@@ -126,7 +127,8 @@ def facts_of(made: Made, proof: Proof, title: str, left_out: Mapping[str, str], 
         has_verdict=VERDICT_NAME in proof.payloads,
         made_by=f"hwrts {__version__}",
         sha256=hashlib.sha256(proof.payloads[NPZ_NAME]).hexdigest(),
-        inside=describe(network, settings.widest),
+        inside=inside,
+        proofs_reached=all(map(reached, inside["layers"])),
         cost=network_cost(network).as_json(),
         cases=len(cases),
         circuit=circuit,
