@@ -23,14 +23,22 @@ _MODULES = {
     "train": "hwrts.api.train",
 }
 
-__all__ = ["__version__", *_MODULES]
+
+def _offered() -> list[str]:
+    """What needs an extra is not offered without it: ``from hwrts import *`` takes what is there."""
+    from hwrts.extras import missing
+
+    absent = missing("sweep")
+    return ["__version__", *(name for name, at in _MODULES.items() if at != "hwrts.api.sweep" or not absent)]
 
 
 def __getattr__(name: str) -> _Any:
+    if name == "__all__":
+        return _offered()
     if name not in _MODULES:
-        raise AttributeError(f"module 'hwrts' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(f"module 'hwrts' has no attribute {name!r}; it has {', '.join(_offered())}")
     return getattr(_import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_offered()})

@@ -7,6 +7,11 @@ from hwrts.errors import HwrtsError
 EXTRAS = {"sweep": ("optuna", "plotly", "pyarrow"), "cluster": ("distributed",)}
 
 
+def missing(extra: str) -> list[str]:
+    """Libraries of an extra that are not installed."""
+    return [name for name in EXTRAS[extra] if find_spec(name) is None]
+
+
 def need(extra: str, what: str) -> None:
     """Refuse what cannot be done without an extra.
 
@@ -17,6 +22,5 @@ def need(extra: str, what: str) -> None:
     Raises:
         HwrtsError: One of its libraries is not installed.
     """
-    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
-    if missing:
-        raise HwrtsError(f"{what}: {', '.join(missing)} not installed; pip install 'hwrts[{extra}]'")
+    if absent := missing(extra):
+        raise HwrtsError(f"{what}: {', '.join(absent)} not installed; pip install 'hwrts[{extra}]'")

@@ -202,6 +202,7 @@ def _quantize_run(
     else:
         print_stages(folder)
         print_line(f"next: {command_line('export', run, '--stage', made.name, *_for(client), '-o', 'DIR')}")
+        print_line(f"      {command_line('handover', run, '--stage', made.name, '-o', 'kit')}")
     return made.proved and is_faithful(measures)
 
 
@@ -272,6 +273,7 @@ def _quantize_own(
         print_line(f"page:  {root / 'report.html'}")
         print_line(f"next:  {command_line('inspect', made.root)}")
         print_line(f"       {command_line('export', root, *_for(client), '-o', 'handover')}")
+        print_line(f"       {command_line('handover', root, '-o', 'kit')}")
     for warning in warnings:
         print_warning(warning)
     if verdict["passed"] and not good:

@@ -260,7 +260,7 @@ def _print_result(folder: "RunFolder", missed: list[str], *, as_json: bool) -> N
         print_line(f"NOT MET: {text}")
     print_line(f"for:    {purpose(folder.config)}")
     print_line(f"report: {folder.report}")
-    for i, (_, command) in enumerate(next_commands(folder, best.name)[:3]):
+    for i, (_, command) in enumerate(next_commands(folder, best.name)[:4]):
         print_line(f"{'' if i else 'next:':7} {command}")
 
 

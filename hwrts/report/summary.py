@@ -81,10 +81,12 @@ def next_commands(run: RunFolder, kept: str, *, pictures: bool = True) -> list[t
     if same.same_size and same.name != kept:
         exports.append((same.name, "handover_same_size"))
     enhance = ("enhance a picture", command_line("enhance", "PHOTO.jpg", "-o", "OUT.png", "--run", place))
+    circuit = ("C, Verilog and vectors for the chip team", command_line("handover", place, "-o", "kit"))
     if not run.trained:
         return [
             *([enhance] if pictures else []),
             ("hand it over", command_line("export", place, "-o", "handover")),
+            circuit,
             ("read its layers", command_line("inspect", place)),
             ("look at the graph", command_line("view", place)),
         ]
@@ -94,6 +96,7 @@ def next_commands(run: RunFolder, kept: str, *, pictures: bool = True) -> list[t
             (f"hand over stage {name}", command_line("export", place, "--stage", name, "-o", folder))
             for name, folder in exports
         ),
+        circuit,
         ("measure up-scaling", command_line("evaluate", place, "--data", "FOLDER")),
         ("try fewer bits", command_line("quantize", place, "--weight-bits", 6)),
         ("look at the graph", command_line("view", place)),

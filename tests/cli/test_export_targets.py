@@ -281,7 +281,10 @@ def test_a_network_quantised_for_a_client_is_what_it_computes(workspace, hwrts):
     assert made.code == 0, made.err
     (stage,) = (workspace / "runs/tiny").glob("stage*_half_up")
     name = stage.name.removeprefix("stage")
-    said = f"next: hwrts export runs/tiny --stage {name} --target qnn --size HxW -o DIR"
+    said = (
+        f"next: hwrts export runs/tiny --stage {name} --target qnn --size HxW -o DIR "
+        f"hwrts handover runs/tiny --stage {name} -o kit"
+    )
     assert said in " ".join(made.out.split())
     size = ("--target", "qnn", "--size", "24x40", "--no-check")
     assert hwrts("export", "runs/tiny", "--stage", name, "-o", "out", *size).code == 0

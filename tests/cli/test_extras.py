@@ -52,6 +52,17 @@ def test_the_others_load_none_of_them(finished):
         assert done.returncode == 0, done.stderr
 
 
+def test_a_star_import_takes_what_is_there():
+    asked = (
+        "import sys\nfor name in ('optuna', 'plotly', 'pyarrow'):\n    sys.modules[name] = None\n"
+        "import hwrts\nfrom hwrts import *\n"
+        "assert train and load and 'run_sweep' not in globals()\n"
+        "try:\n    hwrts.run_sweep\nexcept HwrtsError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("not installed; pip install 'hwrts[sweep]'\n")
+
+
 def test_every_extra_is_one_of_the_package():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     for extra, names in EXTRAS.items():

@@ -1,6 +1,7 @@
 """hwrts run --network NAME."""
 
 import json
+import re
 
 import pytest
 
@@ -35,6 +36,8 @@ def test_the_recipe_of_up_scaling(tmp_path, hwrts, monkeypatch):
     result = hwrts("run", "upscale", "--data", "photos", "--name", "up", *size.split())
     assert result.code == 0, result.err
     assert "for:    up-scaling of clean pictures (bicubic LR without JPEG)" in result.out
+    _, _, ends = result.out.partition("next:")
+    assert re.findall(r"hwrts (\w+)", ends) == ["enhance", "export", "handover", "evaluate"]
     page = (tmp_path / "runs/up/report.html").read_text()
     assert "SESR, 1 block, 4 channels: 684 weights (biases not counted); 684 weights of 8 bits" in page
     assert "up-scaling of clean pictures" in page

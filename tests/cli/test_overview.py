@@ -55,5 +55,5 @@ def test_list_and_compare(workspace, capfd):
         assert f'"label": "{name}, stage 2-same, same size"' in page
     assert both[0]["cost"][COLUMNS[2]] in page
     report = (workspace / "runs/tiny/report.html").read_text()
-    for command in ("enhance PHOTO.jpg -o OUT.png --run", "export", "quantize", "view"):
+    for command in ("enhance PHOTO.jpg -o OUT.png --run", "export", "handover", "quantize", "view"):
         assert f"<code>{shlex.join(['hwrts', *command.split()])}" in report

@@ -85,6 +85,7 @@ def test_of_the_same_size_beside_an_unsharp_mask(made):
         "<h2>Before and after",
         "<h2>Test patterns",
         "hwrts enhance PHOTO.jpg",
+        "hwrts handover ",
         "int8 against float",
     ):
         assert part in html
