@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.stream import Stream
-from hwrts.fixed_point import Bounds, Rounding, Window
+from hwrts.fixed_point import Bounds, Padding, Rounding, Window
 
 ROUNDING_CODES = {
     Rounding.HALF_EVEN: 0, Rounding.HALF_UP: 1, Rounding.HALF_AWAY: 2, Rounding.FLOOR: 3, Rounding.DOUBLE: 4,
@@ -83,16 +83,16 @@ def paired(place: Place) -> dict[str, int]:
     }
 
 
-def looking(window: Window, reach: tuple[int, int]) -> dict[str, int]:
-    """The parameters of a window (hwrts_window.v): where its pixel stands, and how far it goes beyond.
+EDGES = {Padding.ZERO: 0, Padding.REPLICATE: 1, Padding.REFLECT: 2}
+"""What hwrts_window.v calls them."""
 
-    Args:
-        window: That of a layer.
-        reach: Rows and columns from its first pixel to its last.
-    """
-    (above, _, cut_rows), (left, _, cut_columns) = window.axes
-    below, right = reach[0] - above, reach[1] - left
+
+def looking(window: Window) -> dict[str, int]:
+    """The parameters of a window (hwrts_window.v): where its pixel stands, and how far it goes beyond."""
+    (above, below, cut_rows), (left, right, cut_columns) = window.axes
     return {
+        "ROWS": above + 1 + below,
+        "COLUMNS": left + 1 + right,
         "BELOW": below,
         "RIGHT": right,
         "PAST_ROWS": below - cut_rows,

@@ -5,12 +5,16 @@ module hwrts_conv #(
     parameter KERNEL_ROWS = 3,
     parameter KERNEL_COLUMNS = 3,
     parameter DILATION = 1,
+    parameter FIRST_ROW = 0,     // of the window that the kernel sees
+    parameter FIRST_COLUMN = 0,
+    parameter ROWS = 3,          // of the window: those of the kernel, or more
+    parameter COLUMNS = 3,
     parameter BELOW = 1,         // rows below the pixel
     parameter RIGHT = 1,         // columns to its right
     parameter PAST_ROWS = 1,     // rows below the frame that are looked at
     parameter PAST_COLUMNS = 1,
     parameter STRIDE = 1,
-    parameter REPLICATE = 0,
+    parameter EDGE = 0,
     parameter TAPPED = 0,
     parameter WIDEST = 64,
     parameter SIZE = 16,
@@ -52,8 +56,6 @@ module hwrts_conv #(
     input  wire [PE*SIMD*WEIGHT_BITS+PE*(ACC+SHIFT_BITS)-1:0] load_data
 );
     localparam WORD = CHANNELS * IN_BITS;
-    localparam ROWS = (KERNEL_ROWS - 1) * DILATION + 1;
-    localparam COLUMNS = (KERNEL_COLUMNS - 1) * DILATION + 1;
     localparam OF_GROUP = CHANNELS / GROUPS;
     localparam INPUTS = KERNEL_ROWS * KERNEL_COLUMNS * OF_GROUP;
 
@@ -61,7 +63,7 @@ module hwrts_conv #(
     wire [ROWS*COLUMNS*WORD-1:0] window;
     hwrts_window #(
         .WORD(WORD), .ROWS(ROWS), .COLUMNS(COLUMNS), .BELOW(BELOW), .RIGHT(RIGHT), .PAST_ROWS(PAST_ROWS),
-        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .REPLICATE(REPLICATE), .TAPPED(TAPPED),
+        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .EDGE(EDGE), .TAPPED(TAPPED),
         .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),
@@ -78,7 +80,8 @@ module hwrts_conv #(
             for (ky = 0; ky < KERNEL_ROWS; ky = ky + 1) begin : row
                 for (kx = 0; kx < KERNEL_COLUMNS; kx = kx + 1) begin : tap
                     assign taps[(g*INPUTS + (ky*KERNEL_COLUMNS + kx)*OF_GROUP)*IN_BITS +: OF_GROUP*IN_BITS] =
-                        window[(ky*COLUMNS + kx)*DILATION*WORD + g*OF_GROUP*IN_BITS +: OF_GROUP*IN_BITS];
+                        window[((FIRST_ROW + ky*DILATION)*COLUMNS + FIRST_COLUMN + kx*DILATION)*WORD
+                            + g*OF_GROUP*IN_BITS +: OF_GROUP*IN_BITS];
                 end
             end
         end

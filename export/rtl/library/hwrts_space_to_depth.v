@@ -23,7 +23,7 @@ module hwrts_space_to_depth #(
     wire [BLOCK*BLOCK*WORD-1:0] window, made;
     hwrts_window #(
         .WORD(WORD), .ROWS(BLOCK), .COLUMNS(BLOCK), .BELOW(BLOCK - 1), .RIGHT(BLOCK - 1), .PAST_ROWS(0),
-        .PAST_COLUMNS(0), .STRIDE(BLOCK), .REPLICATE(0), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
+        .PAST_COLUMNS(0), .STRIDE(BLOCK), .EDGE(0), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),
         .s_valid(s_valid), .s_ready(s_ready), .s_data(s_data),

@@ -40,7 +40,7 @@ module hwrts_upsample #(
     wire [MADE-1:0] made;
     hwrts_window #(
         .WORD(WORD), .ROWS(TAPS), .COLUMNS(TAPS), .BELOW(MARGIN), .RIGHT(MARGIN), .PAST_ROWS(MARGIN),
-        .PAST_COLUMNS(MARGIN), .STRIDE(1), .REPLICATE(1), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
+        .PAST_COLUMNS(MARGIN), .STRIDE(1), .EDGE(1), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),
         .s_valid(s_valid), .s_ready(s_ready), .s_data(s_data),

@@ -2,8 +2,10 @@
 //
 // Rows above the current one are in one memory, a word of ROWS-1 pixels for each column. A frame is scanned
 // PAST_* rows and columns beyond its lower and right edge, where no pixel is taken: those are the clocks in
-// which it is blanked. What lies outside is 0, or with REPLICATE the nearest pixel inside. With TAPPED the
-// pixel itself, in the middle of its window, goes to others too: tap_valid says that one does.
+// which it is blanked. What lies outside is 0, or by EDGE the nearest pixel inside (1), or the one as far
+// inside (2): rows above the first and columns left of it are put in their places when those that they repeat
+// have come. With TAPPED the pixel itself, in the middle of its window, goes to others too: tap_valid says
+// that one does.
 module hwrts_window #(
     parameter WORD = 8,        // bits of a pixel, all its channels
     parameter ROWS = 3,
@@ -13,7 +15,7 @@ module hwrts_window #(
     parameter PAST_ROWS = 1,   // rows below the frame that are looked at
     parameter PAST_COLUMNS = 1,
     parameter STRIDE = 1,
-    parameter REPLICATE = 0,
+    parameter EDGE = 0,        // 0 zeros, 1 replicated, 2 reflected
     parameter TAPPED = 0,
     parameter WIDEST = 64,     // columns of the largest frame, 2 or more
     parameter SIZE = 16        // bits of the frame's sizes
@@ -35,6 +37,8 @@ module hwrts_window #(
     // One column more than is seen where there is a memory: so it is never read in the clock of its writing.
     localparam FLUSH = PAST_COLUMNS > 0 || ROWS == 1 ? PAST_COLUMNS : 1;
     localparam ADDRESS = $clog2(WIDEST);
+    localparam ABOVE = ROWS - 1 - BELOW;
+    localparam LEFT = COLUMNS - 1 - RIGHT;
 
     reg [SIZE:0] x, y;
     reg [4:0] phase_x, phase_y;  // of the pixel, within a stride
@@ -86,32 +90,74 @@ module hwrts_window #(
     endgenerate
 
     wire [ROWS*WORD-1:0] column;  // of the picture, the oldest row in the low bits
+    genvar n;
     generate
         if (ROWS == 1) begin : no_lines
             assign column = s_data;
         end else begin : lines
             reg [(ROWS-1)*WORD-1:0] memory [0:WIDEST-1];
             reg [(ROWS-1)*WORD-1:0] older;
-            wire [WORD-1:0] below = REPLICATE != 0 ? older[(ROWS-2)*WORD +: WORD] : {WORD{1'b0}};
+            wire [WORD-1:0] below;
             wire [WORD-1:0] newest = in_frame ? s_data : below;
-            wire [WORD-1:0] above = REPLICATE != 0 ? newest : {WORD{1'b0}};
-            assign column = {newest, y == 0 ? {(ROWS-1){above}} : older};
+            wire [ROWS*WORD-1:0] arrived = {newest, older};
             always @(posedge clk) begin
                 if (step && in_row) memory[x[ADDRESS-1:0]] <= column[ROWS*WORD-1:WORD];
                 if (step) older <= memory[next_x[ADDRESS-1:0]];
+            end
+            if (EDGE == 2) begin : reflected
+                // Row n below the last is row n above it, which came 2*n rows ago.
+                wire [SIZE:0] past = y - rows;
+                wire [(PAST_ROWS+1)*WORD-1:0] choice;
+                assign below = choice[0 +: WORD];
+                assign choice[PAST_ROWS*WORD +: WORD] = older[0 +: WORD];
+                for (n = 0; n < PAST_ROWS; n = n + 1) begin : beyond
+                    localparam FROM = ROWS - 3 - 2 * n > 0 ? ROWS - 3 - 2 * n : 0;
+                    assign choice[n*WORD +: WORD] =
+                        past == n ? older[FROM*WORD +: WORD] : choice[(n+1)*WORD +: WORD];
+                end
+                for (n = 0; n < ROWS; n = n + 1) begin : row
+                    localparam FROM = n < ABOVE && 2 * ABOVE - n < ROWS ? 2 * ABOVE - n : n;
+                    assign column[n*WORD +: WORD] =
+                        y == BELOW ? arrived[FROM*WORD +: WORD] : arrived[n*WORD +: WORD];
+                end
+            end else begin : repeated
+                wire [WORD-1:0] above = EDGE != 0 ? newest : {WORD{1'b0}};
+                assign below = EDGE != 0 ? older[(ROWS-2)*WORD +: WORD] : {WORD{1'b0}};
+                assign column = {newest, y == 0 ? {(ROWS-1){above}} : older};
             end
         end
     endgenerate
 
     reg [COLUMNS*ROWS*WORD-1:0] seen;  // column by column, the oldest in the low bits
-    wire [ROWS*WORD-1:0] beside =
-        REPLICATE != 0 ? seen[(COLUMNS-1)*ROWS*WORD +: ROWS*WORD] : {(ROWS*WORD){1'b0}};
+    wire [ROWS*WORD-1:0] beside;
     wire [ROWS*WORD-1:0] entering = in_row ? column : beside;
     generate
+        if (EDGE == 2) begin : reflected_beside
+            wire [SIZE:0] past = x - columns;
+            wire [(PAST_COLUMNS+1)*ROWS*WORD-1:0] choice;
+            assign beside = choice[0 +: ROWS*WORD];
+            assign choice[PAST_COLUMNS*ROWS*WORD +: ROWS*WORD] = seen[0 +: ROWS*WORD];
+            for (n = 0; n < PAST_COLUMNS; n = n + 1) begin : beyond
+                localparam FROM = COLUMNS - 2 - 2 * n > 0 ? COLUMNS - 2 - 2 * n : 0;
+                assign choice[n*ROWS*WORD +: ROWS*WORD] =
+                    past == n ? seen[FROM*ROWS*WORD +: ROWS*WORD] : choice[(n+1)*ROWS*WORD +: ROWS*WORD];
+            end
+        end else begin : repeated_beside
+            assign beside = EDGE != 0 ? seen[(COLUMNS-1)*ROWS*WORD +: ROWS*WORD] : {(ROWS*WORD){1'b0}};
+        end
         if (COLUMNS == 1) begin : one_column
             always @(posedge clk) if (step) seen <= entering;
+        end else if (EDGE == 2) begin : reflected_columns
+            wire [COLUMNS*ROWS*WORD-1:0] arrived = {entering, seen[COLUMNS*ROWS*WORD-1:ROWS*WORD]};
+            for (n = 0; n < COLUMNS; n = n + 1) begin : column_of
+                localparam FROM = n < LEFT && 2 * LEFT - n < COLUMNS ? 2 * LEFT - n : n;
+                always @(posedge clk)
+                    if (step)
+                        seen[n*ROWS*WORD +: ROWS*WORD] <=
+                            x == RIGHT ? arrived[FROM*ROWS*WORD +: ROWS*WORD] : arrived[n*ROWS*WORD +: ROWS*WORD];
+            end
         end else begin : many_columns
-            wire [ROWS*WORD-1:0] left = REPLICATE != 0 ? column : {(ROWS*WORD){1'b0}};
+            wire [ROWS*WORD-1:0] left = EDGE != 0 ? column : {(ROWS*WORD){1'b0}};
             always @(posedge clk)
                 if (step)
                     seen <= x == 0 ? {column, {(COLUMNS-1){left}}}
@@ -127,5 +173,5 @@ module hwrts_window #(
             end
         end
     endgenerate
-    assign tap_data = m_data[((ROWS-1-BELOW)*COLUMNS + COLUMNS-1-RIGHT)*WORD +: WORD];
+    assign tap_data = m_data[(ABOVE*COLUMNS + LEFT)*WORD +: WORD];
 endmodule

@@ -3,28 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.rtl.design import ROUNDING_CODES, Literal, Module, Parameters, Place, looking
+from hwrts.export.rtl.design import EDGES, ROUNDING_CODES, Literal, Module, Parameters, Place, looking
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.vectors import packed, words_text
-from hwrts.fixed_point import Conv, Format, HwrtsError, Padding
+from hwrts.fixed_point import Conv, Format
 
 # Letters of the shape comments: O output channels; G groups; N inputs of a sum; T turns of a group, P parts
 # of a sum.
 
 
 def module(layer: Conv, place: Place) -> Module:
-    """Window, sums and requantisation of a convolution.
-
-    Raises:
-        HwrtsError: With a reflected edge.
-    """
+    """Window, sums and requantisation of a convolution."""
     (source,), made, folding = place.sources, place.made, place.folding
     assert folding is not None
-    if layer.padding is Padding.REFLECT:
-        raise HwrtsError(
-            f"rtl: layer {layer.name!r}: padding 'reflect' has no Verilog; use 'zero' or 'replicate'"
-        )
-    shape = layer.shape
+    shape, window = layer.shape, layer.window
+    first = window.before - shape.margins[0], window.axes[1][0] - shape.margins[1]
     shifts = np.broadcast_to(layer.shift(source.out), len(layer.weight_i8))
     low, high = int(shifts.min()), int(shifts.max())
     shift_bits = max(1, (high - low).bit_length())
@@ -37,8 +30,10 @@ def module(layer: Conv, place: Place) -> Module:
         "KERNEL_ROWS": shape.rows,
         "KERNEL_COLUMNS": shape.columns,
         "DILATION": shape.dilation,
-        **looking(layer.window, shape.reach),
-        "REPLICATE": int(layer.padding is Padding.REPLICATE),
+        "FIRST_ROW": first[0],
+        "FIRST_COLUMN": first[1],
+        **looking(window),
+        "EDGE": EDGES[layer.padding],
         "TAPPED": int(place.tapped),
         "OUTPUTS": len(layer.weight_i8),
         "GROUPS": layer.groups,
@@ -62,7 +57,7 @@ def module(layer: Conv, place: Place) -> Module:
     return Module(
         "hwrts_conv",
         parameters,
-        window_rows=shape.reach[0],
+        window_rows=window.kernel - 1,
         memories=memories_of(layer, folding, source.out, parameters),
         load_bits=(weight_word + bias_word, address),
         weight_word=weight_word,

@@ -6,16 +6,14 @@ from hwrts.fixed_point import MaxPool
 
 def module(layer: MaxPool, place: Place) -> Module:
     """A window and a tree of comparisons for each channel (eq. 30)."""
-    (source,), shape = place.sources, layer.shape
+    (source,) = place.sources
     return Module(
         "hwrts_max_pool",
         {
             "CHANNELS": source.channels,
-            "ROWS": shape.rows,
-            "COLUMNS": shape.columns,
-            **looking(layer.window, shape.reach),
+            **looking(layer.window),
             "BITS": source.out.bits,
             "SIGNED": int(source.out.signed),
         },
-        window_rows=shape.rows - 1,
+        window_rows=layer.window.kernel - 1,
     )

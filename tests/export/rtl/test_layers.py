@@ -69,6 +69,33 @@ def test_shapes_of_convolutions(tmp_path, shape, padding):
     assert_exact(tmp_path, single(layer, 4, U8))
 
 
+REFLECTED: dict[str, dict[str, Any]] = {
+    "3x3": {"kernel": 3},
+    "7x5": {"kernel": (7, 5)},
+    "dilated": {"kernel": 3, "dilation": 2},
+    "4x4": {"kernel": 4, "pads": (1, 2, 2, 1)},
+    "2x2 up and left": {"kernel": 2, "pads": (1, 1, 0, 0)},
+    "2x2 down and right": {"kernel": 2, "pads": (0, 0, 1, 1)},
+    "all above and left": {"kernel": 3, "pads": (2, 2, 0, 0)},
+    "all below and right": {"kernel": 3, "pads": (0, 0, 2, 2)},
+    "half the size": {"kernel": 3, "stride": 2},
+    "4x4, a third": {"kernel": 4, "stride": 3, "pads": (1, 0, 2, 3)},
+    "1x1": {"kernel": 1},
+}
+
+
+@pytest.mark.parametrize("case", REFLECTED)
+@pytest.mark.in_turns
+def test_reflected_edges(tmp_path, case):
+    """From the smallest picture that has something to reflect: rows and columns beside each edge differ."""
+    fields = REFLECTED[case] | {"padding": Padding.REFLECT}
+    layer = random_conv(np.random.default_rng(4), "c", "x", 2, 1, fields.pop("kernel"), S8, **fields)
+    network = single(layer, 1, U8)
+    least = network.legal_size(*(layer.window.smallest(axis) for axis in (0, 1)))
+    more = network.legal_size(least[0] + 3, least[1] + 4)
+    simulate.assert_exact(tmp_path, network, [least, (least[0], more[1]), (more[0], least[1]), more])
+
+
 @pytest.mark.parametrize(("pe", "simd"), [(1, 1), (2, 5), (3, 27), (4, 4), (5, 26), (5, 27), (2, 13)])
 def test_foldings_that_leave_a_rest(tmp_path, pe, simd):
     """5 output channels of 27 inputs: neither need divide."""

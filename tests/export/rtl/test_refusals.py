@@ -18,7 +18,6 @@ from hwrts.fixed_point import (
     Maximum,
     Network,
     Over,
-    Padding,
     Repeat,
 )
 
@@ -65,10 +64,6 @@ def model_that_fails(folder):
             lambda folder: circuit(Repeat("r", "x", 2), replace(SAME, source="r"), cycles=3),
             "rtl: layer 'c' makes 4 pixels for each of the input, which take a clock each, not 3; allow more "
             "clocks for a pixel",
-        ),
-        (
-            lambda folder: circuit(replace(SAME, padding=Padding.REFLECT)),
-            "rtl: layer 'c': padding 'reflect' has no Verilog; use 'zero' or 'replicate'",
         ),
         (
             lambda folder: circuit(Add("y", ("x", "z"), PIXEL), inputs=(X, replace(X, name="z", whole=True))),
