@@ -21,6 +21,10 @@ _DEFAULT_MODE = "1080p60"
 """As wide are frames where no mode is said."""
 
 
+class _TooFastError(ConfigError):
+    """The mode has more pixels a second than a circuit at that clock takes."""
+
+
 @dataclass(frozen=True)
 class AskedCircuit:
     """What a user says of a circuit; None is what he does not.
@@ -79,13 +83,14 @@ class AskedCircuit:
         """With as few strips as the mode takes at that clock.
 
         Raises:
-            ConfigError: A mode that is too much for any number of them.
+            ConfigError: As of :meth:`settings`; a mode that is too much for any number of strips is refused
+                there.
         """
         for strips in range(self.strips, _MOST_STRIPS):
             asked = replace(self, strips=strips)
             try:
                 asked.settings(network)
-            except ConfigError:
+            except _TooFastError:
                 continue
             return asked
         return replace(self, strips=_MOST_STRIPS)  # whose settings say what is wrong
@@ -107,7 +112,7 @@ class AskedCircuit:
         pixels = (rows + beyond) * columns * mode.frames_per_second
         least = max(1, int(network.scales[network.output]) ** 2)
         if clock_mhz * 1e6 < least * pixels:
-            raise ConfigError(
+            raise _TooFastError(
                 f"--mode {mode.name}: takes {least} clock(s) for each of {pixels / 1e6:,.1f} million pixels "
                 f"a second, blanking included; use --clock-mhz {math.ceil(least * pixels / 1e6)} or more"
             )

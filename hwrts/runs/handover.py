@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from hwrts import __version__
 from hwrts.cost.inside import describe, reached
 from hwrts.cost.network import network_cost
 from hwrts.errors import ConfigError, HwrtsError
+from hwrts.export.c import check_rows
 from hwrts.export.c.check import check_files
 from hwrts.export.handover import VERDICT_NAME
 from hwrts.export.kit import Facts, kit_files
@@ -26,6 +27,11 @@ from hwrts.runs.versions import library_versions
 C = "c"
 OPTIONAL = (C, RTL)
 """Forms that a kit can do without; vectors say every network."""
+_POSSIBLE: dict[str, Callable[[Made], object]] = {
+    C: lambda made: check_rows(made.network),
+    RTL: lambda made: circuit_of(made.network, made.circuit.settings(made.network)),
+}
+"""What refuses a network that has no such form, without a file of it being made."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +96,19 @@ def handover_kit(
 
 def _form(made: Made, name: str, without: Collection[str], left_out: dict[str, str]) -> Kit:
     """A form; why it is left out is noted, also where the network has none."""
-    try:
-        found = FORMATS[name](made)
-    except HwrtsError as error:
-        if name not in OPTIONAL:
-            raise
-        if name not in without:
-            raise type(error)(f"{error}; or hand over the rest with --without {name}") from error
-        left_out[name] = f"The network has none: {error}"
-        return Kit()
     if name not in without:
-        return found
-    left_out[name] = f"Left out by --without {name}; the network could have it"
+        try:
+            return FORMATS[name](made)
+        except HwrtsError as error:
+            if name not in OPTIONAL:
+                raise
+            raise type(error)(f"{error}; or hand over the rest with --without {name}") from error
+    try:
+        _POSSIBLE[name](made)
+    except HwrtsError as error:
+        left_out[name] = f"The network has none: {error}"
+    else:
+        left_out[name] = f"Left out by --without {name}; the network could have it"
     return Kit()
 
 

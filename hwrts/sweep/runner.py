@@ -20,9 +20,7 @@ from hwrts.sweep.space import (
     Candidate,
     candidate,
     check_axes,
-    circuit_numbers,
-    cost_numbers,
-    cost_of,
+    costs_of,
     over_budget,
     points,
     wanted,
@@ -162,7 +160,7 @@ class Sweep:
         """
         try:
             point = candidate(self.spec, values)
-            costs = cost_numbers(cost_of(point), self.spec.budget) | circuit_numbers(point, self.spec.budget)
+            costs = costs_of(point, self.spec)
         except HwrtsError as error:
             self._no_network = str(error)
             if number is not None:

@@ -24,7 +24,7 @@ from hwrts.networks.build import build_network
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.overruled import overruled
 from hwrts.settings_file import BEFORE, parse_config, set_entry
-from hwrts.sweep.spec import HEAD, Limits, SweepSpec
+from hwrts.sweep.spec import HEAD, LATER_COSTS, Limits, SweepSpec
 
 GRID_LIMIT = 100
 """Largest space that ``method = "auto"`` tries whole."""
@@ -160,35 +160,54 @@ def check_axes(spec: SweepSpec) -> None:
             raise ConfigError(f"sweep: axis {name} would change nothing: {reasons[0]}")
 
 
-def cost_of(candidate: Candidate) -> Cost:
-    """What the deployed network costs, from its graph.
+def deployed(candidate: Candidate) -> Graph:
+    """The network that is counted.
 
     Raises:
-        HwrtsError: The network has no such form.
+        HwrtsError: It has no such form.
     """
-    qat = candidate.config.qat
-    graph = _deployed(candidate)
-    check_settings(candidate.config.network, qat.layer_weight_bits)
-    return graph_cost(graph, qat.weight_bits, qat.activation_bits, own_widths(graph, qat.layer_weight_bits))
-
-
-def _deployed(candidate: Candidate) -> Graph:
     return in_form(
         trace(build_network(candidate.config.network).eval()), "same-size" if candidate.head != "x2" else "x2"
     )
 
 
-def circuit_numbers(candidate: Candidate, limits: Limits) -> dict[str, float]:
-    """Multipliers of the deployed network's circuit, and their gates, for weights of any value.
+def costs_of(candidate: Candidate, spec: SweepSpec) -> dict[str, float]:
+    """In the units of COSTS; those of the circuit only where the budget asks for them, or is kept.
 
-    More than any limit where no circuit is so fast, or there is none.
+    What is over its budget is in no result, and a circuit takes longer to count than all the rest.
 
     Raises:
         HwrtsError: The network has no such form.
         ConfigError: An unknown video mode.
     """
+    graph, limits = deployed(candidate), spec.budget
+    costs = cost_numbers(cost_of(candidate, graph), limits)
+    asked = {*limits.at_most, spec.cost} & {*LATER_COSTS}
+    if asked or all(share <= 0 for share in over_budget(costs, limits).values()):
+        costs |= circuit_numbers(candidate, limits, graph)
+    return costs
+
+
+def cost_of(candidate: Candidate, graph: Graph) -> Cost:
+    """What the deployed network costs, from its graph.
+
+    Raises:
+        ConfigError: Widths of layers that it does not have.
+    """
+    qat = candidate.config.qat
+    check_settings(candidate.config.network, qat.layer_weight_bits)
+    return graph_cost(graph, qat.weight_bits, qat.activation_bits, own_widths(graph, qat.layer_weight_bits))
+
+
+def circuit_numbers(candidate: Candidate, limits: Limits, graph: Graph) -> dict[str, float]:
+    """Multipliers of the deployed network's circuit, and their gates, for weights of any value.
+
+    More than any limit where no circuit is so fast, or there is none.
+
+    Raises:
+        ConfigError: An unknown video mode.
+    """
     qat, mode = candidate.config.qat, mode_named(limits.mode)
-    graph = _deployed(candidate)
     own = own_widths(graph, qat.layer_weight_bits)
     widths = layer_widths(conv_names(graph), qat.weight_bits, own)
     network = extreme_network(graph, qat.activation_bits, widths)
@@ -197,7 +216,7 @@ def circuit_numbers(candidate: Candidate, limits: Limits) -> dict[str, float]:
         foldings = foldings_of(network, asked.settings(network).cycles)
         multipliers = multipliers_of(network, foldings)
     except HwrtsError:
-        return dict.fromkeys(("multipliers", "kgates"), LARGEST)
+        return dict.fromkeys(LATER_COSTS, LARGEST)
     return {"multipliers": float(multipliers), "kgates": gates_of(network, foldings) / 1000}
 
 

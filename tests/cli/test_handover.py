@@ -14,7 +14,7 @@ from hwrts.export.vectors.cases import SIZES
 from hwrts.fixed_point import PIXEL, Format, GlobalAverage, Input, Multiply, Network, load_network
 from hwrts.progress import Silent
 from hwrts.runs.circuit import AskedCircuit
-from hwrts.runs.formats import Kit, Made
+from hwrts.runs.formats import FORMATS, Kit, Made
 from hwrts.runs.handover import facts_of, handover_kit
 from hwrts.runs.proof import Proof
 
@@ -267,6 +267,7 @@ def test_a_form_that_it_could_have_is_left_out_too(finished):
     network = load_network(finished / "runs/tiny/stage1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(written, "SIZES", SIZES[-1:])
+        patch.setitem(FORMATS, "rtl", lambda _: pytest.fail("made, and not in the kit"))
         made = made_of(network)(("rtl",))
     assert made.more["gaps"] == ["rtl: not in this kit. Left out by --without rtl; the network could have it"]
     assert "c/model.c" in made.kit.files

@@ -1,6 +1,7 @@
 """hwrts export --format rtl: what is handed over, how it is folded, and what is refused in one line."""
 
 import json
+import math
 import shutil
 import subprocess
 
@@ -116,6 +117,20 @@ def test_none_is_no_number(said):
     """What the command line does not let through, and Python does."""
     with pytest.raises(ConfigError, match=r" 0: is none; use 1 or more"):
         AskedCircuit(**said).settings(residual("same"))
+
+
+def test_strips_are_as_few_as_the_mode_takes():
+    asked = AskedCircuit(mode="4320p60", clock_mhz=600)
+    assert asked.in_strips(residual("same")).strips == 4
+    slow = AskedCircuit(mode="4320p60", clock_mhz=1).in_strips(residual("same"))
+    with pytest.raises(ConfigError, match=r"--mode 4320p60: takes 1 clock"):
+        slow.settings(residual("same"))
+
+
+@pytest.mark.parametrize("said", [{"clock_mhz": math.nan}, {"weights": "rom2"}, {"cycles": 3}, {"mode": "x"}])
+def test_what_strips_do_not_mend_is_said_at_once(said):
+    with pytest.raises(ConfigError):
+        AskedCircuit(**{"mode": "1080p60", "clock_mhz": 300, **said}).in_strips(residual("same"))
 
 
 def test_a_network_without_convolutions_takes_what_it_is_given():

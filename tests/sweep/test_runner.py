@@ -14,7 +14,7 @@ from hwrts.sweep import results
 from hwrts.sweep.folder import finished
 from hwrts.sweep.page import write_page
 from hwrts.sweep.runner import Sweep
-from hwrts.sweep.space import candidate, cost_of
+from hwrts.sweep.space import candidate, costs_of
 from hwrts.sweep.spec import parse_spec
 from hwrts.sweep.trial import RESULT
 from hwrts.sweep.workers import Workers
@@ -254,8 +254,8 @@ def test_nsga2_learns_from_what_is_over_budget(tmp_path):
 
 def candidate_fits(blocks, channels, most):
     spec = parse_spec({}, "test")
-    cost = cost_of(candidate(spec, {"network.blocks": blocks, "network.channels": channels}))
-    return cost.parameters <= most
+    costs = costs_of(candidate(spec, {"network.blocks": blocks, "network.channels": channels}), spec)
+    return costs["params"] <= most
 
 
 def test_values_of_two_kinds_in_a_table(tmp_path):

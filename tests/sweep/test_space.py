@@ -7,7 +7,9 @@ import pytest
 
 from hwrts.errors import ConfigError, RunFolderError
 from hwrts.files.lock import writing
+from hwrts.graph.trace import trace
 from hwrts.settings_file import BEFORE, as_before, read_toml
+from hwrts.sweep import space
 from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import (
     candidate,
@@ -15,6 +17,8 @@ from hwrts.sweep.space import (
     circuit_numbers,
     cost_numbers,
     cost_of,
+    costs_of,
+    deployed,
     over_budget,
     points,
     size_of,
@@ -47,7 +51,7 @@ def test_the_grid_has_every_point_once():
 def test_costs_are_those_of_the_cost_model():
     # Residual-3 with 64 channels: 114,372 weights (paper), 271 biases in the deployed form's float count.
     point = candidate(spec(), {"network.blocks": 3, "network.channels": 64, "qat.weight_bits": 4})
-    cost = cost_of(point)
+    cost = cost_of(point, deployed(point))
     numbers = cost_numbers(cost, Limits(mode="1080p60", at="input"))
     assert set(numbers) == set(COSTS) - set(LATER_COSTS)
     assert numbers["params"] == cost.parameters
@@ -61,40 +65,69 @@ def test_costs_are_those_of_the_cost_model():
     assert halved["gmacs"] == numbers["gmacs"] / 4
 
 
+def circuit(point, **limits):
+    return circuit_numbers(point, Limits(**limits), deployed(point))
+
+
 def test_multipliers_are_those_of_the_circuit():
     """Residual-1/32 x2 at 4 clocks for a pixel of 1080p60, of the input: as docs/silicon.md has it."""
     point = candidate(spec(), {"network.blocks": 1, "network.channels": 32, "qat.weight_bits": 8})
-    found = circuit_numbers(point, Limits(mode="2160p60", clock_mhz=600))
+    found = circuit(point, mode="2160p60", clock_mhz=600)
     assert set(found) == set(LATER_COSTS)
     assert found["multipliers"] == 2898
-    slower = circuit_numbers(point, Limits(mode="2160p60", clock_mhz=1200))
+    slower = circuit(point, mode="2160p60", clock_mhz=1200)
     assert slower["multipliers"] < 0.6 * found["multipliers"]
     assert slower["kgates"] < found["kgates"]
     narrow = candidate(spec(), {"network.blocks": 1, "network.channels": 32, "qat.weight_bits": 4})
-    assert circuit_numbers(narrow, Limits(clock_mhz=600))["kgates"] < 0.8 * found["kgates"]
+    assert circuit(narrow, clock_mhz=600)["kgates"] < 0.8 * found["kgates"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "cost", "counted"),
+    [
+        ({"params": 30}, "params", False),
+        ({"params": 30, "kgates": 1}, "params", True),
+        ({"params": 30}, "multipliers", True),
+        ({"params": 1e9}, "params", True),
+        ({}, "params", True),
+    ],
+)
+def test_a_circuit_is_counted_where_somebody_reads_it(budget, cost, counted, monkeypatch):
+    """And a candidate is traced once."""
+    traced = []
+
+    def noted(model):
+        traced.append(model)
+        return trace(model)
+
+    monkeypatch.setattr(space, "trace", noted)
+    asked = spec(budget={"at_most": budget}, cost=cost)
+    found = costs_of(candidate(asked, {"network.blocks": 0, "network.channels": 4}), asked)
+    assert set(found) == set(COSTS) - (set() if counted else set(LATER_COSTS))
+    assert len(traced) == 1
 
 
 def test_no_circuit_is_within_no_limit():
     """Of a clock below that of the pixels."""
-    found = circuit_numbers(candidate(spec(), {"network.blocks": 0}), Limits(mode="4320p60", clock_mhz=100))
+    found = circuit(candidate(spec(), {"network.blocks": 0}), mode="4320p60", clock_mhz=100)
     assert over_budget(found, Limits(at_most={"multipliers": 1e9}))["multipliers"] > 0
 
 
 def test_layers_with_widths_of_their_own_are_counted():
     base = {"qat": {"layer_weight_bits": {"conv_0": 3}}, "network": {"blocks": 1, "channels": 8}}
     mixed, plain = (
-        cost_numbers(cost_of(candidate(spec(base=each), {"seed": 0})), Limits())
+        costs_of(candidate(spec(base=each), {"seed": 0}), spec())
         for each in (base, {"network": base["network"]})
     )
     assert plain["weight_kib"] - mixed["weight_kib"] == 8 * 8 * 9 * 5 / 8192
     with pytest.raises(ConfigError, match="the network has no layer 'conv_7'"):
-        cost_of(candidate(spec(base={"qat": {"layer_weight_bits": {"conv_7": 3}}}), {"seed": 0}))
+        costs_of(candidate(spec(base={"qat": {"layer_weight_bits": {"conv_7": 3}}}), {"seed": 0}), spec())
 
 
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     found = [candidate(both, values) for values in points(both)]
-    assert [cost_of(each).scale for each in found] == [2, 1]
+    assert [cost_of(each, deployed(each)).scale for each in found] == [2, 1]
     assert [each.config.qat.same_size for each in found] == [False, True]
 
 

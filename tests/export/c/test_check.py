@@ -1,6 +1,7 @@
 """The programs that compare the C model with the vectors: every operator, several inputs, wide codes."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -116,6 +117,33 @@ def test_the_whole_network_is_what_the_vectors_say(folder):
     done = run(folder, "network", "-fsanitize=undefined")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count(" codes of 21 layers differ\n") == done.stdout.count(": PASSED, 0 of ") == 11
+    said = {case: int(codes) for case, codes in re.findall(r"c: (\S+): PASSED, 0 of (\d+)", done.stdout)}
+    assert said == {case["id"]: codes_of(case) for case in cases_of(folder) if case["layer"] is None}
+
+
+def cases_of(folder):
+    return json.loads((folder / "vectors/manifest.json").read_text())["cases"]
+
+
+def codes_of(case):
+    """Of all layers, each once: also those of an output, which the model hands out."""
+    made = [each["shape"] for name, each in case["codes"].items() if name not in case["inputs"]]
+    return sum(math.prod(shape) for shape in made)
+
+
+@needs_compiler
+def test_a_code_that_is_handed_out_wrongly_is_seen(folder, tmp_path):
+    """Every layer is right, and the function that gives rows is not."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    path = copy / "check/network/model.c"
+    text, changed = re.subn(r"( +to\[i\] = )(\(int8_t\)[^;]*);", r"\1(int8_t)(\2 ^ 1);", path.read_text())
+    assert changed == 2  # of both outputs
+    path.write_text(text)
+    done = run(copy, "network")
+    assert done.returncode == 1
+    case = cases_of(folder)[0]
+    wrong = sum(math.prod(case["codes"][name]["shape"]) for name in case["outputs"])
+    assert f"c: {case['id']}: FAILED, {wrong} of {codes_of(case)} codes" in done.stdout
 
 
 @needs_compiler
