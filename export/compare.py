@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.fixed_point import GlobalAverage, Layer, Network, Requantised
+from hwrts.fixed_point import Layer, Network
 
 GRID = 64
 """Most cells on each side of the map of differences."""
@@ -128,12 +128,13 @@ def _explain(
     y, x, channel = (int(i) for i in np.argwhere(differs)[0])
     made: Layer = network.layer(layer)
     accumulator = shift = None
-    if isinstance(made, Requantised):  # of what moves codes there is no sum to show
-        formats = network.formats_of(made.sources)
-        acc = made.accumulate([operands[each] for each in made.sources], formats)
+    formats = network.formats_of(made.sources)
+    acc, shifts = made.sums([operands[each] for each in made.sources], formats), made.shift(*formats)
+    if acc is not None and shifts is not None:  # of what moves codes there is no sum to show
         accumulator = int(acc[y, x, channel])
-        shift = int(np.broadcast_to(made.shift(*formats), acc.shape)[y, x, channel])
-    rounding = network.rule_of(made).value if isinstance(made, Requantised | GlobalAverage) else None
+        shift = int(np.broadcast_to(shifts, acc.shape)[y, x, channel])
+    computed = acc is not None or bool(made.rounds(*formats).any())
+    rounding = network.rule_of(made).value if computed else None
     value = float(found[y, x, channel])
     return Difference(
         stimulus, (y, x, channel), int(expected[y, x, channel]), value, accumulator, shift, rounding

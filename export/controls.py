@@ -13,7 +13,6 @@ from hwrts.export.onnx_writer import to_onnx
 from hwrts.export.stimuli import Fed, noise_for
 from hwrts.export.witness import NumpyWitness, Remade, onnx_witnesses
 from hwrts.fixed_point import (
-    Concat,
     Conv,
     HwrtsError,
     Network,
@@ -54,7 +53,7 @@ def negative_controls(
         For each control its name, the codes compared, the mismatches, and whether it was caught; and in words
         which errors no input can show.
     """
-    controls, untold = [], []
+    controls, untold, with_flip = [], [], {conv.name for conv in network.convs}
     for conv in network.convs:
         name, flipped = f"flipped weight bit in {conv.name}", _corrupted(conv, tensors)
         operands, codes = tensors, (_codes(network, conv, tensors), _codes(network, flipped, tensors))
@@ -86,7 +85,7 @@ def negative_controls(
     elif replicating:
         untold.append("zero padding: no convolution makes another code of the photograph with it")
     for layer in network.layers:
-        if not isinstance(layer, Conv):  # which has a flipped bit
+        if layer.name not in with_flip:
             control = _corrupted_control(network, layer, tensors)
             if control is None:
                 untold.append(f"deliberate error in {layer.name}: it makes the same code of every input")
@@ -277,13 +276,10 @@ def _corrupted_control(
     return None
 
 
-def _every_input(network: Network, layer: Operator) -> dict[str, NDArray[Any]]:
-    """Every code, or pair of codes, that a layer without a kernel can meet; noise for one with a kernel.
-
-    Noise too for a concatenation: no code meets another in it, and of many operands all tuples are too many.
-    """
+def _every_input(network: Network, layer: Requantised) -> dict[str, NDArray[Any]]:
+    """Every code, or pair of codes, that a layer can meet where that shows its rounding; else noise."""
     sources = dict.fromkeys(layer.sources)
-    if layer.window.kernel > 1 or isinstance(layer, Conv | Concat):  # of one pixel, Conv still mixes channels
+    if not layer.EVERY_CODE:
         return dict(noise_for(network, layer))
     formats = network.formats_of(sources)
     codes = np.meshgrid(*(np.arange(each.min, each.max + 1) for each in formats), indexing="ij")

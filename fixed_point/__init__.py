@@ -39,7 +39,8 @@ from .operators import (
     SpaceToDepth,
     Upsample,
 )
-from .operators.operator import Operator, Requantised, Tensor, Work, layer_bounds
+from .operators.operator import Operator, Tensor, Work
+from .operators.requantised import Requantised, layer_bounds
 from .operators.tensor import plain
 from .requantize import Rounding, requantize, shift_right
 from .rules import RoundingRules

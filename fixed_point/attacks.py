@@ -1,11 +1,15 @@
 """Inputs on purpose: the worst ones of a convolution, and what some processors make of large sums."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .convolution import worst_input
 from .formats import Format
-from .operators.conv import Conv
+
+if TYPE_CHECKING:  # which makes an input of itself with this
+    from .operators.conv import Conv
 
 # Letters of the shape comments: I, O input and output channels; G groups; KH, KW rows and columns of the
 # kernel.
@@ -17,7 +21,7 @@ _INT16_PAIR_LIMIT = (1 << 15) - 1
 
 
 def attack_input(
-    conv: Conv, source: Format, channel: int | None = None, upward: bool = True
+    conv: "Conv", source: Format, channel: int | None = None, upward: bool = True
 ) -> tuple[NDArray[np.integer], int, int]:
     """An input of which one pixel's accumulator reaches the extreme of a channel (eq. 9).
 
@@ -49,13 +53,13 @@ def attack_input(
     return codes, channel, int((bounds.highest if upward else bounds.lowest)[channel])
 
 
-def attacked_pixel(conv: Conv) -> tuple[int, int]:
+def attacked_pixel(conv: "Conv") -> tuple[int, int]:
     """Row and column of the first pixel of a convolution whose kernel lies inside its source."""
     top, left, _, _ = conv.shape.margins
     return -(-top // conv.stride), -(-left // conv.stride)
 
 
-def pair_can_saturate_int16(conv: Conv) -> bool:
+def pair_can_saturate_int16(conv: "Conv") -> bool:
     """Whether two u8*s8 products of one output channel could saturate an int16 sum (eq. 14).
 
     Any two weights of the channel may be neighbours, so the order in which a runtime packs them does not

@@ -2,7 +2,7 @@
 
 from .codes import Input
 from .errors import HwrtsError
-from .operators.operator import check_name, check_whole
+from .operators.checks import check_name, check_whole
 
 _MAX_CHANNELS = 1 << 16
 """Channels of an input; those of layers cost weights in the file."""

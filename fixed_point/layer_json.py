@@ -6,7 +6,6 @@ files of before stay as they are and can be read. A member of an Enum is written
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import Field
 from enum import Enum
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from .formats import Format
 from .operators import OPERATORS, Layer
-from .operators.operator import holds_array
+from .operators.operator import holds_array, part_of
 
 Arrays = Mapping[str, NDArray[Any]]
 """Arrays by their name in network.npz: the layer's name, a point, and a part."""
@@ -29,7 +28,7 @@ _APART = ("name", "source", "sources", "out")
 
 def arrays_of(layer: Layer) -> dict[str, NDArray[np.signedinteger]]:
     """The integers of a layer that are not in its description, by part."""
-    return {_part(each): getattr(layer, each.name) for each in _array_fields(type(layer))}
+    return {part_of(each.name): getattr(layer, each.name) for each in _array_fields(type(layer))}
 
 
 def describe(layer: Layer) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def parse_layer(entry: object, arrays: Arrays) -> Layer:
     own = dict(zip(types, fields(entry, **types), strict=True))
     name = own["name"]
     values = {each.name: _member(each, own[each.name]) for each in plain}
-    values |= {each.name: _array(arrays, f"{name}.{_part(each)}") for each in _array_fields(kind)}
+    values |= {each.name: _array(arrays, f"{name}.{part_of(each.name)}") for each in _array_fields(kind)}
     if "format" in own:
         values |= {"out": parse_format(own["format"])}
     return kind(name=name, **_sources(kind, own["sources"]), **values)
@@ -115,11 +114,6 @@ def _plain_fields(kind: type[Layer]) -> list[Field[Any]]:
 
 def _array_fields(kind: type[Layer]) -> list[Field[Any]]:
     return [each for each in dataclasses.fields(kind) if holds_array(each.type)]
-
-
-def _part(each: Field[Any]) -> str:
-    """The name of an array in the file: without its representation."""
-    return re.sub(r"_[iu]\d+$", "", each.name)
 
 
 def _enum(each: Field[Any]) -> type[Enum] | None:

@@ -11,8 +11,10 @@ from .errors import HwrtsError
 from .formats import Format
 from .inputs import check_input
 from .operators import OPERATORS, Conv, Layer
-from .operators.operator import Operator, Requantised, Tensor, check_name, layer_bounds
-from .operators.tensor import check_sizes, fed, plain
+from .operators.checks import check_name
+from .operators.operator import Operator
+from .operators.requantised import Requantised, layer_bounds
+from .operators.tensor import Tensor, check_sizes, fed, plain
 from .requantize import Rounding
 from .rules import RoundingRules
 from .sizes import check_sides, legal_sides
@@ -217,11 +219,10 @@ class Network:
         Raises:
             HwrtsError: No layer has that name.
         """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        known = ", ".join(layer.name for layer in self.layers)
-        raise HwrtsError(f"network: no layer named {name!r}; it has {known}")
+        known = {layer.name: layer for layer in self.layers}
+        if name not in known:
+            raise HwrtsError(f"network: no layer named {name!r}; it has {', '.join(known)}")
+        return known[name]
 
     def single(self, name: str) -> "Network":
         """The one-layer network of ``name``, fed with the codes of its sources."""
@@ -246,5 +247,4 @@ class Network:
             HwrtsError: No layer has that name, or the network with it is not legal.
         """
         old = self.layer(layer.name)
-        layers = tuple(layer if each is old else each for each in self.layers)
-        return replace(self, layers=layers, like=self)
+        return replace(self, layers=tuple(layer if each is old else each for each in self.layers), like=self)

@@ -9,9 +9,7 @@ from .codes import Codes, RunPath, checked_codes
 from .errors import HwrtsError
 from .network import Network
 from .operators import Layer
-from .operators.operator import Requantised
 from .parts import run_rows
-from .requantize import count_saturated, requantize
 
 
 def run(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast") -> Codes:
@@ -78,14 +76,10 @@ def run_counted(
     tensors = _checked_inputs(network, codes)
     clamped: dict[str, tuple[int, int]] = {}
     for layer in network.layers:
-        if isinstance(layer, Requantised):  # the sums once for both: they are what takes the time
-            formats = network.formats_of(layer.sources)
-            acc = layer.accumulate([tensors[source] for source in layer.sources], formats)
-            frac, rounding = layer.acc_frac(*formats), network.rule_of(layer)
-            tensors[layer.name] = requantize(acc, frac, layer.out, rounding)
-            clamped[layer.name] = count_saturated(acc, frac, layer.out, rounding)
-        else:
-            tensors[layer.name] = run_layer(network, layer, tensors, "int64")
+        xs, formats = [tensors[source] for source in layer.sources], network.formats_of(layer.sources)
+        tensors[layer.name], counts = layer.define_counted(xs, formats, network.rule_of(layer))
+        if counts is not None:
+            clamped[layer.name] = counts
     return tensors, clamped
 
 

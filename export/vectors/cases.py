@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hwrts.export.stimuli import Fed, legal, noise_for, synthetic_codes
 from hwrts.export.vectors.attacks import attack_frames
 from hwrts.export.vectors.ties import channels_that_round, tie_frames, tie_kinds
-from hwrts.fixed_point import Layer, Network, Requantised
+from hwrts.fixed_point import Layer, Network
 
 # Letters of the shape comments: H, W rows and columns; C channels.
 
@@ -140,7 +140,7 @@ def _of_layer(network: Network, name: str, size: Size) -> list[Case]:
     layer = network.layer(name)
     noise = noise_for(network, layer, (size.rows, size.columns))
     cases = [Case("noise", name, "Random codes over the whole range of each source.", (noise,))]
-    if isinstance(layer, Requantised) and (frames := attack_frames(network, layer)):
+    if frames := attack_frames(network, layer):
         bounds = network.bounds[name]
         low, high = int(bounds.lowest.min()), int(bounds.highest.max())
         about = f"The worst codes: accumulators reach {low} and {high}, which no input exceeds."

@@ -16,7 +16,7 @@ from hwrts.export.vectors.constants import as_format, constants_of, settings_of
 from hwrts.export.vectors.document import document
 from hwrts.export.vectors.header import c_array, c_header
 from hwrts.export.vectors.packing import packed, word_bits, words_text
-from hwrts.fixed_point import HwrtsError, Layer, Network, Requantised, run_all
+from hwrts.fixed_point import HwrtsError, Layer, Network, run_all
 
 # Letters of the shape comments: N frames; H, W rows and columns; C channels.
 
@@ -202,10 +202,9 @@ def _computed(
         made = run_all(network, frame, "int64")
         for name, each in made.items():
             codes[name].append(each)
-        for layer in network.layers:
-            if isinstance(layer, Requantised):
-                xs = [made[source] for source in layer.sources]
-                accs[layer.name].append(layer.accumulate(xs, network.formats_of(layer.sources)))
+        for layer in network.requantised:
+            xs = [made[source] for source in layer.sources]
+            accs[layer.name].append(layer.accumulate(xs, network.formats_of(layer.sources)))
     return (
         {name: np.stack(each) for name, each in codes.items()},
         {name: np.stack(each) for name, each in accs.items()},

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.stimuli import source_size
-from hwrts.fixed_point import Format, GlobalAverage, Layer, Network, Requantised, Resize
+from hwrts.fixed_point import Format, Layer, Network
 from hwrts.fixed_point.codes import Codes
-from hwrts.fixed_point.operators.global_average import mean_parts
-from hwrts.fixed_point.requantize import Rounding, shift_right
 
 # Letters of the shape comments: H, W rows and columns; C channels.
 
@@ -25,12 +23,8 @@ _ENOUGH = 24
 
 def channels_that_round(network: Network, layer: Layer) -> int:
     """Channels of a layer that drop bits, or divide: those that can have ties."""
-    if isinstance(layer, GlobalAverage):
-        return network.channels[layer.name]
-    if not isinstance(layer, Requantised):
-        return 0
-    shifts = np.broadcast_to(layer.shift(*network.formats_of(layer.sources)), network.channels[layer.name])
-    return int(np.count_nonzero(shifts > 0))
+    rounds = layer.rounds(*network.formats_of(layer.sources))
+    return int(np.count_nonzero(np.broadcast_to(rounds, network.channels[layer.name])))
 
 
 def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> dict[str, list[Codes]]:
@@ -58,7 +52,7 @@ def tie_frames(network: Network, name: str, size: tuple[int, int] = (9, 11)) -> 
             rows, columns = source_size(network, layer, source, size)
             shape = (rows, columns, network.channels[source])
             frames[source] = _codes(rng, forms[source], shape, trial)
-            if isinstance(layer, Resize):
+            if layer.TIES_IN_LINES:
                 frames[source] = _stripes(rng, forms[source], shape, frames[source])
         new = tie_kinds(layer, [frames[source] for source in layer.sources], network) - seen
         if new or not trial:
@@ -99,27 +93,20 @@ def tie_kinds(layer: Layer, xs: Sequence[Codes], network: Network) -> set[int]:
     """Kinds of ties that a frame has: of each channel above even and odd codes, below and above 0.
 
     Args:
-        layer: One that rounds.
+        layer: Any; one that rounds nothing has none.
         xs: Codes (H, W, C) of its sources.
         network: Whose layer it is.
 
     Returns:
         4 * channel, 2 more above odd codes, 1 more of a negative accumulator.
     """
-    formats = network.formats_of(layer.sources)
-    if isinstance(layer, GlobalAverage):
-        acc, divisor = mean_parts(xs[0], formats[0], layer.out, layer.along)
-        below = acc // divisor
-        tie = 2 * (acc - below * divisor) == divisor
-    else:
-        assert isinstance(layer, Requantised), layer.name
-        acc, shift = layer.accumulate(xs, formats), layer.shift(*formats)
-        below = shift_right(acc, shift, Rounding.FLOOR)  # (H, W, C)
-        mirrored = -shift_right(-acc, shift, Rounding.HALF_UP)
-        tie = (
-            shift_right(acc, shift, Rounding.HALF_UP) != mirrored
-        )  # half up and half down differ at ties alone
-    tie &= (below >= layer.out.min) & (below < layer.out.max)  # not clipped
-    kind = (below & 1) * 2 + (acc < 0)  # (H, W, C)
-    channels = np.broadcast_to(np.arange(acc.shape[2]) * 4, acc.shape)
+    exact = layer.unrounded(xs, network.formats_of(layer.sources))
+    if exact is None:
+        return set()
+    (numerator, denominator), out = exact, network.formats[layer.name]
+    below = numerator // denominator  # (H, W, C)
+    tie = 2 * (numerator - below * denominator) == denominator
+    tie &= (below >= out.min) & (below < out.max)  # not clipped
+    kind = (below & 1) * 2 + (numerator < 0)  # (H, W, C)
+    channels = np.broadcast_to(np.arange(numerator.shape[2]) * 4, numerator.shape)
     return set((channels + kind)[tie].tolist())

@@ -14,8 +14,10 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import Requantised, Tensor, Work, nearer_grid
+from .operator import Tensor, Work, nearer_grid
+from .requantised import Requantised, ends_of
 from .spread import NEED, spread, spreads
+from .tensor import Worst
 
 
 def add_accumulate(
@@ -72,6 +74,7 @@ class Add(Requantised):
     negated: bool = field(default=False, metadata={"later": True})
 
     window = POINT
+    EVERY_CODE = True
 
     def check(self) -> None:
         """Two operands."""
@@ -114,6 +117,10 @@ class Add(Requantised):
     def _of_itself(self) -> bool:
         """Whether a tensor is subtracted from itself: then only equal codes meet."""
         return self.negated and self.sources[0] == self.sources[1]
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """Each operand at each end of its range."""
+        return ends_of(self.sources, sources)
 
     def work(self, made: Tensor) -> Work:
         """Nothing is multiplied."""

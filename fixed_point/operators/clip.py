@@ -13,7 +13,8 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Tensor, Work, check_whole
+from .checks import check_whole
+from .operator import Moves, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns; C channels.
 
@@ -36,7 +37,7 @@ def clip(x: NDArray[np.integer], low: int, high: int) -> NDArray[np.integer]:
 
 
 @dataclass(frozen=True)
-class Clip(OneSource):
+class Clip(Moves):
     """Codes between two limits; the format stays, so codes that pass are the same bits (eq. 27).
 
     A result that is never negative keeps its sign bit: without it each code would have to be stored anew.

@@ -14,7 +14,9 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import Requantised, Tensor, Work, nearer_grid
+from .operator import Tensor, Work, nearer_grid
+from .requantised import Requantised
+from .tensor import Worst
 
 
 def concat_accumulate(
@@ -98,6 +100,13 @@ class Concat(Requantised):
         codes = [np.array([each.min, each.max]) for each in formats]
         reached = self.accumulate(codes, formats)  # (2n,)
         return reached.min(keepdims=True), reached.max(keepdims=True)
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """All operands at one end, then at the other: their codes do not meet."""
+        formats = {name: each.out for name, each in zip(self.sources, sources, strict=True)}
+        return tuple(
+            {name: out.min if low else out.max for name, out in formats.items()} for low in (True, False)
+        )
 
     def work(self, made: Tensor) -> Work:
         """Nothing is multiplied."""

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..attacks import attack_input
 from ..bounds import Bounds, linear_reach
 from ..codes import Codes
 from ..convolution import Pads, Shape, conv_accumulate, worst_input
@@ -17,8 +18,10 @@ from ..requantize import Rounding
 from ..rows import Rows
 from ..taps import TapRows
 from ..window import Padding, Window
-from .operator import OneSource, Requantised, Tensor, Work, busiest, check_whole, layer_bounds
-from .tensor import plain
+from .checks import check_whole
+from .operator import Constant, OneSource, Tensor, Work, busiest
+from .requantised import Requantised, layer_bounds
+from .tensor import Worst, plain
 
 # Letters of the shape comments: H, W rows and columns of the source, H', W' of the result; I, O input and
 # output channels; G groups; KH, KW rows and columns of the kernel.
@@ -184,6 +187,25 @@ class Conv(OneSource, Requantised):
                 )
                 reached[end, channel] = acc.item()
         return reached[0], reached[1]
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """The worst input of the channel that goes lowest, and that of the one that goes highest."""
+        (x,) = sources
+        bounds = self.reach(x.out)
+        ends = (int(bounds.lowest.argmin()), False), (int(bounds.highest.argmax()), True)
+        frames = [attack_input(self, x.out, channel, upward)[0] for channel, upward in ends]
+        if not x.scale and frames[0].shape[:2] != (1, 1):
+            return ()  # a single pixel meets one tap of a kernel alone
+        return [{self.source: codes} for codes in frames]
+
+    def stored(self) -> dict[str, Constant]:
+        """A word of weights for each tap; the shift says what of their fraction bits counts."""
+        weight = self.weight_i8.astype(np.int64).transpose(0, 2, 3, 1)  # (O, KH, KW, I/G)
+        axes = ("output channel", "kernel row", "kernel column", "input channel of the group")
+        return {
+            "weight": Constant(weight, axes, self.weight_bits, True),
+            "bias": Constant.of_channels(self.bias_i32),
+        }
 
     def work(self, made: Tensor) -> Work:
         """Each weight once for each pixel of the result, but those that are 0 by construction."""

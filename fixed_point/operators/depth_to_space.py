@@ -11,7 +11,8 @@ from ..errors import HwrtsError
 from ..formats import Format
 from ..requantize import Rounding
 from ..window import Window
-from .operator import MAX_ENLARGEMENT, OneSource, Tensor, Work, check_whole
+from .checks import check_whole
+from .operator import MAX_ENLARGEMENT, Moves, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns; C channels of the result; R block size.
 
@@ -34,7 +35,7 @@ def depth_to_space(x: NDArray[np.integer], block: int) -> NDArray[np.integer]:
 
 
 @dataclass(frozen=True)
-class DepthToSpace(OneSource):
+class DepthToSpace(Moves):
     """Channels to pixels by ``block``, 2..16; codes and format stay (eq. 7)."""
 
     block: int

@@ -139,6 +139,18 @@ class GlobalAverage(OneSource):
         (x,), (source,) = xs, formats
         return global_average(x, source, self.out, rounding, self.along)
 
+    def rounds(self, *formats: Format) -> NDArray[np.bool_]:
+        """How many pixels a picture has is not known before it comes."""
+        return np.ones(1, np.bool_)
+
+    def unrounded(
+        self, xs: Sequence[Codes], formats: Sequence[Format]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Sums and how many codes they are of, once a line where it goes along lines (eq. 36)."""
+        (x,), (source,) = xs, formats
+        numerator, denominator = mean_parts(x, source, self.out, self.along)
+        return numerator, np.asarray(denominator, np.int64)
+
     def work(self, made: Tensor) -> Work:
         """An addition for each code, and a division for each channel of a picture: neither is counted."""
         return Work()

@@ -13,7 +13,7 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Tensor, Work
+from .operator import Constant, OneSource, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns; C channels, the last axis; T entries, 2**bits.
 
@@ -82,6 +82,18 @@ class Lookup(OneSource):
         """Entries (H, W, C) (eq. 26)."""
         (x,), (source,) = xs, formats
         return lookup(x, self.table_i16, source).astype(self.out.dtype)
+
+    def rounds(self, *formats: Format) -> NDArray[np.bool_]:
+        """Whoever made the table has rounded."""
+        return np.zeros(1, np.bool_)
+
+    def unrounded(self, xs: Sequence[Codes], formats: Sequence[Format]) -> None:
+        """Its entries are codes."""
+
+    def stored(self) -> dict[str, Constant]:
+        """The table, of codes of its result."""
+        entries = self.table_i16.astype(np.int64)[:, None]
+        return {"table": Constant(entries, ("entry", "one number"), self.out.bits, self.out.signed)}
 
     def work(self, made: Tensor) -> Work:
         """A memory that is read; nothing is multiplied."""

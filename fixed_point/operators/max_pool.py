@@ -14,7 +14,8 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import Padding, Window
-from .operator import OneSource, Tensor, Work, check_whole
+from .checks import check_whole
+from .operator import Moves, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns of the source, H', W' of the result; C channels.
 
@@ -50,7 +51,7 @@ def max_pool(x: NDArray[np.integer], shape: Shape) -> NDArray[np.integer]:
 
 
 @dataclass(frozen=True)
-class MaxPool(OneSource):
+class MaxPool(Moves):
     """The largest code under a window; codes and format stay (eq. 30).
 
     Attributes:

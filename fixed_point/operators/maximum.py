@@ -13,7 +13,7 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT, WHOLE, Window
-from .operator import OneSource, Tensor, Work
+from .operator import Moves, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns; C channels, the last axis.
 
@@ -56,7 +56,7 @@ def maximum(x: Codes, over: Over) -> Codes:
 
 
 @dataclass(frozen=True)
-class Maximum(OneSource):
+class Maximum(Moves):
     """The largest code over channels, the picture, or each row or column; the format stays (eq. 37).
 
     Attributes:

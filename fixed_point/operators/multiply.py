@@ -15,9 +15,10 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import Requantised, Tensor, Work, nearer_grid
+from .operator import Tensor, Work, nearer_grid
+from .requantised import Requantised, ends_of
 from .spread import NEED, spread, spreads
-from .tensor import plain
+from .tensor import Worst, plain
 
 
 def multiply_accumulate(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -61,6 +62,7 @@ class Multiply(Requantised):
 
     window = POINT
     AS_CONVOLUTIONS = True
+    EVERY_CODE = True
 
     def check(self) -> None:
         """Two operands."""
@@ -102,6 +104,10 @@ class Multiply(Requantised):
     def _square(self) -> bool:
         """Whether both operands are one tensor, whose codes then never have different signs."""
         return self.sources[0] == self.sources[1]
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """Each operand at each end of its range, and 0, where a square is least."""
+        return ends_of(self.sources, sources)
 
     def work(self, made: Tensor) -> Work:
         """A product for each code."""

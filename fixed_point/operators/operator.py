@@ -4,6 +4,7 @@ An operator is a frozen dataclass: its name, the tensors that it reads, its numb
 computes the format of its result. Its fields are what the file format stores.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -13,15 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, final, get_origin
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bounds import Bounds
 from ..codes import Codes
-from ..errors import HwrtsError
+from ..convolution import Shape
 from ..formats import Format
-from ..requantize import Rounding, half_lsb, requantize
-from ..rows import FloatGrid, RowFunction, Rows, WindowRows, defined, whole_picture
+from ..requantize import Rounding
+from ..rows import RowFunction, Rows, WindowRows, defined, whole_picture
 from ..window import Window
+from .tensor import Constant as Constant
 from .tensor import Tensor as Tensor
 from .tensor import Work as Work
+from .tensor import Worst
 
 MAX_ENLARGEMENT = 16
 """Largest block or repetition of a layer: more than a display needs; a wrong file can't fill the memory."""
@@ -41,6 +43,9 @@ class Operator(ABC):
     AS_CONVOLUTIONS: ClassVar[bool] = False
     """Whether its rounding rule is that of convolutions: a weighted sum by constants, which every client can
     compute as one, and products, which LiteRT rounds so. All else takes the rule of additions."""
+
+    TIES_IN_LINES: ClassVar[bool] = False
+    """Whether its weights are products of those of lines: noise has no ties then, lines of one code have."""
 
     if TYPE_CHECKING:  # a property would stand in the way of an operator that has a field of that name
 
@@ -107,6 +112,61 @@ class Operator(ABC):
             codes: What it makes of them; the error is where they are busiest.
         """
 
+    @abstractmethod
+    def rounds(self, *formats: Format) -> NDArray[np.bool_]:
+        """Whether only the rounding rule says what some of its codes are, one for all channels or one each.
+
+        Args:
+            formats: Of its sources.
+        """
+
+    @abstractmethod
+    def unrounded(
+        self, xs: Sequence[Codes], formats: Sequence[Format]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """What it rounds, exactly: numerators (H', W', C) and denominators, one or one for each channel.
+
+        None where nothing is rounded; arguments as in :meth:`define`.
+        """
+
+    @property
+    def format_of(self) -> str | None:
+        """The source whose format its result has, whatever that is; None where it has its own, ``out``."""
+        return None if any(each.name == "out" for each in fields(self)) else self.sources[0]
+
+    @property
+    def shape(self) -> Shape | None:
+        """Taps and margins that its numbers say; None of what has no kernel of its own."""
+        return None
+
+    def stored(self) -> dict[str, Constant]:
+        """The arrays that a circuit stores, by part: those of its fields, each of a number a channel."""
+        arrays = {each.name: getattr(self, each.name) for each in fields(self) if holds_array(each.type)}
+        assert all(array.ndim == 1 for array in arrays.values()), f"{self.where}: say what its axes are"
+        return {part_of(name): Constant.of_channels(array) for name, array in arrays.items()}
+
+    def shift(self, *formats: Format) -> NDArray[np.int64] | None:
+        """Bits that requantising drops; None of what does not end in a requantisation."""
+        return None
+
+    def sums(self, xs: Sequence[Codes], formats: Sequence[Format]) -> NDArray[np.int64] | None:
+        """The accumulators that it requantises, as in :meth:`define`; None of what has none."""
+        return None
+
+    def define_counted(
+        self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding
+    ) -> tuple[Codes, tuple[int, int] | None]:
+        """:meth:`define`, and how many codes it clamps below and above; None of what requantises nothing."""
+        return self.define(xs, formats, rounding), None
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """Frames that reach both ends of what is proved of its accumulators; none of what has none.
+
+        Args:
+            sources: What it reads.
+        """
+        return ()
+
     def row_function(self, formats: Sequence[Format], rounding: Rounding) -> RowFunction | None:
         """What computes its rows faster than the definition; None if nobody has made it quick yet."""
         return None
@@ -148,57 +208,17 @@ class OneSource(Operator):
         return (self.source,)
 
 
-class Requantised(Operator):
-    """An operator that computes: it ends in one requantisation onto the format ``out`` of its own."""
-
-    out: Format
-
-    @abstractmethod
-    def acc_frac(self, *formats: Format) -> int | NDArray[np.int64]:
-        """Fraction bits of the accumulators for sources of those formats, a number or one per channel."""
-
-    @abstractmethod
-    def accumulate(self, xs: Sequence[Codes], formats: Sequence[Format]) -> NDArray[np.int64]:
-        """The exact accumulators; arguments as in :meth:`define`."""
-
-    @abstractmethod
-    def reach(self, *formats: Format) -> Bounds:
-        """What the accumulators can be over all inputs of those formats: the proof (eq. 9, 10)."""
-
-    @abstractmethod
-    def attack(self, *formats: Format) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The smallest and largest accumulators, found by running :meth:`accumulate` on the worst inputs.
-
-        Nothing of the arithmetic of :meth:`reach` is used but the choice of the input.
-        """
+class Moves(OneSource):
+    """An operator that gives codes of its source, in other places or within limits, on the same format."""
 
     @final
-    def define(self, xs: Sequence[Codes], formats: Sequence[Format], rounding: Rounding) -> Codes:
-        """Its codes: one requantisation of the exact accumulators (eq. 5)."""
-        return requantize(self.accumulate(xs, formats), self.acc_frac(*formats), self.out, rounding)
+    def rounds(self, *formats: Format) -> NDArray[np.bool_]:
+        """Nothing is computed."""
+        return np.zeros(1, np.bool_)
 
     @final
-    def shift(self, *formats: Format) -> NDArray[np.int64]:
-        """Bits that requantising drops, a number or one per channel; negative ones are added (eq. 4)."""
-        return np.asarray(self.acc_frac(*formats) - self.out.frac, np.int64)
-
-    @final
-    def float_grid(self, formats: Sequence[Format], rounding: Rounding) -> FloatGrid:
-        """Its accumulators in float, for a row function; of operators that drop the same bits everywhere."""
-        bounds = layer_bounds(self, formats, rounding)
-        return FloatGrid(int(self.shift(*formats)), bounds, self.out, rounding)
-
-
-def layer_bounds(layer: Requantised, sources: Sequence[Format], rounding: Rounding) -> Bounds:
-    """Bounds over all inputs of given formats: exact reach (eq. 9) and any-order partial sums (eq. 10).
-
-    Args:
-        layer: The layer.
-        sources: Formats of the tensors it reads, in its order.
-        rounding: The tie rule; what it may add to an accumulator is part of the partial sums.
-    """
-    bounds = layer.reach(*sources)
-    return replace(bounds, partial_sum=bounds.partial_sum + half_lsb(layer.shift(*sources), rounding))
+    def unrounded(self, xs: Sequence[Codes], formats: Sequence[Format]) -> None:
+        """Nothing is computed."""
 
 
 def holds_array(kind: Any) -> bool:
@@ -206,38 +226,13 @@ def holds_array(kind: Any) -> bool:
     return get_origin(kind) is np.ndarray
 
 
-def check_name(name: object, known: set[str]) -> None:
-    """Refuse what is no name of a tensor, or is known already; else it is known from here on.
+def part_of(name: str) -> str:
+    """What files call an array of that field: its name without its representation.
 
-    Args:
-        name: What is to be one.
-        known: Names that are taken; it is added to them.
-
-    Raises:
-        HwrtsError: It is none, or is taken.
+    >>> part_of("weight_i8"), part_of("weight_frac")
+    ('weight', 'weight_frac')
     """
-    if not isinstance(name, str) or not name or not name.isprintable():
-        raise HwrtsError(f"network: {name!r} is not a name; use one or more printable characters")
-    if name in known:
-        raise HwrtsError(f"network: the name {name!r} is used twice; each tensor needs its own")
-    known.add(name)
-
-
-def check_whole(where: str, what: str, value: object, low: int, high: int) -> None:
-    """A plain int in a range; NumPy integers are refused because they can't be written to JSON.
-
-    Args:
-        where: Whose number it is, for the message.
-        what: Which one.
-        value: The number.
-        low: The least that it may be.
-        high: The largest.
-
-    Raises:
-        HwrtsError: It is not in that range, or no plain int.
-    """
-    if type(value) is not int or not low <= value <= high:
-        raise HwrtsError(f"{where}: {what} {value!r} is not allowed; use a whole number, {low}..{high}")
+    return re.sub(r"_[iu]\d+$", "", name)
 
 
 def busiest(codes: Codes) -> int:

@@ -14,8 +14,10 @@ from ..formats import Format, weight_limit
 from ..requantize import MIN_SHIFT, Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Requantised, Tensor, Work, check_whole
-from .tensor import plain
+from .checks import check_whole
+from .operator import OneSource, Tensor, Work
+from .requantised import Requantised, ends_of
+from .tensor import Worst, plain
 
 # Letters of the shape comments: H, W rows and columns; C channels, the last axis.
 
@@ -62,6 +64,7 @@ class PRelu(OneSource, Requantised):
     out: Format
 
     AS_CONVOLUTIONS = True
+    EVERY_CODE = True
     window = POINT
 
     def check(self) -> None:
@@ -108,6 +111,10 @@ class PRelu(OneSource, Requantised):
         ends = np.array([x.min, 0, x.max])[:, None]  # (3, 1)
         acc = prelu_accumulate(ends, self.slope_i8, self.slope_frac)  # (3, C)
         return acc.min(axis=0), acc.max(axis=0)
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """The ends of both straight lines."""
+        return ends_of(self.sources, sources)
 
     def work(self, made: Tensor) -> Work:
         """A product for each code."""

@@ -12,7 +12,7 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Tensor, Work
+from .operator import Moves, Tensor, Work
 
 _MAX_CHANNELS = 1 << 16
 """Channels that a tensor may have; as those of an input."""
@@ -32,7 +32,7 @@ def reorder_channels(x: NDArray[np.integer], order: NDArray[np.integer]) -> NDAr
 
 
 @dataclass(frozen=True, eq=False)
-class Reorder(OneSource):
+class Reorder(Moves):
     """Channel c of the result is channel order[c]; codes and format stay (eq. 25b).
 
     Attributes:

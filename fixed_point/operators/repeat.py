@@ -10,7 +10,8 @@ from ..codes import Codes
 from ..formats import Format
 from ..requantize import Rounding
 from ..window import Window
-from .operator import MAX_ENLARGEMENT, OneSource, Tensor, Work, check_whole
+from .checks import check_whole
+from .operator import MAX_ENLARGEMENT, Moves, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns; C channels; F factor.
 
@@ -29,7 +30,7 @@ def repeat(x: NDArray[np.integer], factor: int) -> NDArray[np.integer]:
 
 
 @dataclass(frozen=True)
-class Repeat(OneSource):
+class Repeat(Moves):
     """Pixel repetition by ``factor``, 2..16; codes and format stay (eq. 8)."""
 
     factor: int

@@ -13,8 +13,10 @@ from ..codes import Codes
 from ..errors import HwrtsError
 from ..formats import Format
 from ..window import Window
-from .operator import MAX_ENLARGEMENT, Requantised, Tensor, Work, check_whole, nearer_grid
-from .tensor import plain
+from .checks import check_whole
+from .operator import MAX_ENLARGEMENT, Tensor, Work, nearer_grid
+from .requantised import Requantised, ends_of
+from .tensor import Worst, plain
 
 # Letters of the shape comments: H, W rows and columns of the source, H', W' of the result; C channels.
 
@@ -101,6 +103,9 @@ class Resize(Requantised):
     places: Places
     factor: int | None = field(default=None, metadata={"later": True})
 
+    EVERY_CODE = True
+    TIES_IN_LINES = True
+
     @property
     def window(self) -> Window:
         """Any row of the source, and the size of the other, or so many times its own."""
@@ -157,6 +162,10 @@ class Resize(Requantised):
             xs = [np.full((2, 3, 1), code), np.zeros((5, 4, 1), np.int64)][: len(self.sources)]
             ends.append(self.accumulate(xs, formats))
         return ends[0].min(keepdims=True).ravel(), ends[1].max(keepdims=True).ravel()
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """Pictures of one code all over."""
+        return ends_of(self.sources, sources)
 
     def work(self, made: Tensor) -> Work:
         """Two taps down and two along for each new pixel, of which nearest has none."""

@@ -13,8 +13,10 @@ from ..formats import Format, weight_limit
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Requantised, Tensor, Work, check_whole
-from .tensor import plain
+from .checks import check_whole
+from .operator import OneSource, Tensor, Work
+from .requantised import Requantised, ends_of
+from .tensor import Worst, plain
 
 _MAX_FRAC = 32
 """Fraction bits of a constant, in either direction: as those of a format."""
@@ -55,6 +57,7 @@ class Scale(OneSource, Requantised):
     out: Format
 
     AS_CONVOLUTIONS = True
+    EVERY_CODE = True
     window = POINT
 
     def check(self) -> None:
@@ -86,6 +89,10 @@ class Scale(OneSource, Requantised):
         (x,) = formats
         acc = scale_accumulate(np.array([[x.min], [x.max]]), self.multiplier)  # (2, 1)
         return acc.min(axis=0), acc.max(axis=0)
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """The ends of the source's range."""
+        return ends_of(self.sources, sources)
 
     def work(self, made: Tensor) -> Work:
         """A product for each code."""

@@ -12,7 +12,8 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import POINT
-from .operator import OneSource, Tensor, Work, check_whole
+from .checks import check_whole
+from .operator import Moves, Tensor, Work
 
 _MAX_CHANNELS = 1 << 16
 """Channels that a tensor may have; as those of an input."""
@@ -33,7 +34,7 @@ def slice_channels(x: NDArray[np.integer], start: int, stop: int) -> NDArray[np.
 
 
 @dataclass(frozen=True)
-class Slice(OneSource):
+class Slice(Moves):
     """The channels start .. stop - 1 of a tensor; codes and format stay (eq. 25).
 
     Attributes:

@@ -12,7 +12,8 @@ from ..formats import Format
 from ..requantize import Rounding
 from ..rows import Row, RowFunction
 from ..window import Window
-from .operator import MAX_ENLARGEMENT, OneSource, Tensor, Work, check_whole
+from .checks import check_whole
+from .operator import MAX_ENLARGEMENT, Moves, Tensor, Work
 
 # Letters of the shape comments: H, W rows and columns of the source; C its channels; R block size.
 
@@ -35,7 +36,7 @@ def space_to_depth(x: NDArray[np.integer], block: int) -> NDArray[np.integer]:
 
 
 @dataclass(frozen=True)
-class SpaceToDepth(OneSource):
+class SpaceToDepth(Moves):
     """Pixels to channels by ``block``, 2..16; codes and format stay (eq. 31)."""
 
     block: int

@@ -1,11 +1,14 @@
 """What is known of a tensor before any of its codes, and what is counted of an operator that makes it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..codes import Input
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import Codes, Input
 from ..errors import HwrtsError
 from ..formats import Format
 from ..window import ONE_PIXEL, Window
@@ -139,3 +142,30 @@ class Work:
     macs: int | Fraction = 0
     multiplications: int | Fraction = 0
     entries: int = 0
+
+
+Worst = Mapping[str, int | Codes]
+"""Of each source of an operator by name, a code all over, or codes (H, W, C)."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An array of a layer; what its last axis holds is one word of a memory.
+
+    Attributes:
+        values: int64, of two axes or more.
+        axes: What each axis is.
+        bits: Of each number.
+        signed: Whether it is in two's complement.
+    """
+
+    values: NDArray[np.int64]
+    axes: tuple[str, ...]
+    bits: int
+    signed: bool
+
+    @staticmethod
+    def of_channels(array: NDArray[np.signedinteger], bits: int | None = None) -> "Constant":
+        """A number for each channel, (C,), as wide as it is kept, or of so many bits."""
+        bits = 8 * array.itemsize if bits is None else bits
+        return Constant(array.astype(np.int64)[:, None], ("channel", "one number"), bits, True)

@@ -17,18 +17,15 @@ from ..interpolation import upsample_taps
 from ..requantize import Rounding
 from ..rows import FloatRow, Row, RowFunction
 from ..window import Padding, Window
-from .operator import (
-    MAX_ENLARGEMENT,
-    OneSource,
-    Requantised,
-    Tensor,
-    Work,
-    check_whole,
-    nearer_grid,
-)
-from .tensor import plain
+from .checks import check_whole
+from .operator import MAX_ENLARGEMENT, OneSource, Tensor, Work, nearer_grid
+from .requantised import Requantised
+from .tensor import Constant, Worst, plain
 
 # Letters of the shape comments: H, W rows and columns; C channels; F factor; K taps, M = K // 2 the margin.
+
+_TAP_BITS = 16
+"""Of a tap in a file: what every kind and factor fits."""
 
 
 def upsample_accumulate(x: NDArray[np.integer], kind: str, factor: int) -> NDArray[np.int64]:
@@ -125,6 +122,24 @@ class Upsample(OneSource, Requantised):
                 codes = np.where(pushes, source.max, source.min)  # (K, K, 1)
                 reached[end, phase] = upsample_accumulate(codes, self.kind, self.factor)[y, x, 0]
         return reached[0], reached[1]
+
+    def worst(self, *sources: Tensor) -> Sequence[Worst]:
+        """Each code at the end of its range that its tap pushes with: of the new pixel that goes farthest."""
+        (x,) = sources
+        taps, _ = upsample_taps(self.kind, self.factor)  # (F, K)
+        bounds = self.reach(x.out)
+        frames = []
+        for phase, sign in ((int(bounds.lowest.argmin()), -1), (int(bounds.highest.argmax()), 1)):
+            down, along = divmod(phase, self.factor)
+            kernel = sign * np.outer(taps[down], taps[along])  # (K, K)
+            codes = np.where(kernel > 0, x.out.max, x.out.min).astype(x.out.dtype)
+            frames.append({self.source: np.repeat(codes[:, :, None], x.channels, axis=2)})  # (K, K, C)
+        return frames
+
+    def stored(self) -> dict[str, Constant]:
+        """Its taps, of columns and rows alike."""
+        taps, _ = upsample_taps(self.kind, self.factor)
+        return {"taps": Constant(taps, ("phase", "tap"), _TAP_BITS, True)}
 
     def _kernels(self) -> NDArray[np.int64]:
         """The kernel behind each new pixel of a square, (F*F, K*K)."""
