@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from hwrts.errors import HwrtsError
 
-EXTRAS = {"sweep": ("optuna", "plotly", "pyarrow"), "cluster": ("distributed",)}
+EXTRAS = {"sweep": ("optuna", "plotly", "pyarrow"), "cluster": ("distributed",), "video": ("av",)}
 
 
 def missing(extra: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""hwrts enhance: a finished network on pictures of any size."""
+"""hwrts enhance: a finished network on pictures of any size, and on clips."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
-from hwrts.cli.options import MaxMegapixels, Quiet, StageOption, run_folders
+from hwrts.cli.enhance_clip import ClipOptions, enhance_one, is_clip
+from hwrts.cli.options import MaxMegapixels, Quiet, StageOption, option, run_folders
 from hwrts.cli.pictures import end_with, picture_files
 from hwrts.cli.stage import choose_network
 from hwrts.errors import ConfigError, DataError
@@ -15,12 +16,23 @@ from hwrts.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from hwrts.data.tiles import Upscaler
 
+CLIPS = "Clips"
+"""The group of options that are theirs."""
+
 
 def enhance(
     pictures: Annotated[
-        list[Path], typer.Argument(help="Pictures, or folders of pictures.", metavar="IN...")
+        list[Path],
+        typer.Argument(
+            help="Pictures, or folders of pictures; or a clip, - for one in a pipe.", metavar="IN..."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write; a folder for several.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Picture to write, a folder for several; or a clip, - for Y4M into a pipe."
+        ),
+    ],
     run: Annotated[Path, typer.Option("--run", help="Run folder.", autocompletion=run_folders)],
     stage: StageOption = None,
     same_size: Annotated[
@@ -36,14 +48,47 @@ def enhance(
         typer.Option(help="onnxruntime, numpy, native (C, compiled once) or torch; all give the same bytes."),
     ] = "onnxruntime",
     max_megapixels: MaxMegapixels = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace pictures that exist.")] = False,
+    codec: Annotated[
+        str | None,
+        option(r"Of a clip: libx264, libx265 or ffv1 [libx264].", "--codec", panel=CLIPS),
+    ] = None,
+    crf: Annotated[
+        int | None, option("Quality of libx264 and libx265, 0 is best [16].", "--crf", panel=CLIPS, least=0)
+    ] = None,
+    preset: Annotated[
+        str | None,
+        option("How long those two search, ultrafast to veryslow [medium].", "--preset", panel=CLIPS),
+    ] = None,
+    lossless: Annotated[
+        bool, option("Encode without any loss; ffv1 always does.", "--lossless", panel=CLIPS)
+    ] = False,
+    raw: Annotated[
+        str | None,
+        option("Layout of raw planes, such as 960x540,yuv420p,25.", "--raw", panel=CLIPS),
+    ] = None,
+    matrix: Annotated[
+        str | None,
+        option(
+            "Matrix of a clip that names none: bt601, bt709, bt2020 [bt709 from 720 lines on, else bt601].",
+            "--matrix",
+            panel=CLIPS,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        option("Stop at a frame that is damaged; else it is passed through.", "--strict", panel=CLIPS),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Enhance pictures with the int8 network, in tiles: memory stays bounded at 8K.
+    """Enhance pictures or a clip with the int8 network, in tiles: memory stays bounded at 8K.
 
     Pictures stay what they were: 8 or 16 bits, grey or colours, alpha, ICC profile, EXIF and dpi. What can't
     be kept is said below each; a picture that can't be read is named at the end, with exit code 1.
+
+    A clip keeps its chroma format, bits, range, matrix, times, sound and subtitles; it needs hwrts[video].
+    Ctrl-C leaves a file that plays.
     """
     from hwrts.data import MAX_MEGAPIXELS, codes_of, fit_to, read_picture, with_result, write_picture
     from hwrts.fixed_point import load_network
@@ -70,12 +115,32 @@ def enhance(
     if network.scale == 1 and not same_size:
         raise ConfigError(f"{run}: its network keeps the size; leave --x2 out")
     same_size = same_size and network.enlargement is not None  # or what the network makes, whatever its size
+    progress = ConsoleProgress(quiet)
+    why = None if same_size or not folder.trained else trained_for(folder.config, chosen.number)
+    clips = ClipOptions(codec, crf, preset, lossless, raw, matrix, strict)
+    if is_clip(pictures, output, clips):
+        if why is not None:
+            progress.say(why)
+        enhance_one(
+            pictures,
+            output,
+            network.enhance if same_size else network.upscale,
+            1 if same_size else network.enlargement,
+            clips,
+            {"stage": chosen.name, "form": form},
+            max_megapixels=max_megapixels or MAX_MEGAPIXELS,
+            force=force,
+            json=json,
+            progress=progress,
+        )
+        return
+    if (flag := clips.given()) is not None:
+        raise ConfigError(f"{flag}: is for clips, and {pictures[0]} is none; leave it out")
     jobs = _plan(pictures, output)
     taken = [target for _, target in jobs if target.exists()]
     if taken and not force:
         raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
-    progress = ConsoleProgress(quiet)
-    if not same_size and folder.trained and (why := trained_for(folder.config, chosen.number)) is not None:
+    if why is not None:
         progress.say(why)
     results, errors = [], []
     with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "enhance": (
         "hwrts enhance photo.jpg -o better.png --run runs/first",
         "hwrts enhance photographs -o twice --run runs/first --x2",
+        "hwrts enhance clip.mp4 -o better.mkv --run runs/first",
     ),
     "export": (
         "hwrts export runs/first -o handover",

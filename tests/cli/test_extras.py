@@ -41,6 +41,17 @@ def test_a_command_names_its_extra(tmp_path, words, names, error):
     assert (done.returncode, done.stderr) == (2, error)
 
 
+def test_clips_name_theirs(finished):
+    (finished / "clip.mkv").touch()
+    done = without(
+        finished, "enhance", "clip.mkv", "-o", "out.mkv", "--run", "runs/tiny", "-q", names=("av",)
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: clips: av not installed; pip install 'hwrts[video]'\n",
+    )
+
+
 def test_the_others_load_none_of_them(finished):
     """What they all import, and the one that proves and writes the page."""
     for words in (

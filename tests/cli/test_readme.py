@@ -13,7 +13,9 @@ COMMANDS = sorted(set(re.findall(r"`(hwrts [^`]+)`", README)))
 
 @pytest.mark.parametrize("verb", ["verify", "quantize", "enhance", "export"])
 def test_commands_without_float_training_run(workspace, hwrts, verb):
-    command = next(each for each in COMMANDS if each.split()[1] == verb and "my_file" not in each)
+    command = next(
+        each for each in COMMANDS if each.split()[1] == verb and "my_file" not in each and "mp4" not in each
+    )
     filled = command.replace("NAME", "tiny").replace("IN.png", "photos/photo0.png")
     result = hwrts(*shlex.split(filled)[1:])
     assert result.code == 0, result.err

@@ -51,6 +51,9 @@ def test_commands_and_programs_of_a_page(page):
 def strange(line: str) -> str | None:
     """Why a line of a shell that is no command of hwrts may not work as it stands."""
     line = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line)
+    if " | " in line:  # what comes through such pipes, tests/cli/test_clips.py sends itself
+        parts = [part for part in line.split(" | ") if not part.startswith(("ffmpeg ", "ffplay "))]
+        return next((said for part in parts if (said := strange(part))), None)
     known = (ROOT / "Makefile").read_text("utf-8")
     program, *given = shlex.split(line)
     if program == "hwrts":
@@ -86,6 +89,8 @@ def test_other_lines_of_a_page(page):
         ("python -m benchmarks.targets.evidence runs/first --store evidence.json", True),
         ("HWRTS_TARGETS=build/targets hwrts export runs/NAME -o handover --traget iree", False),
         ("curl something", False),
+        ("ffmpeg -i clip.mp4 - | hwrts enhance - -o - --run runs/first | ffplay -", True),
+        ("ffmpeg -i clip.mp4 - | hwrts enhance - -o - --rnu runs/first | ffplay -", False),
     ],
 )
 def test_what_is_strange(line, right):

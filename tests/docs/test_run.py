@@ -7,16 +7,19 @@ from itertools import pairwise
 
 import pytest
 
+pytest.importorskip("av", reason="pages are not run: av is not installed (hwrts[video])")
+
 from hwrts.training.fit import Schedule
 
 from ..cli.conftest import call, finished, make_photographs  # noqa: F401 - a fixture
 from ..conftest import few_pictures
 from ..sweep.in_process import in_process
+from ..video.clips import make_clip
 from .pages import PAGES, ROOT, pieces, words
 
 NAMES = {
     "NAME": "tiny", "OTHER": "first", "RUN": "runs/tiny", "DIR": "photos", "FOLDER": "photos",
-    "IN.png": "photos/photo0.png",
+    "IN.png": "photos/photo0.png", "IN.mp4": "clip.mp4",
     "PHOTO.jpg": "photos/photo0.png", "DIV2K_train_HR": "photos", "DIV2K_valid_HR": "other",
 }  # fmt: skip
 """What stands for something of the reader's own, and what it is here; also as a part of a path."""
@@ -56,6 +59,7 @@ def reader(finished, tmp_path, monkeypatch):  # noqa: F811
     shutil.copy(folder / "runs/tiny/config.toml", folder / "my.toml")
     for name in ("photos", "photos/train", "photos/val", "other"):
         make_photographs(folder / name, size=(160, 176))
+    make_clip(folder / "clip.mp4", codec="libx264")
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     made = Schedule.__init__

@@ -1,0 +1,1 @@
+"""Clips through a network: planes in, planes out, and the files and pipes around them (PyAV)."""

@@ -1,0 +1,156 @@
+"""Clips out in a container: encoded frames, other streams as they were, and what a clip says of itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from hwrts.errors import DataError
+from hwrts.video.frames import said_of
+from hwrts.video.layout import Layout, Planes
+from hwrts.video.source import Clip
+
+CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".m4v": "mp4", ".avi": "avi"}
+"""Suffix -> libav's name; .y4m is written without it."""
+CODECS = ("libx264", "libx265", "ffv1")
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+CRF = 16
+"""Differences that nobody sees at arm's length, at some 30 Mbit/s of 1080p25."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How frames are encoded.
+
+    Attributes:
+        codec: One of :data:`CODECS`.
+        crf: Quality of x264 and x265, 0 is best.
+        preset: How long those two search, ultrafast to veryslow.
+        lossless: Every code is kept; FFV1 always does.
+    """
+
+    codec: str = "libx264"
+    crf: int = CRF
+    preset: str = "medium"
+    lossless: bool = False
+
+    def options(self) -> dict[str, str]:
+        """For libav."""
+        if self.codec == "ffv1":
+            return {"level": "3", "slicecrc": "1", "g": "1"}  # every frame alone, and with a checksum
+        if self.codec == "libx265":
+            words = "log-level=none" + (":lossless=1" if self.lossless else "")
+            return {"preset": self.preset, "crf": str(self.crf), "x265-params": words}
+        return {"preset": self.preset, **({"qp": "0"} if self.lossless else {"crf": str(self.crf)})}
+
+
+class ContainerSink:
+    """Writes frames and packets into a file; :attr:`notes` say what could not be kept."""
+
+    def __init__(self, file: BinaryIO, path: Path, clip: Clip, scale: int, encoding: Encoding) -> None:
+        """Begin a file.
+
+        Args:
+            file: Open for writing, and seekable.
+            path: Its name, for its suffix and for messages.
+            clip: Where frames and packets come from.
+            scale: How much larger the frames are.
+            encoding: Of the frames.
+
+        Raises:
+            DataError: The container has not that codec, or the codec not that size.
+        """
+        layout = clip.layout
+        check_encoding(path, layout, scale, encoding)
+        self._path, self._layout, self._scale = path, layout, scale
+        self.notes: list[str] = []
+        self._out = av.open(file, "w", format=CONTAINERS[path.suffix.lower()])
+        self._out.metadata.update(clip.container.metadata)
+        self._out.set_chapters(clip.container.chapters())
+        self._video: Any = self._out.add_stream(encoding.codec, rate=clip.rate, options=encoding.options())
+        height, width = layout.shapes(scale)[0]
+        self._video.height, self._video.width, self._video.pix_fmt = height, width, layout.name
+        of = self._video.codec_context
+        of.time_base = clip.time_base
+        of.sample_aspect_ratio = clip.aspect
+        for name, value in clip.tags.items():
+            setattr(of, name, value)
+        self._video.metadata.update(clip.stream.metadata)
+        if clip.rotation is not None:
+            self._video.set_display_matrix(clip.rotation)
+        self._time_base, self._tags = clip.time_base, clip.tags
+        self._copies: dict[int, Any] = {}
+        for stream in clip.container.streams:
+            if stream is not clip.stream:
+                self._copy(stream)
+        try:
+            of.open()
+            self._out.start_encoding()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise DataError(
+                f"{path}: {encoding.codec} can't begin such a clip, {width}x{height} {layout.name} "
+                f"({said_of(error)}); use --codec ffv1 and .mkv"
+            ) from error
+
+    def _copy(self, stream: Any) -> None:
+        name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
+        if stream.type not in ("audio", "subtitle") or name not in self._out.supported_codecs:
+            what = f"{name} " if name else ""
+            self.notes.append(
+                f"stream {stream.index}, {what}{stream.type}, is left out: {self._path.suffix} files of this "
+                "command do not hold it"
+            )
+            return
+        copy = self._out.add_stream_from_template(stream)
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+        self._copies[stream.index] = copy
+
+    def frame(self, planes: Planes, time: int) -> None:
+        """A frame, shown at a time in the clip's time base."""
+        height, width = planes[0].shape
+        frame = VideoFrame(width, height, self._layout.name)
+        for plane, codes in zip(frame.planes, planes, strict=False):
+            rows = np.frombuffer(plane, codes.dtype).reshape(-1, plane.line_size // codes.itemsize)
+            rows[: codes.shape[0], : codes.shape[1]] = codes
+        frame.pts, frame.time_base = time, self._time_base
+        for name, value in self._tags.items():
+            setattr(frame, name, value)
+        self._out.mux(self._video.encode(frame))
+
+    def packet(self, packet: "av.Packet") -> None:
+        """A packet of another stream, as it is."""
+        copy = self._copies.get(packet.stream.index)
+        if copy is not None:
+            packet.stream = copy
+            self._out.mux(packet)
+
+    def close(self) -> None:
+        """Encode what waits, and end the file."""
+        self._out.mux(self._video.encode(None))
+        self._out.close()
+
+
+def check_encoding(path: Path, layout: Layout, scale: int, encoding: Encoding) -> None:
+    """Refuse what the encoder or the container does not take, before anything is written.
+
+    Raises:
+        DataError: With what to do instead.
+    """
+    kind = CONTAINERS.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(f"{path}: is no name of a clip; use {', '.join(CONTAINERS)} or .y4m")
+    if encoding.codec not in CODECS:
+        raise DataError(f"--codec {encoding.codec}: is unknown; use {', '.join(CODECS)}")
+    height, width = layout.shapes(scale)[0]
+    step_x, step_y = layout.across or 1, layout.down or 1
+    if encoding.codec != "ffv1" and (width % step_x or height % step_y):
+        raise DataError(
+            f"{path}: {encoding.codec} has no odd sizes such as {width}x{height} with chroma of half "
+            "the size; use --codec ffv1 and .mkv, or .y4m"
+        )
+    if encoding.preset not in PRESETS:
+        raise DataError(f"--preset {encoding.preset}: is unknown; use {', '.join(PRESETS)}")

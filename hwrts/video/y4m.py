@@ -1,0 +1,84 @@
+"""Clips out as YUV4MPEG2: a line of text, and then the planes as they are, for pipes and other programs."""
+
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+from hwrts.errors import DataError
+from hwrts.video.layout import Layout, Planes
+from hwrts.video.source import Clip
+
+_KINDS = {(2, 2): "420", (2, 1): "422", (1, 1): "444", (0, 0): "mono"}
+_UNEVEN = Fraction(1, 4)
+"""Of a frame's time: further off than any clock of a container rounds."""
+
+
+def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction) -> str:
+    """The first line.
+
+    >>> from hwrts.video.layout import Layout
+    >>> clip = Layout("yuv420p10le", 47, 53, 10, 2, 2, False, "bt709")
+    >>> header(clip, 2, Fraction(24000, 1001), Fraction(1))
+    'YUV4MPEG2 W106 H94 F24000:1001 Ip A1:1 C420p10 XYSCSS=420P10 XCOLORRANGE=LIMITED'
+    """
+    kind = _KINDS[layout.across, layout.down]
+    if layout.bits > 8:
+        deep = "mono10" if kind == "mono" else f"{kind}p{layout.bits}"
+        colour = deep if kind == "mono" else f"{deep} XYSCSS={deep.upper()}"
+    else:
+        colour = f"{kind}mpeg2" if kind == "420" else kind  # chroma lies on even columns
+    words = (
+        f"YUV4MPEG2 W{layout.width * scale} H{layout.height * scale} F{rate.numerator}:{rate.denominator} Ip",
+        f"A{aspect.numerator}:{aspect.denominator} C{colour}",
+        f"XCOLORRANGE={'FULL' if layout.full else 'LIMITED'}",
+    )
+    return " ".join(words)
+
+
+class Y4mSink:
+    """Writes frames at a constant rate; where one is missing the one before it is shown for longer."""
+
+    def __init__(self, file: BinaryIO, path: str, clip: Clip, scale: int) -> None:
+        """Begin.
+
+        Args:
+            file: Open for writing.
+            path: Its name, for messages.
+            clip: Where frames come from.
+            scale: How much larger they are.
+        """
+        self._file, self._path, self._clip = file, path, clip
+        self._begun: int | None = None
+        self._written = 0
+        self._last = b""
+        others = len(clip.container.streams) - 1
+        self.notes = [f"{others} other streams are left out: Y4M holds pictures alone"] if others else []
+        if clip.rotation is not None:
+            self.notes.append("the rotation is left out: Y4M has no word for it")
+        file.write(f"{header(clip.layout, scale, clip.rate, clip.aspect)}\n".encode())
+
+    def frame(self, planes: Planes, time: int) -> None:
+        """A frame, shown at a time in the clip's time base.
+
+        Raises:
+            DataError: The frames before were shown for unequal times.
+        """
+        if self._begun is None:
+            self._begun = time
+        place = (time - self._begun) * self._clip.time_base * self._clip.rate
+        if abs(place - round(place)) > _UNEVEN or round(place) < self._written:
+            raise DataError(
+                f"{self._path}: the frame rate varies (at {float(time * self._clip.time_base):.3f} s), and "
+                "Y4M has one; write .mkv or .mp4, which keep every frame's time"
+            )
+        for _ in range(self._written, round(place)):
+            self._file.write(self._last)
+        self._last = b"FRAME\n" + b"".join(plane.tobytes() for plane in planes)
+        self._file.write(self._last)
+        self._written = round(place) + 1
+
+    def packet(self, packet: Any) -> None:
+        """Nothing: there are no other streams."""
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._file.flush()

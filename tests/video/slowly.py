@@ -1,0 +1,144 @@
+"""The equations of docs/video.md a pixel at a time, in fractions: independent of the package's integers."""
+
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+import numpy as np
+
+SHARES = {
+    "bt709": (Fraction(2126, 10000), Fraction(722, 10000)),
+    "bt601": (Fraction(299, 1000), Fraction(114, 1000)),
+    "bt2020": (Fraction(2627, 10000), Fraction(593, 10000)),
+}
+
+
+def near(value):
+    return floor(value + Fraction(1, 2))
+
+
+def ranges(bits, full):
+    """Codes of black and grey, and from 0 to 1 of luma and of chroma."""
+    step = 2 ** (bits - 8)
+    most = 2**bits - 1
+    return (0, 128 * step, most, most) if full else (16 * step, 128 * step, 219 * step, 224 * step)
+
+
+def into_colours(bits, full, name):
+    """The matrix to red, green and blue times 2^(14 + bits - 8), each coefficient rounded once."""
+    kr, kb = SHARES[name]
+    kg = 1 - kr - kb
+    _, _, luma, chroma = ranges(bits, full)
+    exact: list[list[Any]] = [
+        [Fraction(255, luma), 0, Fraction(255, chroma) * 2 * (1 - kr)],
+        [
+            Fraction(255, luma),
+            -Fraction(255, chroma) * 2 * (1 - kb) * kb / kg,
+            -Fraction(255, chroma) * 2 * (1 - kr) * kr / kg,
+        ],
+        [Fraction(255, luma), Fraction(255, chroma) * 2 * (1 - kb), 0],
+    ]
+    return [[near(value * 2 ** (14 + bits - 8)) for value in row] for row in exact]
+
+
+def from_colours(bits, full, name):
+    kr, kb = SHARES[name]
+    kg = 1 - kr - kb
+    _, _, luma, chroma = ranges(bits, full)
+    exact: list[list[Any]] = [
+        [Fraction(luma, 255) * kr, Fraction(luma, 255) * kg, Fraction(luma, 255) * kb],
+        [
+            -Fraction(chroma, 255) * kr / (2 * (1 - kb)),
+            -Fraction(chroma, 255) * kg / (2 * (1 - kb)),
+            Fraction(chroma, 255) / 2,
+        ],
+        [
+            Fraction(chroma, 255) / 2,
+            -Fraction(chroma, 255) * kg / (2 * (1 - kr)),
+            -Fraction(chroma, 255) * kb / (2 * (1 - kr)),
+        ],
+    ]
+    made = []
+    for row, total in zip(exact, (Fraction(luma, 255), Fraction(0), Fraction(0)), strict=True):
+        red, blue = near(row[0] * 2**14), near(row[2] * 2**14)
+        made.append([red, near(total * 2**14) - red - blue, blue])
+    return made
+
+
+def at(plane, y, x):
+    """A plane between its samples, linearly; the border is repeated."""
+    rows, columns = len(plane), len(plane[0])
+    total = Fraction(0)
+    for j in (floor(y), floor(y) + 1):
+        for i in (floor(x), floor(x) + 1):
+            weight = (1 - abs(y - j)) * (1 - abs(x - i))
+            total += weight * plane[min(max(j, 0), rows - 1)][min(max(i, 0), columns - 1)]
+    return total
+
+
+def colours(planes, bits, across, down, full, name):
+    """(V1), (V2): a nested list of red, green and blue."""
+    luma = planes[0].tolist()
+    black, grey, _, _ = ranges(bits, full)
+    matrix = into_colours(bits, full, name)
+    chroma = [plane.tolist() for plane in planes[1:]]
+    out = np.empty((len(luma), len(luma[0]), 3), np.uint8)
+    for y in range(len(luma)):
+        for x in range(len(luma[0])):
+            place = (Fraction(2 * y - 1, 4) if down == 2 else y, Fraction(x, 2) if across == 2 else x)
+            seen = [luma[y][x] - black, *(at(plane, *place) - grey for plane in chroma), 0, 0][:3]
+            for c in range(3):
+                total = sum(
+                    (share * Fraction(code) for share, code in zip(matrix[c], seen, strict=True)), Fraction(0)
+                )
+                value = near(total / 2 ** (14 + bits - 8))
+                out[y, x, c] = min(max(value, 0), 255)
+    return out
+
+
+def back(planes, seen, result, bits, across, down, full, name, scale):
+    """(V3) to (V5): the planes of the enhanced frame."""
+    height, width = result.shape[:2]
+    matrix, old = from_colours(bits, full, name), [seen[..., c].tolist() for c in range(3)]
+
+    def change(y, x, c):
+        y, x = min(y, height - 1), min(max(x, 0), width - 1)
+        place = (
+            Fraction(2 * y + 1, 2 * scale) - Fraction(1, 2),
+            Fraction(2 * x + 1, 2 * scale) - Fraction(1, 2),
+        )
+        return int(result[y, x, c]) - at(old[c], *place)
+
+    made = []
+    for index, plane in enumerate(planes):
+        rows = -(-height // down) if index else height
+        columns = -(-width // across) if index else width
+        codes = plane.tolist()
+        out = np.empty((rows, columns), plane.dtype)
+        for y in range(rows):
+            for x in range(columns):
+                tall, wide = (down, across) if index else (1, 1)
+                around = [(-1, 1), (0, 2), (1, 1)] if wide == 2 else [(0, 1)]
+                total = sum(weight for _, weight in around) * tall
+                changes = [
+                    sum(
+                        weight * change(y * tall + j, x * wide + i, c)
+                        for j in range(tall)
+                        for i, weight in around
+                    )
+                    / Fraction(total)
+                    for c in range(3)
+                ]
+                place_y = Fraction(2 * y + 1, 2 * scale) - Fraction(1, 2)
+                place_x = (
+                    Fraction(Fraction(4 * x + 1, 2 * scale) - Fraction(1, 2), 2)
+                    if wide == 2 and scale > 1
+                    else Fraction(2 * x + 1, 2 * scale) - Fraction(1, 2)
+                )
+                value = (
+                    at(codes, place_y, place_x)
+                    + sum(Fraction(matrix[index][c]) * changes[c] for c in range(3)) / 2**14
+                )
+                out[y, x] = min(max(near(value), 0), 2**bits - 1)
+        made.append(out)
+    return tuple(made)
