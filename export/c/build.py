@@ -16,6 +16,8 @@ STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror
 TRACED = "-DMODEL_TRACE=model_trace"
 """Shows every layer; trace.c has the function."""
 FAST = ("-O3", "-march=native")
+INTRINSICS = "-DMODEL_INTRINSICS"
+"""Takes sums with intrinsics where the processor has them: the same codes."""
 _SECONDS = 600
 """After which a compiler is given up: the largest networks take some ten."""
 

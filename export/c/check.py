@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwrts.export.c.codes import Stored
-from hwrts.export.c.model import PREFIX, c_files
+from hwrts.export.c.model import HEADER_X86, PREFIX, c_files
 from hwrts.export.c.names import identifiers
 from hwrts.export.templates import filled_file
 from hwrts.fixed_point import Network
@@ -39,7 +39,8 @@ def check_files(network: Network, cases: Cases) -> tuple[dict[str, str], dict[st
             alone = network.single(layer.name)
             name = ids[layer.name]
             model = c_files(alone)
-            files |= {f"{name}/{part}": model[part] for part in ("model.c", "model.h")}
+            needed = {"model.c", "model.h", HEADER_X86} & model.keys()
+            files |= {f"{name}/{part}": model[part] for part in sorted(needed)}
             files[f"{name}/tables.h"] = _tables(alone, mine, ids)
             programs[name] = len(mine)
     return files, programs

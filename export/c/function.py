@@ -37,11 +37,13 @@ class Writer:
         network: The integer network.
         rounding: Shifts that some function calls, by rule and type.
         dots: Lengths of the dot products that some function calls.
+        blocks: Weights of these again, in the order of intrinsics.
     """
 
     network: Network
     rounding: set[tuple[Rounding, str]] = field(default_factory=set)
     dots: set[int] = field(default_factory=set)
+    blocks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.names = identifiers(self.network)

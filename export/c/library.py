@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.c.build import FAST, compile_c, find_compiler, version
-from hwrts.export.c.model import c_files
+from hwrts.export.c.build import FAST, INTRINSICS, compile_c, find_compiler, version
+from hwrts.export.c.model import HEADER_X86, c_files
 from hwrts.export.cpu import cpu_flags, cpu_name
 from hwrts.fixed_point import HwrtsError, Network
 from hwrts.fixed_point.fast import in_parts
 
 CACHE = "HWRTS_CACHE"
 """The variable that names the folder of compiled models; without it they are in the user's cache."""
+_FLAGS = (*FAST, INTRINSICS)
 _LIBRARY = ("-shared", "-fPIC", "-fvisibility=default")
 
 
@@ -40,7 +41,9 @@ class NativeModel:
         HwrtsError: No model says the network, no compiler is there, or nothing can be kept.
     """
 
-    def __init__(self, network: Network, compiler: str | None = None, flags: tuple[str, ...] = FAST) -> None:
+    def __init__(
+        self, network: Network, compiler: str | None = None, flags: tuple[str, ...] = _FLAGS
+    ) -> None:
         self._network = network
         library = ctypes.CDLL(str(compiled(network, compiler or find_compiler(), flags)))
         self._size, self._frame = library.model_size, library.model_frame
@@ -98,7 +101,7 @@ class NativeModel:
         }
 
 
-def compiled(network: Network, compiler: str, flags: tuple[str, ...] = FAST) -> Path:
+def compiled(network: Network, compiler: str, flags: tuple[str, ...] = _FLAGS) -> Path:
     """The library of a network, made where nobody has made it for this source, compiler and processor.
 
     Two processes that make it at once make the same file, each under a name of its own until it is whole.
@@ -106,7 +109,8 @@ def compiled(network: Network, compiler: str, flags: tuple[str, ...] = FAST) -> 
     Raises:
         HwrtsError: The compiler does not make it, or the cache cannot be written.
     """
-    files = {name: text for name, text in c_files(network).items() if name in ("model.c", "model.h")}
+    needed = ("model.c", "model.h", HEADER_X86)
+    files = {name: text for name, text in c_files(network).items() if name in needed}
     said = [*files.values(), version(compiler), *flags, cpu_name() or "", *sorted(cpu_flags())]
     folder = cache_folder() / "c"
     library = folder / f"{hashlib.sha256(chr(0).join(said).encode()).hexdigest()[:32]}.so"

@@ -3,9 +3,9 @@
 from typing import Any
 
 from hwrts.export.c.codes import Stored
+from hwrts.export.c.dense import HALF, LANES, OUTPUTS, PIXELS, TAPS
 from hwrts.export.c.function import Function, Writer
 from hwrts.export.c.operators import EMITTERS
-from hwrts.export.c.operators.conv import HALF, OUTPUTS, PIXELS
 from hwrts.export.c.requantise import rounding_functions
 from hwrts.export.c.schedule import Schedule, Track, schedule
 from hwrts.export.templates import filled_file
@@ -13,6 +13,8 @@ from hwrts.fixed_point import HwrtsError, Network, plan_lines, whole_frame
 
 PREFIX = "model"
 """Of files, functions and macros."""
+HEADER_X86 = f"{PREFIX}_x86.h"
+"""The sums of dot products again, for those who ask for it by a macro."""
 _WIDTH = 1920
 """Columns for which line memory is asserted, as ``hwrts inspect`` says it; and twice as many."""
 
@@ -51,6 +53,8 @@ def c_files(network: Network) -> dict[str, str]:
     plan = schedule(writer, functions)
     values = _values(writer, plan, functions)
     names = ["model.h", "model.c", "trace.c", "Makefile", *(["main.c"] if values["main"] else [])]
+    if writer.dots:
+        names.append(HEADER_X86)
     return {name: filled_file("hwrts.export.c", f"templates/{name}.j2", **values) for name in names}
 
 
@@ -81,6 +85,9 @@ def _values(writer: Writer, plan: Schedule, functions: dict[str, Function]) -> d
         "planned": [(width, sum(lines.bits(width).values())) for width in dict.fromkeys(widths)],
         "rounding": rounding_functions(writer.rounding),
         "dots": sorted(writer.dots),
+        "blocks": writer.blocks,
+        "lanes": LANES,
+        "taps": TAPS,
         "pixels": PIXELS,
         "half": HALF,
         "step": OUTPUTS,

@@ -20,7 +20,9 @@ def test_the_c_model_is_handed_over_and_replaced(workspace, hwrts):
     assert "take c/model.c for firmware and processors" in result.out
     manifest = json.loads((workspace / "out/manifest.json").read_text())
     made = {path.relative_to(workspace / "out").as_posix() for path in (workspace / "out/c").iterdir()}
-    assert made == {f"c/{name}" for name in ("model.h", "model.c", "main.c", "trace.c", "Makefile")}
+    assert made == {
+        f"c/{name}" for name in ("model.h", "model.c", "model_x86.h", "main.c", "trace.c", "Makefile")
+    }
     assert made <= {*manifest["files"]}
     assert hwrts(*words, "--force").code == 0
     (workspace / "out/c/mine.c").write_text("")

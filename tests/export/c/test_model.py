@@ -83,8 +83,10 @@ def test_random_networks_with_sanitizers(seed, compiler):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", STREAMED[::4])
 def test_random_networks_with_vectors_of_this_processor(seed):
+    network, inputs = made(seed)
     for compiler in filter(shutil.which, ("gcc", "clang")):
-        assert differing(made(seed)[0], made(seed)[1], compiler=compiler, flags=build.FAST)[0] == 0
+        for flags in (build.FAST, (*build.FAST, build.INTRINSICS), ("-O1", "-mavx2", build.INTRINSICS)):
+            assert differing(network, inputs, compiler, flags)[0] == 0
 
 
 def test_the_random_networks_have_every_operator_that_a_model_has():
@@ -185,6 +187,7 @@ def test_no_float_and_no_memory_of_its_own(anchor):
     assert not re.search(r"\b(float|double|malloc|free)\b", code)
     assert set(re.findall(r"#include (\S+)", code + c_files(anchor())["model.h"])) == {
         '"model.h"',
+        '"model_x86.h"',  # where it is asked for
         "<stddef.h>",
         "<stdint.h>",
     }

@@ -1,0 +1,104 @@
+"""The quick form of a convolution in C: windows of neighbouring pixels times weights, as dot products."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.export.c.function import Writer
+from hwrts.export.c.gather import gathering
+from hwrts.export.c.text import constants
+from hwrts.export.templates import filled
+from hwrts.fixed_point import Conv
+
+PIXELS, HALF, OUTPUTS = 12, 6, 2
+"""Of a block of dot products, or of half of one where there are half as many registers: compilers keep its
+sums there, and load each operand less often."""
+LANES = 16
+"""Channels of a block with intrinsics: a register of AVX-512, two of AVX2."""
+TAPS = 4
+"""Of each channel, side by side in such a block: bytes of a word."""
+_BYTES = 32
+"""Bytes that a dot product is a multiple of: one vector register of AVX2, two of NEON."""
+
+
+def dense(writer: Writer, layer: Conv, folded: NDArray[np.int64]) -> tuple[str, int]:
+    """The function of a convolution of one group that reads bytes, and the scratch memory that it needs.
+
+    Args:
+        writer: Collects the lengths of dot products, and the weights as intrinsics want them.
+        layer: The convolution.
+        folded: Its biases, those of the stored zero taken in (O,).
+    """
+    shape, numbers = layer.shape, writer.requantiser(layer)
+    outputs, inputs = layer.weight_i8.shape[:2]
+    taps = shape.rows * shape.columns * inputs
+    length, channels = -(-taps // _BYTES) * _BYTES, -(-outputs // LANES) * LANES
+    packed = np.zeros((channels, length), np.int8)
+    packed[:outputs, :taps] = layer.weight_i8.transpose(0, 2, 3, 1).reshape(outputs, taps)  # (O, KH*KW*I)
+    rows = -(-outputs // OUTPUTS) * OUTPUTS
+    writer.dots.add(length)
+    name = writer.names[layer.name]
+    used = -(-taps // TAPS) * TAPS
+    blocks = packed[:, :used].reshape(channels // LANES, LANES, used // TAPS, TAPS)
+    writer.blocks.append(constants("operand_w", f"{name}_blocks", blocks.transpose(0, 2, 1, 3)))
+    tables = [("int32_t", "bias", folded.tolist())]
+    if not numbers.uniform:
+        tables.append(("int32_t", "shift", list(numbers.shifts)))
+    before = filled(_WEIGHTS, weights=constants("operand_w", f"{name}_weights", packed[:rows])) + gathering(
+        writer, layer, "operand_x", "{}", writer.stored(layer.source).zero
+    )
+    body = filled(
+        _DENSE,
+        name=name,
+        pixels=PIXELS,
+        step=OUTPUTS,
+        length=length,
+        used=used,
+        rows=rows,
+        channels=channels,
+        outputs=outputs,
+        kind=numbers.kind,
+        cast="" if numbers.kind == "int32_t" else f"({numbers.kind})",
+        code=numbers.code("acc", f"{name}_shift[o]"),
+        keep=numbers.stored("code"),
+        stride=shape.stride,
+        left=shape.margins[1],
+    )
+    return writer.function(layer, body, tables, before), PIXELS * length * 2 + PIXELS * channels * 4
+
+
+_WEIGHTS = """\
+#ifndef MODEL_X86
+{{ weights }}#endif
+"""
+
+_DENSE = """\
+    int32_t *const restrict sums = (int32_t *)scratch;
+    operand_x *const a = (operand_x *)(void *)(sums + {{ pixels * channels }});
+    for (int32_t i = 0; i < {{ pixels * length }}; ++i) {
+        a[i] = 0;
+    }
+    for (int32_t first = 0; first < made; first += {{ pixels }}) {
+        const int32_t count = made - first < {{ pixels }} ? made - first : {{ pixels }};
+        for (int32_t p = 0; p < count; ++p) {
+            {{ name }}_gather(x0, width, (first + p) * {{ stride }} - {{ left }}, a + p * {{ length }});
+        }
+#ifdef MODEL_X86
+        multiply_blocks(a, {{ length }}, {{ name }}_blocks, {{ used }}, sums, {{ channels }});
+#else
+        for (int32_t o = 0; o < {{ rows }}; o += {{ step }}) {
+            for (int32_t p = 0; p < {{ pixels }}; p += BLOCK) {
+                dot_{{ length }}(a + p * {{ length }}, {{ name }}_weights + o * {{ length }},
+                    sums + p * {{ channels }} + o, {{ channels }});
+            }
+        }
+#endif
+        for (int32_t p = 0; p < count; ++p) {
+            for (int32_t o = 0; o < {{ outputs }}; ++o) {
+                const {{ kind }} acc =
+                    {{ cast }}sums[p * {{ channels }} + o] + {{ name }}_bias[o];
+                const {{ kind }} code = {{ code }};
+                y[0][(first + p) * {{ outputs }} + o] = {{ keep }};
+            }
+        }
+    }
+"""
