@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from hwrts.export.depthwise import ONE_BITS, one_tap
+from hwrts.export.restated import said_by
 from hwrts.fixed_point import Add, Conv, Format, Layer, Network
 
 _FAR, _FINER = 6, 5
@@ -33,15 +34,7 @@ def near_sums(network: Network) -> tuple[Network, tuple[str, ...]]:
     Args:
         network: The integer network, of formats of 8 bits at most.
     """
-    layers, said = list[Layer](), list[str]()
-    for layer in network.layers:
-        if isinstance(layer, Add) and is_far(*_pair(network, layer), layer.out):
-            made = _near(network, layer)
-            said.append(f"{layer.name}: Add as {'Conv 1x1, ' * (len(made) - 1)}Add")
-            layers += made
-        else:
-            layers.append(layer)
-    return replace(network, layers=tuple(layers), like=network), tuple(said)
+    return said_by(network, {Add: _near})
 
 
 def _pair(network: Network, layer: Add) -> tuple[Format, Format]:
@@ -50,12 +43,14 @@ def _pair(network: Network, layer: Add) -> tuple[Format, Format]:
 
 
 def _near(network: Network, layer: Add) -> list[Layer]:
-    """Operands on grids near that of the sum.
+    """Operands on grids near that of the sum; one that is computed stays.
 
     The coarser operand is whole and even there, so the finer one can be rounded before they are added. It may
     saturate on the way: a few bits coarser than both it reaches so far that the sum saturates as well.
     """
     forms = _pair(network, layer)
+    if not is_far(*forms, layer.out):
+        return [layer]
     coarse = int(forms[1].frac < forms[0].frac)
     fine, grid, signs = 1 - coarse, layer.out.frac, (1, -1 if layer.negated else 1)
 

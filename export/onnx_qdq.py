@@ -1,14 +1,15 @@
 """The QDQ flavour: real-valued operators between DequantizeLinear and QuantizeLinear, fused by runtimes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.depth_first import turned
+from hwrts.export.depth_first import Order
 from hwrts.export.onnx_nodes import Writer
 from hwrts.export.qdq_options import QdqOptions, Stored
-from hwrts.fixed_point import Concat, Network, Requantised
+from hwrts.fixed_point import Network
 
 _NO_CLIP = float(np.finfo(np.float32).eps)
 """ONNX Runtime leaves out a Clip whose limits are within this of what the QuantizeLinear behind it holds."""
@@ -20,9 +21,14 @@ class QdqWriter(Writer):
     T.real is the dequantised tensor T, T.exact what an operator makes of real values.
     """
 
-    def __init__(self, network: Network, options: QdqOptions | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        options: QdqOptions | None = None,
+        turned: Mapping[str, Order] | None = None,
+    ) -> None:
         super().__init__(network, options)
-        self.turned = turned(network) if self.options.depth_first else {}
+        self.turned = turned or {}
 
     def real(self, name: str, codes: str | None = None) -> str:
         """The dequantised tensor, made when first read: an unread one would keep its layer in float.
@@ -86,25 +92,27 @@ class QdqWriter(Writer):
         inputs = [codes, scale, self.constant(f"{name}.zero_point", zero)]
         return self.node("DequantizeLinear", inputs, f"{name}.real")
 
-    def quantize(self, name: str, shifted_zero: int | None = None) -> None:
+    def quantize(self, name: str, shifted_zero: int | None = None, *, computed: bool = True) -> None:
         """T.exact becomes the stored codes of T (eq. 5, 11).
 
         Args:
             name: T.
             shifted_zero: The zero point where T.exact is less than T by a whole number of codes.
+            computed: Whether T.exact may be below every code: no codes that were moved, or joined, or listed.
         """
         tensor, (scale, zero) = self.network.formats[name], self._parameters(name)
         if shifted_zero is not None:
             zero = self.byte(f"{name}.shifted_zero", shifted_zero - self.options.stored.less(tensor), tensor)
-        exact, narrow = f"{name}.exact", self._is_narrow(name)
+        exact, relu = f"{name}.exact", computed and self.options.relu and not tensor.signed
+        narrow = tensor.bits < (7 if relu and self.options.stored is Stored.SYMMETRIC else 8)
         if narrow and not tensor.signed and self.options.stored is Stored.UPWARD:
             self.node("QuantizeLinear", [exact, scale, zero], f"{name}.wide")
             self.node("Relu", [self.real(name, f"{name}.wide")], f"{name}.relu")
             self.node("QuantizeLinear", [f"{name}.relu", scale, zero], name)
             return
-        if shifted_zero is None and self._has_relu(name):
+        if shifted_zero is None and relu:
             exact = self.node("Relu", [exact], f"{name}.relu")
-        stored = f"{name}.wide" if self._is_narrow(name) else name
+        stored = f"{name}.wide" if narrow else name  # bytes that end where the codes do are these
         self.node("QuantizeLinear", [exact, scale, zero], stored)
         if stored != name and self.options.clip_in_real and self.keeps_clip(name, tensor.min, tensor.max):
             ends = [
@@ -135,20 +143,6 @@ class QdqWriter(Writer):
         self.node(op, [self.real(like or source, source), *constants], f"{name}.exact", **attributes)
         inputs = [f"{name}.exact", *self._parameters(like or source)]
         return self.node("QuantizeLinear", inputs, name)
-
-    def _has_relu(self, name: str) -> bool:
-        """Whether value 0 is the lowest that a layer may give, and it computes lower ones."""
-        if not self.options.relu or self.network.formats[name].signed:
-            return False
-        layer = self.network.layer(name)
-        return isinstance(layer, Requantised) and not isinstance(layer, Concat)
-
-    def _is_narrow(self, name: str) -> bool:
-        """Whether QuantizeLinear, which saturates at the ends of a byte, leaves other codes."""
-        bits = self.network.formats[name].bits
-        if self.options.stored is Stored.SYMMETRIC and self._has_relu(name):
-            return bits < 7
-        return bits < 8
 
     def _parameters(self, name: str) -> list[str]:
         frac = self.network.formats[name].frac

@@ -18,6 +18,7 @@ from hwrts.export.onnx_nodes import Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.operators import NODES
 from hwrts.export.qdq_options import OPSET, QdqOptions
+from hwrts.export.turned import turned
 from hwrts.fixed_point import HwrtsError, Network, Rounding
 
 
@@ -62,7 +63,7 @@ def to_qdq(
     """
     options = options or QdqOptions()
     options.check(network)
-    writer = QdqWriter(network, options)
+    writer = QdqWriter(network, options, turned(network) if options.depth_first else {})
     if options.float_boundary:
         for each in network.inputs:
             writer.stored_input(each.name)

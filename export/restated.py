@@ -3,7 +3,7 @@
 A network before it is written, so that every writer, proof and comparison knows nothing of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,9 @@ from hwrts.fixed_point import (
 
 # Letters of the shape comments: C channels; F factor; K taps; R block size.
 
+Saying = Callable[[Network, Any], list[Layer]]
+"""What a layer of one kind becomes."""
+
 _TAPS = 3
 """Sides of kernels that Qualcomm's emulator has depthwise with a stride."""
 _BRANCH_BITS = 8
@@ -58,23 +61,33 @@ def restated(
     Returns:
         The network, and what was replaced in a sentence each.
     """
+    by = RESTATED if relu else {**RESTATED, Clip: _clip_beside_relu}
+    return said_by(network, {kind: by[kind] for kind in kinds})
+
+
+def said_by(network: Network, by: Mapping[type[Layer], Saying]) -> tuple[Network, tuple[str, ...]]:
+    """A network that makes the same codes, and which layers were replaced, in a sentence each.
+
+    Args:
+        network: The integer network.
+        by: Kinds that are looked for, in that order, and what each layer of one becomes: itself alone stays.
+    """
     said: dict[str, str] = {}
     own = {layer.name for layer in network.layers}
-    for kind in kinds:
+    for kind, saying in by.items():
         layers: list[Layer] = []
         for layer in network.layers:
-            known = isinstance(layer, Clip) and _is_relu(network, layer) and not relu
-            made = RESTATED[kind](network, layer) if isinstance(layer, kind) and not known else [layer]
+            made = saying(network, layer) if isinstance(layer, kind) else [layer]
             layers += made
             if made != [layer] and layer.name in own:
-                said.setdefault(layer.name, f"{kind.__name__} as {', '.join(map(_described, made))}")
+                said.setdefault(layer.name, f"{kind.__name__} as {', '.join(map(described, made))}")
         network = replace(network, layers=tuple(layers), like=network)
     return network, tuple(f"{name}: {sentence}" for name, sentence in said.items())
 
 
-def _described(layer: Layer) -> str:
-    rows, columns = (layer.shape.rows, layer.shape.columns) if isinstance(layer, Conv) else (0, 0)
-    return type(layer).__name__ + (f" {rows}x{columns}" if rows else "")
+def described(layer: Layer) -> str:
+    """What it is, with the sides of its kernel."""
+    return type(layer).__name__ + (f" {layer.shape.rows}x{layer.shape.columns}" if layer.shape else "")
 
 
 def _prelu(network: Network, layer: PRelu) -> list[Layer]:
@@ -183,8 +196,10 @@ def _clip(network: Network, layer: Clip) -> list[Layer]:
     return [beyond, Add(name, (source, beyond.name), form, negated=high)]
 
 
-def _is_relu(network: Network, layer: Clip) -> bool:
-    return layer.low == 0 and layer.high >= network.formats[layer.source].max
+def _clip_beside_relu(network: Network, layer: Clip) -> list[Layer]:
+    """The same where clients know a limit at 0 alone as a ReLU."""
+    is_relu = layer.low == 0 and layer.high >= network.formats[layer.source].max
+    return [layer] if is_relu else _clip(network, layer)
 
 
 def _regridded(network: Network, source: str, name: str, out: Format, one: int) -> Conv:
@@ -192,7 +207,7 @@ def _regridded(network: Network, source: str, name: str, out: Format, one: int) 
     return one_tap(network.channels[source], source, name, 1 << one, one, out)
 
 
-RESTATED: dict[type[Layer], Callable[[Network, Any], list[Layer]]] = {
+RESTATED: dict[type[Layer], Saying] = {
     PRelu: _prelu,
     Concat: _concat,
     Upsample: _upsample,

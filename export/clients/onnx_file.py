@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from hwrts.export.clients.file import End, ReadFile
-from hwrts.export.depth_first import turned
 from hwrts.export.runtime import first_line
 from hwrts.export.targets.target import TARGETS
+from hwrts.export.turned import turned
 from hwrts.fixed_point import Format, HwrtsError, Network
 
 _KINDS = {TensorProto.UINT8: "uint8", TensorProto.INT8: "int8", TensorProto.FLOAT: "float32"}

@@ -11,7 +11,7 @@ from flatbuffers.table import Table
 from numpy.typing import NDArray
 
 from hwrts.export.clients.file import End, ReadFile
-from hwrts.export.depth_first import turned
+from hwrts.export.turned import turned
 from hwrts.fixed_point import Format, HwrtsError, Network
 
 IDENTIFIER = b"TFL3"

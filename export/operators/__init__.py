@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from hwrts.export.forms import Forms
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
@@ -53,6 +54,7 @@ class Nodes(Protocol):
     """What the file of an operator has; ``layer`` is one of its own."""
 
     FUSED: Fused
+    FORMS: Forms
 
     def qdq(self, writer: QdqWriter, layer: Any) -> None:
         """Append a layer as real-valued operators that runtimes fuse."""

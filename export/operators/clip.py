@@ -1,14 +1,51 @@
 """A clip in ONNX."""
 
-import numpy as np
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from hwrts.export.forms import Constants, Forms, Less, always
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import Clip
+from hwrts.fixed_point import Clip, HwrtsError, Layer, Network
+
+if TYPE_CHECKING:
+    from hwrts.export.targets.target import Target
 
 FUSED = Fused()
 """Nothing of its own: Clip takes bytes as well. Of real values it would keep a layer in float."""
+
+
+def _around_zero(network: Network, layer: Clip, less: Less) -> Layer:
+    moved = less.get(layer.source, 0)
+    return replace(layer, low=layer.low - moved, high=layer.high - moved)
+
+
+def _real_limits(
+    layer: Clip, limits: NDArray[np.float32], nodes: Iterable[NodeProto], constants: Constants
+) -> None:
+    name = layer.name
+    (node,) = (each for each in nodes if f"{name}.exact" in each.output)
+    node.op_type = "Clip"  # of limits at the ends of a byte it is none
+    node.input[1:] = [f"{name}.low", f"{name}.high"]
+    constants[f"{name}.low"], constants[f"{name}.high"] = limits
+
+
+def _refuse(network: Network, layer: Clip, target: "Target") -> None:
+    (form,) = network.formats_of(layer.sources)
+    if target.one_limit and layer.low > form.min and layer.high < form.max:
+        raise HwrtsError(
+            f"--target {target.name}: layer {layer.name!r} is a Clip on both sides, which has no exact form "
+            "for it; limit one side, or use --target onnx"
+        )
+
+
+FORMS = Forms(_around_zero, always, real_numbers=_real_limits, refuse=_refuse, turns=True)
 
 
 def qdq(writer: QdqWriter, layer: Clip) -> None:

@@ -1,5 +1,6 @@
 """A concatenation of channels in ONNX."""
 
+from hwrts.export.forms import Forms, always, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -15,6 +16,7 @@ def _moves(network: Network, layer: Concat) -> bool:
 
 
 FUSED = Fused(qdq="QLinearConcat", unfused=_moves)
+FORMS = Forms(not_around_zero, always)
 
 
 def qdq(writer: QdqWriter, layer: Concat) -> None:
@@ -25,7 +27,7 @@ def qdq(writer: QdqWriter, layer: Concat) -> None:
     writer.node(
         "Concat", [writer.real(source) for source in layer.sources], f"{layer.name}.exact", **_CHANNELS
     )
-    writer.quantize(layer.name)
+    writer.quantize(layer.name, computed=False)
 
 
 def integer(writer: IntegerWriter, layer: Concat) -> None:

@@ -1,13 +1,37 @@
 """A convolution in ONNX."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from hwrts.export.forms import Forms, Less, always, no_zero_point, signed
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import Conv, Padding
+from hwrts.fixed_point import Conv, Network, Padding
 
 FUSED = Fused(qdq="QLinearConv", integer="ConvInteger", islands=("Conv", "FusedConv"))
+
+
+def _around_zero(network: Network, conv: Conv, less: Less) -> Conv:
+    """What its source's codes are less goes into the biases, and so does what its own are."""
+    made, source = less.get(conv.name, 0), network.formats[conv.source]
+    shift = conv.shift(source)
+    if made and shift.min() < 0:
+        raise no_zero_point(conv)
+    sums = conv.weight_i8.astype(np.int64).sum(axis=(1, 2, 3))
+    bias = conv.bias_i32 + less.get(conv.source, 0) * sums - (made << np.maximum(shift, 0))
+    if np.abs(bias).max() >= 1 << 31:
+        raise no_zero_point(conv)
+    return replace(conv, bias_i32=bias.astype(np.int32), out=signed(conv.out, made))
+
+
+def _made_turned(conv: Conv) -> bool:
+    """Filters can stand in any order, but those of groups stay with their group."""
+    return conv.groups == 1
+
+
+FORMS = Forms(_around_zero, always, half=True, made_turned=_made_turned)
 
 
 def qdq(writer: QdqWriter, conv: Conv) -> None:

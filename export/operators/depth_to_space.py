@@ -1,13 +1,23 @@
 """Depth-to-space in ONNX."""
 
-from hwrts.export.depth_first import depth_first
+from dataclasses import replace
+
+from hwrts.export.depth_first import Order, depth_first
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
-from hwrts.fixed_point import DepthToSpace
+from hwrts.fixed_point import DepthToSpace, Network
 
 FUSED = Fused()
 """Nothing of its own: the operator of the same name moves bytes as well."""
+
+
+def _wanted(network: Network, layer: DepthToSpace) -> Order:
+    return depth_first(network.channels[layer.name], layer.block)
+
+
+FORMS = replace(MOVES, wanted=_wanted)
 
 
 def qdq(writer: QdqWriter, layer: DepthToSpace) -> None:
@@ -20,7 +30,7 @@ def qdq(writer: QdqWriter, layer: DepthToSpace) -> None:
             places = writer.constant(f"{layer.name}.order", order)
             source = writer.moved("Gather", source, [places], f"{layer.name}.turned", axis=1)
     writer.node("DepthToSpace", [writer.real(layer.source, source)], f"{layer.name}.exact", **mode)
-    writer.quantize(layer.name)
+    writer.quantize(layer.name, computed=False)
 
 
 def integer(writer: IntegerWriter, layer: DepthToSpace) -> None:

@@ -3,8 +3,9 @@
 from typing import assert_never
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 
+from hwrts.export.forms import Constants, Forms, Functions, RealNodes, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -13,6 +14,25 @@ from hwrts.fixed_point import Along, GlobalAverage, Rounding
 
 FUSED = Fused()
 """Nothing is to be fused: it is made of whole numbers, and stays that."""
+
+
+def _of_picture(layer: GlobalAverage, functions: Functions) -> bool:
+    return layer.along is Along.PICTURE
+
+
+def _pool(
+    layer: GlobalAverage, functions: Functions, real: str, node: NodeProto
+) -> tuple[list[NodeProto], Constants]:
+    return [helper.make_node("GlobalAveragePool", [real], node.output, name=node.name)], {}
+
+
+FORMS = Forms(
+    not_around_zero,
+    _of_picture,
+    real_nodes=RealNodes("", _pool),
+    instead="train a network without it",
+    own_rule=True,
+)
 
 
 def qdq(writer: QdqWriter, layer: GlobalAverage) -> None:

@@ -1,16 +1,46 @@
 """A table in ONNX."""
 
-import numpy as np
-from onnx import TensorProto
+from dataclasses import replace
 
+import numpy as np
+from onnx import NodeProto, TensorProto
+
+from hwrts.export.float_functions import has_form, written
+from hwrts.export.forms import Constants, Forms, Functions, Less, RealNodes, signed
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.qdq_options import Stored
-from hwrts.fixed_point import Lookup
+from hwrts.fixed_point import Layer, Lookup, Network
 
 FUSED = Fused(qdq="Gather", integer="Gather")
 """Nothing is to be fused: the table is read with the stored bytes themselves."""
+
+
+def _around_zero(network: Network, layer: Lookup, less: Less) -> Layer:
+    """The smallest code has the first entry, before and after."""
+    entries = layer.table_i16 - np.int16(less.get(layer.name, 0))
+    return replace(layer, table_i16=entries, out=signed(layer.out))
+
+
+def _has_form(layer: Lookup, functions: Functions) -> bool:
+    return layer.name in functions and has_form(*functions[layer.name])
+
+
+def _function(
+    layer: Lookup, functions: Functions, real: str, node: NodeProto
+) -> tuple[list[NodeProto], Constants]:
+    """What the table is of."""
+    made = written(*functions[layer.name], layer.name, real, node.output[0])
+    return made.nodes, dict(made.constants)
+
+
+FORMS = Forms(
+    _around_zero,
+    _has_form,
+    real_nodes=RealNodes(".exact", _function),
+    instead="train with a ReLU or a leaky ReLU in its place",
+)
 
 _BYTES = 256
 """Entries of the stored table: one for each byte that there is, so that a byte is an index as it stands."""
@@ -29,7 +59,7 @@ def qdq(writer: QdqWriter, layer: Lookup) -> None:
         _gather(writer, layer, table, layer.name)
         return
     _gather(writer, layer, writer.real(layer.name, table), f"{layer.name}.exact")
-    writer.quantize(layer.name)
+    writer.quantize(layer.name, computed=False)
 
 
 def integer(writer: IntegerWriter, layer: Lookup) -> None:
@@ -46,7 +76,7 @@ def _gather_real(writer: QdqWriter, layer: Lookup) -> None:
     index = writer.node("Cast", [places], f"{name}.index", to=TensorProto.INT32)
     entries = np.ldexp(layer.table_i16.astype(np.float32), -layer.out.frac)
     writer.node("Gather", [writer.constant(f"{name}.table", entries), index], f"{name}.exact", axis=0)
-    writer.quantize(name)
+    writer.quantize(name, computed=False)
 
 
 def _table(writer: Writer, layer: Lookup) -> str:

@@ -1,5 +1,6 @@
 """Max pooling in ONNX."""
 
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -7,6 +8,7 @@ from hwrts.fixed_point import MaxPool, Padding
 
 FUSED = Fused()
 """Nothing of its own: MaxPool compares bytes as well."""
+FORMS = MOVES
 
 
 def qdq(writer: QdqWriter, layer: MaxPool) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -11,6 +12,7 @@ from hwrts.fixed_point import Maximum, Over
 
 FUSED = Fused()
 """Nothing of its own: ReduceMax compares bytes as well."""
+FORMS = MOVES
 
 _AXES = {Over.CHANNELS: [1], Over.PICTURE: [2, 3], Over.ROWS: [3], Over.COLUMNS: [2]}
 """Of (N, C, H, W)."""

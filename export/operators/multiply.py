@@ -1,11 +1,13 @@
 """A product of two tensors in ONNX."""
 
+from hwrts.export.forms import Forms, always, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Multiply
 
 FUSED = Fused(qdq="QLinearMul", islands=("Mul",))
+FORMS = Forms(not_around_zero, always)
 
 
 def qdq(writer: QdqWriter, layer: Multiply) -> None:

@@ -1,7 +1,12 @@
 """A leaky ReLU in ONNX."""
 
-import numpy as np
+from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from hwrts.export.forms import Constants, Forms, always, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused
 from hwrts.export.onnx_qdq import QdqWriter
@@ -9,6 +14,15 @@ from hwrts.fixed_point import PRelu
 
 FUSED = Fused()
 """Nothing: it stays a float operator, which is exact (docs/arithmetic.md, section 8)."""
+
+
+def _real_slopes(
+    layer: PRelu, slopes: NDArray[np.float32], nodes: Iterable[NodeProto], constants: Constants
+) -> None:
+    constants[f"{layer.name}.slope.real"] = slopes.reshape(-1, 1, 1)
+
+
+FORMS = Forms(not_around_zero, always, real_numbers=_real_slopes)
 
 
 def qdq(writer: QdqWriter, layer: PRelu) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -9,6 +10,7 @@ from hwrts.fixed_point import Reorder
 
 FUSED = Fused(qdq="Gather", integer="Gather")
 """Nothing is to be fused: Gather moves bytes as well."""
+FORMS = MOVES
 
 
 def qdq(writer: QdqWriter, layer: Reorder) -> None:

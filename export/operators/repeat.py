@@ -1,5 +1,6 @@
 """Pixel repetition in ONNX."""
 
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -7,6 +8,7 @@ from hwrts.fixed_point import Repeat
 
 FUSED = Fused()
 """Nothing of its own: Resize moves bytes as well."""
+FORMS = MOVES
 
 
 def qdq(writer: QdqWriter, layer: Repeat) -> None:

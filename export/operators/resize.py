@@ -5,6 +5,7 @@ from typing import assert_never
 import numpy as np
 from onnx import TensorProto
 
+from hwrts.export.forms import Forms, never, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -14,6 +15,7 @@ from hwrts.fixed_point.operators.resize import FRACTION
 
 FUSED = Fused(floats=lambda network, layer: ("Mul",))
 """Nothing: ONNX's Resize weighs in float32, by weights that it rounds itself; its sums are whole here."""
+FORMS = Forms(not_around_zero, never, instead="enlarge by a whole factor")
 
 _ROWS, _COLUMNS = 2, 3
 """Axes of (N, C, H, W)."""

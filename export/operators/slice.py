@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -9,6 +10,7 @@ from hwrts.fixed_point import Slice
 
 FUSED = Fused()
 """Nothing of its own: the operator of the same name moves bytes as well."""
+FORMS = MOVES
 
 
 def qdq(writer: QdqWriter, layer: Slice) -> None:

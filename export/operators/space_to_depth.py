@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
@@ -18,6 +19,7 @@ def _again(network: Network, layer: SpaceToDepth) -> bool:
 
 FUSED = Fused(qdq="Gather", integer="Gather", unfused=_again)
 """Nothing is to be fused: the operator of the same name moves bytes as well, and Gather."""
+FORMS = MOVES
 
 
 def qdq(writer: QdqWriter, layer: SpaceToDepth) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 from onnx import TensorProto
 
+from hwrts.export.forms import Forms, Functions, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
 from hwrts.export.onnx_nodes import Fused, Writer, zero_point
 from hwrts.export.onnx_qdq import QdqWriter
@@ -28,6 +29,24 @@ def _floats(network: Network, layer: Upsample) -> tuple[str, ...]:
 
 FUSED = Fused(floats=_floats)
 """Nothing: it stays a float operator, which is exact (docs/arithmetic.md, section 8)."""
+
+
+def _is_exact(layer: Upsample, functions: Functions) -> bool:
+    """Of rounded taps it would be no float network's."""
+    return upsample_is_exact(layer.kind, layer.factor)
+
+
+def _around_a_middle(network: Network, layer: Upsample) -> bool:
+    """Sums around it, which float32 holds (eq. 35)."""
+    return True
+
+
+FORMS = Forms(
+    not_around_zero,
+    _is_exact,
+    instead="interpolate bilinearly by 2, 4 or 8",
+    in_float32=_around_a_middle,
+)
 
 
 def qdq(writer: QdqWriter, layer: Upsample) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwrts.export.clients import ONNXRUNTIME, Definitions, client_of
+from hwrts.export.operators import NODES
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
-from hwrts.fixed_point import GlobalAverage, Network, RoundingRules
+from hwrts.fixed_point import Network, RoundingRules
 
 
 def checked(file: TargetFile, photographs: Sequence[Fed]) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def own_rule(network: Network, rules: RoundingRules | None) -> str | None:
     if rules is None or rules.additions is network.rules.additions:
         return None
     for layer in network.layers:
-        if isinstance(layer, GlobalAverage):
+        if NODES[type(layer)].FORMS.own_rule:
             return (
                 f"not compared: it rounds {rules}, and the mean {layer.name!r} is written out with the "
                 f"network's {network.rules}"

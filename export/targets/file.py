@@ -9,16 +9,16 @@ import onnx
 
 from hwrts.export.clients.check import rules_said
 from hwrts.export.clients.file import ClientFile, End
-from hwrts.export.depth_first import turned
 from hwrts.export.near_sums import near_sums
 from hwrts.export.onnx_writer import to_qdq
 from hwrts.export.operators.conv import has_one_bias
 from hwrts.export.qdq_options import QdqOptions
-from hwrts.export.restated import restated
+from hwrts.export.restated import described, restated
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.refusals import refuse
 from hwrts.export.targets.target import Target
-from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network, Scale
+from hwrts.export.turned import turned
+from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,12 @@ def target_file(
     less = dict[str, int]()
     try:
         if target.around_zero:
-            factors = [layer.name for layer in said.layers if isinstance(layer, Scale)]
-            said, less = around_zero(said)
+            before, (said, less) = said, around_zero(said)
+            pairs = zip(before.layers, said.layers, strict=True)
             which += tuple(
-                f"{name}: Scale as Conv 1x1" for name in factors if isinstance(said.layer(name), Conv)
+                f"{old.name}: {type(old).__name__} as {described(new)}"
+                for old, new in pairs
+                if described(old) != described(new)
             )
             options = replace(options, edges=tuple((name, -less[name]) for name in edges(said, less)))
         if target.keeps_sums_apart:
@@ -148,7 +150,7 @@ def _summed(network: Network) -> tuple[str, ...]:
 
 
 def _rewritten(network: Network, options: QdqOptions, less: Mapping[str, int]) -> tuple[str, ...]:
-    convs = {layer.name for layer in network.layers if isinstance(layer, Conv)}
+    convs = {conv.name for conv in network.convs}
     bytes_ = [name for name, middle in less.items() if middle == 1 << 7]
     narrow = [name for name in less if name not in bytes_]
     order = ", ".join(name for name in turned(network) if name in convs)

@@ -9,40 +9,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from hwrts.export.forms import Functions, RealNodes
 from hwrts.export.onnx_writer import to_qdq
+from hwrts.export.operators import NODES
 from hwrts.export.qdq_options import OPSET, QdqOptions
-from hwrts.export.targets.float_functions import has_form, written
-from hwrts.fixed_point import (
-    Along,
-    Clip,
-    GlobalAverage,
-    HwrtsError,
-    Layer,
-    Lookup,
-    Network,
-    PRelu,
-    Resize,
-    Scale,
-    Upsample,
-    upsample_is_exact,
-)
+from hwrts.fixed_point import HwrtsError, Layer, Network
 
 FLOAT = "float"
 """As ``--target`` says it."""
-
-Functions = Mapping[str, tuple[str, Mapping[str, float]]]
-"""By the name of a table: the function that it is of, and the numbers that this takes."""
-
-
-def _is_refused(layer: Layer, functions: Functions) -> bool:
-    """Written in whole numbers, or around the middle of a range, and without a form in real values here."""
-    if isinstance(layer, Lookup):
-        return layer.name not in functions or not has_form(*functions[layer.name])
-    if isinstance(layer, GlobalAverage):
-        return layer.along is not Along.PICTURE
-    if isinstance(layer, Upsample):  # of rounded taps it would be no float network's
-        return not upsample_is_exact(layer.kind, layer.factor)
-    return isinstance(layer, Resize)
 
 
 def float_model(
@@ -73,7 +47,7 @@ def float_model(
         HwrtsError: An operator that has no form in real values here.
     """
     for layer in network.layers:
-        if _is_refused(layer, functions or {}):
+        if not NODES[type(layer)].FORMS.real(layer, functions or {}):
             raise HwrtsError(
                 f"--target {FLOAT}: layer {layer.name!r} is a {type(layer).__name__}, which has no form in "
                 "real values here; use torch.onnx.export of your module, or --target onnx"
@@ -88,22 +62,20 @@ def float_model(
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     same: dict[str, str] = {}
     kept: list[onnx.NodeProto] = []
-    ends_here: dict[str, Layer] = {  # where their whole numbers, or entries, come out
-        f"{layer.name}.exact" if isinstance(layer, Lookup) else layer.name: layer
+    ends_here: dict[str, tuple[Layer, RealNodes]] = {  # where their whole numbers, or entries, come out
+        f"{layer.name}{own.end}": (layer, own)
         for layer in network.layers
-        if isinstance(layer, (Lookup, GlobalAverage))
+        if (own := NODES[type(layer)].FORMS.real_nodes) is not None
     }
     for node in graph.node:
         source = same.get(node.input[0], node.input[0])
         end = ends_here.get(node.output[0])
         if end is not None and node.op_type in ("Gather", "Cast"):
-            real = same.get(end.sources[0], end.sources[0])
-            if isinstance(end, Lookup):
-                made = written(*(functions or {})[end.name], end.name, real, node.output[0])
-                kept += made.nodes
-                constants |= made.constants
-            else:
-                kept.append(helper.make_node("GlobalAveragePool", [real], node.output, name=node.name))
+            layer, own = end
+            real = same.get(layer.sources[0], layer.sources[0])
+            nodes, numbers_of_it = own.made(layer, functions or {}, real, node)
+            kept += nodes
+            constants |= numbers_of_it
         elif node.op_type == "DequantizeLinear" and source in constants:
             constants[node.output[0]] = _real(constants, node)
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear") or _narrows(node) or _is_middle(node):
@@ -119,7 +91,10 @@ def float_model(
         constants[f"{name}.weight.real"] = weight.astype(np.float32)
         constants[f"{name}.bias.real"] = bias.astype(np.float32)
     for name, number in (numbers or {}).items():
-        _put(network.layer(name), number.astype(np.float32), kept, constants)
+        layer = network.layer(name)
+        put = NODES[type(layer)].FORMS.real_numbers
+        if put is not None:
+            put(layer, number.astype(np.float32), kept, constants)
     relus = {node.output[0] for node in kept if node.op_type == "Relu"}
     for name, output in zip(network.outputs, graph.output, strict=True):
         last = same[output.name]
@@ -143,25 +118,6 @@ def _read(nodes: Iterable[onnx.NodeProto], read: set[str]) -> list[onnx.NodeProt
             read |= set(node.input)
             found.append(node)
     return found[::-1]
-
-
-def _put(
-    layer: Layer,
-    number: NDArray[np.float32],
-    nodes: Iterable[onnx.NodeProto],
-    constants: dict[str, NDArray[Any]],
-) -> None:
-    """The numbers of a layer in place of those that were rounded."""
-    name = layer.name
-    if isinstance(layer, PRelu):
-        constants[f"{name}.slope.real"] = number.reshape(-1, 1, 1)
-    elif isinstance(layer, Scale):
-        constants[f"{name}.multiplier.real"] = number
-    elif isinstance(layer, Clip):
-        (node,) = (each for each in nodes if f"{name}.exact" in each.output)
-        node.op_type = "Clip"  # of limits at the ends of a byte it is none
-        node.input[1:] = [f"{name}.low", f"{name}.high"]
-        constants[f"{name}.low"], constants[f"{name}.high"] = number
 
 
 def _is_middle(node: onnx.NodeProto) -> bool:

@@ -13,12 +13,13 @@ from hwrts.export.clients import ONNXRUNTIME, client_of, compared, under
 from hwrts.export.clients.read import read_file
 from hwrts.export.compare import Row, compare
 from hwrts.export.onnx_nodes import zero_point
+from hwrts.export.operators import NODES
 from hwrts.export.qdq_options import Stored
 from hwrts.export.stimuli import Fed
 from hwrts.export.targets.export import own_rule
 from hwrts.export.targets.file import TargetFile
 from hwrts.export.targets.pictures import check_pictures
-from hwrts.fixed_point import HwrtsError, Network, Requantised, Rounding, Upsample, run_all
+from hwrts.fixed_point import HwrtsError, Network, Requantised, Rounding, run_all
 from hwrts.fixed_point.requantize import shift_right
 
 _REFERENCE = "onnx.reference"
@@ -80,8 +81,8 @@ def unwitnessed(network: Network) -> str | None:
     """
     if network.rules == client_of(ONNXRUNTIME).rules:
         return None
-    for layer in network.requantised:
-        if not (network.bounds[layer.name].exact_in_float32 or isinstance(layer, Upsample)):
+    for layer in network.layers:
+        if not NODES[type(layer)].FORMS.in_float32(network, layer):
             return (
                 f"{_REFERENCE}: not compared, so nothing here computed the file as {network.rules}: float32 "
                 f"does not hold every sum of layer {layer.name!r}"

@@ -1,15 +1,8 @@
 """What a target's client cannot be told: one line that names the layer, and what to do instead."""
 
+from hwrts.export.operators import NODES
 from hwrts.export.targets.target import Target
-from hwrts.fixed_point import Add, Clip, GlobalAverage, HwrtsError, Layer, Lookup, Network, Resize, Upsample
-
-_INSTEAD: dict[type[Layer], str] = {
-    GlobalAverage: "train a network without it",
-    Lookup: "train with a ReLU or a leaky ReLU in its place",
-    Resize: "enlarge by a whole factor",
-    Upsample: "interpolate bilinearly by 2, 4 or 8",
-}
-"""What a network can have in place of what is refused."""
+from hwrts.fixed_point import HwrtsError, Network
 
 
 def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> None:
@@ -33,34 +26,16 @@ def refuse(target: Target, network: Network, size: tuple[int, int] | None) -> No
             "other codes; quantize with 8 bits of activations, or use --target onnx"
         )
     for layer in network.layers:
+        forms = NODES[type(layer)].FORMS
         if isinstance(layer, target.refused):
             raise HwrtsError(
                 f"{said} layer {layer.name!r} is a {type(layer).__name__}, which has no exact form for it; "
-                f"{_INSTEAD[type(layer)]}, or use --target onnx"
+                f"{forms.instead}, or use --target onnx"
             )
-        if isinstance(layer, Clip) and target.one_limit and _on_both_sides(network, layer):
-            raise HwrtsError(
-                f"{said} layer {layer.name!r} is a Clip on both sides, which has no exact form for it; limit "
-                "one side, or use --target onnx"
-            )
-        if isinstance(layer, Add) and target.exact_sums and _drops_bits(network, layer):
-            raise HwrtsError(
-                f"{said} layer {layer.name!r} adds one pixel to a picture, or grids that are more than 6 "
-                "bits apart, and drops bits, which has no exact form for it; quantize with "
-                "--exact-additions, or use --target onnx"
-            )
+        forms.refuse(network, layer, target)
     for conv in network.convs:
         if target.per_tensor and len(set(conv.weight_frac.tolist())) > 1:
             raise HwrtsError(
                 f"{said} layer {conv.name!r} is a Conv whose channels have grids of weights of their own, it "
                 f"takes one for all; quantize with --target {target.name}"
             )
-
-
-def _drops_bits(network: Network, layer: Add) -> bool:
-    return layer.acc_frac(*network.formats_of(layer.sources)) > layer.out.frac
-
-
-def _on_both_sides(network: Network, layer: Clip) -> bool:
-    (form,) = network.formats_of(layer.sources)
-    return layer.low > form.min and layer.high < form.max

@@ -10,7 +10,6 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.export.depth_first import turned
 from hwrts.export.tflite.flatbuffer import OperatorEntry, TensorEntry
 from hwrts.export.tflite.schema import (
     MAXIMUM,
@@ -18,6 +17,7 @@ from hwrts.export.tflite.schema import (
     Kind,
     Op,
 )
+from hwrts.export.turned import turned
 from hwrts.fixed_point import Format, HwrtsError, Network, Operator
 
 # Letters of the shape comments: H, W rows and columns; C channels.

@@ -9,9 +9,9 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from hwrts.export.float_functions import has_form, written
 from hwrts.export.runtime import open_session
 from hwrts.export.targets.float_file import float_model
-from hwrts.export.targets.float_functions import has_form, written
 from hwrts.fixed_point import (
     PIXEL,
     Along,

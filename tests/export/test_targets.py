@@ -11,13 +11,14 @@ import pytest
 from onnx import numpy_helper
 
 from hwrts.export.clients import check_file, client_of, under
-from hwrts.export.depth_first import depth_first, turned
+from hwrts.export.depth_first import depth_first
 from hwrts.export.onnx_writer import to_onnx, to_qdq
 from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.export.targets import TARGETS, check_pictures, target_file, target_of
 from hwrts.export.targets.around_zero import around_zero
 from hwrts.export.targets.export import checked, differing
 from hwrts.export.targets.float_file import float_model
+from hwrts.export.turned import turned
 from hwrts.fixed_point import (
     PIXEL,
     Add,

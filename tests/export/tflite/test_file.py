@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from flatbuffers.number_types import BoolFlags, Int8Flags
 
-from hwrts.export.depth_first import depth_first, turned
+from hwrts.export.depth_first import depth_first
 from hwrts.export.restated import RESTATED
 from hwrts.export.tflite import TFLITE_TARGETS, Flavour, stored, to_tflite, write_tflite
 from hwrts.export.tflite.moves import is_same
 from hwrts.export.tflite.operators import EMITTERS, SAID_BY_OTHERS
 from hwrts.export.tflite.operators.maximum import _AXES
+from hwrts.export.turned import turned
 from hwrts.fixed_point import (
     OPERATORS,
     PIXEL,
