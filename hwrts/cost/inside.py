@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hwrts.fixed_point import Conv, Network, Requantised, frame_bits, plan_lines, whole_frame
+from hwrts.fixed_point import Network, frame_bits, plan_lines, whole_frame
 
 
 def describe(network: Network, width: int) -> dict[str, Any]:
@@ -17,6 +17,8 @@ def describe(network: Network, width: int) -> dict[str, Any]:
     lines = plan_lines(network.steps)
     memory = lines.bits(width)
     layers = []
+    convs = {conv.name: conv for conv in network.convs}  # those with weights to speak of
+    sums = {each.name: each for each in network.requantised}
     for layer in network.layers:
         entry: dict[str, Any] = {
             "name": layer.name,
@@ -28,16 +30,16 @@ def describe(network: Network, width: int) -> dict[str, Any]:
             "line_buffer_rows": lines.rows(layer.name),
             "line_buffer_bytes": -(-memory[layer.name] // 8),
         }
-        if isinstance(layer, Conv):  # the one with weights to speak of
-            rows, columns = layer.weight_i8.shape[2:]
-            entry |= {"kernel": [rows, columns], "weight_bits": layer.weight_bits}
-            numbers = {"groups": layer.groups, "stride": layer.stride, "dilation": layer.dilation}
+        if (conv := convs.get(layer.name)) is not None:
+            rows, columns = conv.weight_i8.shape[2:]
+            entry |= {"kernel": [rows, columns], "weight_bits": conv.weight_bits}
+            numbers = {"groups": conv.groups, "stride": conv.stride, "dilation": conv.dilation}
             entry |= {name: number for name, number in numbers.items() if number > 1}
-        if isinstance(layer, Requantised):
+        if (made := sums.get(layer.name)) is not None:
             proof, sources = network.bounds[layer.name], network.formats_of(layer.sources)
-            lowest, highest = layer.attack(*sources)
+            lowest, highest = made.attack(*sources)
             entry |= {
-                "shift": np.broadcast_to(layer.shift(*sources), proof.lowest.shape).tolist(),
+                "shift": np.broadcast_to(made.shift(*sources), proof.lowest.shape).tolist(),
                 "accumulator": proof.as_json(),
                 "attacked": {"lowest": lowest.tolist(), "highest": highest.tolist()},
             }

@@ -8,9 +8,9 @@ where there were several. Done where no multiplication is added, to modules of u
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hwrts.graph import Add, Conv, Graph, Input, Node, Scale, graph_steps
+from hwrts.graph import Add, Conv, Graph, Input, Node, graph_steps
 from hwrts.graph.fold import fold_scales
-from hwrts.graph.kernels import chained, identity, is_free, multiplications, summed
+from hwrts.graph.kernels import chained, multiplications, summed
 
 NAMED = 4
 """Folded convolutions that a note names."""
@@ -84,22 +84,21 @@ def _folded_once(graph: Graph) -> _Found | None:
 
 def _row(graph: Graph, second: Node) -> _Found | None:
     """A convolution behind another that nobody else reads, as one of fewer multiplications."""
-    if not isinstance(second, Conv):
+    outer = second.foldable
+    inner = None if outer is None else graph.node(outer.sources[0]).foldable
+    if outer is None or inner is None or graph.uses(inner.name) > 1:
         return None
-    first = graph.node(second.sources[0])
-    if not isinstance(first, Conv) or graph.uses(first.name) > 1 or not is_free(first) or not is_free(second):
-        return None
-    both = multiplications(first) + multiplications(second)
-    made = chained(first, second)
+    both = multiplications(inner) + multiplications(outer)
+    made = chained(inner, outer)
     if made is None or multiplications(made) >= both:
         return None
-    nodes: list[Node] = [made if node is first else node for node in graph.nodes if node is not second]
-    return _renamed(graph, nodes, {second.name: made.name}), made.name, (first.name, second.name)
+    nodes: list[Node] = [made if node is inner else node for node in graph.nodes if node is not outer]
+    return _renamed(graph, nodes, {outer.name: made.name}), made.name, (inner.name, outer.name)
 
 
 def _sum(graph: Graph, top: Node) -> _Found | None:
     """Branches of one tensor in a sum, as one convolution of no more multiplications."""
-    if not isinstance(top, Add) or top.relu:
+    if top.signs is None:
         return None
     steps = {step.name: step for step in graph_steps(graph)}
     terms, adds = _terms(graph, top, {name: step.channels for name, step in steps.items()})
@@ -109,7 +108,7 @@ def _sum(graph: Graph, top: Node) -> _Found | None:
     ]
     known = [(i, conv) for i, conv in branches if conv is not None]
     for i, conv in sorted(known, key=lambda each: -multiplications(each[1])):
-        if not isinstance(graph.node(terms[i].name), Conv):
+        if not graph.node(terms[i].name).KERNELS:
             continue  # an identity alone has no kernel to be part of
         made, taken = conv, [i]
         for j, other in known:
@@ -125,32 +124,31 @@ def _sum(graph: Graph, top: Node) -> _Found | None:
 def _with(graph: Graph, made: Conv, other: Conv, term: _Term) -> Conv | None:
     """Two branches as one; an identity costs nothing, a picture's codes stay as they are in an addition."""
     node = graph.node(term.name)
-    convolved = isinstance(node, Conv)
-    if made.sources != other.sources or (not convolved and isinstance(graph.node(other.sources[0]), Input)):
+    if made.sources != other.sources or (
+        not node.KERNELS and isinstance(graph.node(other.sources[0]), Input)
+    ):
         return None
     both = summed(made, other)
-    cost = multiplications(made) + (multiplications(other) if convolved else 0)
+    cost = multiplications(made) + (multiplications(other) if node.KERNELS else 0)
     return both if both is not None and multiplications(both) <= cost else None
 
 
-def _terms(graph: Graph, top: Add, channels: Mapping[str, int]) -> tuple[list[_Term], list[Add]]:
+def _terms(graph: Graph, top: Node, channels: Mapping[str, int]) -> tuple[list[_Term], list[Node]]:
     """The terms of a sum and the additions that make it, the last one first."""
     terms: list[_Term] = []
-    adds: list[Add] = []
+    adds: list[Node] = []
     waiting = [_Term(top.name, 1)]
     while waiting:
         term = waiting.pop()
         node = graph.node(term.name)
         alone = node is top or graph.uses(term.name) == 1
-        if not isinstance(node, Add) or node.relu or not alone or channels[node.name] != channels[top.name]:
-            terms.append(term)
-            continue
-        if node.sources[0] == node.sources[1]:
+        twice = len(set(node.sources)) < len(node.sources)
+        if node.signs is None or not alone or channels[node.name] != channels[top.name] or twice:
             terms.append(term)
             continue
         adds.append(node)
-        signs = term.sign, -term.sign if node.negated else term.sign
-        waiting.extend(_Term(*each) for each in reversed([*zip(node.sources, signs, strict=True)]))
+        inside = [_Term(*each) for each in zip(node.sources, node.signs, strict=True)]
+        waiting.extend(replace(each, sign=each.sign * term.sign) for each in reversed(inside))
     return terms, adds
 
 
@@ -159,22 +157,20 @@ def _branch(graph: Graph, term: _Term, channels: int, own: int) -> Conv | None:
     node = graph.node(term.name)
     if own != channels:  # one channel that is spread over all
         return None
-    if isinstance(node, Conv) and is_free(node) and graph.uses(node.name) == 1:
-        return node.scaled(float(term.sign)) if term.sign < 0 else node
     like = next((conv for conv in graph.of(Conv)), None)
     if like is None:
         return None
-    if isinstance(node, Scale) and graph.uses(node.name) == 1:
-        return replace(identity(channels, term.sign * node.factor, like), sources=node.sources)
-    return replace(identity(channels, float(term.sign), like), sources=(node.name,))
+    made = node.branch(term.sign, channels, like) if graph.uses(node.name) == 1 else None
+    return made or replace(like.identity(channels, float(term.sign)), sources=(node.name,))
 
 
 def _rebuilt(
-    graph: Graph, top: Add, adds: list[Add], terms: list[_Term], made: Conv, taken: list[int]
+    graph: Graph, top: Node, adds: list[Node], terms: list[_Term], made: Conv, taken: list[int]
 ) -> Graph:
     """The graph in which a convolution stands for some terms of a sum."""
     left = [term for i, term in enumerate(terms) if i not in taken]
-    gone = {terms[i].name for i in taken if _is_part(graph, terms[i].name)} | {add.name for add in adds}
+    parts = {terms[i].name for i in taken} - {*made.sources}  # what is summed itself stays
+    gone = parts | {add.name for add in adds}
     last: list[Node] = [made]
     names = [add.name for add in reversed(adds)][-len(left) :] if left else []
     for name, term in zip(names, left, strict=True):
@@ -188,12 +184,5 @@ def _rebuilt(
     return _renamed(graph, nodes, {} if left else {top.name: made.name})
 
 
-def _is_part(graph: Graph, name: str) -> bool:
-    """Whether a term goes with its sum: what is summed itself stays."""
-    return isinstance(graph.node(name), Conv | Scale) and graph.uses(name) == 1
-
-
 def _renamed(graph: Graph, nodes: list[Node], renamed: Mapping[str, str]) -> Graph:
-    return graph.rewritten(
-        (node if isinstance(node, Input) else node.reading(renamed) for node in nodes), renamed
-    )
+    return graph.rewritten((node.reading(renamed) for node in nodes), renamed)

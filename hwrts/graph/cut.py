@@ -14,10 +14,10 @@ import torch
 from torch import fx
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point.operators.spread import channels_meet
-from hwrts.graph import Add, Graph, Input, Multiply, Node, Slice
+from hwrts.graph import Graph, Input, Node, Slice
 from hwrts.graph.operators import Call
 from hwrts.graph.operators.call import where
+from hwrts.graph.operators.neighbour import Neighbour
 
 _CHUNK: tuple[Any, ...] = (torch.chunk, "chunk")
 _SPLIT: tuple[Any, ...] = (torch.split, "split")
@@ -50,7 +50,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Cut(Neighbour):
     """Some channels of a tensor.
 
     Attributes:
@@ -245,11 +245,6 @@ def _found(nodes: Sequence[Node | Cut], inputs: Sequence[str]) -> dict[str, int]
     return best
 
 
-def _fit(node: Node, xs: Sequence[Fraction]) -> bool:
-    """Whether operands that must have the same channels have, or one, which is spread."""
-    return not isinstance(node, Add | Multiply) or channels_meet(*xs)
-
-
 def _reached(nodes: Sequence[Node | Cut], channels: Mapping[str, int]) -> int:
     """How many nodes, in their order, can be made of inputs of so many channels."""
     made: dict[str, Fraction] = {}
@@ -262,7 +257,7 @@ def _reached(nodes: Sequence[Node | Cut], channels: Mapping[str, int]) -> int:
                 found = Fraction(len(node.channels(int(xs[0]))))
             except UnsupportedOperatorError:
                 return done
-        elif node.reads not in (None, xs[0]) or (len(channels) > 1 and not _fit(node, xs)):
+        elif node.reads not in (None, xs[0]) or (len(channels) > 1 and not node.meets(*xs)):
             return done
         else:
             found = node.channels(*xs)

@@ -31,8 +31,8 @@ def fused_form(graph: Graph) -> Graph:
 
 def on_one_grid(graph: Graph) -> Graph:
     """The graph with one grid of weights for all channels of each convolution."""
-    nodes = (replace(node, one_grid=True) if isinstance(node, Conv) else node for node in graph.operations)
-    return graph.rewritten((*graph.inputs, *nodes))
+    made = {conv.name: replace(conv, one_grid=True) for conv in graph.of(Conv)}
+    return graph.rewritten(made.get(node.name, node) for node in graph.nodes)
 
 
 def anchor_image_residual(graph: Graph) -> Graph:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hwrts.graph import Add, Affine, Clip, Conv, DepthToSpace, Graph, Node, Operation, Relu, Repeat, Scale
-from hwrts.graph.operators import Fused, Operator, TransposedConv
+from hwrts.graph import Add, Affine, Clip, Graph, Node, Operation, Relu, Scale
+from hwrts.graph.operators import Crop, Fused, Operator
 
 
 def fold_affines(graph: Graph) -> Graph:
@@ -15,46 +15,30 @@ def fold_affines(graph: Graph) -> Graph:
     """
     while True:
         nodes = len(graph.nodes)
-        graph = _within_readers(_behind_affines(_behind_shuffles(_fold(graph, Affine))))
+        graph = _within_readers(_fold(_behind_shuffles(_fold(graph, Affine)), Scale, behind=Affine))
         if len(graph.nodes) == nodes:
             return _gains_within_readers(graph)
 
 
-def _behind_affines(graph: Graph) -> Graph:
-    """Factors that stand behind a constant or batch norm, in that."""
-    renamed: dict[str, str] = {}
-    nodes: dict[str, Node] = {node.name: node for node in graph.inputs}
-    for node in graph.operations:
-        front = nodes[renamed.get(node.sources[0], node.sources[0])]
-        alone = graph.uses(node.sources[0]) == 1
-        if isinstance(node, Scale) and isinstance(front, Affine) and alone:
-            nodes[front.name] = front.scaled(node.factor)
-            renamed[node.name] = front.name
-        else:
-            nodes[node.name] = node.reading(renamed)
-    return graph.rewritten(nodes.values(), renamed)
-
-
 def _behind_shuffles(graph: Graph) -> Graph:
-    """Constants behind a shuffle, in the convolution in front of that: moving codes commutes with them."""
+    """Constants behind a shuffle, in the kernels in front of that: moving codes commutes with them."""
     for node in graph.of(Affine):
-        chain: list[Node] = [graph.node(node.sources[0])]
-        spread = node
-        while isinstance(chain[-1], DepthToSpace | Repeat) and graph.uses(chain[-1].name) == 1:
-            moving = chain[-1]
-            spread = spread.spread(moving.block**2) if isinstance(moving, DepthToSpace) else spread
-            chain.append(graph.node(moving.sources[0]))
-        joined = spread.joined(chain[-1]) if graph.uses(chain[-1].name) == 1 else None
-        if len(chain) > 1 and isinstance(joined, Conv | TransposedConv):
+        spread, front = node, graph.node(node.sources[0])
+        while graph.uses(front.name) == 1 and (before := front.before(spread)) is not None:
+            spread, front = before, graph.node(front.sources[0])
+        if front.name == node.sources[0] or not front.KERNELS or graph.uses(front.name) > 1:
+            continue
+        joined = spread.joined(front)
+        if joined is not None:
             return _replaced(graph, {joined.name: joined}, {node.name: node.sources[0]})
     return graph
 
 
 def _within_readers(graph: Graph) -> Graph:
-    """Constants whose only readers are convolutions that take them."""
+    """Constants all of whose readers take them."""
     for node in graph.of(Affine):
         readers = graph.readers(node.name)
-        taken = [node.within(reader) if isinstance(reader, Conv) else None for reader in readers]
+        taken = [node.within(reader) for reader in readers]
         made = {each.name: each for each in taken if each is not None}
         if readers and len(made) == graph.uses(node.name):
             return _replaced(graph, made, {node.name: node.sources[0]})
@@ -73,25 +57,27 @@ def _gains_within_readers(graph: Graph) -> Graph:
         if not readers or kept or not bool((node.gain > 0).all()):
             continue
         gain = replace(node, sources=(node.name,), offset=0 * node.gain)
-        taken = [
-            gain.within(changed.get(reader.name, reader)) if isinstance(reader, Conv) else None  # type: ignore[arg-type]
-            for reader in readers
-        ]
+        taken = [gain.within(changed.get(reader.name, reader)) for reader in readers]
         if all(taken):
             changed |= {each.name: each for each in taken if each is not None}
             changed[node.name] = replace(node, gain=node.gain / node.gain, offset=node.offset / node.gain)
     return _replaced(graph, changed, {})
 
 
-def _replaced(graph: Graph, changed: Mapping[str, Operation], renamed: Mapping[str, str]) -> Graph:
+def _replaced(graph: Graph, changed: Mapping[str, Node], renamed: Mapping[str, str]) -> Graph:
     """The graph with other nodes of the same names, and without those that are renamed."""
-    kept = (changed.get(node.name, node) for node in graph.operations if node.name not in renamed)
-    return graph.rewritten((*graph.inputs, *(node.reading(renamed) for node in kept)), renamed)
+    kept = (changed.get(node.name, node) for node in graph.nodes if node.name not in renamed)
+    return graph.rewritten((node.reading(renamed) for node in kept), renamed)
 
 
 def fold_scales(graph: Graph) -> Graph:
     """The graph without the constant factors that stand behind a convolution; others stay."""
     return _fold(graph, Scale)
+
+
+def fold_crops(graph: Graph) -> Graph:
+    """The graph without crops that cut off what a convolution has made of its padding alone."""
+    return _fold(graph, Crop)
 
 
 def fold_signs(graph: Graph) -> Graph:
@@ -100,8 +86,9 @@ def fold_signs(graph: Graph) -> Graph:
     for node in graph.of(Add):
         front = graph.node(node.sources[1])
         alone = graph.uses(front.name) == 1 and node.sources[0] != front.name
-        if node.negated and alone and isinstance(front, Conv) and not front.relu:
-            turned |= {node.name: replace(node, negated=False), front.name: front.scaled(-1.0)}
+        negative = front.times(-1.0) if node.negated and alone else None
+        if negative is not None:
+            turned |= {node.name: replace(node, negated=False), front.name: negative}
     return graph.rewritten(turned.get(node.name, node) for node in graph.nodes)
 
 
@@ -121,12 +108,12 @@ def _without(graph: Graph, kind: type[Fused]) -> Graph:
 
 def _unsigned_before_clips(graph: Graph) -> Graph:
     """ReLUs in front of clips that only shuffles stand between and that read alone what they read."""
-    fused = {
-        front.name: replace(front, relu=True)
-        for node in graph.of(Clip)
-        for front in [_maker(graph, node, alone=True)]
-        if node.low is not None and node.low >= 0 and isinstance(front, Conv | Add)
-    }
+    fused: dict[str, Node] = {}
+    for node in graph.of(Clip):
+        front = _maker(graph, node, alone=True)
+        unsigned = front.with_relu() if node.low is not None and node.low >= 0 else None
+        if unsigned is not None:
+            fused[front.name] = unsigned
     return graph.rewritten(fused.get(node.name, node) for node in graph.nodes)
 
 
@@ -136,9 +123,9 @@ def _without_idle_clips(graph: Graph) -> Graph:
     nodes: list[Node] = [*graph.inputs]
     for node in graph.operations:
         front = _maker(graph, node, alone=False)
-        idle = isinstance(node, Clip) and (node.low, node.high) == (0, None)
+        idle = node.limits == (0, None)
         both_given = node.name in graph.outputs and node.sources[0] in graph.outputs
-        if idle and isinstance(front, Conv | Add) and front.relu and not both_given:
+        if idle and front.relu and not both_given:
             renamed[node.name] = renamed.get(node.sources[0], node.sources[0])
         else:
             nodes.append(node.reading(renamed))
@@ -158,19 +145,27 @@ def _maker(graph: Graph, node: Node, *, alone: bool) -> Node:
         if alone and graph.uses(front.name) > 1:
             return node
         node = front
-        if not isinstance(node, DepthToSpace | Repeat):
+        if not node.REARRANGES:
             return node
 
 
-def _fold(graph: Graph, kind: type[Operator]) -> Graph:
-    """Each node of a kind joined to the one in front of it, where that can be and nobody else reads that."""
+def _fold(graph: Graph, kind: type[Operator], behind: type[Operator] | None = None) -> Graph:
+    """Each node of a kind joined to the one in front of it, where that can be and nobody else reads that.
+
+    Args:
+        graph: Where they stand.
+        kind: Of nodes that may vanish.
+        behind: Of the nodes in front; None for any.
+    """
     renamed: dict[str, str] = {}
     nodes: dict[str, Node] = {node.name: node for node in graph.inputs}
     wanted = {node.name for node in graph.of(kind)}
+    fronts = None if behind is None else {node.name for node in graph.of(behind)}
     for node in graph.operations:
         front = nodes[renamed.get(node.sources[0], node.sources[0])]
         alone = graph.uses(node.sources[0]) == 1
-        joined = node.joined(front) if node.name in wanted and alone else None
+        asked = node.name in wanted and alone and (fronts is None or front.name in fronts)
+        joined = node.joined(front) if asked else None
         if joined is None:
             nodes[node.name] = node.reading(renamed)
         else:

@@ -6,7 +6,7 @@ no network is ever written twice.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeVar
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Step, Window, halo
 from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
-from hwrts.networks.held import flat_picture, middle_of
+from hwrts.networks.held import flat_picture
 
 _Kind = TypeVar("_Kind", bound=Operator)
 
@@ -69,9 +69,9 @@ class Graph:
         """The nodes of one kind, in order."""
         return tuple(node for node in self.nodes if isinstance(node, kind))
 
-    def readers(self, name: str) -> tuple[Node, ...]:
+    def readers(self, name: str) -> tuple[Operation, ...]:
         """The nodes that read the tensor ``name``."""
-        return tuple(node for node in self.nodes if name in node.sources)
+        return tuple(node for node in self.operations if name in node.sources)
 
     def uses(self, name: str) -> int:
         """How many nodes read a tensor; to be given to the outside is one use more."""
@@ -159,13 +159,13 @@ def silenced(graph: Graph) -> Graph:
 
     What is held of the other weights (``networks.held``) makes the answer the same for every level.
     """
-    for place, node in enumerate(graph.nodes):
-        if isinstance(node, Conv) and node.zero_on_flat:  # nothing else has a bias
+    for node in graph.operations:
+        if node.zero_on_flat:
+            like = next(conv.weight for conv in graph.of(Conv))  # all numbers are of one type, on one device
             reach = halo(graph_steps(graph))
-            values = run_graph(graph, flat_picture(node.weight, graph.input.channels, reach))
-            answer = replace(node, relu=False).value(values[node.sources[0]])
-            kept = replace(node, bias=node.bias - middle_of(answer).flatten())
-            graph = graph.rewritten((*graph.nodes[:place], kept, *graph.nodes[place + 1 :]))
+            values = run_graph(graph, flat_picture(like, graph.input.channels, reach))
+            kept = node.silent(values[node.sources[0]])
+            graph = graph.rewritten(kept if each is node else each for each in graph.nodes)
     return graph
 
 

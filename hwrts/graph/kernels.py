@@ -9,26 +9,14 @@ from torch import Tensor
 
 from hwrts.fixed_point import Padding
 from hwrts.graph.operators import Conv
-from hwrts.graph.operators.conv import unless_centred
-from hwrts.networks.held import FREE
+from hwrts.graph.operators.conv_facts import unless_centred
 
 # Letters of the shape comments: O output channels, I input channels, G groups, KH and KW kernel size.
-
-
-def is_free(conv: Conv) -> bool:
-    """Whether a convolution is trained, with nothing held of its numbers and nothing behind it."""
-    return not (conv.frozen or conv.sparse or conv.relu) and conv.held == FREE
 
 
 def multiplications(conv: Conv) -> int:
     """Of one pixel of its result."""
     return conv.weight.numel()
-
-
-def identity(channels: int, gain: float, like: Conv) -> Conv:
-    """A number times x as a convolution of 1x1 in as many groups as channels."""
-    weight = like.weight.new_full((channels, 1, 1, 1), gain)
-    return Conv("", like.sources, weight, like.bias.new_zeros(channels), groups=channels)
 
 
 @dataclass(frozen=True)

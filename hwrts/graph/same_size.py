@@ -17,7 +17,7 @@ from hwrts.data import downscale_by_2
 from hwrts.data.tiles import DOWNSCALER_HALO
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import Padding, scales_of
-from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, graph_channels, graph_steps, new_names
+from hwrts.graph import Add, Conv, Graph, Node, Operation, graph_channels, graph_steps, new_names
 from hwrts.networks.held import Tie
 
 TAPS = 5
@@ -57,13 +57,14 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     centre = kernel.shape[-1] // 2
     for channel in range(x.channels):
         high_pass[channel, channel, centre, centre] -= 1
-    paddings = {node.padding for node in tail if isinstance(node, Conv)}
+    convs = [conv for conv in graph.of(Conv) if conv in tail]
+    paddings = {conv.padding for conv in convs}
     replicate, reflect = paddings <= {Padding.REPLICATE}, paddings == {Padding.REFLECT}
     dropped = {blue.name, *(node.name for node in tail)}
     kept = tuple(node for node in graph.nodes if node.name not in dropped)
     fold_x, fold_r, correction, picture = new_names(graph, "fold_x", "fold_r", "correction", "picture")
     silent = residual in graph.zero_on_flat()  # then each of the two corrections gives 0 on its own
-    even = all(node.tie == "colours" for node in tail if isinstance(node, Conv))  # and so is D
+    even = all(conv.tie == "colours" for conv in convs)  # and so is D
     tie: Tie = "colours" if even else "none"
     return Graph(
         (
@@ -110,10 +111,9 @@ def image_residual(graph: Graph, node: Node) -> str | None:
     Nor is it one if a ReLU follows, if the picture is what is subtracted, or if one of the two has a single
     channel or pixel that meets all of the other: alone it is not of the form that their sum has.
     """
-    # Asked of a form of network, not of what an operator does.
-    if not isinstance(node, Add) or node.relu or node.sources.count(graph.input.name) != 1:
+    if node.signs is None or node.sources.count(graph.input.name) != 1:
         return None
-    if node.negated and node.sources[1] == graph.input.name:
+    if node.signs[node.sources.index(graph.input.name)] < 0:
         return None
     residual = next(source for source in node.sources if source != graph.input.name)
     steps = graph_steps(graph)
@@ -124,15 +124,16 @@ def image_residual(graph: Graph, node: Node) -> str | None:
 
 def sign_of(residual: Node) -> int:
     """-1 if an image residual is subtracted of the picture: kernels that read it then are turned around."""
-    return -1 if isinstance(residual, Add) and residual.negated else 1
+    return min(residual.signs or (1,))
 
 
-def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
-    """The nodes behind the image residual, in order; others than these two cannot be folded with D."""
-    tail: list[Conv | DepthToSpace] = []
+def _linear_tail(graph: Graph) -> tuple[Operation, ...]:
+    """The nodes behind the image residual, in order, all of which can be folded with D."""
+    tail: list[Operation] = []
+    operations = {node.name: node for node in graph.operations}
     node = graph.nodes[-1]
-    while (isinstance(node, Conv) and node.plain and not node.relu) or isinstance(node, DepthToSpace):
-        tail.insert(0, node)
+    while node.filters:
+        tail.insert(0, operations[node.name])
         node = graph.node(node.sources[0])
         if graph.uses(node.name) > 1:
             break
@@ -150,7 +151,7 @@ def _linear_tail(graph: Graph) -> tuple[Conv | DepthToSpace, ...]:
 
 
 @torch.no_grad()
-def _folded(tail: tuple[Conv | DepthToSpace, ...], channels: int, graph: Graph) -> tuple[Tensor, Tensor]:
+def _folded(tail: tuple[Operation, ...], channels: int, graph: Graph) -> tuple[Tensor, Tensor]:
     """Kernel (C, C, K, K) and bias (C,) of D behind the tail: its answers to an impulse and to nothing."""
     names = {node.name for node in tail}
     steps = [step for step in graph_steps(graph) if step.name in names]
@@ -169,7 +170,7 @@ def _folded(tail: tuple[Conv | DepthToSpace, ...], channels: int, graph: Graph) 
     return kernel, offset[:, centre, centre].clone()
 
 
-def _tail_and_d(tail: tuple[Conv | DepthToSpace, ...], x: Tensor) -> Tensor:
+def _tail_and_d(tail: tuple[Operation, ...], x: Tensor) -> Tensor:
     for node in tail:
         x = node.value(x)
     doubled = np.ascontiguousarray(x[0].permute(1, 2, 0).float().numpy())  # (2H, 2W, C)

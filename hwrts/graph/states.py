@@ -9,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from hwrts.graph import Concat, Conv, Graph, Input, Node, graph_channels
+from hwrts.graph import Concat, Conv, Graph, Node, graph_channels
 from hwrts.graph.operators.add import MINUS, PLUS
 from hwrts.graph.operators.call import VALUE
 from hwrts.graph.operators.scale import OVER, TIMES
-from hwrts.networks.held import FREE
 
 # Letters of the shape comments: N pictures, C channels, H rows, W columns.
 
@@ -128,25 +127,20 @@ def without_zeros(graph: Graph) -> Graph:
     for join in graph.of(Concat):
         kept = [source for source in join.sources if source not in zeros]
         readers = graph.readers(join.name)
-        alone = join.name not in graph.outputs and all(map(_takes_less, readers))
-        if not kept or len(kept) == len(join.sources) or not alone:
+        if not kept or len(kept) == len(join.sources) or join.name in graph.outputs:
             continue
         parts = torch.split(torch.arange(channels[join.name]), [channels[source] for source in join.sources])
         index = torch.cat([part for part, source in zip(parts, join.sources, strict=True) if source in kept])
-        for reader in readers:
-            assert isinstance(reader, Conv)
-            nodes[reader.name] = replace(reader, weight=reader.weight[:, index.to(reader.weight.device)])
+        less = {reader.name: reader.without_channels(index) for reader in readers}
+        if None in less.values():
+            continue
+        nodes |= {name: reader for name, reader in less.items() if reader is not None}
         nodes[join.name] = replace(join, sources=tuple(kept))
         if len(kept) == 1:
             renamed[join.name] = kept[0]
     kept_nodes = [node for name, node in nodes.items() if name not in renamed]
-    found = [node if isinstance(node, Input) else node.reading(renamed) for node in kept_nodes]
+    found = [node.reading(renamed) for node in kept_nodes]
     return graph.rewritten(_read(found, graph.outputs))
-
-
-def _takes_less(reader: Node) -> bool:
-    """Whether an operator can do without some of the channels that it reads."""
-    return isinstance(reader, Conv) and reader.groups == 1 and reader.held == FREE
 
 
 def _read(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:

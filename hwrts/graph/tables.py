@@ -1,27 +1,13 @@
-"""Rewrites around tables: quotients, roots under a fraction bar, and the least value that each may read."""
+"""Rewrites around tables: roots under a fraction bar, and the least value that each may read."""
 
-import math
 from dataclasses import replace
 
-from hwrts.graph import Divide, Graph, Lookup, Multiply, Node, new_names
+from hwrts.graph import Graph, Lookup
 
 
 def with_tables(graph: Graph) -> Graph:
-    """The graph with its quotients as products, each table knowing the least value that it may read."""
-    return _knowing_lows(_roots_as_one(_with_products(graph)))
-
-
-def _with_products(graph: Graph) -> Graph:
-    """Each a / b is a * (1 / b): a table and a product."""
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        if isinstance(node, Divide):
-            a, b = node.sources
-            (inverse,) = new_names(Graph((*graph.nodes, *nodes)), f"{node.name}_inverse")
-            nodes += [Lookup(inverse, (b,), "reciprocal"), Multiply(node.name, (a, inverse))]
-        else:
-            nodes.append(node)
-    return graph.rewritten(nodes)
+    """The graph with 1 / sqrt(x) as one table, and all tables knowing the least value that they may read."""
+    return _knowing_lows(_roots_as_one(graph))
 
 
 def _roots_as_one(graph: Graph) -> Graph:
@@ -41,9 +27,5 @@ def _roots_as_one(graph: Graph) -> Graph:
 def _knowing_lows(graph: Graph) -> Graph:
     """Functions that have no value at 0 are asked only for what is in front of them."""
     lows = graph.lowest()
-    return graph.rewritten(
-        replace(node, low=max(lows[node.sources[0]], -math.inf if node.low is None else node.low))
-        if isinstance(node, Lookup) and node.needs_low and lows[node.sources[0]] > -math.inf
-        else node
-        for node in graph.nodes
-    )
+    known = (node.knowing(*(lows[source] for source in node.sources)) for node in graph.operations)
+    return graph.rewritten((*graph.inputs, *known))

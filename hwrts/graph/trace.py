@@ -10,11 +10,11 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from hwrts.errors import UnsupportedOperatorError
-from hwrts.graph import Clip, Graph, Input, Node, run_graph
+from hwrts.graph import Graph, Input, Node, run_graph
 from hwrts.graph.convert import COPIES, convert
 from hwrts.graph.cut import Cut, Parts, with_channels
 from hwrts.graph.doors import Recorded, doors
-from hwrts.graph.fold import fold_affines
+from hwrts.graph.fold import fold_affines, fold_crops
 from hwrts.graph.in_place import is_in_place
 from hwrts.graph.memory import Memory
 from hwrts.graph.operators.call import Pad, where
@@ -22,7 +22,6 @@ from hwrts.graph.refusals import better, gathered
 from hwrts.graph.states import without_zeros
 from hwrts.graph.tables import with_tables
 from hwrts.graph.tracer import Tracer
-from hwrts.graph.trim import trimmed
 from hwrts.graph.unfold import unfold
 
 _TABLES = "_parameters", "_buffers", "_modules"
@@ -143,7 +142,7 @@ def _drawn(
                 raise UnsupportedOperatorError(
                     f"{kind}: no Conv2d reads the picture; there is nothing to quantise"
                 )
-            sized = trimmed(_with_sizes(_carefully_signed(graph, pixels), example))
+            sized = fold_crops(_with_sizes(_carefully_signed(graph, pixels), example))
             unfolded = unfold(fold_affines(without_zeros(sized)), places)
             graph = with_tables(unfolded)
             for reader in reversed(graph.operations):  # a rewrite's own tensors are part of their reader
@@ -286,7 +285,7 @@ def _without_last_clips(
     nodes: list[Node | Cut], outputs: list[str], pixels: tuple[float, float]
 ) -> tuple[list[Node | Cut], list[str], frozenset[int]]:
     """The nodes that outputs depend on, a single one last; clips to pixels at the very end are left out."""
-    clips = {node.name: node for node in nodes if isinstance(node, Clip) and (node.low, node.high) == pixels}
+    clips = {node.name: node for node in nodes if node.limits == pixels}
     needed = set(_needed(nodes, outputs))
     inside = {source for node in nodes if node.name in needed for source in node.sources}
     ends, clipped = list(outputs), set()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Rounding, RoundingRules
-from hwrts.graph import Clip, Graph, Input, Lookup, Multiply, run_graph
+from hwrts.graph import Clip, Graph, Input, Lookup, run_graph
 from hwrts.graph.rounding import round_by
 from hwrts.progress import SILENT, Progress
 from hwrts.qat.exact_additions import exact_additions
@@ -165,10 +165,10 @@ def _weights(graph: Graph, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         readers = graph.readers(node.name)
         if not node.has_pole or len(readers) != graph.uses(node.name) or not readers:
             continue
-        if all(isinstance(reader, Multiply) and reader.sources.count(node.name) == 1 for reader in readers):
-            others = (values[name] for reader in readers for name in reader.sources if name != node.name)
-            ones = torch.ones_like(values[node.name])  # one channel, which many are multiplied by, or many
-            counted = [(ones * other.square()).sum_to_size(ones.shape) for other in others]
+        others = [reader.multiplier_of(node.name, values) for reader in readers]
+        ones = torch.ones_like(values[node.name])  # one channel, which many are multiplied by, or many
+        counted = [(ones * each.square()).sum_to_size(ones.shape) for each in others if each is not None]
+        if len(counted) == len(readers):
             found[node.name] = torch.stack(counted).sum(0)
     return found
 

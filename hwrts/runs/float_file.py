@@ -17,7 +17,7 @@ from hwrts.export.targets.float_file import FLOAT, float_model
 from hwrts.export.targets.pictures import check_pictures
 from hwrts.fixed_point import PIXEL, Network, Upsample, load_network
 from hwrts.graph.graph import Graph, run_graph
-from hwrts.graph.operators import Add, Clip, Conv, Lookup, PRelu, Scale
+from hwrts.graph.operators import Conv, Lookup
 from hwrts.graph.operators.functions import TAKES
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.quantise import load_quantised
@@ -53,8 +53,7 @@ def float_files(
     network, graph = load_network(stage.root), load_quantised(stage).unquantised()
     weights = {
         node.name: (node.weight.detach().cpu().numpy(), node.bias.detach().cpu().numpy())
-        for node in graph.operations
-        if isinstance(node, Conv)
+        for node in graph.of(Conv)
     }
     said, which = restated(network, (Upsample,))
     opset = OPSET if opset is None else opset
@@ -64,9 +63,9 @@ def float_files(
         size,
         opset,
         ir_version,
-        numbers=_numbers(graph),
+        numbers={node.name: found for node in graph.operations if (found := node.real_numbers) is not None},
         functions=_functions(graph),
-        clamped={node.name for node in graph.operations if isinstance(node, (Add, Conv)) and node.relu},
+        clamped={node.name for node in graph.operations if node.relu},
     )
     photographs = list(load_fed(run, network).values())
     pictures = check_pictures(network, size, photographs)
@@ -96,21 +95,6 @@ def float_files(
     return entry, files
 
 
-def _numbers(graph: Graph) -> dict[str, NDArray[np.float64]]:
-    """Slopes, factors and limits, which are rounded as weights are."""
-    found: dict[str, NDArray[np.float64]] = {}
-    for node in graph.operations:
-        match node:
-            case PRelu():
-                found[node.name] = node.slope.detach().cpu().numpy().astype(np.float64)
-            case Scale():
-                found[node.name] = np.array(node.factor)
-            case Clip():
-                ends = -np.inf if node.low is None else node.low, np.inf if node.high is None else node.high
-                found[node.name] = np.array(ends)
-    return found
-
-
 def _functions(graph: Graph) -> dict[str, tuple[str, dict[str, float]]]:
     """What each table is of, and the numbers that this takes."""
     return {
@@ -118,8 +102,7 @@ def _functions(graph: Graph) -> dict[str, tuple[str, dict[str, float]]]:
             node.function,
             {name: getattr(node, name) for name in TAKES.get(node.function, ()) if name in vars(node)},
         )
-        for node in graph.operations
-        if isinstance(node, Lookup)
+        for node in graph.of(Lookup)
     }
 
 

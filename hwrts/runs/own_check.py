@@ -195,7 +195,7 @@ def _check_picture(
 
 def _normed(graph: Graph) -> bool:
     """Whether it divides by what it finds in a picture."""
-    return any(isinstance(node, Lookup) for node in graph.nodes) and bool(graph.of(GlobalAverage))
+    return bool(graph.of(Lookup)) and bool(graph.of(GlobalAverage))
 
 
 def _doubled(graph: Graph) -> Graph:
@@ -255,8 +255,8 @@ def _check_as_integers(graph: Graph, places: dict[str, str]) -> None:
 
     Weights are -1, 0 and 1 here and factors 1, so that no shift or accumulator is at its limit.
     """
-    nodes = [replace(node, factor=1.0) if isinstance(node, Scale) else node for node in graph.nodes]
-    drawn = graph.rewritten(nodes)
+    factors = {node.name: replace(node, factor=1.0) for node in graph.of(Scale)}
+    drawn = graph.rewritten(factors.get(node.name, node) for node in graph.nodes)
     formats = untrained_formats(drawn)
     try:
         layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), 2))

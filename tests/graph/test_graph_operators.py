@@ -25,7 +25,8 @@ from hwrts.graph.operators.composed import Composed
 from hwrts.graph.trace import trace
 
 HELPERS = {
-    *("call", "composed", "conv_facts", "conv_part", "functions", "input", "operator", "spread", "tensor"),
+    *("call", "composed", "conv_facts", "conv_part", "conv_shape", "functions", "input", "neighbour"),
+    *("operator", "spread", "tensor"),
 }
 
 

@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format
+from hwrts.fixed_point.operators.spread import channels_meet
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator
 
@@ -74,9 +75,22 @@ class Add(Operator):
         """One channel is spread over those of the other."""
         return max(sources)
 
+    def meets(self, *sources: Fraction) -> bool:
+        """Of as many channels, or of one."""
+        return channels_meet(*sources)
+
     def lowest(self, *sources: float) -> float:
         """The sum; of a difference nothing is known."""
         return -math.inf if self.negated else sum(sources)
+
+    @property
+    def signs(self) -> tuple[int, ...] | None:
+        """A ReLU is more than a sum."""
+        return None if self.relu else (1, -1 if self.negated else 1)
+
+    def with_relu(self) -> Self:
+        """Saturation of an unsigned sum."""
+        return replace(self, relu=True)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

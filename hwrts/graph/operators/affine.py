@@ -114,11 +114,17 @@ class Affine(Composed):
             return None
         return replace(front.scaled(*self._of(len(front.weight))), frozen=front.frozen and self.fixed)
 
-    def within(self, reader: Conv) -> "Conv | None":
+    def times(self, factor: float) -> Self:
+        """Both numbers of each channel times the factor."""
+        return self.scaled(factor)
+
+    def within(self, reader: "Node") -> "Conv | None":
         """The convolution behind it with this in front: None where padding is 0 and this makes it another.
 
         Zeros stand for what this makes of no picture; copies of pixels are what it makes of these copies.
         """
+        if not isinstance(reader, Conv):
+            return None
         zeros = any(reader.sides) and not (reader.replicate or reader.reflect)
         if reader.zero_on_flat or (zeros and bool(self.offset.any())):
             return None

@@ -12,8 +12,8 @@ from hwrts.files.read import Text
 from hwrts.fixed_point import Padding
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
-from hwrts.graph.operators.conv import Conv, unless_centred
-from hwrts.graph.operators.conv_facts import TORCH_MODES, Sides, joined_pad, one_number, pair
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.conv_facts import TORCH_MODES, Sides, joined_pad, one_number, pair, unless_centred
 from hwrts.graph.operators.lookup import Lookup
 from hwrts.graph.operators.multiply import Multiply
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ from hwrts import fixed_point
 from hwrts.files.read import LARGEST
 from hwrts.fixed_point import Format, Rounding
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.neighbour import Limits
 from hwrts.graph.operators.operator import Operator
 
 _HARDTANH = (F.hardtanh, F.hardtanh_)
@@ -68,6 +71,11 @@ class Clip(Operator):
         """Its limit, if that is above its source's."""
         return sources[0] if self.low is None else max(self.low, sources[0])
 
+    @property
+    def limits(self) -> Limits:
+        """Its own."""
+        return self.low, self.high
+
     def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """Its limits as codes."""
         return QuantLimits(self, formats[self.sources[0]])
@@ -80,6 +88,12 @@ class Clip(Operator):
     def fine_tuned(self, part: Any) -> Self:
         """Itself: limits are not trained."""
         return self
+
+    @property
+    def real_numbers(self) -> NDArray[np.float64]:
+        """Its limits, infinite where there is none."""
+        low, high = self.limits
+        return np.array((-np.inf if low is None else low, np.inf if high is None else high))
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

@@ -1,80 +1,35 @@
 """Convolution: the operator that has nearly all of a network's numbers."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
-from typing import Annotated, Any, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.errors import UnsupportedOperatorError
-from hwrts.fixed_point import Format, Padding, Rounding, Window, weight_limit
-from hwrts.fixed_point.convolution import Shape
+from hwrts.fixed_point import Format, Padding, Rounding, weight_limit
+from hwrts.fixed_point.codes import Codes
 from hwrts.graph.operators.call import Call
-from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS, TORCH_MODES, Sides, conv_facts
+from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS, conv_facts, unless_centred
 from hwrts.graph.operators.conv_part import lower_conv, quant_conv
-from hwrts.graph.operators.operator import Operator, Rank
-from hwrts.networks.held import Held, Tie
-from hwrts.networks.transposed import Transposed, taps_of
-
-_Side = Annotated[int, Field(ge=0, le=1 << 12)]
-_Sides = Annotated[tuple[_Side, _Side, _Side, _Side], Field(strict=False)]  # JSON has lists
-_Number = Annotated[int, Field(ge=1, le=1 << 16)]
+from hwrts.graph.operators.conv_shape import ConvShape
+from hwrts.networks.held import FREE, middle_of
 
 
 @dataclass(frozen=True, eq=False)
-class Conv(Operator):
-    """Convolution, with an optional ReLU behind it.
-
-    Attributes:
-        weight: (O, I/groups, KH, KW).
-        bias: (O,).
-        relu: Whether max(0, .) follows.
-        replicate: Whether pixels outside the picture equal the nearest inside; else they are 0.
-        zero_sums: As of ``hwrts.networks.held.Held``, and so are the next two.
-        zero_on_flat: The bias is then 0 in training, and found when the integers are.
-        tie: Which kernels are equal.
-        reflect: Whether pixels outside the picture are mirrored at its edge.
-        groups: Parts of the channels that know nothing of each other; each makes O/groups of the result.
-        stride: Rows and columns from one pixel of the result to the next.
-        dilation: Rows and columns from one tap to the next.
-        pads: Pixels around the picture on top, left, at the bottom, right; None for half a kernel on each
-            side, which keeps the size.
-        transposed: The transposed convolution that it is half of; taps that this has not are 0.
-        frozen: Whether its numbers are not to be trained.
-        sparse: Whether weights of 0 are no taps: no weights, and no multipliers.
-        one_grid: Whether all channels of the result have one grid of weights, for clients that know no more.
-    """
+class Conv(ConvShape):
+    """Convolution, with an optional ReLU behind it; its fields are those of :class:`ConvShape`."""
 
     MODULES = (nn.Conv2d,)
     FUNCTIONS = CONV_FUNCTIONS
     SPELLED = "Conv2d (padding with zeros, replicated or reflected edges)"
     AS_CONVOLUTIONS = True
     PARTS = "convs"
-
-    sources: tuple[str]
-    weight: Annotated[Tensor, Rank(4)]
-    bias: Annotated[Tensor, Rank(1)]
-    relu: bool = False
-    replicate: bool = field(default=False, metadata={"later": True})
-    zero_sums: bool = field(default=False, metadata={"later": True})
-    zero_on_flat: bool = field(default=False, metadata={"later": True})
-    tie: Tie = field(default="none", metadata={"later": True})
-    reflect: bool = field(default=False, metadata={"later": True})
-    groups: _Number = field(default=1, metadata={"later": True})
-    stride: _Number = field(default=1, metadata={"later": True})
-    dilation: _Number = field(default=1, metadata={"later": True})
-    pads: _Sides | None = field(default=None, metadata={"later": True})
-    transposed: Transposed | None = field(default=None, metadata={"later": True})
-    frozen: bool = field(default=False, metadata={"later": True})
-    sparse: bool = field(default=False, metadata={"later": True})
-    one_grid: bool = field(default=False, metadata={"later": True})
+    KERNELS = True
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
@@ -103,33 +58,6 @@ class Conv(Operator):
         )
         return F.relu(x) if self.relu else x
 
-    def padded(self, x: Tensor) -> Tensor:
-        """What it reads (N, I, H, W), with all around it that a convolution of torch cannot put there."""
-        top, left, bottom, right = self.sides
-        if not any(self.sides) or self.zeros != (0, 0):
-            return x
-        return F.pad(x, (left, right, top, bottom), TORCH_MODES[self.padding])
-
-    @property
-    def sides(self) -> Sides:
-        """Pixels around the picture on top, left, at the bottom, right."""
-        return centred(self.weight, self.dilation) if self.pads is None else self.pads
-
-    @property
-    def zeros(self) -> tuple[int, int]:
-        """Zeros above and below, left and right, that a convolution of torch puts around what it reads."""
-        top, left, bottom, right = self.sides
-        even = self.padding is Padding.ZERO and (top, left) == (bottom, right)
-        return (top, left) if even else (0, 0)
-
-    @property
-    def plain(self) -> bool:
-        """Whether rewrites may change it: square, odd, centred, of stride 1, of one group, trained."""
-        rows, columns = self.weight.shape[2:]
-        one = (self.groups, self.stride, self.dilation) == (1, 1, 1)
-        trained = self.transposed is None and not self.frozen
-        return one and trained and rows == columns and rows % 2 == 1 and self.pads is None
-
     def non_negative(self, sources: bool) -> bool:
         """Behind a ReLU, or where no number that is trained could make it negative."""
         numbers = self.frozen and bool((self.weight >= 0).all()) and bool((self.bias >= 0).all())
@@ -141,26 +69,6 @@ class Conv(Operator):
             return -math.inf
         low = min(sources[0], 0.0) if any(self.sides) and self.padding is Padding.ZERO else sources[0]
         return float((self.weight.flatten(1).double().sum(1) * low + self.bias).min())
-
-    @property
-    def window(self) -> Window:
-        """KH rows and KW columns."""
-        rows, columns = self.weight.shape[2:]
-        return Shape(rows, columns, self.stride, self.dilation, self.pads, self.padding).window
-
-    @property
-    def reads(self) -> int:
-        """I."""
-        return self.weight.shape[1] * self.groups
-
-    def channels(self, *sources: Fraction) -> Fraction:
-        """O."""
-        return Fraction(self.weight.shape[0])
-
-    @property
-    def held(self) -> Held:
-        """What is held of its numbers."""
-        return Held(self.zero_sums, self.zero_on_flat, self.tie, self.transposed)
 
     def scaled(self, gain: Tensor | float, offset: Tensor | None = None) -> Self:
         """The convolution with gain * y + offset behind it, in float64, rounded once (eq. 18).
@@ -174,6 +82,55 @@ class Conv(Operator):
         if offset is not None:
             bias = bias + offset
         return replace(self, weight=weight.to(self.weight.dtype), bias=bias.to(self.bias.dtype))
+
+    def times(self, factor: float) -> Self | None:
+        """In its weights and bias, unless a ReLU stands between."""
+        return None if self.relu else self.scaled(factor)
+
+    def with_relu(self) -> Self:
+        """Saturation of an unsigned code."""
+        return replace(self, relu=True)
+
+    @property
+    def filters(self) -> bool:
+        """Its kernel is part of any."""
+        return self.plain and not self.relu
+
+    @property
+    def foldable(self) -> Self | None:
+        """If it is trained, with nothing held of its numbers and nothing behind it."""
+        return self if not (self.frozen or self.sparse or self.relu) and self.held == FREE else None
+
+    def branch(self, sign: int, channels: int, like: "Conv") -> Self | None:
+        """Itself, turned around if it is subtracted."""
+        if self.foldable is None:
+            return None
+        return self.scaled(float(sign)) if sign < 0 else self
+
+    def without_channels(self, kept: Tensor) -> Self | None:
+        """With less input channels, if nothing is held of their weights."""
+        if self.groups != 1 or self.held != FREE:
+            return None
+        return replace(self, weight=self.weight[:, kept.to(self.weight.device)])
+
+    def identity(self, channels: int, gain: float) -> "Conv":
+        """A number times x: a convolution of 1x1 in as many groups as channels, not named yet."""
+        weight = self.weight.new_full((channels, 1, 1, 1), gain)
+        return Conv("", self.sources, weight, self.bias.new_zeros(channels), groups=channels)
+
+    def silent(self, x: Tensor) -> Self:
+        """By its bias, before a ReLU."""
+        answer = replace(self, relu=False).value(x)
+        return replace(self, bias=self.bias - middle_of(answer).flatten())
+
+    def silent_integers(
+        self, layer: fixed_point.Layer, xs: Sequence[Codes], formats: Sequence[Format]
+    ) -> fixed_point.Conv:
+        """By the bias of its integers."""
+        assert isinstance(layer, fixed_point.Conv)  # as it is lowered
+        answer = layer.accumulate(xs, formats)
+        middle = answer[answer.shape[0] // 2, answer.shape[1] // 2]  # (O,)
+        return replace(layer, bias_i32=(layer.bias_i32 - middle).astype(np.int32))
 
     def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """Brevitas' convolution."""
@@ -230,41 +187,3 @@ class Conv(Operator):
             codes[absent.expand_as(self.weight).cpu().numpy()] = 0
         zeros = np.zeros(len(codes), np.int32)
         return self.placed(fixed_point.Conv(self.name, self.sources[0], codes, zeros, zeros, out, bits))
-
-    @property
-    def absent(self) -> Tensor | None:
-        """Whether there is no such tap: 0 by construction, with no multiplier; None where all are there."""
-        if self.transposed is None:
-            return self.weight == 0 if self.sparse else None
-        return ~taps_of(self.transposed, len(self.weight)).to(self.weight.device)
-
-    @property
-    def padding(self) -> Padding:
-        """As the integers name it.
-
-        Raises:
-            UnsupportedOperatorError: Both are asked for.
-        """
-        match self.replicate, self.reflect:
-            case False, False:
-                return Padding.ZERO
-            case True, False:
-                return Padding.REPLICATE
-            case False, True:
-                return Padding.REFLECT
-            case _:
-                raise UnsupportedOperatorError(
-                    f"convolution {self.name!r}: its edges are both replicated and reflected; use one of them"
-                )
-
-
-def centred(weight: Tensor, dilation: int) -> Sides:
-    """Half a kernel (O, I, KH, KW) on each side."""
-    rows, columns = ((size - 1) * dilation // 2 for size in weight.shape[2:])
-    return rows, columns, rows, columns
-
-
-def unless_centred(sides: Sides, weight: Tensor, dilation: int) -> Sides | None:
-    """Pads as a node has them: None where they are half a kernel on each side."""
-    odd = all((size - 1) * dilation % 2 == 0 for size in weight.shape[2:])
-    return None if odd and sides == centred(weight, dilation) else sides

@@ -180,3 +180,15 @@ def joined_pad(call: Call, sides: Sides, padding: Padding) -> Pad:
             "(zeros may stand around zeros, replicated edges around replicated ones)",
         )
     return joined
+
+
+def centred(weight: Tensor, dilation: int) -> Sides:
+    """Half a kernel (O, I, KH, KW) on each side."""
+    rows, columns = ((size - 1) * dilation // 2 for size in weight.shape[2:])
+    return rows, columns, rows, columns
+
+
+def unless_centred(sides: Sides, weight: Tensor, dilation: int) -> Sides | None:
+    """Pads as a node has them: None where they are half a kernel on each side."""
+    odd = all((size - 1) * dilation % 2 == 0 for size in weight.shape[2:])
+    return None if odd and sides == centred(weight, dilation) else sides

@@ -1,7 +1,7 @@
 """Rows and columns cut off: a convolution of each channel by itself, without padding, of a single tap."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch.nn.functional as F
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
-from hwrts.graph.operators.conv_facts import Sides
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.conv_facts import Sides, unless_centred
 from hwrts.graph.operators.shift import Shift
 
 if TYPE_CHECKING:
@@ -59,6 +60,18 @@ class Crop(Composed):
     def non_negative(self, sources: bool) -> bool:
         """As its source."""
         return sources
+
+    def joined(self, front: "Node") -> "Node | None":
+        """A convolution of less padding, if that alone has made what is cut off.
+
+        A row less of padding at the top is a row less of the result at the top, whatever the padding is.
+        """
+        if not isinstance(front, Conv) or front.stride != 1 or front.transposed:
+            return None
+        top, left, bottom, right = (have - less for have, less in zip(front.sides, self.sides, strict=True))
+        if min(top, left, bottom, right) < 0:
+            return None
+        return replace(front, pads=unless_centred((top, left, bottom, right), front.weight, front.dilation))
 
     def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":
         """A convolution in as many groups as channels, whose other taps are not there."""

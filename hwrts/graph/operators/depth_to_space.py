@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,9 @@ from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.conv_facts import factor_of
 from hwrts.graph.operators.operator import Factor, Operator
 
+if TYPE_CHECKING:
+    from hwrts.graph.operators.affine import Affine
+
 
 @dataclass(frozen=True)
 class DepthToSpace(Operator):
@@ -24,6 +27,7 @@ class DepthToSpace(Operator):
     FUNCTIONS = (F.pixel_shuffle, torch.pixel_shuffle)
     SPELLED = "PixelShuffle"
     MOVES = True
+    REARRANGES = True
 
     sources: tuple[str]
     block: Factor
@@ -53,6 +57,15 @@ class DepthToSpace(Operator):
     def lowest(self, *sources: float) -> float:
         """As its source."""
         return sources[0]
+
+    @property
+    def filters(self) -> bool:
+        """Its pixels are channels of the kernel."""
+        return True
+
+    def before(self, constant: "Affine") -> "Affine | None":
+        """A channel's numbers are those of all channels that it is made of."""
+        return constant.spread(self.block**2)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

@@ -1,5 +1,6 @@
-"""One tensor over another, before it is a product with a table (``hwrts.graph.tables``)."""
+"""One tensor over another: a product with a table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Self
 from torch import Tensor
 
 from hwrts.graph.operators.call import Call
-from hwrts.graph.operators.operator import Fused
+from hwrts.graph.operators.composed import Composed
+from hwrts.graph.operators.lookup import Lookup
+from hwrts.graph.operators.multiply import Multiply
 from hwrts.graph.operators.scale import OVER
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Divide(Fused):
+class Divide(Composed):
     """a / b, of the same shape or with one channel in one of them."""
 
     FUNCTIONS = OVER
@@ -41,10 +44,8 @@ class Divide(Fused):
         """One channel is spread over those of the other."""
         return max(sources)
 
-    def joined(self, front: "Node") -> "Node | None":
-        """With nothing: it is rewritten before anything is joined."""
-        return None
-
-    def alone(self) -> "Node":
-        """Never: it is two operators."""
-        raise AssertionError(f"{self.name}: a quotient is rewritten when the graph is complete")
+    def written(self, channels: int, new: Callable[[str], str]) -> "tuple[Node, ...]":
+        """A * (1 / b): a table and a product."""
+        a, b = self.sources
+        inverse = Lookup(new(f"{self.name}_inverse"), (b,), "reciprocal")
+        return inverse, Multiply(self.name, (a, inverse.name))

@@ -1,19 +1,21 @@
 """A picture, or another tensor that no operator makes, such as the state of the frame before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
 from hwrts import fixed_point
 from hwrts.files.read import Text
 from hwrts.fixed_point import Format
+from hwrts.graph.operators.neighbour import Neighbour
 
 Times = Annotated[int, Field(ge=1, le=64)]
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(Neighbour):
     """A tensor that is fed, (N, channels, H, W); a picture is on the pixel grid.
 
     Attributes:
@@ -37,6 +39,10 @@ class Input:
     def sources(self) -> tuple[str, ...]:
         """Nothing."""
         return ()
+
+    def reading(self, renamed: Mapping[str, str]) -> Self:
+        """Itself, whatever has been renamed: it reads nothing."""
+        return self
 
     def lower(self, out: Format) -> fixed_point.Input:
         """The same tensor of codes."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -180,6 +180,13 @@ class Lookup(Operator):
         elif self.function == "abs" or (self.function == "power" and self.exponent > 0):
             found = float(self.value(torch.tensor(max(low, 0.0), dtype=torch.float64)))
         return max(found, SMALLEST) if self.function in ABOVE_ZERO else found
+
+    def knowing(self, *lows: float) -> Self:
+        """Of a function that has no value at 0, asked only for what is in front of it."""
+        (low,) = lows
+        if not self.needs_low or low == -math.inf:
+            return self
+        return replace(self, low=max(low, -math.inf if self.low is None else self.low))
 
     def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
         """Its table."""

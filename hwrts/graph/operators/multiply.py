@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format
+from hwrts.fixed_point.operators.spread import channels_meet
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator
 from hwrts.graph.operators.scale import TIMES
@@ -47,6 +48,15 @@ class Multiply(Operator):
         """The product, where neither can be below zero."""
         a, b = sources
         return a * b if min(a, b) >= 0 else -math.inf
+
+    def meets(self, *sources: Fraction) -> bool:
+        """Of as many channels, or of one."""
+        return channels_meet(*sources)
+
+    def multiplier_of(self, source: str, values: Mapping[str, Tensor]) -> Tensor | None:
+        """The other one; a square multiplies by itself."""
+        others = [name for name in self.sources if name != source]
+        return values[others[0]] if len(others) == 1 else None
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

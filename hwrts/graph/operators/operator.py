@@ -2,18 +2,22 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
 from hwrts.errors import HwrtsError
 from hwrts.files.read import Text
 from hwrts.fixed_point import POINT, Format, Layer, Rounding, Window
+from hwrts.fixed_point.codes import Codes
 from hwrts.graph.operators.call import Call
+from hwrts.graph.operators.neighbour import Neighbour
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
@@ -33,7 +37,7 @@ Factor = Annotated[int, Field(ge=2, le=16)]
 
 
 @dataclass(frozen=True)
-class Operator(ABC):
+class Operator(Neighbour, ABC):
     """A node that makes one tensor of others.
 
     Its dataclass fields are what a file's note holds (``hwrts.graph.note``), with the limits that their types
@@ -62,8 +66,6 @@ class Operator(ABC):
 
     name: Text
     sources: tuple[str, ...]
-    zero_on_flat = False
-    """Whether what it makes of a flat picture is taken from what it makes of any (``networks.held``)."""
 
     @classmethod
     @abstractmethod
@@ -110,6 +112,45 @@ class Operator(ABC):
 
     def joined(self, front: "Node") -> "Node | None":
         """One operator that is the one in front and then this; None if there is none."""
+        return None
+
+    def meets(self, *sources: Fraction) -> bool:
+        """Whether it can read sources of so many channels together, as far as that is known of it."""
+        return True
+
+    def knowing(self, *lows: float) -> Self:
+        """The same for sources that never fall below these values, -inf if nothing is known of one."""
+        return self
+
+    def multiplier_of(self, source: str, values: Mapping[str, Tensor]) -> Tensor | None:
+        """What it multiplies one of its sources by, if it makes nothing else of that.
+
+        Args:
+            source: Which one.
+            values: Of every tensor.
+        """
+        return None
+
+    def silent(self, x: Tensor) -> Self:
+        """The same with 0 in the middle of what it makes of ``x``, of a flat picture.
+
+        Only of a node that is ``zero_on_flat``, as the next.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def silent_integers(self, layer: Layer, xs: Sequence[Codes], formats: Sequence[Format]) -> Layer:
+        """Its integers with 0 in the middle of what they make of a flat picture.
+
+        Args:
+            layer: As it was lowered.
+            xs: Codes of its sources.
+            formats: Their formats.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def real_numbers(self) -> NDArray[np.float64] | None:
+        """What of it but weights and biases is rounded: slopes, a factor, limits."""
         return None
 
     def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwrts import fixed_point
@@ -91,6 +92,11 @@ class PRelu(Operator):
     def fine_tuned(self, part: Any) -> Self:
         """With the slopes of its module."""
         return replace(self, slope=part.slope.detach())
+
+    @property
+    def real_numbers(self) -> NDArray[np.float64]:
+        """Its slopes."""
+        return self.slope.detach().cpu().numpy().astype(np.float64)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

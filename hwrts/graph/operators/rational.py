@@ -15,7 +15,8 @@ from hwrts.graph import interpolation
 from hwrts.graph.interpolation import LARGEST_PART, read_interpolation
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
-from hwrts.graph.operators.conv import Conv, unless_centred
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.conv_facts import unless_centred
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 
 if TYPE_CHECKING:

@@ -1,16 +1,15 @@
 """ReLU on its own, before it is part of the operator in front of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.graph.operators.add import Add
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.clip import CLAMPS, Clip, given_limits
-from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.neighbour import Limits
 from hwrts.graph.operators.operator import Fused
 
 if TYPE_CHECKING:
@@ -42,9 +41,14 @@ class Relu(Fused):
         """Always."""
         return True
 
+    @property
+    def limits(self) -> Limits:
+        """Nothing below 0."""
+        return 0, None
+
     def joined(self, front: "Node") -> "Node | None":
         """The operator in front with a ReLU behind it."""
-        return replace(front, relu=True) if isinstance(front, Conv | Add) and not front.relu else None
+        return None if front.relu else front.with_relu()
 
     def alone(self) -> "Node":
         """A clip of codes: what is in front is something else, or is read by others too."""

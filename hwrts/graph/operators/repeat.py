@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +14,9 @@ from hwrts.graph.interpolation import read_interpolation
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Factor, Operator
 
+if TYPE_CHECKING:
+    from hwrts.graph.operators.affine import Affine
+
 
 @dataclass(frozen=True)
 class Repeat(Operator):
@@ -23,6 +26,7 @@ class Repeat(Operator):
     FUNCTIONS = interpolation.FUNCTIONS
     SPELLED = "nearest up-sampling"
     MOVES = True
+    REARRANGES = True
     KEEPS_PICTURES = True
 
     sources: tuple[str]
@@ -52,6 +56,10 @@ class Repeat(Operator):
     def lowest(self, *sources: float) -> float:
         """As its source."""
         return sources[0]
+
+    def before(self, constant: "Affine") -> "Affine | None":
+        """The same one: all pixels have their channel's."""
+        return constant
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, fx
 
@@ -14,12 +16,12 @@ from hwrts import fixed_point
 from hwrts.files.read import LARGEST
 from hwrts.fixed_point import Format
 from hwrts.graph.operators.call import Call
-from hwrts.graph.operators.conv import Conv
 from hwrts.graph.operators.operator import Operator
 from hwrts.graph.rounding import dyadic_factor
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
+    from hwrts.graph.operators.conv import Conv
 
 LEAST_FACTOR = 2.0**-24
 """Smallest factor, and its inverse the largest: far beyond what a network has; no shift is at its limit."""
@@ -102,8 +104,12 @@ class Scale(Operator):
         return sources and self.factor >= 0
 
     def joined(self, front: "Node") -> "Node | None":
-        """The convolution with the factor in its weights."""
-        return front.scaled(self.factor) if isinstance(front, Conv) and not front.relu else None
+        """The one in front with the factor in its numbers."""
+        return front.times(self.factor)
+
+    def branch(self, sign: int, channels: int, like: "Conv") -> "Conv":
+        """Of each channel by itself."""
+        return replace(like.identity(channels, sign * self.factor), sources=self.sources)
 
     def quantised(self, part: Any, *sources: Any) -> Tensor:
         """By the factor's nearest dyadic number (eq. 15)."""
@@ -113,6 +119,11 @@ class Scale(Operator):
     def lowest(self, *sources: float) -> float:
         """Times the factor, unless that turns the sign."""
         return sources[0] * self.factor if self.factor > 0 else -math.inf
+
+    @property
+    def real_numbers(self) -> NDArray[np.float64]:
+        """Its factor."""
+        return np.array(self.factor)
 
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]

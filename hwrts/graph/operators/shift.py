@@ -11,8 +11,8 @@ from torch import Tensor
 from hwrts.files.read import Text
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
-from hwrts.graph.operators.conv import Conv, unless_centred
-from hwrts.graph.operators.conv_facts import Sides
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.conv_facts import Sides, unless_centred
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.composed import Composed
-from hwrts.graph.operators.conv import Conv, unless_centred
-from hwrts.graph.operators.conv_facts import conv_numbers, is_own, one_number, pair, refused
+from hwrts.graph.operators.conv import Conv
+from hwrts.graph.operators.conv_facts import conv_numbers, is_own, one_number, pair, refused, unless_centred
 from hwrts.graph.operators.depth_to_space import DepthToSpace
 from hwrts.networks.transposed import Transposed, as_convolution, phases
 
@@ -35,6 +35,7 @@ class TransposedConv(Composed):
     MODULES = (nn.ConvTranspose2d,)
     FUNCTIONS = (F.conv_transpose2d, torch.conv_transpose2d)
     SPELLED = "ConvTranspose2d that enlarges by its stride"
+    KERNELS = True
 
     sources: tuple[str]
     conv: Conv
