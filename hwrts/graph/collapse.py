@@ -116,6 +116,8 @@ def _sum(graph: Graph, top: Node) -> _Found | None:
             if both is not None:
                 made, taken = both, [*taken, j]
         if len(taken) > 1:
+            if not made.name:  # of identities alone: this addition is not made again
+                made = replace(made, name=adds[-1].name)
             names = tuple(dict.fromkeys(terms[k].name for k in taken))
             return _rebuilt(graph, top, adds, terms, made, taken), made.name, names
     return None

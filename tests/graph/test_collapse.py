@@ -174,6 +174,20 @@ def test_an_output_that_is_such_a_sum():
     assert found.outputs == ("a", "a_1")
 
 
+def test_identities_alone_have_the_name_of_their_sum():
+    """It was the empty name, which integers cannot have: the module was refused for it."""
+    frozen = conv().requires_grad_(False)
+    for block, names in (
+        (lambda s, x: 2 * (y := s.a(x)) + y, ["add"]),
+        (lambda s, x: 2 * (y := s.a(x)) + y - F.relu(x), ["add", "sub"]),
+    ):
+        tried = between(block, a=frozen)
+        graph = collapsed(trace(tried)).graph
+        assert [node.name for node in graph.nodes if "a" in node.sources] == names[:1]
+        assert [node.name for node in graph.of(Add)] == names[1:]
+        check_own_module(tried.eval())
+
+
 def test_a_module_says_what_was_folded():
     torch.manual_seed(0)
     parts = {"a": normed(), "b": normed(k=1), "n": trained_norm(4)}
