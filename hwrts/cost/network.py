@@ -320,7 +320,7 @@ def _layer_cost(
 
 
 def _bounds(layer: Layer, formats: Mapping[str, Format]) -> Bounds | None:
-    if isinstance(layer, Requantised):  # what moves codes has no accumulators
+    if isinstance(layer, Requantised):  # whose sums are bounded; what moves codes has none
         return layer_bounds(layer, [formats[source] for source in layer.sources], Rounding.HALF_EVEN)
     return None
 

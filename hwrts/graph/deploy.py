@@ -45,7 +45,7 @@ def anchor_image_residual(graph: Graph) -> Graph:
     that is added to the picture (eq. 13c).
     """
     shuffle = graph.node(graph.output)
-    # A rewrite looks for one form of network; another comes back as it is.
+    # Kinds are asked for here: eq. 13 is of these two operators, and writes them again by their own fields.
     if not isinstance(shuffle, DepthToSpace):
         return graph
     ext = graph.node(shuffle.sources[0])

@@ -26,7 +26,7 @@ from hwrts.graph.trace import trace
 
 HELPERS = {
     *("call", "composed", "conv_facts", "conv_part", "conv_shape", "functions", "input", "neighbour"),
-    *("operator", "spread", "tensor"),
+    *("operator", "spread", "tensor", "checks", "requantised"),
 }
 
 
