@@ -9,6 +9,7 @@ from hwrts.export.rtl.bench import bench_text
 from hwrts.export.rtl.circuit import Circuit, circuit_of
 from hwrts.export.rtl.design import Settings
 from hwrts.export.rtl.gates import multipliers_of
+from hwrts.export.rtl.loading import load_file, load_words
 from hwrts.export.rtl.stream import deepest
 from hwrts.export.rtl.templates import bench_modules, library, render
 from hwrts.export.rtl.top import TOP, doors, exits, top_text
@@ -18,6 +19,8 @@ Cases = Sequence[Mapping[str, Any]]
 """As the manifest of vectors has them."""
 VECTORS = "../vectors"
 """Where the vectors are, seen from the circuit's folder."""
+_LOAD = "load.mem"
+"""What the port of a circuit with loadable weights is given."""
 _PAUSES = (64, 96)
 """Of 256 clocks in front of the circuit and behind it, in every case of a circuit but its first."""
 
@@ -49,7 +52,12 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
             continue
         if mine:
             tests.append(_tested(f"layer_{number}", alone, mine, ids, files))
-    files["Makefile"] = render("Makefile.j2", top=TOP, tests=tests, vectors=VECTORS)
+    loads = len(load_words(circuit))
+    if loads:
+        files[f"network/{_LOAD}"] = load_file(circuit)
+    files["Makefile"] = render(
+        "Makefile.j2", top=TOP, tests=tests, vectors=VECTORS, loads=loads, memories=[*circuit.memories]
+    )
     files["README.md"] = render(
         "README.md.j2",
         top=TOP,

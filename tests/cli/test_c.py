@@ -12,6 +12,8 @@ needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, COMPILERS)), reason="no compiler of C is installed (cc, gcc, clang)"
 )
 
+NO_COMPILER = "no compiler of C is installed (cc, gcc, clang were looked for); install gcc or clang"
+
 
 def test_the_c_model_is_handed_over_and_replaced(workspace, hwrts):
     words = ("export", "runs/tiny", "-o", "out", "--no-check", "--format", "c", "--stage", "1")
@@ -64,6 +66,27 @@ def test_no_compiler_and_no_such_witness_are_one_line(workspace, hwrts, monkeypa
     monkeypatch.delenv("CC", raising=False)
     refused = hwrts("verify", "runs/tiny", "--stage", "1", "--stimulus", "noise", "--witness", "c")
     assert refused.code == 2
-    assert (
-        "no compiler of C is installed (cc, gcc, clang were looked for); install gcc or clang" in refused.err
+    assert NO_COMPILER in refused.err
+
+
+def test_the_native_engine_without_a_compiler_is_one_line(workspace, hwrts, monkeypatch):
+    """Nothing is written, and other engines go on."""
+    words = (
+        "enhance",
+        "photos/photo0.png",
+        "--run",
+        "runs/tiny",
+        "--stage",
+        "1",
+        "-o",
+        "made.png",
+        "--engine",
     )
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("HWRTS_CACHE", str(workspace / "cache"))
+    refused = hwrts(*words, "native")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == [f"error: C model: {NO_COMPILER}, or name one in the variable CC"]
+    assert not (workspace / "made.png").exists()
+    assert hwrts(*words, "numpy").code == 0

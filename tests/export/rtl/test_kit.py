@@ -39,8 +39,12 @@ def cases(vectors):
 @pytest.fixture(scope="module")
 def folder(network, vectors, cases, tmp_path_factory):
     """The circuit in rtl, and the vectors beside it."""
-    made = tmp_path_factory.mktemp("kit")
-    files = {f"rtl/{name}": text.encode() for name, text in rtl_files(network, SETTINGS, cases).items()}
+    return placed(tmp_path_factory.mktemp("kit"), rtl_files(network, SETTINGS, cases), vectors)
+
+
+def placed(made, rtl, vectors):
+    """The files of a kit, in a folder."""
+    files = {f"rtl/{name}": text.encode() for name, text in rtl.items()}
     files |= {f"vectors/{name}": content for name, content in vectors.items()}
     for name, content in files.items():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +88,32 @@ def damaged(folder, path, word):
     lines[word] = f"{int(lines[word], 16) ^ 1:0{len(lines[word])}x}"
     (copy / path.relative_to(folder)).write_text("\n".join(lines) + "\n")
     return copy
+
+
+@pytest.fixture(scope="module")
+def loadable(network, vectors, cases, tmp_path_factory):
+    """The same with a port for weights: its own are written through it."""
+    settings = Settings(widest=32, cycles=16, loadable=True)
+    return placed(tmp_path_factory.mktemp("loadable"), rtl_files(network, settings, cases), vectors)
+
+
+def test_weights_come_through_the_port_without_python(loadable):
+    """Into memories that begin with zeros; a file whose second half is missing leaves those there."""
+    needs("iverilog")
+    needs("make")
+    kit = loadable / "rtl"
+    (needed,) = [x for x in (kit / "Makefile").read_text().splitlines() if x.startswith("network: ")]
+    assert needed.endswith(" loaded")  # so that check does it too
+    done = make(kit, "loaded")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " with loaded weights: PASSED, 0 words of 10 layers differ" in done.stdout
+    assert "`network/load.mem` is all of it" in (kit / "README.md").read_text()
+    lines = (kit / "network/load.mem").read_text().splitlines()
+    half = len(lines) // 2
+    (kit / "network/load.mem").write_text("\n".join(lines[:half] + lines[:1] * (len(lines) - half)) + "\n")
+    done = make(kit, "loaded")
+    assert done.returncode != 0
+    assert " with loaded weights: FAILED" in done.stdout
 
 
 def test_its_check_fails_where_a_bit_of_a_weight_differs(folder, kit):
