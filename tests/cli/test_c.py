@@ -87,6 +87,9 @@ def test_the_native_engine_without_a_compiler_is_one_line(workspace, hwrts, monk
     monkeypatch.setenv("HWRTS_CACHE", str(workspace / "cache"))
     refused = hwrts(*words, "native")
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.splitlines() == [f"error: C model: {NO_COMPILER}, or name one in the variable CC"]
+    assert refused.err.splitlines() == [
+        "network: stage 1 of runs/tiny",
+        f"error: C model: {NO_COMPILER}, or name one in the variable CC",
+    ]
     assert not (workspace / "made.png").exists()
     assert hwrts(*words, "numpy").code == 0
