@@ -258,11 +258,11 @@ class QuantNetwork(nn.Module):
         """
         formats = self._all_formats()
         layer = node.lower(self.part(node), formats, graph_channels(self.graph))
-        if not isinstance(layer, fixed_point.Requantised):  # a table or a mean: no sum that loses bits
+        bits = layer.shift(*(formats[source] for source in layer.sources))
+        if bits is None:  # a table or a mean: no sum that loses bits
             return made
-        sources = [formats[source] for source in layer.sources]
-        shift = np.reshape(layer.shift(*sources), (1, -1, 1, 1))  # (1, O, 1, 1), or one for all
-        unit = made.new_tensor(np.ldexp(1.0, -shift - layer.out.frac))
+        shift = np.reshape(bits, (1, -1, 1, 1))  # (1, O, 1, 1), or one for all
+        unit = made.new_tensor(np.ldexp(1.0, -shift - formats[node.name].frac))
         exact = made.detach()
         dropped = half_up_by_one_bit(exact, unit, torch.tensor(shift, device=made.device))
         return made + (dropped - exact)  # exact: the difference is 0 or a unit
