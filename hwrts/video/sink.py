@@ -13,8 +13,8 @@ from hwrts.video.frames import said_of
 from hwrts.video.layout import Layout, Planes
 from hwrts.video.source import Clip
 
-CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".m4v": "mp4", ".avi": "avi"}
-"""Suffix -> libav's name; .y4m is written without it."""
+CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".m4v": "mp4"}
+"""Suffix -> libav's name; .y4m is written without it. AVI would keep no frame's time."""
 CODECS = ("libx264", "libx265", "ffv1")
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 CRF = 16
@@ -75,7 +75,10 @@ class ContainerSink:
         self._video.height, self._video.width, self._video.pix_fmt = height, width, layout.name
         of = self._video.codec_context
         of.time_base = clip.time_base
-        of.sample_aspect_ratio = clip.aspect
+        if clip.aspect is not None:
+            of.sample_aspect_ratio = clip.aspect
+            if encoding.codec == "ffv1" and clip.aspect != 1:  # others write it themselves
+                self.notes.append(f"the shape of a pixel, {clip.aspect}, is left out: FFV1 does not say it")
         for name, value in clip.tags.items():
             setattr(of, name, value)
         self._video.metadata.update(clip.stream.metadata)

@@ -21,6 +21,7 @@ _FULL = 2  # AVCOL_RANGE_JPEG
 _PROGRESSIVE = (0, 1)  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
 _TRUNCATED = Fraction(1, 2)
 """Seconds that a file may end before the end that it names: streams of a whole file differ by less."""
+_SAY_LENGTH = ("matroska", "mov", "avi")
 _DEINTERLACE = "deinterlace it first, such as by ffmpeg -i IN -vf bwdif OUT"
 _MEGA = 1_000_000
 
@@ -34,7 +35,7 @@ class Clip:
         rate: Frames a second.
         time_base: Seconds of a unit of :attr:`Frame.time`.
         count: How many frames it has, as far as it says so; None of a pipe.
-        aspect: Width of a pixel through its height.
+        aspect: Width of a pixel through its height; None where nobody says.
         rotation: The 9 numbers of its display matrix; None if it is shown as it is.
         found: What could not be read, in a line each, when the items are through.
     """
@@ -80,7 +81,7 @@ class Clip:
     def _open(self, matrix: str | None, max_megapixels: int) -> None:
         if not self.container.streams.video:
             raise DataError(f"{self.path}: has no video stream; give a clip")
-        self.stream: VideoStream = self.container.streams.video[0]
+        self.stream: VideoStream = self.container.streams.best("video")
         of = self.stream.codec_context
         if of.width * of.height > max_megapixels * _MEGA:
             raise DataError(
@@ -119,7 +120,7 @@ class Clip:
         self.tags = {"color_range": _FULL if self.layout.full else 1, "colorspace": space}
         for name in ("color_primaries", "color_trc"):
             self.tags[name] = getattr(frame, name)
-        self.aspect = self.stream.sample_aspect_ratio or of.sample_aspect_ratio or Fraction(1)
+        self.aspect: Fraction | None = self.stream.sample_aspect_ratio or of.sample_aspect_ratio
         self.rotation: tuple[int, ...] | None = None
         for each in frame.side_data or ():
             if each.type == SideDataType.DISPLAYMATRIX:
@@ -219,7 +220,9 @@ class Clip:
         return Frame(planes_of(frame, layout), time, broken)
 
     def _check_end(self) -> None:
-        """A file that is cut off ends without an error; but it says how long it is."""
+        """A file that is cut off ends without an error; but it says how long it is, and does not guess it."""
+        if not self.container.format.name.startswith(_SAY_LENGTH):
+            return
         named = Fraction(self.container.duration or 0, av.time_base)
         if named - self._end + Fraction(self.container.start_time or 0, av.time_base) > _TRUNCATED:
             self._report(

@@ -12,7 +12,7 @@ _UNEVEN = Fraction(1, 4)
 """Of a frame's time: further off than any clock of a container rounds."""
 
 
-def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction) -> str:
+def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) -> str:
     """The first line.
 
     >>> from hwrts.video.layout import Layout
@@ -26,9 +26,10 @@ def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction) -> str:
         colour = deep if kind == "mono" else f"{deep} XYSCSS={deep.upper()}"
     else:
         colour = f"{kind}mpeg2" if kind == "420" else kind  # chroma lies on even columns
+    shape = "0:0" if aspect is None else f"{aspect.numerator}:{aspect.denominator}"
     words = (
         f"YUV4MPEG2 W{layout.width * scale} H{layout.height * scale} F{rate.numerator}:{rate.denominator} Ip",
-        f"A{aspect.numerator}:{aspect.denominator} C{colour}",
+        f"A{shape} C{colour}",
         f"XCOLORRANGE={'FULL' if layout.full else 'LIMITED'}",
     )
     return " ".join(words)

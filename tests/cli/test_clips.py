@@ -132,7 +132,7 @@ def test_pipes(workspace, hwrts):
     done = piped(workspace, "-", "-o", "-", "--raw", f"23x15,{pixels},25", "--matrix", "bt709", given=raw)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
-        b"YUV4MPEG2 W23 H15 F25:1 Ip A1:1 C420p10 XYSCSS=420P10 XCOLORRANGE=LIMITED\n"
+        b"YUV4MPEG2 W23 H15 F25:1 Ip A0:0 C420p10 XYSCSS=420P10 XCOLORRANGE=LIMITED\n"
     )
     (workspace / "piped.y4m").write_bytes(done.stdout)
     assert differing(decoded("piped.y4m")[0], wanted) == 0
@@ -142,6 +142,18 @@ def test_pipes(workspace, hwrts):
     twice = hwrts("enhance", "out.y4m", "-o", "twice.mkv", *RUN, "--codec", "ffv1", "-q")
     assert twice.code == 0
     assert differing(decoded("again.mkv")[0], decoded("twice.mkv")[0]) == 0
+
+
+def test_chapters_stay_and_ffv1_says_that_it_loses_the_shape_of_a_pixel(workspace, hwrts):
+    make_clip("in.mp4", codec="libx264", aspect=Fraction(4, 3), count=30, chapters=True)
+    with av.open("in.mp4") as clip:
+        wanted = [each["metadata"] for each in clip.chapters()]
+    for words, note in (((), ""), (("--codec", "ffv1"), "the shape of a pixel, 4/3, is left out")):
+        result = hwrts("enhance", "in.mp4", "-o", "out.mkv", *RUN, "-q", "--force", *words)
+        assert result.code == 0
+        assert note in result.out
+        with av.open("out.mkv") as clip:
+            assert [each["metadata"] for each in clip.chapters()] == wanted == [{"title": "one"}]
 
 
 def test_a_varying_rate_keeps_every_time_and_y4m_refuses_it(workspace, hwrts):

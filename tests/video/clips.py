@@ -53,7 +53,7 @@ def make_clip(
     sound=False,
     rotation=None,
     aspect=None,
-    interlaced=False,
+    chapters=False,
     **container,
 ):
     """Write a clip without loss; its planes, frame by frame."""
@@ -69,8 +69,9 @@ def make_clip(
             of.sample_aspect_ratio = aspect
         if rotation is not None:
             video.set_display_rotation(rotation)
-        if interlaced:
-            of.flags |= 1 << 18  # AV_CODEC_FLAG_INTERLACED_DCT
+        if chapters:
+            whole = {"start": 0, "end": 500, "time_base": Fraction(1, 1000)}
+            out.set_chapters([{"id": 1, "metadata": {"title": "one"}, **whole}])
         audio = out.add_stream("aac", rate=48_000) if sound else None
         out.metadata["title"] = "moving"
         for number in range(count):
