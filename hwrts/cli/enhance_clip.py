@@ -110,7 +110,9 @@ def enhance_one(
         strict=options.strict,
         max_megapixels=max_megapixels,
     )
-    progress.say(f"clip: {clip.layout.width}x{clip.layout.height}, {clip.layout.said()}, {_rate(clip.rate)}")
+    sees = ", of which the network sees 8" if clip.layout.bits > 8 else ""
+    size = f"{clip.layout.width}x{clip.layout.height}"
+    progress.say(f"clip: {size}, {clip.layout.said()}{sees}, {_rate(clip.rate)}")
     start = time.perf_counter()
     with _told(progress, clip.count) as advance, _target(output) as target:
         done, notes = enhance_clip(clip, target, network, scale, encoding, advance)

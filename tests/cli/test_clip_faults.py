@@ -1,0 +1,241 @@
+"""Clips that are damaged, of another kind, or asked for in vain: one clear line."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hwrts.cli import enhance_clip
+from hwrts.cli.console import ConsoleProgress
+from hwrts.errors import DataError
+from hwrts.files.atomic import atomic_file
+from hwrts.video.layout import layout_of
+
+from .test_bad_input import assert_one_clear_line
+
+av = pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+
+from hwrts.video.source import Clip  # noqa: E402 - it needs av
+
+from ..video.clips import BT709, decoded, make_clip, pattern  # noqa: E402 - it needs av
+
+RUN = ("--run", "runs/tiny")
+
+
+def damage(path, number):
+    """Flip bits in the middle of a packet of a clip."""
+    with av.open(str(path)) as clip:
+        packet = [each for each in clip.demux(clip.streams.video[0]) if each.size][number]
+        place = packet.pos + packet.size // 2
+    content = bytearray(path.read_bytes())
+    for i in range(place, place + 8):
+        content[i] ^= 0x55
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("apart", "broken"), [(1, [3]), (12, [3, 4, 5])])
+def test_a_damaged_frame_is_passed_through_and_said(workspace, hwrts, apart, broken):
+    """And those that need it, until a frame that needs none. What is in it, nobody knows."""
+    make_clip("in.mkv", count=6, rate=25, options={"slicecrc": "1", "g": str(apart)})
+    damage(workspace / "in.mkv", 3)
+    result = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "--codec", "ffv1", "-q", "--json")
+    assert (result.code, json.loads(result.out)[0]["not_enhanced"]) == (1, len(broken))
+    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    said = "error: in.mkv: the frame at {} s is not enhanced: its data are damaged"
+    assert errors == [said.format(f"{number / 25:.3f}") for number in broken]
+    assert len(decoded("out.mkv")[0]) == 6
+
+
+def test_strict_stops_at_it(workspace, hwrts):
+    make_clip("in.mkv", count=6, rate=25)
+    damage(workspace / "in.mkv", 3)
+    result = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "--strict", "-q")
+    assert_one_clear_line(result, "0.120 s", "damaged", "leave --strict out")
+    assert not list(workspace.glob("*out.mkv*"))
+
+
+def test_a_frame_that_does_not_decode_leaves_a_gap(workspace, hwrts):
+    make_clip("in.avi", codec="mjpeg", pixels="yuvj420p", count=5, rate=25)
+    with av.open("in.avi") as clip:
+        packet = [each for each in clip.demux(clip.streams.video[0]) if each.size][2]
+        place, size = packet.pos, packet.size
+    content = bytearray((workspace / "in.avi").read_bytes())
+    content[place + 8 : place + size - 8] = bytes(size - 16)
+    (workspace / "in.avi").write_bytes(content)
+    result = hwrts("enhance", "in.avi", "-o", "out.mkv", *RUN, "-q")
+    assert result.code == 1, result.err
+    assert "error: in.avi: the frame at 0.080 s can't be decoded" in result.err
+    assert len(decoded("out.mkv")[0]) == 4
+
+
+def test_a_file_that_is_cut_off(workspace, hwrts):
+    """Matroska: what is there is enhanced, and it is said; MP4, whose index is at its end, is refused."""
+    make_clip("in.mkv", count=40, rate=25)
+    whole = (workspace / "in.mkv").read_bytes()
+    (workspace / "in.mkv").write_bytes(whole[: len(whole) // 3])
+    result = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "-q")
+    assert result.code == 1
+    assert "in.mkv: is cut off: it ends at 0." in result.err
+    assert 0 < len(decoded("out.mkv")[0]) < 40
+    assert_one_clear_line(hwrts("enhance", "in.mkv", "-o", "s.mkv", *RUN, "-q", "--strict"), "is cut off")
+    make_clip("in.mp4", codec="libx264")
+    (workspace / "in.mp4").write_bytes((workspace / "in.mp4").read_bytes()[:1000])
+    assert_one_clear_line(hwrts("enhance", "in.mp4", "-o", "out.mp4", *RUN, "-q"), "in.mp4", "can be read")
+    assert not list(workspace.glob("*out.mp4*"))
+
+
+def interlaced():
+    with av.open("in.mkv", "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"x264-params": "tff=1:interlaced=1"})
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        out.mux(video.encode(av.VideoFrame(64, 64, "yuv420p")))
+        out.mux(video.encode(None))
+
+
+def sound_alone():
+    with av.open("in.mkv", "w") as out:
+        audio = out.add_stream("aac", rate=48_000)
+        part = av.AudioFrame.from_ndarray(np.zeros((1, 2000), np.int16), format="s16", layout="mono")
+        part.rate = 48_000
+        out.mux(audio.encode(part))
+        out.mux(audio.encode(None))
+
+
+def text():
+    with open("in.mkv", "w") as file:  # noqa: PTH123 - beside the others
+        file.write("this is no clip " * 100)
+
+
+def two_sizes():
+    make_clip("a.y4m", codec="rawvideo", format="yuv4mpegpipe")
+    make_clip("one.h264", codec="libx264", format="h264")
+    make_clip("two.h264", codec="libx264", format="h264", size=(32, 32))
+    Path("in.mkv").write_bytes(Path("one.h264").read_bytes() + Path("two.h264").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "said"),
+    [
+        (interlaced, (), ("is interlaced", "bwdif")),
+        (sound_alone, (), ("has no video stream",)),
+        (text, (), ("is no clip that can be read",)),
+        (lambda: open("in.mkv", "w").close(), (), ("is no clip that can be read",)),  # noqa: PTH123
+        (lambda: None, (), ("no such clip",)),
+        (lambda: make_clip("in.mkv", "yuva420p"), (), ("has an alpha plane", "-pix_fmt yuv420p")),
+        (lambda: make_clip("in.mkv", "bgr0"), (), ("bgr0", "is none of gray")),
+        (lambda: make_clip("in.mkv", tags=(1, 8, 1, 1)), (), ("colour matrix is number 8",)),
+        (two_sizes, (), ("the picture becomes 32x32", "cut the clip there")),
+        (lambda: make_clip("in.mkv", size=(23, 14)), (), ("libx264 has no odd sizes", "--codec ffv1")),
+        (lambda: make_clip("in.mkv"), ("--codec", "libx265"), ("libx265 can't begin such a clip, 22x14",)),
+        (lambda: make_clip("in.mkv"), ("--codec", "vp9"), ("--codec vp9", "use libx264")),
+        (lambda: make_clip("in.mkv"), ("-o", "out.png"), ("out.png: is no name of a clip",)),
+        (lambda: make_clip("in.mkv"), ("-o", "runs"), ("runs: is a folder",)),
+        (lambda: make_clip("in.mkv"), ("-o", "nowhere/out.mkv"), ("nowhere does not exist",)),
+        (lambda: make_clip("in.mkv"), ("-o", "in.mkv"), ("exists already",)),
+        (lambda: make_clip("in.mkv"), ("in.mkv",), ("a call takes one clip",)),
+        (lambda: make_clip("in.mkv"), ("--matrix", "bt470"), ("--matrix bt470", "bt709")),
+        (lambda: make_clip("in.mkv"), ("--preset", "never"), ("--preset never", "veryslow")),
+        (lambda: make_clip("in.mkv"), ("--max-megapixels", "1", "--raw", "4x4,rgb24"), ("--raw 4x4,rgb24",)),
+        (lambda: make_clip("in.mkv"), ("--json", "-o", "-"), ("--json",)),
+    ],
+)
+def test_refused_in_one_line(workspace, hwrts, make, words, said):
+    make()
+    if "-o" not in words:
+        words = ("-o", "out.mkv", *words)
+    before = {each.name for each in workspace.iterdir()}
+    assert_one_clear_line(hwrts("enhance", "in.mkv", *words, *RUN, "-q"), *said)
+    assert {each.name for each in workspace.iterdir()} == before
+
+
+def test_flags_of_clips_are_none_of_pictures(workspace, hwrts):
+    result = hwrts("enhance", "photos/photo0.png", "-o", "out.png", *RUN, "--crf", "20")
+    assert_one_clear_line(result, "--crf: is for clips", "photo0.png")
+
+
+def test_giants_are_refused(workspace, hwrts):
+    make_clip("in.mkv", size=(1024, 1000), count=1)
+    result = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "--max-megapixels", "1")
+    assert_one_clear_line(result, "1024x1000 is 1.0 megapixels", "--max-megapixels")
+
+
+def test_a_full_disk_is_one_line(workspace, hwrts, monkeypatch):
+    from hwrts.video import enhance
+
+    class Full:
+        def __init__(self, file):
+            self._file = file
+
+        def __getattr__(self, name):
+            return getattr(self._file, name)
+
+        def write(self, data):
+            raise OSError(28, os.strerror(28))
+
+    make_clip("in.mkv", count=8)
+    real = atomic_file
+
+    @contextlib.contextmanager
+    def full(path):
+        with real(path) as file:
+            yield Full(file)
+
+    monkeypatch.setattr(enhance, "atomic_file", full)
+    assert_one_clear_line(hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "-q"), "disk full")
+    assert not (workspace / "out.mkv").exists()
+
+
+def test_the_library_refuses_a_suffix_too():
+    from hwrts.video.sink import Encoding, check_encoding
+
+    layout = layout_of("", "yuv420p", 4, 4, full=False, space=BT709[1])
+    with pytest.raises(DataError, match=r"out.gif: is no name of a clip"):
+        check_encoding(Path("out.gif"), layout, 1, Encoding())
+
+
+def test_a_clip_of_which_nothing_decodes(workspace, hwrts):
+    make_clip("in.avi", codec="mjpeg", pixels="yuvj420p", count=1)
+    with av.open("in.avi") as clip:
+        packet = next(each for each in clip.demux(clip.streams.video[0]) if each.size)
+        place, size = packet.pos, packet.size
+    content = bytearray((workspace / "in.avi").read_bytes())
+    content[place + 8 : place + size - 8] = bytes(size - 16)
+    (workspace / "in.avi").write_bytes(content)
+    result = hwrts("enhance", "in.avi", "-o", "out.mkv", *RUN, "-q")
+    assert_one_clear_line(result, "holds no frame that can be decoded")
+
+
+def test_a_clip_that_becomes_interlaced(tmp_path):
+    make_clip(tmp_path / "in.mkv")
+    clip = Clip("in.mkv", str(tmp_path / "in.mkv"))
+    frame = pattern("yuv420p", (22, 14), 0)
+    later = SimpleNamespace(
+        height=frame.height, width=frame.width, format=frame.format, interlaced_frame=True, time=1.5
+    )
+    with pytest.raises(DataError, match=r"is interlaced at 1.500 s; deinterlace it"):
+        clip._item((later, None))
+    clip.close()
+
+
+def test_what_an_encoder_says_is_one_line(workspace, hwrts, monkeypatch):
+    def fail(self, planes, time):
+        raise av.error.InvalidDataError(1, "no more")
+
+    make_clip("in.mkv")
+    monkeypatch.setattr("hwrts.video.sink.ContainerSink.frame", fail)
+    result = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "-q")
+    assert_one_clear_line(result, "out.mkv: can't be written (no more)")
+    assert not (workspace / "out.mkv").exists()
+
+
+def test_networks_of_other_sizes_are_none_of_clips():
+    options = enhance_clip.ClipOptions(None, None, None, False, None, None, False)
+    with pytest.raises(DataError, match="pictures that are smaller, or lack rows"):
+        enhance_clip.enhance_one(
+            [Path("in.mkv")], Path("out.mkv"), lambda codes: codes, None, options, {},
+            max_megapixels=1, force=False, json=False, progress=ConsoleProgress(quiet=True),
+        )  # fmt: skip
