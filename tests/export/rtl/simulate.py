@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,7 +59,14 @@ def needs(tool: str) -> str:
 class Simulation:
     """A circuit, built in a folder of its own."""
 
-    def __init__(self, circuit: Circuit, folder: Path, tool: Tool = "iverilog", words: int = 4096) -> None:
+    def __init__(
+        self,
+        circuit: Circuit,
+        folder: Path,
+        tool: Tool = "iverilog",
+        words: int = 4096,
+        changed: Mapping[str, str] | None = None,
+    ) -> None:
         self.circuit, self.folder, self.words = circuit, folder, words
         needs(tool)
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +76,7 @@ class Simulation:
             **circuit.memories,
             "hwrts_top.v": top_text(circuit),
             "hwrts_tb.v": bench_text(circuit, words),
+            **(changed or {}),
         }
         for name, text in texts.items():
             (folder / name).write_text(text)
