@@ -6,7 +6,7 @@ from typing import Any
 
 from hwrts.export.rtl.circuit import Circuit
 from hwrts.export.rtl.gates import gates_of, multipliers_of
-from hwrts.export.rtl.routes import Route, bursts
+from hwrts.export.rtl.routes import Route, bursts, words_of
 from hwrts.export.rtl.stream import Stream
 from hwrts.fixed_point import Conv, Lookup, plan_lines
 
@@ -66,7 +66,7 @@ def counts_of(circuit: Circuit) -> Counts:
     for name in circuit.tensors.parted:
         made = circuit.tensors.made[name]
         parted.append(made)
-        output += (2 + bursts(circuit.tensors, name, circuit.cycles, widest)) * made.bits
+        output += words_of(2 + bursts(circuit.tensors, name, circuit.cycles, widest)) * made.bits
     return Counts(
         multipliers=multipliers_of(network, circuit.foldings),
         gates=gates_of(network, circuit.foldings),
@@ -93,7 +93,11 @@ def _in_squares(circuit: Circuit, route: Route) -> bool:
 
 def _bits_of_a_row(circuit: Circuit, stream: Stream) -> int:
     """Of a memory of a row of words."""
-    return max(2, stream.size(1, circuit.settings.widest)[1]) * stream.bits
+    return _words_of_a_row(circuit, stream) * stream.bits
+
+
+def _words_of_a_row(circuit: Circuit, stream: Stream) -> int:
+    return max(2, stream.size(1, circuit.settings.widest)[1])
 
 
 def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:
@@ -102,14 +106,16 @@ def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:
     for route in circuit.routes:
         shared.setdefault((route.source, route.tap, route.rows), []).append(route)
     for (source, _, rows), routes in shared.items():
-        bits = circuit.streams[source].bits
+        stream = circuit.streams[source]
+        bits, row = stream.bits, _words_of_a_row(circuit, stream)
         longest = max(routes, key=lambda route: route.words or 0)
         for route in routes:
             if not rows:
-                yield route, (route.words or 0) * bits
-            else:  # one for all of them, and behind it two words for each where there are several
-                own = 2 * bits if len(routes) > 1 else 0
-                yield route, own + ((route.words or 0) * bits if route is longest else 0)
+                yield route, (words_of(route.words) if route.words else 0) * bits
+            else:  # one for all of them, and behind it a short one for each where there are several
+                own = words_of(2) * bits if len(routes) > 1 else 0
+                more = words_of(rows * row + (route.words or 0)) - rows * row
+                yield route, own + (more * bits if route is longest else 0)
 
 
 def _tables(circuit: Circuit) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hwrts.export.rtl.folding import Folding
+from hwrts.export.rtl.folding import Folding, clocks_between
 from hwrts.export.rtl.stream import Stream
 from hwrts.fixed_point import Bounds, Padding, Rounding, Window
 
@@ -87,7 +87,12 @@ EDGES = {Padding.ZERO: 0, Padding.REPLICATE: 1, Padding.REFLECT: 2}
 """What hwrts_window.v calls them."""
 
 
-def looking(window: Window) -> dict[str, int]:
+def slow(place: Place) -> int:
+    """Whether a pixel of the source has two clocks or more: then a row may begin with some of its own."""
+    return int(clocks_between(place.sources[0].grid, place.settings.cycles) >= 2)
+
+
+def looking(window: Window, place: Place) -> dict[str, int]:
     """The parameters of a window (hwrts_window.v): where its pixel stands, and how far it goes beyond."""
     (above, below, cut_rows), (left, right, cut_columns) = window.axes
     return {
@@ -98,6 +103,7 @@ def looking(window: Window) -> dict[str, int]:
         "PAST_ROWS": below - cut_rows,
         "PAST_COLUMNS": right - cut_columns,
         "STRIDE": window.shrink,
+        "SLOW": slow(place),
     }
 
 

@@ -11,14 +11,17 @@ from hwrts.fixed_point import Conv, Multiply, Network
 _AND = 2.0
 """Of a bit of a code and one of a weight, signs included."""
 _FULL_ADDER = 7.0
+"""Of a bit of a sum."""
+_ROW_ADDER = 8.0
+"""Of a bit of one of a multiplier's rows but the first."""
 _CHOICE = 2.5
 """Of one of two bits."""
 _REGISTER = 4.5 + _CHOICE
 """A flip-flop that keeps its bit, or takes another."""
 _ROUNDING = 3.0
 """Of a bit of an accumulator: its increment, its shift and the comparisons of a saturation."""
-_CONTROL = 1000.0
-"""Counters of 16 bits, and what goes along with the codes through the pipeline."""
+_CONTROL = 112.0
+"""Of a bit of an address of weights: counters, and what goes along with the codes through the pipeline."""
 
 
 def multipliers_of(network: Network, foldings: Mapping[str, Folding]) -> int:
@@ -44,9 +47,13 @@ def _conv_gates(network: Network, conv: Conv, folding: Folding) -> float:
     total = min(acc, product + math.ceil(math.log2(folding.simd)))  # bits of a sum of products
     inputs = math.prod(conv.weight_i8.shape[1:])
     parts = conv.groups * -(-inputs // folding.simd)  # of which SIMD codes are chosen
-    multiplier = ((code + 1) * _AND + code * _FULL_ADDER) * weight + product * _REGISTER
-    lane = (folding.simd - 1) * total * _FULL_ADDER + total * _REGISTER
+    waits = parts > 8  # then they are held in front of the multipliers
+    multiplier = (code + 1) * weight * _AND + code * (weight - 1) * _ROW_ADDER + product * _REGISTER
+    levels = math.ceil(math.log2(folding.simd))
+    added = sum(product + levels - (node + 1).bit_length() + 1 for node in range(folding.simd - 1))
+    lane = added * _FULL_ADDER + total * _REGISTER
     accumulator = acc * (_FULL_ADDER + _CHOICE + _REGISTER + _ROUNDING)
-    chosen = folding.simd * code * (_REGISTER + (parts - 1) * _CHOICE)
+    chosen = folding.simd * code * (waits * _REGISTER + (parts - 1) * _CHOICE)
     result = outputs * conv.out.bits * _REGISTER
-    return folding.multipliers * multiplier + folding.pe * (lane + accumulator) + chosen + result + _CONTROL
+    control = (folding.cycles(conv) - 1).bit_length() * _CONTROL
+    return folding.multipliers * multiplier + folding.pe * (lane + accumulator) + chosen + result + control

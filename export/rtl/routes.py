@@ -13,6 +13,19 @@ _SHORT = 2
 """Words of a queue that only parts two pipelines."""
 
 
+_LONG = 16
+"""From so many words on a queue has its first one in a register behind its memory (hwrts_fifo.v)."""
+
+
+def words_of(depth: int) -> int:
+    """Words of the memory of a queue of that depth.
+
+    >>> words_of(2), words_of(16)
+    (3, 16)
+    """
+    return depth + (depth < _LONG)
+
+
 @dataclass(frozen=True)
 class Route:
     """A tensor on its way to one of the places that read it.
@@ -23,7 +36,7 @@ class Route:
         source: Name of the tensor.
         tap: The convolution from the middle of whose window it is taken; None from the tensor itself.
         rows: Rows that wait on the way.
-        words: Of its queue beside those; None where it needs no queue.
+        words: Depth of its queue beside those; None where it needs no queue.
     """
 
     reader: str | None

@@ -16,6 +16,7 @@ module hwrts_conv #(
     parameter STRIDE = 1,
     parameter EDGE = 0,
     parameter TAPPED = 0,
+    parameter SLOW = 0,
     parameter WIDEST = 64,
     parameter SIZE = 16,
     parameter OUTPUTS = 8,
@@ -63,7 +64,7 @@ module hwrts_conv #(
     wire [ROWS*COLUMNS*WORD-1:0] window;
     hwrts_window #(
         .WORD(WORD), .ROWS(ROWS), .COLUMNS(COLUMNS), .BELOW(BELOW), .RIGHT(RIGHT), .PAST_ROWS(PAST_ROWS),
-        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .EDGE(EDGE), .TAPPED(TAPPED),
+        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .EDGE(EDGE), .SLOW(SLOW), .TAPPED(TAPPED),
         .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),

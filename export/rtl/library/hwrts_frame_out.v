@@ -23,17 +23,20 @@ module hwrts_frame_out #(
     localparam ADDRESS = $clog2(WIDEST);
     localparam ROW = GROW * WORD;
 
-    reg [SIZE-1:0] x, y;
+    reg [ADDRESS-1:0] x;
+    reg [SIZE-1:0] y;
     reg [4:0] across, down;      // of the block
     reg fetching;
+    wire [SIZE-1:0] before_width = width - 1'b1;
+    wire [ADDRESS-1:0] last_column = before_width[ADDRESS-1:0];
     wire last_across = across == GROW - 1;
-    wire last_x = last_across && x == width - 1'b1;
+    wire last_x = last_across && x == last_column;
     wire last_down = down == GROW - 1;
     wire last_y = last_down && y == height - 1'b1;
     wire first_row = down == 0;
     wire enable = !m_valid || m_ready;
     wire step = enable && (first_row ? s_valid : !fetching);
-    wire [SIZE-1:0] next_x = last_x ? {SIZE{1'b0}} : last_across ? x + 1'b1 : x;
+    wire [ADDRESS-1:0] next_x = last_x ? {ADDRESS{1'b0}} : last_across ? x + 1'b1 : x;
     assign s_ready = enable && first_row && last_across;
 
     wire [WORD-1:0] pixel;       // the one to be given
@@ -52,8 +55,8 @@ module hwrts_frame_out #(
                 .words(row), .index(across), .word(pixel)
             );
             always @(posedge clk) begin
-                if (s_valid && s_ready) memory[x[ADDRESS-1:0]] <= s_data[GROW*ROW-1:ROW];
-                if (step || fetching) kept <= memory[fetching ? x[ADDRESS-1:0] : next_x[ADDRESS-1:0]];
+                if (s_valid && s_ready) memory[x] <= s_data[GROW*ROW-1:ROW];
+                if (step || fetching) kept <= memory[fetching ? x : next_x];
             end
         end
     endgenerate

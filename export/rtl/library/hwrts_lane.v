@@ -14,26 +14,32 @@ module hwrts_lane #(
 );
     localparam PRODUCT = IN_BITS + WEIGHT_BITS;  // |code| <= 2**IN_BITS - 1 or 2**(IN_BITS-1)
     localparam FULL = PRODUCT + $clog2(SIMD);
-    localparam TREE = FULL < ACC ? FULL : ACC;
 
-    // Registers one by one, whatever looks like a memory. The tree is balanced: node k adds nodes 2k+1 and
-    // 2k+2, the last SIMD of them are the products.
-    (* mem2reg *) reg signed [PRODUCT-1:0] product [0:SIMD-1];
-    (* mem2reg *) reg signed [TREE-1:0] node [0:2*SIMD-2];
-    reg [IN_BITS-1:0] code;
-    reg signed [IN_BITS:0] number;
-    reg signed [WEIGHT_BITS-1:0] weight;
-    integer k;
-    always @(posedge clk)
-        if (enable) begin
-            for (k = 0; k < SIMD; k = k + 1) node[SIMD-1+k] = product[k];
-            for (k = SIMD - 2; k >= 0; k = k - 1) node[k] = node[2*k+1] + node[2*k+2];
-            sum <= node[0];
-            for (k = 0; k < SIMD; k = k + 1) begin  // behind their last use: nobody else sees them
-                code = codes[k*IN_BITS +: IN_BITS];
-                number = {IN_SIGNED != 0 ? code[IN_BITS-1] : 1'b0, code};
-                weight = weights[k*WEIGHT_BITS +: WEIGHT_BITS];
-                product[k] = number * weight;
+    // The tree is balanced: node k adds nodes 2k+1 and 2k+2, the last SIMD of them are the products. A node has
+    // the bits of the sums of its level; they stand in words of as many bits as the last one.
+    localparam DEEPEST = $clog2(SIMD);
+    wire signed [FULL-1:0] node [0:2*SIMD-2];
+    genvar d, k;
+    generate
+        for (k = 0; k < SIMD; k = k + 1) begin : leaf
+            wire [IN_BITS-1:0] code = codes[k*IN_BITS +: IN_BITS];
+            wire signed [IN_BITS:0] number = {IN_SIGNED != 0 ? code[IN_BITS-1] : 1'b0, code};
+            wire signed [WEIGHT_BITS-1:0] weight = weights[k*WEIGHT_BITS +: WEIGHT_BITS];
+            reg signed [PRODUCT-1:0] product;
+            always @(posedge clk) if (enable) product <= number * weight;
+            assign node[SIMD-1+k] = product;
+        end
+        for (d = 0; d < DEEPEST; d = d + 1) begin : level
+            for (k = (1 << d) - 1; k < (2 << d) - 1 && k < SIMD - 1; k = k + 1) begin : pair
+                localparam BITS = PRODUCT + DEEPEST - d - 1;  // of an operand
+                wire signed [BITS:0] total;
+                hwrts_sum #(.BITS(BITS)) both (
+                    .a(node[2*k+1][BITS-1:0]), .b(node[2*k+2][BITS-1:0]), .sum(total)
+                );
+                assign node[k] = total;
             end
         end
+    endgenerate
+    wire signed [FULL+ACC-1:0] whole = node[0];
+    always @(posedge clk) if (enable) sum <= whole[ACC-1:0];
 endmodule

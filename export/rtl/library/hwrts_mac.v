@@ -43,34 +43,46 @@ module hwrts_mac #(
     localparam SLOTS = GROUPS * TURNS;
     localparam SLICE = SIMD * IN_BITS;
     localparam BIAS = ACC + SHIFT_BITS;
-    localparam COUNT = 16;
+    localparam PART_BITS = PARTS > 1 ? $clog2(PARTS) : 1;
+    localparam TURN_BITS = TURNS > 1 ? $clog2(TURNS) : 1;
+    localparam SLOT_BITS = SLOTS > 1 ? $clog2(SLOTS) : 1;
+    localparam PLACE_BITS = GROUPS * PARTS > 1 ? $clog2(GROUPS * PARTS) : 1;
+    // Codes that are chosen of many wait a clock in front of the multipliers; others need not.
+    localparam WAITS = GROUPS * PARTS > 8 ? 1 : 0;
+    localparam STAGES = 3 + WAITS;                  // from the counters to the accumulators
 
     wire enable = !m_valid || m_ready;
 
-    // Clock 0: which part of which sums.
-    reg [COUNT-1:0] part, turn, group, slot, address;
+    // Which part of which sums.
+    reg [PART_BITS-1:0] part;
+    reg [TURN_BITS-1:0] turn;
+    reg [PLACE_BITS-1:0] first_place;               // of the group
+    reg [SLOT_BITS-1:0] slot;
+    reg [ADDRESS-1:0] address;
     wire last_part = part == PARTS - 1;
     wire last_turn = turn == TURNS - 1;
     wire last_slot = slot == SLOTS - 1;
+    wire go = enable && s_valid;
+    wire [ADDRESS-1:0] next_address =
+        reset || (go && last_part && last_slot) ? {ADDRESS{1'b0}} : go ? address + 1'b1 : address;
     assign s_ready = enable && last_part && last_slot;
     always @(posedge clk)
         if (reset) begin
             part <= 0;
             turn <= 0;
-            group <= 0;
+            first_place <= 0;
             slot <= 0;
-            address <= 0;
-        end else if (enable && s_valid) begin
-            part <= last_part ? {COUNT{1'b0}} : part + 1'b1;
-            address <= last_part && last_slot ? {COUNT{1'b0}} : address + 1'b1;
+        end else if (go) begin
+            part <= last_part ? {PART_BITS{1'b0}} : part + 1'b1;
             if (last_part) begin
-                slot <= last_slot ? {COUNT{1'b0}} : slot + 1'b1;
-                turn <= last_turn ? {COUNT{1'b0}} : turn + 1'b1;
-                if (last_turn) group <= last_slot ? {COUNT{1'b0}} : group + 1'b1;
+                slot <= last_slot ? {SLOT_BITS{1'b0}} : slot + 1'b1;
+                turn <= last_turn ? {TURN_BITS{1'b0}} : turn + 1'b1;
+                if (last_turn) first_place <= last_slot ? {PLACE_BITS{1'b0}} : first_place + PARTS;
             end
         end
+    always @(posedge clk) address <= next_address;
 
-    // Clock 1: codes and weights.
+    // Codes and weights.
     wire [GROUPS*PARTS*SLICE-1:0] padded;
     genvar g;
     generate
@@ -79,49 +91,48 @@ module hwrts_mac #(
             assign padded[g*PARTS*SLICE +: PARTS*SLICE] = own;
         end
     endgenerate
-    reg [SLICE-1:0] codes;
-    wire [PE*SIMD*WEIGHT_BITS-1:0] weights;
+    wire [SLICE-1:0] chosen, codes;
+    wire [PLACE_BITS-1:0] place = first_place + part;
+    hwrts_select #(.WORDS(GROUPS*PARTS), .WIDTH(SLICE), .INDEX(PLACE_BITS)) slices (
+        .words(padded), .index(place), .word(chosen)
+    );
     generate
-        if (GROUPS * PARTS == 1) begin : all_codes
-            always @(posedge clk) if (enable) codes <= padded;
-        end else begin : some_codes
-            wire [COUNT-1:0] place = GROUPS == 1 ? part : group * PARTS + part;
-            wire [SLICE-1:0] chosen;
-            hwrts_select #(.WORDS(GROUPS*PARTS), .WIDTH(SLICE), .INDEX(COUNT)) slices (
-                .words(padded), .index(place), .word(chosen)
-            );
-            always @(posedge clk) if (enable) codes <= chosen;
+        if (WAITS != 0) begin : late
+            reg [SLICE-1:0] held;
+            always @(posedge clk) if (enable) held <= chosen;
+            assign codes = held;
+        end else begin : at_once
+            assign codes = chosen;
         end
     endgenerate
+    wire [PE*SIMD*WEIGHT_BITS-1:0] weights;         // those of the codes
     hwrts_rom #(
         .WIDTH(PE*SIMD*WEIGHT_BITS), .DEPTH(SLOTS*PARTS), .ADDRESS(ADDRESS), .LOADABLE(LOADABLE), .FILE(WEIGHTS)
     ) weight_rom (
-        .clk(clk), .enable(enable), .address(address[ADDRESS-1:0]), .data(weights),
+        .clk(clk), .enable(enable || reset), .address(WAITS != 0 ? address : next_address), .data(weights),
         .load(load_weights), .load_address(load_address), .load_data(load_data[PE*SIMD*WEIGHT_BITS-1:0])
     );
 
-    // Clocks 1 to 4: what belongs to codes, products, sums, accumulators.
-    reg [3:0] there, starts, ends;
-    reg [COUNT-1:0] slot_1, slot_2, slot_3, slot_4;
+    // What belongs to the products, the sums and the accumulators: the lowest is the first of them.
+    reg [STAGES-1:0] there, starts, ends;
+    reg [STAGES*SLOT_BITS-1:0] slots;
     always @(posedge clk)
         if (reset) there <= 0;
-        else if (enable) there <= {there[2:0], s_valid};
+        else if (enable) there <= {there[STAGES-2:0], s_valid};
     always @(posedge clk)
         if (enable) begin
-            starts <= {starts[2:0], part == 0};
-            ends <= {ends[2:0], last_part};
-            slot_1 <= slot;
-            slot_2 <= slot_1;
-            slot_3 <= slot_2;
-            slot_4 <= slot_3;
+            starts <= {starts[STAGES-2:0], part == 0};
+            ends <= {ends[STAGES-2:0], last_part};
+            slots <= {slots[(STAGES-1)*SLOT_BITS-1:0], slot};
         end
 
     // Biases, and in the bits above them how many bits are dropped; shifts wait a clock longer.
     wire [PE*BIAS-1:0] biases;
+    wire [ADDRESS-1:0] bias_address = slots[(STAGES-3)*SLOT_BITS +: SLOT_BITS];
     hwrts_rom #(
         .WIDTH(PE*BIAS), .DEPTH(SLOTS), .ADDRESS(ADDRESS), .LOADABLE(LOADABLE), .FILE(BIASES)
     ) bias_rom (
-        .clk(clk), .enable(enable), .address(slot_2[ADDRESS-1:0]), .data(biases),
+        .clk(clk), .enable(enable), .address(bias_address), .data(biases),
         .load(load_biases), .load_address(load_address),
         .load_data(load_data[PE*SIMD*WEIGHT_BITS +: PE*BIAS])
     );
@@ -140,8 +151,8 @@ module hwrts_mac #(
             reg signed [ACC-1:0] acc;
             reg [SHIFT_BITS-1:0] shift;
             always @(posedge clk)
-                if (enable && there[2]) begin
-                    acc <= (starts[2] ? biases[p*BIAS +: ACC] : acc) + sum;
+                if (enable && there[STAGES-2]) begin
+                    acc <= (starts[STAGES-2] ? biases[p*BIAS +: ACC] : acc) + sum;
                     shift <= biases[p*BIAS + ACC +: SHIFT_BITS];
                 end
             hwrts_requantise #(
@@ -151,17 +162,18 @@ module hwrts_mac #(
         end
     endgenerate
 
-    wire done = there[3] && ends[3];
+    wire done = there[STAGES-1] && ends[STAGES-1];
+    wire [SLOT_BITS-1:0] made_slot = slots[(STAGES-1)*SLOT_BITS +: SLOT_BITS];
     always @(posedge clk)
         if (reset) m_valid <= 1'b0;
-        else if (enable) m_valid <= done && slot_4 == SLOTS - 1;
+        else if (enable) m_valid <= done && made_slot == SLOTS - 1;
     genvar c;
     generate
         for (c = 0; c < OUTPUTS; c = c + 1) begin : channel
             localparam SLOT = c / OF_GROUP * TURNS + c % OF_GROUP / PE;
             localparam LANE = c % OF_GROUP % PE;
             always @(posedge clk)
-                if (enable && done && slot_4 == SLOT)
+                if (enable && done && made_slot == SLOT)
                     m_data[c*OUT_BITS +: OUT_BITS] <= made[LANE*OUT_BITS +: OUT_BITS];
         end
     endgenerate

@@ -10,6 +10,7 @@ module hwrts_max_pool #(
     parameter STRIDE = 2,
     parameter BITS = 8,
     parameter SIGNED = 0,
+    parameter SLOW = 0,
     parameter WIDEST = 64,
     parameter SIZE = 16
 ) (
@@ -30,7 +31,7 @@ module hwrts_max_pool #(
     wire [ROWS*COLUMNS*WORD-1:0] window;
     hwrts_window #(
         .WORD(WORD), .ROWS(ROWS), .COLUMNS(COLUMNS), .BELOW(BELOW), .RIGHT(RIGHT), .PAST_ROWS(PAST_ROWS),
-        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .EDGE(1), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
+        .PAST_COLUMNS(PAST_COLUMNS), .STRIDE(STRIDE), .EDGE(1), .SLOW(SLOW), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),
         .s_valid(s_valid), .s_ready(s_ready), .s_data(s_data),

@@ -15,6 +15,7 @@ module hwrts_upsample #(
     parameter ROUNDING = 0,
     parameter OUT_BITS = 8,
     parameter OUT_SIGNED = 0,
+    parameter SLOW = 0,
     parameter WIDEST = 64,
     parameter SIZE = 16
 ) (
@@ -40,7 +41,7 @@ module hwrts_upsample #(
     wire [MADE-1:0] made;
     hwrts_window #(
         .WORD(WORD), .ROWS(TAPS), .COLUMNS(TAPS), .BELOW(MARGIN), .RIGHT(MARGIN), .PAST_ROWS(MARGIN),
-        .PAST_COLUMNS(MARGIN), .STRIDE(1), .EDGE(1), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
+        .PAST_COLUMNS(MARGIN), .STRIDE(1), .EDGE(1), .SLOW(SLOW), .TAPPED(0), .WIDEST(WIDEST), .SIZE(SIZE)
     ) around (
         .clk(clk), .reset(reset), .width(width), .height(height),
         .s_valid(s_valid), .s_ready(s_ready), .s_data(s_data),

@@ -16,6 +16,7 @@ module hwrts_window #(
     parameter PAST_COLUMNS = 1,
     parameter STRIDE = 1,
     parameter EDGE = 0,        // 0 zeros, 1 replicated, 2 reflected
+    parameter SLOW = 0,        // a pixel has two clocks or more: the first of a row is repeated in some of its own
     parameter TAPPED = 0,
     parameter WIDEST = 64,     // columns of the largest frame, 2 or more
     parameter SIZE = 16        // bits of the frame's sizes
@@ -37,23 +38,30 @@ module hwrts_window #(
     // One column more than is seen where there is a memory: so it is never read in the clock of its writing.
     localparam FLUSH = PAST_COLUMNS > 0 || ROWS == 1 ? PAST_COLUMNS : 1;
     localparam ADDRESS = $clog2(WIDEST);
+    localparam COUNT = $clog2(WIDEST + FLUSH + 1);  // bits of a column, those beyond the frame too
     localparam ABOVE = ROWS - 1 - BELOW;
     localparam LEFT = COLUMNS - 1 - RIGHT;
+    // Where the first column is repeated clock by clock, codes in the window move by one column and no other way.
+    localparam FILLS = EDGE == 1 && SLOW != 0 && LEFT > 0 && RIGHT > 0;
 
-    reg [SIZE:0] x, y;
+    reg [COUNT-1:0] x;
+    reg [SIZE:0] y;
     reg [4:0] phase_x, phase_y;  // of the pixel, within a stride
     reg there;
-    wire [SIZE:0] columns = {1'b0, width};
+    reg [4:0] left_to_fill;      // how many times the first column is still to be repeated
+    wire filling = FILLS && left_to_fill != 0;
+    wire move = step && !filling;
+    wire [COUNT-1:0] columns = width[COUNT-1:0];
     wire [SIZE:0] rows = {1'b0, height};
     wire in_row = x < columns;
     wire in_frame = y < rows;
-    wire needed = in_row && in_frame;
+    wire needed = in_row && in_frame && !filling;
     wire free = TAPPED == 0 || tap_ready;
     wire go = !there || (m_ready && free);
     wire step = go && (s_valid || !needed);
     wire last_x = x == columns + FLUSH - 1;
     wire last_y = y == rows + PAST_ROWS - 1;
-    wire [SIZE:0] next_x = last_x ? {(SIZE+1){1'b0}} : x + 1'b1;
+    wire [COUNT-1:0] next_x = last_x ? {COUNT{1'b0}} : x + 1'b1;
     assign s_ready = go && needed;
     assign m_valid = there && free;
     assign tap_valid = TAPPED != 0 && there && m_ready;
@@ -63,10 +71,12 @@ module hwrts_window #(
             x <= 0;
             y <= 0;
             there <= 1'b0;
+            left_to_fill <= 0;
         end else if (step) begin
-            x <= next_x;
-            if (last_x) y <= last_y ? {(SIZE+1){1'b0}} : y + 1'b1;
-            there <= y >= BELOW && x >= RIGHT && x < columns + PAST_COLUMNS && phase_x == 0 && phase_y == 0;
+            if (!filling) x <= next_x;
+            if (!filling && last_x) y <= last_y ? {(SIZE+1){1'b0}} : y + 1'b1;
+            left_to_fill <= filling ? left_to_fill - 1'b1 : x == 0 ? LEFT : 5'd0;
+            there <= !filling && y >= BELOW && x >= RIGHT && x < columns + PAST_COLUMNS && phase_x == 0 && phase_y == 0;
         end else if (go) there <= 1'b0;
 
     generate
@@ -80,7 +90,7 @@ module hwrts_window #(
                 if (reset) begin
                     phase_x <= 0;
                     phase_y <= 0;
-                end else if (step) begin
+                end else if (move) begin
                     if (last_x) phase_x <= 0;
                     else if (x >= RIGHT) phase_x <= phase_x == STRIDE - 1 ? 5'd0 : phase_x + 1'b1;
                     if (last_x && last_y) phase_y <= 0;
@@ -101,8 +111,8 @@ module hwrts_window #(
             wire [WORD-1:0] newest = in_frame ? s_data : below;
             wire [ROWS*WORD-1:0] arrived = {newest, older};
             always @(posedge clk) begin
-                if (step && in_row) memory[x[ADDRESS-1:0]] <= column[ROWS*WORD-1:WORD];
-                if (step) older <= memory[next_x[ADDRESS-1:0]];
+                if (move && in_row) memory[x[ADDRESS-1:0]] <= column[ROWS*WORD-1:WORD];
+                if (move) older <= memory[next_x[ADDRESS-1:0]];
             end
             if (EDGE == 2) begin : reflected
                 // Row n below the last is row n above it, which came 2*n rows ago.
@@ -130,10 +140,10 @@ module hwrts_window #(
 
     reg [COLUMNS*ROWS*WORD-1:0] seen;  // column by column, the oldest in the low bits
     wire [ROWS*WORD-1:0] beside;
-    wire [ROWS*WORD-1:0] entering = in_row ? column : beside;
+    wire [ROWS*WORD-1:0] entering = in_row && !filling ? column : beside;
     generate
         if (EDGE == 2) begin : reflected_beside
-            wire [SIZE:0] past = x - columns;
+            wire [COUNT-1:0] past = x - columns;
             wire [(PAST_COLUMNS+1)*ROWS*WORD-1:0] choice;
             assign beside = choice[0 +: ROWS*WORD];
             assign choice[PAST_COLUMNS*ROWS*WORD +: ROWS*WORD] = seen[0 +: ROWS*WORD];
@@ -156,6 +166,8 @@ module hwrts_window #(
                         seen[n*ROWS*WORD +: ROWS*WORD] <=
                             x == RIGHT ? arrived[FROM*ROWS*WORD +: ROWS*WORD] : arrived[n*ROWS*WORD +: ROWS*WORD];
             end
+        end else if (FILLS) begin : filled_columns
+            always @(posedge clk) if (step) seen <= {entering, seen[COLUMNS*ROWS*WORD-1:ROWS*WORD]};
         end else begin : many_columns
             wire [ROWS*WORD-1:0] left = EDGE != 0 ? column : {(ROWS*WORD){1'b0}};
             always @(posedge clk)

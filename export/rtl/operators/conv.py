@@ -32,7 +32,7 @@ def module(layer: Conv, place: Place) -> Module:
         "DILATION": shape.dilation,
         "FIRST_ROW": first[0],
         "FIRST_COLUMN": first[1],
-        **looking(window),
+        **looking(window, place),
         "EDGE": EDGES[layer.padding],
         "TAPPED": int(place.tapped),
         "OUTPUTS": len(layer.weight_i8),

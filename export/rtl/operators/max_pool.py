@@ -11,7 +11,7 @@ def module(layer: MaxPool, place: Place) -> Module:
         "hwrts_max_pool",
         {
             "CHANNELS": source.channels,
-            **looking(layer.window),
+            **looking(layer.window, place),
             "BITS": source.out.bits,
             "SIGNED": int(source.out.signed),
         },

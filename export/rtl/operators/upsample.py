@@ -1,6 +1,6 @@
 """Interpolation by fixed taps in Verilog: hwrts_upsample."""
 
-from hwrts.export.rtl.design import Literal, Module, Place, requantised
+from hwrts.export.rtl.design import Literal, Module, Place, requantised, slow
 from hwrts.export.vectors import packed
 from hwrts.fixed_point import Upsample, upsample_taps
 
@@ -24,6 +24,7 @@ def module(layer: Upsample, place: Place) -> Module:
             "VALUES": Literal(f"{taps.size * _TAP_BITS}'h{values:x}"),
             "IN_BITS": source.out.bits,
             "IN_SIGNED": int(source.out.signed),
+            "SLOW": slow(place),
             **requantised(place, int(layer.shift(source.out))),
         },
         window_rows=taps.shape[1] - 1,
