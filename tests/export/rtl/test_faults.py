@@ -44,6 +44,11 @@ def followed(layer):
     return Network(single(layer, 8, S8).inputs, (layer, Clip("z", "y", -100, 100)))
 
 
+def with_first(circuit, module):
+    """The circuit with another module in the place of its first."""
+    return replace(circuit, modules={**circuit.modules, "y": module})
+
+
 def assert_seen(folder, circuit, other, **built):
     """The circuit's own vectors fail on the other, which is wrong in the first layer."""
     frames = noise(circuit, 4, 5, frames=2)
@@ -60,7 +65,7 @@ def test_a_wrong_wire_is_seen(tmp_path, kind, fault):
     module = circuit.modules["y"]
     wrong = replace(module, wires=WRONG[fault](module.wires))
     assert wrong.wires != module.wires
-    assert_seen(tmp_path, circuit, replace(circuit, modules=circuit.modules | {"y": wrong}))
+    assert_seen(tmp_path, circuit, with_first(circuit, wrong))
 
 
 @pytest.mark.parametrize("name", ["AT", "LEFT"])
@@ -73,7 +78,7 @@ def test_a_wrong_place_of_a_concatenation_is_seen(tmp_path, name):
     size, digits = at.text.split("'h")
     wrong = Literal(f"{size}'h{int(digits, 16) ^ (8 if name == 'AT' else 1):x}")  # of the first lane
     other = replace(module, parameters=dict(module.parameters) | {name: wrong})
-    assert_seen(tmp_path, circuit, replace(circuit, modules=circuit.modules | {"y": other}))
+    assert_seen(tmp_path, circuit, with_first(circuit, other))
 
 
 def test_squares_in_a_wrong_order_are_seen(tmp_path):
