@@ -93,8 +93,7 @@ def hand_over(
 
 def _rounded_additions(network: Network) -> list[str]:
     """Names of the additions whose codes depend on the rounding rule; none where all are exact."""
-    additions = [layer for layer in network.layers if isinstance(layer, Add)]
-    return [each.name for each in additions if int(each.shift(*network.formats_of(each.sources))) > 0]
+    return [each.name for each in network.of(Add) if int(each.shift(*network.formats_of(each.sources))) > 0]
 
 
 def _take(network: Network, target: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""What can be wrong with an input of a network alone."""
+"""What can be wrong with the ends of a network: an input alone, and the names of outputs."""
+
+from collections.abc import Container, Sequence
 
 from .codes import Input
 from .errors import HwrtsError
@@ -31,3 +33,20 @@ def check_input(tensor: Input, known: set[str], *, first: bool) -> None:
             f"{where}: is {tensor.grow}/{tensor.shrink} times as large as the first; a "
             "whole number of times as large or as small is supported"
         )
+
+
+def check_outputs(outputs: Sequence[str], made: Container[str]) -> None:
+    """Refuse an output that no layer makes, or that is named twice.
+
+    Args:
+        outputs: Their names.
+        made: Names of layers.
+
+    Raises:
+        HwrtsError: The first of them.
+    """
+    for name in outputs:
+        if name not in made:
+            raise HwrtsError(f"network: its output {name!r} is made by no layer; name layers as outputs")
+        if outputs.count(name) > 1:
+            raise HwrtsError(f"network: its output {name!r} is named twice; name each layer once")

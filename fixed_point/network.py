@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeVar
 
 from .bounds import Bounds, check_bounds
 from .codes import Input
 from .errors import HwrtsError
 from .formats import Format
-from .inputs import check_input
+from .inputs import check_input, check_outputs
 from .operators import OPERATORS, Conv, Layer
 from .operators.checks import check_name
 from .operators.operator import Operator
@@ -19,6 +20,8 @@ from .requantize import Rounding
 from .rules import RoundingRules
 from .sizes import check_sides, legal_sides
 from .steps import Step, halo, multiple_of, smallest_of, whole_frame
+
+Kind = TypeVar("Kind", bound=Operator)
 
 _MAX_LAYERS = 4096  # the deepest of the field have a few hundred
 
@@ -55,7 +58,7 @@ class Network:
     def __post_init__(self, like: "Network | None") -> None:
         self._check_alone()
         object.__setattr__(self, "outputs", self.outputs or (self.layers[-1].name,))
-        self._check_outputs()
+        check_outputs(self.outputs, [layer.name for layer in self.layers])
         object.__setattr__(self, "bounds", self._proved(self.tensors, like))
         check_sizes(self.tensors.values(), part=like is not None)
 
@@ -84,14 +87,6 @@ class Network:
                 names = ", ".join(OPERATORS)
                 raise HwrtsError(f"layer {layer.name!r}: {type(layer).__name__} is no layer; use {names}")
             layer.check()
-
-    def _check_outputs(self) -> None:
-        made = {layer.name for layer in self.layers}
-        for name in self.outputs:
-            if name not in made:
-                raise HwrtsError(f"network: its output {name!r} is made by no layer; name layers as outputs")
-            if self.outputs.count(name) > 1:
-                raise HwrtsError(f"network: its output {name!r} is named twice; name each layer once")
 
     def _proved(self, tensors: Mapping[str, Tensor], like: "Network | None") -> dict[str, Bounds]:
         """The bounds of each layer that computes; making the tensors has shown that it can read them."""
@@ -159,15 +154,19 @@ class Network:
         channels, outs = self.channels, self.formats
         return tuple(Step(name, read, window, channels[name], outs[name].bits) for name, read, window in made)
 
+    def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """Every layer of a kind, in order: where those alone are the subject, and none is forgotten by it."""
+        return tuple(layer for layer in self.layers if isinstance(layer, kind))
+
     @property
     def requantised(self) -> tuple[Requantised, ...]:
         """The layers that compute, in order; the others move codes."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Requantised))
+        return tuple(layer for layer in self.layers if isinstance(layer, Requantised))  # an abstract kind
 
     @property
     def convs(self) -> tuple[Conv, ...]:
         """The convolutions, in order."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Conv))
+        return self.of(Conv)
 
     @property
     def streamable(self) -> bool:

@@ -8,7 +8,7 @@ from hwrts.export.rtl.circuit import Circuit
 from hwrts.export.rtl.gates import gates_of, multipliers_of
 from hwrts.export.rtl.routes import Route, bursts, words_of
 from hwrts.export.rtl.stream import Stream
-from hwrts.fixed_point import Conv, Lookup, plan_lines
+from hwrts.fixed_point import Conv, plan_lines
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,11 @@ def _queues(circuit: Circuit) -> Iterable[tuple[Route, int]]:
 
 def _tables(circuit: Circuit) -> int:
     """Bits of tables, one for each lane."""
-    tables = (layer for layer in circuit.network.layers if isinstance(layer, Lookup))
-    return sum(len(each.table_i16) * circuit.streams[each.name].bits for each in tables)
+    network = circuit.network
+    return sum(
+        layer.work(network.tensors[layer.name]).entries * circuit.streams[layer.name].bits
+        for layer in network.layers
+    )
 
 
 def _constants(circuit: Circuit, conv: Conv) -> int:

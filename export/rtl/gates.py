@@ -27,7 +27,7 @@ _CONTROL = 112.0
 def multipliers_of(network: Network, foldings: Mapping[str, Folding]) -> int:
     """Of a code and a weight of convolutions, and of two codes, one for each lane (S1)."""
     made = streams_of(network).made
-    products = (layer.name for layer in network.layers if isinstance(layer, Multiply))
+    products = (layer.name for layer in network.of(Multiply))
     return total_multipliers(foldings) + sum(made[name].lanes for name in products)
 
 

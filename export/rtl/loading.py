@@ -56,12 +56,10 @@ def _memories(circuit: Circuit, network: Network) -> dict[str, Mapping[str, str]
             "rtl: the weights are those of another network; load those of one of the same layers"
         )
     made: dict[str, Mapping[str, str]] = {}
-    for layer in there:
-        module = circuit.modules[layer.name]
-        if isinstance(layer, Conv):
-            _check(circuit, module, layer, network)
-            source = network.formats[layer.source]
-            made[layer.name] = memories_of(layer, circuit.foldings[layer.name], source, module.parameters)
+    for layer in network.convs:
+        module, source = circuit.modules[layer.name], network.formats[layer.source]
+        _check(circuit, module, layer, network)
+        made[layer.name] = memories_of(layer, circuit.foldings[layer.name], source, module.parameters)
     return made
 
 

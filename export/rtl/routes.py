@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from hwrts.export.rtl.folding import Folding, clocks_between
 from hwrts.export.rtl.stream import Streams
-from hwrts.export.rtl.times import WIRES, Times, times_of, words_held
+from hwrts.export.rtl.times import Times, times_of
 from hwrts.fixed_point import Conv, Layer, Network
 
 _SHORT = 2
@@ -65,9 +65,9 @@ def routes_of(
     found: list[Route] = []
     for layer in reversed(network.layers):
         own = [_route(network, times, layer, operand) for operand in range(len(layer.sources))]
-        starts = [_start(network, foldings, times, route) for route in own]
+        starts = [_start(times, route) for route in own]
         behind = [needed[each.name] for each in network.layers if layer.name in each.sources]
-        needed[layer.name] = max(starts + (behind if isinstance(layer, WIRES) else []))
+        needed[layer.name] = max(starts + (behind if layer.WIRES else []))
         for route, start in reversed(list(zip(own, starts, strict=True))):
             units = needed[layer.name] - start + (longest if route.rows else 0)
             found.append(replace(route, words=_SHORT - -units // times.spacing[route.source]))
@@ -97,8 +97,8 @@ def _route(network: Network, times: Times, layer: Layer, operand: int) -> Route:
     name, source = layer.name, layer.sources[operand]
     read = times.reads(layer, source)
     wait = read - times.rows[source]  # if nobody else has them
-    for other in network.layers:
-        kept = isinstance(other, Conv) and other.name != name and other.source == source and taps(other)
+    for other in network.convs:
+        kept = other.name != name and other.source == source and taps(other)
         if wait > 0 and kept and other.window.after and times.rows[other.name] == read:
             return Route(name, operand, source, tap=other.name)
     return Route(name, operand, source, rows=max(0, -(-wait // times.spacing[source])))
@@ -109,17 +109,16 @@ def taps(conv: Conv) -> bool:
     return conv.stride == 1 and all(cut == 0 for _, _, cut in conv.window.axes)
 
 
-def _start(network: Network, foldings: Mapping[str, Folding], times: Times, route: Route) -> int:
+def _start(times: Times, route: Route) -> int:
     """Units that the input is ahead where a route begins."""
     if route.tap is None:
         return times.ahead(route.source)
-    held = words_held(network.layer(route.tap), foldings)
-    return times.ahead(route.tap) - held * times.spacing[route.source]
+    return times.ahead(route.tap) - times.held[route.tap] * times.spacing[route.source]
 
 
 def _direct(network: Network, streams: Streams, route: Route, routes: Sequence[Route]) -> Route:
     """Without a queue where the source is wires, and nobody else reads it: there is one in front of them."""
     made = next((layer for layer in network.layers if layer.name == route.source), None)
     alone = sum(other.source == route.source for other in routes) == 1
-    wires = isinstance(made, WIRES) and route.source not in streams.parted
+    wires = made is not None and made.WIRES and route.source not in streams.parted
     return replace(route, words=None) if wires and alone and not route.rows else route

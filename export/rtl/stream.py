@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from hwrts.fixed_point import Conv, Format, HwrtsError, Layer, MaxPool, Network, SpaceToDepth, Upsample
-
-WINDOWED = Conv | MaxPool | Upsample | SpaceToDepth
-"""Layers that read a pixel and those around it: a word of several pixels is none of theirs."""
+from hwrts.fixed_point import Format, HwrtsError, Layer, Network
 
 _LONGEST = 24
 """Characters of a tensor's name that its signals bear: enough to find it in a waveform."""
@@ -125,11 +122,16 @@ def _streams(network: Network, parted: set[str]) -> Streams:
 
 def deepest(network: Network) -> int:
     """Rows and columns beyond a frame that a window looks at: meanwhile the input is not taken."""
-    return max((layer.window.after for layer in network.layers if isinstance(layer, WINDOWED)), default=0)
+    return max((layer.window.after for layer in network.layers), default=0)
 
 
 def _in_the_way(layer: Layer, read: Mapping[str, Stream]) -> set[str]:
     """Sources of a layer whose squares must be parted for it."""
     squares = {source for source in layer.sources if read[source].grow > 1}
     alike = len({read[source].grow for source in layer.sources}) == 1
-    return set() if alike and not isinstance(layer, WINDOWED) else squares
+    return set() if alike and not _windowed(layer) else squares
+
+
+def _windowed(layer: Layer) -> bool:
+    """Whether it has a kernel, be it of one pixel, or reads others: a word of several is none of its."""
+    return layer.shape is not None or any(before or after for before, after, _ in layer.window.axes)

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.stream import Stream, Streams
-from hwrts.fixed_point import Conv, DepthToSpace, Layer, Network, Reorder, Repeat, Slice, Upsample
+from hwrts.fixed_point import Layer, Network
 
-WIRES = DepthToSpace | Repeat | Reorder | Slice
-"""Layers that hold no word: what they make is there as soon as what they read."""
 _CLOCKS = 8
 """Clocks from a window to the sum of its codes, its queues on both sides included."""
 WORDS = 4
@@ -29,12 +27,14 @@ class Times:
         rows: By how many it is later than an input of as many rows.
         columns: Columns that the input is ahead of it at most, with nothing in queues of rows.
         words: Words that pipelines hold meanwhile.
+        held: Words of its own that the pipeline holds that makes it.
     """
 
     spacing: Mapping[str, int]
     rows: Mapping[str, int]
     columns: Mapping[str, int]
     words: Mapping[str, int]
+    held: Mapping[str, int]
 
     def ahead(self, name: str) -> int:
         """By how much the input is ahead of a tensor."""
@@ -50,16 +50,18 @@ def times_of(network: Network, streams: Streams, foldings: Mapping[str, Folding]
     unit = math.lcm(*(stream.grid.numerator for stream in streams.read.values()))
     spacing = {name: int(unit / stream.grid) for name, stream in streams.read.items()}
     rows, columns, words = ({each.name: 0 for each in network.inputs} for _ in range(3))
+    held: dict[str, int] = {}
+    clocks = {conv.name: foldings[conv.name].cycles(conv) for conv in network.convs}
     for layer in network.layers:
         name, source = layer.name, spacing[layer.sources[0]]
         rows[name] = max(rows[each] for each in layer.sources) + source * layer.window.after
-        own = _columns_and_words(layer, foldings)
+        ahead, held[name] = _columns_and_words(layer, clocks.get(name))
         between = source * layer.window.shrink  # words of the result, whose squares are not parted yet
-        columns[name] = max(columns[each] for each in layer.sources) + own[0] * source
-        words[name] = max(words[each] for each in layer.sources) + own[1] * between
+        columns[name] = max(columns[each] for each in layer.sources) + ahead * source
+        words[name] = max(words[each] for each in layer.sources) + held[name] * between
         if name in streams.parted:
             words[name] += WORDS * between
-    times = Times(spacing, rows, columns, words)
+    times = Times(spacing, rows, columns, words, held)
     sizes = {name: _bits_per_pixel(stream) for name, stream in streams.read.items()}
     for layer in reversed(network.layers):
         readers = [reader for reader in network.layers if layer.name in reader.sources]
@@ -74,16 +76,12 @@ def _bits_per_pixel(stream: Stream) -> float:
     return float(stream.grid**2 * stream.bits)
 
 
-def words_held(layer: Layer, foldings: Mapping[str, Folding]) -> int:
-    """Words of a layer's result that its pipeline holds."""
-    return _columns_and_words(layer, foldings)[1]
-
-
-def _columns_and_words(layer: Layer, foldings: Mapping[str, Folding]) -> tuple[int, int]:
-    """Columns and words that a layer's source is ahead of its result."""
-    if isinstance(layer, WIRES):
+def _columns_and_words(layer: Layer, clocks: int | None) -> tuple[int, int]:
+    """Columns and words that its source is ahead of a result; ``clocks`` of a pixel where it is folded."""
+    if layer.WIRES:
         return 0, 0
     right = layer.window.axes[1][1]
-    if isinstance(layer, Conv):
-        return right, WORDS + -(-_CLOCKS // foldings[layer.name].cycles(layer))
-    return right, WORDS + 2 * isinstance(layer, Upsample)  # which has two registers more
+    if clocks is not None:
+        return right, WORDS + -(-_CLOCKS // clocks)
+    twice = layer.window.kernel > 1 and layer.window.grow > 1  # it sums down its columns, then along its rows
+    return right, WORDS + 2 * twice

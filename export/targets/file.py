@@ -18,7 +18,7 @@ from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.refusals import refuse
 from hwrts.export.targets.target import Target
 from hwrts.export.turned import turned
-from hwrts.fixed_point import Add, Clip, Conv, HwrtsError, Network
+from hwrts.fixed_point import Add, Clip, HwrtsError, Network
 
 
 @dataclass(frozen=True)
@@ -137,15 +137,13 @@ def target_file(
 
 def _summed(network: Network) -> tuple[str, ...]:
     """Convolutions that an addition reads, itself or behind limits, of which those of a byte are none."""
-    read = [source for layer in network.layers if isinstance(layer, Add) for source in layer.sources]
-    layers = {layer.name: layer for layer in network.layers}
-    found = dict[str, None]()
-    for name in read:
-        layer = layers.get(name)
-        while isinstance(layer, Clip):
-            layer = layers.get(layer.source)
-        if isinstance(layer, Conv):
-            found[layer.name] = None
+    convs, found = {conv.name for conv in network.convs}, dict[str, None]()
+    limited = {clip.name: clip.source for clip in network.of(Clip)}
+    for name in (source for each in network.of(Add) for source in each.sources):
+        while name in limited:
+            name = limited[name]
+        if name in convs:
+            found[name] = None
     return tuple(found)
 
 

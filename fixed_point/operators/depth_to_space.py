@@ -40,6 +40,8 @@ class DepthToSpace(Moves):
 
     block: int
 
+    WIRES = True
+
     @property
     def window(self) -> Window:
         """A square of new pixels for each."""

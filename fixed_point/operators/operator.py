@@ -44,6 +44,9 @@ class Operator(ABC):
     """Whether its rounding rule is that of convolutions: a weighted sum by constants, which every client can
     compute as one, and products, which LiteRT rounds so. All else takes the rule of additions."""
 
+    WIRES: ClassVar[bool] = False
+    """Whether a circuit has none but wires for it: its codes are there as soon as those that it reads."""
+
     TIES_IN_LINES: ClassVar[bool] = False
     """Whether its weights are products of those of lines: noise has no ties then, lines of one code have."""
 

@@ -42,6 +42,7 @@ class Reorder(Moves):
     order_i32: NDArray[np.int32]
 
     window = POINT
+    WIRES = True
 
     def check(self) -> None:
         """Some channels, none below 0."""

@@ -35,6 +35,8 @@ class Repeat(Moves):
 
     factor: int
 
+    WIRES = True
+
     @property
     def window(self) -> Window:
         """A square of new pixels for each."""

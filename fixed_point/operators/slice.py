@@ -46,6 +46,7 @@ class Slice(Moves):
     stop: int
 
     window = POINT
+    WIRES = True
 
     def check(self) -> None:
         """A range that is not empty."""

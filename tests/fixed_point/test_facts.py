@@ -13,8 +13,10 @@ from hwrts.fixed_point import (
     Conv,
     Format,
     GlobalAverage,
+    Input,
     Lookup,
     MaxPool,
+    Network,
     PRelu,
     Reorder,
     Rounding,
@@ -193,3 +195,16 @@ def test_of_any_network(seed):
         assert np.array_equal(np.broadcast_to(floor, made.shape), made)
         if clamped is not None:
             assert np.array_equal(layer.rounds(*formats), np.asarray(denominator) > 1)
+
+
+def test_wires():
+    wires = {name for name, kind in OPERATORS.items() if kind.WIRES}
+    assert wires == {"DepthToSpace", "Repeat", "Reorder", "Slice"}
+
+
+def test_all_of_a_kind_in_order():
+    layers = (Clip("a", "x", 0, 5), Scale("b", "a", 3, 1, S8), Clip("c", "b", 0, 4))
+    network = Network((Input("x", 1, S8),), layers)
+    assert network.of(Clip) == (layers[0], layers[2])
+    assert network.of(Conv) == network.convs == ()
+    assert network.requantised == (layers[1],)

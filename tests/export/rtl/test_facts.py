@@ -1,0 +1,59 @@
+"""What the circuit is told by facts of the operators: squares that are parted, words that pipelines hold."""
+
+import numpy as np
+import pytest
+
+from hwrts.export.rtl.stream import streams_of
+from hwrts.export.rtl.times import WORDS, times_of
+from hwrts.fixed_point import (
+    Clip,
+    Conv,
+    DepthToSpace,
+    Format,
+    Input,
+    MaxPool,
+    Network,
+    Repeat,
+    Scale,
+    SpaceToDepth,
+    Upsample,
+)
+
+U8 = Format(False, 8, 8)
+ZERO = np.zeros(1, np.int32)
+
+
+def behind_squares(layer):
+    return Network((Input("x", 4, U8),), (DepthToSpace("square", "x", 2), layer))
+
+
+@pytest.mark.parametrize(
+    ("layer", "parted"),
+    [
+        (Conv("y", "square", np.ones((1, 1, 1, 1), np.int8), ZERO, ZERO, U8), True),
+        (MaxPool("y", "square", (1, 1), 1), True),
+        (MaxPool("y", "square", (1, 2), 1), True),
+        (Upsample("y", "square", "bilinear", 2, U8), True),
+        (SpaceToDepth("y", "square", 2), True),
+        (Clip("y", "square", 0, 9), False),
+        (Repeat("y", "square", 2), False),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_squares_are_parted_for_a_kernel(layer, parted):
+    assert (streams_of(behind_squares(layer)).parted == ("square",)) == parted
+
+
+@pytest.mark.parametrize(
+    ("layer", "held"),
+    [
+        (Repeat("y", "square", 2), 0),
+        (Scale("y", "square", 3, 1, U8), WORDS),
+        (MaxPool("y", "square", (2, 2), 1), WORDS),
+        (Upsample("y", "square", "bilinear", 2, U8), WORDS + 2),  # sums down, then along
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_words_that_a_pipeline_holds(layer, held):
+    network = behind_squares(layer)
+    assert times_of(network, streams_of(network), {}).held == {"square": 0, "y": held}
