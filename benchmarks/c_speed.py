@@ -3,9 +3,9 @@
     python benchmarks/c_speed.py [--width 960] [--height 540] [--repeats 5] [--json FILE]
 
 Residual-1/32 x2 and same size, Residual-1/8 same size, Residual-3/64 x2, each compiled by gcc and clang for
-this processor, and by both for AVX2 alone. CPU time of the thread, as cores are shared; medians of the ratio
-of each turn. And frames a second of both on all cores, the best of the turns. Every build's codes are
-compared with ONNX Runtime's first.
+this processor, and by both for AVX2 alone; each of these as C alone, and with intrinsics (+). CPU time of
+the thread, as cores are shared; medians of the ratio of each turn. And frames a second of both on all cores,
+the best of the turns. Every build's codes are compared with ONNX Runtime's first.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from hwrts.export import open_session, to_onnx
+from hwrts.export.c.build import INTRINSICS
 from hwrts.export.c.library import NativeModel
 from hwrts.export.cpu import cpu_name
 from hwrts.fixed_point import Network
@@ -38,12 +39,13 @@ NETWORKS = {
     "Residual-3/64 x2": (3, 64, False),
 }
 """Blocks, channels, and whether it keeps the size."""
-BUILDS = {
+BUILDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gcc": ("gcc", ("-O3", "-march=native")),
     "clang": ("clang", ("-O3", "-march=native")),
     "gcc AVX2": ("gcc", ("-O3", "-mavx2")),
     "clang AVX2": ("clang", ("-O3", "-mavx2")),
 }
+BUILDS |= {f"{name}+": (compiler, (*flags, INTRINSICS)) for name, (compiler, flags) in BUILDS.items()}
 
 
 def made(blocks: int, channels: int, same_size: bool) -> Network:
@@ -81,7 +83,7 @@ def measure(network: Network, frame: Any, repeats: int) -> dict[str, Any]:
         for name, model in models.items():
             ratios[name].append(cpu_seconds(partial(model.frame, fed)) / seconds[-1])
     return {
-        "frames_per_second": frames_per_second(network, frame, next(iter(models.values())), repeats),
+        "frames_per_second": frames_per_second(network, frame, NativeModel(network), repeats),
         "onnxruntime_seconds": median(seconds),
         "ratios": {name: median(values) for name, values in ratios.items()},
         "codes_compared": expected.size * len(models),

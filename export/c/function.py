@@ -21,12 +21,14 @@ class Function:
         rows: The rows of each source that it is given, counted from row step*shrink.
         padding: What it is given for those outside the picture; of ZERO a null pointer.
         scratch: Bytes that it needs while it runs.
+        scratch_tiles: The same where it makes tiles.
     """
 
     text: str
     rows: tuple[int, ...] = (0,)
     padding: Padding = Padding.ZERO
     scratch: int = 0
+    scratch_tiles: int = 0
 
 
 @dataclass

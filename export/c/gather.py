@@ -5,19 +5,39 @@ from hwrts.export.templates import filled
 from hwrts.fixed_point import Conv, Padding
 
 
-def gathering(writer: Writer, layer: Conv, kind: str, code: str, zero: int) -> str:
-    """The function that copies what one pixel reads: rows, then columns, then channels."""
+def gathering(
+    writer: Writer,
+    layer: Conv,
+    kind: str,
+    code: str,
+    zero: int,
+    columns: int | None = None,
+    suffix: str = "",
+) -> str:
+    """The function that copies what one pixel reads: rows, then columns, then channels.
+
+    Args:
+        writer: Of the network.
+        layer: The convolution.
+        kind: Type of the copies.
+        code: What is copied of a stored code ``{}``.
+        zero: What stands beyond an edge of zeros.
+        columns: More of them than the kernel has, side by side: what several pixels read.
+        suffix: Behind the function's name.
+    """
     shape = layer.shape
+    reach = shape.reach[1] if columns is None else columns - 1
     return filled(
         GATHER,
         name=writer.names[layer.name],
         source=writer.stored(layer.source).kind,
         kind=kind,
         rows=shape.rows,
-        columns=shape.columns,
+        suffix=suffix,
+        columns=columns or shape.columns,
         inputs=writer.network.channels[layer.source],
         dilation=shape.dilation,
-        reach=shape.reach[1],
+        reach=reach,
         zeros=layer.padding is Padding.ZERO,
         mirrored=layer.padding is Padding.REFLECT,
         code=code.format("from[i]"),
@@ -26,7 +46,7 @@ def gathering(writer: Writer, layer: Conv, kind: str, code: str, zero: int) -> s
 
 
 GATHER = """\
-static void {{ name }}_gather(const {{ source }} *const *x, int32_t width, int32_t first,
+static void {{ name }}_gather{{ suffix }}(const {{ source }} *const *x, int32_t width, int32_t first,
     {{ kind }} *restrict a)
 {
     for (int32_t row = 0; row < {{ rows }}; ++row) {

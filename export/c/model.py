@@ -96,6 +96,7 @@ def _values(writer: Writer, plan: Schedule, functions: dict[str, Function]) -> d
         "scale": network.tensors[network.output].scale,
         "lacks": network.tensors[network.output].lacks,
         "scratch": max(function.scratch for function in functions.values()),
+        "scratch_tiles": max(max(each.scratch, each.scratch_tiles) for each in functions.values()),
     }
 
 

@@ -20,9 +20,9 @@ def write(writer: Writer, layer: Conv) -> Function:
     folded = layer.bias_i32.astype(np.int64) - stored.zero * weight.sum(axis=(1, 2, 3))  # (O,)
     largest = int(np.abs(weight).sum(axis=(1, 2, 3)).max()) * 255 + int(np.abs(folded).max())
     if layer.groups == 1 and stored.narrow and largest < _INT32:
-        text, scratch = dense(writer, layer, folded)
-    else:
-        text, scratch = _plain(writer, layer)
+        text, scratch, tiles = dense(writer, layer, folded, largest)
+        return Function(text, rows, layer.padding, scratch, tiles)
+    text, scratch = _plain(writer, layer)
     return Function(text, rows, layer.padding, scratch)
 
 
