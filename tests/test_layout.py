@@ -288,3 +288,99 @@ def test_who_raises_says_so(folder):
         and not re.search(r"Raises:|errors as in", ast.get_docstring(node) or "")
     ]
     assert not silent
+
+
+LANDS = (
+    "fixed_point/operators",
+    "export/operators",
+    "export/c/operators",
+    "export/rtl/operators",
+    "export/tflite/operators",
+    "hwrts/graph/operators",
+)
+"""Where operators are: a fact about one is said there, and read everywhere else."""
+UNIONS = {"fixed_point/operators/__init__.py": "Layer", "hwrts/graph/operators/__init__.py": "Operation"}
+ABSTRACTIONS = {"Operator", "OneSource", "Moves", "Requantised"}
+
+ASKED = {
+    "fixed_point/network.py": (1, "the layers that compute, for all who read proofs"),
+    "hwrts/cost/network.py": (1, "what requantises has accumulators"),
+    "hwrts/graph/deploy.py": (2, "the anchor's ending, an exact pattern: convolution, depth-to-space"),
+}
+"""File: how often it asks of which kind an operator is, and why no fact says it better. This only shrinks."""
+SELECTED = 35
+"""How often all operators of one kind are taken, as ``of(Kind)``: where they are the subject. This, too."""
+
+
+def kinds() -> set[str]:
+    """Names of all operators, and of the classes above them."""
+    named = set(ABSTRACTIONS)
+    for name, union in UNIONS.items():
+        for node in ast.parse((ROOT / name).read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == union:
+                named |= {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+    return named
+
+
+def named_in(node: ast.expr, known: set[str]) -> bool:
+    """Whether an expression is a class of that name, or classes with one among them; torch.nn has its own."""
+    if isinstance(node, ast.BinOp):
+        return named_in(node.left, known) or named_in(node.right, known)
+    if isinstance(node, ast.Tuple):
+        return any(named_in(each, known) for each in node.elts)
+    last = ast.unparse(node).rpartition(".")
+    return last[2] in known and last[0] not in ("nn", "torch.nn")
+
+
+def asked(text: str, known: set[str]) -> tuple[int, int]:
+    """How often a module asks an object whether it is of a kind, by whatever words, and takes all of one."""
+    tree = ast.parse(text)
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and node.value]
+    for node in assigned:  # a constant that stands for some of them
+        if node.value is not None and named_in(node.value, known):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            known = known | {ast.unparse(target)}
+    branches = taken = 0
+    for each in ast.walk(tree):
+        if isinstance(each, ast.MatchClass):
+            branches += named_in(each.cls, known)
+        elif isinstance(each, ast.Compare):  # type(layer) is Conv
+            branches += any(named_in(side, known) for side in each.comparators)
+        elif isinstance(each, ast.Call) and each.args:
+            function = ast.unparse(each.func)
+            branches += function in ("isinstance", "issubclass") and named_in(each.args[1], known)
+            taken += function.endswith(".of") and named_in(each.args[0], known)
+    return branches, taken
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("isinstance(layer, Conv)", (1, 0)),
+        ("isinstance(layer, fixed_point.Add | Clip)", (1, 0)),
+        ("isinstance(layer, (Lookup, int))", (1, 0)),
+        ("BOTH = Add | Clip\nisinstance(layer, BOTH)", (1, 0)),
+        ("match layer:\n    case Conv(): pass\n    case _: pass", (1, 0)),
+        ("type(layer) is Conv", (1, 0)),
+        ("isinstance(module, nn.Conv2d) or isinstance(module, nn.PReLU)", (0, 0)),
+        ("isinstance(layer, Requantised) and network.of(Conv)", (1, 1)),
+        ("isinstance(layer, target.refused)", (0, 0)),
+    ],
+)
+def test_who_asks_is_found(text, found):
+    assert asked(text, kinds()) == found
+
+
+def test_nobody_asks_an_operator_of_which_kind_it_is():
+    """It would do nothing, or something else, for the operator that somebody adds next: a fact says it."""
+    known, found, taken = kinds(), dict[str, int](), 0
+    assert len(known) > 30
+    for path in files("fixed_point") + files("export") + files("hwrts"):
+        name = path.relative_to(ROOT).as_posix()
+        if not name.startswith((*LANDS, "hwrts/fixed_point/", "hwrts/export/")):
+            branches, of_a_kind = asked(path.read_text("utf-8"), known)
+            found |= {name: branches} if branches else {}
+            taken += of_a_kind
+    assert [name for name, count in found.items() if count > ASKED.get(name, (0, ""))[0]] == []
+    assert sum(found.values()) < 15
+    assert taken <= SELECTED
