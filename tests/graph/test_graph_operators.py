@@ -25,7 +25,8 @@ from hwrts.graph.operators.composed import Composed
 from hwrts.graph.trace import trace
 
 HELPERS = {
-    *("call", "composed", "conv_facts", "conv_part", "conv_shape", "functions", "input", "neighbour"),
+    *("call", "composed", "conv_facts", "conv_part", "conv_shape", "functions", "input"),
+    *("lookup_table", "neighbour"),
     *("operator", "spread", "tensor", "checks", "requantised"),
 }
 

@@ -17,7 +17,7 @@ from hwrts.graph import Graph, Input, Lookup, run_graph
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import QatNote, note_graph, noted_graph
 from hwrts.graph.operators.functions import Name
-from hwrts.graph.operators.lookup import Table, table_of
+from hwrts.graph.operators.lookup_table import Table, table_of
 from hwrts.graph.trace import trace
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
