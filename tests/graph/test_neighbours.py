@@ -206,6 +206,15 @@ def test_numbers_of_which_something_is_held_do_not_become_those_of_another(held)
     assert conv().foldable is not None
 
 
+def test_what_a_file_of_real_values_holds_beside_weights():
+    assert Scale("n", ("x",), -0.75).real_numbers.tolist() == -0.75
+    limits = [(-0.5, 0.25), (None, 1.0), (0.0, None)]
+    found = [Clip("n", ("x",), *each).real_numbers.tolist() for each in limits]
+    assert found == [[-0.5, 0.25], [-math.inf, 1.0], [0.0, math.inf]]
+    slopes = operators.PRelu("n", ("x",), torch.tensor([0.25, 0.5]), True).real_numbers
+    assert (slopes.tolist(), str(slopes.dtype)) == ([0.25, 0.5], "float64")
+
+
 def test_a_square_multiplies_by_itself_and_not_by_a_constant():
     assert Multiply("n", ("x", "x")).multiplier_of("x", {"x": numbers(1, C, 8, 8)}) is None
 
