@@ -123,8 +123,8 @@ def sharpened(pixels):
 @pytest.mark.parametrize("kind", ["grey", "RGB", "grey and alpha", "RGBA"])
 @pytest.mark.parametrize("scale", [1, 2])
 def test_tiles_of_a_deep_picture_are_one_picture(kind, scale):
-    x = deep(TILE + 3, TILE + 9, 1 if "grey" in kind else 3)
-    alpha = deep(TILE + 3, TILE + 9, 1, seed=1)[..., 0] if "A" in kind or "alpha" in kind else None
+    x = deep(TILE + 67, TILE + 73, 1 if "grey" in kind else 3)
+    alpha = deep(TILE + 67, TILE + 73, 1, seed=1)[..., 0] if "A" in kind or "alpha" in kind else None
     if alpha is not None:
         alpha[alpha == 0] = 1  # hidden pixels stay as they are
     picture = Picture(x, alpha)

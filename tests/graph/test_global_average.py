@@ -156,7 +156,7 @@ def test_quotients_are_those_of_the_integers():
 def test_means_in_whole_pictures_through_every_engine(picture):
     """A picture wider than a tile goes through in one pass: a tile's own mean is another."""
     network = quantise(Squeezed()).eval().lower()
-    pixels = picture(5, TILE + 9)
+    pixels = picture(5, TILE + 73)
     engine = Deployed.of(network, lambda codes: run(network, codes))
     assert (engine.halo, engine.reach(same_size=True)) == (None, None)
     assert np.array_equal(engine.upscale(pixels), run(network, pixels))

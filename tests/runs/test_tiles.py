@@ -76,6 +76,10 @@ def test_tiles_bound_what_the_network_sees(monkeypatch, picture):
     upscale(double, picture(50, 70), halo=3)
     assert max(max(shape) for shape in seen) == 16 + 2 * 3
     assert len(seen) == 4 * 5
+    seen.clear()
+    upscale(double, picture(49, 66), halo=3)  # one row is no tile, two columns are an eighth
+    assert seen[-1][0] == 17 + 3
+    assert len(seen) == 3 * 5
 
 
 def test_float_networks_are_rounded_half_to_even():
