@@ -61,7 +61,7 @@ def alone(tmp_path_factory):
 
 def make(kit, environment, *words):
     return subprocess.run(
-        [environment["PATH"] + "/make", "--no-print-directory", *words],
+        [str(shutil.which("make", path=environment["PATH"])), "--no-print-directory", *words],
         cwd=kit,
         env=environment,
         capture_output=True,
@@ -133,6 +133,26 @@ def test_it_checks_itself_without_python(kit, alone):
     assert not done.stderr
     assert make(kit, alone, "clean").returncode == 0
     assert not list(kit.rglob("build"))
+
+
+@pytest.mark.parametrize(
+    ("compiler", "words", "runner"),
+    [
+        ("clang", ("CFLAGS=-O0 -fsanitize=undefined -fsanitize-trap=undefined",), None),
+        ("gcc", ("CFLAGS=-O1 -march=native -DMODEL_INTRINSICS",), None),
+        ("arm-linux-gnueabihf-gcc", ("CFLAGS=-O1 -static",), "qemu-arm"),
+        ("riscv64-linux-gnu-gcc", ("CFLAGS=-O1 -static",), "qemu-riscv64"),
+    ],
+)
+def test_its_c_model_by_other_compilers_and_on_other_processors(copy, compiler, words, runner):
+    for tool in filter(None, ("make", compiler, runner)):
+        needs(tool)
+    said = (f"CC={compiler}", f"RUN={runner or ''}", *words)
+    layer = next(path.name for path in (copy / "check").glob("t*_conv_out"))
+    done = make(copy, dict(os.environ), "run-network", f"run-{layer}", *said)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(": PASSED, 0 of ") > 2
+    assert "FAILED" not in done.stdout
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 
 from hwrts.export.c import c_files
@@ -15,66 +14,11 @@ from hwrts.export.c.check import check_files
 from hwrts.export.c.operators import EMITTERS
 from hwrts.export.vectors import files as written
 from hwrts.export.vectors.cases import SIZES
-from hwrts.fixed_point import (
-    PIXEL,
-    Add,
-    Clip,
-    Concat,
-    DepthToSpace,
-    Format,
-    Input,
-    Lookup,
-    Maximum,
-    MaxPool,
-    Multiply,
-    Network,
-    Over,
-    Padding,
-    PRelu,
-    Reorder,
-    Repeat,
-    Scale,
-    Slice,
-    SpaceToDepth,
-    Upsample,
-)
 
-from ..rtl.build import random_conv
+from .everything import everything
 
-S8, S12, U5 = Format(True, 8, 6), Format(True, 12, 9), Format(False, 5, 4)
 COMPILER = next(filter(None, map(shutil.which, COMPILERS)), None)
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no compiler of C is installed (cc, gcc, clang)")
-
-
-def everything():
-    """Every operator that has C, of two inputs and two outputs, with codes of 5 to 12 bits and a stride."""
-    rng = np.random.default_rng(5)
-    layers = (
-        random_conv(rng, "inside", "x", 4, 3, 3, S12, padding=Padding.REPLICATE),
-        random_conv(
-            rng, "*/ int y;", "inside", 4, 4, (2, 3), S8, 16, groups=2, dilation=2, pads=(1, 2, 1, 2)
-        ),
-        Add("add", ("inside", "z"), S12),
-        Add("less", ("add", "*/ int y;"), S8, negated=True),
-        Scale("scale", "less", 3, 2, S8),
-        PRelu("prelu", "scale", np.array([1, 3, -5, 127], np.int8), 3, S8),
-        Concat("concat", ("prelu", "add"), S8),
-        Slice("slice", "concat", 1, 5),
-        Reorder("order", "slice", np.array([2, 0, 3, 1], np.int32)),
-        Lookup("table", "order", rng.integers(0, 32, 256).astype(np.int16), U5),
-        Clip("clip", "table", 2, 29),
-        Multiply("times", ("clip", "prelu"), S8),
-        MaxPool("pool", "times", (3, 2), 1, (1, 1, 1, 0)),
-        Maximum("most", "pool", Over.CHANNELS),
-        random_conv(rng, "half", "pool", 8, 4, 4, S8, 12, stride=2, pads=(1, 1, 1, 1)),
-        SpaceToDepth("down", "pool", 2),
-        Concat("deep", ("half", "down"), S8),
-        DepthToSpace("up", "deep", 2),
-        Repeat("again", "half", 2),
-        Upsample("smooth", "half", "bicubic", 2, S8),
-        Concat("y", ("up", "again", "smooth"), S8),
-    )
-    return Network((Input("x", 3, PIXEL), Input("z", 4, S12)), layers, outputs=("y", "most"))
 
 
 @pytest.fixture(scope="module")
