@@ -11,11 +11,14 @@ from hwrts.export.c.names import identifiers
 from hwrts.export.rtl.circuit import Circuit
 from hwrts.export.rtl.loading import load_words
 from hwrts.export.rtl.netlist import SIZE_BITS
-from hwrts.export.rtl.stream import Stream
+from hwrts.export.rtl.stream import Stream, reduces
 from hwrts.export.rtl.templates import render
 from hwrts.export.rtl.top import TOP, doors, exits
 from hwrts.export.vectors import packed, word_bits, words_text
 from hwrts.fixed_point import run_all
+
+_DIVISION = 80
+"""Clocks of a mean of one channel, or more: its bits, and those in which it is begun and ended."""
 
 
 def bench_text(circuit: Circuit, words: int, ids: Mapping[str, str] | None = None) -> str:
@@ -46,6 +49,7 @@ def bench_text(circuit: Circuit, words: int, ids: Mapping[str, str] | None = Non
         top=TOP,
         size=SIZE_BITS,
         cycles=circuit.cycles,
+        pause=_once_a_frame(circuit),
         doors=entered,
         exits=left,
         first_door=next(iter(entered)),
@@ -60,9 +64,17 @@ def bench_text(circuit: Circuit, words: int, ids: Mapping[str, str] | None = Non
     )
 
 
+def _once_a_frame(circuit: Circuit) -> int:
+    """Clocks in which nothing may move once a frame or a row: sums of one pixel, and divisions."""
+    network, streams = circuit.network, circuit.streams
+    sums = (circuit.foldings[conv.name].cycles(conv) for conv in network.convs if streams[conv.name].whole)
+    means = (streams[layer.name].channels * _DIVISION for layer in network.layers if reduces(layer))
+    return sum((*sums, *means))
+
+
 def _at_most(words: int, times: Fraction) -> int:
-    """Words of a tensor of so many times the input's rows and columns."""
-    return math.ceil(words * times**2)
+    """Words of a tensor of so many times the input's rows and columns; of one pixel one for a frame."""
+    return math.ceil(words * times**2) if times else words
 
 
 def _size_of(what: str, stream: Stream, axis: int) -> str:

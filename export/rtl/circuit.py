@@ -8,7 +8,7 @@ from hwrts.export.rtl.folding import Folding, cycles_of, foldings_of
 from hwrts.export.rtl.netlist import SIZE_BITS
 from hwrts.export.rtl.operators import module_of
 from hwrts.export.rtl.routes import Route, routes_of
-from hwrts.export.rtl.stream import Stream, Streams, streams_of
+from hwrts.export.rtl.stream import Stream, Streams, reduces, streams_of
 from hwrts.fixed_point import HwrtsError, Layer, Network
 
 
@@ -48,6 +48,11 @@ class Circuit:
         return cycles_of(self.network, self.tensors, self.foldings) or 1
 
     @property
+    def most_rows(self) -> int | None:
+        """Of a frame, where a layer must have seen them all; None where any number will do."""
+        return self.settings.tallest if any(map(reduces, self.network.layers)) else None
+
+    @property
     def memories(self) -> dict[str, str]:
         """Text for $readmemh by the name of the file."""
         return {name: text for module in self.modules.values() for name, text in module.memories.items()}
@@ -78,12 +83,14 @@ def circuit_of(
         raise HwrtsError(
             f"rtl: frames of {settings.widest} columns are not supported; use 2..{(1 << (SIZE_BITS - 1)) - 1}"
         )
+    if settings.tallest < 1:
+        raise HwrtsError(f"rtl: frames of {settings.tallest} rows are not supported; use 1 or more")
     streams = streams_of(network)
     foldings = foldings_of(network, settings.cycles) if foldings is None else foldings
     for layer in network.layers:  # before they are planned: what has no Verilog may have no plan
         module_of(layer, _place(network, streams, foldings, settings, layer, frozenset()))
     cycles = cycles_of(network, streams, foldings)
-    routes = routes_of(network, streams, foldings, cycles, settings.widest)
+    routes = routes_of(network, streams, foldings, cycles, (settings.tallest, settings.widest))
     tapped = frozenset(route.tap for route in routes if route.tap)
     modules = {
         layer.name: module_of(layer, _place(network, streams, foldings, settings, layer, tapped))
@@ -101,7 +108,7 @@ def _place(
     tapped: frozenset[str],
 ) -> Place:
     return Place(
-        tuple(streams.read[source] for source in layer.sources),
+        tuple(streams.read[source].spread(streams.made[layer.name]) for source in layer.sources),
         streams.made[layer.name],
         network.rule_of(layer),
         network.bounds.get(layer.name),

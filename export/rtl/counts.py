@@ -82,7 +82,7 @@ def counts_of(circuit: Circuit) -> Counts:
         constant_bits=sum(_constants(circuit, conv) for conv in network.convs) + _tables(circuit),
         planned_bits=sum(plan.bits(widest).values()),
         cycles=circuit.cycles,
-        latency_rows=plan.latency or 0,
+        latency_rows=circuit.settings.tallest if plan.latency is None else plan.latency,
     )
 
 

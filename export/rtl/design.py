@@ -19,11 +19,13 @@ class Settings:
 
     Attributes:
         widest: Columns of the largest frame; line memories have that many words.
+        tallest: Its rows, where a layer must have seen them all: as many wait for what it makes.
         cycles: Clocks that a convolution may take for a pixel of the input.
         loadable: Whether weights can be written through a port.
     """
 
     widest: int = 64
+    tallest: int = 64
     cycles: int = 16
     loadable: bool = False
 
@@ -89,7 +91,8 @@ EDGES = {Padding.ZERO: 0, Padding.REPLICATE: 1, Padding.REFLECT: 2}
 
 def slow(place: Place) -> int:
     """Whether a pixel of the source has two clocks or more: then a row may begin with some of its own."""
-    return int(clocks_between(place.sources[0].grid, place.settings.cycles) >= 2)
+    source = place.sources[0]
+    return int(source.whole or clocks_between(source.grid, place.settings.cycles) >= 2)
 
 
 def looking(window: Window, place: Place) -> dict[str, int]:
@@ -115,6 +118,10 @@ class Literal:
 
 
 Parameters = Mapping[str, int | str | Literal]
+
+
+UNREAD = "unread"
+"""What an operand is called whose words nobody asks for, as that of the size of a result."""
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ def foldings_of(network: Network, cycles: int) -> dict[str, Folding]:
     made, foldings = streams_of(network).made, {}
     for conv in network.convs:
         grid = made[conv.name].grid
+        if made[conv.name].whole:  # a pixel of a whole frame has time
+            foldings[conv.name] = Folding(1, 1)
+            continue
         own = math.floor(clocks_between(grid, cycles))
         if own < 1:
             raise HwrtsError(
@@ -101,5 +104,6 @@ def cycles_of(network: Network, streams: Streams, foldings: Mapping[str, Folding
     clocks = [
         foldings[conv.name].cycles(conv) / clocks_between(streams.made[conv.name].grid, 1)
         for conv in network.convs
+        if not streams.made[conv.name].whole
     ]
     return math.ceil(max(clocks)) if clocks else None

@@ -79,7 +79,8 @@ def _tested(
     folder: str, circuit: Circuit, cases: Cases, ids: Mapping[str, str], files: dict[str, str]
 ) -> dict[str, object]:
     """Put a circuit and its testbench into a folder; returns what the Makefile says of it."""
-    fed, runs, words = ids[circuit.network.inputs[0].name], [], 1
+    inputs = circuit.network.inputs  # the first that is a picture says how large a frame is
+    fed, runs, words = ids[next((each for each in inputs if not each.whole), inputs[0]).name], [], 1
     for number, case in enumerate(cases):
         frames, height, width, _ = case["codes"][fed]["shape"]
         words = max(words, frames * height * width)

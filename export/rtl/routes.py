@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwrts.export.rtl.folding import Folding, clocks_between
-from hwrts.export.rtl.stream import Streams
+from hwrts.export.rtl.stream import Streams, resizes
 from hwrts.export.rtl.times import Times, times_of
 from hwrts.fixed_point import Conv, Layer, Network
 
@@ -48,18 +48,23 @@ class Route:
 
 
 def routes_of(
-    network: Network, streams: Streams, foldings: Mapping[str, Folding], cycles: int | None, widest: int
+    network: Network,
+    streams: Streams,
+    foldings: Mapping[str, Folding],
+    cycles: int | None,
+    largest: tuple[int, int],
 ) -> tuple[Route, ...]:
-    """Every way in the circuit, in the order of its readers; ``widest`` columns has the largest frame.
+    """Every way in the circuit, in the order of its readers.
 
     Args:
         network: The network.
         streams: Its tensors.
         foldings: Its convolutions.
         cycles: Clocks for a pixel of the input; None without convolutions.
-        widest: Columns of the largest frame.
+        largest: Rows and columns of the largest frame.
     """
-    times = times_of(network, streams, foldings)
+    tallest, widest = largest
+    times = times_of(network, streams, foldings, tallest)
     longest = max(times.ahead(name) for name in times.rows)
     needed: dict[str, int] = {}  # units that the input is ahead when a layer reads
     found: list[Route] = []
@@ -70,7 +75,8 @@ def routes_of(
         needed[layer.name] = max(starts + (behind if layer.WIRES else []))
         for route, start in reversed(list(zip(own, starts, strict=True))):
             units = needed[layer.name] - start + (longest if route.rows else 0)
-            found.append(replace(route, words=_SHORT - -units // times.spacing[route.source]))
+            apart = times.spacing[route.source]
+            found.append(replace(route, words=_SHORT - (-units // apart if apart else 0)))
     outs = [
         Route(None, place, name, words=_SHORT + bursts(streams, name, cycles, widest))
         for place, name in enumerate(network.outputs)
@@ -95,6 +101,9 @@ def bursts(streams: Streams, name: str, cycles: int | None, widest: int) -> int:
 def _route(network: Network, times: Times, layer: Layer, operand: int) -> Route:
     """Where a layer gets an operand, and how many rows it comes too early."""
     name, source = layer.name, layer.sources[operand]
+    unread = resizes(layer) and operand  # whose size alone is asked
+    if unread or not times.spacing[source]:  # or one word for a frame, which waits for its pixels
+        return Route(name, operand, source)
     read = times.reads(layer, source)
     wait = read - times.rows[source]  # if nobody else has them
     for other in network.convs:

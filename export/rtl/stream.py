@@ -10,7 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from hwrts.fixed_point import Format, HwrtsError, Layer, Network
+from hwrts.fixed_point import Format, Layer, Network, Window
+
+
+def reduces(layer: Layer) -> bool:
+    """Whether it makes one of all pixels of a picture, or of a row."""
+    return layer.window.unbounded and not resizes(layer)
+
+
+def resizes(layer: Layer) -> bool:
+    """Whether it may read any row for a pixel, and makes another size."""
+    window = layer.window
+    return window.any_row and (window.like is not None or window.grow > 1)
+
+
+def window_of(layer: Layer) -> Window:
+    """What the circuit of a layer reads for one pixel: of what is resized by a whole factor three rows."""
+    return Window.around(3) if resizes(layer) else layer.window
+
 
 _LONGEST = 24
 """Characters of a tensor's name that its signals bear: enough to find it in a waveform."""
@@ -25,7 +42,7 @@ class Stream:
         grow: A word holds a square of so many rows and columns of pixels, row by row.
         channels: Of a pixel.
         out: Format of a code.
-        grid: Words for each pixel of the input, along rows and along columns.
+        grid: Words for each pixel of the input, along rows and along columns; 0 is one word for a frame.
         lacks: Rows and columns of words that convolutions without padding have taken away.
     """
 
@@ -40,6 +57,17 @@ class Stream:
     def lanes(self) -> int:
         """Codes of a word."""
         return self.grow**2 * self.channels
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one word for a frame."""
+        return self.grid == 0
+
+    def spread(self, over: "Stream") -> "Stream":
+        """As it meets another tensor: itself, or its one word as often as that one has words and pixels."""
+        if not self.whole or over.whole:
+            return self
+        return replace(self, grow=over.grow, grid=over.grid, lacks=over.lacks)
 
     @property
     def bits(self) -> int:
@@ -83,17 +111,7 @@ class Streams:
 
 
 def streams_of(network: Network) -> Streams:
-    """How every tensor travels.
-
-    Raises:
-        HwrtsError: An input of one pixel for a whole picture.
-    """
-    for source in network.inputs:
-        if source.whole:
-            raise HwrtsError(
-                f"rtl: input {source.name!r} has one pixel for a whole picture, and a circuit takes rows of "
-                "all of its inputs; make it a constant, or an input as large as the picture"
-            )
+    """How every tensor travels."""
     parted: set[str] = set()
     while True:  # what is parted for one reader may no longer fit another
         streams = _streams(network, parted)
@@ -110,8 +128,12 @@ def _streams(network: Network, parted: set[str]) -> Streams:
         signal, grow, grid = signal_name(place, name), 1, tensor.scale
         if place >= len(network.inputs):
             layer = network.layer(name)
-            source = read[layer.sources[0]]
-            grow, grid = source.grow * layer.window.grow, source.grid / layer.window.shrink
+            source = next((read[each] for each in layer.sources if not read[each].whole), None)
+            if source is not None and tensor.scale:
+                grow, grid = source.grow * layer.window.grow, source.grid / layer.window.shrink
+                times = tensor.scale / source.grid
+                if resizes(layer) and times.denominator == 1:
+                    grow, grid = int(times), source.grid
         lacks = tensor.lacks[0] // grow, tensor.lacks[1] // grow
         whole = Stream(signal, 1, tensor.channels, tensor.out, grid * grow, tensor.lacks)
         made[name] = read[name] = replace(whole, grow=grow, grid=grid, lacks=lacks)
@@ -122,16 +144,17 @@ def _streams(network: Network, parted: set[str]) -> Streams:
 
 def deepest(network: Network) -> int:
     """Rows and columns beyond a frame that a window looks at: meanwhile the input is not taken."""
-    return max((layer.window.after for layer in network.layers), default=0)
+    return max((window_of(layer).after for layer in network.layers), default=0)
 
 
 def _in_the_way(layer: Layer, read: Mapping[str, Stream]) -> set[str]:
     """Sources of a layer whose squares must be parted for it."""
     squares = {source for source in layer.sources if read[source].grow > 1}
-    alike = len({read[source].grow for source in layer.sources}) == 1
+    alike = len({read[source].grow for source in layer.sources if not read[source].whole}) <= 1
     return set() if alike and not _windowed(layer) else squares
 
 
 def _windowed(layer: Layer) -> bool:
     """Whether it has a kernel, be it of one pixel, or reads others: a word of several is none of its."""
-    return layer.shape is not None or any(before or after for before, after, _ in layer.window.axes)
+    beyond = any(before or after for before, after, _ in layer.window.axes)
+    return layer.shape is not None or layer.window.unbounded or beyond

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from hwrts.export.rtl.circuit import Circuit
+from hwrts.export.rtl.design import UNREAD
 from hwrts.export.rtl.netlist import SIZE_BITS, Netlist, ports_of
 from hwrts.export.rtl.routes import Route, bursts
 from hwrts.export.rtl.stream import Stream
@@ -23,6 +24,7 @@ def top_text(circuit: Circuit) -> str:
         name=TOP,
         layers=circuit.network.layers,
         widest=circuit.settings.widest,
+        tallest=circuit.most_rows,
         size=SIZE_BITS,
         doors=doors(circuit),
         exits=exits(circuit),
@@ -118,7 +120,7 @@ def _layer(netlist: Netlist, circuit: Circuit, number: int, layer: Layer) -> Non
     if layer.name in circuit.tensors.parted:
         signal = netlist.stream(f"{made.signal}_squares", made.bits)
     operands = [
-        netlist.stream(f"{made.signal}_{port}", circuit.streams[source].bits)
+        _operand(netlist, made, f"{made.signal}_{port}", circuit.streams[source])
         for port, source in zip(module.operands, layer.sources, strict=True)
     ]
     if module.kind is None:
@@ -133,7 +135,10 @@ def _layer(netlist: Netlist, circuit: Circuit, number: int, layer: Layer) -> Non
         ports |= {port: "{" + ", ".join(reversed(names)) + "}" for port, names in _together(operands).items()}
     else:
         for port, operand in zip(module.operands, operands, strict=True):
-            ports |= ports_of(port, operand)
+            if port == UNREAD:
+                netlist.assign(f"{operand}_ready", "1'b1")
+            else:
+                ports |= ports_of(port, operand)
     parameters = dict(module.parameters)
     source = circuit.streams[layer.sources[0]]
     if module.window_rows is not None:
@@ -147,6 +152,18 @@ def _layer(netlist: Netlist, circuit: Circuit, number: int, layer: Layer) -> Non
     if module.load_bits:
         ports |= _load_ports(circuit, number, *module.load_bits)
     netlist.instance(module.kind, f"{made.signal}_layer", parameters, ports | ports_of("m", signal))
+
+
+def _operand(netlist: Netlist, made: Stream, name: str, source: Stream) -> str:
+    """The stream that a layer reads: that of a route, or what holds its one word for a whole frame."""
+    netlist.stream(name, source.bits)
+    if source.spread(made) is source:
+        return name
+    held = netlist.stream(f"{name}_held", source.spread(made).bits)
+    parameters = {"WIDTH": source.bits, "TIMES": made.grow**2, "SIZE": SIZE_BITS}
+    ports = _CLOCKED | _sized(netlist, made) | ports_of("s", name) | ports_of("m", held)
+    netlist.instance("hwrts_hold", f"{name}_hold", parameters, ports)
+    return held
 
 
 def _together(operands: list[str]) -> dict[str, list[str]]:

@@ -77,7 +77,8 @@ class AskedCircuit:
             cycles = _for_multipliers(network, self.multipliers)
         if self.clock_mhz is not None:
             cycles = self._for_mode(network, mode, self.clock_mhz)
-        return Settings(self._columns(network, mode), cycles, self.weights == "loadable")
+        rows = math.ceil(mode.height / self._scale(network))
+        return Settings(self._columns(network, mode), rows, cycles, self.weights == "loadable")
 
     def in_strips(self, network: Network) -> "AskedCircuit":
         """With as few strips as the mode takes at that clock.

@@ -14,8 +14,10 @@ from hwrts.export.rtl.operators import (
     maximum,
     multiply,
     prelu,
+    reduce,
     reorder,
     repeat,
+    resize,
     scale,
     slice,
     space_to_depth,
@@ -28,7 +30,6 @@ from hwrts.fixed_point import (
     Conv,
     DepthToSpace,
     GlobalAverage,
-    HwrtsError,
     Layer,
     Lookup,
     Maximum,
@@ -86,10 +87,9 @@ def module_of(layer: Layer, place: Place) -> Module:
             return max_pool.module(layer, place)
         case Maximum():
             return maximum.module(layer, place)
-        case Resize() | GlobalAverage():
-            raise HwrtsError(
-                f"rtl: layer {layer.name!r}: {type(layer).__name__} has no Verilog, for its first row may "
-                "need the last one of the picture; use fixed factors, and means over some pixels"
-            )
+        case Resize():
+            return resize.module(layer, place)
+        case GlobalAverage():
+            return reduce.mean(layer, place)
         case _:
             assert_never(layer)

@@ -1,20 +1,18 @@
-"""The largest code of a pixel's channels in Verilog: hwrts_maximum."""
+"""The largest code of a pixel's channels in Verilog: hwrts_maximum, or hwrts_reduce."""
 
 from hwrts.export.rtl.design import Module, Place
-from hwrts.fixed_point import HwrtsError, Maximum, Over
+from hwrts.export.rtl.operators import reduce
+from hwrts.fixed_point import Maximum, Over
 
 
 def module(layer: Maximum, place: Place) -> Module:
-    """A tree of comparisons for each pixel of a word (eq. 37).
+    """A tree of comparisons for each pixel of a word (eq. 37), or what goes over all words.
 
     Raises:
-        HwrtsError: Over more than one pixel.
+        HwrtsError: Over columns.
     """
     if layer.over is not Over.CHANNELS:
-        raise HwrtsError(
-            f"rtl: layer {layer.name!r}: a maximum over {layer.over.value} has no Verilog, for rows come one "
-            "after the other; take it over channels, or use MaxPool"
-        )
+        return reduce.largest(layer, place)
     (source,) = place.sources
     return Module(
         "hwrts_maximum",

@@ -25,9 +25,11 @@ Frame = np.ndarray | dict[str, np.ndarray]
 """Codes (H, W, C), or those of each input by its name."""
 
 
-def first_of(frame: Frame) -> np.ndarray:
-    """Those of the first input."""
-    return next(iter(frame.values())) if isinstance(frame, dict) else frame
+def first_of(network: Network, frame: Frame) -> np.ndarray:
+    """Those of the first input that is a picture."""
+    if not isinstance(frame, dict):
+        return frame
+    return frame[next(each.name for each in network.inputs if not each.whole)]
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Simulation:
         more: Sequence[str] = (),
     ) -> Verdict:
         """Frames of one size, one after the other, against the definition or given vectors."""
-        height, width = first_of(frames[0]).shape[:2]
+        height, width = first_of(self.circuit.network, frames[0]).shape[:2]
         assert height * width * len(frames) <= self.words
         folder = self.folder / "vectors"
         folder.mkdir(exist_ok=True)
@@ -148,11 +150,12 @@ def assert_exact(
     cycles: int = 8,
     pauses: Sequence[tuple[int, int]] = ((80, 80), (0, 220)),
     widest: int = 16,
+    tallest: int = 64,
 ) -> None:
     """Two frames of noise of each size, or of the next that the network takes, equal the definition.
 
     Of the second size a sink that hardly takes anything: then every part must wait."""
-    circuit = circuit_of(network, Settings(widest=widest, cycles=cycles))
+    circuit = circuit_of(network, Settings(widest, tallest, cycles))
     words = 2 * max(rows * columns for rows, columns in sizes) + 512  # as a network may take larger ones
     simulation = Simulation(circuit, folder, words=max(4096, words))
     for number, size in enumerate(sizes):

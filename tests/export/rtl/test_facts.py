@@ -10,10 +10,13 @@ from hwrts.fixed_point import (
     Conv,
     DepthToSpace,
     Format,
+    GlobalAverage,
     Input,
     MaxPool,
     Network,
+    Places,
     Repeat,
+    Resize,
     Scale,
     SpaceToDepth,
     Upsample,
@@ -35,6 +38,8 @@ def behind_squares(layer):
         (MaxPool("y", "square", (1, 2), 1), True),
         (Upsample("y", "square", "bilinear", 2, U8), True),
         (SpaceToDepth("y", "square", 2), True),
+        (GlobalAverage("y", "square", U8), True),
+        (Resize("y", ("square",), U8, Places.CENTRES, 2), True),
         (Clip("y", "square", 0, 9), False),
         (Repeat("y", "square", 2), False),
     ],
@@ -51,9 +56,10 @@ def test_squares_are_parted_for_a_kernel(layer, parted):
         (Scale("y", "square", 3, 1, U8), WORDS),
         (MaxPool("y", "square", (2, 2), 1), WORDS),
         (Upsample("y", "square", "bilinear", 2, U8), WORDS + 2),  # sums down, then along
+        (Resize("y", ("square",), U8, Places.CENTRES, 2), WORDS + 2),
     ],
     ids=lambda each: type(each).__name__,
 )
 def test_words_that_a_pipeline_holds(layer, held):
     network = behind_squares(layer)
-    assert times_of(network, streams_of(network), {}).held == {"square": 0, "y": held}
+    assert times_of(network, streams_of(network), {}, tallest=8).held == {"square": 0, "y": held}

@@ -130,17 +130,17 @@ def test_a_pixel_of_a_larger_tensor_has_fewer_clocks():
     assert circuit.cycles == 9
 
 
-WITHOUT_A_CIRCUIT = {1, 8, 14, 35, 37}
-"""Seeds whose networks have a mean over the picture, a resizing, an input of one pixel."""
+WITHOUT_A_CIRCUIT = {1, 8, 14}
+"""Seeds whose networks have a mean or a maximum along columns."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_random_networks(tmp_path, seed):
-    """Whatever has a circuit, which 35 have: with pauses, at a pixel and at some."""
+    """Whatever has a circuit, which 37 have: with pauses, at a pixel and at some."""
     network = random_network(seed, several=bool(seed % 2))
     if seed in WITHOUT_A_CIRCUIT:
-        with pytest.raises(HwrtsError, match=r"may need the last one|one pixel for a"):
+        with pytest.raises(HwrtsError, match=r"along columns"):
             circuit_of(network, Settings(widest=16, cycles=64))
         return
     assert_exact(tmp_path, network, [(1, 1), (4, 5)], cycles=64, pauses=[(seed % 3 * 50, seed % 4 * 70)])

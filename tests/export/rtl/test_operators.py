@@ -23,6 +23,7 @@ from hwrts.fixed_point import (
     Multiply,
     Network,
     Over,
+    Places,
     PRelu,
     Reorder,
     Repeat,
@@ -148,12 +149,20 @@ EVERY = {
     SpaceToDepth: single(SpaceToDepth("y", "x", 2), 3, S6),
     Repeat: single(Repeat("y", "x", 3), 3, S6),
     Upsample: single(Upsample("y", "x", "bicubic", 2, Format(True, 6, 5)), 3, S6),
+    Resize: single(Resize("y", ("x",), Format(True, 6, 5), Places.CENTRES, 2), 3, S6),
+    GlobalAverage: single(GlobalAverage("y", "x", Format(True, 6, 6)), 3, S6),
 }
 
 
 def test_every_operator_is_there():
-    """But those that may need the last row first, which are refused (test_refusals.py)."""
-    assert set(EVERY) == set(get_args(Layer)) - {Resize, GlobalAverage}
+    """Of some of them not every form is (test_refusals.py)."""
+    assert set(EVERY) == set(get_args(Layer))
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+def test_a_picture_of_one_pixel_and_those_of_one_row_or_column(tmp_path, kind):
+    """Or of the smallest that the network takes."""
+    assert_exact(tmp_path, EVERY[kind], [(1, 1), (1, 3), (3, 1)])
 
 
 @pytest.mark.slow  # ten seconds each

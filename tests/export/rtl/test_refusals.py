@@ -11,14 +11,16 @@ from hwrts.export.c.traced import TracedModel
 from hwrts.export.rtl import Settings, circuit_of
 from hwrts.fixed_point import (
     PIXEL,
-    Add,
+    Along,
     GlobalAverage,
     HwrtsError,
     Input,
     Maximum,
     Network,
     Over,
+    Places,
     Repeat,
+    Resize,
 )
 
 from ...fixed_point.build import conv
@@ -46,29 +48,31 @@ def model_that_fails(folder):
     ("does", "message"),
     [
         (lambda folder: circuit(SAME, widest=1), "rtl: frames of 1 columns are not supported; use 2..32767"),
+        (lambda folder: circuit(SAME, tallest=0), "rtl: frames of 0 rows are not supported; use 1 or more"),
         (
             lambda folder: circuit(replace(conv("c", "x", np.ones((2, 1, 3, 3))), groups=2), cycles=1),
             "rtl: layer 'c' has 2 groups, which take a clock each, not 1; allow more clocks for a pixel",
         ),
         (
-            lambda folder: circuit(GlobalAverage("g", "x", PIXEL)),
-            "rtl: layer 'g': GlobalAverage has no Verilog, for its first row may need the last one of the "
-            "picture; use fixed factors, and means over some pixels",
+            lambda folder: circuit(GlobalAverage("g", "x", PIXEL, Along.COLUMNS)),
+            "rtl: layer 'g': a mean along columns has no Verilog, for it would keep a sum for every column "
+            "until the last row; take it along rows, or over the picture",
         ),
         (
-            lambda folder: circuit(Maximum("m", "x", Over.ROWS)),
-            "rtl: layer 'm': a maximum over rows has no Verilog, for rows come one after the other; take it "
-            "over channels, or use MaxPool",
+            lambda folder: circuit(Maximum("m", "x", Over.COLUMNS)),
+            "rtl: layer 'm': a maximum along columns has no Verilog, for it would keep a sum for every "
+            "column until the last row; take it along rows, or over the picture",
+        ),
+        (
+            lambda folder: circuit(Resize("r", ("x",), PIXEL, Places.CORNERS, 2)),
+            "rtl: layer 'r': this Resize has no Verilog, for which rows it reads depends on the size of the "
+            "picture; resize by a whole factor, by centres or to the nearest, what no convolution without "
+            "padding has made smaller",
         ),
         (
             lambda folder: circuit(Repeat("r", "x", 2), replace(SAME, source="r"), cycles=3),
             "rtl: layer 'c' makes 4 pixels for each of the input, which take a clock each, not 3; allow more "
             "clocks for a pixel",
-        ),
-        (
-            lambda folder: circuit(Add("y", ("x", "z"), PIXEL), inputs=(X, replace(X, name="z", whole=True))),
-            "rtl: input 'z' has one pixel for a whole picture, and a circuit takes rows of all of its "
-            "inputs; make it a constant, or an input as large as the picture",
         ),
         (
             compiler_that_is_not_there,
