@@ -176,14 +176,14 @@ def test_an_output_that_is_such_a_sum():
 
 def test_identities_alone_have_the_name_of_their_sum():
     """It was the empty name, which integers cannot have: the module was refused for it."""
-    frozen = conv().requires_grad_(False)
-    for block, names in (
-        (lambda s, x: 2 * (y := s.a(x)) + y, ["add"]),
-        (lambda s, x: 2 * (y := s.a(x)) + y - F.relu(x), ["add", "sub"]),
+    for trained, block, names in (
+        (False, lambda s, x: 2 * (y := s.a(x)) + y, ["add"]),
+        (False, lambda s, x: 2 * (y := s.a(x)) + y - F.relu(x), ["add", "sub"]),
+        (True, lambda s, x: (y := s.a(x)) + F.relu(y) + y, ["add", "add_1"]),
     ):
-        tried = between(block, a=frozen)
+        tried = between(block, a=conv().requires_grad_(trained))
         graph = collapsed(trace(tried)).graph
-        assert [node.name for node in graph.nodes if "a" in node.sources] == names[:1]
+        assert [node.name for node in graph.of(Conv) if "a" in node.sources] == names[:1]
         assert [node.name for node in graph.of(Add)] == names[1:]
         check_own_module(tried.eval())
 
