@@ -70,7 +70,9 @@ def _said(path: Path) -> Iterator[None]:
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):
             raise
-        raise DataError(f"{path}: can't be written ({said_of(error)}); use --codec ffv1 and .mkv") from error
+        raise DataError(
+            f"{path}: can't be written ({said_of(error)}); use another --codec or container"
+        ) from error
 
 
 def _through(

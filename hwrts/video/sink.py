@@ -1,5 +1,6 @@
 """Clips out in a container: encoded frames, other streams as they were, and what a clip says of itself."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -86,6 +87,7 @@ class ContainerSink:
             self._video.set_display_matrix(clip.rotation)
         self._time_base, self._tags = clip.time_base, clip.tags
         self._copies: dict[int, Any] = {}
+        self._lost: Counter[int] = Counter()
         for stream in clip.container.streams:
             if stream is not clip.stream:
                 self._copy(stream)
@@ -95,7 +97,7 @@ class ContainerSink:
         except (av.error.FFmpegError, ValueError) as error:
             raise DataError(
                 f"{path}: {encoding.codec} can't begin such a clip, {width}x{height} {layout.name} "
-                f"({said_of(error)}); use --codec ffv1 and .mkv"
+                f"({said_of(error)}); use another --codec or container"
             ) from error
 
     def _copy(self, stream: Any) -> None:
@@ -126,15 +128,22 @@ class ContainerSink:
 
     def packet(self, packet: "av.Packet") -> None:
         """A packet of another stream, as it is."""
-        copy = self._copies.get(packet.stream.index)
-        if copy is not None:
-            packet.stream = copy
+        index = packet.stream.index
+        if index not in self._copies:
+            return
+        packet.stream = self._copies[index]
+        try:
             self._out.mux(packet)
+        except av.error.ArgumentError:  # such as a time before that of the last one
+            self._lost[index] += 1
 
     def close(self) -> None:
         """Encode what waits, and end the file."""
         self._out.mux(self._video.encode(None))
         self._out.close()
+        self.notes += [
+            f"stream {index}: {count} damaged packets are left out" for index, count in self._lost.items()
+        ]
 
 
 def check_encoding(path: Path, layout: Layout, scale: int, encoding: Encoding) -> None:

@@ -83,6 +83,8 @@ class Clip:
             raise DataError(f"{self.path}: has no video stream; give a clip")
         self.stream: VideoStream = self.container.streams.best("video")
         of = self.stream.codec_context
+        if of is None:
+            raise DataError(f"{self.path}: its codec is none that PyAV decodes; convert it")
         if of.width * of.height > max_megapixels * _MEGA:
             raise DataError(
                 f"{self.path}: {of.width}x{of.height} is {of.width * of.height / _MEGA:.1f} megapixels, "
@@ -97,7 +99,7 @@ class Clip:
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
         self.time_base = self.stream.time_base or 1 / self.rate
         self._end = Fraction(0)
-        self._next: int | None = None
+        self._begun, self._last, self._next = False, 0, 0
         self._packets = self.container.demux()
         self._all = self._decoded()
         self._waiting: list[Any] = []
@@ -214,9 +216,14 @@ class Clip:
             )
         if frame.interlaced_frame:
             raise DataError(f"{self.path}: is interlaced at {frame.time or 0:.3f} s; {_DEINTERLACE}")
-        step = round(1 / (self.rate * self.time_base))
-        time = frame.pts if frame.pts is not None else self._next or 0
-        self._next = time + step
+        time = frame.pts if frame.pts is not None else self._next
+        if self._begun and time <= self._last:
+            self._report(
+                f"{self.path}: the frame at {frame.time or 0:.3f} s is shown no later than the one before"
+            )
+            time = self._last + 1
+        self._begun, self._last = True, time
+        self._next = time + max(1, round(1 / (self.rate * self.time_base)))
         return Frame(planes_of(frame, layout), time, broken)
 
     def _check_end(self) -> None:

@@ -10,6 +10,8 @@ from hwrts.video.source import Clip
 _KINDS = {(2, 2): "420", (2, 1): "422", (1, 1): "444", (0, 0): "mono"}
 _UNEVEN = Fraction(1, 4)
 """Of a frame's time: further off than any clock of a container rounds."""
+_LONGEST = 10
+"""Seconds that one frame is shown for those that are missing; a damaged clip may name any time."""
 
 
 def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) -> str:
@@ -66,16 +68,17 @@ class Y4mSink:
         if self._begun is None:
             self._begun = time
         place = (time - self._begun) * self._clip.time_base * self._clip.rate
-        if abs(place - round(place)) > _UNEVEN or round(place) < self._written:
+        missing = round(place) - self._written
+        if abs(place - round(place)) > _UNEVEN or not 0 <= missing <= _LONGEST * self._clip.rate:
             raise DataError(
                 f"{self._path}: the frame rate varies (at {float(time * self._clip.time_base):.3f} s), and "
                 "Y4M has one; write .mkv or .mp4, which keep every frame's time"
             )
-        for _ in range(self._written, round(place)):
+        for _ in range(missing):
             self._file.write(self._last)
         self._last = b"FRAME\n" + b"".join(plane.tobytes() for plane in planes)
         self._file.write(self._last)
-        self._written = round(place) + 1
+        self._written += missing + 1
 
     def packet(self, packet: Any) -> None:
         """Nothing: there are no other streams."""

@@ -110,6 +110,13 @@ def text():
         file.write("this is no clip " * 100)
 
 
+def unknown_codec():
+    make_clip("in.mkv")
+    content = Path("in.mkv").read_bytes()
+    assert content.count(b"V_FFV1") == 1
+    Path("in.mkv").write_bytes(content.replace(b"V_FFV1", b"V_NONE"))
+
+
 def two_sizes():
     make_clip("a.y4m", codec="rawvideo", format="yuv4mpegpipe")
     make_clip("one.h264", codec="libx264", format="h264")
@@ -122,6 +129,7 @@ def two_sizes():
     [
         (interlaced, (), ("is interlaced", "bwdif")),
         (sound_alone, (), ("has no video stream",)),
+        (unknown_codec, (), ("codec is none that PyAV decodes",)),
         (text, (), ("is no clip that can be read",)),
         (lambda: open("in.mkv", "w").close(), (), ("is no clip that can be read",)),  # noqa: PTH123
         (lambda: None, (), ("no such clip",)),
