@@ -127,7 +127,7 @@ def two_sizes():
 @pytest.mark.parametrize(
     ("make", "words", "said"),
     [
-        (interlaced, (), ("is interlaced", "bwdif")),
+        (interlaced, (), ("is interlaced, and the network sees whole frames", "bwdif")),
         (sound_alone, (), ("has no video stream",)),
         (unknown_codec, (), ("codec is none that PyAV decodes",)),
         (text, (), ("is no clip that can be read",)),
