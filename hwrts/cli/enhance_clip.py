@@ -143,11 +143,11 @@ def enhance_one(
 
 
 def _input(source: Path) -> str:
-    """As libav names it; a file's name is never taken for an address."""
+    """As libav names it."""
+    from hwrts.video.formats import file_name
+
     if str(source) != PIPE:
-        if not source.exists():
-            raise DataError(f"{source}: no such clip; give a file, or - for a pipe")
-        return f"file:{source}"
+        return file_name(source)
     if sys.stdin is not None and sys.stdin.isatty():
         raise DataError("standard input: is a terminal; send a clip through a pipe, or give a file")
     return "pipe:0"

@@ -1,6 +1,7 @@
 """Files that users give: pictures of every kind, weights, tables of settings. Made whole here, and read."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ PICTURES: dict[str, dict[str, Any]] = {
     "rgb.tga": {},
 }
 """What each is saved with."""
+
+CLIPS = {"clip.mkv": "ffv1", "clip.mp4": "libx264"} if find_spec("av") else {}
+"""What each is encoded by."""
 
 
 def make_strangers(folder: Path) -> None:
@@ -47,6 +51,10 @@ def make_strangers(folder: Path) -> None:
     save_file(state, folder / "weights.safetensors")
     torch.save({"params_ema": state, "step": 7}, folder / "weights.pth")
     torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
+    for name, codec in CLIPS.items():
+        from ..video.clips import make_clip
+
+        make_clip(folder / name, codec=codec, sound=True)
     (folder / "sweep.toml").write_text(_SWEEP)
     (folder / "settings.toml").write_text(_SETTINGS)
 
@@ -59,6 +67,16 @@ def picture(path: Path) -> None:
     has_one_channel(path)
     read_image(path)
     read_picture(path)
+
+
+def clip(path: Path) -> None:
+    from hwrts.video.enhance import enhance_clip
+    from hwrts.video.formats import file_name
+    from hwrts.video.sink import Encoding
+    from hwrts.video.source import Clip
+
+    opened = Clip(str(path), file_name(path), max_megapixels=1)
+    enhance_clip(opened, path.with_name("out.mkv"), lambda codes: codes, 1, Encoding("ffv1"))
 
 
 def weights(path: Path) -> None:
@@ -86,6 +104,7 @@ def settings_table(path: Path) -> None:
 
 STRANGERS: dict[str, Callable[[Path], None]] = {
     **dict.fromkeys(PICTURES, picture),
+    **dict.fromkeys(CLIPS, clip),
     **dict.fromkeys(("weights.safetensors", "weights.pth", "old.pth"), weights),
     "sweep.toml": sweep_table,
     "settings.toml": settings_table,
