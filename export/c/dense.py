@@ -10,9 +10,12 @@ from hwrts.export.c.tiles import MADE, POINTS, has_tiles, tiled
 from hwrts.export.templates import filled
 from hwrts.fixed_point import Conv
 
-PIXELS, HALF, OUTPUTS = 12, 6, 2
-"""Of a block of dot products, or of half of one where there are half as many registers: compilers keep its
-sums there, and load each operand less often."""
+PIXELS = 12
+"""Windows that are gathered at once."""
+SHAPES = (12, 1), (12, 2), (6, 2)
+"""Windows and rows of weights of a block of dot products: of gcc, of clang with bytes, of clang with 16 bits,
+where its registers are half as many. Sums stay there, and operands are loaded less often."""
+_ROWS = max(rows for _, rows in SHAPES)
 LANES = 16
 """Channels of a block with intrinsics: a register of AVX-512, two of AVX2."""
 TAPS = 4
@@ -36,7 +39,7 @@ def dense(writer: Writer, layer: Conv, folded: NDArray[np.int64], largest: int) 
     length, channels = -(-taps // _BYTES) * _BYTES, -(-outputs // LANES) * LANES
     packed = np.zeros((channels, length), np.int8)
     packed[:outputs, :taps] = layer.weight_i8.transpose(0, 2, 3, 1).reshape(outputs, taps)  # (O, KH*KW*I)
-    rows = -(-outputs // OUTPUTS) * OUTPUTS
+    rows = -(-outputs // _ROWS) * _ROWS
     writer.dots.add(length)
     name = writer.names[layer.name]
     used = -(-taps // TAPS) * TAPS
@@ -69,7 +72,6 @@ def dense(writer: Writer, layer: Conv, folded: NDArray[np.int64], largest: int) 
         made=MADE,
         points=POINTS,
         points_used=POINTS * PIXELS * (-(-shape.rows * inputs // TAPS) * TAPS),
-        step=OUTPUTS,
         length=length,
         used=used,
         rows=rows,
@@ -124,7 +126,7 @@ _DENSE = """\
 #ifdef MODEL_X86
         multiply_blocks(a, {{ length }}, {{ name }}_blocks, {{ used }}, sums, {{ channels }});
 #else
-        for (int32_t o = 0; o < {{ rows }}; o += {{ step }}) {
+        for (int32_t o = 0; o < {{ rows }}; o += ROWS) {
             for (int32_t p = 0; p < {{ pixels }}; p += BLOCK) {
                 dot_{{ length }}(a + p * {{ length }}, {{ name }}_weights + o * {{ length }},
                     sums + p * {{ channels }} + o, {{ channels }});

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hwrts.export.c.codes import Stored
-from hwrts.export.c.dense import HALF, LANES, OUTPUTS, PIXELS, TAPS
+from hwrts.export.c.dense import LANES, PIXELS, SHAPES, TAPS
 from hwrts.export.c.function import Function, Writer
 from hwrts.export.c.operators import EMITTERS
 from hwrts.export.c.requantise import rounding_functions
@@ -89,8 +89,7 @@ def _values(writer: Writer, plan: Schedule, functions: dict[str, Function]) -> d
         "lanes": LANES,
         "taps": TAPS,
         "pixels": PIXELS,
-        "half": HALF,
-        "step": OUTPUTS,
+        "shapes": SHAPES,
         "main": takes_pictures(network),
         "channels": network.channels[network.output],
         "scale": network.tensors[network.output].scale,
