@@ -21,10 +21,6 @@ _DEFAULT_MODE = "1080p60"
 """As wide are frames where no mode is said."""
 
 
-class _TooFastError(ConfigError):
-    """The mode has more pixels a second than a circuit at that clock takes."""
-
-
 @dataclass(frozen=True)
 class AskedCircuit:
     """What a user says of a circuit; None is what he does not.
@@ -83,18 +79,18 @@ class AskedCircuit:
     def in_strips(self, network: Network) -> "AskedCircuit":
         """With as few strips as the mode takes at that clock.
 
+        What is wrong otherwise, or too much for any number of them, :meth:`settings` says.
+
         Raises:
-            ConfigError: As of :meth:`settings`; a mode that is too much for any number of strips is refused
-                there.
+            ConfigError: An unknown mode.
         """
-        for strips in range(self.strips, _MOST_STRIPS):
-            asked = replace(self, strips=strips)
-            try:
-                asked.settings(network)
-            except _TooFastError:
-                continue
-            return asked
-        return replace(self, strips=_MOST_STRIPS)  # whose settings say what is wrong
+        mode, asked = mode_named(self.mode or _DEFAULT_MODE), self
+        while asked.clock_mhz is not None and 1 <= asked.strips < _MOST_STRIPS:
+            least, pixels = asked._load(network, mode)
+            if not asked.clock_mhz * 1e6 < least * pixels:
+                break
+            asked = replace(asked, strips=asked.strips + 1)
+        return asked
 
     def _columns(self, network: Network, mode: Mode) -> int:
         """Of the input picture, which is the mode's or whose output is; of a strip with what is around it."""
@@ -107,17 +103,22 @@ class AskedCircuit:
 
     def _for_mode(self, network: Network, mode: Mode, clock_mhz: float) -> int:
         """Clocks that a pixel has, those in which windows are beyond the picture not counted."""
-        rows = math.ceil(mode.height / self._scale(network))
-        beyond = deepest(network)
-        columns = self._columns(network, mode) + beyond + 1
-        pixels = (rows + beyond) * columns * mode.frames_per_second
-        least = max(1, int(network.scales[network.output]) ** 2)
+        least, pixels = self._load(network, mode)
         if clock_mhz * 1e6 < least * pixels:
-            raise _TooFastError(
+            raise ConfigError(
                 f"--mode {mode.name}: takes {least} clock(s) for each of {pixels / 1e6:,.1f} million pixels "
                 f"a second, blanking included; use --clock-mhz {math.ceil(least * pixels / 1e6)} or more"
             )
         return int(clock_mhz * 1e6 // pixels)
+
+    def _load(self, network: Network, mode: Mode) -> tuple[int, float]:
+        """Clocks that a pixel of the input takes at least, and how many of them a second has."""
+        rows = math.ceil(mode.height / self._scale(network))
+        beyond = deepest(network)
+        columns = self._columns(network, mode) + beyond + 1
+        return max(1, int(network.scales[network.output]) ** 2), (
+            (rows + beyond) * columns * mode.frames_per_second
+        )
 
 
 def _for_multipliers(network: Network, most: int) -> int:
