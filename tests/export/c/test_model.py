@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 TRAPS = ("-O0", "-fsanitize=undefined", "-fsanitize-trap=undefined")
-"""What needs no library of the compiler's, which Debian's clang lacks; with -O1 it takes ten times as long."""
+"""What needs no library of the compiler's, which Debian's clang lacks; -O1 takes ten times as long."""
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover")
 STREAMED = [
     seed for seed in range(150) if random_network(seed, (8, 8, 16)[seed % 3], seed % 4 == 3).streamable
