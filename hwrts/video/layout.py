@@ -94,6 +94,11 @@ class Layout:
         )
 
 
+def guessed_matrix(height: int) -> str:
+    """What a clip of so many lines is taken for where it names no matrix, as Y4M never does."""
+    return "bt709" if height >= HD_LINES else "bt601"
+
+
 def layout_of(
     path: str, name: str, height: int, width: int, *, full: bool, space: int, matrix: str | None = None
 ) -> Layout:
@@ -124,7 +129,7 @@ def layout_of(
     if space in _NAMES:
         matrix = _NAMES[space]
     elif space == _UNSPECIFIED or not across:
-        matrix = matrix or ("bt709" if height >= HD_LINES else "bt601")
+        matrix = matrix or guessed_matrix(height)
     else:
         raise DataError(
             f"{path}: its colour matrix is number {space} of H.273, and {', '.join(MATRICES)} are known; "

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any, BinaryIO
 
 from hwrts.errors import DataError
-from hwrts.video.layout import Layout, Planes
+from hwrts.video.layout import Layout, Planes, guessed_matrix
 from hwrts.video.source import Clip
 
 _KINDS = {(2, 2): "420", (2, 1): "422", (1, 1): "444", (0, 0): "mono"}
@@ -53,8 +53,15 @@ class Y4mSink:
         self._begun: int | None = None
         self._written = 0
         self._last = b""
-        others = len(clip.container.streams) - 1
-        self.notes = [f"{others} other streams are left out: Y4M holds pictures alone"] if others else []
+        self.notes: list[str] = []
+        if others := len(clip.container.streams) - 1:
+            self.notes.append(
+                f"left out, for Y4M holds pictures alone: {others} of sound, subtitles and the like"
+            )
+        if clip.layout.across and clip.layout.matrix != guessed_matrix(clip.layout.height * scale):
+            self.notes.append(
+                f"Y4M does not name the matrix: say that it is {clip.layout.matrix} where it is read"
+            )
         if clip.rotation is not None:
             self.notes.append("the rotation is left out: Y4M has no word for it")
         file.write(f"{header(clip.layout, scale, clip.rate, clip.aspect)}\n".encode())

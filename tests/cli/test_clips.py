@@ -130,6 +130,8 @@ def test_pipes(workspace, hwrts):
     planes = make_clip("in.mkv", pixels, size, count=3, rate=25)
     assert hwrts("enhance", "in.mkv", "-o", "out.y4m", *RUN, "-q").code == 0
     wanted, _ = decoded("out.y4m")
+    said = hwrts("enhance", "in.mkv", "-o", "out.y4m", *RUN, "-q", "--force").out
+    assert "Y4M does not name the matrix: say that it is bt709" in said  # of 15 lines it would be bt601
     raw = b"".join(plane.tobytes() for frame in planes for plane in frame)
     done = piped(workspace, "-", "-o", "-", "--raw", f"23x15,{pixels},25", "--matrix", "bt709", given=raw)
     assert done.returncode == 0, done.stderr
