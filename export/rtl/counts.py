@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from hwrts.export.rtl.circuit import Circuit
+from hwrts.export.rtl.flip_flops import flip_flops_of
 from hwrts.export.rtl.gates import gates_of, multipliers_of
 from hwrts.export.rtl.routes import Route, bursts, words_of
 from hwrts.export.rtl.stream import Stream
@@ -18,6 +19,7 @@ class Counts:
     Attributes:
         multipliers: Of a code and a weight of convolutions, and of two codes (S1).
         gates: Gate equivalents of those of convolutions, with their sums and registers (S8).
+        flip_flops: Of all modules; those that memories are read into are parts of these (S9).
         window_bits: Line memories of the windows (S2).
         row_bits: Rows that wait for another operand, whole rows alone (S3).
         queue_bits: Words of queues beside those: what pipelines need (S4).
@@ -31,6 +33,7 @@ class Counts:
 
     multipliers: int
     gates: int
+    flip_flops: int
     window_bits: int
     row_bits: int
     queue_bits: int
@@ -70,6 +73,7 @@ def counts_of(circuit: Circuit) -> Counts:
     return Counts(
         multipliers=multipliers_of(network, circuit.foldings),
         gates=gates_of(network, circuit.foldings),
+        flip_flops=flip_flops_of(circuit),
         window_bits=sum(
             (circuit.modules[layer.name].window_rows or 0)
             * _bits_of_a_row(circuit, circuit.streams[layer.sources[0]])

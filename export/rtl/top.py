@@ -18,7 +18,7 @@ _MARKS = ("m_start", "m_end_of_row", "m_end")
 
 def top_text(circuit: Circuit) -> str:
     """The Verilog of the top; the modules that it names are those of the library."""
-    netlist = _netlist(circuit)
+    netlist = netlist_of(circuit)
     return render(
         "top.v.j2",
         name=TOP,
@@ -51,7 +51,8 @@ def _numbered(port: str, streams: list[Stream]) -> dict[str, Stream]:
     return {f"{port}{number}": stream for number, stream in enumerate(streams)}
 
 
-def _netlist(circuit: Circuit) -> Netlist:
+def netlist_of(circuit: Circuit) -> Netlist:
+    """All that is in it, put together."""
     netlist = Netlist()
     for port, stream in doors(circuit).items():
         netlist.stream(stream.signal, stream.bits)

@@ -36,6 +36,7 @@ def print_silicon(document: dict[str, Any]) -> None:
         ["strips", f"{document['strips']:,}", "circuits side by side, each of a part of the columns"],
         ["multipliers", f"{document['multipliers']:,}", "of a code and a weight"],
         ["gates", f"{document['gates']:,}", "gate equivalents of these, their sums and registers"],
+        ["flip-flops", f"{document['flip_flops']:,}", "of all, before mapping"],
         ["clocks a pixel", f"{document['cycles']:,}", f"of the input, {document['widest']:,} columns"],
         ["line memory", f"{document['planned_bits']:,}", "bits, as planned"],
         ["queues", f"{document['queue_bits']:,}", "bits beside it, between pipelines"],

@@ -11,7 +11,7 @@ import pytest
 from hwrts.export.kit import kit_files
 from hwrts.export.vectors import files as written
 from hwrts.export.vectors.cases import SIZES
-from hwrts.fixed_point import PIXEL, Format, GlobalAverage, Input, Multiply, Network, load_network
+from hwrts.fixed_point import PIXEL, Along, Format, GlobalAverage, Input, Multiply, Network, load_network
 from hwrts.progress import Silent
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.formats import FORMATS, Kit, Made
@@ -260,8 +260,8 @@ def made_of(network):
 
 @pytest.fixture(scope="module")
 def pooled():
-    """What no model that is fed row by row can compute, nor a circuit of such streams."""
-    mean = GlobalAverage("mean", "x", Format(False, 8, 8))
+    """What no model that is fed row by row can compute, nor a circuit that keeps no column."""
+    mean = GlobalAverage("mean", "x", Format(False, 8, 8), Along.COLUMNS)
     return Network((Input("x", 3, PIXEL),), (mean, Multiply("y", ("x", "mean"), Format(False, 8, 8))))
 
 

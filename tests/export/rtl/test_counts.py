@@ -11,14 +11,15 @@ from hwrts.export.rtl.counts import counts_of
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.gates import gates_of
 from hwrts.export.rtl.templates import library
-from hwrts.fixed_point import Format
+from hwrts.fixed_point import Format, PRelu, Reorder, Resize, Scale, Upsample
 
 from .build import random_conv, residual, single
 from .simulate import needs
+from .test_operators import EVERY
 
 
 def synthesized(circuit, folder):
-    """Cells of a circuit before they are mapped: (multipliers, bits of memories, bits of constants)."""
+    """Of a circuit before it is mapped: (multipliers, bits of memories, of constants, flip-flops)."""
     needs("yosys")
     texts = {**library(), **circuit.memories, "hwrts_top.v": top_text(circuit)}
     for name, text in texts.items():
@@ -28,8 +29,9 @@ def synthesized(circuit, folder):
     script += "memory -nomap; opt -fast; write_json cells.json"
     subprocess.run(["yosys", "-q", "-p", script], cwd=folder, check=True, timeout=600)
     cells = json.loads((folder / "cells.json").read_text())["modules"]["hwrts_top"]["cells"].values()
-    multipliers = memories = constants = 0
+    multipliers = memories = constants = flip_flops = 0
     for cell in cells:
+        flip_flops += len(cell["connections"]["Q"]) if "dff" in cell["type"] else 0
         if cell["type"] == "$mul":  # one by a constant is an address
             ports = (cell["connections"][port] for port in "AB")
             multipliers += all(any(isinstance(bit, int) for bit in port) for port in ports)
@@ -38,7 +40,7 @@ def synthesized(circuit, folder):
             bits = int(numbers["SIZE"], 2) * int(numbers["WIDTH"], 2)
             written = int(numbers["WR_PORTS"], 2) > 0
             memories, constants = memories + bits * written, constants + bits * (not written)
-    return multipliers, memories, constants
+    return multipliers, memories, constants, flip_flops
 
 
 # One column in 16 of 5 random words is the same in all, and Yosys makes a wire of it: no fewer than 9.
@@ -46,10 +48,27 @@ def synthesized(circuit, folder):
 def test_formulas_against_synthesis(tmp_path, form, cycles):
     circuit = circuit_of(residual(form, channels=4), Settings(widest=128, cycles=cycles))
     counts = counts_of(circuit)
-    multipliers, memories, constants = synthesized(circuit, tmp_path)
+    multipliers, memories, constants, flip_flops = synthesized(circuit, tmp_path)
+    assert flip_flops == pytest.approx(counts.flip_flops, rel=0.05)
     assert multipliers == pytest.approx(counts.multipliers, rel=0.05)
     assert memories == pytest.approx(counts.memory_bits, rel=0.05)
     assert constants == pytest.approx(counts.constant_bits, rel=0.05)
+
+
+@pytest.mark.slow  # a second for each
+@pytest.mark.parametrize(
+    "kind", [each for each in EVERY if each is not Reorder], ids=lambda kind: kind.__name__
+)
+def test_operators_against_synthesis(tmp_path, kind):
+    """But channels that are given twice, of which Yosys does not see that a queue may be read into them."""
+    circuit = circuit_of(EVERY[kind], Settings(widest=32, tallest=32, cycles=9))
+    counts = counts_of(circuit)
+    multipliers, memories, constants, flip_flops = synthesized(circuit, tmp_path)
+    assert flip_flops == pytest.approx(counts.flip_flops, rel=0.05)
+    assert memories == pytest.approx(counts.memory_bits, rel=0.05)
+    assert constants == pytest.approx(counts.constant_bits, rel=0.05)
+    if kind not in (Scale, PRelu, Upsample, Resize):  # whose products are by constants
+        assert multipliers == counts.multipliers
 
 
 GATES = {"AND": 1.5, "OR": 1.5, "NAND": 1, "NOR": 1, "ANDNOT": 1.5, "ORNOT": 1.5, "XOR": 2.5, "XNOR": 2.5,

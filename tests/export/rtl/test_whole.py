@@ -62,23 +62,29 @@ def test_layers_of_one_pixel(tmp_path):
     assert_exact(tmp_path, Network((X, GAINS), layers, outputs=("y", "c")), [(1, 1), (3, 4)])
 
 
+@pytest.mark.parametrize("along", [Along.PICTURE, Along.ROWS])
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.usually(along=Along.ROWS)
+def test_means(tmp_path, along, rounding):
+    """Of two pixels half of the means are ties; of odd counts none are."""
+    network = single(GlobalAverage("y", "x", S6, along), 2, S6, rounding)
+    assert_exact(tmp_path, network, [(1, 1), (16, 2), (3, 5), (1, 2), (2, 1)])
+
+
 MEANS = [
     (S6, Format(True, 6, 6)),
     (S6, Format(True, 4, 1)),
     (U8, Format(False, 8, 9)),
     (S6, Format(False, 5, 5)),
 ]
-"""Of finer and of coarser grids, of which the last cuts what is below zero."""
+"""On finer and on coarser grids, of which the last cuts what is below zero."""
 
 
 @pytest.mark.parametrize(("source", "out"), MEANS, ids=str)
 @pytest.mark.parametrize("along", [Along.PICTURE, Along.ROWS])
-@pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.in_turns
-def test_means(tmp_path, source, out, along, rounding):
-    """Of odd counts, and of even ones, which have ties."""
-    network = single(GlobalAverage("y", "x", out, along), 2, source, rounding)
-    assert_exact(tmp_path, network, [(1, 1), (2, 4), (3, 5), (1, 2)])
+def test_means_on_other_grids(tmp_path, source, out, along):
+    assert_exact(tmp_path, single(GlobalAverage("y", "x", out, along), 2, source), [(2, 4), (8, 2), (3, 5)])
 
 
 @pytest.mark.parametrize("over", [Over.PICTURE, Over.ROWS])
