@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,8 +131,11 @@ def test_pipes(workspace, hwrts):
     planes = make_clip("in.mkv", pixels, size, count=3, rate=25)
     assert hwrts("enhance", "in.mkv", "-o", "out.y4m", *RUN, "-q").code == 0
     wanted, _ = decoded("out.y4m")
-    said = hwrts("enhance", "in.mkv", "-o", "out.y4m", *RUN, "-q", "--force").out
-    assert "Y4M does not name the matrix: say that it is bt709" in said  # of 15 lines it would be bt601
+    again = hwrts("enhance", "in.mkv", "-o", "out.y4m", *RUN, "--force")
+    assert "Y4M does not name the matrix: say that it is bt709" in again.out  # of 15 lines it would be bt601
+    sees = "clip: 23x15, 4:2:0, 10 bits, bt709, limited range, of which the network sees 8, 25 frames/s"
+    assert sees in again.err.splitlines()
+    assert re.search(r"^enhancing: 3 in \d+\.\d s \d+\.\d frames/s$", again.err, re.MULTILINE)
     raw = b"".join(plane.tobytes() for frame in planes for plane in frame)
     done = piped(workspace, "-", "-o", "-", "--raw", f"23x15,{pixels},25", "--matrix", "bt709", given=raw)
     assert done.returncode == 0, done.stderr
@@ -225,3 +229,12 @@ def test_a_reader_that_leaves_is_said(monkeypatch):
         enhance_clip._target(Path("-")) as file,
     ):
         file.write(bytes(100_000))
+
+
+def test_of_a_pipe_it_is_said_now_and_then_how_far_it_is(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(enhance_clip, "LINE_SECONDS", -1)
+    with enhance_clip._told(SimpleNamespace(say=said.append), None) as advance:  # type: ignore[arg-type]
+        advance(1)
+        advance(2)
+    assert re.fullmatch(r"enhancing: 2 frames, \d+\.\d frames/s", said[1])
