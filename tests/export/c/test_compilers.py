@@ -76,6 +76,7 @@ int main(void)
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.one_in(2)
 def test_rows_are_pushed_and_popped_as_early_as_planned(anchor, compiler, tmp_path):
     """By a program that keeps one row of each: what a frame at once gives, after the rows of the plan."""
     if shutil.which(compiler) is None:

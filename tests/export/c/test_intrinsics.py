@@ -51,6 +51,7 @@ def channels_of_all_blocks():
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("flags", [AVX2, (*AVX2, "-mavxvnni"), ("-march=native",)], ids=" ".join)
+@pytest.mark.in_turns
 def test_intrinsics_of_x86_and_every_block_of_channels(compiler, flags, x86):
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")

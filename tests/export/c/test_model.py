@@ -102,21 +102,6 @@ def test_rounding_rules_of_a_network_with_shuffle_and_repetition(anchor, roundin
     assert differing(network, {"x": picture})[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("compiler", "runner"),
-    [
-        ("arm-linux-gnueabihf-gcc", "qemu-arm"),
-        ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
-        ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
-    ],
-)
-def test_other_processors(anchor, compiler, runner):
-    needs(compiler, runner)
-    picture = np.random.default_rng(1).integers(0, 256, (5, 11, 3)).astype(np.uint8)
-    wrong, total = differing(anchor(), {"x": picture}, compiler, ("-O2", "-static"), (runner,))
-    assert (wrong, total) == (0, 5 * 11 * (5 + 5 + 5 + 3 + 12 + 12 + 12 + 12 + 12 + 12))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", STREAMED[::5])
 def test_random_networks_on_other_processors(seed):
