@@ -33,6 +33,7 @@ class Facts:
         circuit: Counts of the circuit; None where there is none.
         cases: Of the vectors.
         programs: Cases of each program that checks the C model; none where there is no model.
+        intrinsics: Whether the C model has sums with intrinsics too.
         circuits: How many circuits are tried, the whole one and those of layers.
         not_alone: Layers that the circuit is tried with in the network alone, and why.
         left_out: Forms that the kit does not have, and why.
@@ -50,6 +51,7 @@ class Facts:
     cases: int
     circuit: Mapping[str, Any] | None = None
     programs: Mapping[str, int] = field(default_factory=dict)
+    intrinsics: bool = False
     circuits: int = 0
     not_alone: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from hwrts.cost.network import network_cost
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.c import check_rows
 from hwrts.export.c.check import check_files
+from hwrts.export.c.model import HEADER_X86
 from hwrts.export.handover import VERDICT_NAME
 from hwrts.export.kit import Facts, kit_files
 from hwrts.export.kit.files import CHECK, REPORT
@@ -140,6 +141,7 @@ def facts_of(made: Made, proof: Proof, title: str, left_out: Mapping[str, str], 
         cases=len(cases),
         circuit=circuit,
         programs=programs,
+        intrinsics=f"{C}/{HEADER_X86}" in kit.files,
         circuits=circuits,
         not_alone=not_alone,
         left_out=left_out,

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 
 import pytest
 
+from hwrts.export.cpu import cpu_flags
 from hwrts.export.kit import kit_files
 from hwrts.export.vectors import files as written
 from hwrts.export.vectors.cases import SIZES
@@ -139,20 +142,23 @@ def test_it_checks_itself_without_python(kit, alone):
     ("compiler", "words", "runner"),
     [
         ("clang", ("CFLAGS=-O0 -fsanitize=undefined -fsanitize-trap=undefined",), None),
-        ("gcc", ("CFLAGS=-O1 -march=native -DMODEL_INTRINSICS",), None),
         ("arm-linux-gnueabihf-gcc", ("CFLAGS=-O1 -static",), "qemu-arm"),
         ("riscv64-linux-gnu-gcc", ("CFLAGS=-O1 -static",), "qemu-riscv64"),
     ],
 )
 def test_its_c_model_by_other_compilers_and_on_other_processors(copy, compiler, words, runner):
+    """And its intrinsics by those that are for x86."""
     for tool in filter(None, ("make", compiler, runner)):
         needs(tool)
     said = (f"CC={compiler}", f"RUN={runner or ''}", *words)
     layer = next(path.name for path in (copy / "check").glob("t*_conv_out"))
-    done = make(copy, dict(os.environ), "run-network", f"run-{layer}", *said)
+    done = make(copy, dict(os.environ), "run-network", f"run-{layer}", "run-intrinsics", *said)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(": PASSED, 0 of ") > 2
     assert "FAILED" not in done.stdout
+    ours = compiler == "clang" and platform.machine() == "x86_64"
+    assert ("c: intrinsics: no code differs" in done.stdout.splitlines()) is ours
+    assert ("are of x86, which this compiler is not for" in done.stdout) is (runner is not None)
 
 
 @pytest.fixture
@@ -167,6 +173,19 @@ def flip(path, line, digit=-1):
     text[digit] = f"{int(text[digit], 16) ^ 1:x}"
     lines[line] = "".join(text)
     path.write_text("\n".join(lines) + "\n")
+
+
+def test_a_weight_of_the_intrinsics_is_checked(copy, alone):
+    if "avx2" not in cpu_flags():
+        pytest.skip("this processor has no AVX2")
+    path = copy / "c/model_x86.h"
+    wrong, changed = re.subn(r"(t1_conv_in_blocks\[\d+\] = \{\s*)-?\d+", r"\g<1>99", path.read_text())
+    assert changed
+    path.write_text(wrong)
+    done = make(copy, alone, "run-network", "run-intrinsics")
+    assert done.returncode != 0
+    assert "c: first difference: layer t1_conv_in, frame 0, row " in done.stdout
+    assert "no code differs" not in done.stdout
 
 
 def test_a_bit_of_a_weight_in_c_is_found(copy, alone):
