@@ -38,7 +38,8 @@ def simulate(
         HwrtsError: Icarus Verilog is not installed or cannot read the circuit, or a code differs.
     """
     network = circuit.network
-    height, width = fed(network, frames[0])[network.inputs[0].name].shape[:2]
+    picture = next(each for each in network.inputs if not each.whole)
+    height, width = fed(network, frames[0])[picture.name].shape[:2]
     dump = ["module hwrts_dump;", "    initial begin", '        $dumpfile("run.vcd");']
     dump += [f"        $dumpvars(1, {DUT});"] + [f"        $dumpvars(0, {DUT}.{each});" for each in watched]
     sources = {

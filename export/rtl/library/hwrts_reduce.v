@@ -47,9 +47,9 @@ module hwrts_reduce #(
         for (c = 0; c < CHANNELS; c = c + 1) begin : channel
             wire [IN_BITS-1:0] code = s_data[c*IN_BITS +: IN_BITS];
             wire signed [SUM-1:0] number = {{(SUM-IN_BITS){IN_SIGNED != 0 && code[IN_BITS-1]}}, code};
-            wire signed [SUM-1:0] before = sums[c*SUM +: SUM];
+            wire signed [SUM-1:0] older = sums[c*SUM +: SUM];
             assign more[c*SUM +: SUM] =
-                first ? number : MEAN != 0 ? before + number : before > number ? before : number;
+                first ? number : MEAN != 0 ? older + number : older > number ? older : number;
         end
     endgenerate
     always @(posedge clk) if (step) sums <= more;

@@ -1,9 +1,12 @@
 """What the circuit is told by facts of the operators: squares that are parted, words that pipelines hold."""
 
+import subprocess
+
 import numpy as np
 import pytest
 
 from hwrts.export.rtl.stream import streams_of
+from hwrts.export.rtl.templates import library
 from hwrts.export.rtl.times import WORDS, times_of
 from hwrts.fixed_point import (
     Clip,
@@ -21,6 +24,8 @@ from hwrts.fixed_point import (
     SpaceToDepth,
     Upsample,
 )
+
+from .simulate import needs
 
 U8 = Format(False, 8, 8)
 ZERO = np.zeros(1, np.int32)
@@ -63,3 +68,12 @@ def test_squares_are_parted_for_a_kernel(layer, parted):
 def test_words_that_a_pipeline_holds(layer, held):
     network = behind_squares(layer)
     assert times_of(network, streams_of(network), {}, tallest=8).held == {"square": 0, "y": held}
+
+
+def test_verilator_reads_every_module(tmp_path):
+    """As SystemVerilog, whose keywords are more."""
+    for name, text in library().items():
+        (tmp_path / name).write_text(text)
+    command = [needs("verilator"), "--lint-only", "-Wno-lint", "--top-module", "hwrts_sum", *library()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
