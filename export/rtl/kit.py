@@ -56,7 +56,7 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
     if loads:
         files[f"network/{_LOAD}"] = load_file(circuit)
     files["Makefile"] = render(
-        "Makefile.j2", top=TOP, tests=tests, vectors=VECTORS, loads=loads, memories=[*circuit.memories]
+        "Makefile.j2", top=TOP, tests=tests, vectors=VECTORS, loads=loads, loadable=_loadable(circuit)
     )
     files["README.md"] = render(
         "README.md.j2",
@@ -73,6 +73,11 @@ def rtl_files(network: Network, settings: Settings, cases: Cases) -> dict[str, s
     )
     files["circuit.json"] = json.dumps(_described(circuit, ids) | {"not_alone": not_alone}, indent=1) + "\n"
     return files
+
+
+def _loadable(circuit: Circuit) -> list[str]:
+    """Files of memories that are written through the port; tables are constants whatever is loaded."""
+    return [name for module in circuit.modules.values() if module.load_bits for name in module.memories]
 
 
 def _tested(
