@@ -66,7 +66,7 @@ def same_size_form(graph: Graph, taps: int | None = TAPS) -> Graph:
     silent = residual in graph.zero_on_flat()  # then each of the two corrections gives 0 on its own
     even = all(conv.tie == "colours" for conv in convs)  # and so is D
     tie: Tie = "colours" if even else "none"
-    return Graph(
+    return Graph(  # anew: what else was said of the folded convolutions was said of their own kernels
         (
             *kept,
             Conv(

@@ -211,7 +211,7 @@ SAID = [
     (*saved("a.png", colours().convert("L"), icc_profile=P3), "grey with a profile of RGB", "RGB 8"),
     ("a.ppm", deep_ppm, "more than 8 bits a sample: became 8", "RGB 8 bits"),
     ("a.tif", premultiplied, "more than 8 bits a sample: became 8", "RGBA 8 bits"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "write", "says", "kind"), SAID)

@@ -67,7 +67,8 @@ FORMS: dict[str, tuple[Any, list[str]]] = {
         [C],
     ),
     "channels last, by functions": (
-        lambda s, x: torch.mul(s.beta.reshape(3), s.a(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2), [C]
+        lambda s, x: torch.mul(s.beta.reshape(3), s.a(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+        [C],
     ),
     "less a picture": (lambda s, x: s.mean - s.a(x), [C]),
     "behind a shuffle": (lambda s, x: F.pixel_shuffle(s.e(x), 2) + s.mean, [C, "DepthToSpace"]),
@@ -93,7 +94,7 @@ FORMS: dict[str, tuple[Any, list[str]]] = {
     "a norm beside another reader": (lambda s, x: (lambda y: F.relu(s.n(y)) + y)(s.a(x)), [C, D, "Add"]),
     "a transposed convolution": (lambda s, x: s.t(x) + s.mean, [C, "DepthToSpace"]),
     "a shrinking gain": (lambda s, x: s.v(F.relu(s.b(x)) * 0.5 + 1), [C, C]),
-}  # fmt: skip
+}
 
 
 def made(forward):

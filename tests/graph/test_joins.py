@@ -258,10 +258,9 @@ def _changed(change, read):
 
 @pytest.mark.parametrize(
     ("change", "read"),
-    [
-        (lambda kept: kept["a"].mul_(2), read) for read in ("h", "other", "a later", "a part later")
-    ] + [(lambda kept: kept["h"].mul_(3), read) for read in ("a", "b", "other", "a part later", "of a")],
-)  # fmt: skip
+    [(lambda kept: kept["a"].mul_(2), read) for read in ("h", "other", "a later", "a part later")]
+    + [(lambda kept: kept["h"].mul_(3), read) for read in ("a", "b", "other", "a part later", "of a")],
+)
 def test_what_is_overwritten_behind_its_back_is_read_as_torch_has_it(change, read):
     network = _changed(change, read)
     graph, x = trace(network), torch.randn(1, 3, 48, 96)

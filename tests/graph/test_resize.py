@@ -79,8 +79,9 @@ def test_corners_on_corners(case):
 def test_to_the_size_of_a_skip_with_corners_on_corners():
     network = module(
         lambda s, x: s.c(x) + F.interpolate(s.d(x), x.shape[2:], mode="bilinear", align_corners=True),
-        c=conv(), d=nn.Conv2d(3, 3, 3, 2, 1),
-    ).eval()  # fmt: skip
+        c=conv(),
+        d=nn.Conv2d(3, 3, 3, 2, 1),
+    ).eval()
     checked = check_own_module(network)
     assert [node.factor for node in checked.graph.of(Resize)] == [2]
 

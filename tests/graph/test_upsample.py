@@ -221,12 +221,13 @@ DOWN: dict[str, tuple[Any, int]] = {
     "bilinear": (lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear"), 2),
     "bilinear by 1/4": (lambda x: F.interpolate(x, scale_factor=(0.25, 0.25), mode="bilinear"), 4),
     "bilinear, corners not aligned": (
-        lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False), 2
+        lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False),
+        2,
     ),
     "area": (lambda x: F.interpolate(x, scale_factor=0.5, mode="area"), 2),
     "area by 1/4": (lambda x: F.interpolate(x, scale_factor=0.25, mode="area"), 4),
     "nn.Upsample": (nn.Upsample(scale_factor=0.5, mode="bilinear"), 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("spelling", DOWN)

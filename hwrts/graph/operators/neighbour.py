@@ -23,7 +23,7 @@ class Neighbour:
     """Whether it multiplies by kernels of its own: what is constant around it costs nothing in these."""
     REARRANGES: ClassVar[bool] = False
     """Whether all codes of its source are in its result, and no others: what is done to each of them alone
-    can be done in front of it as well."""
+    is then done in front of it. One that does not say so is right, and costs the bit that a ReLU saves."""
 
     relu = False
     """Whether its result is max(0, .) of what it computes."""
