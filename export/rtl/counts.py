@@ -26,7 +26,8 @@ class Counts:
         output_bits: Rows of blocks that are given later, and blocks that come meanwhile (S5); of all that
             are parted into pixels, at the way out or in front of a window.
         constant_bits: Weights, biases with their shifts, and a table for each lane (S6).
-        planned_bits: Line memory as hwrts cost has it, for frames as wide.
+        planned_bits: Line memory as hwrts cost has it, for frames as wide; of a network that it has no plan
+            of, as whole pictures must wait, that of this circuit.
         cycles: Clocks for a pixel of the input (S7).
         latency_rows: Rows of the input after which the first of the output is there.
     """
@@ -70,21 +71,24 @@ def counts_of(circuit: Circuit) -> Counts:
         made = circuit.tensors.made[name]
         parted.append(made)
         output += words_of(2 + bursts(circuit.tensors, name, circuit.cycles, widest)) * made.bits
+    windows = sum(
+        (circuit.modules[layer.name].window_rows or 0)
+        * _bits_of_a_row(circuit, circuit.streams[layer.sources[0]])
+        for layer in network.layers
+    )
+    rows = sum(rows * _bits_of_a_row(circuit, circuit.streams[name]) for name, _, rows in kept)
+    planned = windows + rows if plan.latency is None else sum(plan.bits(widest).values())
     return Counts(
         multipliers=multipliers_of(network, circuit.foldings),
         gates=gates_of(network, circuit.foldings),
         flip_flops=flip_flops_of(circuit),
-        window_bits=sum(
-            (circuit.modules[layer.name].window_rows or 0)
-            * _bits_of_a_row(circuit, circuit.streams[layer.sources[0]])
-            for layer in network.layers
-        ),
-        row_bits=sum(rows * _bits_of_a_row(circuit, circuit.streams[name]) for name, _, rows in kept),
+        window_bits=windows,
+        row_bits=rows,
         queue_bits=queues,
         output_bits=output
         + sum((each.grow - 1) * _bits_of_a_row(circuit, each) // each.grow for each in parted),
         constant_bits=sum(_constants(circuit, conv) for conv in network.convs) + _tables(circuit),
-        planned_bits=sum(plan.bits(widest).values()),
+        planned_bits=planned,
         cycles=circuit.cycles,
         latency_rows=circuit.settings.tallest if plan.latency is None else plan.latency,
     )

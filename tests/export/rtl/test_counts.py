@@ -11,7 +11,19 @@ from hwrts.export.rtl.counts import counts_of
 from hwrts.export.rtl.folding import Folding
 from hwrts.export.rtl.gates import gates_of
 from hwrts.export.rtl.templates import library
-from hwrts.fixed_point import Format, PRelu, Reorder, Resize, Scale, Upsample
+from hwrts.fixed_point import (
+    PIXEL,
+    Format,
+    GlobalAverage,
+    Input,
+    Multiply,
+    Network,
+    PRelu,
+    Reorder,
+    Resize,
+    Scale,
+    Upsample,
+)
 
 from .build import random_conv, residual, single
 from .simulate import needs
@@ -135,3 +147,13 @@ def test_counts_by_hand():
     assert counts.latency_rows == 4
     # at the way out 13 blocks come while the lower pixels of 100 are given; its queue has a memory of 15 + 1
     assert counts.output_bits == 2 * 100 * 24 + (2 + 13 + 1) * 12 * 8
+
+
+def test_a_picture_that_waits_for_its_mean_is_counted():
+    """All its rows, of 3 codes of 8 bits a pixel; a division, and one multiplier for each product."""
+    layers = GlobalAverage("m", "x", PIXEL), Multiply("y", ("x", "m"), PIXEL)
+    network = Network((Input("x", 3, PIXEL),), layers)
+    counts = counts_of(circuit_of(network, Settings(widest=20, tallest=10)))
+    assert counts.row_bits == counts.planned_bits == 10 * 20 * 24
+    assert counts.latency_rows == 10
+    assert counts.multipliers == 3
