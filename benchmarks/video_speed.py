@@ -28,8 +28,8 @@ from benchmarks.c_speed import made
 from hwrts.export import open_session, run_session, to_onnx
 from hwrts.export.cpu import cpu_name
 from hwrts.runs.engines import Deployed, onnx_engine
+from hwrts.video.encoding import Encoding
 from hwrts.video.enhance import enhance_clip
-from hwrts.video.sink import Encoding
 from hwrts.video.source import Clip
 
 NETWORKS = {"Residual-1/8": (1, 8), "Residual-1/32": (1, 32), "Residual-3/64": (3, 64)}
@@ -79,7 +79,6 @@ def measured(name: str, folder: Path, arguments: argparse.Namespace) -> dict[str
     model = to_onnx(integers).SerializeToString()
     session, network = open_session(model), onnx_engine(model, integers)
     codes = np.random.default_rng(1).integers(0, 256, (1, 3, height, width)).astype(np.uint8)
-    encoding = Encoding(preset="veryfast")
 
     def alone() -> None:
         for _ in range(arguments.frames):
@@ -87,8 +86,8 @@ def measured(name: str, folder: Path, arguments: argparse.Namespace) -> dict[str
 
     ways: dict[str, Callable[[], object]] = {
         "alone": alone,
-        "y4m": partial(through, folder / "in.y4m", folder / "out.y4m", network, encoding),
-        "h264": partial(through, folder / "in.mp4", folder / "out.mkv", network, encoding),
+        "y4m": partial(through, folder / "in.y4m", folder / "out.y4m", network, Encoding()),
+        "h264": partial(through, folder / "in.mp4", folder / "out.mkv", network, Encoding(preset="veryfast")),
     }
     turns = [{way: timed(run) for way, run in ways.items()} for _ in range(arguments.repeats)]
     row: dict[str, Any] = {"network": name, "size": arguments.size, "frames": arguments.frames}

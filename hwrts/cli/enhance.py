@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
-from hwrts.cli.enhance_clip import ClipOptions, enhance_one, is_clip
+from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one, is_clip
 from hwrts.cli.options import MaxMegapixels, Quiet, StageOption, option, run_folders
 from hwrts.cli.pictures import end_with, picture_files
 from hwrts.cli.stage import choose_network
@@ -127,11 +127,9 @@ def enhance(
             network.enhance if same_size else network.upscale,
             1 if same_size else network.enlargement,
             clips,
-            {"stage": chosen.name, "form": form},
+            Sayings({"stage": chosen.name, "form": form}, json, progress),
             max_megapixels=max_megapixels or MAX_MEGAPIXELS,
             force=force,
-            json=json,
-            progress=progress,
         )
         return
     if (flag := clips.given()) is not None:

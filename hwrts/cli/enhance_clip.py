@@ -1,22 +1,25 @@
 """hwrts enhance of a clip, or of what a pipe brings."""
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hwrts.cli.console import LINE_SECONDS, ConsoleProgress, print_error, print_json, print_line, print_note
+from hwrts.cli.standard_output import StandardOutput
 from hwrts.errors import ConfigError, DataError
 from hwrts.extras import need
+from hwrts.report.text import plural
 
 if TYPE_CHECKING:
     from hwrts.data.depth import Codes
+    from hwrts.video.pump import Done
+    from hwrts.video.source import Clip
 
 PIPE = "-"
 
@@ -35,7 +38,11 @@ class ClipOptions:
 
     def given(self) -> str | None:
         """The first flag that was given, for who enhances pictures."""
-        return next((f"--{name}" for name, value in vars(self).items() if value), None)
+        return next((f"--{name}" for name, value in vars(self).items() if _is_given(value)), None)
+
+
+def _is_given(value: str | int | None) -> bool:
+    return value is not None and value is not False  # --crf 0 is given
 
 
 def is_clip(sources: list[Path], output: Path, options: ClipOptions) -> bool:
@@ -48,18 +55,31 @@ def is_clip(sources: list[Path], output: Path, options: ClipOptions) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Sayings:
+    """How ``hwrts enhance`` says what it does.
+
+    Attributes:
+        about: Stage and form, for the result.
+        json: Print the result as JSON.
+        progress: Who is told.
+    """
+
+    about: dict[str, Any]
+    json: bool
+    progress: ConsoleProgress
+
+
 def enhance_one(
     sources: list[Path],
     output: Path,
     network: "Callable[[Codes], Codes]",
     scale: int | None,
     options: ClipOptions,
-    about: dict[str, Any],
+    sayings: Sayings,
     *,
     max_megapixels: int,
     force: bool,
-    json: bool,
-    progress: ConsoleProgress,
 ) -> None:
     """One clip through a network, said as ``hwrts enhance`` says it.
 
@@ -69,18 +89,49 @@ def enhance_one(
         network: Codes to codes.
         scale: How much larger they are; None of a network that makes pictures of another size.
         options: Of clips.
-        about: Stage and form, for the result.
+        sayings: How the result is said.
         max_megapixels: Refuse larger pictures.
         force: Replace a file.
-        json: Print the result as JSON.
-        progress: Who is told.
     """
     need("video", "clips")
+    from hwrts.video.encoding import Encoding
     from hwrts.video.enhance import enhance_clip
     from hwrts.video.raw import Raw
-    from hwrts.video.sink import CRF, Encoding
     from hwrts.video.source import Clip
+    from hwrts.video.threads import aside
 
+    source, scale = _checked(sources, output, scale, force=force, json=sayings.json)
+    raw, file = Raw.of(options.raw) if options.raw else None, _input(source)
+    clip = aside(
+        lambda: Clip(
+            "standard input" if str(source) == PIPE else str(source),
+            file,
+            raw=raw,
+            matrix=options.matrix,
+            strict=options.strict,
+            max_megapixels=max_megapixels,
+        )
+    )
+    sees = ", of which the network sees 8" if clip.layout.bits > 8 else ""
+    size = f"{clip.layout.width}x{clip.layout.height}"
+    sayings.progress.say(f"clip: {size}, {clip.layout.said()}{sees}, {_rate(clip.rate)}")
+    encoding = Encoding(options.codec, options.crf, options.preset, options.lossless)
+    start = time.perf_counter()
+    with _told(sayings.progress, clip.count) as advance:
+        target = StandardOutput() if str(output) == PIPE else output
+        done, notes = enhance_clip(clip, target, network, scale, encoding, advance)
+        if done.interrupted:  # the clip's last frame is not the last that was made
+            _say(sayings, source, output, clip, scale, done, notes, time.perf_counter() - start)
+            raise SystemExit(130)  # or the number of the signal, by who took it
+    _say(sayings, source, output, clip, scale, done, notes, time.perf_counter() - start)
+    if clip.found:
+        raise typer.Exit(1)
+
+
+def _checked(
+    sources: list[Path], output: Path, scale: int | None, *, force: bool, json: bool
+) -> tuple[Path, int]:
+    """The clip and how much larger it becomes, where the words fit together."""
     if len(sources) != 1:
         raise DataError(f"{sources[1]}: a call takes one clip; enhance the others in calls of their own")
     if scale is None:
@@ -88,7 +139,6 @@ def enhance_one(
             "the network makes pictures that are smaller, or lack rows, and a clip's frames keep their size "
             "or become a whole number of times larger; enhance pictures with it"
         )
-    (source,) = sources
     piped = str(output) == PIPE
     if json and piped:
         raise ConfigError("--json: would be written between the pictures of -o -; leave it out")
@@ -96,50 +146,45 @@ def enhance_one(
         raise DataError(f"{output}: is a folder; give the name of a clip, such as {output / 'out.mkv'}")
     if not piped and output.exists() and not force:
         raise DataError(f"{output}: exists already; write elsewhere or replace it with --force")
-    encoding = Encoding(
-        codec=options.codec or "libx264",
-        crf=CRF if options.crf is None else options.crf,
-        preset=options.preset or "medium",
-        lossless=options.lossless,
-    )
-    clip = Clip(
-        "standard input" if str(source) == PIPE else str(source),
-        _input(source),
-        raw=Raw.of(options.raw) if options.raw else None,
-        matrix=options.matrix,
-        strict=options.strict,
-        max_megapixels=max_megapixels,
-    )
-    sees = ", of which the network sees 8" if clip.layout.bits > 8 else ""
-    size = f"{clip.layout.width}x{clip.layout.height}"
-    progress.say(f"clip: {size}, {clip.layout.said()}{sees}, {_rate(clip.rate)}")
-    start = time.perf_counter()
-    with _told(progress, clip.count) as advance, _target(output) as target:
-        done, notes = enhance_clip(clip, target, network, scale, encoding, advance)
-        seconds = time.perf_counter() - start
-        if done.interrupted:
-            print_note(f"interrupted: {output} holds {done.frames} frames, and plays")
-            raise SystemExit(130)  # or the number of the signal, by who took it
+    return sources[0], scale
+
+
+def _say(
+    sayings: Sayings,
+    source: Path,
+    output: Path,
+    clip: "Clip",
+    scale: int,
+    done: "Done",
+    notes: list[str],
+    seconds: float,
+) -> None:
+    """What was made, what could not be kept, and what could not be read."""
     height, width = clip.layout.shapes(scale)[0]
     entry = {
-        "in": str(source), "out": str(output), **about, "width": width, "height": height,
+        "in": str(source), "out": str(output), **sayings.about, "width": width, "height": height,
         "kind": clip.layout.said(), "frames": done.frames, "not_enhanced": done.passed,
-        "frames_per_second": round(done.frames / seconds, 2), "notes": notes, "seconds": round(seconds, 3),
+        "interrupted": done.interrupted, "frames_per_second": round(done.frames / seconds, 2),
+        "notes": notes, "seconds": round(seconds, 3),
     }  # fmt: skip
-    if json:
+    frames, piped = plural(done.frames, "frame"), str(output) == PIPE
+    say = print_note if piped else print_line
+    if sayings.json:
         print_json([entry])
-    else:
-        say = print_note if piped else print_line
+    elif not done.interrupted:
         say(
-            f"{output}: {done.frames} frames of {width}x{height} {entry['kind']} in {seconds:.1f} s, "
+            f"{output}: {frames} of {width}x{height} {entry['kind']} in {seconds:.1f} s, "
             f"{entry['frames_per_second']:.1f} frames/s"
         )
+    if not sayings.json:
         for note in notes:
             say(f"  {note}")
     for text in clip.found:
         print_error(text)
-    if clip.found:
-        raise typer.Exit(1)
+    if done.interrupted:
+        print_note(
+            f"interrupted: {f'{frames} went through' if piped else f'{output} holds {frames}, and plays'}"
+        )
 
 
 def _input(source: Path) -> str:
@@ -151,24 +196,6 @@ def _input(source: Path) -> str:
     if sys.stdin is not None and sys.stdin.isatty():
         raise DataError("standard input: is a terminal; send a clip through a pipe, or give a file")
     return "pipe:0"
-
-
-@contextlib.contextmanager
-def _target(output: Path) -> "Iterator[Path | BinaryIO]":
-    """The file's name, or standard output past the stream of Python."""
-    if str(output) != PIPE:
-        yield output
-        return
-    if os.isatty(1):
-        raise DataError("standard output: is a terminal; send it into a pipe, or name a file by -o")
-    with os.fdopen(os.dup(1), "wb") as file:
-        try:
-            yield file
-            file.flush()
-        except BrokenPipeError:
-            with contextlib.suppress(OSError):
-                file.close()
-            raise DataError("standard output: its reader is gone; the clip is not complete") from None
 
 
 @contextlib.contextmanager

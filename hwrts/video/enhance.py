@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 
@@ -11,17 +10,18 @@ from hwrts.data.depth import Codes
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
 from hwrts.video.colours import Rgb
+from hwrts.video.encoding import Y4M, Encoding, check_encoding
 from hwrts.video.frames import said_of
 from hwrts.video.layout import CURVES
 from hwrts.video.pump import Done, Target, pump
-from hwrts.video.sink import ContainerSink, Encoding, check_encoding
+from hwrts.video.sink import ContainerSink
 from hwrts.video.source import Clip
-from hwrts.video.y4m import Y4mSink
+from hwrts.video.y4m import Stream, Y4mSink
 
 
 def enhance_clip(
     clip: Clip,
-    output: Path | BinaryIO,
+    output: Path | Stream,
     network: Callable[[Codes], Codes],
     scale: int,
     encoding: Encoding,
@@ -30,12 +30,12 @@ def enhance_clip(
     """Every frame of a clip through a network, and into another clip.
 
     Args:
-        clip: What is read; it is closed at the end.
+        clip: What is read; it is closed at the end, but where its reader hangs.
         output: A file, by whose suffix its container goes; it appears when it is complete, or when Ctrl-C
             ended it and it holds a frame. Or an open pipe, which gets Y4M.
         network: Codes (H, W, 3) to (SH, SW, 3).
         scale: S.
-        encoding: Of the frames; Y4M needs none.
+        encoding: Of the frames; Y4M takes none.
         advance: Told how many frames are made.
 
     Returns:
@@ -43,23 +43,40 @@ def enhance_clip(
 
     Raises:
         DataError: It can't be read or written.
+        KeyboardInterrupt: Nothing was made when Ctrl-C came, or it came again.
     """
-    conversion = Rgb(clip.layout, scale)
-    if not isinstance(output, Path):
-        return _through(clip, conversion, network, Y4mSink(output, "standard output", clip, scale), advance)
-    y4m = output.suffix.lower() == ".y4m"
-    if not y4m:
-        check_encoding(output, clip.layout, scale, encoding)
-    with atomic_file(output) as file, _said(output):
-        target: Target = (
-            Y4mSink(file, str(output), clip, scale)
-            if y4m
-            else ContainerSink(file, output, clip, scale, encoding)
-        )
-        done, notes = _through(clip, conversion, network, target, advance)
-        if done.interrupted and not done.frames:
+    with contextlib.ExitStack() as opened:
+        with _closed_if_refused(clip):
+            conversion = Rgb(clip.layout, scale)
+            check_encoding(output if isinstance(output, Path) else None, clip.layout, scale, encoding)
+            target: Target
+            if not isinstance(output, Path):
+                target = Y4mSink(output, "standard output", clip, scale)
+            else:
+                file = opened.enter_context(atomic_file(output))
+                opened.enter_context(_said(output))
+                if output.suffix.lower() == Y4M:
+                    target = Y4mSink(file, str(output), clip, scale)
+                else:
+                    target = ContainerSink(file, output, clip, scale, encoding)
+        done = pump(clip, conversion, network, target, advance)
+        if done.interrupted and not done.frames and isinstance(output, Path):
             raise KeyboardInterrupt
+    notes = list(target.notes)
+    curve = CURVES.get(clip.tags["color_trc"])
+    if curve is not None:
+        notes.append(f"{curve} goes through as code values, and the network has learnt from sRGB")
     return done, notes
+
+
+@contextlib.contextmanager
+def _closed_if_refused(clip: Clip) -> Iterator[None]:
+    """Behind the block others close it, when nobody reads it any more."""
+    try:
+        yield
+    except BaseException:
+        clip.close()
+        raise
 
 
 @contextlib.contextmanager
@@ -73,19 +90,3 @@ def _said(path: Path) -> Iterator[None]:
         raise DataError(
             f"{path}: can't be written ({said_of(error)}); use another --codec or container"
         ) from error
-
-
-def _through(
-    clip: Clip,
-    conversion: Rgb,
-    network: Callable[[Codes], Codes],
-    target: Target,
-    advance: Callable[[int], None],
-) -> tuple[Done, list[str]]:
-    done = pump(clip, conversion, network, target, advance)
-    target.close()
-    notes = list(target.notes)
-    curve = CURVES.get(clip.tags["color_trc"])
-    if curve is not None:
-        notes.append(f"{curve} goes through as code values, and the network has learnt from sRGB")
-    return done, notes

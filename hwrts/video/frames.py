@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from hwrts.video.layout import Layout, Planes
 
 
-@dataclass
+@dataclass(frozen=True)
 class Frame:
     """A decoded frame.
 
@@ -30,7 +30,7 @@ class Frame:
 def planes_of(frame: VideoFrame, layout: Layout) -> Planes:
     """A copy of the planes of a frame."""
     made = []
-    for plane, (height, width) in zip(frame.planes, layout.shapes(), strict=False):
+    for plane, (height, width) in zip(frame.planes, layout.shapes(), strict=True):
         codes = np.frombuffer(plane, layout.dtype)
         made.append(codes.reshape(-1, plane.line_size // codes.itemsize)[:height, :width].copy())
     return tuple(made)

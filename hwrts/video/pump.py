@@ -1,25 +1,21 @@
 """Frames through a network, overlapped: decoding ahead in one thread, encoding behind in another.
 
-What is on its way is a few frames, whatever the length of the clip.
+What is on its way here is a few frames, whatever the length of the clip; codecs hold some of their own.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import Any, Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol
 
 from hwrts.data.depth import Codes
 from hwrts.video.colours import Conversion
 from hwrts.video.frames import Frame
 from hwrts.video.layout import Planes
+from hwrts.video.threads import Ahead, Behind
 
 DEPTH = 4
 """Items that wait for the network, and for the encoder: enough that none waits for a longer frame."""
-
-_T = TypeVar("_T")
 
 
 class Target(Protocol):
@@ -51,7 +47,7 @@ class Readable(Protocol):
         """Close it."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Done:
     """What went through.
 
@@ -61,9 +57,9 @@ class Done:
         interrupted: Whether the user ended it before the clip did.
     """
 
-    frames: int = 0
-    passed: int = 0
-    interrupted: bool = False
+    frames: int
+    passed: int
+    interrupted: bool
 
 
 def pump(
@@ -73,18 +69,23 @@ def pump(
     target: Target,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Done:
-    """Every frame of a clip through a network, in order, and every packet beside.
+    """Every frame of a clip through a network, in order, and every packet beside; the target is ended.
 
-    Ctrl-C ends it behind the last frame that is made, so that whoever writes can end the file. The clip is
-    closed at the end.
+    Ctrl-C ends it behind the last frame that is made, wherever it meets the work, and what is written until
+    then is ended too; a second one waits for nothing. The clip is closed at the end, but where its reader
+    hangs.
 
     Args:
         clip: What is read.
         conversion: Planes to what the network sees, and back.
         network: Codes to codes.
-        target: What is written to, by one thread.
+        target: What is written to and closed, by one thread.
         advance: Told how many frames are made.
+
+    Raises:
+        KeyboardInterrupt: The second one.
     """
+    written: list[bool] = []  # of each frame, whether a network saw it
 
     def seen() -> Iterator[tuple[Any, Codes | None]]:
         for item in clip.items():
@@ -94,78 +95,29 @@ def pump(
     def write(item: Any, codes: Codes | None, result: Codes | None) -> None:
         if not isinstance(item, Frame):
             target.packet(item)
-        elif codes is None or result is None:
+            return
+        if codes is None or result is None:
             target.frame(conversion.kept(item.planes), item.time)
         else:
             target.frame(conversion.made(item.planes, codes, result), item.time)
+        written.append(result is not None)
 
-    done = Done()
-    waiting: deque[Future[None]] = deque()
-    items = Ahead(seen(), DEPTH)
+    made, interrupted = 0, False
+    items, writer = Ahead(seen(), DEPTH), Behind(DEPTH, target.close)
     try:
-        with ThreadPoolExecutor(1) as writer:
-            try:
-                for item, codes in items:
-                    result = None if codes is None else network(codes)
-                    while len(waiting) > DEPTH:
-                        waiting.popleft().result()
-                    waiting.append(writer.submit(write, item, codes, result))
-                    if isinstance(item, Frame):
-                        done.frames += 1
-                        done.passed += codes is None
-                        advance(done.frames)
-            except KeyboardInterrupt:
-                done.interrupted = True
-            for each in waiting:
-                each.result()
-    finally:  # packets that wait still ask the clip for their stream
-        if items.leave():
-            clip.close()
-    return done
-
-
-class Ahead(Generic[_T]):
-    """Items of an iterator that another thread reads ahead of those who ask for them.
-
-    The thread is a daemon: one that waits for a pipe does not keep a command that was interrupted.
-    """
-
-    def __init__(self, items: Iterator[_T], depth: int) -> None:
-        self._items, self._left = items, Event()
-        self._box: Queue[tuple[bool, Any]] = Queue(depth)
-        self._thread = Thread(target=self._fill, daemon=True)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[_T]:
-        while True:
-            good, item = self._box.get()
-            if good:
-                yield item
-            elif item is None:
-                return
-            else:
-                raise item
-
-    def leave(self) -> bool:
-        """Nobody asks any more; a second is left for what the thread is doing. Whether it has ended."""
-        self._left.set()
-        self._thread.join(1)
-        return not self._thread.is_alive()
-
-    def _fill(self) -> None:
         try:
-            for item in self._items:
-                self._put((True, item))
-                if self._left.is_set():
-                    return
-            self._put((False, None))
-        except BaseException as error:  # whatever it is, it is raised where items are asked for
-            self._put((False, error))
-
-    def _put(self, item: tuple[bool, Any]) -> None:
-        while not self._left.is_set():
-            try:
-                self._box.put(item, timeout=0.1)
-            except Full:
-                continue
-            return
+            for item, codes in items:
+                result = None if codes is None else network(codes)
+                writer.call(partial(write, item, codes, result))
+                if isinstance(item, Frame):
+                    made += 1
+                    advance(made)
+            writer.finish()
+        except KeyboardInterrupt:
+            interrupted = True
+            writer.finish()
+    finally:
+        ended = [items.leave(), writer.leave()]
+        if all(ended):  # packets that wait still ask the clip for their stream
+            clip.close()
+    return Done(len(written), written.count(False), interrupted)

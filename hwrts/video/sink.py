@@ -1,7 +1,6 @@
 """Clips out in a container: encoded frames, other streams as they were, and what a clip says of itself."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,42 +9,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from hwrts.errors import DataError
+from hwrts.video.encoding import CONTAINERS, Encoding
 from hwrts.video.frames import said_of
-from hwrts.video.layout import Layout, Planes
+from hwrts.video.layout import Planes
 from hwrts.video.source import Clip
-
-CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".m4v": "mp4"}
-"""Suffix -> libav's name; .y4m is written without it. AVI would keep no frame's time."""
-CODECS = ("libx264", "libx265", "ffv1")
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-CRF = 16
-"""Differences that nobody sees at arm's length, at some 30 Mbit/s of 1080p25."""
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How frames are encoded.
-
-    Attributes:
-        codec: One of :data:`CODECS`.
-        crf: Quality of x264 and x265, 0 is best.
-        preset: How long those two search, ultrafast to veryslow.
-        lossless: Every code is kept; FFV1 always does.
-    """
-
-    codec: str = "libx264"
-    crf: int = CRF
-    preset: str = "medium"
-    lossless: bool = False
-
-    def options(self) -> dict[str, str]:
-        """For libav."""
-        if self.codec == "ffv1":
-            return {"level": "3", "slicecrc": "1", "g": "1"}  # every frame alone, and with a checksum
-        if self.codec == "libx265":
-            words = "log-level=none" + (":lossless=1" if self.lossless else "")
-            return {"preset": self.preset, "crf": str(self.crf), "x265-params": words}
-        return {"preset": self.preset, **({"qp": "0"} if self.lossless else {"crf": str(self.crf)})}
 
 
 class ContainerSink:
@@ -65,20 +32,19 @@ class ContainerSink:
             DataError: The container has not that codec, or the codec not that size.
         """
         layout = clip.layout
-        check_encoding(path, layout, scale, encoding)
         self._path, self._layout, self._scale = path, layout, scale
         self.notes: list[str] = []
         self._out = av.open(file, "w", format=CONTAINERS[path.suffix.lower()])
         self._out.metadata.update(clip.container.metadata)
         self._out.set_chapters(clip.container.chapters())
-        self._video: Any = self._out.add_stream(encoding.codec, rate=clip.rate, options=encoding.options())
+        self._video: Any = self._out.add_stream(encoding.name, rate=clip.rate, options=encoding.options())
         height, width = layout.shapes(scale)[0]
         self._video.height, self._video.width, self._video.pix_fmt = height, width, layout.name
         of = self._video.codec_context
         of.time_base = clip.time_base
         if clip.aspect is not None:
             of.sample_aspect_ratio = clip.aspect
-            if encoding.codec == "ffv1" and clip.aspect != 1:  # others write it themselves
+            if encoding.name == "ffv1" and clip.aspect != 1:  # others write it themselves
                 self.notes.append(f"the shape of a pixel, {clip.aspect}, is left out: FFV1 does not say it")
         for name, value in clip.tags.items():
             setattr(of, name, value)
@@ -96,7 +62,7 @@ class ContainerSink:
             self._out.start_encoding()
         except (av.error.FFmpegError, ValueError) as error:
             raise DataError(
-                f"{path}: {encoding.codec} can't begin such a clip, {width}x{height} {layout.name} "
+                f"{path}: {encoding.name} can't begin such a clip, {width}x{height} {layout.name} "
                 f"({said_of(error)}); use another --codec or container"
             ) from error
 
@@ -118,7 +84,7 @@ class ContainerSink:
         """A frame, shown at a time in the clip's time base."""
         height, width = planes[0].shape
         frame = VideoFrame(width, height, self._layout.name)
-        for plane, codes in zip(frame.planes, planes, strict=False):
+        for plane, codes in zip(frame.planes, planes, strict=True):
             rows = np.frombuffer(plane, codes.dtype).reshape(-1, plane.line_size // codes.itemsize)
             rows[: codes.shape[0], : codes.shape[1]] = codes
         frame.pts, frame.time_base = time, self._time_base
@@ -144,25 +110,3 @@ class ContainerSink:
         self.notes += [
             f"stream {index}: {count} damaged packets are left out" for index, count in self._lost.items()
         ]
-
-
-def check_encoding(path: Path, layout: Layout, scale: int, encoding: Encoding) -> None:
-    """Refuse what the encoder or the container does not take, before anything is written.
-
-    Raises:
-        DataError: With what to do instead.
-    """
-    kind = CONTAINERS.get(path.suffix.lower())
-    if kind is None:
-        raise DataError(f"{path}: is no name of a clip; use {', '.join(CONTAINERS)} or .y4m")
-    if encoding.codec not in CODECS:
-        raise DataError(f"--codec {encoding.codec}: is unknown; use {', '.join(CODECS)}")
-    height, width = layout.shapes(scale)[0]
-    step_x, step_y = layout.across or 1, layout.down or 1
-    if encoding.codec != "ffv1" and (width % step_x or height % step_y):
-        raise DataError(
-            f"{path}: {encoding.codec} has no odd sizes such as {width}x{height} with chroma of half "
-            "the size; use --codec ffv1 and .mkv, or .y4m"
-        )
-    if encoding.preset not in PRESETS:
-        raise DataError(f"--preset {encoding.preset}: is unknown; use {', '.join(PRESETS)}")

@@ -1,7 +1,7 @@
 """Clips out as YUV4MPEG2: a line of text, and then the planes as they are, for pipes and other programs."""
 
 from fractions import Fraction
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from hwrts.errors import DataError
 from hwrts.video.layout import Layout, Planes, guessed_matrix
@@ -12,6 +12,16 @@ _UNEVEN = Fraction(1, 4)
 """Of a frame's time: further off than any clock of a container rounds."""
 _LONGEST = 10
 """Seconds that one frame is shown for those that are missing; a damaged clip may name any time."""
+
+
+class Stream(Protocol):
+    """What is written to: a file, or a pipe."""
+
+    def write(self, data: bytes, /) -> int:
+        """All of the bytes."""
+
+    def flush(self) -> None:
+        """Write what waits."""
 
 
 def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) -> str:
@@ -40,7 +50,7 @@ def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) 
 class Y4mSink:
     """Writes frames at a constant rate; where one is missing the one before it is shown for longer."""
 
-    def __init__(self, file: BinaryIO, path: str, clip: Clip, scale: int) -> None:
+    def __init__(self, file: Stream, path: str, clip: Clip, scale: int) -> None:
         """Begin.
 
         Args:

@@ -70,9 +70,9 @@ def picture(path: Path) -> None:
 
 
 def clip(path: Path) -> None:
+    from hwrts.video.encoding import Encoding
     from hwrts.video.enhance import enhance_clip
     from hwrts.video.formats import file_name
-    from hwrts.video.sink import Encoding
     from hwrts.video.source import Clip
 
     opened = Clip(str(path), file_name(path), max_megapixels=1)

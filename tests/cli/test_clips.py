@@ -1,7 +1,6 @@
 """hwrts enhance on clips: every code that of the integer network on the same planes."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -210,25 +209,10 @@ def test_ctrl_c_leaves_a_clip_that_plays(workspace):
     assert not list(workspace.glob(".*.tmp"))
 
 
-def test_pipes_are_no_terminals(monkeypatch):
+def test_standard_input_is_no_terminal(monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
     with pytest.raises(DataError, match="standard input: is a terminal"):
         enhance_clip._input(Path("-"))
-    monkeypatch.setattr("os.isatty", lambda descriptor: True)
-    with pytest.raises(DataError, match="standard output: is a terminal"), enhance_clip._target(Path("-")):
-        pass
-
-
-def test_a_reader_that_leaves_is_said(monkeypatch):
-    reading, writing = os.pipe()
-    os.close(reading)
-    monkeypatch.setattr("os.dup", lambda descriptor: writing)
-    monkeypatch.setattr("os.isatty", lambda descriptor: False)
-    with (
-        pytest.raises(DataError, match="its reader is gone"),
-        enhance_clip._target(Path("-")) as file,
-    ):
-        file.write(bytes(100_000))
 
 
 def test_of_a_pipe_it_is_said_now_and_then_how_far_it_is(monkeypatch):

@@ -12,7 +12,8 @@ from hwrts.video.layout import layout_of
 pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
 
 from hwrts.video.frames import Frame
-from hwrts.video.pump import DEPTH, Ahead, pump
+from hwrts.video.pump import DEPTH, pump
+from hwrts.video.threads import Ahead, Behind, aside
 
 LAYOUT = layout_of("", "yuv444p", 2, 3, full=False, space=1)
 
@@ -111,6 +112,67 @@ def test_ctrl_c_ends_behind_what_is_made():
     assert clip.closed
 
 
+class Ended(Kept):
+    """Says when it is closed, and waits then."""
+
+    def __init__(self):
+        super().__init__()
+        self.closing, self.wait, self.closed = threading.Event(), threading.Event(), 0
+
+    def close(self):
+        self.closed += 1
+        self.closing.set()
+        assert self.wait.wait(10)
+
+
+def interrupting(monkeypatch, target, number):
+    """Ctrl-C while the target is being closed, so often; and then it is."""
+    finish = Behind.finish
+    calls = []
+
+    def met(self):
+        calls.append(0)
+        if len(calls) > number:
+            target.wait.set()
+            return finish(self)
+        self._calls.put(None)
+        assert target.closing.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Behind, "finish", met)
+
+
+def test_ctrl_c_while_the_target_is_closed_loses_nothing(monkeypatch):
+    target = Ended()
+    interrupting(monkeypatch, target, 1)
+    done = pump(Clip([frame(number) for number in range(9)]), Rgb(LAYOUT, 1), inverted, target)
+    assert (done.frames, done.interrupted, target.closed) == (9, True, 1)
+
+
+def test_a_second_one_waits_for_nothing(monkeypatch):
+    target = Ended()
+    monkeypatch.setattr("hwrts.video.threads._LEAVE_SECONDS", 0.01)
+    interrupting(monkeypatch, target, 2)
+    clip = Clip([frame(0)])
+    with pytest.raises(KeyboardInterrupt):
+        pump(clip, Rgb(LAYOUT, 1), inverted, target)
+    assert not clip.closed  # packets that are being written ask it
+    target.wait.set()
+
+
+def test_a_failed_write_is_raised_where_ctrl_c_came_too():
+    def network(codes):
+        sleep(0.02)  # the write before it fails
+        if len(calls := [*seen, 0]) == 2:
+            raise KeyboardInterrupt
+        seen[:] = calls
+        return codes
+
+    seen: list[int] = []
+    with pytest.raises(ValueError, match="write"):
+        pump(Clip([frame(0), frame(1)]), Rgb(LAYOUT, 1), network, Failing())
+
+
 @pytest.mark.parametrize("where", ["read", "network", "write"])
 def test_errors_of_every_thread_are_raised(where):
     def fail(*_):
@@ -123,7 +185,8 @@ def test_errors_of_every_thread_are_raised(where):
     assert clip.closed
 
 
-def test_a_reader_that_waits_keeps_nobody():
+def test_a_reader_that_waits_keeps_nobody(monkeypatch):
+    monkeypatch.setattr("hwrts.video.threads._LEAVE_SECONDS", 0.01)
     wait = threading.Event()
 
     def items():
@@ -134,3 +197,9 @@ def test_a_reader_that_waits_keeps_nobody():
     assert next(iter(ahead)) == 1
     assert not ahead.leave()
     wait.set()
+
+
+def test_a_call_aside_returns_or_raises():
+    assert aside(threading.current_thread) is not threading.main_thread()
+    with pytest.raises(ZeroDivisionError):
+        aside(lambda: 1 // 0)

@@ -8,8 +8,9 @@ from hwrts.errors import DataError
 
 pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
 
+from hwrts.video.encoding import Encoding
 from hwrts.video.frames import Frame
-from hwrts.video.sink import ContainerSink, Encoding
+from hwrts.video.sink import ContainerSink
 from hwrts.video.source import Clip
 from hwrts.video.y4m import Y4mSink
 
