@@ -69,10 +69,7 @@ class OnnxFile(ReadFile):
                 known = self._shown[node.op_type].setdefault(node.input[0], node)
                 if _is_shifted(known):
                     self._shown[node.op_type][node.input[0]] = node
-        try:
-            super().__init__(model, network)
-        except ValueError as error:  # more numbers than its sides say, which the checker takes
-            raise HwrtsError(f"has a damaged initializer ({error})") from error
+        super().__init__(model, network)
 
     @property
     def target(self) -> str | None:
@@ -93,10 +90,10 @@ class OnnxFile(ReadFile):
     def _constants(self) -> dict[str, NDArray[np.generic]]:
         """Those of one number or of one for each channel."""
         graph = self._proto.graph
-        small = {each.name: numpy_helper.to_array(each) for each in graph.initializer if len(each.dims) < 2}
+        small = {each.name: _array(each) for each in graph.initializer if len(each.dims) < 2}
         for node in graph.node:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
-                small[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+                small[node.output[0]] = _array(node.attribute[0].t)
         return small
 
     def _ends_of_graph(self) -> tuple[list[str], list[str]]:
@@ -217,3 +214,11 @@ def _zero(kind: str, out: Format, said: int | None) -> int:
     if said is None or (said == 0 and kind == "int8" and not out.signed and out.bits == 8):
         return lowest + (128 if out.signed else 0)
     return said
+
+
+def _array(tensor: onnx.TensorProto) -> NDArray[np.generic]:
+    try:
+        return numpy_helper.to_array(tensor)
+    # More numbers than its sides say, or a type that there is none of: the checker takes both.
+    except (KeyError, TypeError, ValueError) as error:
+        raise HwrtsError(f"has a damaged initializer ({first_line(error)})") from error

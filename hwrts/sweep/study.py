@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
@@ -80,6 +81,9 @@ class SweepStudy:
         if len(study.directions) != 2:
             raise ValueError("another number of objectives")
         for trial in study.get_trials(deepcopy=False):
+            for axis, choices in trial.distributions.items():
+                if choices != CategoricalDistribution(self._choices(axis)):
+                    raise ValueError(f"{axis} has other choices than in this sweep")
             for axis, text in {**trial.system_attrs.get("fixed_params", {}), **trial.params}.items():
                 if json.loads(text) not in self._spec.axes[axis]:
                     raise ValueError(f"{axis} = {text} is no value of this sweep")
@@ -111,9 +115,11 @@ class SweepStudy:
 
     def _suggest(self, trial: optuna.trial.Trial) -> dict[str, Any]:
         return {
-            axis: json.loads(trial.suggest_categorical(axis, [json.dumps(value) for value in known]))
-            for axis, known in self._spec.axes.items()
+            axis: json.loads(trial.suggest_categorical(axis, self._choices(axis))) for axis in self._spec.axes
         }
+
+    def _choices(self, axis: str) -> list[str]:
+        return [json.dumps(value) for value in self._spec.axes[axis]]
 
     def tell(self, number: int, quality: float, cost: float) -> None:
         """A configuration was measured at the first rung."""

@@ -253,13 +253,17 @@ def test_what_is_cut_short_anywhere_is_refused(anchor, kind):
         assert kind == "tflite"  # the weights of a file of that format may be at its end
 
 
-def test_an_initializer_of_more_numbers_than_its_sides_say(anchor):
+@pytest.mark.parametrize(
+    "damage", [{"raw_data": bytes(8)}, {"data_type": 65}], ids=["more numbers", "no type"]
+)
+def test_an_initializer_of_more_numbers_than_its_sides_say(anchor, damage):
     network = anchor(0)
     model = onnx.load_from_string(target_file(network, TARGETS["onnx"], SIZE).model)
     scales = {node.input[1] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     for each in model.graph.initializer:
         if each.name in scales and not each.dims:
-            each.raw_data *= 2
+            for field, value in damage.items():
+                setattr(each, field, value)
     with pytest.raises(HwrtsError, match="has a damaged initializer"):
         read_file(model.SerializeToString(), network)
 

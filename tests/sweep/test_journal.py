@@ -91,6 +91,15 @@ def test_a_journal_damaged_within_is_put_aside_and_begun_again(tmp_path, spec, n
     assert SweepStudy(tmp_path, spec).mended is None
 
 
+def test_other_choices_of_a_trial_that_was_never_told(tmp_path, spec):
+    """Nothing else in the journal contradicts them, and its value is one of the sweep."""
+    values = SweepStudy(tmp_path, spec).ask()[1]
+    path = tmp_path / NAME
+    other = next(bits for bits in (7, 8) if bits != values["qat.weight_bits"])
+    path.write_bytes(path.read_bytes().replace(rb"\"%d\"" % other, rb"\"9%d\"" % other))
+    assert "put aside as optuna.journal.damaged1" in str(SweepStudy(tmp_path, spec, [values]).mended)
+
+
 def test_the_sweep_gives_the_journal_what_it_knows(tmp_path, spec):
     from hwrts.sweep.runner import Sweep
 
