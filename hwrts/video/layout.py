@@ -24,7 +24,9 @@ MATRICES = {
 
 _NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 """Of H.273's code points; 5 and 6 are the two regions of BT.601."""
-_UNSPECIFIED = 2
+UNSPECIFIED = 2
+LIMITED, FULL = 1, 2
+"""libav's numbers of the range."""
 HD_LINES = 720
 """From so many lines on a clip that names no matrix is taken for BT.709, as players do."""
 
@@ -99,6 +101,15 @@ def guessed_matrix(height: int) -> str:
     return "bt709" if height >= HD_LINES else "bt601"
 
 
+def code_point(matrix: str) -> int:
+    """H.273's number of a matrix; of the two of BT.601 that of 525 lines.
+
+    >>> code_point("bt601"), code_point("bt709")
+    (6, 1)
+    """
+    return max(number for number, name in _NAMES.items() if name == matrix)
+
+
 def layout_of(
     path: str, name: str, height: int, width: int, *, full: bool, space: int, matrix: str | None = None
 ) -> Layout:
@@ -128,7 +139,7 @@ def layout_of(
     bits, across, down = _FORMATS[plain]
     if space in _NAMES:
         matrix = _NAMES[space]
-    elif space == _UNSPECIFIED or not across:
+    elif space == UNSPECIFIED or not across:
         matrix = matrix or guessed_matrix(height)
     else:
         raise DataError(

@@ -46,12 +46,13 @@ class ContainerSink:
             of.sample_aspect_ratio = clip.aspect
             if encoding.name == "ffv1" and clip.aspect != 1:  # others write it themselves
                 self.notes.append(f"the shape of a pixel, {clip.aspect}, is left out: FFV1 does not say it")
-        for name, value in clip.tags.items():
+        tags = clip.tags_at(scale)
+        for name, value in tags.items():
             setattr(of, name, value)
         self._video.metadata.update(clip.stream.metadata)
         if clip.rotation is not None:
             self._video.set_display_matrix(clip.rotation)
-        self._time_base, self._tags = clip.time_base, clip.tags
+        self._time_base, self._tags = clip.time_base, tags
         self._copies: dict[int, Any] = {}
         self._lost: Counter[int] = Counter()
         for stream in clip.container.streams:
@@ -108,5 +109,6 @@ class ContainerSink:
         self._out.mux(self._video.encode(None))
         self._out.close()
         self.notes += [
-            f"stream {index}: {count} damaged packets are left out" for index, count in self._lost.items()
+            f"stream {index}: damaged packets that are left out: {count}"
+            for index, count in self._lost.items()
         ]

@@ -1,6 +1,5 @@
 """Clips in: what a file or a pipe says of itself, and its frames as planes, in order."""
 
-import contextlib
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,18 +11,17 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from hwrts.data import MAX_MEGAPIXELS
 from hwrts.errors import DataError
+from hwrts.video.claims import MEGA, check_size, claimed_seconds, cut_off
 from hwrts.video.frames import Frame, logged, planes_of, said_of, seconds_of
-from hwrts.video.layout import Layout, layout_of
+from hwrts.video.layout import FULL, LIMITED, UNSPECIFIED, Layout, code_point, layout_of
 from hwrts.video.raw import Raw
 
-_FULL = 2  # AVCOL_RANGE_JPEG
 _PROGRESSIVE = (0, 1)  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
-_TRUNCATED = Fraction(1, 2)
-"""Seconds that a file may end before the end that it names: streams of a whole file differ by less."""
-_SAY_LENGTH = ("matroska", "mov", "avi")
 _DEINTERLACE = "deinterlace it first, such as by ffmpeg -i IN -vf bwdif OUT"
-_MEGA = 1_000_000
+_RATE = Fraction(25)
+"""Frames a second where nobody says, such as of single pictures: that of libav."""
 
 
 class Clip:
@@ -36,6 +34,7 @@ class Clip:
         time_base: Seconds of a unit of :attr:`Frame.time`.
         count: How many frames it has, as far as it says so; None of a pipe.
         aspect: Width of a pixel through its height; None where nobody says.
+        tags: Range, and H.273's numbers of its colours.
         rotation: The 9 numbers of its display matrix; None if it is shown as it is.
         found: What could not be read, in a line each, when the items are through.
     """
@@ -48,7 +47,7 @@ class Clip:
         raw: Raw | None = None,
         matrix: str | None = None,
         strict: bool = False,
-        max_megapixels: int = 256,
+        max_megapixels: int = MAX_MEGAPIXELS,
     ) -> None:
         """Open a clip.
 
@@ -85,18 +84,17 @@ class Clip:
         of = self.stream.codec_context
         if of is None:
             raise DataError(f"{self.path}: its codec is none that PyAV decodes; convert it")
-        if of.width * of.height > max_megapixels * _MEGA:
-            raise DataError(
-                f"{self.path}: {of.width}x{of.height} is {of.width * of.height / _MEGA:.1f} megapixels, "
-                f"above the limit of {max_megapixels}; --max-megapixels sets another"
-            )
+        check_size(self.path, of.width, of.height, max_megapixels)
+        # Of pictures that are larger than the file says; twice, for decoders round sizes up.
+        of.options = {"max_pixels": str(2 * max_megapixels * MEGA)}
         if of.field_order not in _PROGRESSIVE:
             raise DataError(f"{self.path}: is interlaced, and the network sees whole frames; {_DEINTERLACE}")
         # FFV1 says by its log alone that a checksum is wrong, and in its own thread at once.
         self._checked = of.name == "ffv1"
         self._spoilt = False  # until the next frame that needs no other
         self.stream.thread_type = "SLICE" if self._checked else "AUTO"
-        self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        # The average counts how long the last frame is shown, which may be anything.
+        self.rate = self.stream.guessed_rate or self.stream.average_rate or _RATE
         self.time_base = self.stream.time_base or 1 / self.rate
         self._end = Fraction(0)
         self._begun, self._last, self._next = False, 0, 0
@@ -110,33 +108,45 @@ class Clip:
                 raise DataError(f"{self.path}: holds no frame that can be decoded; give another file")
             self._waiting.append(item)
             first = item[0] if isinstance(item, tuple) else None
+        check_size(self.path, first.width, first.height, max_megapixels)
         self._describe(first, matrix)
 
     def _describe(self, frame: VideoFrame, matrix: str | None) -> None:
         of = self.stream.codec_context
-        space = frame.colorspace if frame.colorspace != 2 else of.colorspace
-        full = _FULL in (frame.color_range, of.color_range)
+        self._unsaid = (of.color_range, of.colorspace)
+        self._colours = full, space = self._colours_of(frame)
         self.layout: Layout = layout_of(
             self.path, frame.format.name, frame.height, frame.width, full=full, space=space, matrix=matrix
         )
-        self.tags = {"color_range": _FULL if self.layout.full else 1, "colorspace": space}
-        for name in ("color_primaries", "color_trc"):
-            self.tags[name] = getattr(frame, name)
+        self._named = matrix is not None
+        self.tags = {"color_range": FULL if self.layout.full else LIMITED, "colorspace": space}
+        self.tags |= {name: getattr(frame, name) for name in ("color_primaries", "color_trc")}
         self.aspect: Fraction | None = self.stream.sample_aspect_ratio or of.sample_aspect_ratio
         self.rotation: tuple[int, ...] | None = None
         for each in frame.side_data or ():
             if each.type == SideDataType.DISPLAYMATRIX:
                 self.rotation = struct.unpack("<9i", bytes(each)[:36])
-        self.count: int | None = self.stream.frames or round(self._seconds() * self.rate) or None
+        self.count: int | None = (
+            self.stream.frames or round(claimed_seconds(self.container, self.stream) * self.rate) or None
+        )
 
-    def _seconds(self) -> Fraction:
-        """How long its pictures last, as far as it says so; Matroska says it in words."""
-        if self.stream.duration:
-            return Fraction(self.stream.duration * self.time_base)
-        with contextlib.suppress(KeyError, ValueError):
-            hours, minutes, seconds = self.stream.metadata["DURATION"].split(":")
-            return (int(hours) * 60 + int(minutes)) * 60 + Fraction(seconds)
-        return Fraction(self.container.duration or 0, av.time_base)
+    def _colours_of(self, frame: VideoFrame) -> tuple[bool, int]:
+        """Whether a frame is of full range, and the number of its matrix, by its own word first."""
+        range_, space = self._unsaid
+        if frame.format.name.startswith("yuvj"):  # which a decoder goes on to say of limited ones behind
+            range_ = FULL
+        full = (frame.color_range or range_) == FULL
+        return full, frame.colorspace if frame.colorspace != UNSPECIFIED else space
+
+    def tags_at(self, scale: int) -> dict[str, int]:
+        """:attr:`tags` of frames S times larger: of more lines who reads them may guess another matrix.
+
+        So a matrix that the clip does not name is named then, and where it was said by --matrix.
+        """
+        guessed = self.tags["colorspace"] == UNSPECIFIED and self.layout.across
+        if guessed and (scale > 1 or self._named):
+            return self.tags | {"colorspace": code_point(self.layout.matrix)}
+        return self.tags
 
     def items(self) -> Iterator["Frame | av.Packet"]:
         """Frames and packets of other streams, in the order of the file.
@@ -216,6 +226,12 @@ class Clip:
             )
         if frame.interlaced_frame:
             raise DataError(f"{self.path}: is interlaced at {frame.time or 0:.3f} s; {_DEINTERLACE}")
+        full, space = self._colours_of(frame)
+        if broken is None and (full, space) != self._colours:
+            raise DataError(
+                f"{self.path}: at {frame.time or 0:.3f} s the colours become those of matrix {space} of "
+                f"H.273, {'full' if full else 'limited'} range; cut the clip there"
+            )
         time = frame.pts if frame.pts is not None else self._next
         if self._begun and time <= self._last:
             self._report(
@@ -228,10 +244,7 @@ class Clip:
 
     def _check_end(self) -> None:
         """A file that is cut off ends without an error; but it says how long it is, and does not guess it."""
-        if not self.container.format.name.startswith(_SAY_LENGTH):
-            return
-        named = Fraction(self.container.duration or 0, av.time_base)
-        if named - self._end + Fraction(self.container.start_time or 0, av.time_base) > _TRUNCATED:
+        if (named := cut_off(self.container, self._end)) is not None:
             self._report(
                 f"{self.path}: is cut off: it ends at {float(self._end):.2f} s and says {float(named):.2f} s"
             )

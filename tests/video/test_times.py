@@ -40,7 +40,7 @@ def test_packets_that_go_back_are_left_out(clip, tmp_path):
         for packet in (packets[3], packets[0]):
             sink.packet(packet)
         sink.close()
-    assert sink.notes == ["stream 1: 1 damaged packets are left out"]
+    assert sink.notes == ["stream 1: damaged packets that are left out: 1"]
 
 
 def test_y4m_repeats_no_frame_for_hours(clip):
