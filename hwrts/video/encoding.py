@@ -12,7 +12,7 @@ CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".m4v": "mp4"}
 CODECS = ("libx264", "libx265", "ffv1")
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 CRF = 16
-"""Differences that nobody sees at arm's length, at some 30 Mbit/s of 1080p25."""
+"""Nobody sees at arm's length what it loses; 1080p25 takes some 30 Mbit/s."""
 _MOST_CRF = 51
 
 

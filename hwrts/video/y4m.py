@@ -4,12 +4,13 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from hwrts.errors import DataError
-from hwrts.video.layout import Layout, Planes, guessed_matrix
+from hwrts.video.layout import UNSPECIFIED, Layout, Planes, guessed_matrix
 from hwrts.video.source import Clip
 
 _KINDS = {(2, 2): "420", (2, 1): "422", (1, 1): "444", (0, 0): "mono"}
 _UNEVEN = Fraction(1, 4)
 """Of a frame's time: further off than any clock of a container rounds."""
+_UNSAID = (0, UNSPECIFIED)
 _LONGEST = 10
 """Seconds that one frame is shown for those that are missing; a damaged clip may name any time."""
 
@@ -47,6 +48,18 @@ def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) 
     return " ".join(words)
 
 
+def _without_a_word(clip: Clip) -> list[str]:
+    """What the clip says of itself, beside its matrix, that the first line can't hold."""
+    says = {
+        "primaries": clip.tags["color_primaries"] not in _UNSAID,
+        "curve": clip.tags["color_trc"] not in _UNSAID,
+        "rotation": clip.rotation is not None,
+        "title": "title" in clip.container.metadata,
+        "chapters": bool(clip.container.chapters()),
+    }
+    return [name for name, said in says.items() if said]
+
+
 class Y4mSink:
     """Writes frames at a constant rate; where one is missing the one before it is shown for longer."""
 
@@ -66,14 +79,14 @@ class Y4mSink:
         self.notes: list[str] = []
         if others := len(clip.container.streams) - 1:
             self.notes.append(
-                f"left out, for Y4M holds pictures alone: {others} of sound, subtitles and the like"
+                f"left out, for Y4M holds pictures alone: sound, subtitles and the like, streams: {others}"
             )
         if clip.layout.across and clip.layout.matrix != guessed_matrix(clip.layout.height * scale):
             self.notes.append(
                 f"Y4M does not name the matrix: say that it is {clip.layout.matrix} where it is read"
             )
-        if clip.rotation is not None:
-            self.notes.append("the rotation is left out: Y4M has no word for it")
+        if words := _without_a_word(clip):
+            self.notes.append(f"left out, for Y4M has no word for it: {', '.join(words)}")
         file.write(f"{header(clip.layout, scale, clip.rate, clip.aspect)}\n".encode())
 
     def frame(self, planes: Planes, time: int) -> None:

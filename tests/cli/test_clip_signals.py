@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM wherever a clip is: real processes, pipes and signals; only the network is none."""
 
 import fcntl
+import json
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ with Interruptible():
     from pathlib import Path
     from hwrts.cli.console import ConsoleProgress
     from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one
-    import hwrts.video.enhance
+    import hwrts.video.enhance, hwrts.video.threads
+    hwrts.video.threads._LEAVE_SECONDS = 0.1
     from hwrts.video.sink import ContainerSink
     calls = []
     def say(word):
@@ -43,7 +45,7 @@ with Interruptible():
     ContainerSink.close = slowly
     say("ready")
     options = ClipOptions("ffv1" if output != "-" else None, None, None, False, None, None, False)
-    sayings = Sayings({}, False, ConsoleProgress())
+    sayings = Sayings({"stage": "none"}, len(sys.argv) > 5, ConsoleProgress())
     enhance_one([Path(source)], Path(output), network, 1, options, sayings, max_megapixels=1, force=False)
 """
 
@@ -56,10 +58,10 @@ def clip(tmp_path, monkeypatch):
     return tmp_path
 
 
-def start(source, output, stuck=0, slow=0.0):
+def start(source, output, *more, stuck=0, slow=0.0):
     # A session of its own: this one may ignore Ctrl-C, as background jobs of a shell do.
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, source, output, str(stuck), str(slow)],
+        [sys.executable, "-c", PROGRAM, source, output, str(stuck), str(slow), *more],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 
@@ -76,7 +78,7 @@ def stalls(pipe):
     """Wait until no more comes into a pipe that nobody reads."""
     before, deadline = 0, time.monotonic() + 20
     while True:
-        time.sleep(0.3)
+        time.sleep(0.15)
         now = int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
         if now == before > 0:
             return
@@ -138,11 +140,13 @@ def test_into_a_pipe_go_the_frames_that_are_made(clip):
 
 
 def test_while_the_file_is_ended_one_signal_loses_nothing(clip):
-    with start("in.y4m", "out.mkv", slow=0.3) as process:
+    with start("in.y4m", "out.mkv", "--json", slow=0.3) as process:
         until(process, "closing")
         process.send_signal(signal.SIGINT)
-        code, _, err = ended(process)
+        code, out, err = ended(process)
     assert code == 130
+    (entry,) = json.loads(out)
+    assert (entry["frames"], entry["interrupted"], entry["stage"]) == (60, True, "none")
     assert "interrupted: out.mkv holds 60 frames, and plays" in err
     assert len(decoded("out.mkv")[0]) == 60
 

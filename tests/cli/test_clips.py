@@ -163,6 +163,17 @@ def test_chapters_stay_and_ffv1_says_that_it_loses_the_shape_of_a_pixel(workspac
             assert [each["metadata"] for each in clip.chapters()] == wanted == [{"title": "one"}]
 
 
+def test_what_y4m_has_no_word_for_is_said(workspace, hwrts):
+    make_clip("in.mp4", codec="libx264", rotation=90, sound=True, chapters=True, count=3, tags=(1, 1, 9, 16))
+    result = hwrts("enhance", "in.mp4", "-o", "out.y4m", *RUN, "-q", "--json")
+    assert json.loads(result.out)[0]["notes"][:3] == [
+        # beside the sound, that of the chapters' names
+        "left out, for Y4M holds pictures alone: sound, subtitles and the like, streams: 2",
+        "Y4M does not name the matrix: say that it is bt709 where it is read",
+        "left out, for Y4M has no word for it: primaries, curve, rotation, title, chapters",
+    ]
+
+
 def test_a_varying_rate_keeps_every_time_and_y4m_refuses_it(workspace, hwrts):
     times = [0, 40, 200, 220]
     make_clip("in.mkv", times=times, rate=25)

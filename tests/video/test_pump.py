@@ -85,7 +85,7 @@ def test_order_packets_and_broken_frames():
 
 
 def test_few_frames_are_on_their_way():
-    """However long the clip is: what is read ahead and what waits to be written."""
+    """However long the clip is: what is read ahead and what waits to be written; codecs hold some beside."""
     clip, kept, most = Clip([frame(0)] * 200), Slow(), []
 
     def network(codes):
