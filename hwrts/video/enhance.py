@@ -1,6 +1,7 @@
 """A whole clip through a network, into a file that is complete or not there, or into a pipe."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,7 +60,14 @@ def enhance_clip(
                     target = Y4mSink(file, str(output), clip, scale)
                 else:
                     target = ContainerSink(file, output, clip, scale, encoding)
-        done = pump(clip, conversion, network, target, advance)
+
+        def end() -> None:
+            target.close()
+            if isinstance(output, Path):  # here, where one Ctrl-C loses nothing: what is left is to rename it
+                file.flush()
+                os.fsync(file.fileno())
+
+        done = pump(clip, conversion, network, target, advance, end)
         if done.interrupted and not done.frames and isinstance(output, Path):
             raise KeyboardInterrupt
     notes = list(target.notes)

@@ -68,6 +68,7 @@ def pump(
     network: Callable[[Codes], Codes],
     target: Target,
     advance: Callable[[int], None] = lambda done: None,
+    end: Callable[[], None] | None = None,
 ) -> Done:
     """Every frame of a clip through a network, in order, and every packet beside; the target is ended.
 
@@ -79,8 +80,9 @@ def pump(
         clip: What is read.
         conversion: Planes to what the network sees, and back.
         network: Codes to codes.
-        target: What is written to and closed, by one thread.
+        target: What is written to, by one thread.
         advance: Told how many frames are made.
+        end: What that thread does at the end; None closes the target.
 
     Raises:
         KeyboardInterrupt: The second one.
@@ -103,7 +105,7 @@ def pump(
         written.append(result is not None)
 
     made, interrupted = 0, False
-    items, writer = Ahead(seen(), DEPTH), Behind(DEPTH, target.close)
+    items, writer = Ahead(seen(), DEPTH), Behind(DEPTH, end or target.close)
     try:
         try:
             for item, codes in items:

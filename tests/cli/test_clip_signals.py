@@ -19,7 +19,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from hwrts.cli.interrupt import Interruptible
 with Interruptible():
-    import time
+    import os, time
     from pathlib import Path
     from hwrts.cli.console import ConsoleProgress
     from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one
@@ -36,13 +36,19 @@ with Interruptible():
             time.sleep(60)
         return codes
     source, output, stuck, slow = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-    close = ContainerSink.close
-    def slowly(self):
-        if slow:
-            say("closing")
-            time.sleep(slow)
-        close(self)
-    ContainerSink.close = slowly
+    def slowly(function):
+        def met(*given):
+            if len(told) == 0:
+                told.append(say("closing"))
+                time.sleep(slow)
+            return function(*given)
+        return met
+    told = []
+    if slow > 0:
+        ContainerSink.close = slowly(ContainerSink.close)
+    elif slow < 0:
+        slow = -slow
+        os.fsync = slowly(os.fsync)
     say("ready")
     options = ClipOptions("ffv1" if output != "-" else None, None, None, False, None, None, False)
     sayings = Sayings({"stage": "none"}, len(sys.argv) > 5, ConsoleProgress())
@@ -139,8 +145,9 @@ def test_into_a_pipe_go_the_frames_that_are_made(clip):
     assert err.splitlines()[-1] == "interrupted: 3 frames went through"
 
 
-def test_while_the_file_is_ended_one_signal_loses_nothing(clip):
-    with start("in.y4m", "out.mkv", "--json", slow=0.3) as process:
+@pytest.mark.parametrize("where", ["close", "disk"])
+def test_while_the_file_is_ended_one_signal_loses_nothing(clip, where):
+    with start("in.y4m", "out.mkv", "--json", slow=0.3 if where == "close" else -0.3) as process:
         until(process, "closing")
         process.send_signal(signal.SIGINT)
         code, out, err = ended(process)
