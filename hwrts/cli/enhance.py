@@ -53,7 +53,8 @@ def enhance(
         option(r"Of a clip: libx264, libx265 or ffv1 [libx264].", "--codec", panel=CLIPS),
     ] = None,
     crf: Annotated[
-        int | None, option("Quality of libx264 and libx265, 0 is best [16].", "--crf", panel=CLIPS, least=0)
+        int | None,
+        option("Quality of libx264 and libx265, 0 (best) to 51 [16].", "--crf", panel=CLIPS, least=0),
     ] = None,
     preset: Annotated[
         str | None,
