@@ -218,7 +218,8 @@ def _zero(kind: str, out: Format, said: int | None) -> int:
 
 def _array(tensor: onnx.TensorProto) -> NDArray[np.generic]:
     try:
-        return numpy_helper.to_array(tensor)
+        numbers: NDArray[np.generic] = numpy_helper.to_array(tensor)
     # More numbers than its sides say, or a type that there is none of: the checker takes both.
     except (KeyError, TypeError, ValueError) as error:
         raise HwrtsError(f"has a damaged initializer ({first_line(error)})") from error
+    return numbers

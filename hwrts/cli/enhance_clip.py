@@ -14,7 +14,6 @@ from hwrts.cli.console import LINE_SECONDS, ConsoleProgress, print_error, print_
 from hwrts.cli.standard_output import StandardOutput
 from hwrts.errors import ConfigError, DataError
 from hwrts.extras import need
-from hwrts.report.text import plural
 
 if TYPE_CHECKING:
     from hwrts.data.depth import Codes
@@ -167,7 +166,8 @@ def _say(
         "interrupted": done.interrupted, "frames_per_second": round(done.frames / seconds, 2),
         "notes": notes, "seconds": round(seconds, 3),
     }  # fmt: skip
-    frames, piped = plural(done.frames, "frame"), str(output) == PIPE
+    frames = f"{done.frames:,} frame{'s' * (done.frames != 1)}"
+    piped = str(output) == PIPE
     say = print_note if piped else print_line
     if sayings.json:
         print_json([entry])

@@ -27,6 +27,7 @@ COMMANDS_ALONE = (
     "hwrts/runs/requirements.py",
     "hwrts/runs/vectors.py",
     "hwrts/runs/witnesses.py",
+    "hwrts/video/",
 )
 """Where messages are made that no function of ``import hwrts`` leads to."""
 
