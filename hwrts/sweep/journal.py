@@ -13,12 +13,31 @@ from hwrts.fixed_point.stored import parse_json
 NAME = "optuna.journal"
 
 
+class Lock(JournalFileOpenLock):
+    """Optuna's, which says what the system refused where it cannot be released."""
+
+    def release(self) -> None:
+        """Remove the lock's file.
+
+        Raises:
+            OSError: The system does not let it, such as on a disk that has become read-only.
+            RuntimeError: Somebody else has released it.
+        """
+        try:
+            super().release()
+        except RuntimeError as error:
+            refused = error.__context__
+            if isinstance(refused, OSError) and not isinstance(refused, FileNotFoundError):
+                raise refused from None
+            raise
+
+
 def mend_end(path: Path) -> int:
     """Cut what is no whole line off the end of a journal; returns how many bytes that were.
 
     Whoever is writing finishes first: nobody writes without the lock.
     """
-    lock = JournalFileOpenLock(str(path))
+    lock = Lock(str(path))
     lock.acquire()
     try:
         if not path.is_file():

@@ -12,10 +12,10 @@ from typing import Any
 import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from hwrts.sweep.journal import NAME, mend_end, put_aside
+from hwrts.sweep.journal import NAME, Lock, mend_end, put_aside
 from hwrts.sweep.space import method_of, points
 from hwrts.sweep.spec import SweepSpec
 
@@ -52,6 +52,8 @@ class SweepStudy:
         self.mended = f"{path}: its end was cut short, {cut} bytes left out" if cut else None
         try:
             self._study = self._open(path)
+        except OSError:  # a disk that is full or read-only has damaged nothing
+            raise
         except Exception as error:  # Optuna checks nothing that it reads
             aside = put_aside(path)
             self._study = self._open(path)
@@ -73,7 +75,7 @@ class SweepStudy:
         if os.path.lexists(path) and not path.is_file():  # Optuna would wait for a pipe, and read a device
             raise ValueError("not a regular file")
         study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path)))),
+            storage=JournalStorage(JournalFileBackend(str(path), Lock(str(path)))),
             study_name=STUDY,
             load_if_exists=True,
             directions=["maximize", "minimize"],

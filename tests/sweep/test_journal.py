@@ -1,13 +1,15 @@
 """A journal that a full disk, a power cut or a flipped bit left: the sweep goes on with what it has."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hwrts.sweep.folder import claim, save_entry
-from hwrts.sweep.journal import NAME, mend_end
+from hwrts.sweep.journal import NAME, Lock, mend_end
 from hwrts.sweep.study import SweepStudy
 
 ENDS = {
@@ -89,6 +91,23 @@ def test_a_journal_damaged_within_is_put_aside_and_begun_again(tmp_path, spec, n
     asked = [study.ask()[1] for _ in known]
     assert asked == known  # the same again: what is trained is only read
     assert SweepStudy(tmp_path, spec).mended is None
+
+
+def test_a_lock_that_the_system_does_not_let_go_says_so(tmp_path, monkeypatch):
+    """A disk became read-only; a lock that somebody else has released is Optuna's own error."""
+    lock = Lock(str(tmp_path / NAME))
+    lock.acquire()
+
+    def refuse(*paths):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        with pytest.raises(OSError, match="Read-only"):
+            lock.release()
+    lock.release()
+    with pytest.raises(RuntimeError, match="did not possess"):
+        lock.release()
 
 
 def test_other_choices_of_a_trial_that_was_never_told(tmp_path, spec):
