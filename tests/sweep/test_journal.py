@@ -98,14 +98,16 @@ def test_a_lock_that_the_system_does_not_let_go_says_so(tmp_path, monkeypatch):
     lock = Lock(str(tmp_path / NAME))
     lock.acquire()
 
-    def refuse(*paths):
+    def refuse(path):
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "rename", refuse)
+        patch.setattr(os, "unlink", refuse)
         with pytest.raises(OSError, match="Read-only"):
             lock.release()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.lock"]
     lock.release()
+    assert not list(tmp_path.iterdir())
     with pytest.raises(RuntimeError, match="did not possess"):
         lock.release()
 
