@@ -255,6 +255,7 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     number = stage.number
     if stage.float_weights.is_file():
         fit_weights(stage.float_weights, model)
+        _drop_checkpoint(session.run, stage, "float")  # where nothing is quantised, nobody else does
         return
     before = session.run.stage(number - 1).float_weights if number > 1 else session.run.start
     if number > 1 or before.is_file():
@@ -349,10 +350,13 @@ def _checkpoint(run: RunFolder, stage: StageFolder) -> Path:
     return run.state if stage.name.isdigit() else stage.root / run.state.name
 
 
-def _drop_checkpoint(run: RunFolder, stage: StageFolder) -> None:
-    """Delete the checkpoint of a training whose weights are saved; another stage's is left."""
+def _drop_checkpoint(run: RunFolder, stage: StageFolder, phase: str | None = None) -> None:
+    """Delete the checkpoint of a training whose weights are saved; another stage's, or phase's, is left."""
     state = _checkpoint(run, stage)
-    if state.is_file() and load_state_note(state).get("stage") == stage.name:
+    if not state.is_file():
+        return
+    note = load_state_note(state)
+    if note.get("stage") == stage.name and phase in (None, note.get("phase")):
         state.unlink()
 
 

@@ -16,7 +16,7 @@ from hwrts.progress import Silent
 from hwrts.report.summary import photograph_names
 from hwrts.runs import pipeline
 from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
-from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes
+from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes, train_stages
 from hwrts.runs.proof import file_hashes
 from hwrts.runs.quantise import verify_stage
 from hwrts.runs.session import open_session
@@ -342,6 +342,10 @@ def test_checkpoints_go_when_their_weights_are_saved(tmp_path, monkeypatch):
     save_weights(made.state, torch.nn.Conv2d(1, 1, 1), {"stage": "1", "phase": "qat", "step": 1})
     run_stages(open_session(open_run(made.root), Silent()))
     assert not made.state.is_file()  # a kill came between the last file and this deletion
+    for phase, stays in (("qat", True), ("float", False)):  # as of a sweep, whose trials share the float one
+        save_weights(made.state, torch.nn.Conv2d(1, 1, 1), {"stage": "1", "phase": phase, "step": 1})
+        train_stages(open_session(open_run(made.root), Silent()))
+        assert made.state.is_file() == stays
 
 
 @pytest.mark.usefixtures("small_verdict")
