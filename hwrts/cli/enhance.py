@@ -79,6 +79,16 @@ def enhance(
         bool,
         option("Stop at a frame that is damaged; else it is passed through.", "--strict", panel=CLIPS),
     ] = False,
+    flicker: Annotated[
+        int | None,
+        option(
+            "Measure by how much the correction changes where the clip changes by at most so many codes, "
+            "such as 8.",
+            "--flicker",
+            panel=CLIPS,
+            least=0,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     quiet: Quiet = False,
@@ -118,7 +128,7 @@ def enhance(
     same_size = same_size and network.enlargement is not None  # or what the network makes, whatever its size
     progress = ConsoleProgress(quiet)
     why = None if same_size or not folder.trained else trained_for(folder.config, chosen.number)
-    clips = ClipOptions(codec, crf, preset, lossless, raw, matrix, strict)
+    clips = ClipOptions(codec, crf, preset, lossless, raw, matrix, strict, flicker)
     if is_clip(pictures, output, clips):
         if why is not None:
             progress.say(why)

@@ -17,6 +17,7 @@ from hwrts.extras import need
 
 if TYPE_CHECKING:
     from hwrts.data.depth import Codes
+    from hwrts.metrics.flicker import Watch
     from hwrts.video.pump import Done
     from hwrts.video.source import Clip
 
@@ -34,6 +35,7 @@ class ClipOptions:
     raw: str | None
     matrix: str | None
     strict: bool
+    flicker: int | None = None
 
     def given(self) -> str | None:
         """The first flag that was given, for who enhances pictures."""
@@ -93,6 +95,7 @@ def enhance_one(
         force: Replace a file.
     """
     need("video", "clips")
+    from hwrts.metrics.flicker import Watch
     from hwrts.video.encoding import Encoding
     from hwrts.video.enhance import enhance_clip
     from hwrts.video.raw import Raw
@@ -115,14 +118,18 @@ def enhance_one(
     size = f"{clip.layout.width}x{clip.layout.height}"
     sayings.progress.say(f"clip: {size}, {clip.layout.said()}{sees}, {_rate(clip.rate)}")
     encoding = Encoding(options.codec, options.crf, options.preset, options.lossless)
+    watch = None if options.flicker is None else Watch(options.flicker)
+    if watch is not None:
+        network = watch.watching(network)
     start = time.perf_counter()
     with _told(sayings.progress, clip.count) as advance:
         target = StandardOutput() if str(output) == PIPE else output
         done, notes = enhance_clip(clip, target, network, scale, encoding, advance)
+        made = _Made(source, output, clip, scale, done, notes, watch, time.perf_counter() - start)
         if done.interrupted:  # the clip's last frame is not the last that was made
-            _say(sayings, source, output, clip, scale, done, notes, time.perf_counter() - start)
+            _say(sayings, made)
             raise SystemExit(130)  # or the number of the signal, by who took it
-    _say(sayings, source, output, clip, scale, done, notes, time.perf_counter() - start)
+    _say(sayings, made)
     if clip.found:
         raise typer.Exit(1)
 
@@ -148,24 +155,37 @@ def _checked(
     return sources[0], scale
 
 
-def _say(
-    sayings: Sayings,
-    source: Path,
-    output: Path,
-    clip: "Clip",
-    scale: int,
-    done: "Done",
-    notes: list[str],
-    seconds: float,
-) -> None:
+@dataclass(frozen=True)
+class _Made:
+    """What became of a clip, as :func:`_say` says it."""
+
+    source: Path
+    output: Path
+    clip: "Clip"
+    scale: int
+    done: "Done"
+    notes: list[str]
+    watch: "Watch | None"
+    seconds: float
+
+    def entry(self) -> dict[str, Any]:
+        """For JSON."""
+        height, width = self.clip.layout.shapes(self.scale)[0]
+        entry = {
+            "width": width, "height": height, "kind": self.clip.layout.said(), "frames": self.done.frames,
+            "not_enhanced": self.done.passed, "interrupted": self.done.interrupted,
+            "frames_per_second": round(self.done.frames / self.seconds, 2), "notes": self.notes,
+            "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+        if self.watch is not None:
+            entry["flicker"] = {"still": self.watch.still, **self.watch.figures().document()}
+        return entry
+
+
+def _say(sayings: Sayings, made: _Made) -> None:
     """What was made, what could not be kept, and what could not be read."""
-    height, width = clip.layout.shapes(scale)[0]
-    entry = {
-        "in": str(source), "out": str(output), **sayings.about, "width": width, "height": height,
-        "kind": clip.layout.said(), "frames": done.frames, "not_enhanced": done.passed,
-        "interrupted": done.interrupted, "frames_per_second": round(done.frames / seconds, 2),
-        "notes": notes, "seconds": round(seconds, 3),
-    }  # fmt: skip
+    entry = {"in": str(made.source), "out": str(made.output), **sayings.about, **made.entry()}
+    done, output = made.done, made.output
     frames = f"{done.frames:,} frame{'s' * (done.frames != 1)}"
     piped = str(output) == PIPE
     say = print_note if piped else print_line
@@ -173,18 +193,32 @@ def _say(
         print_json([entry])
     elif not done.interrupted:
         say(
-            f"{output}: {frames} of {width}x{height} {entry['kind']} in {seconds:.1f} s, "
-            f"{entry['frames_per_second']:.1f} frames/s"
+            f"{output}: {frames} of {entry['width']}x{entry['height']} {entry['kind']} in "
+            f"{made.seconds:.1f} s, {entry['frames_per_second']:.1f} frames/s"
         )
     if not sayings.json:
-        for note in notes:
+        for note in [*made.notes, *_flicker(made.watch)]:
             say(f"  {note}")
-    for text in clip.found:
+    for text in made.clip.found:
         print_error(text)
     if done.interrupted:
         print_note(
             f"interrupted: {f'{frames} went through' if piped else f'{output} holds {frames}, and plays'}"
         )
+
+
+def _flicker(watch: "Watch | None") -> list[str]:
+    """The figures in a line; none if nobody asked."""
+    if watch is None:
+        return []
+    found = watch.figures()
+    if found.mean is None or found.input_mean is None or found.still_percent is None:
+        return [f"flicker: no pixel is still: all change by more than {watch.still} codes"]
+    return [
+        f"flicker: the correction changes by {found.mean:.3f} codes (99 of 100 by at most "
+        f"{found.percentile_99}), the clip by {found.input_mean:.3f}, where that is still, by at most "
+        f"{watch.still}: {found.still_percent:.1f} % of the picture"
+    ]
 
 
 def _input(source: Path) -> str:

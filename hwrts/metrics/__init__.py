@@ -12,17 +12,20 @@ from hwrts.metrics.fidelity import (
     psnr_db,
     ssim,
 )
+from hwrts.metrics.flicker import Flicker, flicker
 from hwrts.metrics.patterns import pattern_figures, pattern_pictures
 
 __all__ = [
     "LUMA",
     "Artefacts",
+    "Flicker",
     "Spread",
     "against_float",
     "artefacts",
     "contraction",
     "error_db",
     "error_gain",
+    "flicker",
     "image_difference_percent",
     "loss_psnr_db",
     "luma_y",

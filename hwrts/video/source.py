@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -185,12 +186,10 @@ class Clip:
             yield from self._frames(packet)
 
     def _frames(self, packet: "av.Packet") -> Iterator[tuple[VideoFrame, str | None]]:
-        logs: list[tuple[int, str, str]] = []
+        log: AbstractContextManager[list[tuple[int, str, str]]]
+        log = logged() if self._checked else nullcontext([])
         try:
-            if self._checked:
-                with logged() as logs:
-                    frames = self.stream.decode(packet)
-            else:
+            with log as logs:
                 frames = self.stream.decode(packet)
         except av.error.EOFError:
             return

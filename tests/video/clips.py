@@ -54,9 +54,10 @@ def make_clip(
     rotation=None,
     aspect=None,
     chapters=False,
+    picture=pattern,
     **container,
 ):
-    """Write a clip without loss; its planes, frame by frame."""
+    """Write a clip without loss, of frames that ``picture`` draws; its planes, frame by frame."""
     path, made = str(path), []
     with av.open(path, "w", **container) as out:
         options = options or {"ffv1": {"slicecrc": "1"}, "libx264": {"qp": "0"}}.get(codec, {})
@@ -75,7 +76,7 @@ def make_clip(
         audio = out.add_stream("aac", rate=48_000) if sound else None
         out.metadata["title"] = "moving"
         for number in range(count):
-            frame = pattern(pixels, size, number)
+            frame = picture(pixels, size, number)
             made.append(codes_of(frame))
             frame.pts = number if times is None else times[number]
             frame.time_base = of.time_base
