@@ -45,8 +45,9 @@ from .operators.tensor import plain
 from .requantize import Rounding, requantize, shift_right
 from .rules import RoundingRules
 from .run import run, run_all, run_counted, run_layer, run_outputs
-from .steps import Step, halo, multiple_of, scales_of, whole_frame
+from .steps import Step, halo, multiple_of, registers_of, scales_of, whole_frame
 from .stream import LineRun, stream, stream_all
+from .strength import PLAIN, REGISTER, STRENGTH, STRONGEST, Adjusted, adjusted, has_register
 from .window import POINT, WHOLE, Padding, Window
 
 __all__ = [
@@ -55,10 +56,15 @@ __all__ = [
     "NPZ_NAME",
     "OPERATORS",
     "PIXEL",
+    "PLAIN",
     "POINT",
+    "REGISTER",
+    "STRENGTH",
+    "STRONGEST",
     "UPSAMPLE_KINDS",
     "WHOLE",
     "Add",
+    "Adjusted",
     "Along",
     "Bounds",
     "Clip",
@@ -98,17 +104,20 @@ __all__ = [
     "Upsample",
     "Window",
     "Work",
+    "adjusted",
     "attack_input",
     "attacked_pixel",
     "conv_accumulate",
     "frame_bits",
     "halo",
+    "has_register",
     "layer_bounds",
     "load_network",
     "multiple_of",
     "pair_can_saturate_int16",
     "plain",
     "plan_lines",
+    "registers_of",
     "requantize",
     "run",
     "run_all",

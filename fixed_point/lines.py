@@ -10,14 +10,14 @@ at the end of each of the input rows, the ticks, that the largest stride takes i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .steps import Step, lacks_of, multiple_of, scales_of, whole_frame
+from .steps import Step, lacks_of, multiple_of, registers_of, scales_of, whole_frame
 
 Ticks = NDArray[np.int64]
 """A number at the end of each tick of a period, (M,), of a run that has been going on for long."""
@@ -51,6 +51,7 @@ class Lines:
         steps: The network's shape.
         done: For each tensor that is made of others, how many steps (``Window``) are over at the end of each
             tick of a period; of the input, how many rows are there. Fewer than none while nothing has begun.
+            Registers, which are there all the time, are not among them, nor among the edges.
         edges: Every tensor on its way to every reader, in the order of computation.
     """
 
@@ -65,6 +66,7 @@ class Lines:
         return {
             step.name: int(scales[step.name] * len(self.done[step.name]) / step.window.grow)
             for step in self.steps
+            if step.name in self.done
         }
 
     def steps_done(self, name: str, tick: int) -> int:
@@ -111,7 +113,7 @@ class Lines:
         """
         if whole_frame(self.steps):
             return None
-        last, tick = self.steps[-1].name, 0
+        last, tick = next(step.name for step in reversed(self.steps) if step.name in self.done), 0
         while self.steps_done(last, tick) < 1:
             tick += 1
         return tick
@@ -145,9 +147,15 @@ def plan_lines(steps: Sequence[Step]) -> Lines:
     """
     if whole_frame(steps):
         return Lines(tuple(steps), {}, ())
-    done = _earliest(steps)
-    _postpone(steps, done)
-    return Lines(tuple(steps), done, tuple(_edges(steps, done)))
+    registers = registers_of(steps)
+    streamed = [
+        replace(step, sources=tuple(source for source in step.sources if source not in registers))
+        for step in steps
+        if step.name not in registers
+    ]
+    done = _earliest(streamed)
+    _postpone(streamed, done)
+    return Lines(tuple(steps), done, tuple(_edges(streamed, done)))
 
 
 def _earliest(steps: Sequence[Step]) -> dict[str, Ticks]:

@@ -170,7 +170,7 @@ class Network:
 
     @property
     def streamable(self) -> bool:
-        """Whether it can run row by row: no layer needs the whole picture, and all inputs have one size."""
+        """Whether it runs row by row: no layer needs the whole picture, inputs have one size or a pixel."""
         return not whole_frame(self.steps) and all(each.grow == each.shrink for each in self.inputs)
 
     @property

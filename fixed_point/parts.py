@@ -17,6 +17,7 @@ def run_rows(network: Network, codes: Mapping[str, Codes]) -> dict[str, Codes]:
     depend on; what a part needs in between stays in that core's caches.
     """
     height, width, _ = codes[network.inputs[0].name].shape
+    whole = {each.name for each in network.inputs if each.whole}
     unit = network.multiple
     margin = -(-network.halo // unit) * unit
     out = {
@@ -28,7 +29,7 @@ def run_rows(network: Network, codes: Mapping[str, Codes]) -> dict[str, Codes]:
 
     def compute(top: int, bottom: int) -> None:
         first, last = max(0, top - margin), min(height, bottom + margin)
-        part = ({name: x[y] for name, x in codes.items()} for y in range(first, last))
+        part = ({name: x[0 if name in whole else y] for name, x in codes.items()} for y in range(first, last))
         place = {name: int(first * network.scales[name]) for name in out}
         for tick in stream_all(network, part):
             for name, rows in tick.items():

@@ -33,7 +33,7 @@ def run_outputs(
 ) -> dict[str, Codes]:
     """The codes of every output by name; arguments and errors as in :func:`run`."""
     tensors = _checked_inputs(network, codes)
-    if path == "fast" and network.streamable and not any(each.whole for each in network.inputs):
+    if path == "fast" and network.streamable:
         return run_rows(network, tensors)
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
     for layer in network.layers:

@@ -47,9 +47,30 @@ def _sized(step: Step) -> tuple[str, ...]:
     return step.sources if step.window.like is None else (step.sources[step.window.like],)
 
 
+def registers_of(steps: Sequence[Step]) -> frozenset[str]:
+    """Names of the tensors of one pixel that are there before a picture begins.
+
+    They are the inputs of one pixel beside a picture, and what is made of those alone: in hardware registers
+    that somebody sets between two pictures. A network whose first input is one pixel has no picture.
+
+    >>> picture, gain = Step("x", (), Window(), 3, 8), Step("gain", (), Window(whole=True), 1, 6)
+    >>> sorted(registers_of([picture, gain, Step("less", ("gain",), Window(), 1, 7)]))
+    ['gain', 'less']
+    """
+    found: set[str] = set()
+    for step in steps[1:]:
+        if set(step.sources) <= found and (step.sources or step.window.whole):
+            found.add(step.name)
+    return frozenset(found) if steps and not steps[0].window.whole else frozenset()
+
+
 def whole_frame(steps: Sequence[Step]) -> tuple[str, ...]:
-    """Names of the tensors that are made of a whole picture: a network that has any cannot be streamed."""
-    return tuple(step.name for step in steps if step.window.unbounded)
+    """Names of the tensors that are made of a whole picture: a network that has any cannot be streamed.
+
+    Registers (:func:`registers_of`) are made of none.
+    """
+    registers = registers_of(steps)
+    return tuple(step.name for step in steps if step.window.unbounded and step.name not in registers)
 
 
 def lacks_of(steps: Sequence[Step]) -> dict[str, tuple[int, int]]:
@@ -140,6 +161,6 @@ def _reach(steps: Sequence[Step], axis: int) -> tuple[int, int]:
             behind = last + after - (step.window.shrink - 1)
             reach[source] = max(old[0], first + before), max(old[1], behind)
     scales = scales_of(steps)
-    inputs = [step.name for step in steps if not step.sources]
+    inputs = [step.name for step in steps if not step.sources and scales[step.name]]
     before, after = (max(math.ceil(reach[name][side] / scales[name]) for name in inputs) for side in (0, 1))
     return before, after

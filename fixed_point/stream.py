@@ -1,74 +1,17 @@
 """Line-buffer execution: rows in, rows out, and in between only the rows that a circuit would keep."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .codes import RunPath, checked_codes
+from .codes import Codes, RunPath, checked_codes
 from .errors import HwrtsError
-from .lines import Edge, plan_lines
+from .lines import plan_lines
 from .network import Network
 from .operators import Layer
 from .rows import Row, Rows
-from .steps import whole_frame
-from .window import Window
-
-
-class _Wire:
-    """A tensor on its way to one reader, and the rows of it that are kept there.
-
-    Args:
-        edge: As it is planned.
-        window: Of the reader.
-        owner: The wire whose rows this one reads when they are new to it, if it has no FIFO of its own.
-    """
-
-    def __init__(self, edge: Edge, window: Window, owner: "_Wire | None") -> None:
-        self.edge, self._owner = edge, owner
-        self._shrink, self._before, self._kernel = window.shrink, window.before, window.kernel
-        self._rows: deque[Row] = deque()
-        self._kept = 0  # codes in them
-        self._first = 0  # number of the first row that is kept
-        self._needed = 0  # rows above it are read no more
-        self.peak = 0
-
-    def arrive(self, row: Row) -> None:
-        """Take a new row of the source; with an owner it is read there when its time has come."""
-        if self._owner is None:
-            self._append(row)
-
-    def _append(self, row: Row) -> None:
-        if self._first + len(self._rows) < self._needed:
-            self._first += 1
-        else:
-            self._rows.append(row)
-            self._kept += row.size
-
-    def read(self, step: int, end: int | None) -> list[Row | None]:
-        """The K rows that a step looks at; rows above the picture, or from row ``end`` on, are None."""
-        first = step * self._shrink - self._before
-        last = first + self._kernel - 1
-        if self._owner is not None and last >= 0 and (end is None or last < end):
-            self._append(self._owner.row(last))
-        return [self.row(i) if i >= 0 and (end is None or i < end) else None for i in range(first, last + 1)]
-
-    def row(self, number: int) -> Row:
-        """A row that is kept here, or where this wire reads."""
-        place = number - self._first
-        if self._owner is not None and place >= len(self._rows):
-            return self._owner.row(number)
-        assert place >= 0, "the plan let go of a row that is still read"
-        return self._rows[place]
-
-    def let_go(self, next_step: int) -> None:
-        """Keep only what the reader's next steps look at, and count it."""
-        self._needed = max(0, next_step * self._shrink - self._before)
-        while self._rows and self._first < self._needed:
-            self._kept -= self._rows.popleft().size
-            self._first += 1
-        if self._kept > self.peak:
-            self.peak = self._kept
+from .steps import registers_of, whole_frame
+from .wire import Wire
 
 
 class LineRun:
@@ -96,8 +39,13 @@ class LineRun:
                     "together; run whole pictures (fixed_point.run, ONNX)"
                 )
         self._network, self._path, self._plan = network, path, plan_lines(network.steps)
+        self._held, self._registers = registers_of(network.steps), dict[str, Codes]()
+        self._sized = {  # the source whose rows say where a picture ends
+            layer.name: next((each for each in layer.sources if each not in self._held), layer.sources[0])
+            for layer in network.layers
+        }
         self._windows = windows = {layer.name: layer.window for layer in network.layers}
-        wires: dict[tuple[str, str], _Wire] = {}
+        wires: dict[tuple[str, str], Wire] = {}
         waiting = list(self._plan.edges)
         while waiting:  # a wire after the one that it reads from
             edge = waiting.pop(0)
@@ -105,9 +53,9 @@ class LineRun:
                 waiting.append(edge)
                 continue
             owner = wires[edge.tap, edge.source] if edge.tap else None
-            wires[edge.reader, edge.source] = _Wire(edge, windows[edge.reader], owner)
-        self._from: dict[str, list[_Wire]] = {name: [] for name in network.tensors}
-        self._into: dict[str, dict[str, _Wire]] = {layer.name: {} for layer in network.layers}
+            wires[edge.reader, edge.source] = Wire(edge, windows[edge.reader], owner)
+        self._from: dict[str, list[Wire]] = {name: [] for name in network.tensors}
+        self._into: dict[str, dict[str, Wire]] = {layer.name: {} for layer in network.layers}
         for wire in wires.values():
             self._from[wire.edge.source].append(wire)
             self._into[wire.edge.reader][wire.edge.source] = wire
@@ -137,11 +85,17 @@ class LineRun:
     def push_all(self, rows: Mapping[str, Row]) -> dict[str, list[Row]]:
         """Feed one row (W, C) of codes of every input, by name; returns the rows of every output.
 
+        An input of one pixel is a register: its pixel (1, C) comes with the first row, and stays.
+
         Raises:
             HwrtsError: An input has no row, or one of another shape than the first, or that the network
                 cannot take, or codes outside the input's format.
         """
+        if self._tick == 0:
+            self._set_registers(rows)
         for source in self._network.inputs:
+            if source.name in self._held:
+                continue
             if source.name not in rows:
                 raise HwrtsError(f"stream: input {source.name!r} has no row; push one of every input at once")
             row = checked_codes(source, np.asarray(rows[source.name])[None])[0]
@@ -155,6 +109,21 @@ class LineRun:
             self._hand(source.name, row)
         return self._advance()
 
+    def _set_registers(self, given: Mapping[str, Row]) -> None:
+        network = self._network
+        for source in network.inputs:
+            if source.name in self._held:
+                if source.name not in given:
+                    raise HwrtsError(
+                        f"stream: input {source.name!r} has no pixel; push it with the first row"
+                    )
+                self._registers[source.name] = checked_codes(source, np.asarray(given[source.name])[None])
+        for layer in network.layers:
+            if layer.name in self._held:
+                xs = [self._registers[source] for source in layer.sources]
+                formats = network.formats_of(layer.sources)
+                self._registers[layer.name] = layer.define(xs, formats, network.rule_of(layer))
+
     def _start(self, width: int) -> None:
         network = self._network
         network.check_size(network.smallest[0], width)
@@ -162,7 +131,7 @@ class LineRun:
         for layer in network.layers:
             formats, rounding = network.formats_of(layer.sources), network.rule_of(layer)
             if self._path == "fast":
-                _, columns = network.size_of(layer.sources[0], network.multiple, width)
+                _, columns = network.size_of(self._sized[layer.name], network.multiple, width)
                 self._rows[layer.name] = layer.rows(formats, rounding, columns)
             else:
                 self._rows[layer.name] = layer.defined_rows(formats, rounding)
@@ -190,6 +159,10 @@ class LineRun:
         """One tick: every layer takes the steps that are planned for it."""
         out: dict[str, list[Row]] = {name: [] for name in self._given}
         for layer in self._network.layers:
+            if layer.name in self._held:
+                if layer.name in out and self._tick == 0:
+                    out[layer.name].append(self._registers[layer.name][0])
+                continue
             until = self._plan.steps_done(layer.name, self._tick)
             for step in range(self._next[layer.name], until):
                 for row in self._step(layer, step):
@@ -213,10 +186,11 @@ class LineRun:
     def _step(self, layer: Layer, step: int) -> Sequence[Row]:
         """What a layer makes in one step; nothing where there is none, above or below the picture."""
         rows, window = self._rows[layer.name], self._windows[layer.name]
-        end = None if self._ends is None else self._ends[layer.sources[0]]
-        wires = self._into[layer.name]
-        read = {source: wire.read(step, end) for source, wire in wires.items()}
-        rows.feed([read[source] for source in layer.sources])
+        end = None if self._ends is None else self._ends[self._sized[layer.name]]
+        read: dict[str, Sequence[Row | None]] = {
+            source: wire.read(step, end) for source, wire in self._into[layer.name].items()
+        }
+        rows.feed([read[each] if each in read else list(self._registers[each]) for each in layer.sources])
         if step < 0 or (end is not None and step * window.shrink + window.cut >= end):
             rows.skip()
             return ()

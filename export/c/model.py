@@ -9,7 +9,7 @@ from hwrts.export.c.operators import EMITTERS
 from hwrts.export.c.requantise import rounding_functions
 from hwrts.export.c.schedule import Schedule, Track, schedule
 from hwrts.export.templates import filled_file
-from hwrts.fixed_point import HwrtsError, Network, plan_lines, whole_frame
+from hwrts.fixed_point import HwrtsError, Network, plan_lines, registers_of, whole_frame
 
 PREFIX = "model"
 """Of files, functions and macros."""
@@ -23,12 +23,17 @@ def check_rows(network: Network) -> None:
     """Refuse a network that no model can compute row by row.
 
     Raises:
-        HwrtsError: A layer reads the whole picture, or an input is larger or smaller than the first.
+        HwrtsError: A layer reads the whole picture, or an input is no picture of the size of the first.
     """
     for name in whole_frame(network.steps):
         raise HwrtsError(
             f"C model: layer {name!r} is made of the whole picture, and the model is fed row by row; use the "
             "ONNX file, or a network without global means, maxima and resizing"
+        )
+    for name in (each.name for each in network.inputs if each.name in registers_of(network.steps)):
+        raise HwrtsError(
+            f"C model: input {name!r} is one pixel beside a picture, a register, and the model is fed rows "
+            "alone; export it with a number in its place, such as --strength 0.75, or use the ONNX file"
         )
     for each in network.inputs:
         if each.grow != each.shrink:
