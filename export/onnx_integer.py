@@ -48,7 +48,7 @@ class IntegerWriter(Writer):
         exact32 = layer_bounds(layer, sources, rounding).exact_in_float32
         kind, dtype = (TensorProto.FLOAT, np.float32) if exact32 else (TensorProto.DOUBLE, np.float64)
         scale = self.constant(f"{name}.factor", np.ldexp(1.0, -shift).astype(dtype))
-        x = self.node("Cast", [acc], f"{name}.real", to=kind)
+        x = self.node("Cast", [acc], f"{name}.acc_real", to=kind)
         x = self.node("Mul", [x, scale], f"{name}.scaled")
         if rounding is Rounding.DOUBLE:  # a unit of the accumulator away from zero, where it rounds twice
             unit = np.where(shift > 1, np.ldexp(1.0, -shift), 0).astype(dtype)
@@ -64,7 +64,7 @@ class IntegerWriter(Writer):
         if out.signed:
             zero = self.constant(f"{name}.zero", np.array(zero_point(out), dtype))
             x = self.node("Add", [x, zero], f"{name}.offset")
-        self.node("Cast", [x], name, to=TensorProto.UINT8)
+        self.node("Cast", [x], name, to=self.stored_type(name))
 
     def _round(self, x: str, name: str, rounding: Rounding, half: str) -> str:
         match rounding:

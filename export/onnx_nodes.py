@@ -11,11 +11,30 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from hwrts.export.qdq_options import QdqOptions
-from hwrts.fixed_point import Format, HwrtsError, Network, Padding
+from hwrts.fixed_point import Format, Network, Operator, Padding
 from hwrts.fixed_point.window import MODES
 
 WHOLE_NODE = re.compile(r"\.whole\d+\.\w+$")
 """Names of nodes on whole numbers (int64), whose operators may be called like float ones: Add, Mul."""
+
+WIDE_NODE = re.compile(r"\.wide\.([A-Z0-9]+)\.\w+$")
+"""Names of nodes of layers of more than 8 bits, with the type that they compute."""
+WIDE_TYPES = {
+    onnx.TensorProto.INT32: "int32",
+    onnx.TensorProto.FLOAT: "whole float32",
+    onnx.TensorProto.DOUBLE: "whole float64",
+}
+"""What a census calls them: the floats are whole numbers times a power of two, all of them exact."""
+
+
+def never_wide(network: Network, layer: Operator) -> bool:
+    """Of an operator whose nodes are of bytes alone."""
+    return False
+
+
+def any_width(network: Network, layer: Operator) -> bool:
+    """Of an operator whose integer form is of codes, however many bits they have."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -29,6 +48,7 @@ class Fused:
         unfused: Whether a layer of a network has nothing to fuse: it only moves stored codes, or stays a
             float operator on exact values.
         floats: Float operators of a layer that others have among their islands.
+        wide: Whether a layer has nodes where it reads or makes codes of more than 8 bits.
     """
 
     qdq: str | None = None
@@ -36,11 +56,17 @@ class Fused:
     islands: tuple[str, ...] = ()
     unfused: Callable[[Network, Any], bool] = lambda network, layer: False
     floats: Callable[[Network, Any], tuple[str, ...]] = lambda network, layer: ()
+    wide: Callable[[Network, Any], bool] = never_wide
 
 
 def zero_point(tensor: Format) -> int:
-    """The uint8 code that stands for value 0 in the file: 128 for signed tensors, else 0 (eq. 11)."""
-    return 128 if tensor.signed else 0
+    """The stored code of value 0 in the file: 128 for signed tensors of up to 8 bits, else 0 (eq. 11)."""
+    return 128 if tensor.signed and tensor.bits <= 8 else 0
+
+
+def is_wide(network: Network, layer: Operator) -> bool:
+    """Whether a layer reads or makes codes of more than 8 bits, which no quantised operator has."""
+    return any(each.bits > 8 for each in network.formats_of((*layer.sources, layer.name)))
 
 
 class Writer:
@@ -49,20 +75,12 @@ class Writer:
     Args:
         network: The integer network.
         options: How the file says it.
-
-    Raises:
-        HwrtsError: A tensor of more than 8 bits, which an int8 file cannot hold.
     """
 
     def __init__(self, network: Network, options: QdqOptions | None = None) -> None:
         self.network, self.options = network, options or QdqOptions()
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
-        for name, tensor in network.formats.items():
-            if tensor.bits > 8:
-                raise HwrtsError(
-                    f"ONNX: {name!r} of {tensor.bits} bits does not fit an int8 file; use at most 8"
-                )
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:
         """An initialiser, made when first asked for."""
@@ -91,6 +109,11 @@ class Writer:
         """The constant that stands for value 0 in a tensor."""
         tensor = self.network.formats[name]
         return self.byte(f"{name}.zero_point", self.zero_point(tensor), tensor)
+
+    def stored_type(self, name: str) -> int:
+        """The type of ONNX that a tensor is stored in."""
+        stored = np.dtype(self.options.stored.dtype(self.network.formats[name]))
+        return int(helper.np_dtype_to_tensor_dtype(stored))
 
     def zero_point(self, tensor: Format) -> int:
         """The stored code that stands for value 0."""

@@ -1,6 +1,7 @@
 """The int8 ONNX file, emitted from the integer network.
 
-Every activation is stored as uint8: signed tensors with zero point 128, an exact re-encoding (eq. 11). All
+Every activation is stored as uint8: signed tensors with zero point 128, an exact re-encoding (eq. 11); what
+has more bits, as pictures of 10 or 12 have, as uint16 or int16 (hwrts.export.onnx_wide). All
 weights are int8 initialisers: about one byte a weight, no float copy. Opset 19 is the lowest that
 onnx.reference, one of the witnesses, can run.
 """
@@ -14,12 +15,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Writer
+from hwrts.export.onnx_nodes import Writer, is_wide
 from hwrts.export.onnx_qdq import QdqWriter
+from hwrts.export.onnx_wide import WideWriter
 from hwrts.export.operators import NODES
 from hwrts.export.qdq_options import OPSET, QdqOptions
 from hwrts.export.turned import turned
-from hwrts.fixed_point import HwrtsError, Network, Rounding
+from hwrts.fixed_point import HwrtsError, Layer, Network, Rounding
 
 
 def is_qdq(network: Network) -> bool:
@@ -28,7 +30,7 @@ def is_qdq(network: Network) -> bool:
 
 
 def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
-    """An ONNX model of quantised codes: uint8 (N, C, H, W) in and out, any N, H and W.
+    """An ONNX model of quantised codes: uint8 (N, C, H, W) in and out, uint16 of more bits, any N, H and W.
 
     With rounding half to even it is in QDQ form, which runtimes fuse to integer operators; with another
     rule it is written in integer operators, each step of eq. 2 to 6 on its own.
@@ -38,13 +40,14 @@ def to_onnx(network: Network, *, metadata: Mapping[str, str] | None = None) -> o
         metadata: Entries added to the model's metadata beside formats, rounding and flavour.
 
     Raises:
-        HwrtsError: A width that an int8 file cannot hold.
+        HwrtsError: A layer of more than 8 bits whose operator has no form of them.
     """
     if is_qdq(network):
         return to_qdq(network, metadata=metadata)
     writer = IntegerWriter(network)
+    wide = WideWriter.beside(writer)
     for layer in network.layers:
-        NODES[type(layer)].integer(writer, layer)
+        NODES[type(layer)].integer(wide if _has_wide_nodes(network, layer) else writer, layer)
     return _model(writer, "integer operators", metadata)
 
 
@@ -67,12 +70,33 @@ def to_qdq(
     if options.float_boundary:
         for each in network.inputs:
             writer.stored_input(each.name)
+    wide = WideWriter.beside(writer)
     for layer in network.layers:
-        NODES[type(layer)].qdq(writer, layer)
+        if _has_wide_nodes(network, layer):
+            NODES[type(layer)].integer(wide, layer)
+        else:
+            NODES[type(layer)].qdq(writer, layer)
     if options.float_boundary:
         for name in network.outputs:
             writer.real(name)
     return _model(writer, "QDQ", metadata)
+
+
+def _has_wide_nodes(network: Network, layer: Layer) -> bool:
+    """Whether a layer has more than 8 bits, which it is written with on int32.
+
+    Raises:
+        HwrtsError: It has, and its operator has no such form.
+    """
+    if not is_wide(network, layer):
+        return False
+    if not NODES[type(layer)].FUSED.wide(network, layer):
+        bits = max(each.bits for each in network.formats_of((*layer.sources, layer.name)))
+        raise HwrtsError(
+            f"ONNX: layer {layer.name!r}: {type(layer).__name__} of {bits} bits has no form in an int8 file; "
+            "give it at most 8"
+        )
+    return True
 
 
 def _model(writer: Writer, flavour: str, metadata: Mapping[str, str] | None) -> onnx.ModelProto:
@@ -133,7 +157,7 @@ def _value_info(
         real: What is behind the name where the boundary is of real values.
     """
     options, tensor = options or QdqOptions(), network.tensors[name]
-    kind = TensorProto.UINT8 if options.stored.dtype(tensor.out) is np.uint8 else TensorProto.INT8
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(options.stored.dtype(tensor.out)))
     shown = name
     if options.float_boundary:
         kind, shown = TensorProto.FLOAT, f"{name}.{real}"

@@ -1,6 +1,6 @@
 """How a QDQ file says the same integers for one client or another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -31,15 +31,17 @@ class Stored(Enum):
     BY_SIGN = "uint8 or int8, zero point 0"
     """uint8 of unsigned tensors and int8 of signed ones, where no operator reads bytes of both."""
 
-    def dtype(self, tensor: Format) -> type[np.uint8] | type[np.int8]:
-        """Type of its bytes."""
+    def dtype(self, tensor: Format) -> type[np.integer]:
+        """Type of its bytes; of more than 8 bits that of its codes."""
+        if tensor.bits > 8:
+            return np.int16 if tensor.signed else np.uint16
         if self in (Stored.UNSIGNED, Stored.UPWARD) or (self is Stored.BY_SIGN and not tensor.signed):
             return np.uint8
         return np.int8
 
     def zero_point(self, tensor: Format) -> int:
-        """The byte that stands for value 0 in a tensor."""
-        if self in (Stored.SYMMETRIC, Stored.BY_SIGN):
+        """The byte that stands for value 0 in a tensor; more than 8 bits are stored as codes."""
+        if tensor.bits > 8 or self in (Stored.SYMMETRIC, Stored.BY_SIGN):
             return 0
         if self is Stored.UPWARD and not tensor.signed:
             return 256 - (1 << tensor.bits)
@@ -100,8 +102,9 @@ class QdqOptions:
         """Refuse what these options cannot say of a network.
 
         Raises:
-            HwrtsError: No version of ONNX, a size that the network does not take, an unsigned tensor of 8
-                bits where every zero point is 0, or a bias that float32 does not hold.
+            HwrtsError: No version of ONNX, a size that the network does not take, more than 8 bits in any
+                form but the usual, an unsigned tensor of 8 bits where every zero point is 0, or a bias that
+                float32 does not hold.
         """
         newest = onnx.defs.onnx_opset_version()
         if not OLDEST_OPSET <= self.opset <= newest:
@@ -115,7 +118,13 @@ class QdqOptions:
             raise HwrtsError(
                 f"size {self.size[0]}x{self.size[1]}: the network does not take it; use {height}x{width}"
             )
+        usual = replace(self, size=None, shapes=False, shown=(), opset=OPSET, ir_version=None) == QdqOptions()
         for name, tensor in network.formats.items():
+            if tensor.bits > 8 and not usual:
+                raise HwrtsError(
+                    f"tensor {name!r} of {tensor.bits} bits: this client's file holds at most 8; "
+                    "use --target onnx"
+                )
             if self.stored is Stored.SYMMETRIC and not tensor.signed and tensor.bits > 7:
                 raise HwrtsError(
                     f"tensor {name!r}: unsigned codes of {tensor.bits} bits have no zero point 0 in int8; "

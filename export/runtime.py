@@ -12,12 +12,13 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from hwrts.export.cpu import cpu_flags, has_vnni
-from hwrts.export.onnx_nodes import WHOLE_NODE
+from hwrts.export.onnx_nodes import WHOLE_NODE, WIDE_NODE, WIDE_TYPES, is_wide
 from hwrts.export.onnx_writer import is_qdq, to_onnx
 from hwrts.export.operators import NODES
-from hwrts.export.qdq_options import OPSET
+from hwrts.export.qdq_options import OPSET, Stored
 from hwrts.fixed_point import PIXEL, Conv, HwrtsError, Input, Network, run
 from hwrts.fixed_point.cores import available_cores, cpu_quota
 
@@ -82,8 +83,8 @@ def default_is_exact() -> bool:
 
 
 def run_session(
-    session: onnxruntime.InferenceSession, network: Network, stored: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+    session: onnxruntime.InferenceSession, network: Network, stored: NDArray[np.integer]
+) -> NDArray[np.integer]:
     """What the file makes of a picture: stored codes (1, C, H, W) to (1, C', S*H, S*W), S its enlargement.
 
     Of several outputs the first; there must be one input. Errors as in :func:`run_session_all`.
@@ -92,8 +93,8 @@ def run_session(
 
 
 def run_session_all(
-    session: onnxruntime.InferenceSession, network: Network, stored: Mapping[str, NDArray[np.uint8]]
-) -> dict[str, NDArray[np.uint8]]:
+    session: onnxruntime.InferenceSession, network: Network, stored: Mapping[str, NDArray[np.integer]]
+) -> dict[str, NDArray[np.integer]]:
     """The stored codes of every output by name, of those of every input.
 
     Raises:
@@ -108,9 +109,10 @@ def run_session_all(
         ) from error
     for name, found in made.items():
         expected = (1, network.channels[name], *network.size_of(name, height, width))
-        if found.dtype != np.uint8 or found.shape != expected:
+        kind = np.dtype(Stored.UNSIGNED.dtype(network.formats[name]))
+        if found.dtype != kind or found.shape != expected:
             raise HwrtsError(
-                f"ONNX file: makes {found.dtype} {found.shape} where the network makes uint8 {expected}; "
+                f"ONNX file: makes {found.dtype} {found.shape} where the network makes {kind} {expected}; "
                 "export or quantize the stage again"
             )
     return made
@@ -158,12 +160,15 @@ def census(model: bytes) -> dict[str, int]:
 
 
 def _kind(node: onnx.NodeProto) -> str:
-    """An operator's name; with a word behind it if it stands among whole numbers and no float is near.
+    """An operator's name; with a word behind it if it computes whole numbers, be they held in floats.
 
     ONNX Runtime adds some of its own, which put the sides of a shape in another order: their result tells.
     """
     # A name that is no UTF-8 comes as bytes.
     names = (str(node.name), *(f"{output}.{node.op_type}" for output in node.output))
+    wide = next(filter(None, map(WIDE_NODE.search, names)), None)
+    if wide is not None:
+        return f"{node.op_type} of {WIDE_TYPES[TensorProto.DataType.Value(wide[1])]}"
     return f"{node.op_type} of int64" if any(map(WHOLE_NODE.search, names)) else str(node.op_type)
 
 
@@ -177,11 +182,13 @@ def float_islands(network: Network, counts: dict[str, int]) -> list[str]:
     expected: Counter[str] = Counter()
     islands: list[str] = []
     for kind, nodes in NODES.items():
-        fused = nodes.FUSED.qdq if is_qdq(network) else nodes.FUSED.integer
-        if fused is not None:
-            own = [layer for layer in network.layers if type(layer) is kind]
-            expected[fused] += sum(not nodes.FUSED.unfused(network, layer) for layer in own)
-            islands += nodes.FUSED.islands
+        own = [layer for layer in network.layers if type(layer) is kind]
+        for wide in (False, True):
+            fused = nodes.FUSED.qdq if is_qdq(network) and not wide else nodes.FUSED.integer
+            if fused is not None:
+                these = [layer for layer in own if is_wide(network, layer) is wide]
+                expected[fused] += sum(not nodes.FUSED.unfused(network, layer) for layer in these)
+                islands += nodes.FUSED.islands if not wide else ()
     problems = [
         f"{op}: {counts.get(op, 0)} of {count}"
         for op, count in expected.items()

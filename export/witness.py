@@ -12,6 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from hwrts.export.onnx_nodes import zero_point
 from hwrts.export.onnx_writer import expose_layers, to_onnx
+from hwrts.export.qdq_options import Stored
 from hwrts.export.runtime import first_line, open_session
 from hwrts.export.stimuli import Fed, fed
 from hwrts.fixed_point import Format, HwrtsError, Network, RunPath, run_all, run_layer, run_outputs
@@ -62,7 +63,7 @@ class NumpyWitness:
         return run_layer(self._network, self._network.layer(layer), operands, self._path)
 
 
-Runner = Callable[[Mapping[str, NDArray[np.uint8]]], list[NDArray[np.uint8]]]
+Runner = Callable[[Mapping[str, NDArray[np.integer]]], list[NDArray[np.integer]]]
 
 
 class OnnxWitness:
@@ -143,7 +144,7 @@ def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:
     def reference(model: onnx.ModelProto) -> Runner:
         evaluator = ReferenceEvaluator(model)
 
-        def computed(feed: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        def computed(feed: Mapping[str, NDArray[np.integer]]) -> list[NDArray[np.integer]]:
             with np.errstate(invalid="ignore"):  # its MaxPool casts a NaN for pads that are none
                 return list(evaluator.run(None, dict(feed)))
 
@@ -161,17 +162,23 @@ def onnx_witnesses(network: Network, model: bytes) -> list[Witness]:
     ]
 
 
-def to_stored(codes: NDArray[Any], out: Format) -> NDArray[np.uint8]:
-    """Codes (H, W, C) as the file stores them: (1, C, H, W) uint8 around its zero point (eq. 11)."""
-    return (codes.astype(np.int16) + zero_point(out)).astype(np.uint8).transpose(2, 0, 1)[None]
+def to_stored(codes: NDArray[Any], out: Format) -> NDArray[np.integer]:
+    """Codes (H, W, C) as the file stores them: (1, C, H, W) around its zero point (eq. 11)."""
+    stored: NDArray[np.integer] = (codes.astype(np.int32) + zero_point(out)).astype(stored_type(out))
+    return stored.transpose(2, 0, 1)[None]
 
 
-def stored_inputs(network: Network, codes: Fed) -> dict[str, NDArray[np.uint8]]:
+def stored_type(out: Format) -> np.dtype[np.integer]:
+    """What the file stores codes in: uint8, or of more than 8 bits the codes as they are."""
+    return np.dtype(Stored.UNSIGNED.dtype(out))
+
+
+def stored_inputs(network: Network, codes: Fed) -> dict[str, NDArray[np.integer]]:
     """The codes of all inputs as the file stores them."""
     return {tensor.name: to_stored(codes[tensor.name], tensor.out) for tensor in network.inputs}
 
 
-def from_stored(stored: NDArray[np.uint8], out: Format) -> NDArray[np.integer]:
+def from_stored(stored: NDArray[np.integer], out: Format) -> NDArray[np.integer]:
     """The inverse of :func:`to_stored`."""
-    codes: NDArray[np.integer] = stored[0].transpose(1, 2, 0).astype(np.int16) - zero_point(out)  # (H, W, C)
+    codes: NDArray[np.integer] = stored[0].transpose(1, 2, 0).astype(np.int32) - zero_point(out)  # (H, W, C)
     return codes.astype(out.dtype)

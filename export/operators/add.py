@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwrts.export.forms import Forms, Less, always, is_byte, no_zero_point, signed
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_nodes import Fused, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Add, HwrtsError, Layer, Network
 
@@ -20,7 +20,7 @@ def _subtracts(network: Network, layer: Add) -> bool:
     return layer.negated
 
 
-FUSED = Fused(qdq="QLinearAdd", islands=("Add", "Sum"), unfused=_subtracts)
+FUSED = Fused(qdq="QLinearAdd", islands=("Add", "Sum"), unfused=_subtracts, wide=any_width)
 """In integer operators an addition is a float operator on exact integers, by design."""
 
 

@@ -10,14 +10,14 @@ from onnx import NodeProto
 
 from hwrts.export.forms import Constants, Forms, Less, always
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_nodes import Fused, Writer, any_width, is_wide
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Clip, HwrtsError, Layer, Network
 
 if TYPE_CHECKING:
     from hwrts.export.targets.target import Target
 
-FUSED = Fused()
+FUSED = Fused(wide=any_width)
 """Nothing of its own: Clip takes bytes as well. Of real values it would keep a layer in float."""
 
 
@@ -72,6 +72,13 @@ def integer(writer: IntegerWriter, layer: Clip) -> None:
 
 def _clip(writer: Writer, layer: Clip) -> None:
     source = writer.network.formats[layer.source]
+    if is_wide(writer.network, layer):
+        ends = [
+            writer.constant(f"{layer.name}.{end}", np.array(code, np.int32))
+            for end, code in (("low", layer.low), ("high", layer.high))
+        ]
+        writer.moved("Clip", layer.source, ends, layer.name)
+        return
     zero = writer.zero_point(source)
     limits = [
         writer.byte(f"{layer.name}.{end}", code + zero, source)

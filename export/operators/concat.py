@@ -2,7 +2,7 @@
 
 from hwrts.export.forms import Forms, always, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_nodes import Fused, Writer, any_width, is_wide
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Concat, Network
 
@@ -10,12 +10,16 @@ _CHANNELS: dict[str, object] = {"axis": 1}
 
 
 def _moves(network: Network, layer: Concat) -> bool:
-    """Whether all operands stand on the grid of the result, under one zero point: their bytes stay."""
+    """Whether all operands stand on the grid of the result, under one zero point: their bytes stay.
+
+    Of more than 8 bits they have one width as well: they are not stored in bytes, and nothing limits them.
+    """
     formats = network.formats_of((*layer.sources, layer.name))
-    return len({(each.signed, each.frac) for each in formats}) == 1
+    wide = is_wide(network, layer)
+    return len({(each.signed, each.frac, wide and each.bits) for each in formats}) == 1
 
 
-FUSED = Fused(qdq="QLinearConcat", unfused=_moves)
+FUSED = Fused(qdq="QLinearConcat", unfused=_moves, wide=any_width)
 FORMS = Forms(not_around_zero, always)
 
 
@@ -41,7 +45,7 @@ def integer(writer: IntegerWriter, layer: Concat) -> None:
 
 def _move(writer: Writer, layer: Concat) -> None:
     bits = layer.out.bits
-    stored = layer.name if bits == 8 else f"{layer.name}.wide"
+    stored = layer.name if bits >= 8 else f"{layer.name}.wide"
     writer.node("Concat", list(layer.sources), stored, **_CHANNELS)
     if bits < 8:
         writer.clipped(stored, layer.name)

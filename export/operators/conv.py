@@ -10,7 +10,13 @@ from hwrts.export.onnx_nodes import Fused, Writer
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Conv, Network, Padding
 
-FUSED = Fused(qdq="QLinearConv", integer="ConvInteger", islands=("Conv", "FusedConv"))
+
+def _reads_bytes(network: Network, conv: Conv) -> bool:
+    """Its result may have more than 8 bits: ConvInteger makes int32, but of bytes."""
+    return network.formats[conv.source].bits <= 8
+
+
+FUSED = Fused(qdq="QLinearConv", integer="ConvInteger", islands=("Conv", "FusedConv"), wide=_reads_bytes)
 
 
 def _around_zero(network: Network, conv: Conv, less: Less) -> Conv:

@@ -1,15 +1,16 @@
 """Depth-to-space in ONNX."""
 
 from dataclasses import replace
+from typing import Any
 
 from hwrts.export.depth_first import Order, depth_first
 from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_nodes import Fused, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import DepthToSpace, Network
 
-FUSED = Fused()
+FUSED = Fused(wide=any_width)
 """Nothing of its own: the operator of the same name moves bytes as well."""
 
 
@@ -35,8 +36,8 @@ def qdq(writer: QdqWriter, layer: DepthToSpace) -> None:
 
 def integer(writer: IntegerWriter, layer: DepthToSpace) -> None:
     """A move of the codes themselves (eq. 7)."""
-    writer.node("DepthToSpace", [layer.source], layer.name, **_moved(layer))
+    writer.moved("DepthToSpace", layer.source, [], layer.name, **_moved(layer))
 
 
-def _moved(layer: DepthToSpace) -> dict[str, int | str]:
+def _moved(layer: DepthToSpace) -> dict[str, Any]:
     return {"blocksize": layer.block, "mode": "CRD"}

@@ -2,11 +2,11 @@
 
 from hwrts.export.forms import Forms, always, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_nodes import Fused, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Multiply
 
-FUSED = Fused(qdq="QLinearMul", islands=("Mul",))
+FUSED = Fused(qdq="QLinearMul", islands=("Mul",), wide=any_width)
 FORMS = Forms(not_around_zero, always)
 
 

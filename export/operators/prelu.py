@@ -8,11 +8,11 @@ from onnx import NodeProto
 
 from hwrts.export.forms import Constants, Forms, always, not_around_zero
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_nodes import Fused, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import PRelu
 
-FUSED = Fused()
+FUSED = Fused(wide=any_width)
 """Nothing: it stays a float operator, which is exact (docs/arithmetic.md, section 8)."""
 
 

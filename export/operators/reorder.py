@@ -4,11 +4,11 @@ import numpy as np
 
 from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_nodes import Fused, Writer, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Reorder
 
-FUSED = Fused(qdq="Gather", integer="Gather")
+FUSED = Fused(qdq="Gather", integer="Gather", wide=any_width)
 """Nothing is to be fused: Gather moves bytes as well."""
 FORMS = MOVES
 

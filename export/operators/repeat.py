@@ -2,11 +2,11 @@
 
 from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_nodes import Fused, Writer, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Repeat
 
-FUSED = Fused()
+FUSED = Fused(wide=any_width)
 """Nothing of its own: Resize moves bytes as well."""
 FORMS = MOVES
 

@@ -8,13 +8,13 @@ from onnx import NodeProto
 
 from hwrts.export.forms import Constants, Forms, Less, always
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused
+from hwrts.export.onnx_nodes import Fused, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.operators import conv
 from hwrts.export.restated import RESTATED
 from hwrts.fixed_point import Format, Layer, Network, Scale
 
-FUSED = Fused(qdq="QLinearMul")
+FUSED = Fused(qdq="QLinearMul", wide=any_width)
 
 
 def _around_zero(network: Network, layer: Scale, less: Less) -> Layer:

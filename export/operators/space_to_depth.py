@@ -4,7 +4,7 @@ import numpy as np
 
 from hwrts.export.forms import MOVES
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_nodes import Fused, Writer, any_width
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.fixed_point import Network, SpaceToDepth
 
@@ -17,7 +17,7 @@ def _again(network: Network, layer: SpaceToDepth) -> bool:
     return next(each for each in alike if each.block == layer.block) is not layer
 
 
-FUSED = Fused(qdq="Gather", integer="Gather", unfused=_again)
+FUSED = Fused(qdq="Gather", integer="Gather", unfused=_again, wide=any_width)
 """Nothing is to be fused: the operator of the same name moves bytes as well, and Gather."""
 FORMS = MOVES
 

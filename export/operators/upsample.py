@@ -27,7 +27,14 @@ def _floats(network: Network, layer: Upsample) -> tuple[str, ...]:
     return ("Conv",) * convolved + ("Add",) * bool(added)
 
 
-FUSED = Fused(floats=_floats)
+def _in_float32(network: Network, layer: Upsample) -> bool:
+    """Around the middle of 12 bits the sums of bicubic taps are beyond it."""
+    source = network.formats[layer.source]
+    largest = Format(True, source.bits, source.frac) if _middle(layer, source) else source
+    return layer.reach(largest).exact_in_float32
+
+
+FUSED = Fused(floats=_floats, wide=_in_float32)
 """Nothing: it stays a float operator, which is exact (docs/arithmetic.md, section 8)."""
 
 

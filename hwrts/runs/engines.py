@@ -27,7 +27,7 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 Integers = NDArray[np.integer]
 """Codes (H, W, C) of an integer network."""
-Stored = Callable[[Mapping[str, Codes]], dict[str, Codes]]
+Stored = Callable[[Mapping[str, Integers]], dict[str, Integers]]
 """Stored codes (1, C, H, W) of every input to those of every output, by name."""
 
 _INSTEAD = "feed its codes to model.int8.onnx with ONNX Runtime, or to hwrts.fixed_point.run_outputs"
@@ -152,7 +152,7 @@ def onnx_engine(model: bytes, network: Network, refusal: str | None = None) -> D
     """The int8 ONNX file of a network, computed by ONNX Runtime; ``refusal`` as in :meth:`Deployed.of`."""
     session = open_session(model)
 
-    def stored_codes(stored: Mapping[str, Codes]) -> dict[str, Codes]:
+    def stored_codes(stored: Mapping[str, Integers]) -> dict[str, Integers]:
         return run_session_all(session, network, stored)
 
     def codes(pixels: Codes) -> Codes:

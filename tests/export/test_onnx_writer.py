@@ -5,20 +5,24 @@ from onnx import TensorProto, numpy_helper
 
 from hwrts.export import census, open_session, to_onnx
 from hwrts.export.onnx_nodes import zero_point
-from hwrts.export.onnx_writer import expose_layers
-from hwrts.export.qdq_options import OPSET
+from hwrts.export.onnx_writer import expose_layers, to_qdq
+from hwrts.export.qdq_options import OPSET, QdqOptions
 from hwrts.export.runtime import float_islands
 from hwrts.export.witness import from_stored, to_stored
 from hwrts.fixed_point import (
     PIXEL,
+    Add,
     Conv,
     DepthToSpace,
     Format,
     HwrtsError,
     Input,
+    Layer,
+    Lookup,
     Network,
     Repeat,
     Rounding,
+    Scale,
     run,
     run_all,
 )
@@ -31,6 +35,8 @@ from hwrts.fixed_point import (
         (Format(True, 8, 8), 128, 0, 255),
         (Format(True, 4, 2), 128, 120, 135),
         (Format(False, 2, 0), 0, 0, 3),
+        (Format(False, 10, 10), 0, 0, 1023),
+        (Format(True, 12, 10), 0, -2048, 2047),
     ],
 )
 def test_stored_codes(out, zero, lowest, highest):
@@ -208,11 +214,36 @@ def test_a_tie_in_each_rule_and_width(rounding, large, kind):
 
 
 @pytest.mark.parametrize("bits", [9, 10, 16])
-def test_wide_tensors_are_refused(bits):
-    one = np.ones(1, np.int32)
-    conv = Conv("a", "x", np.ones((1, 1, 1, 1), np.int8), one, one, Format(True, bits, 8))
-    with pytest.raises(HwrtsError, match=f"'a' of {bits} bits does not fit an int8 file; use at most 8"):
-        to_onnx(Network((Input("x", 1, PIXEL),), (conv,)))
+@pytest.mark.parametrize("kind", [Conv, Lookup])
+def test_what_reads_bytes_alone_is_refused_of_more_bits(bits, kind):
+    one, wide = np.ones(1, np.int32), Format(True, bits, 8)
+    layer: Layer = Lookup("a", "x", np.zeros(1 << bits, np.int16), PIXEL)
+    if kind is Conv:
+        layer = Conv("a", "x", np.ones((1, 1, 1, 1), np.int8), one, one, PIXEL)
+    with pytest.raises(HwrtsError, match=f"'a': {kind.__name__} of {bits} bits has no form in an int8 file"):
+        to_onnx(Network((Input("x", 1, wide),), (layer,)))
+
+
+def test_pictures_of_more_than_8_bits_are_stored_as_their_codes():
+    wide = Format(False, 10, 10)
+    network = Network((Input("x", 1, wide),), (Scale("a", "x", 1, 0, PIXEL), Add("y", ("x", "a"), wide)))
+    graph = to_qdq(network, QdqOptions(size=(4, 4))).graph
+    assert {each.type.tensor_type.elem_type for each in (*graph.input, *graph.output)} == {TensorProto.UINT16}
+    counts = census(to_onnx(network).SerializeToString())
+    assert (counts["Add of int32"], counts["QuantizeLinear of whole float32"]) == (1, 1)
+    codes = np.array([[[0], [1], [2], [3], [6], [1020], [1021], [1022], [1023]]], np.uint16)
+    assert run_all(network, codes)["a"].ravel().tolist() == [
+        0,
+        0,
+        0,
+        1,
+        2,
+        255,
+        255,
+        255,
+        255,
+    ]  # ties to even
+    _assert_exact(network, codes)
 
 
 def test_equal_networks_give_equal_bytes(anchor):

@@ -9,18 +9,23 @@ from hypothesis import strategies as st
 
 from hwrts.data import tiles
 from hwrts.export import census, to_onnx
+from hwrts.export.onnx_nodes import is_wide, never_wide
+from hwrts.export.operators import NODES
 from hwrts.export.runtime import float_islands
 from hwrts.export.witness import onnx_witnesses
-from hwrts.fixed_point import Network, run, run_all, run_outputs, stream_all
+from hwrts.fixed_point import HwrtsError, Network, run, run_all, run_outputs, stream_all
 
-from ..fixed_point.random_networks import random_codes, random_inputs, random_network
+from ..fixed_point.random_networks import random_codes, random_inputs, random_network, wide_ended
 
 CHECKS: dict[str, Any] = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 EXAMPLES = given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 12), width=st.integers(1, 12))
 
 
 def check(seed, height, width, several=False):
-    network = random_network(seed, several=several)
+    check_network(random_network(seed, several=several), seed, height, width)
+
+
+def check_network(network, seed, height, width):
     codes = random_inputs(network, height, width, seed)
     expected = run_all(network, codes, "int64")
     outputs = {name: expected[name] for name in network.outputs}
@@ -38,6 +43,26 @@ def check(seed, height, width, several=False):
 def in_rows(codes):
     """A row of every input at a time."""
     return [dict(zip(codes, rows, strict=True)) for rows in zip(*codes.values(), strict=True)]
+
+
+def check_wide(seeds):
+    """10 and 12 bits at the ends, in both flavours; few are of bicubic taps that float32 cannot sum."""
+    refused = 0
+    for seed in seeds:
+        network = wide_ended(seed, 10 + 2 * (seed % 2))
+        for each in (network, Network(network.inputs, network.layers)):  # half to even: the QDQ form
+            if any(not NODES[type(layer)].FUSED.wide(each, layer) for layer in wide_layers(each)):
+                with pytest.raises(HwrtsError, match="Upsample of"):
+                    to_onnx(each)
+                refused += 1
+                continue
+            check_network(each, seed, 1 + seed % 11, 1 + seed % 7)
+            assert float_islands(each, census(to_onnx(each).SerializeToString())) == []
+    assert refused < len(seeds) / 5
+
+
+def wide_layers(network):
+    return [layer for layer in network.layers if is_wide(network, layer)]
 
 
 def check_equal(found, expected, what):
@@ -73,6 +98,18 @@ def check_tiles(seeds):
     counts = [tiles_of([seed, 96], 4 + seed % 5) for seed in seeds]
     assert np.mean(np.array(counts) > 1) > 0.8  # those that are no stream are few
     assert sum(counts) > 4 * len(counts)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_every_witness_agrees_on_wide_ends(part):
+    check_wide(range(25 * part, 25 * part + 25))
+
+
+def test_wide_ends_are_of_all_kinds():
+    found = {
+        type(layer) for seed in range(100) for layer in wide_layers(wide_ended(seed, 10 + 2 * (seed % 2)))
+    }
+    assert found == {kind for kind, nodes in NODES.items() if nodes.FUSED.wide is not never_wide}
 
 
 @EXAMPLES
@@ -121,6 +158,11 @@ def test_every_witness_agrees_on_two_thousand(seed, height, width):
 def test_every_witness_agrees_on_two_thousand_of_several_inputs_and_outputs():
     for seed in range(2000):
         check([seed, 94], 1 + seed % 11, 1 + seed % 7, several=True)
+
+
+@pytest.mark.slow
+def test_every_witness_agrees_on_a_thousand_wide_ends():
+    check_wide(range(100, 1100))
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from hwrts.export.clients.run import run_file
 from hwrts.export.clients.tflite_file import TfliteFile
 from hwrts.export.handover import NAMES, check_target, hand_over
 from hwrts.export.onnx_writer import to_onnx, to_qdq
-from hwrts.export.qdq_options import QdqOptions
+from hwrts.export.qdq_options import QdqOptions, Stored
 from hwrts.export.runtime import census, open_session, run_session
 from hwrts.export.tflite import Flavour, to_tflite, vela
 from hwrts.export.witness import OnnxWitness
@@ -34,6 +34,10 @@ def network(out=PIXEL, channels=1):
     weight = np.ones((channels, 1, 1, 1), np.int8)
     zeros = np.zeros(channels, np.int32)
     return Network((Input("x", 1, PIXEL),), (Conv("c", "x", weight, zeros, zeros, out),))
+
+
+def reading(source):
+    return Network((Input("x", 1, source),), network().layers)
 
 
 def onnx_file(height=None, kind=None, **how):
@@ -200,8 +204,12 @@ def a_witness_that_fails(monkeypatch, folder):
             "ONNX file: chip cannot compute it (no such kernel); export or quantize the stage again",
         ),
         (
-            lambda *given: to_onnx(network(Format(True, 9, 8))),
-            "ONNX: 'c' of 9 bits does not fit an int8 file; use at most 8",
+            lambda *given: to_onnx(reading(Format(True, 9, 8))),
+            "ONNX: layer 'c': Conv of 9 bits has no form in an int8 file; give it at most 8",
+        ),
+        (
+            lambda *given: to_qdq(network(Format(True, 9, 8)), QdqOptions(stored=Stored.SIGNED)),
+            "tensor 'c' of 9 bits: this client's file holds at most 8; use --target onnx",
         ),
         (
             lambda *given: to_tflite(network(Format(True, 9, 8)), SIZE, Flavour.TFLITE),

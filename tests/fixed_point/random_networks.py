@@ -88,6 +88,34 @@ def random_network(seed, widest=8, several=False):
     return Network(inputs, tuple(layers), rounding, outputs=outputs, additions=additions)
 
 
+WIDE_KINDS = ["add", "add", "add", "concat", "times", "slice", "slice", "scale", "prelu", "up", "depth",
+              "depth", "repeat", "clip", "clip", "unshuffle", "unshuffle", "conv"]  # fmt: skip
+"""What may read or make the wide codes of :func:`wide_ended`."""
+
+
+def wide_ended(seed, bits):
+    """A network of ``bits`` bits in and out whose body, any of :func:`random_network`, has at most 8.
+
+    It rounds its input to what the body reads; behind the body and beside it, 3 to 6 layers read and make
+    codes of up to ``bits`` bits. Convolutions read bytes.
+    """
+    rng, body = np.random.default_rng(seed), random_network([seed, 8])
+    (read,) = body.inputs
+    out = Format(read.out.signed, bits, int(np.clip(read.out.frac + rng.integers(bits - 7), -20, 30)))
+    source = Input("wide", read.channels, out)
+    rounded = Scale(read.name, source.name, 1, 0, read.out)
+    layers, tensors = [rounded, *body.layers], {source.name: fed(source)}
+    for layer in layers:
+        tensors[layer.name] = layer.made(*(tensors[each] for each in layer.sources))
+    for n in range(int(rng.integers(3, 7))):
+        layer = None
+        while layer is None or (type(layer) is Conv and tensors[layer.source].out.bits > 8):
+            layer = _layer(rng, f"w{n}", tensors, bits, WIDE_KINDS)
+        layers.append(layer)
+        tensors[layer.name] = layer.made(*(tensors[each] for each in layer.sources))
+    return Network((source,), tuple(layers), body.rounding, additions=body.rules.additions)
+
+
 def _further(rng, widest):
     """Inputs beside the first: as large, some times as large or as small, or a pixel of the whole picture."""
     for n in range(int(rng.integers(3))):
