@@ -16,8 +16,9 @@ from hwrts.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from hwrts.data.tiles import Upscaler
 
+LOOKING = "Looking"
 CLIPS = "Clips"
-"""The group of options that are theirs."""
+"""Groups of options."""
 
 
 def enhance(
@@ -48,6 +49,21 @@ def enhance(
         typer.Option(help="onnxruntime, numpy, native (C, compiled once) or torch; all give the same bytes."),
     ] = "onnxruntime",
     max_megapixels: MaxMegapixels = None,
+    split_screen: Annotated[
+        str | None,
+        option(
+            "The original left of a line: where it stands, 0 to 1, or sweep, for clips.",
+            "--split-screen",
+            panel=LOOKING,
+        ),
+    ] = None,
+    side_by_side: Annotated[
+        bool, option("The original on the left, the result on the right.", "--side-by-side", panel=LOOKING)
+    ] = False,
+    zoom: Annotated[
+        str | None,
+        option("Show X,Y,W,H of the input alone, its pixels repeated.", "--zoom", panel=LOOKING),
+    ] = None,
     codec: Annotated[
         str | None,
         option(r"Of a clip: libx264, libx265 or ffv1 [libx264].", "--codec", panel=CLIPS),
@@ -101,12 +117,16 @@ def enhance(
     A clip keeps its chroma format, bits, range, matrix, times, sound and subtitles; it needs hwrts[video].
     Ctrl-C leaves a file that plays.
     """
+    from hwrts.cli.looks import check_still, look_of
     from hwrts.data import MAX_MEGAPIXELS, codes_of, fit_to, read_picture, with_result, write_picture
+    from hwrts.data.looking import Grid
+    from hwrts.data.shown import shown
     from hwrts.fixed_point import load_network
     from hwrts.runs.engines import make_engine
     from hwrts.runs.folder import open_run
     from hwrts.runs.remarks import trained_for
 
+    look = look_of(split_screen, zoom, side_by_side=side_by_side)
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if not same_size:
@@ -139,12 +159,15 @@ def enhance(
             1 if same_size else network.enlargement,
             clips,
             Sayings({"stage": chosen.name, "form": form}, json, progress),
+            look=look,
             max_megapixels=max_megapixels or MAX_MEGAPIXELS,
             force=force,
         )
         return
     if (flag := clips.given()) is not None:
         raise ConfigError(f"{flag}: is for clips, and {pictures[0]} is none; leave it out")
+    scale = 1 if same_size else network.enlargement
+    check_still(look, scale)
     jobs = _plan(pictures, output)
     taken = [target for _, target in jobs if target.exists()]
     if taken and not force:
@@ -156,6 +179,8 @@ def enhance(
         for i, (source, target) in enumerate(jobs):
             try:
                 picture = fit_to(target, read_picture(source, max_megapixels or MAX_MEGAPIXELS))
+                height, width = picture.samples.shape[:2]
+                look.check(str(source), Grid(height, width, scale or 1))
                 if target.is_dir():
                     raise DataError(f"{target}: is a folder, which --force does not replace; move it away")
             except DataError as error:  # the others are not to blame
@@ -165,10 +190,12 @@ def enhance(
             start = time.perf_counter()
             codes = codes_of(picture)
             made = network.enhance(codes) if same_size else network.upscale(codes)
-            result = with_result(picture, made, 1 if same_size else network.enlargement)
+            result = with_result(picture, made, scale)
+            if scale is not None:
+                result = shown(picture, result, scale, look)
             seconds = time.perf_counter() - start
             write_picture(target, result)
-            height, width, _ = result.samples.shape
+            height, width = result.samples.shape[:2]
             results.append(
                 {
                     "in": str(source),

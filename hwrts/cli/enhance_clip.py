@@ -17,6 +17,7 @@ from hwrts.extras import need
 
 if TYPE_CHECKING:
     from hwrts.data.depth import Codes
+    from hwrts.data.looking import Look
     from hwrts.metrics.flicker import Watch
     from hwrts.video.pump import Done
     from hwrts.video.source import Clip
@@ -79,6 +80,7 @@ def enhance_one(
     options: ClipOptions,
     sayings: Sayings,
     *,
+    look: "Look",
     max_megapixels: int,
     force: bool,
 ) -> None:
@@ -91,6 +93,7 @@ def enhance_one(
         scale: How much larger they are; None of a network that makes pictures of another size.
         options: Of clips.
         sayings: How the result is said.
+        look: How frames are shown.
         max_megapixels: Refuse larger pictures.
         force: Replace a file.
     """
@@ -99,6 +102,7 @@ def enhance_one(
     from hwrts.video.encoding import Encoding
     from hwrts.video.enhance import enhance_clip
     from hwrts.video.raw import Raw
+    from hwrts.video.shown import grid_of
     from hwrts.video.source import Clip
     from hwrts.video.threads import aside
 
@@ -124,8 +128,9 @@ def enhance_one(
     start = time.perf_counter()
     with _told(sayings.progress, clip.count) as advance:
         target = StandardOutput() if str(output) == PIPE else output
-        done, notes = enhance_clip(clip, target, network, scale, encoding, advance)
-        made = _Made(source, output, clip, scale, done, notes, watch, time.perf_counter() - start)
+        done, notes = enhance_clip(clip, target, network, scale, encoding, advance, look)
+        shown = look.size(grid_of(clip.layout, scale))
+        made = _Made(source, output, clip, shown, done, notes, watch, time.perf_counter() - start)
         if done.interrupted:  # the clip's last frame is not the last that was made
             _say(sayings, made)
             raise SystemExit(130)  # or the number of the signal, by who took it
@@ -162,7 +167,7 @@ class _Made:
     source: Path
     output: Path
     clip: "Clip"
-    scale: int
+    size: tuple[int, int]
     done: "Done"
     notes: list[str]
     watch: "Watch | None"
@@ -170,7 +175,7 @@ class _Made:
 
     def entry(self) -> dict[str, Any]:
         """For JSON."""
-        height, width = self.clip.layout.shapes(self.scale)[0]
+        height, width = self.size
         entry = {
             "width": width, "height": height, "kind": self.clip.layout.said(), "frames": self.done.frames,
             "not_enhanced": self.done.passed, "interrupted": self.done.interrupted,

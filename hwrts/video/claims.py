@@ -61,4 +61,7 @@ def cut_off(container: InputContainer, end: Fraction) -> Fraction | None:
     if not container.format.name.startswith(_SAY_LENGTH):
         return None
     named = Fraction(container.duration or 0, av.time_base)
-    return named if named - end + Fraction(container.start_time or 0, av.time_base) > _TRUNCATED else None
+    # that of Matroska counts from 0, that of the others from the first picture
+    of_zero = container.format.name.startswith("matroska")
+    begin = 0 if of_zero else Fraction(container.start_time or 0, av.time_base)
+    return named if named - end + begin > _TRUNCATED else None

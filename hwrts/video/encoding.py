@@ -48,13 +48,12 @@ class Encoding:
         return {"preset": preset, **({"qp": "0"} if self.lossless else {"crf": crf})}
 
 
-def check_encoding(path: Path | None, layout: Layout, scale: int, encoding: Encoding) -> None:
+def check_encoding(path: Path | None, layout: Layout, encoding: Encoding) -> None:
     """Refuse what the encoder or the container does not take, before anything is written.
 
     Args:
         path: The file; None of a pipe, which gets Y4M.
-        layout: Of the clip.
-        scale: S.
+        layout: Of its frames.
         encoding: What was asked for.
 
     Raises:
@@ -72,7 +71,7 @@ def check_encoding(path: Path | None, layout: Layout, scale: int, encoding: Enco
             f"--crf {encoding.crf}: is none of 0 to {_MOST_CRF}; 0 is best, {CRF} is what it is unasked"
         )
     _check_use(suffix, encoding)
-    height, width = layout.shapes(scale)[0]
+    height, width = layout.height, layout.width
     step_x, step_y = layout.across or 1, layout.down or 1
     if suffix != Y4M and encoding.name != "ffv1" and (width % step_x or height % step_y):
         raise DataError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 
 from hwrts.data.depth import Codes
+from hwrts.data.looking import PLAIN, Look
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
 from hwrts.video.colours import Rgb
@@ -15,6 +16,7 @@ from hwrts.video.encoding import Y4M, Encoding, check_encoding
 from hwrts.video.frames import said_of
 from hwrts.video.layout import CURVES
 from hwrts.video.pump import Done, Target, pump
+from hwrts.video.shown import Shown
 from hwrts.video.sink import ContainerSink
 from hwrts.video.source import Clip
 from hwrts.video.y4m import Stream, Y4mSink
@@ -27,6 +29,7 @@ def enhance_clip(
     scale: int,
     encoding: Encoding,
     advance: Callable[[int], None] = lambda done: None,
+    look: Look = PLAIN,
 ) -> tuple[Done, list[str]]:
     """Every frame of a clip through a network, and into another clip.
 
@@ -38,6 +41,7 @@ def enhance_clip(
         scale: S.
         encoding: Of the frames; Y4M takes none.
         advance: Told how many frames are made.
+        look: How they are shown.
 
     Returns:
         What went through, and what could not be kept, in a line each.
@@ -49,17 +53,19 @@ def enhance_clip(
     with contextlib.ExitStack() as opened:
         with _closed_if_refused(clip):
             conversion = Rgb(clip.layout, scale)
-            check_encoding(output if isinstance(output, Path) else None, clip.layout, scale, encoding)
+            shown = Shown(clip, conversion, scale, look)
+            layout = shown.layout
+            check_encoding(output if isinstance(output, Path) else None, layout, encoding)
             target: Target
             if not isinstance(output, Path):
-                target = Y4mSink(output, "standard output", clip, scale)
+                target = Y4mSink(output, "standard output", clip, layout)
             else:
                 file = opened.enter_context(atomic_file(output))
                 opened.enter_context(_said(output))
                 if output.suffix.lower() == Y4M:
-                    target = Y4mSink(file, str(output), clip, scale)
+                    target = Y4mSink(file, str(output), clip, layout)
                 else:
-                    target = ContainerSink(file, output, clip, scale, encoding)
+                    target = ContainerSink(file, output, clip, layout, encoding)
 
         def end() -> None:
             target.close()
@@ -67,10 +73,10 @@ def enhance_clip(
                 file.flush()
                 os.fsync(file.fileno())
 
-        done = pump(clip, conversion, network, target, advance, end)
+        done = pump(clip, conversion, network, target, advance, end, shown.of)
         if done.interrupted and not done.frames and isinstance(output, Path):
             raise KeyboardInterrupt
-    notes = list(target.notes)
+    notes = shown.notes + target.notes
     curve = CURVES.get(clip.tags["color_trc"])
     if curve is not None:
         notes.append(f"{curve} goes through as code values, and the network has learnt from sRGB")

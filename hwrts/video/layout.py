@@ -1,6 +1,6 @@
 """What the numbers of a clip's planes mean: bits, chroma format, range and matrix, as in ITU-T H.273."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -85,6 +85,10 @@ class Layout:
         if not self.across:
             return [(height, width)]
         return [(height, width)] + 2 * [(-(-height // self.down), -(-width // self.across))]
+
+    def sized(self, height: int, width: int) -> "Layout":
+        """The same of a picture of another size."""
+        return replace(self, height=height, width=width)
 
     def said(self) -> str:
         """In a few words: "4:2:0, 10 bits, bt709, limited range"."""

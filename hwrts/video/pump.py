@@ -69,6 +69,7 @@ def pump(
     target: Target,
     advance: Callable[[int], None] = lambda done: None,
     end: Callable[[], None] | None = None,
+    shown: Callable[[Frame, Planes], Planes] = lambda frame, planes: planes,
 ) -> Done:
     """Every frame of a clip through a network, in order, and every packet beside; the target is ended.
 
@@ -83,6 +84,7 @@ def pump(
         target: What is written to, by one thread.
         advance: Told how many frames are made.
         end: What that thread does at the end; None closes the target.
+        shown: What is written of a frame and of the planes that were made of it.
 
     Raises:
         KeyboardInterrupt: The second one.
@@ -99,9 +101,10 @@ def pump(
             target.packet(item)
             return
         if codes is None or result is None:
-            target.frame(conversion.kept(item.planes), item.time)
+            planes = conversion.kept(item.planes)
         else:
-            target.frame(conversion.made(item.planes, codes, result), item.time)
+            planes = conversion.made(item.planes, codes, result)
+        target.frame(shown(item, planes), item.time)
         written.append(result is not None)
 
     made, interrupted = 0, False

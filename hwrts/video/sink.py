@@ -11,34 +11,33 @@ from av.video.frame import VideoFrame
 from hwrts.errors import DataError
 from hwrts.video.encoding import CONTAINERS, Encoding
 from hwrts.video.frames import said_of
-from hwrts.video.layout import Planes
+from hwrts.video.layout import Layout, Planes
 from hwrts.video.source import Clip
 
 
 class ContainerSink:
     """Writes frames and packets into a file; :attr:`notes` say what could not be kept."""
 
-    def __init__(self, file: BinaryIO, path: Path, clip: Clip, scale: int, encoding: Encoding) -> None:
+    def __init__(self, file: BinaryIO, path: Path, clip: Clip, layout: Layout, encoding: Encoding) -> None:
         """Begin a file.
 
         Args:
             file: Open for writing, and seekable.
             path: Its name, for its suffix and for messages.
             clip: Where frames and packets come from.
-            scale: How much larger the frames are.
+            layout: Of the frames.
             encoding: Of the frames.
 
         Raises:
             DataError: The container has not that codec, or the codec not that size.
         """
-        layout = clip.layout
-        self._path, self._layout, self._scale = path, layout, scale
+        self._path, self._layout = path, layout
         self.notes: list[str] = []
         self._out = av.open(file, "w", format=CONTAINERS[path.suffix.lower()])
         self._out.metadata.update(clip.container.metadata)
         self._out.set_chapters(clip.container.chapters())
         self._video: Any = self._out.add_stream(encoding.name, rate=clip.rate, options=encoding.options())
-        height, width = layout.shapes(scale)[0]
+        height, width = layout.height, layout.width
         self._video.height, self._video.width, self._video.pix_fmt = height, width, layout.name
         of = self._video.codec_context
         of.time_base = clip.time_base
@@ -46,7 +45,7 @@ class ContainerSink:
             of.sample_aspect_ratio = clip.aspect
             if encoding.name == "ffv1" and clip.aspect != 1:  # others write it themselves
                 self.notes.append(f"the shape of a pixel, {clip.aspect}, is left out: FFV1 does not say it")
-        tags = clip.tags_at(scale)
+        tags = clip.tags_of(layout)
         for name, value in tags.items():
             setattr(of, name, value)
         self._video.metadata.update(clip.stream.metadata)

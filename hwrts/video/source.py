@@ -139,13 +139,13 @@ class Clip:
         full = (frame.color_range or range_) == FULL
         return full, frame.colorspace if frame.colorspace != UNSPECIFIED else space
 
-    def tags_at(self, scale: int) -> dict[str, int]:
-        """:attr:`tags` of frames S times larger: of more lines who reads them may guess another matrix.
+    def tags_of(self, layout: Layout) -> dict[str, int]:
+        """:attr:`tags` of frames of that size: of another one who reads them may guess another matrix.
 
         So a matrix that the clip does not name is named then, and where it was said by --matrix.
         """
         guessed = self.tags["colorspace"] == UNSPECIFIED and self.layout.across
-        if guessed and (scale > 1 or self._named):
+        if guessed and (layout != self.layout or self._named):
             return self.tags | {"colorspace": code_point(self.layout.matrix)}
         return self.tags
 

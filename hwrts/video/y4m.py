@@ -25,12 +25,12 @@ class Stream(Protocol):
         """Write what waits."""
 
 
-def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) -> str:
+def header(layout: Layout, rate: Fraction, aspect: Fraction | None) -> str:
     """The first line.
 
     >>> from hwrts.video.layout import Layout
-    >>> clip = Layout("yuv420p10le", 47, 53, 10, 2, 2, False, "bt709")
-    >>> header(clip, 2, Fraction(24000, 1001), Fraction(1))
+    >>> clip = Layout("yuv420p10le", 94, 106, 10, 2, 2, False, "bt709")
+    >>> header(clip, Fraction(24000, 1001), Fraction(1))
     'YUV4MPEG2 W106 H94 F24000:1001 Ip A1:1 C420p10 XYSCSS=420P10 XCOLORRANGE=LIMITED'
     """
     kind = _KINDS[layout.across, layout.down]
@@ -41,7 +41,7 @@ def header(layout: Layout, scale: int, rate: Fraction, aspect: Fraction | None) 
         colour = f"{kind}mpeg2" if kind == "420" else kind  # chroma lies on even columns
     shape = "0:0" if aspect is None else f"{aspect.numerator}:{aspect.denominator}"
     words = (
-        f"YUV4MPEG2 W{layout.width * scale} H{layout.height * scale} F{rate.numerator}:{rate.denominator} Ip",
+        f"YUV4MPEG2 W{layout.width} H{layout.height} F{rate.numerator}:{rate.denominator} Ip",
         f"A{shape} C{colour}",
         f"XCOLORRANGE={'FULL' if layout.full else 'LIMITED'}",
     )
@@ -63,14 +63,14 @@ def _without_a_word(clip: Clip) -> list[str]:
 class Y4mSink:
     """Writes frames at a constant rate; where one is missing the one before it is shown for longer."""
 
-    def __init__(self, file: Stream, path: str, clip: Clip, scale: int) -> None:
+    def __init__(self, file: Stream, path: str, clip: Clip, layout: Layout) -> None:
         """Begin.
 
         Args:
             file: Open for writing.
             path: Its name, for messages.
             clip: Where frames come from.
-            scale: How much larger they are.
+            layout: Of them.
         """
         self._file, self._path, self._clip = file, path, clip
         self._begun: int | None = None
@@ -81,13 +81,13 @@ class Y4mSink:
             self.notes.append(
                 f"left out, for Y4M holds pictures alone: sound, subtitles and the like, streams: {others}"
             )
-        if clip.layout.across and clip.layout.matrix != guessed_matrix(clip.layout.height * scale):
+        if layout.across and layout.matrix != guessed_matrix(layout.height):
             self.notes.append(
-                f"Y4M does not name the matrix: say that it is {clip.layout.matrix} where it is read"
+                f"Y4M does not name the matrix: say that it is {layout.matrix} where it is read"
             )
         if words := _without_a_word(clip):
             self.notes.append(f"left out, for Y4M has no word for it: {', '.join(words)}")
-        file.write(f"{header(clip.layout, scale, clip.rate, clip.aspect)}\n".encode())
+        file.write(f"{header(layout, clip.rate, clip.aspect)}\n".encode())
 
     def frame(self, planes: Planes, time: int) -> None:
         """A frame, shown at a time in the clip's time base.

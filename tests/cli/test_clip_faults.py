@@ -11,6 +11,7 @@ import pytest
 
 from hwrts.cli import enhance_clip
 from hwrts.cli.console import ConsoleProgress
+from hwrts.data.looking import PLAIN
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
 
@@ -237,5 +238,6 @@ def test_networks_of_other_sizes_are_none_of_clips():
     with pytest.raises(DataError, match="pictures that are smaller, or lack rows"):
         enhance_clip.enhance_one(
             [Path("in.mkv")], Path("out.mkv"), lambda codes: codes, None, options,
-            enhance_clip.Sayings({}, False, ConsoleProgress(quiet=True)), max_megapixels=1, force=False,
+            enhance_clip.Sayings({}, False, ConsoleProgress(quiet=True)),
+            look=PLAIN, max_megapixels=1, force=False,
         )  # fmt: skip

@@ -23,6 +23,7 @@ with Interruptible():
     from pathlib import Path
     from hwrts.cli.console import ConsoleProgress
     from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one
+    from hwrts.data.looking import PLAIN
     import hwrts.video.enhance, hwrts.video.threads
     hwrts.video.threads._LEAVE_SECONDS = 0.1
     from hwrts.video.sink import ContainerSink
@@ -52,7 +53,8 @@ with Interruptible():
     say("ready")
     options = ClipOptions("ffv1" if output != "-" else None, None, None, False, None, None, False)
     sayings = Sayings({"stage": "none"}, len(sys.argv) > 5, ConsoleProgress())
-    enhance_one([Path(source)], Path(output), network, 1, options, sayings, max_megapixels=1, force=False)
+    rest = {"look": PLAIN, "max_megapixels": 1, "force": False}
+    enhance_one([Path(source)], Path(output), network, 1, options, sayings, **rest)
 """
 
 

@@ -61,7 +61,7 @@ def test_a_matrix_that_nobody_names_is_named_where_another_would_be_guessed(tags
 def test_grey_has_no_matrix_to_name():
     make_clip("in.mkv", "gray", tags=UNNAMED, count=1)
     clip = Clip("in.mkv", "in.mkv")
-    assert clip.tags_at(2)["colorspace"] == 2
+    assert clip.tags_of(clip.layout.sized(28, 44))["colorspace"] == 2
     clip.close()
 
 
@@ -135,3 +135,12 @@ def test_a_refused_clip_is_closed():
         enhance_clip(clip, Path("out.mkv"), same, 1, Encoding())
     with pytest.raises(AssertionError, match="not open"):
         next(clip.container.demux())
+
+
+@pytest.mark.parametrize(("name", "codec"), [("in.mkv", "ffv1"), ("in.mp4", "libx264")])
+def test_a_whole_clip_that_begins_late_is_not_cut_off(tmp_path, name, codec):
+    make_clip(tmp_path / name, codec=codec, times=[1000, 2000, 5000], count=3, rate=1)
+    clip = Clip(name, str(tmp_path / name))
+    assert len(list(clip.items())) == 3
+    assert clip.found == []
+    clip.close()

@@ -33,7 +33,7 @@ LAYOUT = layout_of("", "yuv420p", 4, 4, full=False, space=1)
 )
 def test_refused(path, encoding, words):
     with pytest.raises(DataError, match=words):
-        check_encoding(path and Path(path), LAYOUT, 1, encoding)
+        check_encoding(path and Path(path), LAYOUT, encoding)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_refused(path, encoding, words):
     ],
 )
 def test_taken(path, encoding):
-    check_encoding(path and Path(path), LAYOUT, 1, encoding)
+    check_encoding(path and Path(path), LAYOUT, encoding)
 
 
 def test_best_is_not_unasked():

@@ -35,7 +35,7 @@ def test_a_frame_that_is_no_later_is_shown_behind(clip):
 
 def test_packets_that_go_back_are_left_out(clip, tmp_path):
     with (tmp_path / "out.mkv").open("wb") as file:
-        sink = ContainerSink(file, tmp_path / "out.mkv", clip, 1, Encoding("ffv1"))
+        sink = ContainerSink(file, tmp_path / "out.mkv", clip, clip.layout, Encoding("ffv1"))
         packets = [each for each in clip.items() if not isinstance(each, Frame)]
         for packet in (packets[3], packets[0]):
             sink.packet(packet)
@@ -45,7 +45,7 @@ def test_packets_that_go_back_are_left_out(clip, tmp_path):
 
 def test_y4m_repeats_no_frame_for_hours(clip):
     file = io.BytesIO()
-    sink = Y4mSink(file, "out.y4m", clip, 1)
+    sink = Y4mSink(file, "out.y4m", clip, clip.layout)
     planes = next(item for item in clip.items() if isinstance(item, Frame)).planes
     for time in (0, 40, 9_000):
         sink.frame(planes, time)
