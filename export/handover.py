@@ -74,6 +74,7 @@ def hand_over(
         "rounding": network.rounding.value,
         "rounding_of_additions": network.rules.additions.value,
         "additions_that_drop_bits": _rounded_additions(network),
+        "accumulator_bits": {name: int(bounds.bits.max()) for name, bounds in network.bounds.items()},
         "formats": {name: str(out) for name, out in network.formats.items()},
         "pixel_layout": _layout(network),
         "padding": {conv.name: conv.padding.value for conv in network.convs},

@@ -5,7 +5,7 @@ beside a testbench.
 """
 
 from .attacks import attack_input, attacked_pixel, pair_can_saturate_int16
-from .bounds import FLOAT32_LIMIT, Bounds
+from .bounds import FLOAT32_LIMIT, Bounds, room_for_weights
 from .codes import Input, RunPath
 from .convolution import conv_accumulate
 from .errors import HwrtsError
@@ -119,6 +119,7 @@ __all__ = [
     "plan_lines",
     "registers_of",
     "requantize",
+    "room_for_weights",
     "run",
     "run_all",
     "run_counted",

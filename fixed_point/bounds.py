@@ -87,6 +87,23 @@ def linear_reach(
     )
 
 
+def room_for_weights(bits: int, source: Format, bias: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What the magnitudes of weights may add up to, so that a register holds their sums (eq. 45).
+
+    With a source without a sign it is what those above 0 and what those below 0 may add up to, each; with one
+    that has a sign, all together.
+
+    Args:
+        bits: Width of the two's complement register.
+        source: Format of the codes.
+        bias: Magnitudes of what the sums start with.
+
+    >>> room_for_weights(16, Format(False, 8, 8), np.array([0, 200, 40000])).tolist()  # 128 * 255 = 32640
+    [128, 127, 0]
+    """
+    return np.maximum((1 << (bits - 1)) - 1 - bias, 0) // source.magnitude
+
+
 def check_bounds(where: str, bounds: Bounds, shift: NDArray[np.int64]) -> None:
     """What a requantisation needs: a shift that there is, and numbers that fit int32 with a zero point.
 

@@ -56,7 +56,12 @@ BEFORE: dict[str, dict[str, Any]] = {
     },
     "network": {"keeps": "nothing", "padding": "zero"},
     "rts": {"bound_targets": False, "loss": "squared"},
-    "qat": {"exact_additions": False, "one_weight_grid": False},
+    "qat": {
+        "exact_additions": False,
+        "one_weight_grid": False,
+        "accumulator_bits": None,
+        "layer_accumulator_bits": {},
+    },
 }
 """Settings that runs were made with before there was a choice; theirs are written complete, these are not.
 A later setting is added with what was in effect, or the trials of older sweeps are not found again."""

@@ -14,7 +14,7 @@ from torch import nn
 from hwrts.api.door import public
 from hwrts.api.stage import Stage
 from hwrts.command_line import command_line
-from hwrts.config import NetworkConfig, QatConfig
+from hwrts.config import NetworkConfig, QatConfig, RunConfig
 from hwrts.data import MAX_MEGAPIXELS, write_image
 from hwrts.errors import ConfigError, DataError, RunFolderError
 from hwrts.files.lock import writing
@@ -89,6 +89,8 @@ def quantize(
             raise ConfigError("quantize: of a run's stage takes its settings alone; its run has the pictures")
         if "weight_bits" in given:  # one width for all layers, whatever the run has for some
             given.setdefault("layer_weight_bits", {})
+        if "accumulator_bits" in given:
+            given.setdefault("layer_accumulator_bits", {})
         return quantize_stage(
             source.run,
             source.files.number,
@@ -256,7 +258,7 @@ def _variant(
         )
     prefix = "same_" if same_size else ""
     name = f"{number}-{prefix}{_widths_name(config.network, qat, given, same_size=same_size)}"
-    name += f"a{qat.activation_bits}"
+    name += f"a{qat.activation_bits}{_accumulators_name(config, qat, given, same_size=same_size)}"
     steps = given.get("same_size_steps" if same_size else "steps")
     name += f"s{steps}" if steps is not None else ""
     name += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""
@@ -272,12 +274,34 @@ def flags_of(given: Mapping[str, Any]) -> dict[str, str]:
     return {f"qat.{key}": "--qat-steps" if key.endswith("steps") else flag_of(f"qat.{key}") for key in given}
 
 
+def _accumulators_name(
+    config: RunConfig, qat: QatConfig, given: Mapping[str, Any], *, same_size: bool
+) -> str:
+    """The part that says how wide its accumulators are, where that is not as in the run."""
+    before, setting = config.qat, "layer_accumulator_bits"
+    if (qat.accumulator_bits, getattr(qat, setting)) == (before.accumulator_bits, getattr(before, setting)):
+        return ""
+    names = _layers(config.network, same_size=same_size)
+    check_layers(given.get(setting, {}), names, setting)
+    if "accumulator_bits" in given:
+        check_one_width(given.get(setting, {}), names, "accumulator_bits")
+    widths = layer_widths(names, qat.weight_bits, {}, qat.accumulator_bits, getattr(qat, setting))
+    bits = [str(each.accumulator or "x") for each in widths.values()]
+    return "p" + "_".join(bits[:1] if len(set(bits)) == 1 else bits)
+
+
+def _layers(network: NetworkConfig, *, same_size: bool) -> tuple[str, ...]:
+    """The convolutions of a form of the network."""
+    return conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
+
+
 def _widths_name(network: NetworkConfig, qat: QatConfig, given: Mapping[str, Any], *, same_size: bool) -> str:
     """The part of a variant's name that says how wide its weights are."""
     if not qat.layer_weight_bits:
         return f"w{qat.weight_bits}"
-    names = conv_names(deploy_form(trace(build_network(network).eval()), same_size=same_size))
+    names = _layers(network, same_size=same_size)
     check_layers(given.get("layer_weight_bits", {}), names)  # the run's own may be of its other form
     if "weight_bits" in given:
         check_one_width(given["layer_weight_bits"], names)
-    return widths_name(layer_widths(names, qat.weight_bits, qat.layer_weight_bits))
+    widths = layer_widths(names, qat.weight_bits, qat.layer_weight_bits)
+    return widths_name({name: each.weight for name, each in widths.items()})

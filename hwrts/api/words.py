@@ -23,7 +23,9 @@ _ARGUMENTS = {
 """Arguments of the functions, by the flags of the commands, and what their values look like in a message."""
 
 _ENTRIES = {
+    "--accumulator-bits": ("settings", "accumulator_bits", _NUMBER),
     "--activation-bits": ("settings", "activation_bits", _NUMBER),
+    "--layer-accumulator-bits": ("settings", "layer_accumulator_bits", None),
     "--layer-weight-bits": ("settings", "layer_weight_bits", None),
     "--max-megapixels": ("settings", "data.max_megapixels", None),
     "--rounding": ("settings", "rounding", _RULES),

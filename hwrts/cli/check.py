@@ -62,10 +62,11 @@ def _checked(
     reference: str, weights: Path | None, settings: dict[str, Any], progress: ConsoleProgress
 ) -> tuple[dict[str, Any], str, Any]:
     from hwrts.config import QatConfig
-    from hwrts.cost.network import graph_cost
+    from hwrts.cost.network import widths_cost
     from hwrts.fixed_point import scales_of
     from hwrts.graph import graph_steps
     from hwrts.graph.deploy import deploy_form
+    from hwrts.graph.weight_bits import widths_of
     from hwrts.runs.own_check import check_own_module
     from hwrts.runs.own_module import load_own
     from hwrts.runs.quantise import check_kept
@@ -74,15 +75,10 @@ def _checked(
     checked = check_own_module(load_own(reference, weights, progress))
     qat = QatConfig(**settings)
     graph = deploy_form(checked.graph)
-    widths = named_widths(checked, qat.layer_weight_bits)
+    qat = named_widths(checked, qat)
     with TemporaryDirectory() as folder:
         check_kept(graph, Path(folder))
-    found = graph_cost(
-        graph,
-        weight_bits=qat.weight_bits,
-        activation_bits=qat.activation_bits,
-        layer_weight_bits=widths,
-    )
+    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
     scale = scales_of(graph_steps(graph))[graph.output]
     lacks = checked.sizes.lacks
     size = f"x{scale}" if scale != 1 else "same size" if any(lacks) else "same size in and out"

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from hwrts.cost.network import Cost
 
 
+_ONE_WIDTH = ("weight_bits", "activation_bits", "accumulator_bits")
+_OWN_WIDTHS = ("layer_weight_bits", "layer_accumulator_bits")
+
+
 def _setting(help_text: str) -> Any:
     return typer.Option(help=help_text.replace("[", r"\["), show_default=False)
 
@@ -44,6 +48,9 @@ def cost(
     ] = None,
     weight_bits: Annotated[int | None, _setting("Width of the weights, 2..8 [8].")] = None,
     activation_bits: Annotated[int | None, _setting("Width of inner tensors, 2..8 [8].")] = None,
+    accumulator_bits: Annotated[
+        int | None, _setting("Width of accumulators that weights are trained for, 9..24 [as they come].")
+    ] = None,
     mode: Annotated[
         str,
         typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120, 4320p60, or such as 3440x1440@100."),
@@ -64,6 +71,7 @@ def cost(
         "network.channels": channels,
         "qat.weight_bits": weight_bits,
         "qat.activation_bits": activation_bits,
+        "qat.accumulator_bits": accumulator_bits,
     }
     given = {key: value for key, value in flags.items() if value is not None}
     found, facts = _cost_of(network, stage, form, given, quiet=quiet)
@@ -116,16 +124,16 @@ def _cost_of(
     from hwrts.cost.network import network_cost
 
     folder = network_folder(path, stage, quiet=quiet)
-    widths = dict.fromkeys(("weight_bits", "activation_bits", "layer_weight_bits"))  # each layer has its own
+    widths = dict.fromkeys((*_ONE_WIDTH, *_OWN_WIDTHS))  # each layer has its own
     return network_cost(load_network(folder)), {"network": str(folder), "form": "integer", **widths}
 
 
 def _cost_of_settings(
     network: str, form: str | None, given: dict[str, Any], *, quiet: bool
 ) -> tuple["Cost", dict[str, Any]]:
-    from hwrts.cost.network import FORMS, graph_cost, in_form
+    from hwrts.cost.network import FORMS, in_form, widths_cost
     from hwrts.graph.trace import trace
-    from hwrts.graph.weight_bits import check_settings, own_widths
+    from hwrts.graph.weight_bits import check_settings, own_widths, widths_of
     from hwrts.networks.build import build_network
 
     wanted = form or "x2"
@@ -138,11 +146,12 @@ def _cost_of_settings(
         _check_settings(network)
         config = resolve_config(network, given, ConsoleProgress(quiet))
     graph = in_form(trace(build_network(config.network).eval()), wanted)
-    check_settings(config.network, config.qat.layer_weight_bits)
-    own = own_widths(graph, config.qat.layer_weight_bits)
-    widths = {"weight_bits": config.qat.weight_bits, "activation_bits": config.qat.activation_bits}
-    found = graph_cost(graph, **widths, layer_weight_bits=own)
-    return found, {"network": network, "form": wanted, **widths, "layer_weight_bits": own}
+    qat = config.qat
+    check_settings(config.network, qat)
+    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
+    widths: dict[str, Any] = {name: getattr(qat, name) for name in _ONE_WIDTH}
+    widths |= {name: own_widths(graph, getattr(qat, name)) for name in _OWN_WIDTHS}
+    return found, {"network": network, "form": wanted, **widths}
 
 
 def _networks() -> tuple[str, ...]:

@@ -35,6 +35,12 @@ def quantize(
     layer_weight_bits: Annotated[
         str | None, option("Widths of single layers, such as conv_in=6,conv_out=8 [as the run; none].")
     ] = None,
+    accumulator_bits: Annotated[
+        int | None, option("Width of accumulators that weights must fit, 9..24 [as the run; as they come].")
+    ] = None,
+    layer_accumulator_bits: Annotated[
+        str | None, option("Those of single layers, such as conv_in=18,conv_0=16 [as the run; none].")
+    ] = None,
     weight_kib: Annotated[
         float | None, option("Choose the widths by sensitivity, so that all weights fit into so many KiB.")
     ] = None,
@@ -94,6 +100,7 @@ def quantize(
     flags = {
         "weight_bits": weight_bits_of(weight_bits, reduce_range),
         "activation_bits": activation_bits,
+        "accumulator_bits": accumulator_bits,
         "rounding": rounding,
         "exact_additions": exact_additions,
         "one_weight_grid": one_weight_grid,
@@ -102,7 +109,7 @@ def quantize(
     if target is not None:
         given = with_target(target, given)
     if layer_weight_bits is not None:
-        given["layer_weight_bits"] = parse_layer_widths(layer_weight_bits)
+        given["layer_weight_bits"] = parse_layer_widths("--layer-weight-bits", layer_weight_bits)
         wide = [layer for layer, bits in given["layer_weight_bits"].items() if bits > 7]
         if reduce_range and wide:
             raise ConfigError(
@@ -111,6 +118,11 @@ def quantize(
             )
     elif "weight_bits" in given:
         given["layer_weight_bits"] = {}  # one width for all layers, whatever the run has for some
+    if layer_accumulator_bits is not None:
+        flag = "--layer-accumulator-bits"
+        given["layer_accumulator_bits"] = parse_layer_widths(flag, layer_accumulator_bits)
+    elif "accumulator_bits" in given:
+        given["layer_accumulator_bits"] = {}
     budget = parse_budget(weight_kib, widths, given)
     own = {"--weights": weights, "--data": data, "--max-megapixels": max_megapixels, "--output": output}
     if ":" in source and not Path(source).is_dir():

@@ -107,6 +107,9 @@ def run(
     activation_bits: Annotated[
         int | None, option("Width of inner tensors, 2..8 [8].", panel=INTEGERS)
     ] = None,
+    accumulator_bits: Annotated[
+        int | None, option("Width of accumulators to train for, 9..24 [as they come].", panel=INTEGERS)
+    ] = None,
     reduce_range: Annotated[bool, reduce_range_option(panel=INTEGERS)] = False,
     rounding: Annotated[
         str | None,
@@ -175,7 +178,7 @@ def run(
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),
         "qat.activation_bits": activation_bits, "qat.rounding": rounding, "qat.same_size": same_size,
-        "qat.same_size_steps": same_size_steps,
+        "qat.same_size_steps": same_size_steps, "qat.accumulator_bits": accumulator_bits,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)

@@ -33,8 +33,8 @@ def parse_widths(flag: str, text: str, largest: int) -> list[int]:
     return widths
 
 
-def parse_layer_widths(text: str) -> dict[str, int]:
-    """Widths by layer of "conv_in=6,conv_out=8".
+def parse_layer_widths(flag: str, text: str) -> dict[str, int]:
+    """Widths by layer of "conv_in=6,conv_out=8"; the flag is for errors.
 
     Raises:
         ConfigError: Something else, or a layer twice.
@@ -44,7 +44,7 @@ def parse_layer_widths(text: str) -> dict[str, int]:
         name, _, bits = (part.strip() for part in entry.rpartition("="))
         if not name or not bits.isdecimal() or name in found:
             raise ConfigError(
-                f"--layer-weight-bits {text!r}: give each layer once with its width, as conv_in=6,conv_out=8"
+                f"{flag} {text!r}: give each layer once with its width, as conv_in=6,conv_out=8"
             )
         found[name] = int(bits)
     return found

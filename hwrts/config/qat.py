@@ -10,6 +10,9 @@ from hwrts.fixed_point import HwrtsError, RoundingRules
 WeightBits = Annotated[int, Field(ge=2, le=8)]
 """Width of weights: 1 bit has no zero, more than 8 no integer operator takes."""
 
+AccumulatorBits = Annotated[int, Field(ge=9, le=24)]
+"""Width of accumulators: below 9 no code of 8 bits has room, and of more than 24 float32 would be inexact."""
+
 
 def _rounding_names(text: str) -> str:
     try:
@@ -43,6 +46,16 @@ class QatConfig(Section):
         description="width of the weights of single layers, by the names that hwrts inspect shows, in place "
         "of weight_bits; hwrts quantize --weight-kib chooses them",
     )
+    accumulator_bits: AccumulatorBits | None = Field(
+        None,
+        description="width of the accumulators of convolutions: weights are trained to fit, whatever the "
+        "input; none: as they come, where float32 computes them exactly",
+    )
+    layer_accumulator_bits: dict[str, AccumulatorBits] = Field(
+        {},
+        description="width of the accumulators of single layers, by the names that hwrts inspect shows, in "
+        "place of accumulator_bits",
+    )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
     exact_additions: bool = Field(
         False,
@@ -59,3 +72,8 @@ class QatConfig(Section):
         description="tie rule of every requantisation, or that of convolutions, a comma, and that of "
         "additions and all others: half_even, half_up (the cheapest in RTL), half_away, floor, double",
     )
+
+    @property
+    def of_single_layers(self) -> dict[str, dict[str, int]]:
+        """By the name of a setting for all layers, what takes its place in single ones."""
+        return {"weight_bits": self.layer_weight_bits, "accumulator_bits": self.layer_accumulator_bits}

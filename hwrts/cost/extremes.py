@@ -6,6 +6,7 @@ from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import PIXEL, Format, Input, Layer, Network
 from hwrts.graph import Graph, graph_channels
 from hwrts.graph.operators import Fused
+from hwrts.graph.widths import Widths
 
 
 def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
@@ -25,7 +26,7 @@ def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
 
 
 def extreme_layers(
-    graph: Graph, formats: Mapping[str, Format], weight_bits: Mapping[str, int]
+    graph: Graph, formats: Mapping[str, Format], widths: Mapping[str, Widths]
 ) -> list[tuple[Layer, Layer]]:
     """Each layer twice, with all that is trained at the upper and at the lower end of its range, no bias.
 
@@ -34,7 +35,7 @@ def extreme_layers(
     Args:
         graph: The network. Of its trained numbers only the shapes are read, of a PReLU the grid as well.
         formats: Of every tensor.
-        weight_bits: Width of the weights of each convolution, 2..8.
+        widths: Of the weights of each convolution, and of its sums.
 
     Raises:
         UnsupportedOperatorError: A ReLU or batch norm that is not fused.
@@ -46,20 +47,20 @@ def extreme_layers(
     channels = graph_channels(graph)
     return [
         (
-            node.extreme(formats, channels, weight_bits.get(node.name), 1),
-            node.extreme(formats, channels, weight_bits.get(node.name), -1),
+            node.extreme(formats, channels, widths.get(node.name), 1),
+            node.extreme(formats, channels, widths.get(node.name), -1),
         )
         for node in graph.operations
     ]
 
 
-def extreme_network(graph: Graph, bits: int, weight_bits: Mapping[str, int]) -> Network:
+def extreme_network(graph: Graph, bits: int, widths: Mapping[str, Widths]) -> Network:
     """The network of the upper ends: as large as a trained one, and its accumulators at least as wide.
 
     Args:
         graph: As of :func:`extreme_layers`.
         bits: Width of the tensors between input and output, 2..8.
-        weight_bits: Width of the weights of each convolution, 2..8.
+        widths: Of the weights of each convolution, and of its sums.
 
     Raises:
         UnsupportedOperatorError: As :func:`extreme_layers`.
@@ -69,5 +70,5 @@ def extreme_network(graph: Graph, bits: int, weight_bits: Mapping[str, int]) -> 
         Input(each.name, each.channels, formats[each.name], grow=each.grow, shrink=each.shrink)
         for each in graph.inputs
     )
-    layers = (upper for upper, _ in extreme_layers(graph, formats, weight_bits))
+    layers = (upper for upper, _ in extreme_layers(graph, formats, widths))
     return Network(tuple(inputs), tuple(layers), outputs=graph.outputs)

@@ -37,6 +37,7 @@ from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fold import fold_scales, fuse_relus
 from hwrts.graph.operators.prelu import SLOPE_BITS
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, conv_names, layer_widths
+from hwrts.graph.widths import Widths
 
 Form = Literal["drawn", "x2", "same-size"]
 """A network as its figure draws it; rewritten for 8 bits (arithmetic.md, eq. 13); D folded in (eq. 13b)."""
@@ -247,8 +248,14 @@ def graph_cost(
     Raises:
         HwrtsError: A width that is not supported, or a graph that is not fused.
     """
-    widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
-    given = [("weight", bits) for bits in (weight_bits, *widths.values())]
+    return widths_cost(
+        graph, layer_widths(conv_names(graph), weight_bits, layer_weight_bits), activation_bits
+    )
+
+
+def widths_cost(graph: Graph, widths: Mapping[str, Widths], activation_bits: int = 8) -> Cost:
+    """The same for widths of each layer, also of its accumulators; arguments as of :func:`graph_cost`."""
+    given = [("weight", each.weight) for each in widths.values()]
     for name, bits in (*given, ("activation", activation_bits)):
         if not 2 <= bits <= 8:
             raise HwrtsError(f"cost: {bits} {name} bits are not supported; use 2..8")

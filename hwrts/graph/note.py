@@ -91,6 +91,7 @@ class _Format(Document):
 
 
 _Bits = Annotated[int, Field(ge=2, le=8)]
+_Register = Annotated[int, Field(ge=9, le=24)]
 
 
 class QatNote(Document):
@@ -103,6 +104,9 @@ class QatNote(Document):
     weight_bits: _Bits
     # not in files from before layers had widths of their own
     layer_weight_bits: dict[Text, _Bits] = Field({})
+    # not in files of networks whose accumulators are as they come
+    accumulator_bits: _Register | None = None
+    layer_accumulator_bits: dict[Text, _Register] = Field({})
     rounding: RoundingNames
 
     @model_validator(mode="after")

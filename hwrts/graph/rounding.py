@@ -195,6 +195,15 @@ def check_finite(layer: str, kind: str, values: Tensor) -> None:
         raise HwrtsError(f"layer {layer!r}: a {kind} is not finite, the training diverged; lower its rate")
 
 
+def round_held(x: Tensor, held: Held, largest: int) -> Tensor:
+    """Weights (O, I, K, K) in LSB, of which something holds, to the codes of which it holds."""
+    if not held.zero_sums:
+        return x.round()
+    kernels = x.double().flatten(2).flatten(0, 1)  # (O*I, K*K)
+    codes = round_to_sums(kernels, kernels.new_zeros(len(kernels)), largest)
+    return codes.reshape(x.shape).to(x.dtype)
+
+
 class HeldWeights(nn.Module):
     """Weights in LSB to codes that keep what is held of them; the gradient passes as if it rounded nothing.
 
@@ -210,13 +219,7 @@ class HeldWeights(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Codes (O, I, K, K) of a tied kernel are equal; those of one that sums to 0 do so exactly."""
         x = self._held.projected(x)
-        if not self._held.zero_sums:
-            codes = x.detach().round()
-        else:
-            kernels = x.detach().double().flatten(2).flatten(0, 1)  # (O*I, K*K)
-            codes = round_to_sums(kernels, kernels.new_zeros(len(kernels)), self._largest)
-            codes = codes.reshape(x.shape).to(x.dtype)
-        return x + (codes - x.detach())
+        return x + (round_held(x.detach(), self._held, self._largest) - x.detach())
 
 
 class StraightThrough(nn.Module):

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from hwrts.config import NetworkConfig
+from hwrts.config import NetworkConfig, QatConfig
 from hwrts.errors import ConfigError
 from hwrts.graph import Conv, Graph
 from hwrts.graph.deploy import anchor_image_residual, fused_form
 from hwrts.graph.same_size import has_same_size_form, same_size_form
 from hwrts.graph.trace import trace
+from hwrts.graph.widths import Widths
 from hwrts.networks.build import build_network
 
 NO_OWN_WIDTHS: Mapping[str, int] = MappingProxyType({})
@@ -38,8 +39,13 @@ def layer_names(traced: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for form in forms for name in conv_names(form)))
 
 
-def check_layers(given: Iterable[str], known: Iterable[str]) -> None:
+def check_layers(given: Iterable[str], known: Iterable[str], setting: str = "layer_weight_bits") -> None:
     """Refuse a width of a layer that there is not.
+
+    Args:
+        given: Layers that the setting names.
+        known: Those that there are.
+        setting: Of QatConfig.
 
     Raises:
         ConfigError: Names the first unknown layer and all known ones.
@@ -48,41 +54,63 @@ def check_layers(given: Iterable[str], known: Iterable[str]) -> None:
     for layer in given:
         if layer not in names:
             raise ConfigError(
-                f"qat.layer_weight_bits: the network has no layer {layer!r} with weights; "
-                f"it has {', '.join(names)}"
+                f"qat.{setting}: the network has no layer {layer!r} with weights; it has {', '.join(names)}"
             )
 
 
-def check_one_width(given: Collection[str], names: Iterable[str]) -> None:
+def check_one_width(given: Collection[str], names: Iterable[str], setting: str = "weight_bits") -> None:
     """Refuse one width for all layers where each has its own.
 
     Raises:
         ConfigError: It would do nothing.
     """
     if set(names) <= set(given):
+        flag = setting.replace("_", "-")
         raise ConfigError(
-            "--weight-bits: would do nothing, --layer-weight-bits gives every layer its width; leave one of "
-            "the two out"
+            f"--{flag}: would do nothing, --layer-{flag} gives every layer its width; leave one of the two "
+            "out"
         )
 
 
-def check_settings(network: NetworkConfig, layer_weight_bits: Mapping[str, int]) -> None:
+def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
     """Refuse widths of layers that the network of the settings has not, before anything is trained.
 
     Raises:
         ConfigError: As :func:`check_layers`.
     """
-    if layer_weight_bits:
-        check_layers(layer_weight_bits, layer_names(trace(build_network(network).eval())))
+    if qat.layer_weight_bits or qat.layer_accumulator_bits:
+        check_all_layers(qat, layer_names(trace(build_network(network).eval())))
 
 
-def layer_widths(names: Iterable[str], weight_bits: int, own: Mapping[str, int]) -> dict[str, int]:
-    """Width of the weights of each layer.
+def check_all_layers(qat: QatConfig, names: Iterable[str]) -> None:
+    """The same with the names of all layers known."""
+    known = tuple(names)
+    check_layers(qat.layer_weight_bits, known)
+    check_layers(qat.layer_accumulator_bits, known, "layer_accumulator_bits")
 
-    >>> layer_widths(("conv_in", "conv_out"), 8, {"conv_out": 5, "fold_x": 4})
-    {'conv_in': 8, 'conv_out': 5}
+
+def widths_of(graph: Graph, qat: QatConfig) -> dict[str, Widths]:
+    """Widths that settings give each layer of a deploy form; of its layers alone."""
+    given = qat.layer_weight_bits, qat.accumulator_bits, qat.layer_accumulator_bits
+    return layer_widths(conv_names(graph), qat.weight_bits, *given)
+
+
+def layer_widths(
+    names: Iterable[str],
+    weight_bits: int,
+    own: Mapping[str, int] = NO_OWN_WIDTHS,
+    accumulator_bits: int | None = None,
+    own_accumulators: Mapping[str, int] = NO_OWN_WIDTHS,
+) -> dict[str, Widths]:
+    """Widths of each layer.
+
+    >>> layer_widths(("conv_in", "conv_out"), 8, {"conv_out": 5, "fold_x": 4}, 16)["conv_out"]
+    Widths(weight=5, accumulator=16)
     """
-    return {name: own.get(name, weight_bits) for name in names}
+    return {
+        name: Widths(own.get(name, weight_bits), own_accumulators.get(name, accumulator_bits))
+        for name in names
+    }
 
 
 def widths_name(widths: Mapping[str, int]) -> str:

@@ -24,6 +24,7 @@ from hwrts.graph.brevitas_layers import (
     Uint8ActPerTensorFixedPoint,
     qnn,
 )
+from hwrts.graph.fitted import FittedWeights, check_register
 from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.rounding import StraightThrough, half_up_by_one_bit
@@ -52,9 +53,13 @@ class QuantNetwork(nn.Module):
             biases are rounded to nearest, always.
         layer_weight_bits: Width of the weights of single convolutions, 2..8, by name; the others have
             ``weight_bits``.
+        accumulator_bits: Width of the registers that the sums of convolutions fit in, whatever the input
+            and the training; None for the widest in which float32 computes them exactly.
+        layer_accumulator_bits: Those of single convolutions, by name.
 
     Raises:
         ConfigError: A width of a layer that is no convolution of the graph.
+        HwrtsError: Accumulators in which a layer has no room for weights.
     """
 
     def __init__(
@@ -64,15 +69,22 @@ class QuantNetwork(nn.Module):
         weight_bits: int = 8,
         rounding: Rounding | RoundingRules = Rounding.HALF_EVEN,
         layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
+        accumulator_bits: int | None = None,
+        layer_accumulator_bits: Mapping[str, int] = NO_OWN_WIDTHS,
     ) -> None:
         super().__init__()
         check_layers(layer_weight_bits, conv_names(graph))
+        check_layers(layer_accumulator_bits, conv_names(graph), "layer_accumulator_bits")
         self.graph = graph
         self.formats = formats
         self.weight_bits = weight_bits
         self.layer_weight_bits = dict(layer_weight_bits)
         self.rules = rules = RoundingRules.of(rounding)
-        widths = layer_widths(conv_names(graph), weight_bits, layer_weight_bits)
+        self.accumulator_bits = accumulator_bits
+        self.layer_accumulator_bits = dict(layer_accumulator_bits)
+        self._widths = widths = layer_widths(
+            conv_names(graph), weight_bits, layer_weight_bits, accumulator_bits, layer_accumulator_bits
+        )
         known = self._all_formats()
         for parts in PARTS:
             made = {
@@ -91,6 +103,7 @@ class QuantNetwork(nn.Module):
             node.name: _quantiser(formats[node.name], rules.rule_of(node)) for node in graph.quantised_nodes()
         }
         self.quantisers = _ByTensor(quantisers)
+        self._fitted = [part for part in self.modules() if isinstance(part, FittedWeights)]
         # Itself has no numbers; walking through the others takes longer than asking them.
         self._all_parts = tuple(part for part in self.modules() if part is not self)
 
@@ -184,16 +197,24 @@ class QuantNetwork(nn.Module):
         inputs = tuple(x.lower(formats[x.name]) for x in self.graph.inputs)
         layers = tuple(node.lower(self.part(node), formats, channels) for node in self.graph.operations)
         rounding, additions = self.rules
-        return self._silenced(
+        network = self._silenced(
             Network(inputs, layers, rounding, outputs=self.graph.outputs, additions=additions)
         )
+        for name, each in self._widths.items():
+            check_register(network, name, each.accumulator)
+        return network
 
     @torch.no_grad()
     def hold(self) -> None:
-        """Called after each step: biases stay equal where kernels do, which their quantisers see to."""
+        """Called after each step: biases stay equal where kernels do, which their quantisers see to.
+
+        And they leave room for weights, where sums are to fit a register.
+        """
         for node in self.graph.of(Conv):
             bias = self.part(node).bias
             bias.copy_(node.held.projected_bias(bias))
+        for fitted in self._fitted:
+            fitted.hold()
 
     def exchanged(self, network: Network, layer: fixed_point.Layer) -> Network:
         """A network of this module with another layer in place of the one of that name.
@@ -231,7 +252,8 @@ class QuantNetwork(nn.Module):
         with torch.no_grad():
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
-        part = node.part(formats, weight_bits, self.rules.rule_of(node))
+        widths = replace(self._widths[name], weight=weight_bits)
+        part = node.part(formats, widths, self.rules.rule_of(node))
         return node.placed(lower_conv(part, name, source, formats[source], formats[name]))
 
     def _quantised(

@@ -124,9 +124,10 @@ def _network(config: RunConfig, kept: StageResult) -> str:
     deployed = sum(conv.weight_i8.size for conv in convs)
     widths = {conv.weight_bits for conv in convs}
     bits = str(min(widths)) if len(widths) == 1 else f"{min(widths)} to {max(widths)}"
-    return (
-        f"{text}; {whole(deployed)} weights of {bits} bits in {plural(len(convs), 'convolution')} as deployed"
-    )
+    text += f"; {whole(deployed)} weights of {bits} bits in {plural(len(convs), 'convolution')} as deployed"
+    asked = {config.qat.accumulator_bits, *config.qat.layer_accumulator_bits.values()}
+    registers = " and ".join(str(bits) for bits in sorted(each for each in asked if each is not None))
+    return f"{text}, trained for accumulators of {registers} bits" if registers else text
 
 
 def _float_weights(config: RunConfig) -> int:

@@ -1,5 +1,6 @@
 """Which settings do nothing beside others: whoever asks for one of these is told, not ignored."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hwrts.config import RunConfig
@@ -38,8 +39,9 @@ def overruled(name: str, config: RunConfig) -> str | None:
         return "qat.steps = 0 trains nothing"
     if name == "data.val_fraction":
         return _validated_on(data.train, data.val)
-    if name == "qat.weight_bits" and qat.layer_weight_bits:
-        return _each_its_width(config)
+    for one, own in qat.of_single_layers.items():
+        if name == f"qat.{one}" and own:
+            return _each_its_width(config, own, one)
     return None
 
 
@@ -61,14 +63,13 @@ def idle_settings(config: RunConfig) -> dict[str, str]:
     return {name: why for name, why in found.items() if why is not None}
 
 
-def _each_its_width(config: RunConfig) -> str | None:
+def _each_its_width(config: RunConfig, own: Mapping[str, int], one: str) -> str | None:
     from hwrts.graph.trace import trace
     from hwrts.graph.weight_bits import layer_names
     from hwrts.networks.build import build_network
 
     names = layer_names(trace(build_network(config.network).eval()))
-    own = config.qat.layer_weight_bits
-    return "qat.layer_weight_bits gives every layer its width" if set(names) <= set(own) else None
+    return f"qat.layer_{one} gives every layer its width" if set(names) <= set(own) else None
 
 
 def _validated_on(train: str | None, val: str | None) -> str | None:

@@ -25,6 +25,7 @@ from hwrts.graph.deploy import deploy_form
 from hwrts.graph.example import SIZES
 from hwrts.graph.trace import Traced, trace_with_clip
 from hwrts.graph.weight_bits import conv_names
+from hwrts.graph.widths import Widths
 from hwrts.runs.own_ends import Given, Own
 from hwrts.runs.own_feed import Feeder
 from hwrts.runs.own_pictures import (
@@ -259,7 +260,7 @@ def _check_as_integers(graph: Graph, places: dict[str, str]) -> None:
     drawn = graph.rewritten(factors.get(node.name, node) for node in graph.nodes)
     formats = untrained_formats(drawn)
     try:
-        layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), 2))
+        layers = extreme_layers(drawn, formats, dict.fromkeys(conv_names(drawn), Widths(2)))
         inputs = tuple(x.lower(formats[x.name]) for x in drawn.inputs)
         fixed_point.Network(inputs, tuple(high for high, _ in layers), outputs=drawn.outputs)
     except HwrtsError as error:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -26,7 +27,7 @@ from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_ne
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form, on_one_grid
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
-from hwrts.graph.weight_bits import check_layers, conv_names, layer_names
+from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import Ends, calibrate
 from hwrts.qat.network import QuantNetwork
@@ -68,7 +69,7 @@ def start_qat(
             out, for a run has one setting for both.
         HwrtsError: Weights that no legal integer network can hold.
     """
-    check_layers(qat.layer_weight_bits, layer_names(traced))
+    check_all_layers(qat, layer_names(traced))
     graph = deploy_form(traced, same_size=same_size)
     if qat.one_weight_grid:
         graph = on_one_grid(graph)
@@ -77,8 +78,15 @@ def start_qat(
     formats = calibrate(
         graph, batches, qat.activation_bits, rules, progress, ends, exactly_added=qat.exact_additions
     )
-    own = {name: bits for name, bits in qat.layer_weight_bits.items() if name in conv_names(graph)}
-    quantised = QuantNetwork(graph, formats, qat.weight_bits, rules, own)
+    quantised = QuantNetwork(
+        graph,
+        formats,
+        qat.weight_bits,
+        rules,
+        own_widths(graph, qat.layer_weight_bits),
+        qat.accumulator_bits,
+        own_widths(graph, qat.layer_accumulator_bits),
+    )
     quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
     return quantised
 
@@ -106,9 +114,19 @@ def save_quantised(stage: StageFolder, quantised: QuantNetwork) -> None:
         "formats": {name: asdict(out) for name, out in quantised.formats.items()},
         "weight_bits": quantised.weight_bits,
         "layer_weight_bits": quantised.layer_weight_bits,
+        **_note_registers(quantised),
         "rounding": str(quantised.rules),
     }
     save_weights(stage.qat_weights, quantised, notes)
+
+
+def _note_registers(quantised: QuantNetwork) -> dict[str, Any]:
+    """Entries of a note that most networks have no need of."""
+    entries = {
+        "accumulator_bits": quantised.accumulator_bits,
+        "layer_accumulator_bits": quantised.layer_accumulator_bits,
+    }
+    return {name: value for name, value in entries.items() if value}
 
 
 def load_quantised(stage: StageFolder) -> QuantNetwork:
@@ -127,7 +145,8 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
         graph = noted_graph(notes["graph"], notes.get("outputs", ()))
         rules = RoundingRules.parse(notes["rounding"])
         own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
-        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rules, own)
+        registers = notes.get("accumulator_bits"), notes.get("layer_accumulator_bits", {})
+        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rules, own, *registers)
         put_weights(path, quantised, tensors)
         quantised.lower()  # a network whose layers do not fit each other has no integers
     except RunFolderError:

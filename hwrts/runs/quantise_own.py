@@ -4,7 +4,7 @@ The module's own float output is the target of the fine-tuning, so photographs a
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,10 @@ def quantise_own(
     checked = check_own_module(own, device.name)
     feeder = checked.feeder
     fed = feeder.said()  # or nobody knows what it is fed
-    widths = named_widths(checked, qat.layer_weight_bits)
-    if "weight_bits" in qat.model_fields_set:
-        check_one_width(widths, conv_names(deploy_form(checked.graph)))
-    qat = qat.model_copy(update={"layer_weight_bits": widths})
+    qat = named_widths(checked, qat)
+    for setting, single in qat.of_single_layers.items():
+        if setting in qat.model_fields_set:
+            check_one_width(single, conv_names(deploy_form(checked.graph)), setting)
     progress.say(f"device {device.name}, float32; {size_text(checked)} in and out")
     for line in (f"traced by {checked.door}", fed, *checked.notes):
         if line:
@@ -171,7 +171,7 @@ def size_text(checked: Checked) -> str:
     return text
 
 
-def named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
+def named_widths(checked: Checked, qat: QatConfig) -> QatConfig:
     """Widths by tensor; a user names a layer by its path in the module, or as the tensor is called.
 
     Raises:
@@ -179,10 +179,12 @@ def named_widths(checked: Checked, given: Mapping[str, int]) -> dict[str, int]:
     """
     tensors = {path: name for name, path in checked.layers.items()}
     names = conv_names(deploy_form(checked.graph))
-    widths = {tensors.get(layer, layer): bits for layer, bits in given.items()}
-    unknown = [layer for layer in given if tensors.get(layer, layer) not in names]
-    check_layers(unknown, [checked.layers.get(name, name) for name in names])
-    return widths
+    named = {}
+    for setting, given in qat.of_single_layers.items():
+        unknown = [layer for layer in given if tensors.get(layer, layer) not in names]
+        check_layers(unknown, [checked.layers.get(name, name) for name in names], f"layer_{setting}")
+        named[f"layer_{setting}"] = {tensors.get(layer, layer): bits for layer, bits in given.items()}
+    return qat.model_copy(update=named)
 
 
 def _photographs(

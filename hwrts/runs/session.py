@@ -83,7 +83,7 @@ def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, Pho
             of a layer that is not there.
     """
     config = run.config
-    check_settings(config.network, config.qat.layer_weight_bits)
+    check_settings(config.network, config.qat)
     device = choose_device(config.device, config.precision)
     train, val = _photographs(run, config, progress)
     if config.rts.stages == "auto" and config.rts.stop == "score":

@@ -111,6 +111,8 @@ def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> l
         take_out("rts", ("epochs",), flag_of(steps[0]))
     if "qat.weight_bits" in flags:
         take_out("qat", ("layer_weight_bits",), "--weight-bits (or --reduce-range)")
+    if "qat.accumulator_bits" in flags:
+        take_out("qat", ("layer_accumulator_bits",), "--accumulator-bits")
     return said
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from hwrts.config import RunConfig
 from hwrts.cost.extremes import extreme_network
 from hwrts.cost.modes import KIB_BITS, mode_named
-from hwrts.cost.network import Cost, graph_cost, in_form
+from hwrts.cost.network import Cost, in_form, widths_cost
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.rtl.folding import foldings_of
 from hwrts.export.rtl.gates import gates_of, multipliers_of
 from hwrts.files.read import LARGEST
 from hwrts.graph import Graph
 from hwrts.graph.trace import trace
-from hwrts.graph.weight_bits import check_settings, conv_names, layer_widths, own_widths
+from hwrts.graph.weight_bits import check_settings, widths_of
 from hwrts.networks.build import build_network
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.overruled import overruled
@@ -195,8 +195,8 @@ def cost_of(candidate: Candidate, graph: Graph) -> Cost:
         ConfigError: Widths of layers that it does not have.
     """
     qat = candidate.config.qat
-    check_settings(candidate.config.network, qat.layer_weight_bits)
-    return graph_cost(graph, qat.weight_bits, qat.activation_bits, own_widths(graph, qat.layer_weight_bits))
+    check_settings(candidate.config.network, qat)
+    return widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
 
 
 def circuit_numbers(candidate: Candidate, limits: Limits, graph: Graph) -> dict[str, float]:
@@ -208,9 +208,7 @@ def circuit_numbers(candidate: Candidate, limits: Limits, graph: Graph) -> dict[
         ConfigError: An unknown video mode.
     """
     qat, mode = candidate.config.qat, mode_named(limits.mode)
-    own = own_widths(graph, qat.layer_weight_bits)
-    widths = layer_widths(conv_names(graph), qat.weight_bits, own)
-    network = extreme_network(graph, qat.activation_bits, widths)
+    network = extreme_network(graph, qat.activation_bits, widths_of(graph, qat))
     asked = AskedCircuit(mode=mode.name, clock_mhz=limits.clock_mhz, at=limits.at)
     try:
         foldings = foldings_of(network, asked.settings(network).cycles)

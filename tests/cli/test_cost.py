@@ -70,6 +70,9 @@ def test_forms_modes_and_widths(hwrts):
     assert found["as_output"]["input_size"] == [3840, 2160]
     assert {layer["weight_bits"] for layer in found["layers"]} == {3, None}
     assert found["memory_bits"]["weights"] == 3 * 11_592
+    found = document(hwrts, "residual", "--accumulator-bits", "16")
+    registers = {each["name"]: (each["accumulator"] or {}).get("bits") for each in found["layers"]}
+    assert (registers["conv_0"], registers["add"], registers["shuffle"]) == (16, 10, None)
 
 
 def test_the_tables(hwrts):

@@ -25,6 +25,7 @@ epochs = 20
 [qat]
 same_size = false
 layer_weight_bits = {conv_in = 5}
+layer_accumulator_bits = {conv_in = 20}
 """
 
 REFUSED = {
@@ -62,6 +63,11 @@ def test_a_flag_that_would_do_nothing_is_refused(tmp_path, monkeypatch, hwrts, a
         ("paper", {"rts.first_steps": 2}, "rts.epochs of paper left out, --first-steps is given"),
         ("paper", {"rts.steps": 2}, "rts.epochs of paper left out, --steps is given"),
         ("my.toml", {"qat.weight_bits": 4}, "qat.layer_weight_bits of my.toml left out, --weight-bits"),
+        (
+            "my.toml",
+            {"qat.accumulator_bits": 16},
+            "qat.layer_accumulator_bits of my.toml left out, --accumulator-bits is given",
+        ),
         ("my.toml", {"network.name": "vdsr"}, "network.blocks, network.channels of my.toml left out"),
     ],
 )
@@ -92,6 +98,14 @@ steps = 7
 [qat]
 weight_bits = 4
 layer_weight_bits = {conv_in = 5, conv_out = 5, conv_ext_x = 5, conv_ext_r = 5, fold_x = 5, fold_r = 5}
+accumulator_bits = 16
+[qat.layer_accumulator_bits]
+conv_in = 20
+conv_out = 20
+conv_ext_x = 20
+conv_ext_r = 20
+fold_x = 20
+fold_r = 20
 """
 
 
@@ -103,6 +117,8 @@ def test_what_does_nothing_in_a_file_is_said(tmp_path, monkeypatch):
     assert lines.said == [
         "rts.steps of my.toml does nothing: rts.epochs = 20 takes the place of steps",
         "qat.weight_bits of my.toml does nothing: qat.layer_weight_bits gives every layer its width",
+        "qat.accumulator_bits of my.toml does nothing: qat.layer_accumulator_bits gives every layer its "
+        "width",
     ]
     Path("my.toml").write_text(SELF_DEFEATING.replace("conv_in = 5, ", ""))
     assert "qat.weight_bits" not in idle_settings(resolve_config("my.toml", {}))

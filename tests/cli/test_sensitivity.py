@@ -46,9 +46,12 @@ def test_widths_that_are_none(text):
 
 @pytest.mark.parametrize("text", ["", "conv_in", "conv_in=", "=4", "conv_in=4,", "a=x", "a=4,a=5", "a=-4"])
 def test_layer_widths_that_are_none(text):
-    assert parse_layer_widths("a=4, b.c=15") == {"a": 4, "b.c": 15}  # whether 15 is allowed the settings say
+    assert parse_layer_widths("--layer-weight-bits", "a=4, b.c=15") == {
+        "a": 4,
+        "b.c": 15,
+    }  # whether 15 is allowed the settings say
     with pytest.raises(ConfigError, match=r"--layer-weight-bits '.*give each layer once with its width"):
-        parse_layer_widths(text)
+        parse_layer_widths("--layer-weight-bits", text)
 
 
 def test_the_document_says_what_can_be_said():
@@ -114,6 +117,29 @@ def test_a_budget_becomes_a_verified_variant(workspace, hwrts):
                  variant.name.removeprefix("stage")).code == 0  # fmt: skip
 
 
+def test_accumulators_that_fit(workspace, hwrts):
+    run = ("quantize", "runs/tiny", "--stage", "1", "--qat-steps", "2", "-q")
+    result = hwrts(*run, "--accumulator-bits", "13", "--layer-accumulator-bits", "conv_0=12")
+    assert result.code == 0, result.err
+    variant = workspace / "runs/tiny/stage1-w8a8p13_12_13_13_13s2"
+    described = json.loads(hwrts("inspect", variant, "--json").out)
+    proofs = {entry["name"]: entry for entry in described["layers"] if "kernel" in entry}
+    for name, entry in proofs.items():
+        proof, attacked = entry["accumulator"], entry["attacked"]
+        assert max(proof["bits"]) <= (12 if name == "conv_0" else 13)
+        assert (attacked["lowest"], attacked["highest"]) == (proof["lowest"], proof["highest"])
+    cost = json.loads(hwrts("cost", variant, "--json").out)
+    assert cost["accumulator_bits"] <= 13
+    assert (
+        hwrts("handover", "runs/tiny", "--stage", variant.name.removeprefix("stage"), "-o", "kit").code == 0
+    )
+    manifest = json.loads((workspace / "kit/manifest.json").read_text())
+    assert manifest["accumulator_bits"]["conv_0"] == max(proofs["conv_0"]["accumulator"]["bits"])
+    same = hwrts(*run, "--accumulator-bits", "14", "--same-size")
+    assert same.code == 0, same.err
+    assert (workspace / "runs/tiny/stage1-same_w8a8p14s2/verify.json").is_file()
+
+
 def test_a_budget_for_the_same_size_network_and_few_widths(workspace, hwrts):
     result = hwrts(
         "quantize", "runs/tiny", "--stage", "1", "--same-size", "--weight-kib", "0.55", "--widths", "4,8",
@@ -149,7 +175,9 @@ def test_widths_of_single_layers(workspace, hwrts):
 
 def test_a_run_with_widths_of_its_own(workspace, hwrts):
     settings = (workspace / "runs/tiny/config.toml").read_text()
-    (workspace / "my.toml").write_text(settings + "conv_0 = 5\nfold_x = 4\n")  # its last table is of layers
+    table = "[qat.layer_weight_bits]\n"
+    assert table in settings
+    (workspace / "my.toml").write_text(settings.replace(table, f"{table}conv_0 = 5\nfold_x = 4\n"))
     result = hwrts("run", "my.toml", "--name", "own", "--stages", "1", "--no-same-size", "-q")
     assert result.code == 0, result.err
     run = workspace / "runs/own"
@@ -201,6 +229,13 @@ def test_refusals(workspace, hwrts):
     message = "no layer 'fold_x' with weights; it has conv_in, conv_0, conv_out, conv_ext_x, conv_ext_r"
     assert_one_clear_line(hwrts(*run, "--layer-weight-bits", "fold_x=4"), message)
     assert_one_clear_line(hwrts(*run, "--layer-weight-bits", "conv_0=9"), "qat.layer_weight_bits.conv_0 = 9")
+    for words, said in {
+        ("--accumulator-bits", "25"): "--accumulator-bits (qat.accumulator_bits) = 25 is not allowed",
+        ("--layer-accumulator-bits", "conv_0"): "--layer-accumulator-bits 'conv_0': give each layer once",
+        ("--layer-accumulator-bits", "conv_9=16"): "qat.layer_accumulator_bits: the network has no layer",
+        ("--accumulator-bits", "8"): "--accumulator-bits (qat.accumulator_bits) = 8 is not allowed",
+    }.items():
+        assert_one_clear_line(hwrts(*run, *words), said)
     made = {path.name for path in (workspace / "runs/tiny").glob("stage*")}
     assert made == {"stage1", "stage1-same", "stage2", "stage2-same"}
     shutil.rmtree(workspace / "runs/tiny/data")

@@ -34,9 +34,9 @@ def test_layers_of_both_forms():
     assert layer_names(traced) == (*BODY, "conv_ext_x", "conv_ext_r", "fold_x", "fold_r")
     assert conv_names(deploy_form(traced, same_size=True)) == (*BODY, "fold_x", "fold_r")
     vdsr = NetworkConfig(name="vdsr", blocks=1, channels=4)  # has no same-size form
-    check_settings(vdsr, {"conv_in": 4})
+    check_settings(vdsr, QatConfig(layer_weight_bits={"conv_in": 4}))
     with pytest.raises(ConfigError, match=r"no layer 'fold_x' with weights; it has conv_in, "):
-        check_settings(vdsr, {"fold_x": 4})
+        check_settings(vdsr, QatConfig(layer_weight_bits={"fold_x": 4}))
 
 
 @pytest.mark.parametrize("same_size", [False, True])

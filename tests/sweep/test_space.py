@@ -124,6 +124,18 @@ def test_layers_with_widths_of_their_own_are_counted():
         costs_of(candidate(spec(base={"qat": {"layer_weight_bits": {"conv_7": 3}}}), {"seed": 0}), spec())
 
 
+def test_accumulators_are_an_axis():
+    made = spec(axes={"qat.accumulator_bits": [16, 18], "network.channels": [8]}, base={"rts": {"stages": 1}})
+    found = [candidate(made, values) for values in points(made)]
+    assert [costs_of(each, made)["accumulator_bits"] for each in found] == [16, 18]
+    assert found[0].key("p") != found[1].key("p")
+    assert found[0].float_key("p") == found[1].float_key("p")  # one float network for both
+    narrow, wide = (circuit(each)["kgates"] for each in found)
+    assert narrow < wide < circuit(candidate(made, {"network.channels": 8}))["kgates"]
+    with pytest.raises(ConfigError, match=r"qat.accumulator_bits = 30 is not allowed"):
+        candidate(made, {"qat.accumulator_bits": 30})
+
+
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     found = [candidate(both, values) for values in points(both)]

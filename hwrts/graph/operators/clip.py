@@ -18,6 +18,7 @@ from hwrts.fixed_point import Format, Rounding
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.neighbour import Limits
 from hwrts.graph.operators.operator import Operator
+from hwrts.graph.widths import Widths
 
 _HARDTANH = (F.hardtanh, F.hardtanh_)
 _BELOW = (torch.clamp_min, torch.clamp_min_, "clamp_min", "clamp_min_")
@@ -76,7 +77,7 @@ class Clip(Operator):
         """Its own."""
         return self.low, self.high
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], widths: Widths | None, rounding: Rounding) -> nn.Module:
         """Its limits as codes."""
         return QuantLimits(self, formats[self.sources[0]])
 

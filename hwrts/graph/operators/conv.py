@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts import fixed_point
-from hwrts.fixed_point import Format, Padding, Rounding, weight_limit
+from hwrts.fixed_point import Format, Padding, Rounding, room_for_weights, weight_limit
 from hwrts.fixed_point.codes import Codes
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.conv_facts import CONV_FUNCTIONS, conv_facts, unless_centred
 from hwrts.graph.operators.conv_part import lower_conv, quant_conv
 from hwrts.graph.operators.conv_shape import ConvShape
+from hwrts.graph.widths import Widths
 from hwrts.networks.held import FREE, middle_of
 
 
@@ -132,10 +133,10 @@ class Conv(ConvShape):
         middle = answer[answer.shape[0] // 2, answer.shape[1] // 2]  # (O,)
         return replace(layer, bias_i32=(layer.bias_i32 - middle).astype(np.int32))
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], widths: Widths | None, rounding: Rounding) -> nn.Module:
         """Brevitas' convolution."""
-        assert weight_bits is not None  # every convolution has a width
-        return quant_conv(self, weight_bits, formats[self.sources[0]])
+        assert widths is not None  # every convolution has them
+        return quant_conv(self, widths, formats[self.sources[0]])
 
     def quantised(self, part: Any, *sources: Any) -> Tensor:
         """As Brevitas computes it: a ReLU is the saturation of an unsigned code."""
@@ -157,11 +158,18 @@ class Conv(ConvShape):
         return self.placed(lower_conv(part, self.name, source, formats[source], formats[self.name]))
 
     def extreme(
-        self, formats: Mapping[str, Format], channels: Mapping[str, int], weight_bits: int | None, end: int
+        self, formats: Mapping[str, Format], channels: Mapping[str, int], widths: Widths | None, end: int
     ) -> fixed_point.Layer:
-        """Every weight at its largest or at its smallest."""
-        assert weight_bits is not None  # every convolution has a width
-        return self.integers(end * weight_limit(weight_bits), formats[self.name], weight_bits)
+        """Every weight at its largest or at its smallest, or as many as the accumulator has room for."""
+        assert widths is not None  # every convolution has them
+        layer = self.integers(end * weight_limit(widths.weight), formats[self.name], widths.weight)
+        if widths.accumulator is None:
+            return layer
+        room = room_for_weights(widths.accumulator, formats[self.sources[0]], np.zeros(1, np.int64))
+        codes = layer.weight_i8.reshape(len(layer.weight_i8), -1).astype(np.int64)  # (O, I*KH*KW)
+        before = np.abs(codes).cumsum(1) - np.abs(codes)
+        kept = end * np.clip(room - before, 0, np.abs(codes))
+        return replace(layer, weight_i8=kept.astype(np.int8).reshape(layer.weight_i8.shape))
 
     def placed(self, layer: fixed_point.Conv) -> fixed_point.Conv:
         """Integers of its weights and bias with all else that it is.

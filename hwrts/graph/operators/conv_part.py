@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from hwrts import fixed_point
 from hwrts.fixed_point import Format, HwrtsError, weight_limit
+from hwrts.graph.fitted import FittedWeights
 from hwrts.graph.rounding import HeldWeights, check_finite, log2_of, round_keeping_sums
 from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE, WeightRange
+from hwrts.graph.widths import Widths
 from hwrts.networks.held import FREE
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 # Letters of the shape comments: O output channels, I input channels of a group, KH and KW kernel size.
 
 
-def quant_conv(node: "Conv", bits: int, source: Format) -> nn.Module:
+def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
     """Brevitas' convolution with the weights of a node, rounded so that the sums of kernels are kept.
 
     Scales are powers of two, one per output channel, from its largest weight, or one for all from the largest
@@ -27,22 +29,29 @@ def quant_conv(node: "Conv", bits: int, source: Format) -> nn.Module:
 
     Args:
         node: Its starting weights.
-        bits: Width of the weights, 2..8.
+        widths: Of its weights and of its sums.
         source: Format of the tensor that it reads.
     """
     # 0.3 s, and tracing, cost and the float training do without
     from hwrts.graph.brevitas_layers import Int8WeightPerChannelFixedPoint, Int32Bias, qnn
 
-    ranges = WeightRange(bits, source, node.held, frozen=node.frozen, one_grid=node.one_grid)
+    bits, out_channels = widths.weight, len(node.weight)
+    ranges: WeightRange | FittedWeights
+    rounds: nn.Module | None = None if node.held == FREE else HeldWeights(node.held, weight_limit(bits))
+    if widths.accumulator is None:
+        ranges = WeightRange(bits, source, node.held, frozen=node.frozen, one_grid=node.one_grid)
+    else:
+        ranges = rounds = FittedWeights(
+            out_channels, widths.accumulator, bits, source, node.held, one_grid=node.one_grid
+        )
 
     class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
         bit_width = bits
-        scaling_stats_impl = ranges
+        scaling_stats_impl = ranges.ranges if isinstance(ranges, FittedWeights) else ranges
         scaling_min_val = SMALLEST_WEIGHT_RANGE
-        if node.held != FREE:
-            float_to_int_impl = HeldWeights(node.held, weight_limit(bits))
+        if rounds is not None:
+            float_to_int_impl = rounds
 
-    out_channels = len(node.weight)
     conv = qnn.QuantConv2d(
         node.reads,
         out_channels,
@@ -62,15 +71,23 @@ def quant_conv(node: "Conv", bits: int, source: Format) -> nn.Module:
         else:
             conv.bias.copy_(node.held.projected_bias(node.bias))
         ranges.watch(conv)
+        if isinstance(ranges, FittedWeights):
+            ranges.choose()
+            ranges.hold()
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         if node.zero_sums:  # its quantiser keeps them
             conv.weight.copy_(conv.quant_weight().value)
         else:
-            kept = round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits))
+            exact = conv.weight.clone()
+            kept = round_keeping_sums(exact, scale, weight_limit(bits))
             conv.weight.copy_(node.held.projected(kept))
+            if isinstance(ranges, FittedWeights) and not node.frozen:
+                # Of what does not fit rounded, the register takes less if it was not rounded before.
+                lost = (conv.quant_weight().value != conv.weight).flatten(1).any(1)[:, None, None, None]
+                conv.weight.copy_(torch.where(lost, exact, conv.weight))
         if node.frozen:  # its range has room for them
             conv.requires_grad_(False)
-        else:
+        elif widths.accumulator is None:
             _hold_range(conv, scale)
     return conv  # type: ignore[no-any-return]
 

@@ -14,6 +14,7 @@ from hwrts.fixed_point import Along, Format, Rounding, Window
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator
 from hwrts.graph.rounding import divided
+from hwrts.graph.widths import Widths
 
 MEANS: tuple[Any, ...] = (torch.mean, "mean")
 """Functions that may be means over the picture, or over channels (``ChannelMean``)."""
@@ -68,7 +69,7 @@ class GlobalAverage(Operator):
         """All of the picture."""
         return Along(self.along).window
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], widths: Widths | None, rounding: Rounding) -> nn.Module:
         """What computes it exactly; it holds nothing that is trained or stored."""
         return QuantMean(formats[self.sources[0]], formats[self.name], rounding, self.along)
 

@@ -31,6 +31,7 @@ from hwrts.graph.operators.functions import (
 from hwrts.graph.operators.lookup_table import Table, table_of
 from hwrts.graph.operators.operator import Operator
 from hwrts.graph.operators.scale import OVER
+from hwrts.graph.widths import Widths
 
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
@@ -187,7 +188,7 @@ class Lookup(Operator):
             return self
         return replace(self, low=max(low, -math.inf if self.low is None else self.low))
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], widths: Widths | None, rounding: Rounding) -> nn.Module:
         """Its table."""
         return Table(self, formats[self.sources[0]], formats[self.name], rounding)
 

@@ -18,6 +18,7 @@ from hwrts.fixed_point import POINT, Format, Layer, Rounding, Window
 from hwrts.fixed_point.codes import Codes
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.neighbour import Neighbour
+from hwrts.graph.widths import Widths
 
 if TYPE_CHECKING:
     from hwrts.graph.operators import Node
@@ -153,14 +154,14 @@ class Operator(Neighbour, ABC):
         """What of it but weights and biases is rounded: slopes, a factor, limits."""
         return None
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], widths: Widths | None, rounding: Rounding) -> nn.Module:
         """The module that holds its numbers during QAT and computes with them on their grids.
 
         Only of a kind that has PARTS.
 
         Args:
             formats: Of every tensor.
-            weight_bits: Width of its weights, 2..8, if it is a layer that has a width.
+            widths: Those of its weights and sums, if it is a layer that has them.
             rounding: Its tie rule.
         """
         raise NotImplementedError(type(self).__name__)
@@ -192,14 +193,14 @@ class Operator(Neighbour, ABC):
         """
 
     def extreme(
-        self, formats: Mapping[str, Format], channels: Mapping[str, int], weight_bits: int | None, end: int
+        self, formats: Mapping[str, Format], channels: Mapping[str, int], widths: Widths | None, end: int
     ) -> Layer:
         """The integers that training could make of it at the far end of their range, no bias.
 
         Args:
             formats: Of every tensor.
             channels: Of every tensor.
-            weight_bits: As in :meth:`part`.
+            widths: As in :meth:`part`.
             end: 1 for the upper end, -1 for the lower.
         """
         return self.lower(None, formats, channels)  # nothing in it is trained

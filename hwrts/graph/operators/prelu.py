@@ -16,6 +16,7 @@ from hwrts.fixed_point import Format, Rounding, weight_limit
 from hwrts.graph.operators.call import Call
 from hwrts.graph.operators.operator import Operator, Rank
 from hwrts.graph.rounding import StraightThrough, check_finite, dyadic_slopes, log2_of
+from hwrts.graph.widths import Widths
 
 SLOPE_BITS = 8
 """A slope is an int8 code, whatever the width of the weights (arithmetic.md, eq. 16)."""
@@ -81,7 +82,7 @@ class PRelu(Operator):
         """As its source."""
         return sources
 
-    def part(self, formats: Mapping[str, Format], weight_bits: int | None, rounding: Rounding) -> nn.Module:
+    def part(self, formats: Mapping[str, Format], widths: Widths | None, rounding: Rounding) -> nn.Module:
         """The slopes on their grid."""
         return QuantSlope(self)
 
@@ -105,7 +106,7 @@ class PRelu(Operator):
         return lower_prelu(part, self.name, self.sources[0], channels[self.name], formats[self.name])
 
     def extreme(
-        self, formats: Mapping[str, Format], channels: Mapping[str, int], weight_bits: int | None, end: int
+        self, formats: Mapping[str, Format], channels: Mapping[str, int], widths: Widths | None, end: int
     ) -> fixed_point.Layer:
         """The slope itself if it is a constant, else any on the same grid."""
         codes, frac = dyadic_slopes(self.slope)

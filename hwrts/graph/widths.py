@@ -1,0 +1,17 @@
+"""Of how many bits the numbers of a layer are."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Widths of a convolution.
+
+    Attributes:
+        weight: Of its weights, 2..8.
+        accumulator: Of the register that its sums must fit in, whatever the input; None for the widest in
+            which float32 computes them exactly.
+    """
+
+    weight: int
+    accumulator: int | None = None
