@@ -88,7 +88,7 @@ def linear_reach(
 
 
 def room_for_weights(bits: int, source: Format, bias: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What the magnitudes of weights may add up to, so that a register holds their sums (eq. 45).
+    """What the magnitudes of weights may add up to, so that a register holds their sums (eq. 49).
 
     With a source without a sign it is what those above 0 and what those below 0 may add up to, each; with one
     that has a sign, all together.
