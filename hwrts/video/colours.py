@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.data.depth import Codes
+from hwrts.data.matrix import CHROMA, SHIFT
+from hwrts.data.resample import Interpolation, Sums, averaged, between, enlarged
 from hwrts.video.layout import Layout, Plane, Planes
-from hwrts.video.matrix import CHROMA, SHIFT, matrix_of
-from hwrts.video.resample import Sums, averaged, between, enlarged
 
 _BAND = 64
 """Rows of Y at a time, even: what is computed of them stays in a core's cache."""
@@ -48,7 +48,7 @@ class Rgb:
 
     def seen(self, planes: Planes) -> Codes:
         """Red, green and blue of planes, (H, W, 3) uint8: (V1) of the chroma of (V2)."""
-        layout, of = self.layout, matrix_of(self.layout)
+        layout, of = self.layout, self.layout.coefficients
         height, width = layout.height, layout.width
         out = np.empty((3, height, width), np.uint8)  # as ONNX takes it
         y_black = CHROMA * of.black
@@ -83,19 +83,13 @@ class Rgb:
 
     def kept(self, planes: Planes) -> Planes:
         """The planes, enlarged by S: what :meth:`made` returns where nothing is corrected."""
-        if self.scale == 1:
-            return planes
-        layout, out = self.layout, []
-        for index, (plane, (rows, columns)) in enumerate(zip(planes, layout.shapes(self.scale), strict=True)):
-            sums, total = enlarged(plane, (0, rows), columns, self.scale, cosited=self._cosited(index))
-            out.append(_clipped((2 * sums.astype(np.int32) + total) // (2 * total), layout))
-        return tuple(out)
+        return tuple(larger(plane, i, self.layout, self.scale) for i, plane in enumerate(planes))
 
     def _rows(
         self, planes: Planes, before: Codes, colours: Codes, rows: tuple[int, int], out: tuple[Plane, ...]
     ) -> None:
         """Rows of Y of the result, and the rows of chroma that lie there."""
-        layout, scale, of = self.layout, self.scale, matrix_of(self.layout)
+        layout, scale, of = self.layout, self.scale, self.layout.coefficients
         top, bottom = rows
         width = layout.width * scale
         changes, parts = [], 1
@@ -123,7 +117,8 @@ class Rgb:
         out: Plane,
     ) -> None:
         """Rows of one plane: its codes, enlarged, and the shares of the colours' changes; one rounding."""
-        base, total = enlarged(plane, rows, out.shape[1], self.scale, cosited=self._cosited(index))
+        cosited = _cosited(self.layout, index)
+        base, total = enlarged(plane, rows, out.shape[1], self.scale, cosited=cosited)
         wide: Any = np.int32 if self._fits(parts) else np.int64
         change: Sums = changes[0].astype(wide) * shares[0]
         change += changes[1].astype(wide, copy=False) * wide(shares[1])
@@ -136,20 +131,17 @@ class Rgb:
             change //= parts
         else:
             change >>= parts.bit_length() - 1
-        out[rows[0] : rows[1]] = _clipped(change, self.layout)
-
-    def _cosited(self, index: int) -> bool:
-        return index > 0 and self.layout.across == 2
+        out[rows[0] : rows[1]] = clipped(change, self.layout)
 
     def _fits(self, parts: int) -> bool:
         """Whether every sum is below 2^31: the absolute shares of a plane add up to its range at most."""
-        most = max(sum(map(abs, row)) for row in matrix_of(self.layout).shares)
+        most = max(sum(map(abs, row)) for row in self.layout.coefficients.shares)
         return (255 * most + (1 << SHIFT)) * parts < 1 << 31
 
 
 def _at_luma(plane: Plane, top: int, bottom: int, layout: Layout) -> NDArray[np.int32]:
     """Chroma at the places of luma's rows, without its grey, in eighths (V2)."""
-    of = matrix_of(layout)
+    of = layout.coefficients
     made, down = between(plane, 0, top, bottom, 1, layout.down, cosited=False)
     made, across = between(made, 1, 0, layout.width, 1, layout.across, cosited=True)
     made = made.astype(np.int32, copy=False)
@@ -163,5 +155,23 @@ def _code(sums: NDArray[np.int32], shift: int) -> NDArray[np.int32]:
     return np.clip(sums, 0, 255, out=sums)
 
 
-def _clipped(values: Sums, layout: Layout) -> Plane:
+def larger(plane: Plane, index: int, layout: Layout, scale: int, kind: Interpolation = "bilinear") -> Plane:
+    """A plane of a layout, 0 that of Y, S times larger: u of (V5), rounded once, half up."""
+    if scale == 1:
+        return plane
+    rows, columns = layout.shapes(scale)[index]
+    out = np.empty((rows, columns), layout.dtype)
+    for top in range(0, rows, _BAND):
+        band = (top, min(rows, top + _BAND))
+        sums, total = enlarged(plane, band, columns, scale, cosited=_cosited(layout, index), kind=kind)
+        out[top : top + _BAND] = clipped((sums + total // 2) // total, layout)
+    return out
+
+
+def _cosited(layout: Layout, index: int) -> bool:
+    return index > 0 and layout.across == 2
+
+
+def clipped(values: Sums, layout: Layout) -> Plane:
+    """Codes of a plane: what is below the least or above the largest becomes that."""
     return np.clip(values, 0, layout.most).astype(layout.dtype)

@@ -1,26 +1,18 @@
 """What the numbers of a clip's planes mean: bits, chroma format, range and matrix, as in ITU-T H.273."""
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwrts.data.matrix import MATRICES, Matrix, matrix_of
 from hwrts.errors import DataError
 
 Plane = NDArray[Any]
 """Codes (H, W): uint8, or uint16 of more than 8 bits."""
 Planes = tuple[Plane, ...]
 """Y (H, W), and Cb and Cr (ceil(H / down), ceil(W / across)) where there are any."""
-
-MATRICES = {
-    "bt709": (Fraction("0.2126"), Fraction("0.0722")),
-    "bt601": (Fraction("0.299"), Fraction("0.114")),
-    "smpte240m": (Fraction("0.212"), Fraction("0.087")),
-    "bt2020": (Fraction("0.2627"), Fraction("0.0593")),
-}
-"""Kr and Kb: how much red and blue count in Y' (H.273, table 4)."""
 
 _NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 """Of H.273's code points; 5 and 6 are the two regions of BT.601."""
@@ -78,6 +70,11 @@ class Layout:
     def most(self) -> int:
         """The largest code that there is."""
         return (1 << self.bits) - 1
+
+    @property
+    def coefficients(self) -> Matrix:
+        """Between its codes and 8-bit red, green and blue."""
+        return matrix_of(self.matrix, full=self.full, bits=self.bits)
 
     def shapes(self, scale: int = 1) -> list[tuple[int, int]]:
         """Rows and columns of every plane of a picture that is S times larger."""

@@ -65,15 +65,61 @@ def from_colours(bits, full, name):
     return made
 
 
-def at(plane, y, x):
-    """A plane between its samples, linearly; the border is repeated."""
+def triangle(distance):
+    return max(Fraction(0), 1 - abs(distance))
+
+
+def keys(distance):
+    """Keys' kernel with a = -1/2, as its paper has it."""
+    d = abs(Fraction(distance))
+    if d <= 1:
+        return Fraction(3, 2) * d**3 - Fraction(5, 2) * d**2 + 1
+    return -(d**3) / 2 + Fraction(5, 2) * d**2 - 4 * d + 2 if d < 2 else Fraction(0)
+
+
+def at(plane, y, x, weight=triangle):
+    """A plane between its samples, by a kernel, linearly if none is given; the border is repeated."""
     rows, columns = len(plane), len(plane[0])
     total = Fraction(0)
-    for j in (floor(y), floor(y) + 1):
-        for i in (floor(x), floor(x) + 1):
-            weight = (1 - abs(y - j)) * (1 - abs(x - i))
-            total += weight * plane[min(max(j, 0), rows - 1)][min(max(i, 0), columns - 1)]
+    for j in range(floor(y) - 1, floor(y) + 3):
+        for i in range(floor(x) - 1, floor(x) + 3):
+            share = weight(y - j) * weight(x - i)
+            if share:
+                total += share * plane[min(max(j, 0), rows - 1)][min(max(i, 0), columns - 1)]
     return total
+
+
+def middle(k, scale, cosited=False):
+    """Where sample k of a larger plane lies (V5)."""
+    if cosited and scale > 1:
+        return Fraction(4 * k + 1 - scale, 4 * scale)
+    return Fraction(2 * k + 1 - scale, 2 * scale)
+
+
+def luma_seen(plane, bits):
+    """Codes of Y' as a network of luma sees them, (H, W, 1)."""
+    step = 2 ** (bits - 8)
+    codes = [[min(near(Fraction(code, step)), 255) for code in row] for row in plane.tolist()]
+    return np.array(codes, np.uint8)[..., None]
+
+
+def luma_back(planes, result, bits, across, down, scale, weight):
+    """(V6): the planes of the frame whose Y' a network enhanced."""
+    height, width = result.shape[:2]
+    before = luma_seen(planes[0], bits)[..., 0].tolist()
+    made = []
+    for index, plane in enumerate(planes):
+        rows, columns = (-(-height // down), -(-width // across)) if index else (height, width)
+        codes, out = plane.tolist(), np.empty((rows, columns), plane.dtype)
+        for y in range(rows):
+            for x in range(columns):
+                place = middle(y, scale), middle(x, scale, cosited=index > 0 and across == 2)
+                value = at(codes, *place, weight)
+                if not index:
+                    value += 2 ** (bits - 8) * (int(result[y, x, 0]) - at(before, *place, weight))
+                out[y, x] = min(max(near(value), 0), 2**bits - 1)
+        made.append(out)
+    return tuple(made)
 
 
 def colours(planes, bits, across, down, full, name):

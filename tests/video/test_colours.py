@@ -6,7 +6,6 @@ import pytest
 from hwrts.errors import DataError
 from hwrts.video.colours import Rgb
 from hwrts.video.layout import layout_of
-from hwrts.video.matrix import matrix_of
 
 from . import slowly
 
@@ -60,7 +59,7 @@ def test_shares_add_up():
         for full in (False, True):
             for space in (1, 6, 7, 9):
                 each = layout(bits, full=full, space=space)
-                sums = [sum(row) for row in matrix_of(each).shares]
+                sums = [sum(row) for row in each.coefficients.shares]
                 most = each.most if full else 219 << (each.bits - 8)
                 assert sums == [(2 * most * 2**14 + 255) // (2 * 255), 0, 0]
 

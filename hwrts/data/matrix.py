@@ -1,4 +1,4 @@
-"""Y'CbCr to R'G'B' codes and back, in integers: (V1) to (V3) of docs/video.md.
+"""Y'CbCr to R'G'B' codes and back, in integers: (V1) to (V3) of docs/video.md, (22) of docs/arithmetic.md.
 
 libswscale's conversion depends on the processor; these are the same everywhere.
 """
@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from hwrts.video.layout import MATRICES, Layout
+MATRICES = {
+    "bt709": (Fraction("0.2126"), Fraction("0.0722")),
+    "bt601": (Fraction("0.299"), Fraction("0.114")),
+    "smpte240m": (Fraction("0.212"), Fraction("0.087")),
+    "bt2020": (Fraction("0.2627"), Fraction("0.0593")),
+}
+"""Kr and Kb: how much red and blue count in Y' (ITU-T H.273, table 4)."""
 
 SHIFT = 14
 """Bits behind the point of a coefficient: off by 2^-15 it moves 255 by 0.008, and sums fit 32 bits."""
@@ -23,12 +29,12 @@ class Matrix:
     Attributes:
         black: Code of Y that is black.
         grey: Code of Cb and Cr that is no colour.
-        luma: Of Y in R, G and B, times 2^(14 + bits - 8).
+        luma: Of Y in R, G and B, times 2^(point + bits - 8).
         red: Of Cr in R.
         green: Of Cb and Cr in G.
         blue: Of Cb in B.
-        shares: Of R, G and B in Y, Cb and Cr, times 2^14; the rows of chroma add up to 0.
-        shift: Bits behind the point of the first four: 14 + bits - 8.
+        shares: Of R, G and B in Y, Cb and Cr, times 2^point; the rows of chroma add up to 0.
+        shift: Bits behind the point of the first four: point + bits - 8.
     """
 
     black: int
@@ -41,31 +47,32 @@ class Matrix:
     shift: int
 
 
-def matrix_of(layout: Layout) -> Matrix:
-    """The coefficients of a layout.
+@cache
+def matrix_of(name: str, *, full: bool, bits: int = 8, point: int = SHIFT) -> Matrix:
+    """The coefficients between 8-bit R'G'B' and Y'CbCr.
 
-    >>> from hwrts.video.layout import Layout
-    >>> made = matrix_of(Layout("yuv420p", 2, 2, 8, 2, 2, False, "bt709"))
+    Args:
+        name: A key of :data:`MATRICES`.
+        full: Codes of Y'CbCr use 0..2^bits - 1; else 16..235 and 16..240, times 2^(bits - 8).
+        bits: Of Y'CbCr.
+        point: Bits behind the point.
+
+    >>> made = matrix_of("bt709", full=False)
     >>> made.luma, made.red, made.green, made.blue
     (19077, 29372, (-3494, -8731), 34610)
     >>> made.shares
     ((2991, 10064, 1016), (-1649, -5547, 7196), (7196, -6536, -660))
     """
-    return _made(layout.bits, layout.full, layout.matrix)
-
-
-@cache
-def _made(bits: int, full: bool, name: str) -> Matrix:
     red, blue = MATRICES[name]
     green = 1 - red - blue
     step = 1 << (bits - 8)
     most = (1 << bits) - 1
     of_luma, of_chroma = (most, most) if full else (219 * step, 224 * step)  # codes from 0 to 1
-    into = (255 << SHIFT) * step
+    into = (255 << point) * step
     per_luma, per_chroma = Fraction(into, of_luma), Fraction(into, of_chroma)
     # E'Pb = (E'b - E'y) / (2 (1 - Kb)), E'Pr likewise
     cr, cb = 2 * (1 - red), 2 * (1 - blue)
-    luma_out, chroma_out = Fraction(of_luma << SHIFT, 255), Fraction(of_chroma << SHIFT, 255)
+    luma_out, chroma_out = Fraction(of_luma << point, 255), Fraction(of_chroma << point, 255)
     y = _with_sum((luma_out * red, luma_out * green, luma_out * blue), luma_out)
     u = _with_sum((-chroma_out * red / cb, -chroma_out * green / cb, chroma_out / 2), Fraction(0))
     v = _with_sum((chroma_out / 2, -chroma_out * green / cr, -chroma_out * blue / cr), Fraction(0))
@@ -77,7 +84,7 @@ def _made(bits: int, full: bool, name: str) -> Matrix:
         green=(_rounded(-per_chroma * cb * blue / green), _rounded(-per_chroma * cr * red / green)),
         blue=_rounded(per_chroma * cb),
         shares=(y, u, v),
-        shift=SHIFT + bits - 8,
+        shift=point + bits - 8,
     )
 
 
