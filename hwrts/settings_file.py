@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from hwrts.config import RunConfig
+from hwrts.config.network import OLD_NAMES
 from hwrts.errors import ConfigError, did_you_mean
 from hwrts.fixed_point.stored import MAX_DEPTH, read_file
 
@@ -54,7 +55,14 @@ BEFORE: dict[str, dict[str, Any]] = {
         "lr_subsampling": "either",
         "versions": 1,
     },
-    "network": {"keeps": "nothing", "padding": "zero"},
+    "network": {
+        "keeps": "nothing",
+        "padding": "zero",
+        "colour": "rgb",
+        "matrix": None,
+        "range": None,
+        "chroma": None,
+    },
     "rts": {"bound_targets": False, "loss": "squared"},
     "qat": {
         "exact_additions": False,
@@ -69,6 +77,9 @@ A later setting is added with what was in effect, or the trials of older sweeps 
 
 def as_before(document: dict[str, Any]) -> dict[str, Any]:
     """Settings of a run with those that came later, which they do not name, as they were in effect before."""
+    network = document.get("network")
+    if isinstance(network, dict) and network.get("name") in list(OLD_NAMES):
+        document = document | {"network": {"colour": "luma"} | network}
     return with_defaults(document, BEFORE)
 
 

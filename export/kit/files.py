@@ -37,6 +37,7 @@ class Facts:
         circuits: How many circuits are tried, the whole one and those of layers.
         not_alone: Layers that the circuit is tried with in the network alone, and why.
         left_out: Forms that the kit does not have, and why.
+        luma: How what a network of luma sees is made of a picture, and put back; None of others.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Facts:
     circuits: int = 0
     not_alone: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    luma: Mapping[str, str] | None = None
 
     @property
     def gaps(self) -> list[str]:

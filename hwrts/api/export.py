@@ -75,11 +75,12 @@ def export_stage(
     else:
         made = Made(network, asked_circuit, load_fed(run, network))
         title = f"{run.root.name}, stage {chosen.name}"
-        whole, sums = handover_kit(made, proof, title, without, progress), SUMS
+        whole, sums = handover_kit(made, proof, title, without, progress, chosen.luma), SUMS
     kit = whole.kit
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
         entry, files = target_entry(run, chosen, asked)
         advance(1, "")
+    more = whole.more if chosen.luma is None else {"luma": chosen.luma.as_json(), **whole.more}
     source = {"run": run.root.name, "stage": chosen.name}
     with writing(output):
         check_target(output, replace=force)
@@ -94,7 +95,7 @@ def export_stage(
                 entry,
                 files,
                 kit.take,
-                whole.more,
+                more,
                 sums,
             )
     if asked.target is not None:  # the file that is handed over unasked says nothing that verify does not

@@ -42,6 +42,9 @@ def cost(
     stage: StageOption = None,
     blocks: Annotated[int | None, _setting("N of Residual-N [1].")] = None,
     channels: Annotated[int | None, _setting("Width of the hidden tensors [32].")] = None,
+    colour: Annotated[
+        str | None, _setting("What it sees: rgb, or luma alone: a third of the picture's lines [rgb].")
+    ] = None,
     form: Annotated[
         str | None,
         _setting("drawn, x2 (as deployed) or same-size (with the down-scaler folded in) [x2]."),
@@ -69,6 +72,7 @@ def cost(
     flags = {
         "network.blocks": blocks,
         "network.channels": channels,
+        "network.colour": colour,
         "qat.weight_bits": weight_bits,
         "qat.activation_bits": activation_bits,
         "qat.accumulator_bits": accumulator_bits,
@@ -109,11 +113,12 @@ def _cost_of(
     network: str, stage: str | None, form: str | None, given: dict[str, Any], *, quiet: bool
 ) -> tuple["Cost", dict[str, Any]]:
     """The cost, and how the network was found."""
+    from hwrts.config.network import OLD_NAMES
     from hwrts.fixed_point import JSON_NAME, load_network
 
     path = Path(network)
     is_stage = path.is_dir() or path.name == JSON_NAME
-    if network in _networks() or not is_stage:
+    if network in (*_networks(), *OLD_NAMES) or not is_stage:
         if stage is not None:
             raise ConfigError(f"--stage {stage}: is for run folders, and {network} is none; leave it out")
         return _cost_of_settings(network, form, given, quiet=quiet)
@@ -131,6 +136,7 @@ def _cost_of(
 def _cost_of_settings(
     network: str, form: str | None, given: dict[str, Any], *, quiet: bool
 ) -> tuple["Cost", dict[str, Any]]:
+    from hwrts.config.network import OLD_NAMES
     from hwrts.cost.network import FORMS, in_form, widths_cost
     from hwrts.graph.trace import trace
     from hwrts.graph.weight_bits import check_settings, own_widths, widths_of
@@ -139,7 +145,7 @@ def _cost_of_settings(
     wanted = form or "x2"
     if wanted not in FORMS:
         raise ConfigError(f"--form {wanted!r} is not allowed: use {', '.join(FORMS)}")
-    if network in _networks():
+    if network in (*_networks(), *OLD_NAMES):
         named = {"network.name": network} if len(_networks()) > 1 else {}
         config = resolve_config(None, {**named, **given})
     else:
@@ -151,7 +157,8 @@ def _cost_of_settings(
     found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
     widths: dict[str, Any] = {name: getattr(qat, name) for name in _ONE_WIDTH}
     widths |= {name: own_widths(graph, getattr(qat, name)) for name in _OWN_WIDTHS}
-    return found, {"network": network, "form": wanted, **widths}
+    facts = {"network": network, "colour": config.network.colour, "form": wanted}
+    return found, {**facts, **widths}
 
 
 def _networks() -> tuple[str, ...]:
@@ -198,7 +205,8 @@ def _title(facts: dict[str, Any], found: "Cost") -> str:
     if facts["form"] == "integer":
         return f"{network}: the integers of a stage"
     widths = f"{_span(found.weight_widths)}-bit weights, {facts['activation_bits']}-bit activations"
-    return f"{network}: {facts['form']} form, {widths}"
+    of = " of luma" if facts["colour"] == "luma" else ""
+    return f"{network}{of}: {facts['form']} form, {widths}"
 
 
 def _count(value: int | Fraction) -> str:

@@ -14,7 +14,11 @@ from hwrts.cli.stage import choose_network
 from hwrts.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hwrts.data.depth import Codes
     from hwrts.data.tiles import Upscaler
+    from hwrts.runs.engines import Deployed
 
 LOOKING = "Looking"
 CLIPS = "Clips"
@@ -155,13 +159,14 @@ def enhance(
         enhance_one(
             pictures,
             output,
-            network.enhance if same_size else network.upscale,
+            _on_frames(network, same_size=same_size),
             1 if same_size else network.enlargement,
             clips,
             Sayings({"stage": chosen.name, "form": form}, json, progress),
             look=look,
             max_megapixels=max_megapixels or MAX_MEGAPIXELS,
             force=force,
+            luma=network.luma,
         )
         return
     if (flag := clips.given()) is not None:
@@ -174,6 +179,12 @@ def enhance(
         raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
     if why is not None:
         progress.say(why)
+    if network.luma is not None:
+        enlarged = network.scale != 1 and not same_size
+        progress.say(
+            f"the network sees luma ({network.luma.said}); chroma "
+            + (f"becomes larger, {network.luma.chroma}" if enlarged else "passes")
+        )
     results, errors = [], []
     with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
         for i, (source, target) in enumerate(jobs):
@@ -219,6 +230,13 @@ def enhance(
             for note in entry["notes"]:
                 print_line(f"  {note}")
     end_with(errors, others_done=bool(results))
+
+
+def _on_frames(network: "Deployed", *, same_size: bool) -> "Callable[[Codes], Codes]":
+    """What a network makes of what it sees of a frame; planes that it does not see go past it."""
+    if network.luma is None:
+        return network.enhance if same_size else network.upscale
+    return network.enhance_seen if same_size else network.upscale_seen
 
 
 def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:

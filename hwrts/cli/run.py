@@ -68,7 +68,7 @@ def run(
         str | None,
         option(
             "residual, srcnn, vdsr, srresnet, edsr, abpn, quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, "
-            "xlsr, fsrcnn, unet, srcnn-luma or vdsr-luma [residual].",
+            "xlsr, fsrcnn or unet [residual].",
             "--network",
             panel=NETWORK,
         ),
@@ -79,6 +79,18 @@ def run(
     ] = None,
     channels: Annotated[
         int | None, option("Width of the hidden tensors [32; others as in their papers].", panel=NETWORK)
+    ] = None,
+    colour: Annotated[
+        str | None,
+        option("What it sees: rgb, or luma (Y') alone, with one channel in and out [rgb].", panel=NETWORK),
+    ] = None,
+    matrix: Annotated[str | None, option("Of luma: bt709 or bt601 [bt709].", panel=NETWORK)] = None,
+    range_: Annotated[
+        str | None, option("Of luma: limited or full [limited].", "--range", panel=NETWORK)
+    ] = None,
+    chroma: Annotated[
+        str | None,
+        option("Of luma, how colours become larger: bicubic or bilinear [bicubic].", panel=NETWORK),
     ] = None,
     padding: Annotated[
         str | None,
@@ -173,7 +185,8 @@ def run(
         "data.patch": patch, "degradation.jpeg": _range(jpeg, int), "degradation.kernel": _several(kernel),
         "degradation.blur": _range(blur, float),
         "network.name": network, "network.blocks": blocks, "network.channels": channels,
-        "network.padding": padding,
+        "network.padding": padding, "network.colour": colour, "network.matrix": matrix,
+        "network.range": range_, "network.chroma": chroma,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),

@@ -52,6 +52,7 @@ def print_stages(folder: "RunFolder") -> None:
     from hwrts.runs.remarks import is_faithful, remarks, unfaithful_end
 
     rows, said = [], []
+    of = "_y" if folder.luma is not None else ""
     for stage in folder.stages():
         verdict, measures = read_verdict(stage.verify), read_measures(stage.metrics)
         said += [f"stage {stage.name}: {text}" for text in remarks(measures)]
@@ -63,7 +64,7 @@ def print_stages(folder: "RunFolder") -> None:
                 "PASSED" if verdict["passed"] else "FAILED",
                 f"{verdict['mismatches']:,}",
                 f"{verdict['compared'] / 1e6:.1f}",
-                *(_two(measures.get(f"psnr_{kind}_db")) for kind in ("bicubic", "float", "int8")),
+                *(_two(measures.get(f"psnr{of}_{kind}_db")) for kind in ("bicubic", "float", "int8")),
                 *(_two(measures.get(f"difference_{kind}_percent")) for kind in ("float", "int8")),
                 f"{sum(measures.get('seconds', {}).values()):.0f}",
             ]
@@ -81,7 +82,8 @@ def print_stages(folder: "RunFolder") -> None:
         "s",
     ]
     spare = ("of 10^6 codes", "s", "differ")  # the verdict says it
-    title = f"{folder.root}: x2 PSNR, and image difference of HRn from HR0"
+    which = " of Y (BT.601, 2 pixels shaved)" if of else ""
+    title = f"{folder.root}: x2 PSNR{which}, and image difference of HRn from HR0"
     print_table(title, columns, rows, spare)
     for line in said:
         print_line(line)

@@ -5,10 +5,12 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from hwrts.config.section import Section
+from hwrts.data.luma import OWN, Luma, MatrixName, Range
+from hwrts.data.resample import Interpolation
 
 NetworkName = Literal[
     "residual", "srcnn", "vdsr", "srresnet", "edsr", "abpn", "quicksrnet", "sesr", "espcn", "ecbsr", "imdn",
-    "rlfn", "span", "xlsr", "fsrcnn", "unet", "srcnn-luma", "vdsr-luma",
+    "rlfn", "span", "xlsr", "fsrcnn", "unet",
 ]  # fmt: skip
 
 _NETWORKS: dict[str, tuple[str, int | None, int]] = {
@@ -28,14 +30,17 @@ _NETWORKS: dict[str, tuple[str, int | None, int]] = {
     "xlsr": ("XLSR", 3, 32),
     "fsrcnn": ("FSRCNN", 4, 56),
     "unet": ("U-Net", 2, 16),
-    "srcnn-luma": ("SRCNN of luma", None, 64),
-    "vdsr-luma": ("VDSR of luma", 18, 64),
 }
 """How each network is written, and its blocks and channels if the settings do not say: those of its paper."""
 
+OLD_NAMES = {"srcnn-luma": "srcnn", "vdsr-luma": "vdsr"}
+"""Of networks that saw luma before all could: BT.601 of full range, if the settings say nothing else."""
 
 _MOST_LEVELS = 5
 """Of unet: a sixth would be 64 times narrower than the picture, and 64 times wider in channels."""
+
+LUMA_SETTINGS = tuple(vars(Luma()))
+"""Settings of networks of luma alone."""
 
 Keeps = Literal["nothing", "flat", "grey"]
 """What passes a network unchanged whatever it has learnt: nothing for certain, flat areas of any colour, or
@@ -73,16 +78,39 @@ class NetworkConfig(Section):
         "flat, or nothing; residual alone, the paper: nothing",
     )
 
+    colour: Literal["rgb", "luma"] = Field(
+        "rgb",
+        description="what it sees of a picture: red, green and blue, or luma (Y') alone, with one channel in "
+        "and out; the colours get the correction of luma",
+    )
+    matrix: MatrixName | None = Field(
+        None, description="of luma, how much of red, green and blue is in it; none: bt709, as in HD video"
+    )
+    range: Range | None = Field(
+        None, description="of luma, its codes: limited, 16..235 as in video (none), or full, 0..255"
+    )
+    chroma: Interpolation | None = Field(
+        None, description="of luma, how colours of pictures become larger: bicubic (none) or bilinear"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _resolve(cls, values: Any) -> Any:
         """Fill in what depends on the name, so that written settings are complete."""
         name = values.get("name", "residual") if isinstance(values, dict) else None
+        if name in list(OLD_NAMES):
+            given = {key: value for key, value in values.items() if value is not None}
+            if given.get("colour") == "rgb":
+                raise ValueError(f'{name} sees luma; use name = "{OLD_NAMES[name]}"')
+            values = {"matrix": OWN.matrix, "range": OWN.range} | given
+            values |= {"name": (name := OLD_NAMES[name]), "colour": "luma"}
         if name not in list(_NETWORKS):  # a list, for what cannot be a key; the error is pydantic's
             return values
         _, blocks, channels = _NETWORKS[name]
         keeps = "grey" if name == "residual" else "nothing"
-        filled = {"blocks": blocks, "channels": channels, "keeps": keeps}
+        filled: dict[str, Any] = {"blocks": blocks, "channels": channels, "keeps": keeps}
+        if values.get("colour") == "luma":
+            filled |= vars(Luma())
         return filled | {key: value for key, value in values.items() if value is not None}
 
     @model_validator(mode="after")
@@ -102,23 +130,31 @@ class NetworkConfig(Section):
             raise ValueError("span joins what its first and last block make; use 1 block or more")
         if self.name != "residual" and self.keeps != "nothing":
             raise ValueError(f"{self.name} has no form that keeps {self.keeps}; use residual, or nothing")
+        if self.colour == "rgb":
+            given = [name for name in LUMA_SETTINGS if getattr(self, name) is not None]
+            if given:
+                raise ValueError(f'{given[0]} is of networks of luma; leave it out, or use colour = "luma"')
         return self
 
     @property
-    def luma(self) -> bool:
-        """Whether it sees the luma of pictures alone; their chroma is up-scaled bicubically."""
-        return self.name in ("srcnn-luma", "vdsr-luma")
+    def luma(self) -> Luma | None:
+        """What it sees of a picture; None if that is red, green and blue."""
+        if self.matrix is None or self.range is None or self.chroma is None:
+            return None
+        return Luma(self.matrix, self.range, self.chroma)
 
     @property
     def title(self) -> str:
         """What a report calls it."""
         written = _NETWORKS[self.name][0]
+        of = "" if self.luma is None else f", {self.luma.said}"
         if self.name == "residual":
-            return f"{written}-{self.blocks}, {self.channels} channels"
+            return f"{written}-{self.blocks}{' of luma' * bool(of)}, {self.channels} channels{of}"
         blocks = "" if self.blocks is None else f"{self.blocks} block{'s' * (self.blocks != 1)}, "
-        return f"{written}, {blocks}{self.channels} channels"
+        return f"{written}{' of luma' * bool(of)}, {blocks}{self.channels} channels{of}"
 
     @property
     def slug(self) -> str:
         """What the name of a run's folder calls it."""
-        return f"{self.name}{'' if self.blocks is None else f'{self.blocks}x'}{self.channels}"
+        size = f"{'' if self.blocks is None else f'{self.blocks}x'}{self.channels}"
+        return f"{self.name}{'-luma' * (self.luma is not None)}{size}"

@@ -33,10 +33,10 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _check_loss(self) -> "RunConfig":
-        if self.rts.loss == "luma" and self.network.name != "sesr" and not self.network.luma:
+        if self.rts.loss == "luma" and self.network.name != "sesr" and self.network.luma is None:
             raise ValueError(
                 f'rts.loss = "luma" is not allowed: it would leave the colours of {self.network.name} '
-                'untrained; use "squared", or network.name = "sesr"'
+                'untrained; use "squared", network.name = "sesr" or network.colour = "luma"'
             )
         return self
 

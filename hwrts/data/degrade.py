@@ -251,8 +251,8 @@ def _resize(
     resampling = _RESAMPLING.get(kernel)
     if resampling is None:
         raise DataError(f"kernel '{kernel}' is unknown; use one of {', '.join(get_args(Kernel))}")
-    out = np.empty((height, width, 3), np.float32)
-    for channel in range(3):  # mode "F" has one channel
+    out = np.empty((height, width, pixels.shape[2]), np.float32)
+    for channel in range(pixels.shape[2]):  # mode "F" has one channel
         plane = Image.fromarray(np.ascontiguousarray(pixels[:, :, channel], dtype=np.float32))  # (H, W)
         # Width first, then height, in two calls. In one call Pillow 13 takes the order that is cheaper for
         # the shape (github.com/python-pillow/Pillow/pull/9549); float32 is rounded between the passes, so the
@@ -276,11 +276,12 @@ def _check_picture(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> None:
     if (
         pixels.dtype not in (np.uint8, np.float32)
         or pixels.ndim != 3
-        or pixels.shape[2] != 3
+        or pixels.shape[2] not in (1, 3)
         or pixels.size == 0
     ):
         raise DataError(
-            f"a picture is {pixels.dtype} {pixels.shape}; give uint8 or float32 (height, width, 3)"
+            f"a picture is {pixels.dtype} {pixels.shape}; give uint8 or float32 (height, width, 3), or "
+            "(height, width, 1) of luma"
         )
 
 

@@ -1,4 +1,4 @@
-"""Pictures of 16 bits, grey and alpha around a network of 8-bit codes: the integer rules (eq. 19 to 22).
+"""Pictures of 16 bits, grey and alpha around a network of 8-bit codes: the integer rules (eq. 19 to 21).
 
 Letters: H rows, W columns, C channels, S the scale of a network.
 """
@@ -12,8 +12,6 @@ Samples = Codes | Deep
 
 _STEP = 257
 """65535 / 255: 16-bit values from one 8-bit code to the next."""
-
-LUMA_65536 = (19595, 38470, 7471)  # 65536 times 0.299, 0.587, 0.114 of BT.601; they add up to 65536
 
 _BAND = 256
 """Rows that are computed at a time: int64 sums of an 8K picture would take 800 MB."""
@@ -81,26 +79,6 @@ def corrected(deep: Samples, result: Codes, scale: int) -> Deep:
         before = enlarge_bilinear(reduce(band), scale)[inside].astype(np.int32)
         out[rows] = np.clip(value + _STEP * (result[rows].astype(np.int32) - before), 0, 65535)
     return out  # (SH, SW, C)
-
-
-def luma(codes: Codes) -> Codes:
-    """Y of BT.601: floor((19595 R + 38470 G + 7471 B + 32768) / 65536); of a grey its own code (eq. 22).
-
-    Args:
-        codes: (H, W, 3).
-
-    Returns:
-        (H, W, 1).
-
-    >>> luma(np.array([[[7, 7, 7], [255, 0, 0], [0, 0, 255]]], np.uint8)).ravel().tolist()
-    [7, 76, 29]
-    """
-    out = np.empty((*codes.shape[:2], 1), np.uint8)
-    for top in range(0, len(codes), _BAND):
-        band = codes[top : top + _BAND].astype(np.uint32)
-        total = sum(weight * band[..., i] for i, weight in enumerate(LUMA_65536))
-        out[top : top + _BAND, :, 0] = (total + 32768) >> 16
-    return out
 
 
 def _enlarge_rows(samples: Samples, scale: int, top: int, bottom: int, out: Samples) -> None:

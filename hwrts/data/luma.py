@@ -1,60 +1,136 @@
-"""Pictures in colour through networks that see luma alone, as the papers of their time had them."""
+"""Pictures in colour through networks that see luma alone: Y', and its correction put back (eq. 22, 45).
 
-from typing import Any
+Letters: B pictures, H and W rows and columns, S how much a network enlarges.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.degrade import upscale
-from hwrts.data.depth import LUMA_65536, Codes, luma
-from hwrts.data.tiles import Upscaler
+from hwrts.data.depth import Codes
+from hwrts.data.matrix import Matrix, matrix_of
+from hwrts.data.resample import Interpolation, enlarged
 
-# Letters of the shape comments: B pictures, H and W rows and columns, S how much a network enlarges.
+MatrixName = Literal["bt709", "bt601"]
+Range = Literal["limited", "full"]
 
-_SHARES = np.array(LUMA_65536, np.float32) / 65536
-"""Of red, green and blue in Y (BT.601)."""
+POINT = 16
+"""Bits behind the point of a share: the shares of BT.601 are those that everyone has, 19595, 38470, 7471."""
 
-CHROMA_HALO = 3
-"""Pixels around one that its chroma depends on: bicubic's two on each side, rounded up."""
+CHROMA_HALO = 2
+"""Pixels around one that its chroma depends on: those that bicubic reads on each side."""
 
-
-def luma_of_crops(crops: Codes) -> Codes:
-    """Y of crops (B, H, W, 3): (B, H, W, 1), rounded once (eq. 22)."""
-    count, height, width, colours = crops.shape
-    return luma(crops.reshape(count * height, width, colours)).reshape(count, height, width, 1)
+_BAND = 128
+"""Rows that are computed at a time: int64 sums of a whole 8K picture would take 2 GB."""
 
 
-def in_colour(network: Upscaler, scale: int) -> Upscaler:
-    """A network on Y as one on pictures: its Y, and the chroma of bicubic up-sampling.
+@dataclass(frozen=True)
+class Luma:
+    """What a network of one channel sees of a picture, and what becomes of the colours.
 
-    In terms of red, green and blue: all three get what the network's Y has more than that of bicubic.
-
-    Args:
-        network: Codes (H, W, 1) uint8 to codes (SH, SW, 1), uint8, or float32 and maybe beyond 0..255.
-        scale: S.
-
-    Returns:
-        Codes (H, W, 3) uint8 to codes (SH, SW, 3) of the network's type, those of uint8 rounded half to even
-        and clipped.
+    Attributes:
+        matrix: How much of red, green and blue is in Y'.
+        range: Codes of Y' are 16..235, or 0..255.
+        chroma: How colours become larger, of a network that enlarges.
     """
 
-    def upscaler(pixels: Codes) -> NDArray[Any]:
-        y = network(luma(pixels))  # (SH, SW, 1)
-        smooth = upscale(pixels, scale, "bicubic")  # (SH, SW, 3)
-        made: NDArray[np.float32] = smooth + (y - (smooth * _SHARES).sum(2, keepdims=True))
-        return np.rint(made).clip(0, 255).astype(np.uint8) if y.dtype == np.uint8 else made
+    matrix: MatrixName = "bt709"
+    range: Range = "limited"
+    chroma: Interpolation = "bicubic"
 
-    return upscaler
+    @property
+    def said(self) -> str:
+        """In a few words: "BT.709, limited range".
+
+        >>> Luma().said
+        'BT.709, limited range'
+        """
+        return f"{self.matrix[:2].upper()}.{self.matrix[2:]}, {self.range} range"
+
+    def as_json(self) -> dict[str, str]:
+        """What a hand-over says of it, the integers among it.
+
+        >>> Luma().as_json()["seen"]
+        "Y' = (11966 R + 40254 G + 4064 B + 1081344) >> 16"
+        """
+        of = self._coefficients
+        sums = " + ".join(f"{share} {name}" for share, name in zip(of.shares[0], "RGB", strict=True))
+        back = f"R, G, B = sat8(floor(u(R, G, B) + {of.luma}/{1 << POINT} (Y'made - u(Y')) + 1/2))"
+        return {
+            "matrix": self.matrix,
+            "range": self.range,
+            "chroma": self.chroma,
+            "seen": f"Y' = ({sums} + {(of.black << POINT) + (1 << (POINT - 1))}) >> {POINT}",
+            "put_back": f"{back}, u enlarges by S, {self.chroma}; u(x) = x for S = 1",
+        }
+
+    def of(self, pixels: Codes) -> Codes:
+        """Y' of pixels (..., 3): (..., 1), rounded half up (eq. 22).
+
+        >>> codes = np.array([[[0, 0, 0], [7, 7, 7], [255, 0, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
+        >>> Luma().of(codes).ravel().tolist(), Luma("bt601", "full").of(codes).ravel().tolist()
+        ([16, 22, 63, 32, 235], [0, 7, 76, 29, 255])
+        """
+        of = self._coefficients
+        start = (of.black << POINT) + (1 << (POINT - 1))
+        out = np.empty((*pixels.shape[:-1], 1), np.uint8)
+        rows = pixels.reshape(-1, *pixels.shape[-2:])  # of crops those of all of them
+        made = out.reshape(*rows.shape[:-1])
+        for top in range(0, len(rows), _BAND):
+            total = np.full(made[top : top + _BAND].shape, start, np.uint32)
+            for colour, share in enumerate(of.shares[0]):
+                total += np.uint32(share) * rows[top : top + _BAND, :, colour]
+            made[top : top + _BAND] = total >> POINT
+        return out
+
+    def coloured(self, pixels: Codes, seen: Codes, made: NDArray[Any], scale: int) -> NDArray[Any]:
+        """The picture with the correction of its Y' added to red, green and blue (eq. 45).
+
+        Where Y' is what interpolation makes of it the picture is what interpolation makes of it: of a network
+        that keeps the size and changes no code, bit for bit.
+
+        Args:
+            pixels: (H, W, 3) uint8.
+            seen: Their Y', (H, W, 1).
+            made: What the network made of it, (SH, SW, 1): uint8, or float32 and maybe beyond 0..255.
+            scale: S.
+
+        Returns:
+            (SH, SW, 3): uint8, rounded once, half up, and saturated; or float32, neither.
+        """
+        height, width, _ = made.shape
+        out = np.empty((height, width, 3), made.dtype)
+        for top in range(0, height, _BAND):
+            rows = (top, min(height, top + _BAND))
+            base, total = enlarged(pixels, rows, width, scale, cosited=False, kind=self.chroma)
+            before, _ = enlarged(seen, rows, width, scale, cosited=False, kind=self.chroma)
+            band = made[top : top + _BAND]
+            if made.dtype == np.uint8:
+                change = (band.astype(np.int64) * total - before) * self._coefficients.luma
+                sums = (base.astype(np.int64) << POINT) + (change + (total << (POINT - 1)))  # (rows, SW, 3)
+                out[top : top + _BAND] = np.clip((sums >> POINT) // total, 0, 255)
+            else:
+                gain = self._coefficients.luma / (1 << POINT)
+                out[top : top + _BAND] = (base + gain * (band.astype(np.float64) * total - before)) / total
+        return out
+
+    @property
+    def _coefficients(self) -> Matrix:
+        return matrix_of(self.matrix, full=self.range == "full", point=POINT)
 
 
-def in_grey(network: Upscaler) -> Upscaler:
-    """A network on Y as one on pictures: its Y in all three colours, where it makes pictures of another size.
+OWN = Luma("bt601", "full")
+"""Of grey pictures, and of modules of one channel of which nobody says more: Y' of a grey is its code."""
 
-    Args:
-        network: Codes (H, W, 1) uint8 to codes (H', W', 1).
-    """
 
-    def upscaler(pixels: Codes) -> NDArray[Any]:
-        return network(luma(pixels)).repeat(3, axis=2)
-
-    return upscaler
+def through(
+    luma: Luma | None, pixels: Codes, network: Callable[[Codes], NDArray[Any]], scale: int
+) -> NDArray[Any]:
+    """What a network makes of a picture (H, W, 3), of which it may see the luma alone; (SH, SW, 3)."""
+    if luma is None:
+        return network(pixels)
+    seen = luma.of(pixels)
+    return luma.coloured(pixels, seen, network(seen), scale)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hwrts.data.depth import Codes, Samples, corrected, enlarge_bilinear, luma, reduce
+from hwrts.data.depth import Codes, Samples, corrected, enlarge_bilinear, reduce
 from hwrts.data.exif import Tags
+from hwrts.data.luma import OWN
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def with_result(picture: Picture, result: Codes, scale: int | None) -> Picture:
         spread = int((result.max(2) - result.min(2)).max())
         if spread:
             notes += (f"the network coloured the grey by up to {spread} codes; its luma is written",)
-        result = luma(result)
+        result = OWN.of(result)
     samples: Samples = result
     if scale is None:
         if picture.alpha is not None or picture.samples.dtype == np.uint16:

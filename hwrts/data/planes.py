@@ -3,7 +3,7 @@
 import numpy as np
 
 from hwrts.data.depth import Codes
-from hwrts.data.luma import luma_of_crops
+from hwrts.data.luma import OWN
 
 # Letters of the shape comments: B pictures, H and W rows and columns.
 
@@ -41,7 +41,7 @@ def planes(crops: Codes, channels: int, first: int = 0) -> Codes | None:
         return np.concatenate([_frame(crops, first + i) for i in range(count)], axis=3)
     crops = _frame(crops, first)
     if channels == 1:
-        return luma_of_crops(crops)
+        return OWN.of(crops)
     if channels == BAYER:
         even = crops[:, : crops.shape[1] // 2 * 2, : crops.shape[2] // 2 * 2]
         places = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2))  # row, column, colour

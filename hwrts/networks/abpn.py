@@ -3,9 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import start_for_relus, start_nearly_zero
+from hwrts.networks.start import PICTURE, start_for_relus, start_nearly_zero
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class ABPN(nn.Module):
@@ -19,12 +20,13 @@ class ABPN(nn.Module):
         blocks: Hidden convolutions of equal width.
         channels: Their width.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 4, channels: int = 28, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 4, channels: int = 28, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        maps = 3 * scale**2
-        self.conv_in = nn.Conv2d(3, channels, 3, padding=1)
+        maps = planes * scale**2
+        self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
         self.conv_maps = nn.Conv2d(channels, maps, 3, padding=1)
         self.conv_out = nn.Conv2d(maps, maps, 3, padding=1)
@@ -35,12 +37,12 @@ class ABPN(nn.Module):
         start_nearly_zero(self.conv_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = F.relu(self.conv_in(x))  # (N, C, H, W)
         for conv in self.conv:
             h = F.relu(conv(h))
-        h = F.relu(self.conv_maps(h))  # (N, 12, H, W)
-        y: Tensor = self.anchor(x) + self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        h = F.relu(self.conv_maps(h))  # (N, 4P, H, W)
+        y: Tensor = self.anchor(x) + self.shuffle(self.conv_out(h))  # (N, P, 2H, 2W)
         return y
 
     @property

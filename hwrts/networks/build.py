@@ -16,6 +16,7 @@ from hwrts.networks.sesr import SESR
 from hwrts.networks.span import SPAN
 from hwrts.networks.srcnn import SRCNN
 from hwrts.networks.srresnet import SRResNet
+from hwrts.networks.start import PICTURE
 from hwrts.networks.unet import UNet
 from hwrts.networks.vdsr import VDSR
 from hwrts.networks.xlsr import XLSR
@@ -31,13 +32,12 @@ def build_network(network: NetworkConfig) -> nn.Module:
 
 
 def _built(network: NetworkConfig) -> nn.Module:
-    channels = network.channels
+    channels, planes = network.channels, PICTURE if network.luma is None else 1
     if network.blocks is None:  # the settings allow this for those of three layers only
-        return ESPCN(channels) if network.name == "espcn" else SRCNN(channels, luma=network.luma)
-    if network.luma:
-        return VDSR(network.blocks, channels, luma=True)
+        three_layers: dict[str, type[nn.Module]] = {"espcn": ESPCN, "srcnn": SRCNN}
+        return three_layers[network.name](channels, planes=planes)
     if network.name == "residual":
-        return Residual(network.blocks, channels, keeps=network.keeps)
+        return Residual(network.blocks, channels, keeps=network.keeps, planes=planes)
     kinds: dict[str, type[nn.Module]] = {
         "vdsr": VDSR,
         "srresnet": SRResNet,
@@ -53,5 +53,5 @@ def _built(network: NetworkConfig) -> nn.Module:
         "fsrcnn": FSRCNN,
         "unet": UNet,
     }
-    made: nn.Module = kinds[network.name](network.blocks, channels)
+    made: nn.Module = kinds[network.name](network.blocks, channels, planes=planes)
     return made

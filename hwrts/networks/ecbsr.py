@@ -22,8 +22,8 @@ _EDGES = (
 _FIRST_FACTOR = 1e-3
 """Of the edges where training starts, the paper's: as good as none."""
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT; of weights O
-# output and I input channels, W = _WIDER * O.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT; of weights O output and I input channels, W = _WIDER * O.
 
 
 class ECBSR(nn.Module):
@@ -38,24 +38,25 @@ class ECBSR(nn.Module):
         blocks: Hidden convolutions.
         channels: Their width.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 4, channels: int = 16, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 4, channels: int = 16, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        widths = [PICTURE] + [channels] * (blocks + 1)
+        widths = [planes] + [channels] * (blocks + 1)
         self.conv = nn.ModuleList(_edge_oriented(nn.Conv2d(i, o, 3, padding=1)) for i, o in pairwise(widths))
         self.act = nn.ModuleList(nn.PReLU(channels) for _ in widths[1:])
-        last = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        last = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.conv_out = _edge_oriented(last, NEARLY_ZERO)
         self.shuffle = nn.PixelShuffle(scale)
         self.anchor = nn.Upsample(scale_factor=scale, mode="nearest")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = x
         for conv, act in zip(self.conv, self.act, strict=True):
             h = act(conv(h))  # (N, C, H, W)
-        y: Tensor = self.anchor(x) + self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.anchor(x) + self.shuffle(self.conv_out(h))  # (N, P, 2H, 2W)
         return y
 
     @property

@@ -3,12 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import interpolate_picture, pass_picture_on, start_nearly_zero
+from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on, start_nearly_zero
 
 RESIDUAL_SCALING = 0.1
 """The paper's, for its wide networks: on what a block adds. It vanishes into a convolution (eq. 18)."""
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class _Block(nn.Module):
@@ -33,26 +34,27 @@ class EDSR(nn.Module):
         blocks: Residual blocks.
         channels: Width of the hidden tensors.
         scale: 2, 4 or 8, in steps of 2.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 16, channels: int = 64, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 16, channels: int = 64, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        self.conv_in = nn.Conv2d(3, channels, 3, padding=1)
+        self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(_Block(channels) for _ in range(blocks)))
         self.conv_mid = nn.Conv2d(channels, channels, 3, padding=1)
         self.up = nn.Sequential()
         for _ in range(scale.bit_length() - 1):
             conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-            interpolate_picture(conv, 2)
+            interpolate_picture(conv, 2, planes)
             self.up.extend([conv, nn.PixelShuffle(2)])
-        self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
-        pass_picture_on(self.conv_in)
+        self.conv_out = nn.Conv2d(channels, planes, 3, padding=1)
+        pass_picture_on(self.conv_in, planes)
         start_nearly_zero(self.conv_mid)
-        pass_picture_on(self.conv_out)
+        pass_picture_on(self.conv_out, planes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         first = self.conv_in(x)  # (N, C, H, W)
         h = first + self.conv_mid(self.blocks(first))
-        y: Tensor = self.conv_out(self.up(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.conv_out(self.up(h))  # (N, P, 2H, 2W)
         return y

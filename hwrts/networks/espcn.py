@@ -14,8 +14,8 @@ _GAIN = 1.1
 _SPREAD = 1 / 64
 """Over which the copies of a colour are shifted: an LSB of 8 bits of -2..2, so that no two round alike."""
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT; of weights O
-# output and I input channels, K taps.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT; of weights O output and I input channels, K taps.
 
 
 class ESPCN(nn.Module):
@@ -28,33 +28,34 @@ class ESPCN(nn.Module):
     Args:
         channels: Maps of the first layer, even; the second has half of them.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, channels: int = 64, scale: int = 2) -> None:
+    def __init__(self, channels: int = 64, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        self.conv_in = nn.Conv2d(PICTURE, channels, 5, padding=2)
+        self.conv_in = nn.Conv2d(planes, channels, 5, padding=2)
         self.conv_mid = nn.Conv2d(channels, channels // 2, 3, padding=1)
-        self.conv_out = nn.Conv2d(channels // 2, PICTURE * scale**2, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels // 2, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
         copies = max(1, channels // 8)  # three quarters of the second layer
-        enlarging = nn.Conv2d(PICTURE, PICTURE * scale**2, 3)
+        enlarging = nn.Conv2d(planes, planes * scale**2, 3)
         nn.init.zeros_(enlarging.weight)
-        add_bilinear(enlarging, scale)
-        first, middle = (nn.init.dirac_(torch.empty(PICTURE, PICTURE, size, size)) for size in (5, 3))
+        add_bilinear(enlarging, scale, planes)
+        first, middle = (nn.init.dirac_(torch.empty(planes, planes, size, size)) for size in (5, 3))
         with torch.no_grad():
             _start(self.conv_in, first.repeat_interleave(copies, 0))
             _start(self.conv_mid, _averaged(middle, copies).repeat_interleave(copies, 0))
             _start(self.conv_out, _averaged(enlarging.weight, copies) * _GAIN)
-            spread = ((torch.arange(copies) + 0.5) / copies - 0.5).repeat(PICTURE) * _SPREAD
+            spread = ((torch.arange(copies) + 0.5) / copies - 0.5).repeat(planes) * _SPREAD
             shifts = spread[:channels] - _MIDDLE
             self.conv_in.bias[: len(shifts)] += shifts  # type: ignore[index]
             self.conv_out.bias.fill_(_MIDDLE)  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = torch.tanh(self.conv_in(x))  # (N, C, H, W)
         h = torch.tanh(self.conv_mid(h))  # (N, C/2, H, W)
-        y: Tensor = self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.shuffle(self.conv_out(h))  # (N, P, 2H, 2W)
         return y
 
 

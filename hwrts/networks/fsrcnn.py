@@ -17,8 +17,8 @@ _DECONVOLUTION: Transposed = (2, 9, 9, 4, 4)
 _BILINEAR = (0.0, 0.0, 0.0, 0.25, 0.75, 0.75, 0.25, 0.0, 0.0)
 """Its taps that interpolate, pixels' centres half a pixel in."""
 
-# Letters of the shape comments: N pictures, C channels, S maps of the mapping, H and W rows and columns of
-# the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, S maps of the mapping, H
+# and W rows and columns of the INPUT.
 
 
 class FSRCNN(nn.Module):
@@ -31,34 +31,35 @@ class FSRCNN(nn.Module):
     Args:
         blocks: Mapping layers, the paper's m.
         channels: Maps of the first and the last hidden layer, the paper's d.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 4, channels: int = 56) -> None:
+    def __init__(self, blocks: int = 4, channels: int = 56, planes: int = PICTURE) -> None:
         super().__init__()
         narrow = min(_NARROW, channels)
-        self.conv_in = nn.Conv2d(PICTURE, channels, 5, padding=2)
+        self.conv_in = nn.Conv2d(planes, channels, 5, padding=2)
         self.shrink = nn.Conv2d(channels, narrow, 1)
         self.mapping = nn.ModuleList(nn.Conv2d(narrow, narrow, 3, padding=1) for _ in range(blocks))
         self.expand = nn.Conv2d(narrow, channels, 1)
         convs = (self.conv_in, self.shrink, *self.mapping, self.expand)
         for conv in convs:
-            pass_picture_on(conv)
+            pass_picture_on(conv, planes)
         self.act = nn.ModuleList(nn.PReLU(conv.out_channels) for conv in convs)
         phases = _DECONVOLUTION[0] ** 2
         held = Held(transposed=_DECONVOLUTION)
-        self.deconv = HeldConv2d(channels, PICTURE * phases, 5, padding=2, held=held)
+        self.deconv = HeldConv2d(channels, planes * phases, 5, padding=2, held=held)
         parametrize.register_parametrization(self.deconv, "weight", _Phases(), unsafe=True)
         nn.init.zeros_(self.deconv.bias)  # type: ignore[arg-type]
         self.shuffle = nn.PixelShuffle(_DECONVOLUTION[0])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = self.act[0](self.conv_in(x))  # (N, C, H, W)
         h = self.act[1](self.shrink(h))  # (N, S, H, W)
         for conv, act in zip(self.mapping, self.act[2:-1], strict=True):
             h = act(conv(h))
         h = self.act[-1](self.expand(h))  # (N, C, H, W)
-        y: Tensor = self.shuffle(self.deconv(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.shuffle(self.deconv(h))  # (N, P, 2H, 2W)
         return y
 
 
@@ -66,11 +67,11 @@ class _Phases(nn.Module):
     """The weight of the convolution that a deconvolution equals."""
 
     def forward(self, taps: Tensor) -> Tensor:
-        """From (C, 3, 9, 9) to (12, C, 5, 5)."""
+        """From (C, P, 9, 9) to (4P, C, 5, 5)."""
         return as_convolution(taps, 1, _DECONVOLUTION)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """Where training starts, whatever the weight was: the first three channels, enlarged, nearly."""
+        """Where training starts, whatever the weight was: the first channels, enlarged, nearly."""
         outs, channels = weight.shape[:2]
         _, rows, columns, _, _ = _DECONVOLUTION
         colours = outs // _DECONVOLUTION[0] ** 2

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.networks.long_skip import LongSkip
+from hwrts.networks.start import PICTURE
 
 _LEAK = 0.05
 """Slope of the leaky ReLUs below 0: the paper's, in integers the nearest dyadic number (eq. 16)."""
@@ -46,7 +47,8 @@ class IMDN(LongSkip):
         blocks: Blocks.
         channels: Width of the hidden tensors, a multiple of 4: a quarter is kept by each convolution.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 5, channels: int = 12, scale: int = 2) -> None:
-        super().__init__(lambda: _Block(channels), blocks, channels, scale, mid=1)
+    def __init__(self, blocks: int = 5, channels: int = 12, scale: int = 2, planes: int = PICTURE) -> None:
+        super().__init__(lambda: _Block(channels), blocks, channels, scale, planes, mid=1)

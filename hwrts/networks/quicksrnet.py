@@ -3,9 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import interpolate_picture, pass_picture_on
+from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class QuickSRNet(nn.Module):
@@ -22,22 +23,23 @@ class QuickSRNet(nn.Module):
         blocks: Hidden convolutions of equal width.
         channels: Their width.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 2, channels: int = 32, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 2, channels: int = 32, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        self.conv_in = nn.Conv2d(3, channels, 3, padding=1)
+        self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
-        self.conv_out = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
         for conv in (self.conv_in, *self.conv):
-            pass_picture_on(conv)
-        interpolate_picture(self.conv_out, scale)
+            pass_picture_on(conv, planes)
+        interpolate_picture(self.conv_out, scale, planes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = F.relu(self.conv_in(x))  # (N, C, H, W)
         for conv in self.conv:
             h = F.relu(conv(h))
-        y: Tensor = self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.shuffle(self.conv_out(h))  # (N, P, 2H, 2W)
         return y

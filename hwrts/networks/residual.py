@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from hwrts.config import Keeps
 from hwrts.networks.held import (
-    COLOURS,
     Held,
     HeldConv2d,
     flat_picture,
@@ -14,7 +13,7 @@ from hwrts.networks.held import (
     project_gradients,
     project_weights,
 )
-from hwrts.networks.start import add_bilinear, start_nearly_zero
+from hwrts.networks.start import PICTURE, add_bilinear, start_nearly_zero
 
 _REACH = 1
 """Pixels that each convolution sees on every side."""
@@ -22,14 +21,16 @@ _REACH = 1
 _LARGEST_ANSWER = 0.25
 """Of conv_out to a flat picture, before its bias takes it out: 64 codes, what a first stage has of itself."""
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class Residual(nn.Module):
     """x2 super-resolution at input resolution: N residual convolutions, an image residual, one up-scaler.
 
     Pixel values are code * 2**-8. With 64 channels and N = 1, 3, 6 it has 40,644, 114,372 and 224,964
-    weights (biases not counted), the paper's 41K, 114K and 225K.
+    weights (biases not counted), the paper's 41K, 114K and 225K. Of P planes they are 9 N C**2 + 18 P C
+    + 36 P**2 weights: of luma 38,052, 111,780 and 222,372.
 
     Args:
         blocks: N, the number of residual convolutions, 0 or more.
@@ -40,30 +41,38 @@ class Residual(nn.Module):
             per layer; conv_out's bias is what makes its answer to that 0; conv_ext keeps levels. "grey" adds
             one correction to red, green and blue (conv_out's rows are equal), and conv_ext does the same to
             each.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 3, channels: int = 64, scale: int = 2, keeps: Keeps = "nothing") -> None:
+    def __init__(
+        self,
+        blocks: int = 3,
+        channels: int = 64,
+        scale: int = 2,
+        keeps: Keeps = "nothing",
+        planes: int = PICTURE,
+    ) -> None:
         super().__init__()
-        flat, grey = keeps != "nothing", keeps == "grey"
+        flat, grey = keeps != "nothing", keeps == "grey" and planes == PICTURE  # luma has no colour to keep
         blind = Held(zero_sums=flat)
         silent = Held(zero_on_flat=flat, tie="rows" if grey else "none")
         even = Held(tie="colours" if grey else "none")
-        self.conv_in = HeldConv2d(3, channels, 3, padding=1, held=blind)
+        self.conv_in = HeldConv2d(planes, channels, 3, padding=1, held=blind)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
-        self.conv_out = HeldConv2d(channels, 3, 3, padding=1, held=silent)
-        self.conv_ext = HeldConv2d(3, 3 * scale**2, 3, padding=1, held=even)
+        self.conv_out = HeldConv2d(channels, planes, 3, padding=1, held=silent)
+        self.conv_ext = HeldConv2d(planes, planes * scale**2, 3, padding=1, held=even)
         self.shuffle = nn.PixelShuffle(scale)
-        self.scale = scale
+        self.scale, self.planes = scale, planes
         self.keeps = keeps
         start_nearly_zero(self.conv_out)
         nn.init.zeros_(self.conv_ext.bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.conv_ext.weight)
-        add_bilinear(self.conv_ext, scale)
+        add_bilinear(self.conv_ext, scale, planes)
         if flat:
             self.hold_weights()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         if self.keeps != "nothing" and self.training:
             # What is subtracted is 0 (hold_weights); what counts is its gradient. Without it training sees
             # no harm in a larger answer to flat areas, as the bias takes it out again after each step, and
@@ -72,12 +81,12 @@ class Residual(nn.Module):
             r = self._residual(x) - silence
         else:
             r = self._residual(x)
-        y = x + r  # (N, 3, H, W): the blue node of Fig. 3
-        shuffled: Tensor = self.shuffle(self.conv_ext(y))  # (N, 3, 2H, 2W)
+        y = x + r  # (N, P, H, W): the blue node of Fig. 3
+        shuffled: Tensor = self.shuffle(self.conv_ext(y))  # (N, P, 2H, 2W)
         return shuffled
 
     def _residual(self, x: Tensor) -> Tensor:
-        """What conv_out makes of pictures, (N, 3, H, W)."""
+        """What conv_out makes of pictures, (N, P, H, W)."""
         r: Tensor = self.conv_out(self._hidden(x))
         return r
 
@@ -89,7 +98,7 @@ class Residual(nn.Module):
         return h
 
     def _on_flat(self, x: Tensor) -> Tensor:
-        """What conv_out makes of a flat picture, (1, 3, 1, 1), far from every edge."""
+        """What conv_out makes of a flat picture, (1, P, 1, 1), far from every edge."""
         return middle_of(self._residual(self._flat(x)))
 
     @property
@@ -98,7 +107,7 @@ class Residual(nn.Module):
         return _REACH * (len(self.conv) + 2)
 
     def _flat(self, like: Tensor) -> Tensor:
-        return flat_picture(like, COLOURS, self._reach)
+        return flat_picture(like, self.planes, self._reach)
 
     @property
     def image_residual(self) -> nn.Module:
@@ -125,7 +134,7 @@ class Residual(nn.Module):
         three stages, and 8 bits of h were spent on a difference of large numbers.
         """
         weight = self.conv_out.weight
-        answer = weight.sum((2, 3)) @ f  # (3,)
+        answer = weight.sum((2, 3)) @ f  # (P,)
         excess = answer - answer.clamp(-_LARGEST_ANSWER, _LARGEST_ANSWER)
         taps = weight[0, 0].numel()
         weight.sub_((excess[:, None] * f / (taps * f.square().sum()).clamp(min=1e-12))[:, :, None, None])
@@ -139,7 +148,8 @@ class Residual(nn.Module):
         spent on it. Called after each step, this fixes both; what flat areas need is left to r.
         """
         self.conv_ext.bias.zero_()  # type: ignore[union-attr]
-        weight = self.conv_ext.weight  # (3*scale**2, 3, 3, 3)
-        own = torch.eye(3, device=weight.device).repeat_interleave(self.scale**2, dim=0)  # (3*scale**2, 3)
+        weight = self.conv_ext.weight  # (P*scale**2, P, 3, 3)
+        own = torch.eye(self.planes, device=weight.device)  # (P, P)
+        own = own.repeat_interleave(self.scale**2, dim=0)  # (P*scale**2, P)
         missing = own - weight.sum((2, 3))
         weight.add_(missing[:, :, None, None] / weight[0, 0].numel())

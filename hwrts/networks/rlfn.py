@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.networks.long_skip import LongSkip
+from hwrts.networks.start import PICTURE
 
 _LEAK = 0.05
 """Slope of the leaky ReLUs below 0: the paper's, in integers the nearest dyadic number (eq. 16)."""
@@ -59,7 +60,8 @@ class RLFN(LongSkip):
         blocks: Residual blocks.
         channels: Width of the hidden tensors.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 6, channels: int = 52, scale: int = 2) -> None:
-        super().__init__(lambda: _Block(channels), blocks, channels, scale, mid=3)
+    def __init__(self, blocks: int = 6, channels: int = 52, scale: int = 2, planes: int = PICTURE) -> None:
+        super().__init__(lambda: _Block(channels), blocks, channels, scale, planes, mid=3)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from hwrts.metrics import LUMA
-from hwrts.networks.held import Held, HeldConv2d
+from hwrts.networks.held import FREE, Held, HeldConv2d
 from hwrts.networks.start import PICTURE
 from hwrts.networks.upsample import FixedUpsample
 
@@ -19,8 +19,8 @@ the product, and train faster than its weights alone (docs/experiments.md)."""
 _START_SMALL = 0.005
 """Of the correction, beside a picture of 0..1."""
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT; of weights O
-# output and I input channels, K taps, W = WIDE.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT; of weights O output and I input channels, K taps, W = WIDE.
 
 
 class SESR(nn.Module):
@@ -39,25 +39,28 @@ class SESR(nn.Module):
         blocks: Hidden convolutions.
         channels: Their width.
         scale: Up-scaling factor, 2.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 5, channels: int = 16, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 5, channels: int = 16, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
         self.up = FixedUpsample("bicubic", scale)
-        self.conv_in = _collapsible(nn.Conv2d(PICTURE, channels, 3, padding=1))
+        self.conv_in = _collapsible(nn.Conv2d(planes, channels, 3, padding=1), sees=True)
         self.conv = nn.ModuleList(
             _collapsible(nn.Conv2d(channels, channels, 3, padding=1)) for _ in range(blocks)
         )
-        even = HeldConv2d(channels, PICTURE * scale**2, 3, padding=1, held=Held(tie="rows"))
-        self.conv_out = _collapsible(even, copies=PICTURE)  # here they are copies; fine-tuning keeps them so
+        held = Held(tie="rows") if planes == PICTURE else FREE
+        even = HeldConv2d(channels, planes * scale**2, 3, padding=1, held=held)
+        # Here they are copies; fine-tuning keeps them so.
+        self.conv_out = _collapsible(even, copies=planes, makes=True)
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         h = F.relu(self.conv_in(x))  # (N, C, H, W)
         for conv in self.conv:
             h = F.relu(conv(h))
-        y: Tensor = self.up(x) + self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.up(x) + self.shuffle(self.conv_out(h))  # (N, P, 2H, 2W)
         return y
 
     @property
@@ -66,9 +69,9 @@ class SESR(nn.Module):
         return self.conv_out
 
 
-def _collapsible(conv: nn.Conv2d, copies: int = 1) -> nn.Conv2d:
-    """A convolution that is trained as two."""
-    parametrize.register_parametrization(conv, "weight", _Product(copies))
+def _collapsible(conv: nn.Conv2d, copies: int = 1, *, sees: bool = False, makes: bool = False) -> nn.Conv2d:
+    """A convolution that is trained as two; it sees the picture, or makes the correction."""
+    parametrize.register_parametrization(conv, "weight", _Product(copies, sees=sees, makes=makes))
     parametrize.register_parametrization(conv, "bias", _Copies(copies))
     return conv
 
@@ -76,9 +79,9 @@ def _collapsible(conv: nn.Conv2d, copies: int = 1) -> nn.Conv2d:
 class _Product(nn.Module):
     """The weight of a linear block."""
 
-    def __init__(self, copies: int) -> None:
+    def __init__(self, copies: int, *, sees: bool, makes: bool) -> None:
         super().__init__()
-        self.copies = copies
+        self.copies, self.sees, self.makes = copies, sees, makes
 
     def forward(self, wide: Tensor, narrow: Tensor) -> Tensor:
         """From (W, I, K, K) and (O/copies, W) to (O, I, K, K)."""
@@ -94,14 +97,15 @@ class _Product(nn.Module):
         """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
         out, wide = len(weight) // self.copies, weight.new_empty(WIDE, *weight.shape[1:])
         nn.init.normal_(wide, std=1 / math.sqrt(wide[0].numel()))
-        if weight.shape[1] == PICTURE:
+        if self.sees:
             # Of Y, which is all that the loss sees, and of its details: a map that answers to the level is 0
             # nearly everywhere or nowhere, and half of them stay dead (docs/experiments.md).
-            luma = weight.new_tensor(LUMA)[:, None, None]  # (3, 1, 1)
-            wide = wide.sum(1, keepdim=True) * luma / luma.sum()
+            if weight.shape[1] == PICTURE:
+                luma = weight.new_tensor(LUMA)[:, None, None]  # (3, 1, 1)
+                wide = wide.sum(1, keepdim=True) * luma / luma.sum()
             wide = wide - wide.mean((2, 3), keepdim=True)
         # Beside an identity half of it is enough, and a correction starts nearly as none.
-        gain = _START_SMALL if self.copies > 1 else 0.5 if weight.shape[0] == weight.shape[1] else 1.0
+        gain = _START_SMALL if self.makes else 0.5 if weight.shape[0] == weight.shape[1] else 1.0
         return wide, nn.init.normal_(weight.new_empty(out, WIDE), std=gain * math.sqrt(2 / WIDE))
 
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class _Block(nn.Module):
@@ -37,27 +38,28 @@ class SPAN(nn.Module):
         blocks: Attention blocks, 1 or more.
         channels: Width of the hidden tensors.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 6, channels: int = 48, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 6, channels: int = 48, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        self.conv_in = nn.Conv2d(PICTURE, channels, 3, padding=1)
+        self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.blocks = nn.ModuleList(_Block(channels) for _ in range(blocks))
         self.conv_mid = nn.Conv2d(channels, channels, 3, padding=1)
         self.fuse = nn.Conv2d(4 * channels, channels, 1)
-        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
-        pass_picture_on(self.conv_in)
-        pass_picture_on(self.fuse)
-        interpolate_picture(self.conv_out, scale)
+        pass_picture_on(self.conv_in, planes)
+        pass_picture_on(self.fuse, planes)
+        interpolate_picture(self.conv_out, scale, planes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         first = self.conv_in(x)  # (N, C, H, W)
         h, early = first, []
         for block in self.blocks:
             h, inner = block(h)
             early.append(h)
         joined = torch.cat([first, self.conv_mid(h), early[0], inner], 1)  # (N, 4C, H, W)
-        y: Tensor = self.shuffle(self.conv_out(self.fuse(joined)))  # (N, 3, 2H, 2W)
+        y: Tensor = self.shuffle(self.conv_out(self.fuse(joined)))  # (N, P, 2H, 2W)
         return y

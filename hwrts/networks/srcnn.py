@@ -18,19 +18,17 @@ class SRCNN(nn.Module):
 
     Args:
         channels: Maps of the first layer, even; the second has half of them.
-        luma: See the luma of pictures alone, as the original.
+        planes: Channels of the picture: 3, or 1 of luma, as the original.
     """
 
-    def __init__(self, channels: int = 64, *, luma: bool = False) -> None:
+    def __init__(self, channels: int = 64, planes: int = PICTURE) -> None:
         super().__init__()
-        self.luma = luma
-        planes = 1 if luma else PICTURE
         self.up = FixedUpsample("bicubic", 2)
         self.patches = nn.Conv2d(planes, channels, 9, padding=4)
         self.mapping = nn.Conv2d(channels, channels // 2, 5, padding=2)
         self.conv_out = nn.Conv2d(channels // 2, planes, 5, padding=2)
         for conv in (self.patches, self.mapping, self.conv_out):
-            pass_picture_on(conv)
+            pass_picture_on(conv, planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

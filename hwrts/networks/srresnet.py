@@ -4,7 +4,8 @@ from torch import Tensor, nn
 
 from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class _Block(nn.Module):
@@ -30,27 +31,28 @@ class SRResNet(nn.Module):
         blocks: Residual blocks.
         channels: Width of the hidden tensors.
         scale: 2 or 4, in steps of 2.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 16, channels: int = 64, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 16, channels: int = 64, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
-        self.conv_in, self.act_in = nn.Conv2d(3, channels, 9, padding=4), nn.PReLU()
+        self.conv_in, self.act_in = nn.Conv2d(planes, channels, 9, padding=4), nn.PReLU()
         self.blocks = nn.Sequential(*(_Block(channels) for _ in range(blocks)))
         self.conv_mid, self.norm_mid = nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels)
         self.up = nn.Sequential()
         for _ in range(scale.bit_length() - 1):
             conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-            interpolate_picture(conv, 2)
+            interpolate_picture(conv, 2, planes)
             self.up.extend([conv, nn.PixelShuffle(2), nn.PReLU()])
-        self.conv_out = nn.Conv2d(channels, 3, 9, padding=4)
-        pass_picture_on(self.conv_in)
-        pass_picture_on(self.conv_out)
+        self.conv_out = nn.Conv2d(channels, planes, 9, padding=4)
+        pass_picture_on(self.conv_in, planes)
+        pass_picture_on(self.conv_out, planes)
         nn.init.constant_(self.norm_mid.weight, 0.1)  # small beside a picture of 0..1,
-        nn.init.zeros_(self.norm_mid.weight[:PICTURE])  # and nothing on it
+        nn.init.zeros_(self.norm_mid.weight[:planes])  # and nothing on it
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         first = self.act_in(self.conv_in(x))  # (N, C, H, W)
         h = first + self.norm_mid(self.conv_mid(self.blocks(first)))
-        y: Tensor = self.conv_out(self.up(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.conv_out(self.up(h))  # (N, P, 2H, 2W)
         return y

@@ -1,7 +1,7 @@
 """Where training starts: networks that are up-scalers before their first step.
 
 Worth about 8 dB after 600 steps against torch's default (Residual-1). Where a network has no image
-residual, the picture is carried through its first three channels, as QuickSRNet's authors start theirs
+residual, the picture is carried through its first channels, as QuickSRNet's authors start theirs
 (Berger et al., 2023).
 """
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 PICTURE = 3
-"""Channels that hold the picture: red, green, blue."""
+"""Channels that hold the picture: red, green, blue. A network of luma has one."""
 
 NEARLY_ZERO = 0.01
 """What is left of the random weights next to the picture: not zero, or layers before would not wake up."""
@@ -30,10 +30,10 @@ def start_for_relus(conv: nn.Conv2d) -> None:
 
 
 @torch.no_grad()
-def pass_picture_on(conv: nn.Conv2d) -> None:
-    """Make the first three output channels copies of the first three input channels, nearly."""
-    carried = conv.weight[:PICTURE]
-    nn.init.zeros_(conv.bias[:PICTURE])  # type: ignore[index]
+def pass_picture_on(conv: nn.Conv2d, planes: int = PICTURE) -> None:
+    """Make the first output channels copies of the first input channels, nearly: one for each plane."""
+    carried = conv.weight[:planes]
+    nn.init.zeros_(conv.bias[:planes])  # type: ignore[index]
     carried.mul_(NEARLY_ZERO)
     centre = conv.kernel_size[0] // 2
     for channel in range(min(carried.shape[:2])):
@@ -41,21 +41,21 @@ def pass_picture_on(conv: nn.Conv2d) -> None:
 
 
 @torch.no_grad()
-def interpolate_picture(conv: nn.Conv2d, scale: int) -> None:
-    """Make what PixelShuffle(scale) puts into the first three channels a bilinear enlargement, nearly."""
-    carried = conv.weight[: PICTURE * scale**2]
-    nn.init.zeros_(conv.bias[: PICTURE * scale**2])  # type: ignore[index]
+def interpolate_picture(conv: nn.Conv2d, scale: int, planes: int = PICTURE) -> None:
+    """Make what PixelShuffle(scale) puts into the first channels a bilinear enlargement, nearly."""
+    carried = conv.weight[: planes * scale**2]
+    nn.init.zeros_(conv.bias[: planes * scale**2])  # type: ignore[index]
     carried.mul_(NEARLY_ZERO)
-    add_bilinear(conv, scale)
+    add_bilinear(conv, scale, planes)
 
 
 @torch.no_grad()
-def add_bilinear(conv: nn.Conv2d, scale: int) -> None:
+def add_bilinear(conv: nn.Conv2d, scale: int, planes: int = PICTURE) -> None:
     """Add the polyphase kernels of bilinear interpolation, in the channel order of PixelShuffle."""
     for i in range(scale):
         for j in range(scale):
             kernel = torch.outer(_bilinear_taps(i, scale), _bilinear_taps(j, scale))  # (3, 3)
-            for channel in range(min(PICTURE, conv.in_channels, conv.out_channels // scale**2)):
+            for channel in range(min(planes, conv.in_channels, conv.out_channels // scale**2)):
                 conv.weight[channel * scale**2 + i * scale + j, channel] += kernel
 
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from hwrts.networks.start import PICTURE, start_for_relus, start_nearly_zero
 from hwrts.networks.upsample import FixedUpsample
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT, h and w those
-# of a level.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT, h and w those of a level.
 
 
 class _Level(nn.Module):
@@ -37,32 +37,33 @@ class UNet(nn.Module):
         blocks: Levels below the first.
         channels: Width of the first level.
         scale: Up-scaling factor, 2.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 2, channels: int = 16, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 2, channels: int = 16, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(blocks + 1)]
         self.enlarge = FixedUpsample("bicubic", scale)
-        self.first = _Level(PICTURE, channels)
+        self.first = _Level(planes, channels)
         self.pool = nn.MaxPool2d(2)
         self.down = nn.ModuleList(_Level(width // 2, width) for width in widths[1:])
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(width, width // 2, 2, stride=2) for width in reversed(widths[1:])
         )
         self.join = nn.ModuleList(_Level(width, width // 2) for width in reversed(widths[1:]))
-        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
         start_nearly_zero(self.conv_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), not clipped."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
         levels = [self.first(x)]  # (N, C, H, W)
         for level in self.down:
             levels.append(level(self.pool(levels[-1])))
         h = levels.pop()
         for up, join in zip(self.up, self.join, strict=True):
             h = join(torch.cat([levels.pop(), up(h)], 1))
-        y: Tensor = self.enlarge(x) + self.shuffle(self.conv_out(h))  # (N, 3, 2H, 2W)
+        y: Tensor = self.enlarge(x) + self.shuffle(self.conv_out(h))  # (N, P, 2H, 2W)
         return y
 
     @property

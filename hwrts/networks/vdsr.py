@@ -20,13 +20,11 @@ class VDSR(nn.Module):
     Args:
         blocks: Convolutions between the first and the last; 18 make the paper's 20 layers.
         channels: Width of the hidden tensors.
-        luma: See the luma of pictures alone, as the original.
+        planes: Channels of the picture: 3, or 1 of luma, as the original.
     """
 
-    def __init__(self, blocks: int = 18, channels: int = 64, *, luma: bool = False) -> None:
+    def __init__(self, blocks: int = 18, channels: int = 64, planes: int = PICTURE) -> None:
         super().__init__()
-        self.luma = luma
-        planes = 1 if luma else PICTURE
         self.up = FixedUpsample("bicubic", 2)
         self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))

@@ -9,7 +9,8 @@ from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on, 
 _GROUPS = 4
 """Of each grouped convolution, the paper's."""
 
-# Letters of the shape comments: N pictures, C channels, H and W rows and columns of the INPUT.
+# Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
+# of the INPUT.
 
 
 class _Block(nn.Module):
@@ -37,26 +38,27 @@ class XLSR(nn.Module):
         blocks: Blocks of a grouped convolution and one of 1x1 taps.
         channels: Width of the hidden tensors, a multiple of 4; half as many go past the blocks.
         scale: Up-scaling factor.
+        planes: Channels of the picture: 3, or 1 of luma.
     """
 
-    def __init__(self, blocks: int = 3, channels: int = 32, scale: int = 2) -> None:
+    def __init__(self, blocks: int = 3, channels: int = 32, scale: int = 2, planes: int = PICTURE) -> None:
         super().__init__()
         past = channels // 2
-        self.conv_past = nn.Conv2d(PICTURE, past, 3, padding=1)
-        self.conv_in = nn.Conv2d(PICTURE, channels, 3, padding=1)
+        self.conv_past = nn.Conv2d(planes, past, 3, padding=1)
+        self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.mix = nn.Conv2d(channels, channels, 1)
         self.blocks = nn.Sequential(*(_Block(channels) for _ in range(blocks)))
         self.fuse = nn.Conv2d(past + channels, channels, 1)
-        self.conv_out = nn.Conv2d(channels, PICTURE * scale**2, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
         start_for_relus(self.conv_in)
-        pass_picture_on(self.conv_past)
-        pass_picture_on(self.fuse)
-        interpolate_picture(self.conv_out, scale)
+        pass_picture_on(self.conv_past, planes)
+        pass_picture_on(self.fuse, planes)
+        interpolate_picture(self.conv_out, scale, planes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in 0..1 to (N, 3, 2H, 2W), clipped to 0..1."""
+        """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), clipped to 0..1."""
         h = self.blocks(self.mix(F.relu(self.conv_in(x))))  # (N, C, H, W)
         h = F.relu(self.fuse(torch.cat([self.conv_past(x), h], 1)))
-        y: Tensor = self.shuffle(self.conv_out(h)).clamp(0, 1)  # (N, 3, 2H, 2W)
+        y: Tensor = self.shuffle(self.conv_out(h)).clamp(0, 1)  # (N, P, 2H, 2W)
         return y

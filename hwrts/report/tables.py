@@ -80,6 +80,7 @@ def _quality(stage: StageResult, before: StageResult | None) -> tuple[str, ...]:
         fixed(psnr_int8, 2),
         fixed(drop, 2, sign=True),
         fixed(stage.measure("int8_against_float_db"), 1),
+        *(fixed(stage.measure(f"psnr_y_{name}_db"), 2) for name in ("bicubic", "float", "int8")),
         fixed(stage.measure("difference_float_percent"), 2),
         fixed(change(stage, before, "difference_float_percent"), 2, sign=True),
         fixed(stage.measure("difference_int8_percent"), 2),

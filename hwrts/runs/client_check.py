@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.data import Photo, load_photo
-from hwrts.data.depth import luma
+from hwrts.data.luma import OWN
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.clients import CLIENTS, ONNXRUNTIME, Definitions, client_of, compared, under
 from hwrts.export.clients.check import rules_said
@@ -198,7 +198,8 @@ def _photographs(run: RunFolder, network: Network) -> list[Fed]:
     if others or first.out != PIXEL or first.channels not in (1, 3):
         return list(load_fed(run, network).values())
     found = [load_photo(Photo(name, None)) for name in _PHOTOGRAPHS]
-    return [{first.name: luma(photo) if first.channels == 1 else photo} for photo in found]
+    luma = run.luma or OWN
+    return [{first.name: luma.of(photo) if first.channels == 1 else photo} for photo in found]
 
 
 def _layers(

@@ -40,6 +40,7 @@ class RunNotes(Document):
     module: Text | None = None
     weights: Text | None = None
     inputs: Text | None = None
+    luma: dict[Text, Text] | None = None
 
 
 _Shape = Annotated[list[Count], Field(min_length=2, max_length=3)]

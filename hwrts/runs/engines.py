@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hwrts.command_line import command_line
 from hwrts.data import tiles
 from hwrts.data.depth import Codes
-from hwrts.data.luma import CHROMA_HALO, in_colour, in_grey
+from hwrts.data.luma import CHROMA_HALO, OWN, Luma, through
 from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import open_session, run_session
@@ -38,7 +38,8 @@ class Deployed:
     """An int8 network, however it is computed, on whole pictures: in tiles, so in bounded memory, if it can.
 
     Attributes:
-        codes: Codes (H, W, 3) uint8 to (SH, SW, 3), of a piece that is small enough for one pass.
+        codes: Codes (H, W, 3) uint8 to (SH, SW, 3), of a piece that is small enough for one pass; of a
+            network of luma (H, W, 1) to (SH, SW, 1).
         halo: Input pixels around an output pixel that it depends on; None if it needs the whole picture: that
             goes through in one pass then, whatever memory it takes.
         scale: S; 1 of a same-size network, a Fraction of one that makes smaller pictures.
@@ -46,6 +47,7 @@ class Deployed:
         stored: What the ONNX file makes of stored codes (1, C, H, W), by input and by output; None where
             another engine computes.
         refusal: Why it is no network of pictures, so that :attr:`codes` cannot be asked; None if it is.
+        luma: What :attr:`codes` sees of a picture; None if it sees red, green and blue.
     """
 
     codes: Upscaler
@@ -54,14 +56,20 @@ class Deployed:
     sizes: Sizes = ANY
     stored: Stored | None = None
     refusal: str | None = None
+    luma: Luma | None = None
 
     @classmethod
     def of(
-        cls, network: Network, codes: Upscaler, stored: Stored | None = None, refusal: str | None = None
+        cls,
+        network: Network,
+        codes: Upscaler,
+        stored: Stored | None = None,
+        refusal: str | None = None,
+        luma: Luma | None = None,
     ) -> "Deployed":
         """What computes the codes of an integer network, with that network's halo, scale and sizes.
 
-        One that sees luma alone gets the Y of pictures, which keep the chroma of bicubic up-sampling; one of
+        One that sees luma alone gets the Y' of pictures, whose colours get the correction of it; one of
         several frames gets the same picture several times.
 
         Args:
@@ -69,6 +77,7 @@ class Deployed:
             codes: Pixels (H, W, C) of its input to those of its output.
             stored: As the attribute.
             refusal: Why nobody knows what to feed it; None finds out whether it takes pictures.
+            luma: Of one channel, which Y' it has learnt from; None is that of a module nobody said it of.
         """
         made, halo = network.tensors[network.output], network.halo if network.streamable else None
         sizes = Sizes(network.multiple, network.smallest, made.lacks)
@@ -82,11 +91,9 @@ class Deployed:
             return cls(lambda pixels: codes(np.tile(pixels, frames)), halo, scale, sizes, stored)
         if frames:
             return cls(codes, halo, scale, sizes, stored)
-        if not whole:
-            return cls(in_grey(codes), halo, scale, sizes, stored)
-        # Bytes, for what torch computes is float, and pictures in colour are rounded if their Y is.
-        of_y = in_colour(lambda y: codes(y).astype(np.uint8), int(scale))
-        return cls(of_y, None if halo is None else max(halo, CHROMA_HALO), scale, sizes, stored)
+        if not whole:  # no colours of that size are there: all three are its Y'
+            return cls(lambda pixels: codes(OWN.of(pixels)).repeat(3, axis=2), halo, scale, sizes, stored)
+        return cls(codes, halo, scale, sizes, stored, luma=luma or OWN)
 
     @property
     def enlargement(self) -> int | None:
@@ -97,15 +104,27 @@ class Deployed:
         """Input pixels around a pixel of what :meth:`enhance` or :meth:`upscale` returns it depends on."""
         if self.halo is None:
             return None
-        return self.halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
+        halo = self.halo if self.luma is None or self.scale == 1 else max(self.halo, CHROMA_HALO)
+        return halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
 
     def upscale(self, pixels: Codes) -> Codes:
         """S(x): codes (H, W, 3) to (SH, SW, 3), of a picture of any size (:class:`.tiles.Sizes`)."""
-        return tiles.upscale(self.codes, pixels, self.halo, self.scale, self.sizes)
+        # of a scale that is no whole number luma is None
+        made: Codes = through(self.luma, pixels, self.upscale_seen, int(self.scale))
+        return made
 
     def enhance(self, pixels: Codes) -> Codes:
         """The same-size enhancement: codes (H, W, 3) to (H, W, 3)."""
-        return tiles.enhance(self.codes, pixels, self.halo, self.scale, self.sizes)
+        made: Codes = through(self.luma, pixels, self.enhance_seen, 1)
+        return made
+
+    def upscale_seen(self, seen: Codes) -> Codes:
+        """What it makes of what it sees of a picture, (H, W, C) to (SH, SW, C); C is 1 of one of luma."""
+        return tiles.upscale(self.codes, seen, self.halo, self.scale, self.sizes)
+
+    def enhance_seen(self, seen: Codes) -> Codes:
+        """The same at the same size."""
+        return tiles.enhance(self.codes, seen, self.halo, self.scale, self.sizes)
 
 
 def make_engine(
@@ -122,7 +141,7 @@ def make_engine(
     Raises:
         HwrtsError: An unknown name, or a file that is damaged or not the one that was verified.
     """
-    network = load_network(stage.root)
+    network, luma = load_network(stage.root), stage.luma
     proof = read_proof(stage)
     if proof.changed:
         raise RunFolderError(
@@ -131,25 +150,28 @@ def make_engine(
         )
     refusal = _of_own_inputs(stage)
     if name == "numpy":
-        return Deployed.of(network, _numpy(network), refusal=refusal)
+        return Deployed.of(network, _numpy(network), refusal=refusal, luma=luma)
     if name == "native":
-        return Deployed.of(network, native_codes(network), refusal=refusal)
+        return Deployed.of(network, native_codes(network), refusal=refusal, luma=luma)
     if name == "onnxruntime":
-        return onnx_engine(proof.payloads[stage.onnx.name], network, refusal)
+        return onnx_engine(proof.payloads[stage.onnx.name], network, refusal, luma)
     if name == "torch" and torch_upscaler is not None:
         if _refusal(network) is None and {network.inputs[0].out, network.formats[network.output]} != {PIXEL}:
             raise HwrtsError("engine torch: computes pixels of 0..1 alone; use onnxruntime or numpy")
-        return Deployed.of(network, torch_upscaler(), refusal=refusal)
+        return Deployed.of(network, torch_upscaler(), refusal=refusal, luma=luma)
     raise HwrtsError(f"engine {name!r} is unknown; use {', '.join(ENGINES)}")
 
 
 def open_stage(stage: StageFolder) -> Deployed:
     """The int8 ONNX file of a finished stage, whether it is proved or not."""
-    return onnx_engine(read_bytes(stage.onnx), load_network(stage.root), _of_own_inputs(stage))
+    model, network = read_bytes(stage.onnx), load_network(stage.root)
+    return onnx_engine(model, network, _of_own_inputs(stage), stage.luma)
 
 
-def onnx_engine(model: bytes, network: Network, refusal: str | None = None) -> Deployed:
-    """The int8 ONNX file of a network, computed by ONNX Runtime; ``refusal`` as in :meth:`Deployed.of`."""
+def onnx_engine(
+    model: bytes, network: Network, refusal: str | None = None, luma: Luma | None = None
+) -> Deployed:
+    """The int8 ONNX file of a network, computed by ONNX Runtime; the others as in :meth:`Deployed.of`."""
     session = open_session(model)
 
     def stored_codes(stored: Mapping[str, Integers]) -> dict[str, Integers]:
@@ -160,7 +182,7 @@ def onnx_engine(model: bytes, network: Network, refusal: str | None = None) -> D
         result: Codes = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
-    return Deployed.of(network, codes, stored_codes, refusal)
+    return Deployed.of(network, codes, stored_codes, refusal, luma)
 
 
 def native_codes(network: Network) -> Upscaler:

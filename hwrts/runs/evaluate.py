@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwrts.data import PhotoStore, through_jpeg, to_codes, upscale_by_2
 from hwrts.data.depth import Codes
+from hwrts.data.luma import through
 from hwrts.data.tiles import Upscaler, upscale_float
 from hwrts.errors import DataError
 from hwrts.fixed_point.cores import available_cores
@@ -26,6 +28,9 @@ from hwrts.training.rts import target_kind
 
 JPEG_QUALITY = 80
 """Of the JPEG whose error is followed through a network: a good camera's, or a broadcaster's at its best."""
+
+SHAVED = 2
+"""Pixels left out at each border of what PSNR of Y is measured on: papers take the scale."""
 
 _EXTREMES: dict[str, Callable[[Sequence[float]], float]] = {
     "int8_against_float_largest": max,
@@ -53,29 +58,38 @@ def evaluate_stage(
     Args:
         store: The validation photographs.
         stage: 1 the first.
-        float_network: Its output must not be clipped: how far it leaves 0..255 is measured.
+        float_network: Its output must not be clipped: how far it leaves 0..255 is measured. It sees what
+            the int8 network does.
         int8_network: What is deployed; the float network's halo is its halo.
         progress: Told the photographs that are done, and all.
         scored: Measure VIQET's MOS too.
 
     Returns:
-        Numbers by name: psnr_* in dB, difference_* in percent, int8_against_float_* with the float picture
+        Numbers by name: psnr_* of RGB, psnr_y_* of Y as papers have it (BT.601, 2 pixels shaved) in dB,
+        difference_* in percent, int8_against_float_* with the float picture
         as it is displayed (clipped, rounded), those of :func:`against_float` before that, mean_shift_* and
         overshoot_* in codes, noise_gain_*, jpeg_gain_int8; with ``scored``, mos_raw_* of HR0 and HR_n by
         VIQET, unclipped; and what :func:`hwrts.metrics.pattern_figures` finds.
     """
     rows: list[dict[str, float]] = []
+
+    def up(seen: Codes) -> NDArray[np.float32]:
+        return upscale_float(float_network, seen, int8_network.halo, sizes=int8_network.sizes)
+
     for i in range(len(store.names)):
         lr, original = np.array(store.array(i, "lr")), np.array(store.array(i, "hr"))
         target = store.array(i, target_kind(stage - 1))
         # Codes (2H, 2W, 3), beyond 0..255 where the network is.
-        exact = upscale_float(float_network, lr, int8_network.halo, sizes=int8_network.sizes)
+        exact = through(int8_network.luma, lr, up, 2)
         x2_float, x2_int8 = to_codes(exact), int8_network.upscale(lr)
+        x2 = {"bicubic": to_codes(upscale_by_2(lr)), "float": x2_float, "int8": x2_int8}
         rows.append(
             {
-                "psnr_bicubic_db": psnr_db(to_codes(upscale_by_2(lr)), original),
-                "psnr_float_db": psnr_db(x2_float, original),
-                "psnr_int8_db": psnr_db(x2_int8, original),
+                **{f"psnr_{name}_db": psnr_db(made, original) for name, made in x2.items()},
+                **{
+                    f"psnr_y_{name}_db": psnr_db(made, original, shave=SHAVED, luma=True)
+                    for name, made in x2.items()
+                },
                 "psnr_target_float_db": psnr_db(x2_float, target),
                 "psnr_target_int8_db": psnr_db(x2_int8, target),
                 **_as_displayed(x2_float, x2_int8),

@@ -11,6 +11,7 @@ from typing import Any
 
 from hwrts.command_line import command_line
 from hwrts.config import RunConfig
+from hwrts.data.luma import Luma
 from hwrts.errors import ConfigError, RunFolderError
 from hwrts.files.atomic import write_atomic, writing_to
 from hwrts.files.lock import restore
@@ -59,6 +60,11 @@ class StageFolder:
     def finished(self) -> bool:
         """Whether its verdict and its measures are there."""
         return self.verify.is_file() and self.metrics.is_file()
+
+    @property
+    def luma(self) -> Luma | None:
+        """What its network sees of a picture (:attr:`RunFolder.luma`)."""
+        return RunFolder(self.root.parent).luma
 
     @property
     def float_weights(self) -> Path:
@@ -171,6 +177,11 @@ class RunFolder:
             )
         return load_config(self.root / "config.toml")
 
+    @property
+    def luma(self) -> Luma | None:
+        """What its networks see of a picture; None if that is all of it, or the run has no settings."""
+        return self.config.network.luma if self.trained else None
+
     def settings_sha256(self) -> str:
         """Of what config.toml says, but where it is computed: a run may go on on another device."""
         document = read_toml(self.root / "config.toml")
@@ -273,7 +284,10 @@ def write_run(folder: Path, config: RunConfig, notes: dict[str, Any]) -> RunFold
     """Make an empty folder a run's: its settings, and run.json with what they are."""
     write_atomic(folder / "config.toml", dump_toml(config).encode())
     run = RunFolder(folder)
-    write_json(folder / "run.json", {**notes, "settings_sha256": run.settings_sha256()})
+    notes = {**notes, "settings_sha256": run.settings_sha256()}
+    if config.network.luma is not None:
+        notes["luma"] = config.network.luma.as_json()
+    write_json(folder / "run.json", notes)
     return run
 
 

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hwrts import __version__
 from hwrts.cost.inside import describe, reached
 from hwrts.cost.network import network_cost
+from hwrts.data.luma import Luma
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.c import check_rows
 from hwrts.export.c.check import check_files
@@ -60,7 +61,12 @@ def check_without(without: Collection[str]) -> None:
 
 
 def handover_kit(
-    made: Made, proof: Proof, title: str, without: Collection[str], progress: Progress
+    made: Made,
+    proof: Proof,
+    title: str,
+    without: Collection[str],
+    progress: Progress,
+    luma: Luma | None = None,
 ) -> HandOver:
     """All forms, and README, Makefile, report and the C program that checks.
 
@@ -70,6 +76,7 @@ def handover_kit(
         title: Run and stage.
         without: Forms of :data:`OPTIONAL` to leave out.
         progress: Where to say which form is written.
+        luma: What the network sees of a picture; None if that is all of it, or nobody says.
 
     Raises:
         HwrtsError: A form that is not left out cannot say the network.
@@ -82,6 +89,7 @@ def handover_kit(
             kit.take |= found.take
             advance(done, name)
         facts = facts_of(made, proof, title, left_out, kit)
+        facts = replace(facts, luma=None if luma is None else luma.as_json())
         advance(done + 1, "report")
     kit.files |= {name: text.encode() for name, text in kit_files(made.network, facts).items()}
     kit.take |= {"README.md": "whoever opens the folder first", REPORT: "widths, proofs and costs"}

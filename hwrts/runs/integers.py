@@ -113,7 +113,7 @@ def to_integers(
         if material.keep_inputs is not None:
             material.keep_inputs(network)
     with clock("measure"), progress.task(f"{of_stage}measuring", material.pictures) as advance:
-        measures = material.measure(onnx_engine(read_bytes(stage.onnx), network), advance)
+        measures = material.measure(onnx_engine(read_bytes(stage.onnx), network, luma=run.luma), advance)
     with clock("verify"), progress.task(f"{of_stage}comparing bits", 1) as advance:
         verdict = verify_stage(run, stage)
         advance(1, "")

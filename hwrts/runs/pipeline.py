@@ -160,9 +160,8 @@ def _write_targets(session: Session, number: int, model: nn.Module, store: Photo
             # 0, and a resumed run would have other targets than an undisturbed one.
             forward, device = _forward(session, model.eval()), session.device
             bounded = store is session.train and session.config.rts.bound_targets
-            update_targets(
-                model, forward, device, store, number, lambda i, n: advance(i, ""), bounded=bounded
-            )
+            told, luma = lambda i, n: advance(i, ""), session.config.network.luma
+            update_targets(model, forward, device, store, number, told, bounded=bounded, luma=luma)
 
 
 def _new_model(session: Session) -> nn.Module:

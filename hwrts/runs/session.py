@@ -57,7 +57,7 @@ class Session:
             patch=patch,
             seed=seed,
             device=self.device.name,
-            of_luma=self.config.network.luma,
+            luma=self.config.network.luma,
         )
 
     def same_size_batches(self, stage: int) -> Batches:
@@ -72,6 +72,7 @@ class Session:
             seed=self.config.seed * 1000 + stage,
             device=self.device.name,
             same_size=True,
+            luma=self.config.network.luma,
         )
 
 

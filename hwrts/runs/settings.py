@@ -90,6 +90,8 @@ def _new(complete: dict[str, Any], document: dict[str, Any]) -> str:
 
 def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> list[str]:
     """Take out what would leave a flag without effect; returns what is said about it."""
+    from hwrts.config.network import LUMA_SETTINGS, OLD_NAMES
+
     said = []
 
     def take_out(table: str, keys: Sequence[str], flag: str) -> None:
@@ -103,9 +105,14 @@ def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> l
     named = network.get("name", "residual") if isinstance(network, dict) else None
     if flags.get("network.name", named) != named:  # blocks and channels are those of another network
         take_out("network", ("blocks", "channels", "keeps"), "--network")
-        rts = document.get("rts")
-        if flags["network.name"] != "sesr" and isinstance(rts, dict) and rts.get("loss") == "luma":
-            take_out("rts", ("loss",), "--network")  # it is for one correction of all colours
+    if flags.get("network.colour") == "rgb":
+        take_out("network", LUMA_SETTINGS, "--colour")
+    rts, made_of = document.get("rts"), network if isinstance(network, dict) else {}
+    name, colour = (flags.get(f"network.{key}", made_of.get(key)) for key in ("name", "colour"))
+    one_correction = colour == "luma" or name in ("sesr", *OLD_NAMES)
+    changed = [key for key in ("network.name", "network.colour") if key in flags]
+    if changed and not one_correction and isinstance(rts, dict) and rts.get("loss") == "luma":
+        take_out("rts", ("loss",), flag_of(changed[0]))
     steps = [key for key in ("rts.first_steps", "rts.steps") if key in flags]
     if steps and "rts.epochs" not in flags:
         take_out("rts", ("epochs",), flag_of(steps[0]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.depth import luma
+from hwrts.data.luma import OWN, Luma
 from hwrts.data.tiles import Sizes
 from hwrts.errors import RunFolderError
 from hwrts.export.stimuli import Fed
@@ -39,7 +39,7 @@ def save_fed(run: RunFolder, pictures: Mapping[str, Mapping[str, NDArray[np.uint
 
 
 def load_fed(run: RunFolder, network: Network) -> dict[str, Fed]:
-    """The codes that each input is fed, by picture; a run's photographs are RGB, and luma is made of them.
+    """The codes that each input is fed, by picture; a run's photographs are RGB, and Y' is made of them.
 
     Raises:
         RunFolderError: The file is missing or damaged, or is of another network.
@@ -47,8 +47,10 @@ def load_fed(run: RunFolder, network: Network) -> dict[str, Fed]:
     stored = load_verify_inputs(run, network.inputs)
     if len(network.inputs) == 1:
         (only,) = network.inputs
-        sizes = Sizes(network.multiple, network.smallest)
-        return {name: {only.name: _codes(sizes.padded(picture), only)} for name, picture in stored.items()}
+        sizes, luma = Sizes(network.multiple, network.smallest), run.luma or OWN
+        return {
+            name: {only.name: _codes(sizes.padded(picture), only, luma)} for name, picture in stored.items()
+        }
     first = f" [{network.inputs[0].name}]"
     fed: dict[str, Fed] = {}
     for name in (key.removesuffix(first) for key in stored if key.endswith(first)):
@@ -56,15 +58,15 @@ def load_fed(run: RunFolder, network: Network) -> dict[str, Fed]:
         missing = [key for key in keys.values() if key not in stored]
         if missing:
             raise RunFolderError(f"{run.inputs}: has no {missing[0]!r:.60}; quantize the module again")
-        fed[name] = {each.name: _codes(stored[keys[each.name]], each) for each in network.inputs}
+        fed[name] = {each.name: _codes(stored[keys[each.name]], each, OWN) for each in network.inputs}
     if not fed:
         raise RunFolderError(f"{run.inputs}: is of another network; quantize the module again")
     return fed
 
 
-def _codes(stored: NDArray[np.uint8], tensor: Input) -> NDArray[Any]:
+def _codes(stored: NDArray[np.uint8], tensor: Input, luma: Luma) -> NDArray[Any]:
     if tensor.channels == 1 and stored.shape[2] == _RGB.channels:
-        stored = luma(stored)
+        stored = luma.of(stored)
     return from_stored(stored.transpose(2, 0, 1)[None], tensor.out)
 
 

@@ -71,7 +71,7 @@ def measure_stage(
     stage: StageFolder, store: PhotoStore, widths: Collection[int], progress: Progress
 ) -> tuple[Sensitivity, dict[str, Any]]:
     """As :func:`stage_sensitivity`, and what sensitivity.json is to hold; nothing is written."""
-    crops = load_crops(store, stage)
+    crops = load_crops(store, stage, stage.luma)
     found = measure_sensitivity(load_quantised(stage), crops, widths, progress)
     return found, as_json(found, stage, store.names[: len(crops.inputs)])
 

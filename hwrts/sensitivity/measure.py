@@ -11,6 +11,7 @@ import numpy as np
 
 from hwrts.data import PhotoStore, to_codes, upscale_by_2
 from hwrts.data.depth import Codes
+from hwrts.data.luma import Luma
 from hwrts.errors import ConfigError
 from hwrts.fixed_point import Network, run
 from hwrts.metrics import psnr_db
@@ -40,10 +41,12 @@ class Crops:
         inputs: Codes (H, W, 3) uint8.
         references: Codes (F*H, F*W, 3) uint8 for each input, by name: "original", and "target" where the
             stage was trained toward something else.
+        luma: What the network sees of them; None if that is all.
     """
 
     inputs: list[Codes]
     references: dict[str, list[Codes]]
+    luma: Luma | None = None
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,8 @@ class Sensitivity:
         return self.psnr_db[reference] - reduced.psnr_db[reference]
 
 
-def load_crops(store: PhotoStore, stage: StageFolder) -> Crops:
-    """Centre crops of the first validation photographs, as the stage's network sees them.
+def load_crops(store: PhotoStore, stage: StageFolder, luma: Luma | None = None) -> Crops:
+    """Centre crops of the first validation photographs, of which the stage's network sees all or the luma.
 
     A x2 network reads LR; its references are the original and, from stage 2 on, the target of the stage. A
     same-size network reads originals, and its target is what the float network makes of them.
@@ -108,7 +111,7 @@ def load_crops(store: PhotoStore, stage: StageFolder) -> Crops:
         source, scale, kinds = "lr", 2, {"original": target_kind(0)}
         if number > 1:
             kinds["target"] = target_kind(number - 1)
-    crops = Crops([], {name: [] for name in kinds})
+    crops = Crops([], {name: [] for name in kinds}, luma)
     for i in range(min(PHOTOGRAPHS, len(store.names))):
         pixels = store.array(i, source)
         top, left = (max(0, (size - SIDE) // 2) for size in pixels.shape[:2])
@@ -163,8 +166,8 @@ def measure_sensitivity(
 
 def _outputs(network: Network, crops: Crops) -> list[Codes]:
     # every code is on the pixel grid, so 8 bits hold it
-    deployed = Deployed.of(network, lambda pixels: run(network, pixels).astype(np.uint8))
-    return [deployed.codes(pixels) for pixels in crops.inputs]  # (F*H, F*W, 3) each
+    deployed = Deployed.of(network, lambda seen: run(network, seen).astype(np.uint8), luma=crops.luma)
+    return [deployed.upscale(pixels) for pixels in crops.inputs]  # (F*H, F*W, 3) each
 
 
 def _mse(pictures: list[Codes], references: list[Codes]) -> float:

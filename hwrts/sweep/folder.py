@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from hwrts.config import RunConfig
+from hwrts.config.network import LUMA_SETTINGS
 from hwrts.errors import RunFolderError
 from hwrts.files.atomic import clear_temporaries, clear_temporaries_of
 from hwrts.files.lock import clear_lock
@@ -97,19 +98,26 @@ def _with_clock(spec: dict[str, Any]) -> dict[str, Any]:
     return spec | {"budget": {"clock_mhz": Limits().clock_mhz} | budget} if isinstance(budget, dict) else spec
 
 
+_OF_LUMA = ("colour", *LUMA_SETTINGS)
+"""Settings whose default was in effect before, but where an old name of a network says luma."""
+
+
 def _going_on(spec: SweepSpec, document: dict[str, Any]) -> SweepSpec:
     """A sweep with the settings that were the default when its folder was made, where it names none."""
     defaults = document.get("defaults")
-    return spec.model_copy(
-        update={"base": with_defaults(spec.base, BEFORE if defaults is None else defaults)}
-    )
+    if defaults is None:
+        defaults = {
+            table: {key: value for key, value in before.items() if key not in _OF_LUMA}
+            for table, before in BEFORE.items()
+        }
+    return spec.model_copy(update={"base": with_defaults(spec.base, defaults)})
 
 
 def _defaults() -> dict[str, dict[str, Any]]:
     """Today's values of the settings that came later, but of those that the network's name decides."""
     today = RunConfig().model_dump(mode="json")
     return {
-        table: {key: today[table][key] for key in before if key != "keeps"}
+        table: {key: today[table][key] for key in before if key not in ("keeps", *_OF_LUMA)}
         for table, before in BEFORE.items()
     }
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
 from hwrts.data.depth import Codes
-from hwrts.data.luma import in_colour, luma_of_crops
+from hwrts.data.luma import Luma, through
 from hwrts.data.tiles import Sizes, Upscaler, enhance
 from hwrts.fixed_point import PIXEL, halo, whole_frame
 from hwrts.fixed_point.steps import multiple_of, smallest_of
@@ -50,7 +50,7 @@ def crop_batches(
     seed: int,
     device: str,
     same_size: bool = False,
-    of_luma: bool = False,
+    luma: Luma | None = None,
 ) -> Batches:
     """Step number to a batch of aligned crops, values code * 2**-8, channels last in memory.
 
@@ -63,15 +63,15 @@ def crop_batches(
         seed: Order of the crops; stages use different ones.
         device: Where the tensors go.
         same_size: Take the originals in place of their low-resolution versions.
-        of_luma: Their Y alone, one channel.
+        luma: Their Y' alone, one channel; None gives red, green and blue.
     """
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         indices = batch_indices(len(plan.crops), batch, step, seed)
         lr, hr = gather(store, plan, indices, patch, target)  # (B, P, P, 3), (B, 2P, 2P, 3)
         x = gather(store, plan, indices, patch, target_kind(0))[1] if same_size else lr
-        if of_luma:
-            x, hr = luma_of_crops(x), luma_of_crops(hr)
+        if luma is not None:
+            x, hr = luma.of(x), luma.of(hr)
         return to_values(x, device), to_values(hr, device)
 
     return batches
@@ -85,22 +85,21 @@ def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
 def float_upscaler(
     model: nn.Module, forward: Callable[[Tensor], Tensor], device: str, *, clipped: bool = True
 ) -> Upscaler:
-    """A float network as a function on codes: (H, W, 3) uint8 to (2H, 2W, 3) float32.
+    """A float network as a function on codes: (H, W, C) uint8 to (2H, 2W, C) float32, C 3, or 1 of luma.
 
     Its codes are clipped to 0..255, as a picture is, unless they are to be measured as the network made them.
-    One that sees luma alone (its ``luma`` is True) has the chroma of bicubic up-sampling.
     """
 
     def upscaler(pixels: Codes) -> NDArray[np.float32]:
         model.eval()
         with torch.inference_mode():
-            values = forward(to_values(np.array(pixels)[None], device))  # (1, 3, 2H, 2W)
+            values = forward(to_values(np.array(pixels)[None], device))  # (1, C, 2H, 2W)
             y = values.float().mul(2.0**PIXEL.frac)
             y = y.clamp_(0, 255) if clipped else y
             codes: NDArray[np.float32] = y[0].permute(1, 2, 0).contiguous().cpu().numpy()
             return codes
 
-    return in_colour(upscaler, 2) if getattr(model, "luma", False) else upscaler
+    return upscaler
 
 
 def update_targets(
@@ -112,11 +111,13 @@ def update_targets(
     progress: Callable[[int, int], None],
     *,
     bounded: bool = False,
+    luma: Luma | None = None,
 ) -> None:
     """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, uint8, rounded once.
 
     Bounded, each code is clipped to the range of HR0's codes of its colour over the pixels around, so that a
-    steeper edge stays a target and a halo beside it does not.
+    steeper edge stays a target and a halo beside it does not. A network of ``luma`` sees Y' alone, and the
+    pictures' colours get the correction of it.
 
     The network's output is not rounded between S and D: a rounding there would be amplified by the next
     stage. Pictures that are there already (an interrupted run) are written again with the same bytes.
@@ -128,7 +129,7 @@ def update_targets(
     count = len(store.names)
     for i in range(count):
         original = np.array(store.array(i, "hr"))
-        made = enhance(upscaler, original, margin, sizes=sizes)
+        made = through(luma, original, lambda seen: enhance(upscaler, seen, margin, sizes=sizes), 1)
         store.write(i, target_kind(stage), _within(made, original) if bounded else made)
         progress(i + 1, count)
 

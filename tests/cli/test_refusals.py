@@ -57,8 +57,8 @@ def quantize(function, *more):
         (
             ["cost", "nothing"],
             "'nothing': no such network; use residual, srcnn, vdsr, srresnet, edsr, abpn, "
-            "quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, xlsr, fsrcnn, unet, srcnn-luma, "
-            "vdsr-luma, paper, upscale, a TOML file, or a run or stage folder",
+            "quicksrnet, sesr, espcn, ecbsr, imdn, rlfn, span, xlsr, fsrcnn, unet, paper, upscale, "
+            "a TOML file, or a run or stage folder",
         ),
         (
             ["enhance", *PHOTOS, "-o", "photos/photo2.png", "--run", "runs/tiny"],

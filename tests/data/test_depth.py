@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from hwrts.data import Picture, codes_of, with_result
-from hwrts.data.depth import LUMA_65536, corrected, enlarge_bilinear, luma, reduce
+from hwrts.data.depth import corrected, enlarge_bilinear, reduce
+from hwrts.data.luma import OWN
 from hwrts.data.tiles import TILE
 from hwrts.data.tiles import enhance as by_tiles
-from hwrts.metrics import LUMA
 
 
 def deep(height, width, channels=3, seed=0):
@@ -111,7 +111,7 @@ def test_a_ramp_has_no_bands_after_x2(slope, repeated):
 
 def test_luma_of_grey_is_its_code():
     grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
-    assert np.array_equal(luma(grey)[..., 0], grey[..., 0])
+    assert np.array_equal(OWN.of(grey)[..., 0], grey[..., 0])
 
 
 def sharpened(pixels):
@@ -136,7 +136,7 @@ def test_tiles_of_a_deep_picture_are_one_picture(kind, scale):
         tiled, whole = (np.repeat(np.repeat(each, 2, 0), 2, 1) for each in (tiled, whole))
     out = with_result(picture, tiled, scale)
     assert out.kind == f"{kind} 16 bits"
-    wanted = whole if x.shape[2] == 3 else luma(whole)
+    wanted = whole if x.shape[2] == 3 else OWN.of(whole)
     wanted = 257 * (wanted.astype(int) - enlarge_bilinear(reduce(x), scale)) + enlarge_bilinear(x, scale)
     assert np.array_equal(out.samples, np.clip(wanted, 0, 65535))
     if alpha is not None:
@@ -173,12 +173,6 @@ def test_grey_that_a_network_coloured_is_its_luma():
     assert (out.samples == 103).all()  # 0.299 * 110 + 0.587 * 100 + 0.114 * 97 = 102.658
     assert out.notes == ("the network coloured the grey by up to 13 codes; its luma is written",)
     assert with_result(picture, codes_of(picture), 1).notes == ()
-
-
-def test_its_luma_is_that_of_the_measures():
-    """BT.601 stands twice: in studio range to measure by, and in 65536ths to compute with."""
-    assert tuple(round(65536 * each * 255 / 219) for each in LUMA) == LUMA_65536
-    assert sum(LUMA_65536) == 65536
 
 
 def test_the_examples_in_the_arithmetic_document():

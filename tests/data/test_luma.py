@@ -1,57 +1,158 @@
-"""Pictures in colour through networks that see luma alone."""
+"""Pictures in colour through networks that see luma alone (eq. 22, 45)."""
+
+from fractions import Fraction
+from itertools import product
+from math import floor
 
 import numpy as np
+import pytest
 
 from hwrts.data import upscale_by_2
-from hwrts.data.depth import luma
-from hwrts.data.luma import CHROMA_HALO, in_colour, luma_of_crops
-from hwrts.data.tiles import upscale
+from hwrts.data.luma import OWN, POINT, Luma, through
+from hwrts.data.matrix import matrix_of
+from hwrts.data.resample import enlarged
+from hwrts.metrics.fidelity import LUMA
+
+KINDS = [
+    Luma(matrix, range_, chroma)  # type: ignore[arg-type]
+    for matrix, range_, chroma in product(("bt709", "bt601"), ("limited", "full"), ("bicubic", "bilinear"))
+]
+SHARES = {
+    "bt709": (Fraction(2126, 10000), Fraction(7152, 10000), Fraction(722, 10000)),
+    "bt601": (Fraction(299, 1000), Fraction(587, 1000), Fraction(114, 1000)),
+}
 
 
-def twice(codes):
-    """Each pixel four times."""
-    return codes.repeat(2, axis=0).repeat(2, axis=1)
+def near(value):
+    return floor(value + Fraction(1, 2))
 
 
-def bicubic(codes):
-    """What a network makes of Y that adds nothing to bicubic up-sampling; codes are (H, W, 1)."""
-    return upscale_by_2(np.repeat(codes, 3, axis=2))[..., :1]
+def every_colour():
+    """All 2^24 colours, (4096, 4096, 3)."""
+    codes = np.arange(1 << 24, dtype=np.uint32)
+    planes = [codes >> shift & 255 for shift in (16, 8, 0)]
+    return np.stack(planes, axis=-1).astype(np.uint8).reshape(4096, 4096, 3)
 
 
-def test_luma_of_crops_is_that_of_each(picture):
-    crops = np.stack([picture(6, 5), picture(7, 5)[1:]])
-    expected = np.stack([luma(crop) for crop in crops])
-    np.testing.assert_array_equal(luma_of_crops(crops), expected)
-    assert luma_of_crops(np.array([[[[255, 0, 0]]]], np.uint8)).tolist() == [[[[76]]]]
+def slowly(luma, pixels, made, scale):
+    """(45) a pixel at a time, in fractions, with Keys' kernel as its paper has it."""
+    gain = Fraction(matrix_of(luma.matrix, full=luma.range == "full", point=16).luma, 1 << 16)
+    seen = luma.of(pixels)
+    height, width, _ = pixels.shape
+
+    def weight(distance):
+        d = abs(distance)
+        if luma.chroma == "bilinear":
+            return max(Fraction(0), 1 - d)
+        if d <= 1:
+            return Fraction(3, 2) * d**3 - Fraction(5, 2) * d**2 + 1
+        return -(d**3) / 2 + Fraction(5, 2) * d**2 - 4 * d + 2 if d < 2 else Fraction(0)
+
+    def at(plane, y, x):
+        total = Fraction(0)
+        for j, i in product(range(floor(y) - 2, floor(y) + 4), range(floor(x) - 2, floor(x) + 4)):
+            share = weight(y - j) * weight(x - i)
+            if share:
+                total += share * int(plane[min(max(j, 0), height - 1), min(max(i, 0), width - 1)])
+        return total
+
+    out = np.empty((height * scale, width * scale, 3), np.uint8)
+    for row, column in product(range(height * scale), range(width * scale)):
+        y, x = ((Fraction(2 * k + 1, 2)) / scale - Fraction(1, 2) for k in (row, column))
+        change = gain * (int(made[row, column, 0]) - at(seen[..., 0], y, x))
+        for colour in range(3):
+            out[row, column, colour] = min(max(near(at(pixels[..., colour], y, x) + change), 0), 255)
+    return out
 
 
-def test_a_grey_picture_is_what_the_network_makes_of_it(picture):
-    grey = np.repeat(luma(picture(9, 8)), 3, axis=2)
-    np.testing.assert_array_equal(in_colour(twice, 2)(grey), twice(grey))
+def test_y_of_colours_computed_by_hand():
+    """Red of BT.709 is 219/255 * 0.2126 * 255 + 16 = 62.56; of BT.601 in full range 0.299 * 255 = 76.2."""
+    colours = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
+    assert Luma("bt709", "limited").of(colours).ravel().tolist() == [16, 235, 63, 173, 32]
+    assert Luma("bt709", "full").of(colours).ravel().tolist() == [0, 255, 54, 182, 18]
+    assert Luma("bt601", "limited").of(colours).ravel().tolist() == [16, 235, 81, 145, 41]
+    assert Luma("bt601", "full").of(colours).ravel().tolist() == [0, 255, 76, 150, 29]
 
 
-def test_flat_colours_keep_their_chroma():
-    """Y of (200, 100, 40) is 123: a network that adds 10 adds 10 to all three, and 255 is the most."""
+@pytest.mark.parametrize("luma", KINDS[::2], ids=lambda luma: luma.said)
+def test_y_is_the_exact_value_rounded(luma, picture):
+    """The shares, rounded to 2^-16, move no more than a hundredth of a code."""
+    pixels = picture(9, 11)
+    black, most = (0, 255) if luma.range == "full" else (16, 219)
+    found = luma.of(pixels)
+    for y, x in product(range(9), range(11)):
+        shares = zip(SHARES[luma.matrix], pixels[y, x].tolist(), strict=True)
+        exact = black + Fraction(most, 255) * sum(share * code for share, code in shares)
+        assert abs(int(found[y, x, 0]) - exact) <= Fraction(51, 100)
+
+
+def test_shares_are_those_of_the_measures_and_add_up():
+    """BT.601 stands twice: in studio range to measure by, and in 65536ths to compute with."""
+    of = matrix_of("bt601", full=True, point=POINT).shares[0]
+    assert of == tuple(round(65536 * each * 255 / 219) for each in LUMA) == (19595, 38470, 7471)
+    assert sum(of) == 65536
+
+
+@pytest.mark.parametrize("luma", KINDS[::2], ids=lambda luma: luma.said)
+def test_a_network_that_corrects_nothing_changes_no_colour_of_all_there_are(luma):
+    pixels = every_colour()
+    np.testing.assert_array_equal(through(luma, pixels, lambda y: y, 1), pixels)
+
+
+def test_greys_of_full_range_are_what_the_network_makes_of_them():
+    grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    assert np.array_equal(OWN.of(grey), grey[..., :1])
+    made = through(OWN, grey, lambda y: 255 - y, 1)
+    assert np.array_equal(made, 255 - grey)
+
+
+@pytest.mark.parametrize("luma", KINDS, ids=lambda luma: f"{luma.said}, {luma.chroma}")
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_every_code_is_that_of_the_equation(luma, scale, picture):
+    pixels = picture(5, 4)
+    made = np.random.default_rng(3).integers(0, 256, (5 * scale, 4 * scale, 1)).astype(np.uint8)
+    expected = slowly(luma, pixels, made, scale)
+    np.testing.assert_array_equal(luma.coloured(pixels, luma.of(pixels), made, scale), expected)
+
+
+def test_a_correction_is_the_same_in_red_green_and_blue():
+    """10 codes of limited range are 255/219 * 10 = 11.6 of a picture; beyond 255 a colour saturates."""
     flat = np.full((5, 4, 3), (200, 100, 40), np.uint8)
-    assert luma(flat)[0, 0] == 123
-    made = in_colour(lambda codes: twice(codes + np.uint8(10)), 2)(flat)
-    assert made.dtype == np.uint8
-    assert made.shape == (10, 8, 3)
-    assert np.unique(made.reshape(-1, 3), axis=0).tolist() == [[210, 110, 50]]
-    bright = in_colour(lambda codes: twice(codes + np.uint8(100)), 2)(flat)
-    assert np.unique(bright.reshape(-1, 3), axis=0).tolist() == [[255, 200, 140]]
+    made = through(Luma(), flat, lambda y: y + np.uint8(10), 1)
+    assert np.unique(made.reshape(-1, 3), axis=0).tolist() == [[212, 112, 52]]
+    made = through(OWN, flat, lambda y: y + np.uint8(100), 1)
+    assert np.unique(made.reshape(-1, 3), axis=0).tolist() == [[255, 200, 140]]
 
 
-def test_what_adds_nothing_is_bicubic_up_sampling(picture):
-    """Within the rounding of Y, half a code in each of the pixels that bicubic's taps see: 1.6 at most."""
-    codes = picture(12, 10)
-    made = in_colour(bicubic, 2)(codes)
-    assert made.dtype == np.float32
-    assert np.abs(made - upscale_by_2(codes)).max() < 0.8
+def test_floats_are_neither_rounded_nor_clipped(picture):
+    """What a float network is measured by: beside the integers half a code and what saturates."""
+    pixels = picture(9, 8)
+    made = np.random.default_rng(5).uniform(-40, 300, (18, 16, 1)).astype(np.float32)
+    found = Luma().coloured(pixels, Luma().of(pixels), made, 2)
+    assert (found.dtype, found.shape) == (np.float32, (18, 16, 3))
+    assert found.min() < 0
+    assert found.max() > 255
+    whole = made.round().clip(0, 255)
+    floats = Luma().coloured(pixels, Luma().of(pixels), whole, 2).clip(0, 255)
+    integers = Luma().coloured(pixels, Luma().of(pixels), whole.astype(np.uint8), 2)
+    assert np.abs(floats - integers).max() <= 0.5 + 1e-4  # float32 of sums near a tie
 
 
-def test_tiles_are_one_pass_bit_for_bit(monkeypatch, picture):
-    monkeypatch.setattr("hwrts.data.tiles.TILE", 7)
-    codes = picture(23, 18)
-    network = in_colour(lambda y: np.rint(bicubic(y)).clip(0, 255).astype(np.uint8), 2)
-    np.testing.assert_array_equal(upscale(network, codes, CHROMA_HALO), network(codes))
+def test_colours_become_larger_as_pillows_bicubic_makes_them(picture):
+    """Where the border does not count: Pillow renormalises there, and here it is repeated."""
+    pixels = picture(12, 10)
+    sums, total = enlarged(pixels, (0, 24), 20, 2, cosited=False, kind="bicubic")
+    assert total == 128**2
+    inside = slice(4, -4)
+    ours, theirs = (sums / total)[inside, inside], upscale_by_2(pixels)[inside, inside]
+    assert np.abs(ours - theirs).max() < 1e-3  # Pillow computes in float32
+
+
+def test_pictures_higher_than_a_band_are_one_piece(monkeypatch, picture):
+    pixels = picture(23, 18)
+    made = np.random.default_rng(1).integers(0, 256, (46, 36, 1)).astype(np.uint8)
+    whole = Luma().coloured(pixels, Luma().of(pixels), made, 2)
+    monkeypatch.setattr("hwrts.data.luma._BAND", 5)
+    np.testing.assert_array_equal(Luma().coloured(pixels, Luma().of(pixels), made, 2), whole)
+    crops = np.stack([pixels[:6], pixels[6:12]])
+    np.testing.assert_array_equal(Luma().of(crops), np.stack([Luma().of(each) for each in crops]))

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrize import remove_parametrizations
 
-from hwrts.config import NetworkConfig
+from hwrts.config import NetworkConfig, RunConfig
+from hwrts.config.network import NetworkName
 from hwrts.cost.modes import KIB_BITS
 from hwrts.cost.network import graph_cost
+from hwrts.data.luma import Luma
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import PIXEL, Add, PRelu, Rounding, Upsample, load_network, run, save_network
@@ -46,7 +48,7 @@ from hwrts.networks.transposed import taps_of
 from hwrts.qat.calibrate import calibrate
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
-from hwrts.settings_file import dump_toml, load_config, parse_config
+from hwrts.settings_file import as_before, dump_toml, load_config, parse_config
 from hwrts.training.aids import training_aids
 from hwrts.training.fit import Schedule, Training, fit
 from hwrts.training.precision import MixedPrecision
@@ -70,11 +72,16 @@ TINY = {
     "unet": {"blocks": 2, "channels": 4},
     "srcnn-luma": {"channels": 8},
     "vdsr-luma": {"blocks": 2, "channels": 6},
+    "residual-luma": {"blocks": 1, "channels": 4},
 }
 
 
 def config(name, **changes) -> NetworkConfig:
-    return parse_config({"network": {"name": name, **changes}}, "test").network
+    """Of a network; "srcnn-luma" is srcnn with one channel."""
+    colour = {"colour": "luma"} if name.endswith("-luma") else {}
+    return parse_config(
+        {"network": {"name": name.removesuffix("-luma"), **colour, **changes}}, "test"
+    ).network
 
 
 def tiny(name) -> nn.Module:
@@ -119,6 +126,20 @@ def parameters(network: nn.Module) -> int:
         ("unet", 118_764),
         ("srcnn-luma", 57_281),
         ("vdsr-luma", 665_921),
+        ("residual-luma", 9_897),
+        ("srresnet-luma", 1_381_011),
+        ("edsr-luma", 1_367_553),
+        ("abpn-luma", 29_776),
+        ("quicksrnet-luma", 19_972),
+        ("sesr-luma", 12_340),
+        ("espcn-luma", 21_284),  # the original's
+        ("ecbsr-luma", 10_100),
+        ("imdn-luma", 19_102),
+        ("rlfn-luma", 506_616),
+        ("span-luma", 406_372),
+        ("xlsr-luma", 14_436),
+        ("fsrcnn-luma", 12_464 + 136 + 212),  # the paper's weights, slopes, and biases
+        ("unet-luma", 117_316),
     ],
 )
 def test_parameters_of_the_default_networks(name, expected):
@@ -169,8 +190,13 @@ def test_parameters_of_table_3():
         for blocks in (1, 3, 6)
     ]
     assert [round(count, -3) for count in weights] == [41_000, 114_000, 225_000]
-    assert parameters(SRCNN(luma=True)) == parameters(SRCNN()) - 2 * 81 * 64 - 2 * (25 * 32 + 1) == 57_281
-    assert parameters(VDSR(luma=True)) == parameters(VDSR()) - 2 * 9 * 64 - 2 * (9 * 64 + 1) == 665_921
+    of_luma = [
+        sum(each.numel() for each in Residual(blocks, 64, planes=1).parameters() if each.ndim == 4)
+        for blocks in (1, 3, 6)
+    ]
+    assert of_luma == [9 * n * 64**2 + 18 * 64 + 36 for n in (1, 3, 6)] == [38_052, 111_780, 222_372]
+    assert parameters(SRCNN(planes=1)) == parameters(SRCNN()) - 2 * 81 * 64 - 2 * (25 * 32 + 1) == 57_281
+    assert parameters(VDSR(planes=1)) == parameters(VDSR()) - 2 * 9 * 64 - 2 * (9 * 64 + 1) == 665_921
     step = 64 * 9 * 256 + 256  # a step of up-sampling: 64 to 256 maps
     assert parameters(SRResNet(scale=4)) == parameters(SRResNet()) + step + 1 == 1_549_462  # 1.5M, x4
     assert parameters(EDSR(scale=4)) == parameters(EDSR()) + step == 1_517_571
@@ -202,7 +228,7 @@ def test_training_starts_as_an_upscaler(name, picture):
 @pytest.mark.in_turns
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
-@pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
+@pytest.mark.parametrize("name", [name for name in TINY if not name.startswith("residual")])
 def test_from_the_network_to_verified_integers(name, rounding, picture, tmp_path):
     model = tiny(name)
     x, target = torch.rand(4, planes(name), 12, 12), torch.rand(4, planes(name), 24, 24)
@@ -251,7 +277,7 @@ def census_of(network) -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in TINY if name != "residual"])
+@pytest.mark.parametrize("name", [name for name in TINY if not name.startswith("residual")])
 def test_networks_of_the_papers_size(name, picture):
     """9 x 9 taps of 64 channels and 36 layers in a row, on small pictures."""
     graph = deploy_form(trace(build_network(config(name)).eval()))
@@ -295,13 +321,14 @@ def test_a_zero_residual_is_the_enlarged_picture(name, picture):
 def test_the_same_size_form_and_training_aids_are_where_they_should_be(name):
     network = tiny(name)
     graph = trace(network.eval())
-    assert has_same_size_form(fused_form(graph)) == (name == "residual")
-    if name != "residual":
+    assert has_same_size_form(fused_form(graph)) == (name in ("residual", "residual-luma"))
+    if name not in ("residual", "residual-luma"):
         with pytest.raises(UnsupportedOperatorError, match="no same-size form"):
             deploy_form(graph, same_size=True)
     aids = training_aids(network)
-    assert len(aids.residuals) == (name in ("residual", "vdsr", "vdsr-luma", "abpn", "sesr", "ecbsr", "unet"))
-    assert (aids.constrain is None) == (name != "residual")
+    anchored = ("residual", "vdsr", "abpn", "sesr", "ecbsr", "unet")
+    assert len(aids.residuals) == (name.removesuffix("-luma") in anchored)
+    assert (aids.constrain is None) == (name not in ("residual", "residual-luma"))
     assert training_aids(network, small_residual=False).residuals == ()
 
 
@@ -357,8 +384,8 @@ def test_defaults_are_those_of_the_papers():
 
 @pytest.mark.parametrize("name", TINY)
 def test_settings_are_written_complete_and_read_back(name, tmp_path):
-    for network in ({"name": name}, {"name": name, **TINY[name]}):
-        made = parse_config({"network": network}, "test")
+    for changes in ({}, TINY[name]):
+        made = RunConfig(network=config(name, **changes))
         (tmp_path / "config.toml").write_text(dump_toml(made))
         assert load_config(tmp_path / "config.toml") == made
         assert (made.network.blocks is None) == (name in ("srcnn", "srcnn-luma", "espcn"))
@@ -385,17 +412,69 @@ def test_titles_and_folder_names():
         "unet2x16",
         "srcnn-luma64",
         "vdsr-luma18x64",
+        "residual-luma1x32",
     ]
     assert [each.title for each in names[:3]] == [
         "Residual-1, 32 channels",
         "SRCNN, 64 channels",
         "VDSR, 18 blocks, 64 channels",
     ]
+    assert [each.title for each in names[-2:]] == [
+        "VDSR of luma, 18 blocks, 64 channels, BT.709, limited range",
+        "Residual-1 of luma, 32 channels, BT.709, limited range",
+    ]
+
+
+@pytest.mark.parametrize("old", ["srcnn-luma", "vdsr-luma"])
+def test_an_old_name_of_luma_is_what_it_was(old):
+    """BT.601 of full range, which is what they were trained on before there was a choice."""
+    said = {"name": old.removesuffix("-luma"), "colour": "luma", "matrix": "bt601", "range": "full"}
+    assert NetworkConfig.model_validate({"name": old}) == NetworkConfig.model_validate(said)
+    other = NetworkConfig.model_validate({"name": old, "matrix": "bt709"})
+    assert other.luma == Luma("bt709", "full", "bicubic")
+    record = {"network": {"name": old, "blocks": None, "channels": 8, "keeps": "nothing", "padding": "zero"}}
+    of_record = as_before(record)["network"]
+    assert NetworkConfig.model_validate(of_record).luma == Luma("bt601", "full")
+
+
+@pytest.mark.parametrize("name", get_args(NetworkName))
+def test_every_network_can_see_luma_alone(name, picture, tmp_path):
+    """One channel in and out, an up-scaler before its first step, and integers with no differing code."""
+    of_luma = f"{name}-luma"
+    model = build_network(config(of_luma, **TINY[name])).eval()
+    smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 1, 40, 40), 5, stride=1) * 0.8
+    with torch.inference_mode():
+        apart = (model(smooth) - F.interpolate(smooth, scale_factor=2, mode="bilinear")).abs()
+    assert apart.shape == (1, 1, 72, 72)
+    assert float(apart.mean()) * 256 < 4
+    graph = deploy_form(trace(model))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 1, 12, 12)])).eval()
+    save_network(quantised.lower(), tmp_path)
+    network = load_network(tmp_path)
+    assert (network.inputs[0].channels, network.channels[network.output]) == (1, 1)
+    verdict = verify(
+        network,
+        to_onnx(network).SerializeToString(),
+        {"photo": picture(15, 14)[..., :1]},
+        [TorchWitness(quantised, network)],
+        stimuli=["photo"],
+    )
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
 
 
 @pytest.mark.parametrize(
     ("network", "message"),
     [
+        (
+            {"name": "residual", "matrix": "bt709"},
+            "matrix is of networks of luma; leave it out, or use colour",
+        ),
+        (
+            {"colour": "rgb", "chroma": "bilinear"},
+            "chroma is of networks of luma; leave it out, or use colour",
+        ),
+        ({"name": "vdsr-luma", "colour": "rgb"}, 'vdsr-luma sees luma; use name = "vdsr"'),
+        ({"colour": "luma", "matrix": "bt2020"}, "Input should be 'bt709' or 'bt601'"),
         ({"name": "srcnn", "blocks": 3}, "srcnn has three layers and no blocks; leave blocks out"),
         ({"name": "srcnn", "channels": 7}, "second layer has half of 7 channels; use an even number"),
         ({"name": "espcn", "blocks": 3}, "espcn has three layers and no blocks; leave blocks out"),

@@ -33,7 +33,7 @@ def stage(quantise, tmp_path) -> StageFolder:
 @pytest.fixture
 def stage_of_luma(tmp_path) -> StageFolder:
     """A network of one channel, whose last layer adds something to bicubic up-sampling."""
-    model = VDSR(1, 4, luma=True).eval()
+    model = VDSR(1, 4, planes=1).eval()
     torch.nn.init.normal_(model.conv_out.weight, std=0.1)
     graph = deploy_form(trace(model))
     return finished(tmp_path, QuantNetwork(graph, calibrate(graph, [torch.rand(1, 1, 16, 16)])).eval())
@@ -74,6 +74,7 @@ def test_all_engines_return_the_same_bytes(kind, request, picture, monkeypatch):
         added = results["numpy"][0].astype(int) - bicubic
         unclipped = [(each > 0) & (each < 255) for each in (bicubic, results["numpy"][0])]
         inside = (unclipped[0] & unclipped[1]).all(2)
+        inside[:4] = inside[-4:] = inside[:, :4] = inside[:, -4:] = False  # Pillow's border is another
         assert np.abs(added[inside]).max() > 5
         assert np.ptp(added[inside], axis=1).max() <= 2
 

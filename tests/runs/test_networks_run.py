@@ -41,7 +41,8 @@ def test_recurrent_training_of_other_networks(name, tmp_path):
     """Two stages: statistics of batch norms, slopes, branches go on to the second; no same-size networks."""
     lines = Lines()
     two = {**TINY["rts"], "first_steps": 3, "steps": 3}
-    network = {"name": name, **NETWORKS[name]}
+    of_luma = {"colour": "luma"} if name.endswith("-luma") else {}
+    network = {"name": name.removesuffix("-luma"), **of_luma, **NETWORKS[name]}
     photos = photographs(
         tmp_path / "photos", size=146
     )  # no multiple of 4, as unet takes them, and LR none of 2

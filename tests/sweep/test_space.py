@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hwrts.data.luma import OWN, Luma
 from hwrts.errors import ConfigError, RunFolderError
 from hwrts.files.lock import writing
 from hwrts.graph.trace import trace
@@ -315,6 +316,19 @@ def test_a_sweep_goes_on_with_the_defaults_of_its_time(tmp_path):
     assert not before.keys() & point._settings()["network"].keys()
     assert point.key("p") != candidate(new, {"network.blocks": 1}).key("p")
     assert candidate(going_on, {"network.padding": "replicate"}).config.network.padding == "replicate"
+    of_luma = [
+        candidate(each, {"network.name": "srcnn-luma"}).config.network.luma for each in (new, going_on)
+    ]
+    assert of_luma == [OWN, OWN]  # an old name says luma, whatever else was the default
+
+
+def test_luma_is_an_axis():
+    """Of RGB nothing of luma is written, so that trials from before it have the keys that they had."""
+    axes = {"network.colour": ["rgb", "luma"]}
+    colours, luma = (candidate(spec(axes=axes), values) for values in points(spec(axes=axes)))
+    assert colours._settings()["network"].keys().isdisjoint(("colour", "matrix", "range", "chroma"))
+    assert luma.config.network.luma == Luma()
+    assert costs_of(luma, spec())["traffic_gbs"] < costs_of(colours, spec())["traffic_gbs"]
 
 
 def test_trials_of_older_sweeps_have_the_keys_that_they_had():

@@ -1,0 +1,211 @@
+"""Networks of luma by the command line: trained, proved, priced, handed over, on pictures and clips."""
+
+import base64
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hwrts.data.luma import Luma
+from hwrts.files.read import read_json
+from hwrts.fixed_point import load_network, run
+from hwrts.runs.folder import open_run
+
+from ..data.test_luma import slowly as coloured_slowly
+from .conftest import TINY, make_photographs
+
+LUMA = Luma("bt601", "full", "bilinear")
+"""None of it the default."""
+RUN = ("--run", "runs/luma")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder of photographs, in which the first test makes the run."""
+    folder = tmp_path_factory.mktemp("luma")
+    make_photographs(folder / "photos")
+    return folder
+
+
+@pytest.fixture
+def folder(made, hwrts, tmp_path, monkeypatch):
+    monkeypatch.chdir(made)
+    if not (made / "runs").exists():
+        words = ["--colour", "luma", "--matrix", "bt601", "--range", "full", "--chroma", "bilinear"]
+        result = hwrts("run", "--data", "photos", *TINY, "--same-size-steps", "3", "--name", "luma", *words)
+        assert result.code == 0, result.err
+        (made / "table").write_text(result.out)
+    shutil.copytree(made, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def test_a_run_of_luma_is_proved_and_says_what_luma_it_is(folder):
+    opened = open_run(folder / "runs/luma")
+    assert [stage.name for stage in opened.stages()] == ["1", "1-same", "2", "2-same"]
+    for stage in opened.stages():
+        verdict, network = read_json(stage.verify), load_network(stage.root)
+        assert (verdict["passed"], verdict["mismatches"]) == (True, 0)
+        assert (network.inputs[0].channels, network.channels[network.output]) == (1, 1)
+        assert {row["layer"] for row in verdict["rows"]} >= {layer.name for layer in network.layers}
+    assert opened.luma == opened.config.network.luma == LUMA
+    assert opened.notes()["luma"] == LUMA.as_json()
+    table = (folder / "table").read_text()
+    assert "x2 PSNR of Y (BT.601, 2 pixels shaved)" in table
+    measured = read_json(opened.stage(2).metrics)
+    assert f"{measured['psnr_y_int8_db']:.2f}" in table
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_pictures_are_the_equation_around_the_integers(folder, hwrts, scale):
+    pixels = np.random.default_rng(4).integers(0, 256, (9, 12, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save("in.png")
+    result = hwrts("enhance", "in.png", "-o", "out.png", *RUN, *(["--x2"] if scale == 2 else []))
+    assert result.code == 0, result.err
+    passes = "becomes larger, bilinear" if scale == 2 else "passes"
+    assert f"the network sees luma (BT.601, full range); chroma {passes}" in result.err
+    network = load_network(folder / "runs/luma" / ("stage2" if scale == 2 else "stage2-same"))
+    y = run(network, LUMA.of(pixels)).astype(np.uint8)
+    expected = coloured_slowly(LUMA, pixels, y, scale)
+    np.testing.assert_array_equal(np.asarray(Image.open("out.png")), expected)
+
+
+def test_colours_pass_where_the_picture_is_made_smaller_again(folder, hwrts):
+    """D(S(x)) of the x2 network: of Y' alone, so that colours change alike where none saturates."""
+    hwrts("enhance", "photos/photo0.png", "-o", "out.png", *RUN, "--stage", "2")
+    before, after = (np.asarray(Image.open(name)).astype(int) for name in ("photos/photo0.png", "out.png"))
+    change = after - before
+    inside = ((after > 0) & (after < 255)).all(2)
+    assert change.any()
+    assert inside.mean() > 0.9
+    assert (change[inside].max(1) == change[inside].min(1)).all()
+
+
+def test_grey_pictures_and_16_bits_stay_what_they_are(folder, hwrts):
+    grey = np.random.default_rng(2).integers(0, 256, (11, 13)).astype(np.uint8)
+    Image.fromarray(grey).save("grey.png")
+    result = hwrts("enhance", "grey.png", "-o", "out.png", *RUN)
+    assert "grey 8 bits" in result.out
+    assert "coloured" not in result.out
+    y = run(load_network(folder / "runs/luma/stage2-same"), grey[..., None])[..., 0]
+    np.testing.assert_array_equal(np.asarray(Image.open("out.png")), y)  # of full range a grey is its Y'
+    Image.fromarray(grey.astype(np.uint16) * 257).save("deep.png")
+    assert "grey 16 bits" in hwrts("enhance", "deep.png", "-o", "out16.png", *RUN).out
+    np.testing.assert_array_equal(np.asarray(Image.open("out16.png")), 257 * y.astype(int))
+
+
+def test_the_report_shows_colours(folder):
+    page = (folder / "runs/luma/report.html").read_text("utf-8")
+    assert "Residual-1 of luma, 4 channels, BT.601, full range" in page
+    uris = re.findall(r"data:image/(?:png|webp);base64,([A-Za-z0-9+/=]+)", page)
+    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri))).convert("RGB")) for uri in uris]
+    colourful = [each for each in pictures if np.ptp(each.astype(int), axis=2).max() > 60]
+    assert len(colourful) >= 6  # originals, bicubic, and what the networks made, of each kind
+
+
+def test_it_is_handed_over_with_its_integers(folder, hwrts):
+    assert hwrts("export", "runs/luma", "-o", "out", "-q").code == 0
+    manifest = read_json(folder / "out/manifest.json")
+    assert manifest["luma"] == LUMA.as_json()
+    assert manifest["luma"]["seen"] == "Y' = (19595 R + 38470 G + 7471 B + 32768) >> 16"
+    assert hwrts("handover", "runs/luma", "-o", "kit", "--without", "rtl", "-q").code == 0
+    readme = (folder / "kit/README.md").read_text("utf-8")
+    assert manifest["luma"]["put_back"] in readme
+    assert "bt601, full range" in readme
+    assert "What it sees is luma" not in (folder / "kit/report.md").read_text("utf-8")
+
+
+def test_what_it_costs_is_a_third_of_the_pictures_lines(hwrts):
+    found = {}
+    for colour in ("rgb", "luma"):
+        result = hwrts("cost", "residual", "--colour", colour, "--form", "same-size", "--json")
+        found[colour] = json.loads(result.out)
+    assert (found["rgb"]["colour"], found["luma"]["colour"]) == ("rgb", "luma")
+    lines = {
+        colour: next(each for each in cost["layers"] if each["name"].startswith("conv_in"))
+        for colour, cost in found.items()
+    }
+    assert 3 * lines["luma"]["line_bits_per_column"] == lines["rgb"]["line_bits_per_column"]
+    assert found["luma"]["parameters"]["weights"] < found["rgb"]["parameters"]["weights"]
+    assert "residual of luma: x2 form" in hwrts("cost", "residual", "--colour", "luma").out
+    assert hwrts("cost", "srcnn-luma").code == 0  # its old name
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--colour", "purple"],
+            "--colour (network.colour) = 'purple' is not allowed: Input should be 'rgb'",
+        ),
+        (["--colour", "luma", "--matrix", "bt2020"], "--matrix (network.matrix) = 'bt2020' is not allowed"),
+        (["--range", "full"], "range is of networks of luma; leave it out, or use colour"),
+        (["--network", "vdsr-luma", "--colour", "rgb"], 'vdsr-luma sees luma; use name = "vdsr"'),
+    ],
+)
+def test_settings_that_are_refused(hwrts, words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = hwrts("run", *words)
+    assert result.code == 2
+    assert said in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_flag_wins_over_settings_of_luma(tmp_path):
+    from hwrts.runs.settings import resolve_config
+
+    file = tmp_path / "luma.toml"
+    file.write_text('[network]\ncolour = "luma"\nmatrix = "bt601"\n[rts]\nloss = "luma"\n')
+    of_luma = resolve_config(str(file), {})
+    assert (of_luma.network.luma, of_luma.rts.loss) == (Luma("bt601", "limited"), "luma")
+    of_colours = resolve_config(str(file), {"network.colour": "rgb"})
+    assert (of_colours.network.luma, of_colours.rts.loss) == (None, "squared")
+    assert resolve_config("upscale", {"network.name": "vdsr", "network.colour": "luma"}).rts.loss == "luma"
+
+
+@pytest.mark.parametrize(
+    ("pixels", "name", "codec", "size"),
+    [
+        ("yuv420p", "in.mkv", "ffv1", (23, 15)),
+        ("yuv422p", "in.mp4", "libx264", (22, 15)),
+        ("yuv444p", "in.mp4", "libx264", (23, 15)),
+        ("yuv420p10le", "in.mkv", "ffv1", (23, 15)),
+        ("yuv422p10le", "in.mkv", "libx264", (22, 15)),
+        ("yuv444p10le", "in.mkv", "ffv1", (23, 15)),
+        ("gray", "in.mkv", "ffv1", (23, 15)),
+    ],
+)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_clips_are_the_integers_on_their_plane(folder, hwrts, pixels, name, codec, size, scale):
+    """Decoded again from what was encoded without loss: 0 codes differ; at the same size chroma is kept."""
+    pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+    from ..video import slowly
+    from ..video.clips import decoded, make_clip
+    from .test_clips import differing
+
+    planes = make_clip(folder / name, pixels, size, count=2, codec=codec)
+    out = "out" + name[2:]
+    words = ["--x2"] if scale == 2 else []
+    result = hwrts("enhance", name, "-o", out, *RUN, "--codec", codec, "--lossless", *words)
+    assert result.code == 0, result.err
+    assert ", of which the network sees luma" in result.err
+    said = (
+        "limited range, and the network has learnt from bt601, full range: its codes go through as they are"
+    )
+    assert said in result.out
+    network = load_network(folder / "runs/luma" / ("stage2" if scale == 2 else "stage2-same"))
+    bits, kinds = (10 if "10" in pixels else 8), {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+    across, down = kinds.get(pixels[3:6], (1, 1))
+    wanted = []
+    for frame in planes:
+        y = run(network, slowly.luma_seen(frame[0], bits)).astype(np.uint8)
+        wanted.append(slowly.luma_back(frame, y, bits, across, down, scale, slowly.triangle))
+    made, times = decoded(folder / out)
+    assert differing(made, wanted) == 0
+    assert times == decoded(folder / name)[1]
+    if scale == 1 and len(planes[0]) == 3:
+        assert differing([frame[1:] for frame in made], [frame[1:] for frame in planes]) == 0
