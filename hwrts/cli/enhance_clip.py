@@ -18,6 +18,7 @@ from hwrts.extras import need
 if TYPE_CHECKING:
     from hwrts.data.depth import Codes
     from hwrts.data.looking import Look
+    from hwrts.data.luma import Luma
     from hwrts.metrics.flicker import Watch
     from hwrts.video.pump import Done
     from hwrts.video.source import Clip
@@ -83,6 +84,7 @@ def enhance_one(
     look: "Look",
     max_megapixels: int,
     force: bool,
+    luma: "Luma | None" = None,
 ) -> None:
     """One clip through a network, said as ``hwrts enhance`` says it.
 
@@ -96,6 +98,7 @@ def enhance_one(
         look: How frames are shown.
         max_megapixels: Refuse larger pictures.
         force: Replace a file.
+        luma: Of a network of luma, what it has learnt from.
     """
     need("video", "clips")
     from hwrts.metrics.flicker import Watch
@@ -118,7 +121,8 @@ def enhance_one(
             max_megapixels=max_megapixels,
         )
     )
-    sees = ", of which the network sees 8" if clip.layout.bits > 8 else ""
+    sees = "" if luma is None else ", of which the network sees luma"
+    sees += ", of which the network sees 8" * (not sees) if clip.layout.bits > 8 else ""
     size = f"{clip.layout.width}x{clip.layout.height}"
     sayings.progress.say(f"clip: {size}, {clip.layout.said()}{sees}, {_rate(clip.rate)}")
     encoding = Encoding(options.codec, options.crf, options.preset, options.lossless)
@@ -128,7 +132,7 @@ def enhance_one(
     start = time.perf_counter()
     with _told(sayings.progress, clip.count) as advance:
         target = StandardOutput() if str(output) == PIPE else output
-        done, notes = enhance_clip(clip, target, network, scale, encoding, advance, look)
+        done, notes = enhance_clip(clip, target, network, scale, encoding, advance, look, luma)
         shown = look.size(grid_of(clip.layout, scale))
         made = _Made(source, output, clip, shown, done, notes, watch, time.perf_counter() - start)
         if done.interrupted:  # the clip's last frame is not the last that was made

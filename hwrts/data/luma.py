@@ -1,4 +1,4 @@
-"""Pictures in colour through networks that see luma alone: Y', and its correction put back (eq. 22, 45).
+"""Pictures in colour through networks that see luma alone: Y', and its correction put back (eq. 22, 50).
 
 Letters: B pictures, H and W rows and columns, S how much a network enlarges.
 """
@@ -87,7 +87,7 @@ class Luma:
         return out
 
     def coloured(self, pixels: Codes, seen: Codes, made: NDArray[Any], scale: int) -> NDArray[Any]:
-        """The picture with the correction of its Y' added to red, green and blue (eq. 45).
+        """The picture with the correction of its Y' added to red, green and blue (eq. 50).
 
         Where Y' is what interpolation makes of it the picture is what interpolation makes of it: of a network
         that keeps the size and changes no code, bit for bit.

@@ -9,12 +9,14 @@ import av
 
 from hwrts.data.depth import Codes
 from hwrts.data.looking import PLAIN, Look
+from hwrts.data.luma import Luma
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
 from hwrts.video.colours import Rgb
 from hwrts.video.encoding import Y4M, Encoding, check_encoding
 from hwrts.video.frames import said_of
 from hwrts.video.layout import CURVES
+from hwrts.video.luma import OfLuma
 from hwrts.video.pump import Done, Target, pump
 from hwrts.video.shown import Shown
 from hwrts.video.sink import ContainerSink
@@ -30,6 +32,7 @@ def enhance_clip(
     encoding: Encoding,
     advance: Callable[[int], None] = lambda done: None,
     look: Look = PLAIN,
+    luma: Luma | None = None,
 ) -> tuple[Done, list[str]]:
     """Every frame of a clip through a network, and into another clip.
 
@@ -37,11 +40,12 @@ def enhance_clip(
         clip: What is read; it is closed at the end, but where its reader hangs.
         output: A file, by whose suffix its container goes; it appears when it is complete, or when Ctrl-C
             ended it and it holds a frame. Or an open pipe, which gets Y4M.
-        network: Codes (H, W, 3) to (SH, SW, 3).
+        network: Codes (H, W, 3) to (SH, SW, 3), of a network of luma (H, W, 1) to (SH, SW, 1).
         scale: S.
         encoding: Of the frames; Y4M takes none.
         advance: Told how many frames are made.
         look: How they are shown.
+        luma: What a network of luma has learnt from; None of one that sees red, green and blue.
 
     Returns:
         What went through, and what could not be kept, in a line each.
@@ -52,7 +56,8 @@ def enhance_clip(
     """
     with contextlib.ExitStack() as opened:
         with _closed_if_refused(clip):
-            conversion = Rgb(clip.layout, scale)
+            of_luma = None if luma is None else OfLuma(clip.layout, scale, luma)
+            conversion = of_luma or Rgb(clip.layout, scale)
             shown = Shown(clip, conversion, scale, look)
             layout = shown.layout
             check_encoding(output if isinstance(output, Path) else None, layout, encoding)
@@ -77,6 +82,8 @@ def enhance_clip(
         if done.interrupted and not done.frames and isinstance(output, Path):
             raise KeyboardInterrupt
     notes = shown.notes + target.notes
+    if of_luma is not None and (text := of_luma.differs()) is not None:
+        notes.append(text)
     curve = CURVES.get(clip.tags["color_trc"])
     if curve is not None:
         notes.append(f"{curve} goes through as code values, and the network has learnt from sRGB")

@@ -1,4 +1,4 @@
-"""Pictures in colour through networks that see luma alone (eq. 22, 45)."""
+"""Pictures in colour through networks that see luma alone (eq. 22, 50)."""
 
 from fractions import Fraction
 from itertools import product
@@ -35,7 +35,7 @@ def every_colour():
 
 
 def slowly(luma, pixels, made, scale):
-    """(45) a pixel at a time, in fractions, with Keys' kernel as its paper has it."""
+    """(50) a pixel at a time, in fractions, with Keys' kernel as its paper has it."""
     gain = Fraction(matrix_of(luma.matrix, full=luma.range == "full", point=16).luma, 1 << 16)
     seen = luma.of(pixels)
     height, width, _ = pixels.shape
