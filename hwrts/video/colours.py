@@ -24,6 +24,10 @@ _BAND = 64
 class Conversion(Protocol):
     """What a kind of network sees of a frame, and what its output makes of the planes."""
 
+    @property
+    def kind(self) -> str:
+        """How planes become larger, such as "linear"."""
+
     def seen(self, planes: Planes) -> Codes:
         """The network's input (H, W, C) of planes."""
 
@@ -45,6 +49,7 @@ class Rgb:
 
     layout: Layout
     scale: int
+    kind = "linear"
 
     def seen(self, planes: Planes) -> Codes:
         """Red, green and blue of planes, (H, W, 3) uint8: (V1) of the chroma of (V2)."""

@@ -31,6 +31,11 @@ class OfLuma:
     scale: int
     luma: Luma
 
+    @property
+    def kind(self) -> str:
+        """How planes become larger."""
+        return self.luma.chroma
+
     def seen(self, planes: Planes) -> Codes:
         """The codes of Y', (H, W, 1) uint8: of 8 bits as they are, of 10 the nearest 8, 255 at most."""
         plane, drop = planes[0], self.layout.bits - 8

@@ -4,7 +4,6 @@ from hwrts.data.looking import Grid, Look
 from hwrts.video.colours import Conversion
 from hwrts.video.frames import Frame
 from hwrts.video.layout import Layout, Planes
-from hwrts.video.matrix import matrix_of
 from hwrts.video.source import Clip
 
 _WHITE = 235
@@ -41,8 +40,8 @@ class Shown:
         self._grid = grid_of(layout, scale)
         look.check(clip.path, self._grid)
         self.layout = layout.sized(*look.size(self._grid))
-        self.notes = look.said(self._grid, "linear interpolation")
-        of = matrix_of(layout)
+        self.notes = look.said(self._grid, f"{conversion.kind} interpolation")
+        of = layout.coefficients
         chroma = len(layout.shapes()) - 1
         white = layout.most if layout.full else _WHITE << (layout.bits - 8)
         self._black, self._white = ((code, *[of.grey] * chroma) for code in (of.black, white))
