@@ -162,6 +162,7 @@ def test_every_field_survives_with_another_value_than_its_default():
             "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6,
             "rounding": "half_even,floor", "exact_additions": True, "one_weight_grid": True,
             "same_size": False, "same_size_steps": 9, "layer_weight_bits": {"conv_in": 2, 'a "b"': 5},
+                "accumulator_bits": 16, "layer_accumulator_bits": {"conv_0": 18},
         },
     }  # fmt: skip
     default, config = RunConfig().model_dump(), parse_config(changed, "test")
