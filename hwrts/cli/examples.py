@@ -21,7 +21,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts quantize my_file.py:build --weights w.pth --data photographs",
     ),
     "list": ("hwrts list", "hwrts list sweep/trials --json"),
-    "compare": ("hwrts compare runs/first runs/second -o compare.html",),
+    "compare": (
+        "hwrts compare runs/first runs/second -o compare.html",
+        "hwrts compare PHOTO.jpg OUT.png -o look.html",
+        "hwrts compare runs/first --on clip.mp4 --frames 12 -o look.html",
+    ),
     "enhance": (
         "hwrts enhance photo.jpg -o better.png --run runs/first",
         "hwrts enhance photographs -o twice --run runs/first --x2",

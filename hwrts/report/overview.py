@@ -62,6 +62,11 @@ def cells(found: dict[str, Any]) -> list[str]:
     return [*(found[name] or NONE for name in ("network", "status", "stage")), verdict, *measures]
 
 
+ABOUT = (
+    "Read quality against cost: int8 dB beside line memory and GMAC/s. Each run was measured on its own "
+    "validation photographs"
+)
+
 HEADINGS = ("network", "status", "kept", "verdict", *(heading for heading, _ in MEASURES.values()))
 """Of :func:`cells`."""
 
@@ -100,8 +105,10 @@ def write_comparison(path: Path, roots: Sequence[Path], rows: Sequence[Sequence[
         names=[str(root) for root in roots],
         lines=list(zip([*HEADINGS, *COLUMNS], zip(*rows, strict=True), strict=True)),
         viewer=pictures,
-        shown=of,
-        missing=missing,
+        about=ABOUT
+        + (f"; the pictures above are those of {of}, through every network." if pictures else "."),
+        notes=[f"Not shown: {each}" for each in missing],
+        plots=[],
         version=__version__,
     )
     write_atomic(path, text_bytes(html))

@@ -5,6 +5,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PLAIN = "photo"
@@ -94,7 +95,20 @@ def pages(name: str, finished: Path, root: Path) -> list[Path]:
         write_comparison(root / "two.html", [run, run], rows),
         write_sweep(sweep, read_rows(sweep)),
         write_reproduction(made, document),
+        looked_at(name, root / "look.html"),
     ]
+
+
+def looked_at(name: str, page: Path) -> Path:
+    """Two clips whose names, and those of their frames, are that."""
+    from hwrts.report.look import View, compare_looks
+    from hwrts.report.moments import Moment, Moments
+
+    codes = np.full((9, 12, 3), 90, np.uint8)
+    before = Moment(name, codes, (codes, codes))
+    made = Moment(name, codes, (codes, codes), before)
+    compare_looks(Moments(1, iter([made]), True, [name]), [View(name), View(name)], page)
+    return page
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,139 @@
+"""hwrts compare of pictures and clips, and of runs on one of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line, print_table
+from hwrts.cli.looks import box_of
+from hwrts.cost.network import network_cost
+from hwrts.data import MAX_MEGAPIXELS, to_codes
+from hwrts.data.degrade import upscale
+from hwrts.data.depth import Codes
+from hwrts.errors import ConfigError, DataError
+from hwrts.extras import need
+from hwrts.fixed_point import Network, load_network
+from hwrts.report.look import View, compare_looks
+from hwrts.report.look_figures import headings
+from hwrts.report.moments import Make, Moments, of_pictures, through
+from hwrts.report.silicon import COLUMNS, cost_cells
+from hwrts.report.text import NONE, whole
+from hwrts.runs.engines import make_engine
+from hwrts.runs.folder import open_run
+from hwrts.video.formats import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a page is told.
+
+    Attributes:
+        output: The page.
+        frames: Of clips.
+        zoom: As the command line has it.
+        json: Print the figures as JSON, and write no page.
+        quiet: No progress.
+        max_megapixels: Refuse larger pictures; None takes the default.
+    """
+
+    output: Path
+    frames: int
+    zoom: str | None
+    json: bool
+    quiet: bool
+    max_megapixels: int | None
+
+
+def compare_files(files: Sequence[Path], looks: Looks) -> None:
+    """Pictures or clips; the first is the original."""
+    if len(files) < 2:
+        raise ConfigError(f"{files[0]}: is alone; give two pictures or clips or more, or runs and --on")
+    views = [View(label) for label in _names(files)]
+    _compare(_moments(files, looks), views, looks)
+
+
+def compare_on(runs: Sequence[Path], file: Path, looks: Looks, *, x2: bool) -> None:
+    """Runs on a picture or a clip, which is the first view."""
+    networks, views = [], []
+    for root in runs:
+        stage = open_run(root).network(None, x2=x2)
+        if x2:
+            stage.check_enlarges()
+        network = make_engine("onnxruntime", stage)
+        if network.refusal is not None:
+            raise DataError(network.refusal)
+        if network.enlargement is None or (x2 and network.enlargement == 1):
+            why = "keeps the size; leave --x2 out" if x2 and network.scale == 1 else "makes another size"
+            raise DataError(f"{root}: its network {why}; compare pictures that hwrts enhance makes")
+        networks.append(network)
+        views.append(View(f"{root}, stage {stage.name}", _cost(load_network(stage.root))))
+    scale = networks[0].enlargement if x2 else 1
+    first = View(f"{file}, bicubic \u00d7{scale}" if x2 else str(file), (NONE,) * len(_MORE))
+    moments = _moments([file], looks)
+    made: list[Make] = [_first(int(scale or 1)), *(each.upscale if x2 else each.enhance for each in networks)]
+    _compare(through(moments, made), [first, *views], looks, _MORE)
+
+
+_MORE = ("parameters", *COLUMNS)
+
+
+def _cost(network: Network) -> tuple[str, ...]:
+    cost = network_cost(network)
+    return whole(cost.parameters), *cost_cells(cost)
+
+
+def _first(scale: int) -> Make:
+    def made(codes: Codes) -> Codes:
+        return codes if scale == 1 else to_codes(upscale(codes, scale, "bicubic"))
+
+    return made
+
+
+def _moments(files: Sequence[Path], looks: Looks) -> Moments:
+    clips = [each.suffix.lower() in SUFFIXES for each in files]
+    most = looks.max_megapixels or MAX_MEGAPIXELS
+    for file in files:
+        if file.is_dir():
+            raise DataError(f"{file}: is a folder; give pictures or clips, or runs and --on FILE")
+    if len(set(clips)) > 1:
+        one, other = files[clips.index(True)], files[clips.index(False)]
+        raise DataError(f"{one}: is a clip, and {other} is none; compare pictures, or clips")
+    if not clips[0]:
+        return of_pictures(files, most)
+    need("video", "clips")
+    from hwrts.report.clip_moments import of_clips
+
+    return of_clips(files, looks.frames, most)
+
+
+def _compare(moments: Moments, views: Sequence[View], looks: Looks, more: Sequence[str] = ()) -> None:
+    zoom = None if looks.zoom is None else box_of(looks.zoom)
+    with ConsoleProgress(looks.quiet).task("comparing", moments.count) as advance:
+        page = None if looks.json else looks.output
+        figures = compare_looks(moments, views, page, zoom=zoom, more=more, advance=advance)
+    if looks.json:
+        print_json(
+            [
+                {"view": view.label, **each.document(clips=moments.clips)}
+                | ({"cost": dict(zip(more, view.more, strict=True))} if more else {})
+                for view, each in zip(views, figures, strict=True)
+            ]
+        )
+    else:
+        rows = [
+            [view.label, *each.cells(clips=moments.clips)] for view, each in zip(views, figures, strict=True)
+        ]
+        print_table("beside the first", ["view", *headings(clips=moments.clips)], rows, paths=True)
+        print_line(f"page: {looks.output}")
+    for text in moments.found:
+        print_error(text)
+    if moments.found:
+        raise typer.Exit(1)
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """What files are called: by their names, or by their paths where two have one name."""
+    names = [each.name for each in files]
+    return names if len(set(names)) == len(names) else [str(each) for each in files]
