@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from hwrts.data import read_image, to_codes
 from hwrts.data.degrade import upscale
 from hwrts.metrics import artefacts, flicker, psnr_db
+from hwrts.runs.engines import Deployed
 
 from ..report.test_look import data_of, pixels
 from .test_bad_input import assert_one_clear_line
@@ -185,6 +187,27 @@ def test_refused_in_one_line(workspace, hwrts, words, said):
 def test_a_run_of_one_size_is_not_up_scaled(workspace, hwrts):
     shutil.rmtree("runs/tiny/stage2")
     assert_one_clear_line(hwrts("compare", "runs/tiny", "--on", PHOTO, "--x2", "-q"), "runs/tiny")
+
+
+@pytest.mark.parametrize(
+    ("scale", "words", "said"),
+    [
+        (
+            Fraction(1, 2),
+            (),
+            "runs/tiny: its network makes another size; compare pictures that hwrts enhance",
+        ),
+        (1, ("--x2",), "runs/tiny: its network keeps the size; leave --x2 out; compare pictures"),
+    ],
+)
+def test_networks_of_other_sizes(workspace, hwrts, monkeypatch, scale, words, said):
+    """Such as modules of one's own."""
+    other = Deployed(lambda pixels: pixels, 1, scale)
+    monkeypatch.setattr("hwrts.cli.compare_looks.make_engine", lambda name, stage: other)
+    assert_one_clear_line(hwrts("compare", "runs/tiny", "--on", PHOTO, "-q", *words), said)
+    refused = Deployed(lambda pixels: pixels, 1, 1, refusal="the network takes 2 inputs")
+    monkeypatch.setattr("hwrts.cli.compare_looks.make_engine", lambda name, stage: refused)
+    assert_one_clear_line(hwrts("compare", "runs/tiny", "--on", PHOTO, "-q"), "the network takes 2 inputs")
 
 
 def test_files_of_one_name(workspace, hwrts):
