@@ -17,11 +17,8 @@ from hwrts.graph.rounding import round_held
 from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE
 from hwrts.networks.held import Held
 
-FINEST, COARSEST = -1, 6
-"""Grids that are tried, in bits from the one that the largest weight asks for."""
-
-_NEVER = 1e9
-"""Error of a grid on which the bias has no room."""
+FINEST, GRIDS = 0.5, 8
+"""Grids that are tried: from half of the range of the largest weight on, each of twice the range."""
 
 HALVINGS = 14
 """Of the interval that a threshold is looked for in: to a hundredth of an LSB, with 8 bits."""
@@ -70,29 +67,32 @@ class FittedWeights(nn.Module):
     def hold(self) -> None:
         """Bring biases back to where they leave half of the register to the weights, after each step."""
         bias = self._conv[0].bias
-        most = self._bias_lsb(self.ranges.ranges) * (1 << (self._register - 2))
+        most = self._most_of_bias(self.ranges.ranges)
         bias.copy_(torch.minimum(torch.maximum(bias, -most), most))
 
     @torch.no_grad()
     def choose(self) -> None:
-        """Give each channel the grid on which its weights, as they are, change least, and no bias does.
+        """Give each channel the grid on which its weights, as they are, change least.
 
-        Where there is none for the bias, it is the coarsest.
+        It is one on which its bias leaves half of the register to them.
         """
-        weight = self._held.projected(self._conv[0].weight)
-        largest = weight.abs().flatten(1).amax(1).clamp(min=SMALLEST_WEIGHT_RANGE).log2().ceil()
+        weight, bias = self._held.projected(self._conv[0].weight), self._conv[0].bias
+        of_bias = bias.abs() / self._most_of_bias(torch.ones_like(bias))
+        start = torch.maximum(weight.abs().flatten(1).amax(1) * FINEST, of_bias)
         tried, errors = [], []
-        for bits in range(FINEST, COARSEST + 1):
-            ranges = (largest + bits).exp2().clamp(min=SMALLEST_WEIGHT_RANGE)  # (O,)
+        for bits in range(GRIDS):
+            ranges = start.clamp(min=SMALLEST_WEIGHT_RANGE).log2().ceil().add(bits).exp2()  # (O,)
             lsb = self._lsb(ranges)[:, None, None, None]
             tried.append(ranges)
-            error = (self._codes(weight / lsb, ranges) * lsb - weight).square().flatten(1).sum(1)
-            most = self._bias_lsb(ranges) * (1 << (self._register - 2))
-            errors.append(torch.where(self._conv[0].bias.abs() > most, _NEVER / ranges, error))
+            errors.append((self._codes(weight / lsb, ranges) * lsb - weight).square().flatten(1).sum(1))
         best = torch.stack(errors).argmin(0, keepdim=True)  # (1, O), the finest of equals
         self.ranges.ranges.copy_(torch.stack(tried).gather(0, best)[0])
         if self._one_grid:
             self.ranges.ranges.fill_(self.ranges.ranges.max())
+
+    def _most_of_bias(self, ranges: Tensor) -> Tensor:
+        """Half of the register, (O,)."""
+        return self._bias_lsb(ranges) * (1 << (self._register - 2))
 
     def _bias_lsb(self, ranges: Tensor) -> Tensor:
         """Of the accumulators, (O,): a power of two, exact in whatever it is multiplied by (eq. 3)."""
@@ -140,7 +140,13 @@ class FittedWeights(nn.Module):
             codes, fit = tried(middle)
             found = torch.where((fit & ~fits).reshape(each), codes, found)
             low, high = torch.where(fit, low, middle), torch.where(fit, middle, high)
-        return found
+        if self._held.zero_sums:  # one weight more would not sum to 0
+            return found
+        # Of weights that are as far from the next code as each other, as many get it as there is room for.
+        nearer, (more, _) = found.flatten(1), tried(low)
+        steps = (more.flatten(1) - nearer).abs()  # (O, n)
+        room = (rooms - nearer.abs().double().sum(1))[:, None]
+        return torch.where(steps.cumsum(1) <= room, more.flatten(1), nearer).reshape(found.shape)
 
 
 def check_register(network: Network, name: str, bits: int | None) -> None:

@@ -253,3 +253,29 @@ def test_24_bits_are_exact_in_float32_whatever_the_kernel():
     network = QuantNetwork(graph, formats, accumulator_bits=24).lower()
     assert network.bounds["y"].bits.max() == 24
     assert network.bounds["y"].partial_sum.max() < FLOAT32_LIMIT
+
+
+def test_a_bias_that_ran_away_leaves_room():
+    quantised = chain(signed=False, accumulator_bits=14)
+    with torch.no_grad():
+        for node, far in zip(quantised.graph.of(Conv), (1e3, -1e3, 1e6), strict=True):
+            quantised.part(node).bias.fill_(far)
+    quantised.hold()
+    network = quantised.lower()
+    assert_fits(network, dict.fromkeys("abc", 14))
+    assert [np.unique(conv.bias_i32).tolist() for conv in network.convs] == [[4096], [-4096], [4096]]
+    assert all(conv.weight_i8.any() for conv in network.convs)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_bias_that_is_found_from_the_integers_has_room(signed):
+    """All weights of one sign, and what they read of a flat picture at its end: as large as a bias gets."""
+    first = Conv(
+        "a", ("x",), torch.zeros(4, 3, 3, 3), torch.full((4,), -9.0 if signed else 9.0), relu=not signed
+    )
+    second = Conv("b", ("a",), torch.ones(2, 4, 3, 3), torch.zeros(2), zero_on_flat=True)
+    formats = {"x": PIXEL, "a": Format(signed, 8, 4), "b": Format(True, 8, 4)}
+    network = QuantNetwork(Graph((Input("x", 3), first, second)), formats, accumulator_bits=14).lower()
+    assert_fits(network, {"a": 14, "b": 14})
+    assert network.convs[1].weight_i8.any()
+    assert abs(network.convs[1].bias_i32).min() > 3000
