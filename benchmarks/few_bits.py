@@ -75,13 +75,14 @@ def measured(session: Session, stage: int, qat: QatConfig, seed: int) -> dict[st
         RangePenalty(quantised.signed_convs()) as penalty,
         progress.task(f"seed {seed}", qat.steps) as advance,
     ):
+        training = Training.start(quantised)
         fit(
-            Training.start(quantised),
+            training,
             Fused(quantised),
             batches,
             qat_schedule(qat),
             lambda done, loss: advance(done, ""),
-            quantised.hold,
+            quantised.holding(training, qat.steps),
             penalty,
         )
     network = quantised.lower()

@@ -65,6 +65,7 @@ BEFORE: dict[str, dict[str, Any]] = {
     },
     "rts": {"bound_targets": False, "loss": "squared"},
     "qat": {
+        "settle": False,
         "exact_additions": False,
         "one_weight_grid": False,
         "accumulator_bits": None,

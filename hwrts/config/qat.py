@@ -32,6 +32,11 @@ class QatConfig(Section):
     learning_rate: Rate = Field(
         3e-4, description="peak Adam rate; more gains PSNR, but enhances beyond the float network"
     )
+    settle: bool = Field(
+        True,
+        description="train weights of 6 bits and fewer on grids of least squared error, and bring them to "
+        "rest on their codes as the training ends",
+    )
     same_size: bool = Field(
         True, description="make the same-size network too, with D folded in: what a TV deploys"
     )

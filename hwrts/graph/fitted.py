@@ -15,10 +15,18 @@ from torch import Tensor, nn
 from hwrts.fixed_point import Format, HwrtsError, Network, room_for_weights, weight_limit
 from hwrts.graph.rounding import round_held
 from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE
+from hwrts.graph.widths import Widths
 from hwrts.networks.held import Held
 
 FINEST, GRIDS = 0.5, 8
 """Grids that are tried: from half of the range of the largest weight on, each of twice the range."""
+
+WIDEST = 24
+"""Width of the widest register all of whose sums are below 2**24 (eq. 49)."""
+
+PULL, FREE_SHARE = 0.1, 0.3
+"""How much nearer to its code a weight comes after the last step; and the share of a training in which it is
+not pulled, when rates are high and weights find theirs."""
 
 HALVINGS = 14
 """Of the interval that a threshold is looked for in: to a hundredth of an LSB, with 8 bits."""
@@ -34,23 +42,28 @@ class FittedWeights(nn.Module):
 
     Args:
         channels: O.
-        register: Width of the register.
-        bits: Width of the weights.
+        widths: Of the weights and of the register; none is the widest in which float32 is exact.
         source: Format of the tensor that the convolution reads.
         held: What is held of its numbers.
         one_grid: Whether all channels have one grid.
     """
 
     def __init__(
-        self, channels: int, register: int, bits: int, source: Format, held: Held, *, one_grid: bool = False
+        self, channels: int, widths: Widths, source: Format, held: Held, *, one_grid: bool = False
     ) -> None:
         super().__init__()
-        self.ranges = Ranges(channels)
-        self._register, self._bits, self._source, self._held = register, bits, source, held
-        self._one_grid = one_grid
+        self._bits, self._register = widths.weight, widths.accumulator or WIDEST
+        self._settled, self._source, self._held, self._one_grid = widths.settled, source, held, one_grid
         # A bias that is found later may be as large as all products together, of either sign.
         self._apart = not source.signed and not held.zero_on_flat
-        self._conv: list[Any] = []  # in a list, or the convolution would be a part of its own quantiser
+        # In lists, or the convolution would be a part of its own quantiser, and the ranges in its file twice.
+        self._conv: list[Any] = []
+        self._ranges = [Ranges(channels)]
+
+    @property
+    def ranges(self) -> "Ranges":
+        """Those of the quantiser."""
+        return self._ranges[0]
 
     def watch(self, conv: nn.Module) -> None:
         """Say whose bias belongs to the weights."""
@@ -64,11 +77,24 @@ class FittedWeights(nn.Module):
         return x + (self._codes(x.detach(), self.ranges.ranges) - x.detach())
 
     @torch.no_grad()
-    def hold(self) -> None:
-        """Bring biases back to where they leave half of the register to the weights, after each step."""
-        bias = self._conv[0].bias
+    def hold(self, share: float) -> None:
+        """After each step: a bias leaves half of the register to the weights; weights come to rest.
+
+        A weight at the edge of two codes steps from one to the other and back, and where it is when the
+        training ends is chance (Nagel et al., Overcoming Oscillations in Quantization-Aware Training, 2022).
+        So each is pulled towards the code that it has, ever more, and biases settle with it.
+
+        Args:
+            share: How much of the training is done, up to 1.
+        """
+        conv = self._conv[0]
         most = self._most_of_bias(self.ranges.ranges)
-        bias.copy_(torch.minimum(torch.maximum(bias, -most), most))
+        conv.bias.copy_(torch.minimum(torch.maximum(conv.bias, -most), most))
+        pull = PULL * (share - FREE_SHARE) / (1 - FREE_SHARE)
+        if self._settled and pull > 0 and conv.weight.requires_grad:
+            lsb = self._lsb(self.ranges.ranges)[:, None, None, None]
+            codes = self._codes(self._held.projected(conv.weight) / lsb, self.ranges.ranges)
+            conv.weight.add_(codes * lsb - conv.weight, alpha=pull)
 
     @torch.no_grad()
     def choose(self) -> None:

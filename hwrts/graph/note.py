@@ -107,6 +107,7 @@ class QatNote(Document):
     # not in files of networks whose accumulators are as they come
     accumulator_bits: _Register | None = None
     layer_accumulator_bits: dict[Text, _Register] = Field({})
+    settle: bool = False
     rounding: RoundingNames
 
     @model_validator(mode="after")

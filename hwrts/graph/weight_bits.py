@@ -12,6 +12,9 @@ from hwrts.graph.trace import trace
 from hwrts.graph.widths import Widths
 from hwrts.networks.build import build_network
 
+FEW_BITS = 6
+"""Weights of no more are brought to rest: an LSB of theirs is more than a training moves a weight."""
+
 NO_OWN_WIDTHS: Mapping[str, int] = MappingProxyType({})
 """Every layer has the width of the network."""
 
@@ -101,15 +104,18 @@ def layer_widths(
     own: Mapping[str, int] = NO_OWN_WIDTHS,
     accumulator_bits: int | None = None,
     own_accumulators: Mapping[str, int] = NO_OWN_WIDTHS,
+    *,
+    settle: bool = False,
 ) -> dict[str, Widths]:
     """Widths of each layer.
 
     >>> layer_widths(("conv_in", "conv_out"), 8, {"conv_out": 5, "fold_x": 4}, 16)["conv_out"]
-    Widths(weight=5, accumulator=16)
+    Widths(weight=5, accumulator=16, settled=False)
     """
+    bits = {name: own.get(name, weight_bits) for name in names}
     return {
-        name: Widths(own.get(name, weight_bits), own_accumulators.get(name, accumulator_bits))
-        for name in names
+        name: Widths(width, own_accumulators.get(name, accumulator_bits), settle and width <= FEW_BITS)
+        for name, width in bits.items()
     }
 
 

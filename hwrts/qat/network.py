@@ -6,7 +6,7 @@ calibration), biases int32 on the accumulator's grid.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.rounding import StraightThrough, half_up_by_one_bit
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
 from hwrts.networks.held import flat_picture
+from hwrts.training.fit import Training
 
 
 class Arithmetic(Protocol):
@@ -56,6 +57,7 @@ class QuantNetwork(nn.Module):
         accumulator_bits: Width of the registers that the sums of convolutions fit in, whatever the input
             and the training; None for the widest in which float32 computes them exactly.
         layer_accumulator_bits: Those of single convolutions, by name.
+        settle: Whether weights of few bits have grids of least squared error, and come to rest on them.
 
     Raises:
         ConfigError: A width of a layer that is no convolution of the graph.
@@ -71,6 +73,8 @@ class QuantNetwork(nn.Module):
         layer_weight_bits: Mapping[str, int] = NO_OWN_WIDTHS,
         accumulator_bits: int | None = None,
         layer_accumulator_bits: Mapping[str, int] = NO_OWN_WIDTHS,
+        *,
+        settle: bool = False,
     ) -> None:
         super().__init__()
         check_layers(layer_weight_bits, conv_names(graph))
@@ -80,10 +84,16 @@ class QuantNetwork(nn.Module):
         self.weight_bits = weight_bits
         self.layer_weight_bits = dict(layer_weight_bits)
         self.rules = rules = RoundingRules.of(rounding)
+        self.settle = settle
         self.accumulator_bits = accumulator_bits
         self.layer_accumulator_bits = dict(layer_accumulator_bits)
-        self._widths = widths = layer_widths(
-            conv_names(graph), weight_bits, layer_weight_bits, accumulator_bits, layer_accumulator_bits
+        self.widths = widths = layer_widths(
+            conv_names(graph),
+            weight_bits,
+            layer_weight_bits,
+            accumulator_bits,
+            layer_accumulator_bits,
+            settle=settle,
         )
         known = self._all_formats()
         for parts in PARTS:
@@ -200,21 +210,29 @@ class QuantNetwork(nn.Module):
         network = self._silenced(
             Network(inputs, layers, rounding, outputs=self.graph.outputs, additions=additions)
         )
-        for name, each in self._widths.items():
+        for name, each in self.widths.items():
             check_register(network, name, each.accumulator)
         return network
 
     @torch.no_grad()
-    def hold(self) -> None:
+    def hold(self, share: float = 0.0) -> None:
         """Called after each step: biases stay equal where kernels do, which their quantisers see to.
 
-        And they leave room for weights, where sums are to fit a register.
+        And they leave room for weights, where sums are to fit a register; weights that settle come nearer to
+        their codes.
+
+        Args:
+            share: How much of the training is done, up to 1.
         """
         for node in self.graph.of(Conv):
             bias = self.part(node).bias
             bias.copy_(node.held.projected_bias(bias))
         for fitted in self._fitted:
-            fitted.hold()
+            fitted.hold(share)
+
+    def holding(self, training: Training, steps: int) -> Callable[[], None]:
+        """What a training of so many steps calls after each."""
+        return lambda: self.hold((training.step + 1) / steps)
 
     def exchanged(self, network: Network, layer: fixed_point.Layer) -> Network:
         """A network of this module with another layer in place of the one of that name.
@@ -252,7 +270,7 @@ class QuantNetwork(nn.Module):
         with torch.no_grad():
             node = replace(node, weight=conv.quant_weight().value, bias=conv.bias)
         formats, source = self._all_formats(), node.sources[0]
-        widths = replace(self._widths[name], weight=weight_bits)
+        widths = replace(self.widths[name], weight=weight_bits, settled=False)
         part = node.part(formats, widths, self.rules.rule_of(node))
         return node.placed(lower_conv(part, name, source, formats[source], formats[name]))
 

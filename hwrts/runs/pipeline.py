@@ -186,7 +186,7 @@ def quantise_stage(
         quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
     ) -> None:
         phase, training = "same-size" if stage.same_size else "qat", Training.start(quantised)
-        aids = TrainingAids(constrain=quantised.hold)
+        aids = TrainingAids(constrain=quantised.holding(training, schedule.steps))
         _train(session, stage, phase, training, Fused(quantised), batches, schedule, aids, penalty)
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:

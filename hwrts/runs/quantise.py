@@ -86,6 +86,7 @@ def start_qat(
         own_widths(graph, qat.layer_weight_bits),
         qat.accumulator_bits,
         own_widths(graph, qat.layer_accumulator_bits),
+        settle=qat.settle,
     )
     quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
     return quantised
@@ -125,6 +126,7 @@ def _note_registers(quantised: QuantNetwork) -> dict[str, Any]:
     entries = {
         "accumulator_bits": quantised.accumulator_bits,
         "layer_accumulator_bits": quantised.layer_accumulator_bits,
+        "settle": quantised.settle and any(each.settled for each in quantised.widths.values()),
     }
     return {name: value for name, value in entries.items() if value}
 
@@ -146,7 +148,8 @@ def load_quantised(stage: StageFolder) -> QuantNetwork:
         rules = RoundingRules.parse(notes["rounding"])
         own = notes.get("layer_weight_bits", {})  # files from before layers had widths of their own
         registers = notes.get("accumulator_bits"), notes.get("layer_accumulator_bits", {})
-        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rules, own, *registers)
+        settle = notes.get("settle", False)
+        quantised = QuantNetwork(graph, formats, notes["weight_bits"], rules, own, *registers, settle=settle)
         put_weights(path, quantised, tensors)
         quantised.lower()  # a network whose layers do not fit each other has no integers
     except RunFolderError:

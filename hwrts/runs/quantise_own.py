@@ -131,13 +131,14 @@ def quantise_own(
                 x, made = batches(step)
                 return x, in_codes(clamped(made, outs), outs)
 
+            training = Training.start(quantised)
             fit(
-                Training.start(quantised),
+                training,
                 forward,
                 pairs,
                 schedule,
                 lambda done, loss: advance(done, f"{loss_psnr_db(loss):5.2f} dB"),
-                constrain=quantised.hold,
+                constrain=quantised.holding(training, schedule.steps),
                 penalty=penalty,
             )
 

@@ -18,6 +18,7 @@ from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fitted import FittedWeights
 from hwrts.graph.trace import trace
 from hwrts.graph.weight_bits import widths_of
+from hwrts.graph.widths import Widths
 from hwrts.networks.build import build_network
 from hwrts.networks.held import FREE
 from hwrts.progress import Silent
@@ -60,7 +61,7 @@ def test_room_is_what_the_register_holds(bits, source, bias, room):
 
 
 def fitted(bits: int, source: Format, weight_bits: int = 8, bias: float = 0.0) -> FittedWeights:
-    weights = FittedWeights(1, bits, weight_bits, source, FREE)
+    weights = FittedWeights(1, Widths(weight_bits, bits), source, FREE)
     conv = torch.nn.Conv2d(4, 1, 1)
     with torch.no_grad():
         conv.bias.fill_(bias)
@@ -114,7 +115,7 @@ def disturbed(quantised: QuantNetwork, steps: int, rate: float) -> QuantNetwork:
         y = forward(x)
         (y - torch.rand_like(y)).square().mean().backward()
         optimiser.step()
-        quantised.hold()
+        quantised.hold(1.0)
     return quantised.eval()
 
 

@@ -38,12 +38,10 @@ def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
     bits, out_channels = widths.weight, len(node.weight)
     ranges: WeightRange | FittedWeights
     rounds: nn.Module | None = None if node.held == FREE else HeldWeights(node.held, weight_limit(bits))
-    if widths.accumulator is None:
+    if widths.accumulator is None and not widths.settled:
         ranges = WeightRange(bits, source, node.held, frozen=node.frozen, one_grid=node.one_grid)
     else:
-        ranges = rounds = FittedWeights(
-            out_channels, widths.accumulator, bits, source, node.held, one_grid=node.one_grid
-        )
+        ranges = rounds = FittedWeights(out_channels, widths, source, node.held, one_grid=node.one_grid)
 
     class WeightQuant(Int8WeightPerChannelFixedPoint):  # type: ignore[misc]
         bit_width = bits
@@ -73,7 +71,6 @@ def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
         ranges.watch(conv)
         if isinstance(ranges, FittedWeights):
             ranges.choose()
-            ranges.hold()
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         if node.zero_sums:  # its quantiser keeps them
             conv.weight.copy_(conv.quant_weight().value)
@@ -82,12 +79,13 @@ def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
             kept = round_keeping_sums(exact, scale, weight_limit(bits))
             conv.weight.copy_(node.held.projected(kept))
             if isinstance(ranges, FittedWeights) and not node.frozen:
-                # Of what does not fit rounded, the register takes less if it was not rounded before.
+                # What is to settle has not: the training decides between two codes. And of what does not fit
+                # when it is rounded, the register takes less if it was not.
                 lost = (conv.quant_weight().value != conv.weight).flatten(1).any(1)[:, None, None, None]
-                conv.weight.copy_(torch.where(lost, exact, conv.weight))
+                conv.weight.copy_(torch.where(lost | widths.settled, exact, conv.weight))
         if node.frozen:  # its range has room for them
             conv.requires_grad_(False)
-        elif widths.accumulator is None:
+        elif isinstance(ranges, WeightRange):
             _hold_range(conv, scale)
     return conv  # type: ignore[no-any-return]
 
