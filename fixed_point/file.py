@@ -125,13 +125,15 @@ def _arrays(network: Network) -> dict[str, NDArray[Any]]:
     }
 
 
-def _size(tensor: Input) -> dict[str, int]:
+def _size(tensor: Input) -> dict[str, int | bool]:
     """Of an input against the first, which most have no need to say."""
-    return {key: number for key in ("grow", "shrink") if (number := getattr(tensor, key)) != 1}
+    usual = {"grow": 1, "shrink": 1, "whole": False}
+    return {key: number for key, at in usual.items() if (number := getattr(tensor, key)) != at}
 
 
 def _parse_input(entry: object) -> Input:
-    sizes = {key: int for key in ("grow", "shrink") if isinstance(entry, dict) and key in entry}
+    kinds = {"grow": int, "shrink": int, "whole": bool}
+    sizes = {key: kind for key, kind in kinds.items() if isinstance(entry, dict) and key in entry}
     name, channels, form, *numbers = fields(entry, name=str, channels=int, format=dict, **sizes)
     return Input(name, channels, parse_format(form), **dict(zip(sizes, numbers, strict=True)))
 

@@ -11,16 +11,18 @@ from hwrts.export.handover import check_target, hand_over
 from hwrts.export.kit.files import SUMS
 from hwrts.files.lock import writing
 from hwrts.files.new_folder import new_folder
-from hwrts.fixed_point import load_network
+from hwrts.fixed_point import Adjusted, load_network
 from hwrts.progress import Progress
 from hwrts.report import write_report
+from hwrts.runs.adjusted import adjusted_proof
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.exports import remember
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.formats import Made, kit_of, needs_pictures
 from hwrts.runs.handover import HandOver, check_without, handover_kit
 from hwrts.runs.proof import read_proof
-from hwrts.runs.target import DEFAULT, Asked, target_entry
+from hwrts.runs.strength import said_of, words_of
+from hwrts.runs.target import DEFAULT, Asked, check_adjustable, target_entry
 from hwrts.runs.verify_inputs import load_fed
 
 
@@ -37,6 +39,7 @@ def export_stage(
     formats: Sequence[str] = (),
     circuit: AskedCircuit | None = None,
     without: Collection[str] | None = None,
+    how: Adjusted | None = None,
 ) -> dict[str, Any]:
     """Make the folder; returns its manifest.
 
@@ -52,6 +55,7 @@ def export_stage(
         formats: What else it holds, of :data:`hwrts.runs.formats.FORMATS`.
         circuit: How that of "rtl" is folded.
         without: Make the kit of :mod:`hwrts.runs.handover`, without these forms; None makes none.
+        how: What is done to the network's correction; every witness is compared again then.
 
     Raises:
         HwrtsError: It did not pass, the target cannot be told it, or the folder is taken.
@@ -63,7 +67,11 @@ def export_stage(
             f"{chosen.root}: not handed over, it is {proof.verdict}; "
             "run hwrts verify, or insist with --unverified"
         )
-    network = load_network(chosen.root)
+    if how is None:
+        network = load_network(chosen.root)
+    else:
+        check_adjustable(asked)
+        network, proof = adjusted_proof(run, chosen, how, progress)
     asked_circuit = circuit or AskedCircuit()
     asked_circuit.settings(network)  # refuses what cannot be, before anything takes time
     with writing(output):  # before clients run, which can take minutes; and again when the folder is made
@@ -74,14 +82,14 @@ def export_stage(
         whole = HandOver(kit_of(network, formats, asked_circuit, pictures))
     else:
         made = Made(network, asked_circuit, load_fed(run, network))
-        title = f"{run.root.name}, stage {chosen.name}"
+        title = ", ".join([run.root.name, f"stage {chosen.name}", *words_of(how)])
         whole, sums = handover_kit(made, proof, title, without, progress, chosen.luma), SUMS
     kit = whole.kit
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
-        entry, files = target_entry(run, chosen, asked)
+        entry, files = target_entry(run, chosen, asked, None if how is None else network)
         advance(1, "")
     more = whole.more if chosen.luma is None else {"luma": chosen.luma.as_json(), **whole.more}
-    source = {"run": run.root.name, "stage": chosen.name}
+    source = {"run": run.root.name, "stage": chosen.name, **said_of(how)}
     with writing(output):
         check_target(output, replace=force)
         with new_folder(output) as folder:

@@ -17,11 +17,12 @@ from hwrts.data import Picture, codes_of, with_result
 from hwrts.data.depth import Samples
 from hwrts.errors import ConfigError, DataError, NotWrittenError
 from hwrts.export import Verdict
-from hwrts.fixed_point import Network, load_network
+from hwrts.fixed_point import Adjusted, Network, load_network
 from hwrts.progress import Told, telling
 from hwrts.runs.documents import read_measures, read_verdict
 from hwrts.runs.engines import Deployed, make_engine
 from hwrts.runs.folder import RunFolder, StageFolder, open_run
+from hwrts.runs.strength import asked_strength
 
 # Letters of the shape comments: H rows, W columns, C channels, S scale.
 
@@ -96,38 +97,68 @@ class Stage:
         return load_network(self.root)
 
     @cached_property
-    def _engine(self) -> Deployed:
-        return make_engine("onnxruntime", self.files)
+    def _engines(self) -> dict[Adjusted | None, Deployed]:
+        return {}
+
+    def _engine(self, strength: float | None, coring: int | None, overshoot: int | None) -> Deployed:
+        """Made once of each strength and its limits."""
+        how = asked_strength(strength, coring, overshoot)
+        if how not in self._engines:
+            self._engines[how] = make_engine("onnxruntime", self.files, how=how)
+        return self._engines[how]
 
     @public
-    def enhance(self, picture: NDArray[Any]) -> Samples:
+    def enhance(
+        self,
+        picture: NDArray[Any],
+        *,
+        strength: float | None = None,
+        coring: int | None = None,
+        overshoot: int | None = None,
+    ) -> Samples:
         """The picture enhanced at its own size, in tiles, so in bounded memory: ``hwrts enhance``.
 
         Args:
             picture: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
+            strength: By what the network's correction is multiplied, 0 to 2 in steps of 1/16; None is 1.
+            coring: Drop corrections of at most so many codes, 0..127; None drops none.
+            overshoot: Leave the range of the 3x3 pixels around by at most so many codes, 0..255.
 
         Returns:
             The same shape and dtype; of a module that makes another size, what it makes, in 8 bits.
 
         Raises:
+            ConfigError: Other numbers.
             DataError: No such array.
-            HwrtsError: The files are not the ones that were verified, or the network takes no picture.
+            HwrtsError: The files are not the ones that were verified, the network takes no picture, or has no
+                correction that could be adjusted.
         """
-        grows = self._engine.enlargement
-        return self._made(picture, self._engine.enhance if grows else self._engine.upscale, grows and 1)
+        engine = self._engine(strength, coring, overshoot)
+        grows = engine.enlargement
+        return self._made(picture, engine.enhance if grows else engine.upscale, grows and 1)
 
     @public
-    def upscale(self, picture: NDArray[Any]) -> Samples:
+    def upscale(
+        self,
+        picture: NDArray[Any],
+        *,
+        strength: float | None = None,
+        coring: int | None = None,
+        overshoot: int | None = None,
+    ) -> Samples:
         """The picture up-scaled by the network's scale S, 2 for those that a run trains.
 
         Args:
             picture: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
+            strength: As in :meth:`enhance`; 0 repeats pixels.
+            coring: As in :meth:`enhance`.
+            overshoot: As in :meth:`enhance`.
 
         Returns:
             (S*H, S*W, 3) or (S*H, S*W), of the same dtype.
 
         Raises:
-            ConfigError: The network keeps the size; that of the stage's number is for x2.
+            ConfigError: The network keeps the size; that of the stage's number is for x2. Or other numbers.
             DataError: No such array.
             HwrtsError: As :meth:`enhance`.
         """
@@ -136,7 +167,8 @@ class Stage:
                 f"stage {self.name} of {self.run.root}: its network keeps the size; for x2 take "
                 f"hwrts.load({str(self.run.root)!r}, {self.files.number})"
             )
-        return self._made(picture, self._engine.upscale, self._engine.enlargement)
+        engine = self._engine(strength, coring, overshoot)
+        return self._made(picture, engine.upscale, engine.enlargement)
 
     def _made(
         self, picture: NDArray[Any], make: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], scale: int | None
@@ -186,6 +218,10 @@ class Stage:
         check: bool = True,
         formats: str | Sequence[str] = (),
         circuit: Mapping[str, Any] | None = None,
+        strength: float | None = None,
+        strength_input: bool = False,
+        coring: int | None = None,
+        overshoot: int | None = None,
         unverified: bool = False,
         force: bool = False,
         progress: Told | None = None,
@@ -202,6 +238,10 @@ class Stage:
             formats: What else the folder holds: "c", "rtl", "vectors".
             circuit: How that of "rtl" is folded: ``{"multipliers": 400}``, or ``"cycles"`` for a pixel, or
                 ``"mode"`` and ``"clock_mhz"``; and ``"weights"``, "rom" or "loadable" (docs/silicon.md).
+            strength: As in :meth:`enhance`: of the network that is handed over, which is compared anew then.
+            strength_input: Make the strength an input of it: codes 0..32 are sixteenths (docs/strength.md).
+            coring: As in :meth:`enhance`.
+            overshoot: As in :meth:`enhance`.
             unverified: Hand over a network that did not pass.
             force: Replace an earlier hand-over.
             progress: As in ``hwrts.train``.
@@ -212,6 +252,7 @@ class Stage:
         Raises:
             HwrtsError: It did not pass, the client cannot be told this network, or the folder is taken.
         """
+        how = asked_strength(strength, coring, overshoot, register=strength_input)
         asked, forms, folded = asked_for(target, size, opset, ir_version, check, formats, circuit)
         told = telling(progress)
         return export_stage(
@@ -225,6 +266,7 @@ class Stage:
             force=force,
             formats=forms,
             circuit=folded,
+            how=how,
         )
 
 

@@ -9,14 +9,17 @@ _RULES = r"(?:half_\w+|floor|double)(?:,(?:half_\w+|floor|double))?"
 _ARGUMENTS = {
     "--budget": ("budget", r"'[^']*'"),
     "--cluster": ("cluster", r"\S+(?=: )"),
+    "--coring": ("coring", _NUMBER),
     "--format": ("formats", _WORD),
     "--ir-version": ("ir_version", _NUMBER),
     "--name": ("output", None),
     "--opset": ("opset", _NUMBER),
     "--output": ("output", None),
+    "--overshoot": ("overshoot", _NUMBER),
     "-o": ("output", None),
     "--size": ("size", r"\d+x\d+"),
     "--stage": ("stage", _WORD),
+    "--strength": ("strength", rf"{_NUMBER}|nan|-?inf"),
     "--target": ("target", _WORD),
     "--workers": ("workers", _NUMBER),
 }
@@ -44,6 +47,7 @@ _SWITCHES = {
     "--no-check": "check=False",
     "--one-weight-grid": "settings={'one_weight_grid': True}",
     "--reduce-range": "settings={'weight_bits': 7}",
+    "--strength-input": "strength_input=True",
     "--unverified": "unverified=True",
 }
 """Flags without a value."""

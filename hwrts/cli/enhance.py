@@ -8,7 +8,16 @@ import typer
 
 from hwrts.cli.console import ConsoleProgress, print_json, print_line
 from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one, is_clip
-from hwrts.cli.options import MaxMegapixels, Quiet, StageOption, option, run_folders
+from hwrts.cli.options import (
+    CoringOption,
+    MaxMegapixels,
+    OvershootOption,
+    Quiet,
+    StageOption,
+    StrengthOption,
+    option,
+    run_folders,
+)
 from hwrts.cli.pictures import end_with, picture_files
 from hwrts.cli.stage import choose_network
 from hwrts.errors import ConfigError, DataError
@@ -68,6 +77,9 @@ def enhance(
         str | None,
         option("Show X,Y,W,H of the input alone, its pixels repeated.", "--zoom", panel=LOOKING),
     ] = None,
+    strength: StrengthOption = None,
+    coring: CoringOption = None,
+    overshoot: OvershootOption = None,
     codec: Annotated[
         str | None,
         option(r"Of a clip: libx264, libx265 or ffv1 [libx264].", "--codec", panel=CLIPS),
@@ -129,8 +141,10 @@ def enhance(
     from hwrts.runs.engines import make_engine
     from hwrts.runs.folder import open_run
     from hwrts.runs.remarks import trained_for
+    from hwrts.runs.strength import asked_strength, said_of
 
     look = look_of(split_screen, zoom, side_by_side=side_by_side)
+    how = asked_strength(strength, coring, overshoot)
     folder = open_run(run)
     chosen = choose_network(folder, stage, x2=not same_size, quiet=quiet)
     if not same_size:
@@ -145,7 +159,7 @@ def enhance(
         quantised = load_quantised(chosen).to(dtype)
         return float_upscaler(quantised, lambda x: quantised(x.to(dtype)), "cpu")
 
-    network = make_engine(engine, chosen, torch_upscaler)  # type: ignore[arg-type]
+    network = make_engine(engine, chosen, torch_upscaler, how)  # type: ignore[arg-type]
     form = "same-size" if network.scale == 1 else f"x{network.scale}"  # of the network, not of the call
     if network.scale == 1 and not same_size:
         raise ConfigError(f"{run}: its network keeps the size; leave --x2 out")
@@ -162,7 +176,7 @@ def enhance(
             _on_frames(network, same_size=same_size),
             1 if same_size else network.enlargement,
             clips,
-            Sayings({"stage": chosen.name, "form": form}, json, progress),
+            Sayings({"stage": chosen.name, "form": form, **said_of(how)}, json, progress),
             look=look,
             max_megapixels=max_megapixels or MAX_MEGAPIXELS,
             force=force,
@@ -213,6 +227,7 @@ def enhance(
                     "out": str(target),
                     "stage": chosen.name,
                     "form": form,
+                    **said_of(how),
                     "width": width,
                     "height": height,
                     "kind": result.kind,

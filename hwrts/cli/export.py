@@ -8,14 +8,18 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note, print_table, print_warning
 from hwrts.cli.options import (
     ClockOption,
+    CoringOption,
     CyclesOption,
     ManifestOption,
     ModeOption,
     MultipliersOption,
+    OvershootOption,
     Quiet,
     ReplaceOption,
     RunArgument,
     StageOption,
+    StrengthInputOption,
+    StrengthOption,
     UnverifiedOption,
     WeightsOption,
 )
@@ -62,6 +66,10 @@ def export(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Run it in the client, where that is installed.")
     ] = True,
+    strength: StrengthOption = None,
+    strength_input: StrengthInputOption = False,
+    coring: CoringOption = None,
+    overshoot: OvershootOption = None,
     unverified: UnverifiedOption = False,
     force: ReplaceOption = False,
     json: ManifestOption = False,
@@ -72,8 +80,10 @@ def export(
     from hwrts.export.targets.export import differing
     from hwrts.runs.circuit import AskedCircuit
     from hwrts.runs.folder import open_run
+    from hwrts.runs.strength import asked_strength
     from hwrts.runs.target import Asked
 
+    how = asked_strength(strength, coring, overshoot, register=strength_input)
     folder = open_run(run)
     chosen = choose_network(folder, stage, quiet=quiet)
     asked = Asked(target, size, opset, ir_version, check)
@@ -87,6 +97,7 @@ def export(
         print_note,
         unverified=unverified,
         force=force,
+        how=how,
         formats=form or (),
         circuit=_circuit(AskedCircuit(multipliers, cycles_per_pixel, mode, clock_mhz, weights), form),
     )

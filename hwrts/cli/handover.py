@@ -9,14 +9,18 @@ import typer
 from hwrts.cli.console import ConsoleProgress, print_json, print_line, print_note
 from hwrts.cli.options import (
     ClockOption,
+    CoringOption,
     CyclesOption,
     ManifestOption,
     ModeOption,
     MultipliersOption,
+    OvershootOption,
     Quiet,
     ReplaceOption,
     RunArgument,
     StageOption,
+    StrengthInputOption,
+    StrengthOption,
     UnverifiedOption,
     WeightsOption,
 )
@@ -41,6 +45,10 @@ def handover(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Run the ONNX file in ONNX Runtime first.")
     ] = True,
+    strength: StrengthOption = None,
+    strength_input: StrengthInputOption = False,
+    coring: CoringOption = None,
+    overshoot: OvershootOption = None,
     unverified: UnverifiedOption = False,
     force: ReplaceOption = False,
     json: ManifestOption = False,
@@ -51,8 +59,10 @@ def handover(
     from hwrts.export.targets.export import differing
     from hwrts.runs.circuit import AskedCircuit
     from hwrts.runs.folder import open_run
+    from hwrts.runs.strength import asked_strength
     from hwrts.runs.target import Asked
 
+    how = asked_strength(strength, coring, overshoot, register=strength_input)
     folder = open_run(run)
     chosen = choose_network(folder, stage, quiet=quiet)
     manifest = export_stage(
@@ -64,6 +74,7 @@ def handover(
         print_note,
         unverified=unverified,
         force=force,
+        how=how,
         circuit=AskedCircuit(multipliers, cycles_per_pixel, mode, clock_mhz, weights),
         without=without or (),
     )

@@ -46,6 +46,34 @@ UnverifiedOption = Annotated[bool, typer.Option("--unverified", help="Hand over 
 ReplaceOption = Annotated[bool, typer.Option("--force", help="Replace an earlier hand-over.")]
 ManifestOption = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
 
+STRENGTH = "Strength"
+"""The group of options that adjust a correction."""
+
+
+def _adjusting(help_text: str, flag: str) -> Any:
+    return typer.Option(flag, help=help_text, show_default=False, rich_help_panel=STRENGTH)
+
+
+StrengthOption = Annotated[
+    float | None,
+    _adjusting(
+        "By what the correction is multiplied, 0 to 2 in steps of 1/16 (docs/strength.md).", "--strength"
+    ),
+]
+CoringOption = Annotated[
+    int | None, _adjusting("Drop corrections of at most so many codes: noise is not sharpened.", "--coring")
+]
+OvershootOption = Annotated[
+    int | None,
+    _adjusting(
+        "Leave the range of the 3x3 pixels around by at most so many codes: halos end.", "--overshoot"
+    ),
+]
+StrengthInputOption = Annotated[
+    bool,
+    _adjusting("Make the strength an input of the network: one file serves a slider.", "--strength-input"),
+]
+
 RequireOption = Annotated[
     str | None,
     typer.Option(

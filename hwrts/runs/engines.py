@@ -14,11 +14,11 @@ from hwrts.data.depth import Codes
 from hwrts.data.luma import CHROMA_HALO, OWN, Luma, through
 from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
-from hwrts.export import open_session, run_session
+from hwrts.export import open_session, run_session, to_onnx
 from hwrts.export.runtime import run_session_all
 from hwrts.export.witness import from_stored, to_stored
 from hwrts.files.read import read_bytes
-from hwrts.fixed_point import PIXEL, Network, load_network, run
+from hwrts.fixed_point import PIXEL, Adjusted, Network, adjusted, load_network, run
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.proof import read_proof
 
@@ -128,7 +128,10 @@ class Deployed:
 
 
 def make_engine(
-    name: Engine, stage: StageFolder, torch_upscaler: Callable[[], Upscaler] | None = None
+    name: Engine,
+    stage: StageFolder,
+    torch_upscaler: Callable[[], Upscaler] | None = None,
+    how: Adjusted | None = None,
 ) -> Deployed:
     """The int8 network of a stage, computed by an engine.
 
@@ -137,9 +140,11 @@ def make_engine(
         stage: A finished stage.
         torch_upscaler: Makes the fake-quantised module's upscaler, for "torch" alone: the others run without
             importing it.
+        how: What is done to its correction; the file is written anew for it then, in memory.
 
     Raises:
-        HwrtsError: An unknown name, or a file that is damaged or not the one that was verified.
+        HwrtsError: An unknown name, a file that is damaged or not the one that was verified, or a network
+            whose correction cannot be adjusted.
     """
     network, luma = load_network(stage.root), stage.luma
     proof = read_proof(stage)
@@ -149,12 +154,21 @@ def make_engine(
             f"it again with {command_line('verify', stage.root.parent)}"
         )
     refusal = _of_own_inputs(stage)
+    model = proof.payloads[stage.onnx.name]
+    if how is not None:
+        if name == "torch":
+            raise HwrtsError(
+                "engine torch: computes the network as it was trained, without another strength or limits; "
+                "use onnxruntime, numpy or native"
+            )
+        network = adjusted(network, how)
+        model = to_onnx(network).SerializeToString() if name == "onnxruntime" else b""
     if name == "numpy":
         return Deployed.of(network, _numpy(network), refusal=refusal, luma=luma)
     if name == "native":
         return Deployed.of(network, native_codes(network), refusal=refusal, luma=luma)
     if name == "onnxruntime":
-        return onnx_engine(proof.payloads[stage.onnx.name], network, refusal, luma)
+        return onnx_engine(model, network, refusal, luma)
     if name == "torch" and torch_upscaler is not None:
         if _refusal(network) is None and {network.inputs[0].out, network.formats[network.output]} != {PIXEL}:
             raise HwrtsError("engine torch: computes pixels of 0..1 alone; use onnxruntime or numpy")

@@ -11,7 +11,7 @@ from hwrts.export.targets.export import checked
 from hwrts.export.targets.float_file import FLOAT
 from hwrts.export.targets.layers import check_layers, unwitnessed
 from hwrts.export.tflite import TFLITE_TARGETS
-from hwrts.fixed_point import Rounding, RoundingRules, load_network
+from hwrts.fixed_point import Network, Rounding, RoundingRules, load_network
 from hwrts.runs.float_file import float_files
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.tflite_file import tflite_files
@@ -87,8 +87,29 @@ def trained_for(target: str) -> dict[str, Any]:
     }
 
 
-def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict[str, Any], dict[str, bytes]]:
+def check_adjustable(asked: Asked) -> None:
+    """Refuse a target whose file does not hold the integers, where those are adjusted.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if asked.target == FLOAT:
+        raise ConfigError(
+            f"--target {FLOAT}: is the network before it had integers, without a strength or limits; leave "
+            "those out, or use another target"
+        )
+
+
+def target_entry(
+    run: RunFolder, stage: StageFolder, asked: Asked, adjusted: Network | None = None
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What the manifest says of a target, and its files by name.
+
+    Args:
+        run: The run.
+        stage: Its stage.
+        asked: The target.
+        adjusted: The stage's network with its correction adjusted, where that is handed over.
 
     Where nothing was asked for and the network cannot be said in that file, the entry says why, and there are
     no files. A file that was written and that a client refuses is an error, whoever asked for it.
@@ -102,11 +123,11 @@ def target_entry(run: RunFolder, stage: StageFolder, asked: Asked) -> tuple[dict
         return float_files(
             run, stage, size, opset=asked.opset, ir_version=asked.ir_version, check=asked.check
         )
+    network = adjusted or load_network(stage.root)
     if name in TFLITE_TARGETS:
         if (asked.opset, asked.ir_version) != (None, None):
             raise ConfigError(f"--opset and --ir-version: are of ONNX files; leave them out for {name}")
-        return tflite_files(run, stage, name, size, check=asked.check)
-    network = load_network(stage.root)
+        return tflite_files(run, network, name, size, check=asked.check)
     target = target_of(name)
     try:
         file = target_file(network, target, size, opset=asked.opset, ir_version=asked.ir_version)

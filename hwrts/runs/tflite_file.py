@@ -9,19 +9,19 @@ from hwrts.export.environments import not_installed, python_with
 from hwrts.export.targets import check_pictures
 from hwrts.export.tflite import TFLITE_TARGETS, Flavour, other_codes, to_tflite
 from hwrts.export.tflite.vela import ACCELERATORS, VELA, compile_for_ethos_u
-from hwrts.fixed_point import load_network
-from hwrts.runs.folder import RunFolder, StageFolder
+from hwrts.fixed_point import Network
+from hwrts.runs.folder import RunFolder
 from hwrts.runs.verify_inputs import load_fed
 
 
 def tflite_files(
-    run: RunFolder, stage: StageFolder, target: str, size: tuple[int, int] | None, *, check: bool
+    run: RunFolder, network: Network, target: str, size: tuple[int, int] | None, *, check: bool
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What the manifest says of the file, and it by its name.
 
     Args:
         run: The run, whose photographs it is compared on.
-        stage: The stage.
+        network: The integer network.
         target: A name of :data:`hwrts.export.tflite.TFLITE_TARGETS`.
         size: Height and width of pictures.
         check: Whether runtimes, and for Ethos-U its compiler, are given it.
@@ -31,7 +31,6 @@ def tflite_files(
     """
     if size is None:
         raise ConfigError(f"--target {target}: takes no open height and width; add --size such as 360x640")
-    network = load_network(stage.root)
     found = TFLITE_TARGETS[target]
     file = to_tflite(network, size, found.flavour)
     entry = {**file.described(found), "checks": [], "not_run": []}

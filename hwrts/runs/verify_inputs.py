@@ -17,13 +17,16 @@ from hwrts.export.stimuli import Fed
 from hwrts.export.witness import from_stored
 from hwrts.files.atomic import atomic_file
 from hwrts.files.read import read_bytes
-from hwrts.fixed_point import PIXEL, Input, Network
+from hwrts.fixed_point import PIXEL, PLAIN, REGISTER, STRONGEST, Input, Network, has_register
 from hwrts.fixed_point.stored import unpack_npz
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.session import VERIFY_CROP, VERIFY_PHOTOGRAPHS
 
 _HEADERS = 1 << 20
 """Bytes that an archive may have beside its pictures, and a little more."""
+
+STRENGTHS = (PLAIN, 0, STRONGEST, 1, PLAIN + 1)
+"""Sixteenths that a register is given: as trained, both ends, and two where products are rounded."""
 
 _RGB = Input("picture", 3, PIXEL)
 
@@ -41,24 +44,38 @@ def save_fed(run: RunFolder, pictures: Mapping[str, Mapping[str, NDArray[np.uint
 def load_fed(run: RunFolder, network: Network) -> dict[str, Fed]:
     """The codes that each input is fed, by picture; a run's photographs are RGB, and Y' is made of them.
 
+    A register of a strength gets each of :data:`STRENGTHS`, with one picture after the other.
+
     Raises:
         RunFolderError: The file is missing or damaged, or is of another network.
     """
-    stored = load_verify_inputs(run, network.inputs)
-    if len(network.inputs) == 1:
-        (only,) = network.inputs
+    if not has_register(network):
+        return _fed(run, network, network.inputs)
+    pictures = list(_fed(run, network, network.inputs[:-1]).items())
+    fed: dict[str, Fed] = {}
+    for i in range(max(len(pictures), len(STRENGTHS))):
+        (name, codes), strength = pictures[i % len(pictures)], STRENGTHS[i % len(STRENGTHS)]
+        fed[f"{name}, strength {strength}/16"] = {**codes, REGISTER: np.full((1, 1, 1), strength, np.uint8)}
+    return fed
+
+
+def _fed(run: RunFolder, network: Network, inputs: Sequence[Input]) -> dict[str, Fed]:
+    """The codes of inputs that have pictures."""
+    stored = load_verify_inputs(run, inputs)
+    if len(inputs) == 1:
+        (only,) = inputs
         sizes, luma = Sizes(network.multiple, network.smallest), run.luma or OWN
         return {
             name: {only.name: _codes(sizes.padded(picture), only, luma)} for name, picture in stored.items()
         }
-    first = f" [{network.inputs[0].name}]"
+    first = f" [{inputs[0].name}]"
     fed: dict[str, Fed] = {}
     for name in (key.removesuffix(first) for key in stored if key.endswith(first)):
-        keys = {each.name: f"{name} [{each.name}]" for each in network.inputs}
+        keys = {each.name: f"{name} [{each.name}]" for each in inputs}
         missing = [key for key in keys.values() if key not in stored]
         if missing:
             raise RunFolderError(f"{run.inputs}: has no {missing[0]!r:.60}; quantize the module again")
-        fed[name] = {each.name: _codes(stored[keys[each.name]], each, OWN) for each in network.inputs}
+        fed[name] = {each.name: _codes(stored[keys[each.name]], each, OWN) for each in inputs}
     if not fed:
         raise RunFolderError(f"{run.inputs}: is of another network; quantize the module again")
     return fed

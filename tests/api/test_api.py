@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import hwrts
+from hwrts.fixed_point import Adjusted, adjusted
 from hwrts.fixed_point import run as run_integers
 from hwrts.runs.engines import make_engine
 
@@ -111,6 +112,38 @@ def test_enhance_gives_the_codes_of_the_integers(made, picture):
     doubled = hwrts.load(made[0].run.root, "1")
     assert np.array_equal(doubled.upscale(given), run_integers(doubled.network, given))
     assert np.array_equal(doubled.enhance(given), make_engine("numpy", doubled.files).enhance(given))
+
+
+def test_another_strength_gives_the_codes_of_the_adjusted_integers(made, picture):
+    given, how = picture(40, 33), Adjusted(strength=24, coring=1, overshoot=5)
+    enhanced = made[0].enhance(given, strength=1.5, coring=1, overshoot=5)
+    assert np.array_equal(enhanced, run_integers(adjusted(made[0].network, how), given))
+    assert np.array_equal(made[0].enhance(given, strength=1), made[0].enhance(given))
+    assert np.array_equal(made[0].enhance(given, strength=0), given)
+    doubled = hwrts.load(made[0].run.root, "1")
+    assert np.array_equal(doubled.upscale(given, strength=0), given.repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"strength": 0.7}, r"^strength=0.7: is no multiple of 1/16 from 0 to 2; use 0.6875 or 0.75$"),
+        ({"strength": float("nan")}, r"^strength=nan: is no multiple"),
+        ({"coring": 200}, r"^coring=200: is no such number of codes; use 0 to 127$"),
+        ({"overshoot": -1}, r"^overshoot=-1: is no such number of codes; use 0 to 255$"),
+    ],
+)
+def test_no_such_strength(made, picture, asked, said):
+    with pytest.raises(hwrts.HwrtsError, match=said):
+        made[0].enhance(picture(8, 8), **asked)
+
+
+def test_a_slider_is_handed_over(made, tmp_path):
+    manifest = made[0].export(tmp_path / "out", strength_input=True, check=False)
+    assert manifest["source"]["strength"] == "input"
+    assert manifest["verdict"] == "PASSED"
+    with pytest.raises(hwrts.HwrtsError, match=r"^strength=1: is given by strength_input=True; leave one"):
+        made[0].export(tmp_path / "other", strength_input=True, strength=1)
 
 
 @pytest.mark.parametrize(

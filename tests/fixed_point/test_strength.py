@@ -21,9 +21,11 @@ from hwrts.fixed_point import (
     Upsample,
     adjusted,
     has_register,
+    load_network,
     plan_lines,
     run,
     run_all,
+    save_network,
     stream,
     stream_all,
 )
@@ -323,3 +325,18 @@ def test_names_that_are_taken():
 def test_the_register_holds_what_doors_allow():
     assert STRENGTH.max >= STRONGEST
     assert 2 << STRENGTH.frac == STRONGEST
+
+
+def test_a_register_is_kept_in_the_file(tmp_path):
+    network = adjusted(anchor_network(), Adjusted(register=True, coring=1, overshoot=4))
+    save_network(network, tmp_path)
+    found = load_network(tmp_path)
+    assert found.inputs == network.inputs
+    assert has_register(found)
+    codes = {"x": noise(network, 6, 7), "strength": np.full((1, 1, 1), 21, np.uint8)}
+    np.testing.assert_array_equal(run(found, codes), run(network, codes))
+
+
+def test_files_of_networks_without_one_say_nothing_of_it(tmp_path):
+    save_network(anchor_network(), tmp_path)
+    assert "whole" not in (tmp_path / "network.json").read_text("utf-8")

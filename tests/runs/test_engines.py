@@ -10,7 +10,7 @@ from hwrts.data import to_codes, upscale_by_2
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import to_onnx
 from hwrts.export.c.build import COMPILERS
-from hwrts.fixed_point import load_network
+from hwrts.fixed_point import Adjusted, adjusted, load_network, run
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.note import note_graph
 from hwrts.graph.trace import trace
@@ -77,6 +77,20 @@ def test_all_engines_return_the_same_bytes(kind, request, picture, monkeypatch):
         inside[:4] = inside[-4:] = inside[:, :4] = inside[:, -4:] = False  # Pillow's border is another
         assert np.abs(added[inside]).max() > 5
         assert np.ptp(added[inside], axis=1).max() <= 2
+
+
+def test_all_engines_adjust_alike(stage, picture, monkeypatch, tmp_path):
+    """In tiles too: the limits' neighbourhood is within the halo."""
+    monkeypatch.setenv("HWRTS_CACHE", str(tmp_path / "cache"))
+    pixels, how = picture(31, 44), Adjusted(strength=27, coring=1, overshoot=6)
+    expected = run(adjusted(load_network(stage.root), how), pixels, "int64")
+    monkeypatch.setattr("hwrts.data.tiles.TILE", 16)
+    names = {"onnxruntime", "numpy"} | ({"native"} if any(map(shutil.which, COMPILERS)) else set())
+    for name in names:
+        network = make_engine(name, stage, how=how)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(network.upscale(pixels), expected, err_msg=name)
+    with pytest.raises(HwrtsError, match="engine torch: computes the network as it was trained"):
+        make_engine("torch", stage, never, how)
 
 
 def test_torch_is_not_asked_for_by_the_others(stage):
