@@ -19,7 +19,7 @@ _ARGUMENTS = {
     "-o": ("output", None),
     "--size": ("size", r"\d+x\d+"),
     "--stage": ("stage", _WORD),
-    "--strength": ("strength", rf"{_NUMBER}|nan|-?inf"),
+    "--strength": ("strength", _NUMBER),
     "--target": ("target", _WORD),
     "--workers": ("workers", _NUMBER),
 }

@@ -128,7 +128,7 @@ def test_another_strength_gives_the_codes_of_the_adjusted_integers(made, picture
     ("asked", "said"),
     [
         ({"strength": 0.7}, r"^strength=0.7: is no multiple of 1/16 from 0 to 2; use 0.6875 or 0.75$"),
-        ({"strength": float("nan")}, r"^strength=nan: is no multiple"),
+        ({"strength": float("nan")}, r"^strength nan: is no multiple"),
         ({"coring": 200}, r"^coring=200: is no such number of codes; use 0 to 127$"),
         ({"overshoot": -1}, r"^overshoot=-1: is no such number of codes; use 0 to 255$"),
     ],

@@ -23,12 +23,14 @@ from hwrts.data import open_store, to_codes, upscale_by_2
 from hwrts.data.pieces import Piece
 from hwrts.errors import RunFolderError
 from hwrts.files.read import file_sha256, read_json
+from hwrts.metrics import artefacts, image_difference_percent
 from hwrts.metrics.baselines import bicubic, lanczos, usm
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import enhanced_piece, png_uri, upscaled_pieces
 from hwrts.report.exports import Exports, exports
 from hwrts.report.plots import training_plot
+from hwrts.report.strengths import strengths
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
 from hwrts.report.viewer import Network, viewer
@@ -448,6 +450,30 @@ def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
     int8 = open_stage(run.stage("1-same"))
     hr = np.array(open_store(run.root / "data" / "val").array(0, "hr"))
     assert png_uri(int8.enhance(hr)) in html  # 160 x 160: the piece is the whole
+
+
+def test_strengths_of_the_same_size_network_stand_beside_a_mask(run: RunFolder) -> None:
+    session = open_session(run, Silent())
+    assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
+    rows = dict(strengths(run, "1"))
+    assert [*rows] == [
+        *(f"strength {k}" for k in ("0.5", "1", "1.5", "2")),
+        *(f"unsharp mask, amount {k}" for k in ("0.5", "1")),
+    ]
+    hr = np.array(open_store(run.root / "data" / "val").array(0, "hr"))
+    made, masked = open_stage(run.stage("1-same")).enhance(hr), usm(hr, 0.5)
+    for name, picture in (("strength 1", made), ("unsharp mask, amount 0.5", masked)):
+        found = artefacts(picture, hr)
+        assert rows[name][0] == f"{image_difference_percent(picture, hr)[0]:.2f}"
+        assert rows[name][1:3] == (f"{found.overshoot:.2f}", f"{found.overshoot_99:.1f}")
+    assert float(rows["strength 2"][0]) > float(rows["strength 0.5"][0])
+    assert "unsharp mask, amount 1</th>" in report(run)
+    shutil.rmtree(run.root / "data")
+    assert "unsharp mask, amount 1</th>" not in report(run)
+
+
+def test_an_x2_network_has_no_row_of_strengths(run: RunFolder) -> None:
+    assert strengths(run, "1") == []
 
 
 def test_without_photographs_the_rest_is_written(run: RunFolder) -> None:
