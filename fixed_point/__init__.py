@@ -10,7 +10,7 @@ from .codes import Input, RunPath
 from .convolution import conv_accumulate
 from .errors import HwrtsError
 from .file import JSON_NAME, NPZ_NAME, load_network, save_network
-from .formats import PIXEL, Format, weight_limit
+from .formats import PIXEL, Format, pixel_format, weight_limit
 from .interpolation import UPSAMPLE_KINDS, upsample_is_exact, upsample_kernel, upsample_taps
 from .lines import Edge, Lines, frame_bits, plan_lines
 from .network import Network
@@ -115,6 +115,7 @@ __all__ = [
     "load_network",
     "multiple_of",
     "pair_can_saturate_int16",
+    "pixel_format",
     "plain",
     "plan_lines",
     "registers_of",

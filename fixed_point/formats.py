@@ -73,5 +73,14 @@ def weight_limit(bits: int) -> int:
     return (1 << (bits - 1)) - 1
 
 
-PIXEL = Format(signed=False, bits=8, frac=8)
+def pixel_format(bits: int) -> Format:
+    """Pixel code p of so many bits stands for the value p * 2**-bits: white is just below 1 at any width.
+
+    >>> str(pixel_format(10)), pixel_format(8) == PIXEL
+    ('u10 lsb 2^-10', True)
+    """
+    return Format(signed=False, bits=bits, frac=bits)
+
+
+PIXEL = pixel_format(8)
 """Pixel code p in 0..255 stands for the value p * 2**-8: image input and output of every network."""

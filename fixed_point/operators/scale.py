@@ -95,8 +95,8 @@ class Scale(OneSource, Requantised):
         return ends_of(self.sources, sources)
 
     def work(self, made: Tensor) -> Work:
-        """A product for each code."""
-        return Work(multiplications=plain(made.channels * made.scale**2))
+        """A product for each code; once is none."""
+        return Work() if self.multiplier == 1 else Work(multiplications=plain(made.channels * made.scale**2))
 
     def corrupted(self, xs: Sequence[Codes], codes: Codes) -> Self:
         """The constant one nearer to zero, or 1 where it is zero."""

@@ -31,6 +31,7 @@ _ENTRIES = {
     "--layer-accumulator-bits": ("settings", "layer_accumulator_bits", None),
     "--layer-weight-bits": ("settings", "layer_weight_bits", None),
     "--max-megapixels": ("settings", "data.max_megapixels", None),
+    "--pixel-bits": ("settings", "pixel_bits", _NUMBER),
     "--rounding": ("settings", "rounding", _RULES),
     "--weight-bits": ("settings", "weight_bits", _NUMBER),
     "--clock-mhz": ("circuit", "clock_mhz", _NUMBER),

@@ -213,9 +213,9 @@ def enhance(
                 advance(i + 1, source.name)
                 continue
             start = time.perf_counter()
-            codes = codes_of(picture)
+            codes = codes_of(picture, network.bits)
             made = network.enhance(codes) if same_size else network.upscale(codes)
-            result = with_result(picture, made, scale)
+            result = with_result(picture, made, scale, network.bits)
             if scale is not None:
                 result = shown(picture, result, scale, look)
             seconds = time.perf_counter() - start

@@ -122,6 +122,9 @@ def run(
     accumulator_bits: Annotated[
         int | None, option("Width of accumulators to train for, 9..24 [as they come].", panel=INTEGERS)
     ] = None,
+    pixel_bits: Annotated[
+        int | None, option("Width of the pixels in and out, 8, 10 or 12 [8].", panel=INTEGERS)
+    ] = None,
     reduce_range: Annotated[bool, reduce_range_option(panel=INTEGERS)] = False,
     rounding: Annotated[
         str | None,
@@ -190,8 +193,9 @@ def run(
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),
-        "qat.activation_bits": activation_bits, "qat.rounding": rounding, "qat.same_size": same_size,
-        "qat.same_size_steps": same_size_steps, "qat.accumulator_bits": accumulator_bits,
+        "qat.activation_bits": activation_bits, "qat.pixel_bits": pixel_bits, "qat.rounding": rounding,
+        "qat.same_size": same_size, "qat.same_size_steps": same_size_steps,
+        "qat.accumulator_bits": accumulator_bits,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)

@@ -1,6 +1,6 @@
 """Settings of the quantisation."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -62,6 +62,10 @@ class QatConfig(Section):
         "place of accumulator_bits",
     )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
+    pixel_bits: Literal[8, 10, 12] = Field(
+        8,
+        description="width of the pixels in and out; the last sum has all bits, the body reads 8, rounded",
+    )
     exact_additions: bool = Field(
         False,
         description="what is added is on the grid of the sum, so that no addition drops a bit: one network "

@@ -12,15 +12,15 @@ from hwrts.graph.widths import Widths
 def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
     """Sign and width of every tensor of a graph.
 
-    Grids depend on training: here all tensors stand on the pixel grid.
+    Grids depend on training: here all tensors stand on the grid of 8-bit pixels, but for pictures of more.
 
     Args:
         graph: The network, its ReLUs fused.
-        bits: Width of the tensors between input and output, 2..8; those of pictures have 8.
+        bits: Width of the tensors between input and output, 2..8; those of pictures have their own.
     """
-    on_pixels, unsigned = graph.pixel_tensors(), graph.non_negative()
+    pictured, unsigned = graph.picture_formats(graph.pixel_ends()), graph.non_negative()
     return {
-        name: PIXEL if origin in on_pixels else Format(origin not in unsigned, bits, PIXEL.frac)
+        name: pictured.get(origin) or Format(origin not in unsigned, bits, PIXEL.frac)
         for name, origin in graph.origins().items()
     }
 

@@ -106,20 +106,21 @@ def gather(
         target_kind: "hr", or a kind of the same shape such as "target1".
 
     Returns:
-        LR crops (B, P, P, 3) and targets (B, 2P, 2P, 3), both uint8 in memory of their own.
+        LR crops (B, P, P, 3) and targets (B, 2P, 2P, 3), codes of the store in memory of their own.
 
     Raises:
         DataError: The store has no such kind or picture, or a crop leaves its picture.
     """
     p = patch_lr
-    lr = np.empty((len(indices), p, p, 3), np.uint8)
-    target = np.empty((len(indices), 2 * p, 2 * p, 3), np.uint8)
+    dtype = np.uint8 if store.bits == 8 else np.uint16
+    lr = np.empty((len(indices), p, p, 3), dtype)
+    target = np.empty((len(indices), 2 * p, 2 * p, 3), dtype)
     for b, (i, y, x) in enumerate(plan.crops[indices].tolist()):
         height, width = store.shapes[i] if i < len(store.shapes) else (0, 0)
         if 2 * (y + p) > height or 2 * (x + p) > width:
             raise DataError(
                 f"crop {int(indices[b])} leaves picture {i} of {store.folder}; plan crops for this store"
             )
-        lr[b] = store.array(i, lr_kind(int(indices[b]) % store.versions))[y : y + p, x : x + p]
-        target[b] = store.array(i, target_kind)[2 * y : 2 * (y + p), 2 * x : 2 * (x + p)]
+        lr[b] = store.whole(i, lr_kind(int(indices[b]) % store.versions))[y : y + p, x : x + p]
+        target[b] = store.whole(i, target_kind)[2 * y : 2 * (y + p), 2 * x : 2 * (x + p)]
     return lr, target

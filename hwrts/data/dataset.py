@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.images import MAX_MEGAPIXELS, image_size, list_images, read_image
+from hwrts.data.depth import Samples
+from hwrts.data.images import MAX_MEGAPIXELS, image_size, list_images, read_image, read_picture
 from hwrts.errors import DataError
 
 # The photographs that scikit-image ships inside its wheel (nothing is downloaded), chosen by eye: no
@@ -134,6 +135,21 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)  # (H, W, 3)
     return pixels
+
+
+def load_deep(photo: Photo) -> Samples:
+    """The pixels of a photograph, (H, W, 3): uint16 of a file of 16 bits, else uint8 as :func:`load_photo`.
+
+    A file of 16 bits with alpha, or with colours that are not sRGB's, has 8.
+
+    Raises:
+        DataError: As :func:`load_photo`.
+    """
+    if photo.path is not None:
+        picture = read_picture(photo.path, photo.max_megapixels)
+        if picture.samples.dtype == np.uint16 and picture.alpha is None and picture.profile is None:
+            return picture.samples if picture.samples.shape[2] == 3 else picture.samples[..., [0, 0, 0]]
+    return load_photo(photo)
 
 
 def _from_skimage(name: str) -> NDArray[np.uint8]:

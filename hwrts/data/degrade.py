@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
+from hwrts.data.depth import in_units, on_grid, to_bytes
 from hwrts.errors import DataError
 
 Kernel = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -109,25 +110,35 @@ def upscale(
     return _resize(pixels, factor * height, factor * width, kernel)  # (FH, FW, 3)
 
 
-def to_codes(x: NDArray[Any]) -> NDArray[np.uint8]:
-    """Pixel codes of a float picture: clip to 0..255, then round half to even; codes are given back.
+def to_codes(x: NDArray[Any], bits: int = 8) -> NDArray[Any]:
+    """Pixel codes of a float picture: clip to the codes, then round half to even; codes are given back.
 
     The one place where pictures are rounded.
+
+    Args:
+        x: Of any shape, in units of 8-bit codes, whatever the bits; or codes already, uint8 or uint16.
+        bits: Of a code: uint8 of 8, uint16 of more.
 
     Raises:
         DataError: A value is NaN or infinite.
 
     >>> to_codes(np.array([-3.0, 0.5, 1.5, 2.5, 254.5, 300.0])).tolist()
     [0, 0, 2, 2, 254, 255]
+    >>> to_codes(np.array([-3.0, 0.5, 0.125, 254.5, 300.0]), 10).tolist()
+    [0, 2, 0, 1018, 1023]
     """
-    if x.dtype == np.uint8:  # of an integer network: a tenth of the time of a small one, for nothing
+    if x.dtype in (
+        np.uint8,
+        np.uint16,
+    ):  # of an integer network: a tenth of the time of a small one, for nothing
         return x
     # Clipping would hide an infinity, and NaN has no code: either means that the values before are wrong.
     if not np.isfinite(x).all():
         raise DataError(
             "a picture has NaN or infinite values; the network that made it diverged, lower its step size"
         )
-    codes: NDArray[np.uint8] = np.rint(np.clip(x, 0.0, 255.0)).astype(np.uint8)
+    largest, dtype = (1 << bits) - 1, np.uint8 if bits == 8 else np.uint16
+    codes: NDArray[Any] = np.rint(np.clip(x * 2.0 ** (bits - 8), 0.0, largest)).astype(dtype)
     return codes
 
 
@@ -176,21 +187,23 @@ CLEAN = Footage()
 
 
 def degrade(
-    pixels: NDArray[np.uint8],
+    pixels: NDArray[Any],
     *,
     jpeg: int | tuple[int, int] | None,
     kernel: Kernel | tuple[Kernel, ...],
     seed: int | Sequence[int],
     blur: float | tuple[float, float] = 0.0,
     footage: Footage = CLEAN,
-) -> NDArray[np.uint8]:
+    bits: int = 8,
+) -> NDArray[Any]:
     """The LR picture of an original: compressed at full size, blurred, halved, with noise, compressed again.
 
     The first JPEG has Pillow's default chroma subsampling 4:2:0 (colour at half size), as cameras and
-    broadcast material do.
+    broadcast material do. A JPEG has 8 bits: of a picture of more it takes the rounded ones; what is computed
+    behind it has all again.
 
     Args:
-        pixels: (H, W, 3) uint8, H and W even.
+        pixels: Codes (H, W, 3), H and W even: uint8, or uint16 of more bits.
         jpeg: Quality 1..95 (Pillow advises against more), or a range (low, high) from which one quality is
             drawn uniformly, both ends included; None leaves JPEG out.
         kernel: Of `downscale_by_2`, or several of which one is drawn.
@@ -198,50 +211,56 @@ def degrade(
         blur: Standard deviation in pixels of a Gaussian before the down-scaling, or a range of it; 0 leaves
             it out. A network trained to undo a wider kernel sharpens more.
         footage: Noise and compression of the LR picture.
+        bits: Of a code, of both pictures.
 
     Returns:
-        (H/2, W/2, 3) uint8.
+        (H/2, W/2, 3), of the type of ``pixels``.
 
     Raises:
         DataError: As `downscale_by_2`; or a quality outside 1..95; or a side too long for JPEG (65,535).
     """
-    if pixels.dtype != np.uint8:
-        raise DataError(f"pixels to degrade are {pixels.dtype}; give uint8 codes")
-    _check_picture(pixels)
+    wanted = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    if pixels.dtype != wanted:
+        raise DataError(f"pixels to degrade are {pixels.dtype}; give {wanted} codes")
+    whole: NDArray[np.uint8] | NDArray[np.float32] = pixels if bits == 8 else in_units(pixels, bits)
+    _check_picture(whole)
     quality = _draw_quality(jpeg, seed)
     if quality is not None:
-        pixels = through_jpeg(pixels, quality)
+        whole = through_jpeg(to_bytes(pixels, bits), quality)
     # A generator of its own: what is drawn of these must not depend on whether the quality above is.
     rng = np.random.default_rng([*np.atleast_1d(seed).tolist(), _FOOTAGE])
-    blurred: NDArray[np.uint8] | NDArray[np.float32] = pixels
+    blurred = whole
     blur = float(rng.uniform(*blur)) if isinstance(blur, tuple) else blur
     kernel = kernel[int(rng.integers(len(kernel)))] if isinstance(kernel, tuple) else kernel
     if blur:
         from scipy.ndimage import gaussian_filter  # here: reading pictures must not wait for SciPy
 
         # Cut at four deviations; pixels beyond the border repeat the last one.
-        blurred = gaussian_filter(pixels.astype(np.float32), (blur, blur, 0), mode="nearest")
-    return _as_footage(downscale_by_2(blurred, kernel), footage, rng)  # (H/2, W/2, 3)
+        blurred = gaussian_filter(whole.astype(np.float32), (blur, blur, 0), mode="nearest")
+    return _as_footage(downscale_by_2(blurred, kernel), footage, rng, bits)  # (H/2, W/2, 3)
 
 
 _FOOTAGE = 0xF007A6E
 """Keeps the draws of footage apart from those of a quality."""
 
 
-def _as_footage(x: NDArray[np.float32], footage: Footage, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _as_footage(
+    x: NDArray[np.float32], footage: Footage, rng: np.random.Generator, bits: int
+) -> NDArray[Any]:
     """Codes (H, W, 3) of a float picture, with what footage has."""
     read, shot = rng.uniform(*footage.read_noise), rng.uniform(*footage.shot_noise)
     if read or shot:
         deviation = np.sqrt(read**2 + shot**2 * np.clip(x, 0, 255) / 255)
         x = x + (rng.standard_normal(x.shape, np.float32) * deviation).astype(np.float32)
-    codes = to_codes(x)
+    codes = to_codes(x, bits)
     if footage.jpeg is not None:
         for _ in range(int(rng.integers(*footage.times, endpoint=True))):
             quality = int(rng.integers(*footage.jpeg, endpoint=True))
             half = (
                 bool(rng.integers(2)) if footage.subsampling == "either" else footage.subsampling == "4:2:0"
             )
-            codes = through_jpeg(codes, quality, "4:2:0" if half else "4:4:4")
+            small = through_jpeg(to_bytes(codes, bits), quality, "4:2:0" if half else "4:4:4")
+            codes = on_grid(small, bits)
     return codes
 
 

@@ -3,6 +3,8 @@
 Letters: H rows, W columns, C channels, S the scale of a network.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,37 @@ def reduce(values: Samples) -> Codes:
     return out
 
 
+def on_grid(values: Samples, bits: int) -> NDArray[Any]:
+    """Codes of so many bits: of 8-bit codes with zeros behind them, of 16-bit values the upper bits (eq. 51).
+
+    >>> on_grid(np.array([0, 1, 255], np.uint8), 10).tolist()
+    [0, 4, 1020]
+    >>> on_grid(np.array([0, 63, 64, 65535], np.uint16), 10).tolist()
+    [0, 0, 1, 1023]
+    """
+    if bits == 8:
+        return reduce(values)
+    deep: Deep = values.astype(np.uint16)
+    return np.left_shift(deep, bits - 8) if values.dtype == np.uint8 else np.right_shift(deep, 16 - bits)
+
+
+def to_bytes(codes: Samples, bits: int) -> Codes:
+    """8-bit codes nearest to codes of so many bits, ties to even, saturated: what a body reads (eq. 50).
+
+    >>> to_bytes(np.array([0, 1, 2, 3, 6, 1021, 1022, 1023], np.uint16), 10).tolist()
+    [0, 0, 0, 1, 2, 255, 255, 255]
+    """
+    if bits == 8:
+        return codes.astype(np.uint8, copy=False)
+    bytes_: Codes = np.rint(in_units(codes, bits)).clip(0, 255).astype(np.uint8)
+    return bytes_
+
+
+def in_units(codes: Samples, bits: int) -> NDArray[np.float32]:
+    """Codes of so many bits in units of 8-bit codes, exact."""
+    return codes.astype(np.float32) * np.float32(2.0 ** (8 - bits))
+
+
 def enlarge_bilinear(samples: Samples, scale: int) -> Samples:
     """S times larger, bilinear, rounded once, half to even (eq. 20); the border repeats itself outside.
 
@@ -54,20 +87,26 @@ def enlarge_bilinear(samples: Samples, scale: int) -> Samples:
     return out  # (SH, SW, ...)
 
 
-def corrected(deep: Samples, result: Codes, scale: int) -> Deep:
+def corrected(deep: Samples, result: Samples, scale: int, bits: int = 8) -> Deep:
     """u(x16) + 257 (y8 - u(x8)), saturated to 0..65535: an unchanged code changes no value (eq. 21).
+
+    Of more bits 2**(16 - bits) in place of 257 (eq. 51).
 
     Args:
         deep: x16, (H, W, C) uint16.
-        result: y8, what the network made of ``reduce(deep)``, (SH, SW, C).
+        result: y, what the network made of ``on_grid(deep, bits)``, (SH, SW, C).
         scale: S.
+        bits: Of the network's pixels.
 
     >>> x = np.array([[[1000], [1001], [30000]]], np.uint16)
     >>> corrected(x, reduce(x), 1).ravel().tolist()
     [1000, 1001, 30000]
     >>> corrected(x, reduce(x) + np.array([[[1], [0], [255 - 117]]], np.uint8), 1).ravel().tolist()
     [1257, 1001, 65466]
+    >>> corrected(x, on_grid(x, 10) + np.array([[[1], [0], [1023 - 468]]], np.uint16), 1, 10).ravel().tolist()
+    [1064, 1001, 65520]
     """
+    step = _STEP if bits == 8 else 1 << (16 - bits)
     out = np.empty(result.shape, np.uint16)
     for top in range(0, len(deep), _BAND):
         first, last = max(0, top - 1), min(len(deep), top + _BAND + 1)  # a row more on each side
@@ -76,8 +115,8 @@ def corrected(deep: Samples, result: Codes, scale: int) -> Deep:
         inside = slice((top - first) * scale, (bottom - first) * scale)
         band = deep[first:last]
         value = enlarge_bilinear(band, scale)[inside].astype(np.int32)
-        before = enlarge_bilinear(reduce(band), scale)[inside].astype(np.int32)
-        out[rows] = np.clip(value + _STEP * (result[rows].astype(np.int32) - before), 0, 65535)
+        before = enlarge_bilinear(on_grid(band, bits), scale)[inside].astype(np.int32)
+        out[rows] = np.clip(value + step * (result[rows].astype(np.int32) - before), 0, 65535)
     return out  # (SH, SW, C)
 
 

@@ -76,7 +76,7 @@ class Luma:
         """
         of = self._coefficients
         start = (of.black << POINT) + (1 << (POINT - 1))
-        out = np.empty((*pixels.shape[:-1], 1), np.uint8)
+        out = np.empty((*pixels.shape[:-1], 1), pixels.dtype)  # of more bits those of the full range
         rows = pixels.reshape(-1, *pixels.shape[-2:])  # of crops those of all of them
         made = out.reshape(*rows.shape[:-1])
         for top in range(0, len(rows), _BAND):

@@ -1,12 +1,13 @@
 """A picture with all that is to come out again: depth, grey, alpha, colours, what it says of itself."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hwrts.data.depth import Codes, Samples, corrected, enlarge_bilinear, reduce
+from hwrts.data.depth import Samples, corrected, enlarge_bilinear, on_grid, reduce, to_bytes
 from hwrts.data.exif import Tags
 from hwrts.data.luma import OWN
 
@@ -39,23 +40,24 @@ class Picture:
         return f"{name}{alpha} {8 * self.samples.itemsize} bits"
 
 
-def codes_of(picture: Picture) -> Codes:
-    """What a network sees, (H, W, 3): 8-bit codes (eq. 19), of a grey R = G = B.
+def codes_of(picture: Picture, bits: int = 8) -> NDArray[Any]:
+    """What a network sees, (H, W, 3): codes of its bits (eq. 19, 51), of a grey R = G = B.
 
     A pixel of alpha 0 has the colour of the nearest one that is seen: what a file holds there is an accident,
     often black, and sharpening against it would draw an outline around what is seen.
     """
-    codes = reduce(_filled(picture))
+    codes = on_grid(_filled(picture), bits)
     return codes if codes.shape[2] == 3 else codes[..., [0, 0, 0]]
 
 
-def with_result(picture: Picture, result: Codes, scale: int | None) -> Picture:
+def with_result(picture: Picture, result: Samples, scale: int | None, bits: int = 8) -> Picture:
     """The picture that a network made of ``codes_of(picture)``, with all that the picture had.
 
     Args:
         picture: (H, W).
-        result: (SH, SW, 3).
+        result: (SH, SW, 3), codes of the network's bits; a picture of 8 bits gets the nearest of those.
         scale: S; None if the result has another size, then it has 8 bits and no alpha.
+        bits: Of the network's pixels.
     """
     notes = picture.notes
     if picture.samples.shape[2] == 1:
@@ -63,13 +65,13 @@ def with_result(picture: Picture, result: Codes, scale: int | None) -> Picture:
         if spread:
             notes += (f"the network coloured the grey by up to {spread} codes; its luma is written",)
         result = OWN.of(result)
-    samples: Samples = result
+    samples: Samples = to_bytes(result, bits)
     if scale is None:
         if picture.alpha is not None or picture.samples.dtype == np.uint16:
             notes += ("written in 8 bits without alpha: the network makes a picture of another size",)
         return replace(picture, samples=samples, alpha=None, notes=notes)
     if picture.samples.dtype == np.uint16:
-        samples = corrected(_filled(picture), result, scale)
+        samples = corrected(_filled(picture), result, scale, bits)
     hidden = _hidden(picture)
     if hidden is not None and scale == 1:
         samples = np.where(hidden[..., np.newaxis], picture.samples, samples)

@@ -8,6 +8,8 @@ Layout of the folder, n being the position in the store:
     lr1/00000.npy       the same, other draws of what the degradation draws; as many as there are versions
     <kind>/00000.npy    (H, W, 3) uint8, added later, such as target1
 
+A store of pixels of more than 8 bits holds uint16 in place of uint8: codes of so many bits.
+
 Behind its array each .npy file has the SHA-256 of the bytes before, which readers of NumPy leave alone; it is
 checked when a picture is first used. Files from before that have none.
 """
@@ -28,8 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hwrts.data.dataset import Photo, load_photo
+from hwrts.data.dataset import Photo, load_deep, load_photo
 from hwrts.data.degrade import CLEAN, Footage, Kernel, degrade
+from hwrts.data.depth import on_grid, to_bytes
 from hwrts.data.images import image_size
 from hwrts.errors import DataError, RunFolderError
 from hwrts.files.atomic import atomic_file, check_free_space
@@ -57,6 +60,7 @@ class _Index(Document):
     """index.json; what else stands in it is for people."""
 
     versions: Annotated[int, Field(ge=1, le=MAX_VERSIONS)] = 1  # not in stores from before there were several
+    bits: Annotated[int, Field(ge=8, le=16)] = 8  # nor in stores of 8 bits
     names: list[Text]
     shapes: list[Annotated[list[_Side], Field(min_length=2, max_length=2)]]
 
@@ -70,10 +74,16 @@ class PhotoStore:
     shapes: tuple[tuple[int, int], ...]
     versions: int = 1
     """How many LR pictures each has: kinds "lr", "lr1", ..."""
+    bits: int = 8
+    """Of a code; :meth:`array` gives 8 of them, whatever they are."""
     _checked: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def array(self, i: int, kind: str) -> NDArray[np.uint8]:
-        """Read-only memory map of one picture; only the parts that are indexed are read.
+        """8-bit codes of a picture, rounded if the store has more; arguments and errors of :meth:`whole`."""
+        return to_bytes(self.whole(i, kind), self.bits) if self.bits > 8 else self.whole(i, kind)
+
+    def whole(self, i: int, kind: str) -> NDArray[Any]:
+        """Read-only memory map of one picture with all its bits; only the parts that are indexed are read.
 
         Args:
             i: Position in the store, 0..len(names)-1.
@@ -85,16 +95,16 @@ class PhotoStore:
         path = self._path(i, kind)
         try:
             if path not in self._checked:
-                _check_file(path, self._shape(i, kind))
-            pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+                _check_file(path, self._shape(i, kind), self._dtype.itemsize)
+            pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise DataError(
                 f"{path}: the store has no '{kind}' of '{self.names[i]}'; write it first"
             ) from error
         except Exception as error:  # NumPy's header parser raises a dozen kinds
             raise DataError(f"{path}: damaged array ({error}); build the store again") from error
-        if pixels.dtype != np.uint8 or pixels.shape != self._shape(i, kind):
-            found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
+        if pixels.dtype != self._dtype or pixels.shape != self._shape(i, kind):
+            found, wanted = f"{pixels.dtype} {pixels.shape}", f"{self._dtype} {self._shape(i, kind)}"
             raise DataError(f"{path}: holds {found} where {wanted} belongs; build the store again")
         self._checked.add(path)
         return pixels
@@ -103,16 +113,20 @@ class PhotoStore:
         """All pictures of a kind, each as :meth:`array` gives it."""
         return (self.array(i, kind) for i in range(len(self.names)))
 
-    def write(self, i: int, kind: str, pixels: NDArray[np.uint8]) -> None:
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+
+    def write(self, i: int, kind: str, pixels: NDArray[Any]) -> None:
         """Add or replace one picture of a kind; it appears complete or not at all.
 
         Raises:
-            DataError: Not uint8 of that kind's shape (see `array`), no such picture, a bad name, or a full
-                disk.
+            DataError: Not codes of the store's type and that kind's shape (see `whole`), no such picture, a
+                bad name, or a full disk.
         """
         path = self._path(i, kind)
-        if pixels.dtype != np.uint8 or pixels.shape != self._shape(i, kind):
-            found, wanted = f"{pixels.dtype} {pixels.shape}", f"uint8 {self._shape(i, kind)}"
+        if pixels.dtype != self._dtype or pixels.shape != self._shape(i, kind):
+            found, wanted = f"{pixels.dtype} {pixels.shape}", f"{self._dtype} {self._shape(i, kind)}"
             raise DataError(f"'{kind}' of '{self.names[i]}' is {found}; give {wanted}")
         self._checked.discard(path)
         _write_array(path, pixels)
@@ -159,7 +173,7 @@ def open_store(folder: Path) -> PhotoStore:
         raise DataError(str(error)) from error
     names = tuple(index["names"])
     shapes = tuple((height, width) for height, width in index["shapes"])
-    store = PhotoStore(folder, names, shapes, index.get("versions", 1))
+    store = PhotoStore(folder, names, shapes, index.get("versions", 1), index.get("bits", 8))
     kinds = ("hr", *map(lr_kind, range(store.versions)))
     if not names or len(names) != len(shapes) or not all(map(store.has, kinds)):
         raise DataError(f"{folder}: the photo store lacks some of its pictures; build it again")
@@ -179,6 +193,7 @@ def build_store(
     strict: bool,
     min_size: int,
     targets: int = 0,
+    bits: int = 8,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[PhotoStore, tuple[tuple[str, str], ...]]:
     """Decode each photograph once and write its original and its degraded version.
@@ -199,6 +214,7 @@ def build_store(
         strict: Raise on the first unusable photograph instead of skipping it.
         min_size: Least width and height after cropping to even sizes (2 if less is given).
         targets: How many kinds of target will be written later: their space must be free now.
+        bits: Of a code. Photographs of 8 bits have zeros behind them, those of 16 their upper bits.
         progress: Called with (done, total) after each photograph, or None.
 
     Returns:
@@ -211,14 +227,14 @@ def build_store(
     if not photos:
         raise DataError(f"{folder}: no photographs to store; give at least one")
     _clear(folder)
-    check_free_space(folder, _estimate_bytes(photos, targets, versions))
+    check_free_space(folder, _estimate_bytes(photos, targets, versions) * (1 if bits == 8 else 2))
 
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
     skipped: list[tuple[str, str]] = []
     for k, photo in enumerate(photos):
         try:
-            hr = _load_even(photo, max(min_size, 2))  # (H, W, 3)
+            hr = _load_even(photo, max(min_size, 2), bits)  # (H, W, 3)
         except DataError as error:
             if strict:
                 raise
@@ -228,7 +244,7 @@ def build_store(
             _write_array(folder / "hr" / file, hr)
             for version in range(versions):
                 own = (seed + k, version) if version else seed + k
-                lr = degrade(hr, jpeg=jpeg, kernel=kernel, blur=blur, footage=footage, seed=own)
+                lr = degrade(hr, jpeg=jpeg, kernel=kernel, blur=blur, footage=footage, seed=own, bits=bits)
                 _write_array(folder / lr_kind(version) / file, lr)
             names.append(photo.name)
             shapes.append((hr.shape[0], hr.shape[1]))
@@ -239,7 +255,8 @@ def build_store(
 
     # for the reader of the file
     made = {"jpeg": jpeg, "kernel": kernel, "blur": blur, "footage": asdict(footage), "seed": seed}
-    return _complete(folder, names, shapes, versions, {**made, "skipped": skipped}), tuple(skipped)
+    said = {**made, "skipped": skipped} | ({"bits": bits} if bits > 8 else {})
+    return _complete(folder, names, shapes, versions, said, bits), tuple(skipped)
 
 
 def store_pictures(pictures: Mapping[str, NDArray[np.uint8]], folder: Path) -> PhotoStore:
@@ -263,7 +280,12 @@ def store_pictures(pictures: Mapping[str, NDArray[np.uint8]], folder: Path) -> P
 
 
 def _complete(
-    folder: Path, names: list[str], shapes: list[tuple[int, int]], versions: int, made: dict[str, Any]
+    folder: Path,
+    names: list[str],
+    shapes: list[tuple[int, int]],
+    versions: int,
+    made: dict[str, Any],
+    bits: int = 8,
 ) -> PhotoStore:
     """The store of a folder, whose pictures are all there; ``made`` says how, to who reads its index."""
     index = {"version": _VERSION, "names": names, "shapes": shapes, **made}
@@ -272,11 +294,11 @@ def _complete(
     with atomic_file(folder / _INDEX) as out:
         out.write(json.dumps(index, indent=1).encode())
     (folder / _UNFINISHED).unlink(missing_ok=True)
-    return PhotoStore(folder, tuple(names), tuple(shapes), versions)
+    return PhotoStore(folder, tuple(names), tuple(shapes), versions, bits)
 
 
-def _load_even(photo: Photo, min_size: int) -> NDArray[np.uint8]:
-    pixels = load_photo(photo)
+def _load_even(photo: Photo, min_size: int, bits: int) -> NDArray[Any]:
+    pixels: NDArray[Any] = on_grid(load_deep(photo), bits) if bits > 8 else load_photo(photo)
     height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
     if min(height, width) < min_size:
         where = photo.path or photo.name
@@ -287,7 +309,7 @@ def _load_even(photo: Photo, min_size: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[:height, :width])  # (H, W, 3)
 
 
-def _write_array(path: Path, pixels: NDArray[np.uint8]) -> None:
+def _write_array(path: Path, pixels: NDArray[Any]) -> None:
     """A .npy file, atomically; not by ndarray.tofile, whose error does not say that the disk is full."""
     pixels = np.ascontiguousarray(pixels)
     header = io.BytesIO()
@@ -301,7 +323,7 @@ def _write_array(path: Path, pixels: NDArray[np.uint8]) -> None:
         file.write(digest.digest())
 
 
-def _check_file(path: Path, shape: tuple[int, int, int]) -> None:
+def _check_file(path: Path, shape: tuple[int, int, int], itemsize: int) -> None:
     """Whether an array file holds as many bytes as its picture needs, and those that were written.
 
     Raises:
@@ -315,7 +337,7 @@ def _check_file(path: Path, shape: tuple[int, int, int]) -> None:
         if version != (1, 0):
             raise ValueError(f"npy version {version}")
         np.lib.format.read_array_header_1_0(file)
-        end = file.tell() + math.prod(shape)
+        end = file.tell() + math.prod(shape) * itemsize
         extra = path.stat().st_size - end
         if extra not in (0, _DIGEST_BYTES):
             raise ValueError(f"{extra} bytes behind a picture of {shape}")

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.data import downscale, to_codes
-from hwrts.data.depth import Codes
+from hwrts.data.depth import Codes, Samples, in_units
 from hwrts.errors import DataError
 from hwrts.fixed_point.sizes import edge_padded, legal_sides
 
-Upscaler = Callable[[Codes], NDArray[Any]]
-"""Codes (H, W, 3) uint8 to codes (SH, SW, 3) of a network of scale S, 1 for same-size; uint8 or float32."""
+Upscaler = Callable[[Any], NDArray[Any]]
+"""Codes (H, W, 3) to codes (SH, SW, 3) of a network of scale S, 1 for same-size: uint8, or uint16 of more
+bits; or float32 in units of 8-bit codes."""
 
 TILE = 512
 """Side of a tile in input pixels: 64 float channels of it are 64 MiB, and a halo of 6 costs 5 %."""
@@ -52,7 +53,7 @@ class Sizes:
         """The least rows and columns that it takes and that are as many or more."""
         return legal_sides(self.multiple, self.smallest, height, width)
 
-    def padded(self, pixels: Codes) -> Codes:
+    def padded(self, pixels: Any) -> Any:
         """Codes (H, W, C) with as many rows and columns of the edge as it takes.
 
         >>> Sizes(multiple=2).padded(np.array([[[1], [2], [3]]], np.uint8))[:, :, 0].tolist()
@@ -87,10 +88,15 @@ def _least(lack: int, scale: Fraction | int) -> int:
 
 
 def upscale(
-    network: Upscaler, pixels: Codes, halo: int | None, scale: Fraction | int = 2, sizes: Sizes = ANY
-) -> Codes:
+    network: Upscaler,
+    pixels: Samples,
+    halo: int | None,
+    scale: Fraction | int = 2,
+    sizes: Sizes = ANY,
+    bits: int = 8,
+) -> Any:
     """S(x): the picture (SH, SW, 3) of codes (H, W, 3), rounded half to even if the network is float."""
-    return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, scale, sizes)
+    return _by_tiles(lambda tile: to_codes(network(tile), bits), pixels, halo, scale, sizes, _type(bits))
 
 
 def upscale_float(
@@ -101,8 +107,13 @@ def upscale_float(
 
 
 def enhance(
-    network: Upscaler, pixels: Codes, halo: int | None, scale: Fraction | int = 2, sizes: Sizes = ANY
-) -> Codes:
+    network: Upscaler,
+    pixels: Samples,
+    halo: int | None,
+    scale: Fraction | int = 2,
+    sizes: Sizes = ANY,
+    bits: int = 8,
+) -> Any:
     """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
     Args:
@@ -111,6 +122,7 @@ def enhance(
         halo: Input pixels that an output pixel of the network depends on; None for the whole picture.
         scale: How much the network enlarges.
         sizes: Of the pictures that it takes and makes.
+        bits: Of its pixels; more than 8 are uint16.
 
     Raises:
         DataError: What it makes has not the size of the picture, nor that size times a whole number.
@@ -121,21 +133,32 @@ def enhance(
             "size that it has; ask for what the network itself makes"
         )
     if scale == 1:
-        return _by_tiles(lambda tile: to_codes(network(tile)), pixels, halo, 1, sizes)
+        return upscale(network, pixels, halo, 1, sizes, bits)
     whole = sizes.padded(pixels)  # before D sees an edge that is none
     made = _by_tiles(
-        lambda tile: to_codes(downscale(network(tile), int(scale), "lanczos")),
+        lambda tile: to_codes(downscale(_units(network(tile), bits), int(scale), "lanczos"), bits),
         whole,
         None if halo is None else halo + DOWNSCALER_HALO,
         1,
         sizes,
+        _type(bits),
     )
     return made[: pixels.shape[0], : pixels.shape[1]]
 
 
+def _type(bits: int) -> type[np.integer]:
+    """What codes are held in."""
+    return np.uint8 if bits == 8 else np.uint16
+
+
+def _units(made: NDArray[Any], bits: int) -> NDArray[Any]:
+    """What a network made, in units of 8-bit codes."""
+    return in_units(made, bits) if made.dtype == np.uint16 else made
+
+
 def _by_tiles(
     function: Upscaler,
-    pixels: Codes,
+    pixels: Samples,
     halo: int | None,
     scale: Fraction | int,
     sizes: Sizes,

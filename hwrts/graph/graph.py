@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from hwrts.fixed_point import PIXEL, Format, Step, Window, halo
+from hwrts.fixed_point import PIXEL, Format, Step, Window, halo, pixel_format
 from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
 from hwrts.networks.held import flat_picture
 
@@ -90,9 +90,12 @@ class Graph:
 
     def pixel_tensors(self) -> set[str]:
         """Names of the quantised tensors on the pixel grid: inputs, what is up-sampled of them, outputs."""
-        return set(
-            self.picture_formats(dict.fromkeys((*(x.name for x in self.inputs), *self.outputs), PIXEL))
-        )
+        return set(self.picture_formats(self.pixel_ends()))
+
+    def pixel_ends(self) -> dict[str, Format]:
+        """Formats of inputs and outputs where all are pictures, of as many bits as the first."""
+        names = (*(x.name for x in self.inputs), *self.outputs)
+        return dict.fromkeys(names, pixel_format(self.input.bits))
 
     def picture_formats(self, ends: Mapping[str, Format]) -> dict[str, Format]:
         """Formats of the quantised tensors that hold pictures: what is up-sampled keeps that of its source.
@@ -104,6 +107,8 @@ class Graph:
         for node in self.operations:
             if node.KEEPS_PICTURES and node.sources[0] in found:
                 found[node.name] = found[node.sources[0]]
+            elif node.only_rounds and self.input.bits > 8:
+                found[node.name] = PIXEL  # the picture rounded for the body (pixel_bits)
         origins = self.origins()  # an output's codes may be made earlier
         return found | {origins[name]: ends[name] for name in self.outputs if name in ends}
 

@@ -54,9 +54,9 @@ def calibrate(
     grid would else get the coarsest, and what reads it a left shift out of int32 (eq. 10b). Input and output
     are on the pixel grid, and so is the up-sampled input: a bicubic overshoot beyond white saturates, a
     coarser grid would be seen everywhere.
-    No signed tensor gets a finer grid: it is a correction of the picture. A coarser one gives way to the next
-    finer grid if that saturates almost nothing: an LSB of two codes in the residual is seen in flat areas
-    all over the picture, a clipped overshoot is not (docs/experiments.md).
+    No signed tensor gets a finer grid than the picture: it is a correction of it. A coarser one gives way to
+    the next finer grid if that saturates almost nothing: an LSB of two codes in the residual is seen in
+    flat areas all over the picture, a clipped overshoot is not (docs/experiments.md).
 
     Args:
         graph: The deploy form, with trained float weights.
@@ -71,18 +71,19 @@ def calibrate(
     Raises:
         ConfigError: A picture is added up on a coarser grid than its own, and no addition may drop a bit.
     """
-    ends = ends or Ends(dict.fromkeys((*(x.name for x in graph.inputs), *graph.outputs), PIXEL))
+    ends = ends or Ends(graph.pixel_ends())
     pictured = graph.picture_formats(ends.pictures)
     states = {name: graph.origins()[after] for name, after in ends.states.items()}
     known = {*pictured, *states}
     rules = {node.name: RoundingRules.of(rounding).rule_of(node) for node in graph.quantised_nodes()}
     inner = [node.name for node in graph.quantised_nodes() if node.name not in known]
-    finest, coarsest = PIXEL.frac, COARSEST - _wider(ends)
+    finest = max((PIXEL.frac, *(out.frac for out in ends.pictures.values())))
+    coarsest = COARSEST - _wider(ends)
     unsigned = graph.non_negative()
     candidates = {
         name: [
             Format(name not in unsigned, activation_bits, frac)
-            for frac in range(finest + 4 if name in unsigned else finest, coarsest - 1, -1)
+            for frac in range(PIXEL.frac + 4 if name in unsigned else finest, coarsest - 1, -1)
         ]
         for name in inner
     }
@@ -114,7 +115,7 @@ def calibrate(
 
 def _wider(ends: Ends) -> int:
     """Bits by which the range of pictures is wider than 0..1: features of such networks may be as well."""
-    return max((PIXEL.frac - out.frac for out in ends.pictures.values()), default=0)
+    return max((out.bits - out.frac for out in ends.pictures.values()), default=0)
 
 
 def _saturated_shares(

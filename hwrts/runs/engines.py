@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.command_line import command_line
 from hwrts.data import tiles
-from hwrts.data.depth import Codes
+from hwrts.data.depth import Samples, on_grid, to_bytes
 from hwrts.data.luma import CHROMA_HALO, OWN, Luma, through
 from hwrts.data.tiles import ANY, Sizes, Upscaler
 from hwrts.errors import HwrtsError, RunFolderError
@@ -38,7 +38,7 @@ class Deployed:
     """An int8 network, however it is computed, on whole pictures: in tiles, so in bounded memory, if it can.
 
     Attributes:
-        codes: Codes (H, W, 3) uint8 to (SH, SW, 3), of a piece that is small enough for one pass; of a
+        codes: Codes (H, W, 3) to (SH, SW, 3), of a piece that is small enough for one pass; of a
             network of luma (H, W, 1) to (SH, SW, 1).
         halo: Input pixels around an output pixel that it depends on; None if it needs the whole picture: that
             goes through in one pass then, whatever memory it takes.
@@ -48,6 +48,7 @@ class Deployed:
             another engine computes.
         refusal: Why it is no network of pictures, so that :attr:`codes` cannot be asked; None if it is.
         luma: What :attr:`codes` sees of a picture; None if it sees red, green and blue.
+        bits: Of its pixels, in and out. Of more than 8, codes are uint16.
     """
 
     codes: Upscaler
@@ -57,6 +58,7 @@ class Deployed:
     stored: Stored | None = None
     refusal: str | None = None
     luma: Luma | None = None
+    bits: int = 8
 
     @classmethod
     def of(
@@ -87,10 +89,11 @@ class Deployed:
         if refusal is not None:
             return cls(_refusing(refusal), halo, scale, sizes, stored, refusal)
         frames = network.channels[network.inputs[0].name] // 3
+        bits = network.inputs[0].out.bits if network.inputs[0].out.bits > 8 else 8
         if frames > 1:
-            return cls(lambda pixels: codes(np.tile(pixels, frames)), halo, scale, sizes, stored)
+            return cls(lambda pixels: codes(np.tile(pixels, frames)), halo, scale, sizes, stored, bits=bits)
         if frames:
-            return cls(codes, halo, scale, sizes, stored)
+            return cls(codes, halo, scale, sizes, stored, bits=bits)
         if not whole:  # no colours of that size are there: all three are its Y'
             return cls(lambda pixels: codes(OWN.of(pixels)).repeat(3, axis=2), halo, scale, sizes, stored)
         return cls(codes, halo, scale, sizes, stored, luma=luma or OWN)
@@ -107,24 +110,33 @@ class Deployed:
         halo = self.halo if self.luma is None or self.scale == 1 else max(self.halo, CHROMA_HALO)
         return halo + (tiles.DOWNSCALER_HALO if same_size and self.scale > 1 else 0)
 
-    def upscale(self, pixels: Codes) -> Codes:
-        """S(x): codes (H, W, 3) to (SH, SW, 3), of a picture of any size (:class:`.tiles.Sizes`)."""
+    def upscale(self, pixels: Samples) -> NDArray[Any]:
+        """S(x): codes (H, W, 3) to (SH, SW, 3), of a picture of any size (:class:`.tiles.Sizes`).
+
+        Bytes give bytes, whatever the network's bits: it gets them with zeros behind, and they are rounded.
+        """
         # of a scale that is no whole number luma is None
-        made: Codes = through(self.luma, pixels, self.upscale_seen, int(self.scale))
+        made: NDArray[Any] = through(self.luma, pixels, self.upscale_seen, int(self.scale))
         return made
 
-    def enhance(self, pixels: Codes) -> Codes:
-        """The same-size enhancement: codes (H, W, 3) to (H, W, 3)."""
-        made: Codes = through(self.luma, pixels, self.enhance_seen, 1)
+    def enhance(self, pixels: Samples) -> NDArray[Any]:
+        """The same-size enhancement: codes (H, W, 3) to (H, W, 3), likewise."""
+        made: NDArray[Any] = through(self.luma, pixels, self.enhance_seen, 1)
         return made
 
-    def upscale_seen(self, seen: Codes) -> Codes:
+    def upscale_seen(self, seen: Samples) -> NDArray[Any]:
         """What it makes of what it sees of a picture, (H, W, C) to (SH, SW, C); C is 1 of one of luma."""
-        return tiles.upscale(self.codes, seen, self.halo, self.scale, self.sizes)
+        return self._asked(tiles.upscale, seen)
 
-    def enhance_seen(self, seen: Codes) -> Codes:
+    def enhance_seen(self, seen: Samples) -> NDArray[Any]:
         """The same at the same size."""
-        return tiles.enhance(self.codes, seen, self.halo, self.scale, self.sizes)
+        return self._asked(tiles.enhance, seen)
+
+    def _asked(self, how: Callable[..., Any], seen: Samples) -> NDArray[Any]:
+        small = seen.dtype == np.uint8
+        codes = on_grid(seen, self.bits) if small else seen
+        made: NDArray[Any] = how(self.codes, codes, self.halo, self.scale, self.sizes, self.bits)
+        return to_bytes(made, self.bits) if small else made
 
 
 def make_engine(
@@ -191,9 +203,9 @@ def onnx_engine(
     def stored_codes(stored: Mapping[str, Integers]) -> dict[str, Integers]:
         return run_session_all(session, network, stored)
 
-    def codes(pixels: Codes) -> Codes:
+    def codes(pixels: Integers) -> Integers:
         stored = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])  # (1, C, H, W)
-        result: Codes = run_session(session, network, stored)[0].transpose(1, 2, 0)
+        result: Integers = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
     return Deployed.of(network, codes, stored_codes, refusal, luma)
@@ -220,9 +232,9 @@ def _on_codes(network: Network, compute: Callable[[Integers], Integers]) -> Upsc
     """Pixels to pixels, whatever codes stand for them (eq. 40)."""
     source, out = network.inputs[0].out, network.formats[network.output]
 
-    def codes(pixels: Codes) -> Codes:
+    def codes(pixels: Integers) -> Integers:
         made = compute(from_stored(pixels.transpose(2, 0, 1)[None], source))
-        pixels_made: Codes = to_stored(made, out)[0].transpose(1, 2, 0)
+        pixels_made: Integers = to_stored(made, out)[0].transpose(1, 2, 0)
         return pixels_made
 
     return codes
@@ -242,7 +254,7 @@ def _refusal(network: Network) -> str | None:
 
 
 def _refusing(refusal: str) -> Upscaler:
-    def codes(pixels: Codes) -> Codes:
+    def codes(pixels: Integers) -> Integers:
         raise HwrtsError(refusal)
 
     return codes

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.data import PhotoStore, through_jpeg, to_codes, upscale_by_2
-from hwrts.data.depth import Codes
+from hwrts.data.depth import Codes, in_units
 from hwrts.data.luma import through
 from hwrts.data.tiles import Upscaler, upscale_float
 from hwrts.errors import DataError
@@ -92,6 +92,7 @@ def evaluate_stage(
                 },
                 "psnr_target_float_db": psnr_db(x2_float, target),
                 "psnr_target_int8_db": psnr_db(x2_int8, target),
+                **_in_all_bits(store, i, int8_network),
                 **_as_displayed(x2_float, x2_int8),
                 **against_float(exact, x2_int8),
                 **_enhancement(store, i, stage, enhanced := int8_network.enhance(original)),
@@ -129,6 +130,20 @@ def evaluate_same_size(
         )
         progress(i + 1, len(store.names))
     return means(rows) | pattern_figures(int8_network.upscale, int8_network.halo)
+
+
+def _in_all_bits(store: PhotoStore, i: int, int8_network: Deployed) -> dict[str, float]:
+    """PSNR of the x2 picture with all bits of the store's pixels, white as in 8; nothing if these are all."""
+    if store.bits == 8:
+        return {}
+    lr, original = (in_units(store.whole(i, kind), store.bits) for kind in ("lr", "hr"))
+    made = in_units(int8_network.upscale(np.array(store.whole(i, "lr"))), store.bits)
+    bicubic = np.clip(upscale_by_2(lr), 0, 256 - 2.0 ** (8 - store.bits))
+    errors = {"int8": made - original, "bicubic": bicubic - original}
+    return {
+        f"psnr_all_bits_{name}_db": 10 * math.log10(255**2 / max(float(np.square(error).mean()), 1e-6))
+        for name, error in errors.items()
+    }
 
 
 def _enhancement(store: PhotoStore, i: int, stage: int, enhanced_int8: Codes) -> dict[str, float]:

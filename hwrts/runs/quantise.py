@@ -27,6 +27,7 @@ from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_ne
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form, on_one_grid
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
+from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import Ends, calibrate
@@ -73,6 +74,7 @@ def start_qat(
     graph = deploy_form(traced, same_size=same_size)
     if qat.one_weight_grid:
         graph = on_one_grid(graph)
+    graph = with_pixel_bits(graph, qat.pixel_bits)
     batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
     rules = RoundingRules.parse(qat.rounding)
     formats = calibrate(

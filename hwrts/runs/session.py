@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, Split, build_store, find_photos, open_store, plan_crops
-from hwrts.data.degrade import CLEAN
+from hwrts.data.degrade import CLEAN, downscale_by_2, to_codes
+from hwrts.data.depth import in_units
 from hwrts.data.twins import twins, twins_text
 from hwrts.errors import DataError
 from hwrts.files.atomic import atomic_file
@@ -90,7 +91,7 @@ def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, Pho
     if config.rts.stages == "auto" and config.rts.stop == "score":
         check_scores(val)
     if not run.inputs.is_file():
-        save_verify_inputs(run, zip(val.names, val.pictures("hr"), strict=True))
+        save_verify_inputs(run, zip(val.names, verified_pictures(val), strict=True))
     return device, train, val
 
 
@@ -149,6 +150,7 @@ def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple
                 strict=data.strict,
                 min_size=data.patch,
                 targets=config.stage_limit,
+                bits=config.qat.pixel_bits,
                 progress=lambda i, n: advance(i, ""),
             )
         skipped += [reason for _, reason in broken]
@@ -180,7 +182,15 @@ def find_split(config: RunConfig) -> Split:
     )
 
 
-def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
+def verified_pictures(val: PhotoStore) -> Iterator[NDArray[Any]]:
+    """The originals; of more than 8 bits at half the size, so that those of 8 bits have codes between."""
+    for i in range(len(val.names)):
+        whole = val.whole(i, "hr")
+        small = val.bits > 8
+        yield to_codes(downscale_by_2(in_units(whole, val.bits), "lanczos"), val.bits) if small else whole
+
+
+def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[Any]]]) -> None:
     """Centre crops: large enough to meet every code path, small enough for the int64 definition."""
     crops: dict[str, Any] = {}
     for name, picture in itertools.islice(pictures, VERIFY_PHOTOGRAPHS):
@@ -189,7 +199,7 @@ def save_verify_inputs(run: RunFolder, pictures: Iterable[tuple[str, NDArray[np.
         np.savez(file, **crops)
 
 
-def centre_crop(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def centre_crop(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """The middle of a picture (H, W, C), at most so many rows and columns."""
     top, left = (max(0, (have - want) // 2) for have, want in zip(picture.shape, size, strict=False))
     return picture[top : top + size[0], left : left + size[1]]

@@ -1,7 +1,7 @@
 """The pictures that a run is verified on: crops of photographs, or what is made of them for other inputs.
 
-Each array is uint8 (H, W, C): pixels, or of another input its codes as the ONNX file stores them. Of several
-inputs each has its own, under the picture's name with the input's in brackets.
+Each array is (H, W, C): pixels, or of another input its codes as the ONNX file stores them, uint8 or, of more
+bits, uint16. Of several inputs each has its own, under the picture's name with the input's in brackets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from hwrts.data.luma import OWN, Luma
 from hwrts.data.tiles import Sizes
 from hwrts.errors import RunFolderError
 from hwrts.export.stimuli import Fed
-from hwrts.export.witness import from_stored
+from hwrts.export.witness import from_stored, stored_type
 from hwrts.files.atomic import atomic_file
 from hwrts.files.read import read_bytes
 from hwrts.fixed_point import PIXEL, PLAIN, REGISTER, STRONGEST, Input, Network, has_register
@@ -81,14 +81,14 @@ def _fed(run: RunFolder, network: Network, inputs: Sequence[Input]) -> dict[str,
     return fed
 
 
-def _codes(stored: NDArray[np.uint8], tensor: Input, luma: Luma) -> NDArray[Any]:
+def _codes(stored: NDArray[Any], tensor: Input, luma: Luma) -> NDArray[Any]:
     if tensor.channels == 1 and stored.shape[2] == _RGB.channels:
         stored = luma.of(stored)
     return from_stored(stored.transpose(2, 0, 1)[None], tensor.out)
 
 
-def load_verify_inputs(run: RunFolder, inputs: Sequence[Input] = (_RGB,)) -> dict[str, NDArray[np.uint8]]:
-    """The photographs' crops that verification runs on, by name, (H, W, 3) uint8, or those of other inputs.
+def load_verify_inputs(run: RunFolder, inputs: Sequence[Input] = (_RGB,)) -> dict[str, NDArray[Any]]:
+    """The photographs' crops that verification runs on, by name, (H, W, 3), or those of other inputs.
 
     Raises:
         RunFolderError: The file is missing or damaged.
@@ -98,18 +98,20 @@ def load_verify_inputs(run: RunFolder, inputs: Sequence[Input] = (_RGB,)) -> dic
     enlarged = max(each.grow for each in inputs)  # a second input may be larger than the first
     rows, columns = (side * enlarged for side in VERIFY_CROP)
     largest = rows * columns
-    limit = _HEADERS + 2 * VERIFY_PHOTOGRAPHS * largest * sum(each.channels for each in inputs)
+    kinds = {stored_type(each.out) for each in inputs}
+    bytes_ = max(kind.itemsize for kind in kinds)
+    limit = _HEADERS + 2 * VERIFY_PHOTOGRAPHS * largest * sum(each.channels for each in inputs) * bytes_
     try:
         pictures = unpack_npz(read_bytes(run.inputs, limit, remedy))
     except ValueError as error:
         raise RunFolderError(f"{run.inputs}: missing or damaged ({error}); {remedy}") from error
     for name, picture in pictures.items():
         fits = picture.ndim == 3 and picture.shape[2] in channels
-        if picture.dtype != np.uint8 or not fits or not 0 < picture.size <= picture.shape[2] * largest:
+        if picture.dtype not in kinds or not fits or not 0 < picture.size <= picture.shape[2] * largest:
             shape = f"(H, W, {' or '.join(map(str, channels))})"
             raise RunFolderError(
-                f"{run.inputs}: damaged, {name!r:.40} is {picture.dtype} {picture.shape}; pictures are uint8 "
-                f"{shape} of at most {rows}x{columns}; {remedy}"
+                f"{run.inputs}: damaged, {name!r:.40} is {picture.dtype} {picture.shape}; pictures are "
+                f"{' or '.join(sorted(map(str, kinds)))} {shape} of at most {rows}x{columns}; {remedy}"
             )
     if not 0 < len(pictures) <= VERIFY_PHOTOGRAPHS * len(inputs):
         raise RunFolderError(

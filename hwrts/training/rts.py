@@ -5,6 +5,7 @@ stage n, phase B:  HR_n = D(S_n(HR0)), always from the original HR0
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from hwrts.config import RunConfig
 from hwrts.data import CropPlan, PhotoStore, batch_indices, gather
-from hwrts.data.depth import Codes
+from hwrts.data.depth import Codes, Samples
 from hwrts.data.luma import Luma, through
 from hwrts.data.tiles import Sizes, Upscaler, enhance
 from hwrts.fixed_point import PIXEL, halo, whole_frame
@@ -72,30 +73,37 @@ def crop_batches(
         x = gather(store, plan, indices, patch, target_kind(0))[1] if same_size else lr
         if luma is not None:
             x, hr = luma.of(x), luma.of(hr)
-        return to_values(x, device), to_values(hr, device)
+        return to_values(x, device, store.bits), to_values(hr, device, store.bits)
 
     return batches
 
 
-def to_values(codes: NDArray[np.uint8], device: str = "cpu") -> Tensor:
-    """Codes (B, H, W, C) to values code * 2**-8 (B, C, H, W); the strides stay channels last."""
-    return torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-PIXEL.frac)
+def to_values(codes: Samples, device: str = "cpu", bits: int = 8) -> Tensor:
+    """Codes (B, H, W, C) to values code * 2**-bits (B, C, H, W); the strides stay channels last."""
+    whole = codes if bits == 8 else codes.astype(np.int32)  # torch computes nothing of uint16
+    return torch.from_numpy(whole).to(device).permute(0, 3, 1, 2).float().mul_(2.0**-bits)
 
 
 def float_upscaler(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], device: str, *, clipped: bool = True
+    model: nn.Module,
+    forward: Callable[[Tensor], Tensor],
+    device: str,
+    *,
+    clipped: bool = True,
+    bits: int = 8,
 ) -> Upscaler:
-    """A float network as a function on codes: (H, W, C) uint8 to (2H, 2W, C) float32, C 3, or 1 of luma.
+    """A float network as a function on codes: (H, W, C) to (2H, 2W, C) float32, C 3, or 1 of luma.
 
-    Its codes are clipped to 0..255, as a picture is, unless they are to be measured as the network made them.
+    It is given codes of ``bits`` bits, and makes units of 8-bit codes: clipped to 0 and white, as a picture
+    is, unless they are to be measured as the network made them.
     """
 
     def upscaler(pixels: Codes) -> NDArray[np.float32]:
         model.eval()
         with torch.inference_mode():
-            values = forward(to_values(np.array(pixels)[None], device))  # (1, C, 2H, 2W)
+            values = forward(to_values(np.array(pixels)[None], device, bits))  # (1, C, 2H, 2W)
             y = values.float().mul(2.0**PIXEL.frac)
-            y = y.clamp_(0, 255) if clipped else y
+            y = y.clamp_(0, 256 - 2.0 ** (8 - bits)) if clipped else y
             codes: NDArray[np.float32] = y[0].permute(1, 2, 0).contiguous().cpu().numpy()
             return codes
 
@@ -113,7 +121,7 @@ def update_targets(
     bounded: bool = False,
     luma: Luma | None = None,
 ) -> None:
-    """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, uint8, rounded once.
+    """Phase B: write HR_n = D(S_n(HR0)) of every picture into the store, in its bits, rounded once.
 
     Bounded, each code is clipped to the range of HR0's codes of its colour over the pixels around, so that a
     steeper edge stays a target and a halo beside it does not. A network of ``luma`` sees Y' alone, and the
@@ -125,21 +133,25 @@ def update_targets(
     steps = graph_steps(trace(model))
     margin = None if whole_frame(steps) else halo(steps)
     sizes = Sizes(multiple_of(steps), smallest_of(steps))
-    upscaler = float_upscaler(model, forward, device.name)
+    upscaler = float_upscaler(model, forward, device.name, bits=store.bits)
     count = len(store.names)
     for i in range(count):
-        original = np.array(store.array(i, "hr"))
-        made = through(luma, original, lambda seen: enhance(upscaler, seen, margin, sizes=sizes), 1)
+        original = np.array(store.whole(i, "hr"))
+        made = through(
+            luma, original, lambda seen: enhance(upscaler, seen, margin, sizes=sizes, bits=store.bits), 1
+        )
         store.write(i, target_kind(stage), _within(made, original) if bounded else made)
         progress(i + 1, count)
 
 
-def _within(picture: Codes, original: Codes) -> Codes:
+def _within(picture: NDArray[Any], original: NDArray[Any]) -> NDArray[Any]:
     """A picture (H, W, 3) clipped to the range that its original has over 7x7 pixels, colour by colour."""
     from scipy.ndimage import maximum_filter, minimum_filter  # here: a training without it need not wait
 
     around = (2 * REACH + 1, 2 * REACH + 1, 1)
-    return np.clip(picture, minimum_filter(original, around), maximum_filter(original, around))
+    low, high = minimum_filter(original, around), maximum_filter(original, around)
+    clipped: NDArray[Any] = np.clip(picture, low, high)
+    return clipped
 
 
 def best_scored_stage(scores: Sequence[float]) -> int | None:

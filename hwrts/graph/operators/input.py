@@ -24,6 +24,7 @@ class Input(Neighbour):
         signed: Whether it has negative values.
         grow: How many times as large as the first input it is, in height and width.
         shrink: How many times as small; one of the two is 1.
+        bits: Of a pixel, if it is a picture.
     """
 
     AS_CONVOLUTIONS: ClassVar[bool] = True
@@ -34,6 +35,7 @@ class Input(Neighbour):
     signed: bool = field(default=False, metadata={"later": True})
     grow: Times = field(default=1, metadata={"later": True})
     shrink: Times = field(default=1, metadata={"later": True})
+    bits: Annotated[int, Field(ge=8, le=16)] = field(default=8, metadata={"later": True})
 
     @property
     def sources(self) -> tuple[str, ...]:

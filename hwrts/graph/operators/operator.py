@@ -98,6 +98,11 @@ class Operator(Neighbour, ABC):
         return -math.inf
 
     @property
+    def only_rounds(self) -> bool:
+        """Whether it gives the values of its source, and is there for its own grid alone."""
+        return False
+
+    @property
     def window(self) -> Window:
         """The rows and columns that it reads, and by how much it enlarges."""
         return POINT

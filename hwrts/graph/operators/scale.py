@@ -99,6 +99,11 @@ class Scale(Operator):
         """The product."""
         return xs[0] * self.factor
 
+    @property
+    def only_rounds(self) -> bool:
+        """Once the source."""
+        return self.factor == 1
+
     def non_negative(self, sources: bool) -> bool:
         """As its source, unless the factor turns the sign."""
         return sources and self.factor >= 0
@@ -113,7 +118,7 @@ class Scale(Operator):
 
     def quantised(self, part: Any, *sources: Any) -> Tensor:
         """By the factor's nearest dyadic number (eq. 15)."""
-        multiplier, frac = dyadic_factor(self.factor)
+        multiplier, frac = _dyadic(self.factor)
         return replace(self, factor=math.ldexp(multiplier, -frac)).value(sources[0].value)
 
     def lowest(self, *sources: float) -> float:
@@ -129,8 +134,13 @@ class Scale(Operator):
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:
         """By the same number."""
-        multiplier, frac = dyadic_factor(self.factor)
+        multiplier, frac = _dyadic(self.factor)
         return fixed_point.Scale(self.name, self.sources[0], multiplier, frac, formats[self.name])
+
+
+def _dyadic(factor: float) -> tuple[int, int]:
+    """Multiplier and fraction bits; once, which only brings a tensor to another grid, is no product."""
+    return (1, 0) if factor == 1 else dyadic_factor(factor)
 
 
 def is_factor(call: Call, constant: Any) -> bool:
