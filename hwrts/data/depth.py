@@ -37,7 +37,7 @@ def reduce(values: Samples) -> Codes:
 
 
 def on_grid(values: Samples, bits: int) -> NDArray[Any]:
-    """Codes of so many bits: of 8-bit codes with zeros behind them, of 16-bit values the upper bits (eq. 51).
+    """Codes of so many bits: of 8-bit codes with zeros behind them, of 16-bit values the upper bits (eq. 52).
 
     >>> on_grid(np.array([0, 1, 255], np.uint8), 10).tolist()
     [0, 4, 1020]
@@ -51,7 +51,7 @@ def on_grid(values: Samples, bits: int) -> NDArray[Any]:
 
 
 def to_bytes(codes: Samples, bits: int) -> Codes:
-    """8-bit codes nearest to codes of so many bits, ties to even, saturated: what a body reads (eq. 50).
+    """8-bit codes nearest to codes of so many bits, ties to even, saturated: what a body reads (eq. 51).
 
     >>> to_bytes(np.array([0, 1, 2, 3, 6, 1021, 1022, 1023], np.uint16), 10).tolist()
     [0, 0, 0, 1, 2, 255, 255, 255]
@@ -90,7 +90,7 @@ def enlarge_bilinear(samples: Samples, scale: int) -> Samples:
 def corrected(deep: Samples, result: Samples, scale: int, bits: int = 8) -> Deep:
     """u(x16) + 257 (y8 - u(x8)), saturated to 0..65535: an unchanged code changes no value (eq. 21).
 
-    Of more bits 2**(16 - bits) in place of 257 (eq. 51).
+    Of more bits 2**(16 - bits) in place of 257 (eq. 52).
 
     Args:
         deep: x16, (H, W, C) uint16.

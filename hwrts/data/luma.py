@@ -127,7 +127,7 @@ OWN = Luma("bt601", "full")
 
 
 def through(
-    luma: Luma | None, pixels: Codes, network: Callable[[Codes], NDArray[Any]], scale: int
+    luma: Luma | None, pixels: NDArray[Any], network: Callable[[Any], NDArray[Any]], scale: int
 ) -> NDArray[Any]:
     """What a network makes of a picture (H, W, 3), of which it may see the luma alone; (SH, SW, 3)."""
     if luma is None:

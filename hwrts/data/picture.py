@@ -41,7 +41,7 @@ class Picture:
 
 
 def codes_of(picture: Picture, bits: int = 8) -> NDArray[Any]:
-    """What a network sees, (H, W, 3): codes of its bits (eq. 19, 51), of a grey R = G = B.
+    """What a network sees, (H, W, 3): codes of its bits (eq. 19, 52), of a grey R = G = B.
 
     A pixel of alpha 0 has the colour of the nearest one that is seen: what a file holds there is an accident,
     often black, and sharpening against it would draw an outline around what is seen.
@@ -50,7 +50,7 @@ def codes_of(picture: Picture, bits: int = 8) -> NDArray[Any]:
     return codes if codes.shape[2] == 3 else codes[..., [0, 0, 0]]
 
 
-def with_result(picture: Picture, result: Samples, scale: int | None, bits: int = 8) -> Picture:
+def with_result(picture: Picture, result: NDArray[Any], scale: int | None, bits: int = 8) -> Picture:
     """The picture that a network made of ``codes_of(picture)``, with all that the picture had.
 
     Args:

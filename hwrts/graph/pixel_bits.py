@@ -3,7 +3,7 @@
 Hidden tensors and weights keep 8 bits, so what a convolution reads must have 8. A rounded picture is off by
 half a code at most, to either side; the upper bits alone would be off by up to a whole code, always below, so
 that the body would see every level 3/8 of a code too dark (of 10 bits). The result is on the picture's own
-grid, so a correction of 0 passes all bits (docs/arithmetic.md, eq. 52).
+grid, so a correction of 0 passes all bits (docs/arithmetic.md, eq. 51).
 """
 
 from dataclasses import replace
