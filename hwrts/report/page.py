@@ -50,6 +50,7 @@ def write_report(run: RunFolder) -> Path:
         failed=[stage for stage in stages if not stage.passed],
         remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
         viewer=shown,
+        of_luma=run.luma is not None,
         no_pictures=why_none,
         silicon=silicon(
             list({each.name: each for each in (run.enhancing_stage(kept.name), kept.folder)}.values())
@@ -78,8 +79,9 @@ def write_report(run: RunFolder) -> Path:
 
 def _plots(run: RunFolder, stages: tuple[StageResult, ...]) -> list[Plot]:
     metrics = list(run.metrics())
-    bicubic = next((db for stage in stages if (db := stage.measure("psnr_bicubic_db")) is not None), None)
-    title = "PSNR of the crops against HR(n\u22121)"
+    name = "psnr_bicubic_db" if run.luma is None else "psnr_y_bicubic_db"
+    bicubic = next((db for stage in stages if (db := stage.measure(name)) is not None), None)
+    title = f"PSNR of {'' if run.luma is None else 'Y of '}the crops against HR(n\u22121)"
     trained = (
         training_plot(metrics, "float", f"Float training: {title}", bicubic),
         training_plot(metrics, "qat", f"Quantisation-aware training: {title}", bicubic),

@@ -71,16 +71,16 @@ def paper_change(number: int) -> float | None:
 
 
 def _quality(stage: StageResult, before: StageResult | None) -> tuple[str, ...]:
-    psnr_float, psnr_int8 = stage.measure("psnr_float_db"), stage.measure("psnr_int8_db")
+    of = "" if stage.folder.luma is None else "_y"
+    psnr_float, psnr_int8 = stage.measure(f"psnr{of}_float_db"), stage.measure(f"psnr{of}_int8_db")
     drop = None if psnr_float is None or psnr_int8 is None else psnr_float - psnr_int8
     number = stage.folder.number
     return (
-        fixed(stage.measure("psnr_bicubic_db"), 2),
+        fixed(stage.measure(f"psnr{of}_bicubic_db"), 2),
         fixed(psnr_float, 2),
         fixed(psnr_int8, 2),
         fixed(drop, 2, sign=True),
         fixed(stage.measure("int8_against_float_db"), 1),
-        *(fixed(stage.measure(f"psnr_y_{name}_db"), 2) for name in ("bicubic", "float", "int8")),
         fixed(stage.measure("difference_float_percent"), 2),
         fixed(change(stage, before, "difference_float_percent"), 2, sign=True),
         fixed(stage.measure("difference_int8_percent"), 2),

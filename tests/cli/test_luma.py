@@ -14,12 +14,13 @@ from hwrts.data.luma import Luma
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
 from hwrts.runs.folder import open_run
+from hwrts.runs.verify_inputs import load_fed, load_verify_inputs
 
 from ..data.test_luma import slowly as coloured_slowly
 from .conftest import TINY, make_photographs
 
-LUMA = Luma("bt601", "full", "bilinear")
-"""None of it the default."""
+LUMA = Luma("bt709", "full", "bilinear")
+"""Neither the default, nor what grey pictures and modules of one channel have."""
 RUN = ("--run", "runs/luma")
 
 
@@ -35,7 +36,7 @@ def made(tmp_path_factory):
 def folder(made, hwrts, tmp_path, monkeypatch):
     monkeypatch.chdir(made)
     if not (made / "runs").exists():
-        words = ["--colour", "luma", "--matrix", "bt601", "--range", "full", "--chroma", "bilinear"]
+        words = ["--colour", "luma", "--matrix", "bt709", "--range", "full", "--chroma", "bilinear"]
         result = hwrts("run", "--data", "photos", *TINY, "--same-size-steps", "3", "--name", "luma", *words)
         assert result.code == 0, result.err
         (made / "table").write_text(result.out)
@@ -53,6 +54,9 @@ def test_a_run_of_luma_is_proved_and_says_what_luma_it_is(folder):
         assert (network.inputs[0].channels, network.channels[network.output]) == (1, 1)
         assert {row["layer"] for row in verdict["rows"]} >= {layer.name for layer in network.layers}
     assert opened.luma == opened.config.network.luma == LUMA
+    network, pictures = load_network(opened.stage(2).root), load_verify_inputs(opened)
+    for name, fed in load_fed(opened, network).items():
+        assert np.array_equal(fed["x"], LUMA.of(pictures[name]))
     assert opened.notes()["luma"] == LUMA.as_json()
     table = (folder / "table").read_text()
     assert "x2 PSNR of Y (BT.601, 2 pixels shaved)" in table
@@ -67,7 +71,7 @@ def test_pictures_are_the_equation_around_the_integers(folder, hwrts, scale):
     result = hwrts("enhance", "in.png", "-o", "out.png", *RUN, *(["--x2"] if scale == 2 else []))
     assert result.code == 0, result.err
     passes = "becomes larger, bilinear" if scale == 2 else "passes"
-    assert f"the network sees luma (BT.601, full range); chroma {passes}" in result.err
+    assert f"the network sees luma (BT.709, full range); chroma {passes}" in result.err
     network = load_network(folder / "runs/luma" / ("stage2" if scale == 2 else "stage2-same"))
     y = run(network, LUMA.of(pixels)).astype(np.uint8)
     expected = coloured_slowly(LUMA, pixels, y, scale)
@@ -100,7 +104,10 @@ def test_grey_pictures_and_16_bits_stay_what_they_are(folder, hwrts):
 
 def test_the_report_shows_colours(folder):
     page = (folder / "runs/luma/report.html").read_text("utf-8")
-    assert "Residual-1 of luma, 4 channels, BT.601, full range" in page
+    assert "Residual-1 of luma, 4 channels, BT.709, full range" in page
+    assert "PSNR of Y, " in page
+    measured = read_json(folder / "runs/luma/stage2/metrics.json")
+    assert f'<td class="edge">{measured["psnr_y_bicubic_db"]:.2f}</td>' in page
     uris = re.findall(r"data:image/(?:png|webp);base64,([A-Za-z0-9+/=]+)", page)
     pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri))).convert("RGB")) for uri in uris]
     colourful = [each for each in pictures if np.ptp(each.astype(int), axis=2).max() > 60]
@@ -111,11 +118,11 @@ def test_it_is_handed_over_with_its_integers(folder, hwrts):
     assert hwrts("export", "runs/luma", "-o", "out", "-q").code == 0
     manifest = read_json(folder / "out/manifest.json")
     assert manifest["luma"] == LUMA.as_json()
-    assert manifest["luma"]["seen"] == "Y' = (19595 R + 38470 G + 7471 B + 32768) >> 16"
+    assert manifest["luma"]["seen"] == "Y' = (13933 R + 46871 G + 4732 B + 32768) >> 16"
     assert hwrts("handover", "runs/luma", "-o", "kit", "--without", "rtl", "-q").code == 0
     readme = (folder / "kit/README.md").read_text("utf-8")
     assert manifest["luma"]["put_back"] in readme
-    assert "bt601, full range" in readme
+    assert "bt709, full range" in readme
     assert "What it sees is luma" not in (folder / "kit/report.md").read_text("utf-8")
 
 
@@ -194,7 +201,7 @@ def test_clips_are_the_integers_on_their_plane(folder, hwrts, pixels, name, code
     assert result.code == 0, result.err
     assert ", of which the network sees luma" in result.err
     said = (
-        "limited range, and the network has learnt from bt601, full range: its codes go through as they are"
+        "limited range, and the network has learnt from bt709, full range: its codes go through as they are"
     )
     assert said in result.out
     network = load_network(folder / "runs/luma" / ("stage2" if scale == 2 else "stage2-same"))

@@ -2,6 +2,7 @@ import itertools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from hwrts.data import Photo, PhotoStore, build_store, downscale_by_2, plan_crops, to_codes
+from hwrts.data.luma import Luma
 from hwrts.networks import Residual
 from hwrts.settings_file import parse_config
 from hwrts.training.device import Device
@@ -216,3 +218,30 @@ def test_batches_are_pure_and_aligned(store):
     half = torch.nn.functional.avg_pool2d(target, 2)[..., 1:-1, 1:-1]
     assert float((half - x[..., 1:-1, 1:-1]).abs().max()) <= 1 / 256
     assert not torch.equal(x, batches(3)[0])
+
+
+def test_batches_of_luma_are_y_of_the_same_crops(store, picture):
+    """Of the matrix and range that the network has, LR and target alike, also where originals are read."""
+    made = store([picture(64, 48)])
+    plan, luma = plan_crops([(32, 24)], 5, 8, 0), Luma("bt709", "full")
+    for same_size in (False, True):
+        how: dict[str, Any] = {"batch": 3, "patch": 8, "seed": 3, "device": "cpu", "same_size": same_size}
+        colours = crop_batches(made, plan, "hr", **how)(1)
+        for of_luma, of_colours in zip(
+            crop_batches(made, plan, "hr", luma=luma, **how)(1), colours, strict=True
+        ):
+            codes = (of_colours * 256).byte().permute(0, 2, 3, 1).numpy()
+            assert torch.equal(of_luma, to_values(luma.of(codes)))
+
+
+def test_targets_of_luma_are_pictures_whose_colours_got_the_correction(store):
+    """A network that adds 10 codes to Y' adds 255/219 of it, 12 codes, to red, green and blue of HR0."""
+    flat = np.full((40, 36, 3), (200, 100, 40), np.uint8)
+    made, model = store([flat]), Residual(0, 4, planes=1).eval()
+    luma = Luma("bt709", "limited")
+
+    def forward(x):
+        return x.repeat_interleave(2, 2).repeat_interleave(2, 3) + 10 / 256
+
+    update_targets(model, forward, CPU, made, 1, lambda i, n: None, luma=luma)
+    np.testing.assert_array_equal(made.array(0, target_kind(1)), flat + 12)
