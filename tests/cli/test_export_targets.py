@@ -323,10 +323,11 @@ def test_a_runtime_that_rounds_otherwise_where_nothing_is_set_is_said(
 
     from hwrts.export.clients import CLIENTS, under
     from hwrts.fixed_point import RoundingRules, load_network
+    from hwrts.runs import target as of_all
     from hwrts.runs import tflite_file
 
     found = RoundingRules.parse(rules)
-    monkeypatch.setattr(tflite_file, "load_network", lambda root: under(load_network(root), found))
+    monkeypatch.setattr(of_all, "load_network", lambda root: under(load_network(root), found))
     monkeypatch.setattr(tflite_file, "load_fed", lambda run, network: {})
     monkeypatch.setattr(tflite_file, "python_with", lambda *words: None)
     for name, client in CLIENTS.items():
@@ -373,10 +374,10 @@ def test_rules_are_advised_by_the_target_and_not_by_a_client(
     from hwrts.runs import target as of_onnx
     from hwrts.runs import tflite_file as of_tflite
 
+    monkeypatch.setattr(
+        of_onnx, "load_network", lambda root: under(load_network(root), RoundingRules.parse(rules))
+    )
     for module in (of_onnx, of_tflite):
-        monkeypatch.setattr(
-            module, "load_network", lambda root: under(load_network(root), RoundingRules.parse(rules))
-        )
         monkeypatch.setattr(module, "load_fed", lambda run, network: {})
     for name, client in CLIENTS.items():  # none is there, and each is asked what it would say
         if name != "onnxruntime":

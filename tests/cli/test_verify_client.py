@@ -138,11 +138,12 @@ def test_a_runtime_that_was_chosen_says_which_one_runs_where_nothing_is_set(
     from hwrts.export.clients import CLIENTS, under
     from hwrts.export.clients.client import Client
     from hwrts.fixed_point import RoundingRules, run_outputs
-    from hwrts.runs import client_check, tflite_file
+    from hwrts.runs import client_check
+    from hwrts.runs import target as of_all
 
     rules = RoundingRules.parse("double,half_away")
     own = under(load_network(workspace / "runs/tiny/stage2"), rules)
-    for module in (client_check, tflite_file):
+    for module in (client_check, of_all):
         monkeypatch.setattr(module, "load_network", lambda root: own)
     monkeypatch.setattr(client_check, "_photographs", lambda run, network: [])
     monkeypatch.setattr(Client, "python", Path("python"))
