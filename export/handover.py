@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
+from hwrts.export.onnx_nodes import zero_point
 from hwrts.export.onnx_writer import is_qdq
+from hwrts.export.witness import stored_type
 from hwrts.fixed_point import JSON_NAME, NPZ_NAME, PIXEL, Add, HwrtsError, Network, Padding, load_network
 from hwrts.fixed_point.stored import MAX_DOCUMENT_BYTES, parse_json, read_file
 from hwrts.fixed_point.window import MODES
@@ -121,8 +123,8 @@ def _layout(network: Network) -> str:
     for i, name in enumerate(names):
         out, channels = network.formats[name], network.channels[name]
         kind = "input" if i < len(network.inputs) else "output"
-        zero = ", stored code = code + 128" if out.signed else ""
-        said.append(f"{kind} {name}: uint8 NCHW, {channels} channel(s), {out}{zero}")
+        zero = f", stored code = code + {zero_point(out)}" if zero_point(out) else ""
+        said.append(f"{kind} {name}: {stored_type(out)} NCHW, {channels} channel(s), {out}{zero}")
     return "; ".join(said)
 
 

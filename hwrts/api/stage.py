@@ -135,7 +135,7 @@ class Stage:
         """
         engine = self._engine(strength, coring, overshoot)
         grows = engine.enlargement
-        return self._made(picture, engine.enhance if grows else engine.upscale, grows and 1)
+        return self._made(picture, engine.enhance if grows else engine.upscale, grows and 1, engine.bits)
 
     @public
     def upscale(
@@ -168,13 +168,17 @@ class Stage:
                 f"hwrts.load({str(self.run.root)!r}, {self.files.number})"
             )
         engine = self._engine(strength, coring, overshoot)
-        return self._made(picture, engine.upscale, engine.enlargement)
+        return self._made(picture, engine.upscale, engine.enlargement, engine.bits)
 
     def _made(
-        self, picture: NDArray[Any], make: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], scale: int | None
+        self,
+        picture: NDArray[Any],
+        make: Callable[[NDArray[Any]], NDArray[Any]],
+        scale: int | None,
+        bits: int,
     ) -> Samples:
         given = _picture(picture)
-        made = with_result(given, make(codes_of(given)), scale).samples  # (SH, SW, C)
+        made = with_result(given, make(codes_of(given, bits)), scale, bits).samples  # (SH, SW, C)
         return made[..., 0] if picture.ndim == 2 else made
 
     def cost(self) -> Cost:

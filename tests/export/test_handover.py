@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from hwrts.export.handover import NAMES, hand_over
-from hwrts.fixed_point import Conv, Format, Input, Network, Padding, save_network
+from hwrts.fixed_point import (
+    PIXEL,
+    Add,
+    Conv,
+    Format,
+    Input,
+    Network,
+    Padding,
+    Scale,
+    pixel_format,
+    save_network,
+)
 
 S8 = Format(True, 8, 7)
 ZEROS = "pads of the convolutions: zeros, so the output has a frame as deep as its kernels reach"
@@ -47,3 +58,17 @@ def test_each_padding_of_the_file_is_named(tmp_path, fields, said):
     manifest = hand_over(folder, stage, payloads, "UNVERIFIED", {})
     assert manifest["padding_in_the_file"] == said
     assert json.loads((folder / "manifest.json").read_text()) == manifest
+
+
+def test_pixels_of_10_bits_are_said(tmp_path):
+    stage, folder = tmp_path / "stage", tmp_path / "out"
+    stage.mkdir()
+    folder.mkdir()
+    ten = pixel_format(10)
+    layers = (Scale("a", "x", 1, 0, PIXEL), Add("y", ("x", "a"), ten))
+    save_network(Network((Input("x", 3, ten),), layers), stage)
+    (stage / "model.int8.onnx").write_bytes(b"")
+    payloads = {name: (stage / name).read_bytes() for name in NAMES}
+    manifest = hand_over(folder, stage, payloads, "UNVERIFIED", {})
+    end = "uint16 NCHW, 3 channel(s), u10 lsb 2^-10"
+    assert manifest["pixel_layout"] == f"input x: {end}; output y: {end}"
