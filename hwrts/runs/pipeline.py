@@ -206,9 +206,10 @@ def quantise_stage(
     )
     verdict, measures = to_integers(run, stage, trace(model), qat, material, clock, progress)
     _drop_checkpoint(run, stage)
+    quality = _quality(measures, of_luma=run.luma is not None)
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
-        f"{verdict.mismatches:,} of {verdict.compared:,} codes differ; {_quality(measures)}; "
+        f"{verdict.mismatches:,} of {verdict.compared:,} codes differ; {quality}; "
         f"difference from HR0 {measures['difference_int8_percent']:.2f} % int8, "
         f"{measures['difference_float_percent']:.2f} float{_score(measures)}"
     )
@@ -220,11 +221,12 @@ def _score(measures: dict[str, Any]) -> str:
     return f"; MOS {measures['mos_raw_int8']:.3f} int8" if "mos_raw_int8" in measures else ""
 
 
-def _quality(measures: dict[str, Any]) -> str:
+def _quality(measures: dict[str, Any], *, of_luma: bool) -> str:
     if "psnr_int8_db" in measures:
+        which, of = ("psnr_y", " of Y") if of_luma else ("psnr", "")
+        int8, exact, bicubic = (measures[f"{which}_{name}_db"] for name in ("int8", "float", "bicubic"))
         return (
-            f"x2 {measures['psnr_int8_db']:.2f} dB int8, {measures['psnr_float_db']:.2f} float, "
-            f"{measures['psnr_bicubic_db']:.2f} bicubic; {faithfulness(measures)}"
+            f"x2 {int8:.2f} dB{of} int8, {exact:.2f} float, {bicubic:.2f} bicubic; {faithfulness(measures)}"
         )
     return f"same size, int8 against float {measures['int8_against_float_enhanced_db']:.1f} dB"
 

@@ -40,6 +40,7 @@ def folder(made, hwrts, tmp_path, monkeypatch):
         result = hwrts("run", "--data", "photos", *TINY, "--same-size-steps", "3", "--name", "luma", *words)
         assert result.code == 0, result.err
         (made / "table").write_text(result.out)
+        assert re.search(r"stage 2: PASSED, .* x2 [\d.]+ dB of Y int8", result.err)
     shutil.copytree(made, tmp_path / "work")
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"
