@@ -33,7 +33,7 @@ from hwrts.runs.pipeline import quantise_variant
 from hwrts.runs.quantise_own import quantise_own
 from hwrts.runs.session import open_session
 from hwrts.runs.settings import flag_of, run_notes, with_target
-from hwrts.settings_file import parse_config
+from hwrts.settings_file import parse_config, read_toml
 
 # Letters of the shape comments: H rows, W columns.
 
@@ -248,7 +248,9 @@ def _variant(
 ) -> tuple[str, QatConfig]:
     """The name of the stage to make, which holds everything that distinguishes it, and its settings."""
     config = folder.config
-    settings = {"qat": {**config.qat.model_dump(), **given}}
+    # A run from before weights settled goes on without, but what is made of it now does.
+    new = {} if "settle" in read_toml(folder.root / "config.toml")["qat"] else {"settle": True}
+    settings = {"qat": {**config.qat.model_dump(), **new, **given}}
     said = ("command line", flags_of(given)) if flags else ("settings", None)
     qat = parse_config(settings, *said).qat
     if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
@@ -264,6 +266,7 @@ def _variant(
     name += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""
     if qat.exact_additions is not config.qat.exact_additions:
         name += "_exact" if qat.exact_additions else "_inexact"
+    name += "" if qat.settle else "_unsettled"
     if qat.one_weight_grid is not config.qat.one_weight_grid:
         name += "_grid" if qat.one_weight_grid else "_grids"
     return name, qat

@@ -15,6 +15,7 @@ from hwrts.cli.app import app, register_commands
 from hwrts.cli.widths import parse_layer_widths, parse_widths
 from hwrts.errors import ConfigError
 from hwrts.settings_file import parse_config
+from hwrts.training.checkpoint import load_weights
 
 from .test_bad_input import assert_one_clear_line
 
@@ -138,6 +139,25 @@ def test_accumulators_that_fit(workspace, hwrts):
     same = hwrts(*run, "--accumulator-bits", "14", "--same-size")
     assert same.code == 0, same.err
     assert (workspace / "runs/tiny/stage1-same_w8a8p14s2/verify.json").is_file()
+
+
+def test_few_bits_settle_in_runs_of_before_too(workspace, hwrts):
+    file = workspace / "runs/tiny/config.toml"
+    text = file.read_text()
+    run = ("quantize", "runs/tiny", "--stage", "1", "--weight-bits", "4", "--qat-steps", "1", "-q")
+    for said, folder, settles in (
+        ("settle = false", "stage1-w4a8s1_unsettled", False),
+        ("", "stage1-w4a8s1", True),
+    ):
+        assert "settle = true\n" in text
+        file.write_text(text.replace("settle = true\n", f"{said}\n"))
+        notes = json.loads((workspace / "runs/tiny/run.json").read_text())
+        notes.pop("settings_sha256", None)
+        (workspace / "runs/tiny/run.json").write_text(json.dumps(notes))
+        result = hwrts(*run)
+        assert result.code == 0, result.err
+        _, note = load_weights(workspace / "runs/tiny" / folder / "qat.safetensors")
+        assert note.get("settle", False) is settles
 
 
 def test_a_budget_for_the_same_size_network_and_few_widths(workspace, hwrts):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
     """Brevitas' convolution with the weights of a node, rounded so that the sums of kernels are kept.
 
+    Those that settle or are to fit a register are not rounded: what their codes are is found in training.
+
     Scales are powers of two, one per output channel, from its largest weight, or one for all from the largest
     of all: they follow the training, and are coarser where float32 would not be exact. Biases are int32 on
     the accumulator's grid.
@@ -71,21 +73,17 @@ def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
         ranges.watch(conv)
         if isinstance(ranges, FittedWeights):
             ranges.choose()
+            if not node.frozen:  # the training decides between two codes: of the float weights no one is lost
+                return conv  # type: ignore[no-any-return]
         scale = conv.quant_weight().scale.reshape(-1).expand(out_channels)
         if node.zero_sums:  # its quantiser keeps them
             conv.weight.copy_(conv.quant_weight().value)
         else:
-            exact = conv.weight.clone()
-            kept = round_keeping_sums(exact, scale, weight_limit(bits))
+            kept = round_keeping_sums(conv.weight.detach(), scale, weight_limit(bits))
             conv.weight.copy_(node.held.projected(kept))
-            if isinstance(ranges, FittedWeights) and not node.frozen:
-                # What is to settle has not: the training decides between two codes. And of what does not fit
-                # when it is rounded, the register takes less if it was not.
-                lost = (conv.quant_weight().value != conv.weight).flatten(1).any(1)[:, None, None, None]
-                conv.weight.copy_(torch.where(lost | widths.settled, exact, conv.weight))
         if node.frozen:  # its range has room for them
             conv.requires_grad_(False)
-        elif isinstance(ranges, WeightRange):
+        else:
             _hold_range(conv, scale)
     return conv  # type: ignore[no-any-return]
 
