@@ -166,7 +166,6 @@ def make_engine(
             f"it again with {command_line('verify', stage.root.parent)}"
         )
     refusal = _of_own_inputs(stage)
-    model = proof.payloads[stage.onnx.name]
     if how is not None:
         if name == "torch":
             raise HwrtsError(
@@ -174,12 +173,12 @@ def make_engine(
                 "use onnxruntime, numpy or native"
             )
         network = adjusted(network, how)
-        model = to_onnx(network).SerializeToString() if name == "onnxruntime" else b""
     if name == "numpy":
         return Deployed.of(network, _numpy(network), refusal=refusal, luma=luma)
     if name == "native":
         return Deployed.of(network, native_codes(network), refusal=refusal, luma=luma)
     if name == "onnxruntime":
+        model = proof.payloads[stage.onnx.name] if how is None else to_onnx(network).SerializeToString()
         return onnx_engine(model, network, refusal, luma)
     if name == "torch" and torch_upscaler is not None:
         if _refusal(network) is None and {network.inputs[0].out, network.formats[network.output]} != {PIXEL}:
