@@ -27,6 +27,10 @@ def compare(
         Path | None, option("A picture or a clip that the runs are looked at on.", "--on", panel=LOOKS)
     ] = None,
     x2: Annotated[bool, option("Up-scale it with the runs' x2 networks.", "--x2", panel=LOOKS)] = False,
+    strength: Annotated[
+        list[float] | None,
+        option("Every run with this strength, 0 to 2 in 1/16; give several.", "--strength", panel=LOOKS),
+    ] = None,
     frames: Annotated[
         int | None,
         option(f"So many frames, spread over a clip [{FRAMES}].", "--frames", panel=LOOKS, least=1),
@@ -48,12 +52,19 @@ def compare(
 
     looks = Looks(output, frames or FRAMES, zoom, json, quiet, max_megapixels)
     if on is not None:
-        compare_on(things, on, looks, x2=x2)
+        compare_on(things, on, looks, strength or (), x2=x2)
     elif not all(_is_run(each) for each in things):
-        _check_unused({"--x2": x2})
+        _check_unused({"--x2": x2, "--strength": bool(strength)})
         compare_files(things, looks)
     else:
-        _check_unused({"--x2": x2, "--frames": frames is not None, "--zoom": zoom is not None})
+        _check_unused(
+            {
+                "--x2": x2,
+                "--strength": bool(strength),
+                "--frames": frames is not None,
+                "--zoom": zoom is not None,
+            }
+        )
         _compare_runs(things, output, json=json, quiet=quiet)
 
 

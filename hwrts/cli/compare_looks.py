@@ -1,5 +1,6 @@
 """hwrts compare of pictures and clips, and of runs on one of them."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from hwrts.report.silicon import COLUMNS, cost_cells
 from hwrts.report.text import NONE, whole
 from hwrts.runs.engines import make_engine
 from hwrts.runs.folder import open_run
+from hwrts.runs.strength import asked_strength, words_of
 from hwrts.video.formats import SUFFIXES
 
 
@@ -54,21 +56,25 @@ def compare_files(files: Sequence[Path], looks: Looks) -> None:
     _compare(_moments(files, looks), views, looks)
 
 
-def compare_on(runs: Sequence[Path], file: Path, looks: Looks, *, x2: bool) -> None:
-    """Runs on a picture or a clip, which is the first view."""
+def compare_on(
+    runs: Sequence[Path], file: Path, looks: Looks, strengths: Sequence[float], *, x2: bool
+) -> None:
+    """Runs on a picture or a clip, which is the first view; each with each strength, if there are any."""
     networks, views = [], []
-    for root in runs:
+    hows = [asked_strength(each, None, None) for each in strengths] or [None]
+    for root, how in itertools.product(runs, hows):
         stage = open_run(root).network(None, x2=x2)
         if x2:
             stage.check_enlarges()
-        network = make_engine("onnxruntime", stage)
+        network = make_engine("onnxruntime", stage, how=how)
         if network.refusal is not None:
             raise DataError(network.refusal)
         if network.enlargement is None or (x2 and network.enlargement == 1):
             why = "keeps the size; leave --x2 out" if x2 and network.scale == 1 else "makes another size"
             raise DataError(f"{root}: its network {why}; compare pictures that hwrts enhance makes")
         networks.append(network)
-        views.append(View(f"{root}, stage {stage.name}", _cost(load_network(stage.root))))
+        title = ", ".join([str(root), f"stage {stage.name}", *words_of(how)])
+        views.append(View(title, _cost(load_network(stage.root))))
     scale = networks[0].enlargement if x2 else 1
     first = View(f"{file}, bicubic \u00d7{scale}" if x2 else str(file), (NONE,) * len(_MORE))
     moments = _moments([file], looks)

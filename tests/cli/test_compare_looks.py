@@ -71,6 +71,27 @@ def test_runs_on_a_picture(workspace, hwrts, x2):
     assert found[1]["psnr_db"] == psnr_db(made, original)
 
 
+@pytest.mark.parametrize("x2", [False, True])
+def test_strengths_on_a_picture(workspace, hwrts, x2):
+    """Every run with every one: what enhance --strength makes."""
+    shutil.copytree("runs/tiny", "runs/other")
+    words = ["--x2"] if x2 else []
+    asked = [word for each in ("0", "1.5") for word in ("--strength", each)]
+    result = hwrts("compare", "runs/tiny", "runs/other", "--on", PHOTO, "-q", *words, *asked)
+    assert (result.code, result.err) == (0, "")
+    views = data_of(Path("compare.html"))["views"]
+    stage = "stage 2" if x2 else "stage 2-same"
+    assert [each["label"] for each in views[1:]] == [
+        f"runs/{run}, {stage}, strength {each}" for run in ("tiny", "other") for each in ("0.0", "1.5")
+    ]
+    for each, strength in zip(views[1:], ("0", "1.5", "0", "1.5"), strict=True):
+        made = enhanced(hwrts, PHOTO, f"{strength}.png", *words, "--strength", strength, "--force")
+        np.testing.assert_array_equal(pixels(each["uris"][0]), read_image(Path(made)))
+    found = json.loads(hwrts("compare", "runs/tiny", "--on", PHOTO, "--json", "-q", *words, *asked).out)
+    assert x2 or found[1]["largest"] == 0
+    assert found[2]["largest"] > 0
+
+
 def clip(path, count=5):
     """A still scene with noise."""
     from ..video.clips import make_clip
@@ -160,6 +181,9 @@ def test_a_larger_first_one(workspace, hwrts):
         ((PHOTO, "none.png"), "none.png: no such file"),
         (("none.png", "runs/tiny"), "none.png: is not a run folder"),
         (("runs/tiny", "--x2"), "--x2: is for runs on a picture or a clip, --on FILE; give one, or leave it"),
+        (("runs/tiny", "--strength", "1"), "--strength: is for runs on a picture or a clip"),
+        ((PHOTO, PHOTO, "--strength", "1"), "--strength: is for runs on a picture or a clip"),
+        (("runs/tiny", "--on", PHOTO, "--strength", "0.7"), "--strength 0.7: is no multiple of 1/16"),
         (("runs/tiny", "--zoom", "0,0,8,8"), "--zoom: is for runs on a picture or a clip"),
         (("runs/tiny", "--frames", "3"), "--frames: is for runs on a picture or a clip"),
         ((PHOTO, PHOTO, "--x2"), "--x2: is for runs on a picture or a clip"),
