@@ -61,6 +61,13 @@ def check_layers(given: Iterable[str], known: Iterable[str], setting: str = "lay
             )
 
 
+_FLAGS = {
+    "weight_bits": ("--weight-bits", "--layer-weight-bits"),
+    "accumulator_bits": ("--accumulator-bits", "--layer-accumulator-bits"),
+}
+"""Those of one width for all layers, and of one for each."""
+
+
 def check_one_width(given: Collection[str], names: Iterable[str], setting: str = "weight_bits") -> None:
     """Refuse one width for all layers where each has its own.
 
@@ -68,10 +75,9 @@ def check_one_width(given: Collection[str], names: Iterable[str], setting: str =
         ConfigError: It would do nothing.
     """
     if set(names) <= set(given):
-        flag = setting.replace("_", "-")
+        one, each = _FLAGS[setting]
         raise ConfigError(
-            f"--{flag}: would do nothing, --layer-{flag} gives every layer its width; leave one of the two "
-            "out"
+            f"{one}: would do nothing, {each} gives every layer its width; leave one of the two out"
         )
 
 

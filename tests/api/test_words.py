@@ -20,6 +20,8 @@ from hwrts.runs.target import Asked
 
 COMMANDS_ALONE = (
     "hwrts/cli/",
+    "hwrts/data/looking.py",
+    "hwrts/report/look.py",
     "hwrts/reproduce/",
     "hwrts/sensitivity/",
     "hwrts/runs/client_check.py",
