@@ -126,12 +126,20 @@ def open_session(run: RunFolder, progress: Progress) -> Session:
     return Session(run, config, device, train, val, plan, progress)
 
 
+_NONE_YET: dict[str, Any] = {"skipped": [], "photographs": None, "in_both": []}
+"""What run.json says while photographs are read: a run that stopped before it said which reads them again."""
+
+
 def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:
     stores = []
     parts = ("train", "val")
-    if all((run.root / "data" / part / "index.json").is_file() for part in parts):
+    known = (
+        run.notes().get("photographs", ()) is not None
+    )  # a sweep's trial is given stores, and says nothing
+    if known and all((run.root / "data" / part / "index.json").is_file() for part in parts):
         train, val = (open_store(run.root / "data" / part) for part in parts)
         return train, val
+    run.update_notes(**_NONE_YET)
     data, degradation = config.data, config.degradation
     split = find_split(config)
     skipped = [reason for _, reason in split.skipped]

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import shutil
@@ -8,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hwrts.config import QatConfig
+from hwrts.config import QatConfig, RunConfig
 from hwrts.errors import DataError, RunFolderError
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
@@ -346,6 +347,27 @@ def test_checkpoints_go_when_their_weights_are_saved(tmp_path, monkeypatch):
         save_weights(made.state, torch.nn.Conv2d(1, 1, 1), {"stage": "1", "phase": phase, "step": 1})
         train_stages(open_session(open_run(made.root), Silent()))
         assert made.state.is_file() == stays
+
+
+def test_a_run_that_stopped_before_it_said_what_it_read_reads_again(tmp_path, monkeypatch):
+    """A disk was full behind the photographs: run.json never said which they are."""
+    config = RunConfig.model_validate(
+        {**TINY, "data": {**TINY["data"], "train": str(photographs(tmp_path / "photos"))}}
+    )
+    made = create_run(tmp_path / "run", config, {}, force=False)
+    note = RunFolder.update_notes
+
+    def full(run, **changes):
+        if changes.get("photographs"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        note(run, **changes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "update_notes", full)
+        with pytest.raises(OSError, match="No space"):
+            open_session(made, Silent())
+    session = open_session(made, Silent())
+    assert made.notes()["photographs"] == {"train": [*session.train.names], "val": [*session.val.names]}
 
 
 @pytest.mark.usefixtures("small_verdict")
