@@ -99,7 +99,8 @@ def measured(session: Session, stage: int, qat: QatConfig, seed: int) -> dict[st
 
 def value(session: Session, network: Network) -> float:
     """Mean x2 PSNR of the validation photographs."""
-    engine = onnx_engine(to_onnx(network).SerializeToString(), network)
+    luma = session.config.network.luma
+    engine = onnx_engine(to_onnx(network).SerializeToString(), network, luma=luma)
     pairs = zip(session.val.pictures("lr"), session.val.pictures("hr"), strict=True)
     return mean(psnr_db(engine.upscale(np.array(lr)), np.array(original)) for lr, original in pairs)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hwrts import fixed_point
 from hwrts.fixed_point import Format, HwrtsError, Network, room_for_weights, weight_limit
 from hwrts.graph.rounding import round_held
 from hwrts.graph.weight_range import SMALLEST_WEIGHT_RANGE
@@ -175,22 +176,24 @@ class FittedWeights(nn.Module):
         return torch.where(steps.cumsum(1) <= room, more.flatten(1), nearer).reshape(found.shape)
 
 
-def check_register(network: Network, name: str, bits: int | None) -> None:
+def check_register(network: Network, conv: fixed_point.Conv, weight: Tensor, bits: int | None) -> None:
     """Hold the proof of a layer's integers against the register that was asked for.
 
     Args:
         network: The integers.
-        name: A convolution of it.
+        conv: A convolution of it.
+        weight: What its weights were made of.
         bits: Width of its accumulators; None for any.
 
     Raises:
-        HwrtsError: They do not fit, or no weight ever would.
+        HwrtsError: They do not fit, or no weight does: a bias of one LSB can take the room of all.
     """
     if bits is None:
         return
-    (source,) = network.formats_of(network.layer(name).sources)
-    room = room_for_weights(bits, source, np.zeros(1, np.int64))
-    if int(network.bounds[name].bits.max()) > bits or not room.any():
+    name = conv.name
+    (source,) = network.formats_of(conv.sources)
+    dead = bool(weight.any()) and not conv.weight_i8.any()
+    if int(network.bounds[name].bits.max()) > bits or dead:
         raise HwrtsError(
             f"layer {name!r}: accumulators of {bits} bits have no room for its weights and biases, times "
             f"codes of up to {source.magnitude}; give it more with --layer-accumulator-bits"

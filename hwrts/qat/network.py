@@ -210,8 +210,10 @@ class QuantNetwork(nn.Module):
         network = self._silenced(
             Network(inputs, layers, rounding, outputs=self.graph.outputs, additions=additions)
         )
-        for name, each in self.widths.items():
-            check_register(network, name, each.accumulator)
+        convs = {conv.name: conv for conv in network.convs}
+        for node in self.graph.of(Conv):
+            bits = self.widths[node.name].accumulator
+            check_register(network, convs[node.name], self.part(node).weight, bits)
         return network
 
     @torch.no_grad()

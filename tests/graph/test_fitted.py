@@ -217,6 +217,9 @@ def test_no_room_is_said_at_once():
         chain(signed=False, accumulator_bits=8).lower()
     with pytest.raises(HwrtsError, match=r"layer 'b': .*give it more with --layer-accumulator-bits"):
         chain(signed=False, accumulator_bits=16, layer_accumulator_bits={"b": 8}).lower()
+    # One weight of one LSB has room without a bias, and no bias of an LSB leaves any.
+    with pytest.raises(HwrtsError, match=r"layer 'b': accumulators of 9 bits have no room for its weights"):
+        chain(signed=False, layer_accumulator_bits={"b": 9}).lower()
     with pytest.raises(HwrtsError, match=r"qat.layer_accumulator_bits: the network has no layer 'd'"):
         chain(signed=False, layer_accumulator_bits={"d": 16})
 
