@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwrts.config import RunConfig
+from hwrts.config.network import LUMA_SETTINGS
 from hwrts.cost.extremes import extreme_network
 from hwrts.cost.modes import KIB_BITS, mode_named
 from hwrts.cost.network import Cost, in_form, widths_cost
@@ -65,7 +66,9 @@ class Candidate:
 
     def float_key(self, photographs: str) -> str:
         """Hash of what the float training depends on; quantisations of one float network share it."""
-        return _hash(photographs, {k: v for k, v in self._settings().items() if k != "qat"})
+        settings = {k: v for k, v in self._settings().items() if k != "qat"}
+        settings["network"].pop("chroma", None)  # of pictures that are enlarged, and not of what is learnt
+        return _hash(photographs, settings)
 
     def _settings(self) -> dict[str, Any]:
         settings = self.config.model_dump(mode="json")
@@ -118,6 +121,9 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
     for name, value in values.items():
         if name != HEAD:
             set_entry(document, name, value, "sweep: base")
+    if values.get("network.colour") == "rgb":  # beside luma: what is of luma alone says nothing of these
+        for setting in LUMA_SETTINGS:
+            document["network"].pop(setting, None)
     set_entry(document, "qat.same_size", head == "same-size", "sweep: base")
     set_entry(document, "rts.score", spec.quality == "score", "sweep: base")
     if spec.quality == "psnr" and "stages" not in document["rts"]:

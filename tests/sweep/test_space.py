@@ -322,6 +322,22 @@ def test_a_sweep_goes_on_with_the_defaults_of_its_time(tmp_path):
     assert of_luma == [OWN, OWN]  # an old name says luma, whatever else was the default
 
 
+def test_what_is_of_luma_alone_says_nothing_of_rgb_beside_it():
+    """Such a combination was no network, and a sweep left all of RGB out without a word."""
+    axes = {"network.colour": ["rgb", "luma"], "network.chroma": ["bicubic", "bilinear"]}
+    one, other, *luma = (candidate(spec(axes=axes), values) for values in points(spec(axes=axes)))
+    assert one.config.network.luma is None
+    assert one.key("photographs") == other.key("photographs")
+    assert [each.config.network.luma.chroma for each in luma] == ["bicubic", "bilinear"]
+    assert len({each.key("photographs") for each in luma}) == 2
+    assert len({each.float_key("photographs") for each in luma}) == 1  # nothing is learnt of it
+    settled = candidate(
+        spec(axes={"network.colour": ["rgb"]}, base={"network": {"matrix": "bt601"}}),
+        {"network.colour": "rgb"},
+    )
+    assert settled.config.network.matrix is None
+
+
 def test_luma_is_an_axis():
     """Of RGB nothing of luma is written, so that trials from before it have the keys that they had."""
     axes = {"network.colour": ["rgb", "luma"]}
