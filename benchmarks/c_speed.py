@@ -48,11 +48,11 @@ BUILDS: dict[str, tuple[str, tuple[str, ...]]] = {
 BUILDS |= {f"{name}+": (compiler, (*flags, INTRINSICS)) for name, (compiler, flags) in BUILDS.items()}
 
 
-def made(blocks: int, channels: int, same_size: bool) -> Network:
+def made(blocks: int, channels: int, same_size: bool, planes: int = 3) -> Network:
     """An integer network of that shape, its weights as they start."""
     torch.manual_seed(0)
-    graph = deploy_form(trace(Residual(blocks, channels).eval()), same_size=same_size)
-    network: Network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 64, 64)])).eval().lower()
+    graph = deploy_form(trace(Residual(blocks, channels, planes=planes).eval()), same_size=same_size)
+    network: Network = QuantNetwork(graph, calibrate(graph, [torch.rand(2, planes, 64, 64)])).eval().lower()
     return network
 
 

@@ -1,12 +1,12 @@
 """How fast clips go through a network, beside ONNX Runtime alone: frames a second, by turns.
 
-    python -m benchmarks.video_speed [--size 960x540] [--frames 40] [--repeats 3] [--json FILE]
+    python -m benchmarks.video_speed [--size 960x540] [--frames 40] [--repeats 3] [--colour luma]
 
-Residual-1/8, 1/32 and 3/64 at the same size. A clip of 4:2:0 and 8 bits, moving and with noise, goes from Y4M
-to Y4M (conversions, tiles and threads are all that is added), and from H.264 to H.264 by libx264 (preset
-veryfast: decoding and encoding as well). ONNX Runtime alone has one whole frame again and again, with as many
-threads. Each turn measures all of them; the ratio is the median of the turns'. CPU seconds of all threads say
-what is added where cores are shared with others.
+Residual-1/8, 1/32 and 3/64 at the same size, of red, green and blue, or of luma. A clip of 4:2:0 and 8 bits,
+moving and with noise, goes from Y4M to Y4M (conversions, tiles and threads are all that is added), and from
+H.264 to H.264 by libx264 (preset veryfast: decoding and encoding as well). ONNX Runtime alone has one whole
+frame again and again, with as many threads. Each turn measures all of them; the ratio is the median of the
+turns'. CPU seconds of all threads say what is added where cores are shared with others. --json FILE keeps it.
 """
 
 import argparse
@@ -25,6 +25,7 @@ import av
 import numpy as np
 
 from benchmarks.c_speed import made
+from hwrts.data.luma import Luma
 from hwrts.export import open_session, run_session, to_onnx
 from hwrts.export.cpu import cpu_name
 from hwrts.runs.engines import Deployed, onnx_engine
@@ -67,7 +68,9 @@ def timed(function: Callable[[], object]) -> tuple[float, float]:
 
 def through(source: Path, output: Path, network: Deployed, encoding: Encoding) -> None:
     """A whole clip."""
-    done, _ = enhance_clip(Clip(str(source), str(source)), output, network.enhance, 1, encoding)
+    through = network.enhance if network.luma is None else network.enhance_seen
+    clip = Clip(str(source), str(source))
+    done, _ = enhance_clip(clip, output, through, 1, encoding, luma=network.luma)
     assert not done.interrupted
 
 
@@ -75,10 +78,12 @@ def measured(name: str, folder: Path, arguments: argparse.Namespace) -> dict[str
     """One network: a row."""
     width, height = map(int, arguments.size.split("x"))
     blocks, channels = NETWORKS[name]
-    integers = made(blocks, channels, True)
+    luma = Luma() if arguments.colour == "luma" else None
+    planes = 3 if luma is None else 1
+    integers = made(blocks, channels, True, planes)
     model = to_onnx(integers).SerializeToString()
-    session, network = open_session(model), onnx_engine(model, integers)
-    codes = np.random.default_rng(1).integers(0, 256, (1, 3, height, width)).astype(np.uint8)
+    session, network = open_session(model), onnx_engine(model, integers, luma=luma)
+    codes = np.random.default_rng(1).integers(0, 256, (1, planes, height, width)).astype(np.uint8)
 
     def alone() -> None:
         for _ in range(arguments.frames):
@@ -90,7 +95,8 @@ def measured(name: str, folder: Path, arguments: argparse.Namespace) -> dict[str
         "h264": partial(through, folder / "in.mp4", folder / "out.mkv", network, Encoding(preset="veryfast")),
     }
     turns = [{way: timed(run) for way, run in ways.items()} for _ in range(arguments.repeats)]
-    row: dict[str, Any] = {"network": name, "size": arguments.size, "frames": arguments.frames}
+    row: dict[str, Any] = {"network": name, "colour": arguments.colour, "size": arguments.size}
+    row["frames"] = arguments.frames
     for way in ways:
         row[f"{way}_frames_per_second"] = round(max(arguments.frames / turn[way][0] for turn in turns), 2)
         row[f"{way}_cpu_ms"] = round(median(1000 * turn[way][1] / arguments.frames for turn in turns), 1)
@@ -103,6 +109,7 @@ def main() -> None:
     parser.add_argument("--size", default="960x540")
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--colour", choices=("rgb", "luma"), default="rgb")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
