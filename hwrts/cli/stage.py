@@ -49,12 +49,12 @@ def network_folder(path: Path, stage: str | None, *, quiet: bool = False) -> Pat
 def print_stages(folder: "RunFolder") -> None:
     """The table of a run's stages, and below it in words what it must not be read without."""
     from hwrts.runs.documents import read_measures, read_verdict
-    from hwrts.runs.remarks import is_faithful, remarks, unfaithful_end
+    from hwrts.runs.remarks import is_faithful, psnr_of, remarks, unfaithful_end
 
     rows, said = [], []
-    of = "_y" if folder.luma is not None else ""
-    for stage in folder.stages():
-        verdict, measures = read_verdict(stage.verify), read_measures(stage.metrics)
+    found = [(stage, read_verdict(stage.verify), read_measures(stage.metrics)) for stage in folder.stages()]
+    psnr = psnr_of((measures for _, _, measures in found), luma=folder.luma is not None)
+    for stage, verdict, measures in found:
         said += [f"stage {stage.name}: {text}" for text in remarks(measures)]
         if not is_faithful(measures):
             said.append(f"stage {stage.name}: {unfaithful_end(measures)}")
@@ -64,7 +64,7 @@ def print_stages(folder: "RunFolder") -> None:
                 "PASSED" if verdict["passed"] else "FAILED",
                 f"{verdict['mismatches']:,}",
                 f"{verdict['compared'] / 1e6:.1f}",
-                *(_two(measures.get(f"psnr{of}_{kind}_db")) for kind in ("bicubic", "float", "int8")),
+                *(_two(measures.get(f"{psnr}_{kind}_db")) for kind in ("bicubic", "float", "int8")),
                 *(_two(measures.get(f"difference_{kind}_percent")) for kind in ("float", "int8")),
                 f"{sum(measures.get('seconds', {}).values()):.0f}",
             ]
@@ -82,7 +82,7 @@ def print_stages(folder: "RunFolder") -> None:
         "s",
     ]
     spare = ("of 10^6 codes", "s", "differ")  # the verdict says it
-    which = " of Y (BT.601, 2 pixels shaved)" if of else ""
+    which = " of Y (BT.601, 2 pixels shaved)" if psnr == "psnr_y" else ""
     title = f"{folder.root}: x2 PSNR{which}, and image difference of HRn from HR0"
     print_table(title, columns, rows, spare)
     for line in said:

@@ -19,7 +19,7 @@ from hwrts.report.template import render
 from hwrts.report.viewer import run_networks, viewer
 from hwrts.runs.folder import RunFolder
 from hwrts.runs.patterns import AMPLIFICATION
-from hwrts.runs.remarks import faithfulness, remarks, trained_for
+from hwrts.runs.remarks import faithfulness, psnr_of, remarks, trained_for
 
 
 def write_report(run: RunFolder) -> Path:
@@ -50,7 +50,7 @@ def write_report(run: RunFolder) -> Path:
         failed=[stage for stage in stages if not stage.passed],
         remarks=[(stage.name, text) for stage in stages for text in remarks(stage.measures)],
         viewer=shown,
-        of_luma=run.luma is not None,
+        of_luma=psnr_of((stage.measures for stage in stages), luma=run.luma is not None) == "psnr_y",
         no_pictures=why_none,
         silicon=silicon(
             list({each.name: each for each in (run.enhancing_stage(kept.name), kept.folder)}.values())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hwrts.report.paper import DIFFERENCE_PERCENT
 from hwrts.report.stages import StageResult
 from hwrts.report.text import NONE, fixed, whole
+from hwrts.runs.remarks import psnr_of
 from hwrts.runs.requirements import REQUIRED
 
 PHASES = ("train", "targets", "qat", "export", "measure", "verify")
@@ -29,6 +30,7 @@ class StageRow:
 def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRow]:
     """One row per stage and variant, in order."""
     named = {stage.name: stage for stage in stages}
+    psnr = psnr_of((stage.measures for stage in stages), luma=kept.folder.luma is not None)
 
     def before(stage: StageResult) -> StageResult | None:
         """The same kind of network one stage earlier, or else that stage itself."""
@@ -42,7 +44,7 @@ def stage_rows(stages: Sequence[StageResult], kept: StageResult) -> list[StageRo
             stage.passed,
             stage is kept,
             stage.is_variant,
-            _quality(stage, before(stage)),
+            _quality(stage, before(stage), psnr),
             _artefacts(stage),
             _work(stage),
             tuple(fixed(stage.measure(name), 0) for name in REQUIRED.values()),
@@ -70,13 +72,12 @@ def paper_change(number: int) -> float | None:
     return None if now is None else now - previous
 
 
-def _quality(stage: StageResult, before: StageResult | None) -> tuple[str, ...]:
-    of = "" if stage.folder.luma is None else "_y"
-    psnr_float, psnr_int8 = stage.measure(f"psnr{of}_float_db"), stage.measure(f"psnr{of}_int8_db")
+def _quality(stage: StageResult, before: StageResult | None, psnr: str) -> tuple[str, ...]:
+    psnr_float, psnr_int8 = stage.measure(f"{psnr}_float_db"), stage.measure(f"{psnr}_int8_db")
     drop = None if psnr_float is None or psnr_int8 is None else psnr_float - psnr_int8
     number = stage.folder.number
     return (
-        fixed(stage.measure(f"psnr{of}_bicubic_db"), 2),
+        fixed(stage.measure(f"{psnr}_bicubic_db"), 2),
         fixed(psnr_float, 2),
         fixed(psnr_int8, 2),
         fixed(drop, 2, sign=True),

@@ -1,6 +1,6 @@
 """What the measures of a stage say that nobody may overlook, in words; the one place that decides it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hwrts.config import DegradationConfig, RunConfig
@@ -50,6 +50,17 @@ def remarks(measures: Mapping[str, Any]) -> list[str]:
         measures: Content of metrics.json; what an older file has not is not judged.
     """
     return [text for text in (_unfaithful(measures), below_bicubic(measures)) if text is not None]
+
+
+def psnr_of(stages: Iterable[Mapping[str, Any]], *, luma: bool) -> str:
+    """Which PSNR a run's tables have: psnr_y of networks of luma, psnr of others.
+
+    Args:
+        stages: Content of each metrics.json. Older files have no psnr_y: then all of the run is of RGB.
+        luma: Whether the run is of luma.
+    """
+    measured = [each for each in stages if "psnr_int8_db" in each]
+    return "psnr_y" if luma and all("psnr_y_int8_db" in each for each in measured) else "psnr"
 
 
 def below_bicubic(measures: Mapping[str, Any]) -> str | None:

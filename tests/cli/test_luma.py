@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hwrts.cli.stage import print_stages
 from hwrts.data.luma import Luma
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
+from hwrts.report.page import write_report
+from hwrts.report.stages import read_stages
+from hwrts.report.tables import stage_rows
 from hwrts.runs.folder import open_run
 from hwrts.runs.verify_inputs import load_fed, load_verify_inputs
 
@@ -125,6 +129,24 @@ def test_it_is_handed_over_with_its_integers(folder, hwrts):
     assert manifest["luma"]["put_back"] in readme
     assert "bt709, full range" in readme
     assert "What it sees is luma" not in (folder / "kit/report.md").read_text("utf-8")
+
+
+def test_a_run_that_was_measured_before_y_was_has_that_of_colours(folder, capfd):
+    """In the table and in the report, both of which say whose PSNR it is."""
+    opened = open_run(folder / "runs/luma")
+    for stage in opened.stages():
+        kept = {name: value for name, value in read_json(stage.metrics).items() if "psnr_y" not in name}
+        stage.metrics.write_text(json.dumps(kept))
+    print_stages(opened)
+    table = capfd.readouterr().out
+    assert f"{opened.root}: x2 PSNR, and image" in table
+    assert "PSNR of Y, " not in write_report(opened).read_text("utf-8")
+    stages = read_stages(opened)
+    row = next(each for each in stage_rows(stages, stages[0]) if each.name == "2")
+    for name, cell in zip(("bicubic", "float", "int8"), row.quality, strict=False):
+        value = f"{read_json(opened.stage(2).metrics)[f'psnr_{name}_db']:.2f}"
+        assert value in table
+        assert value == cell
 
 
 def test_what_it_costs_is_a_third_of_the_pictures_lines(hwrts):
