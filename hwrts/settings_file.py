@@ -70,6 +70,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "one_weight_grid": False,
         "accumulator_bits": None,
         "layer_accumulator_bits": {},
+        "pixel_bits": 8,
     },
 }
 """Settings that runs were made with before there was a choice; theirs are written complete, these are not.

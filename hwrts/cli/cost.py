@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwrts.cost.network import Cost
 
 
-_ONE_WIDTH = ("weight_bits", "activation_bits", "accumulator_bits")
+_ONE_WIDTH = ("weight_bits", "activation_bits", "accumulator_bits", "pixel_bits")
 _OWN_WIDTHS = ("layer_weight_bits", "layer_accumulator_bits")
 
 
@@ -54,6 +54,7 @@ def cost(
     accumulator_bits: Annotated[
         int | None, _setting("Width of accumulators that weights are trained for, 9..24 [as they come].")
     ] = None,
+    pixel_bits: Annotated[int | None, _setting("Width of the pixels in and out, 8, 10 or 12 [8].")] = None,
     mode: Annotated[
         str,
         typer.Option(help="Video mode: 1080p60, 2160p60, 2160p120, 4320p60, or such as 3440x1440@100."),
@@ -76,6 +77,7 @@ def cost(
         "qat.weight_bits": weight_bits,
         "qat.activation_bits": activation_bits,
         "qat.accumulator_bits": accumulator_bits,
+        "qat.pixel_bits": pixel_bits,
     }
     given = {key: value for key, value in flags.items() if value is not None}
     found, facts = _cost_of(network, stage, form, given, quiet=quiet)
@@ -151,8 +153,8 @@ def _cost_of_settings(
     else:
         _check_settings(network)
         config = resolve_config(network, given, ConsoleProgress(quiet))
-    graph = in_form(trace(build_network(config.network).eval()), wanted)
     qat = config.qat
+    graph = in_form(trace(build_network(config.network).eval()), wanted, qat.pixel_bits)
     check_settings(config.network, qat)
     found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
     widths: dict[str, Any] = {name: getattr(qat, name) for name in _ONE_WIDTH}

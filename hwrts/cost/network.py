@@ -36,6 +36,7 @@ from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fold import fold_scales, fuse_relus
 from hwrts.graph.operators.prelu import SLOPE_BITS
+from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, conv_names, layer_widths
 from hwrts.graph.widths import Widths
 
@@ -219,15 +220,22 @@ def _up_to(pixels: int, multiple: int) -> int:
     return -(-pixels // multiple) * multiple
 
 
-def in_form(graph: Graph, form: Form) -> Graph:
+def in_form(graph: Graph, form: Form, pixel_bits: int = 8) -> Graph:
     """A traced graph in one of its forms, ReLUs and factors in the operators in front of them.
 
+    Args:
+        graph: As traced.
+        form: Which one.
+        pixel_bits: Width of the pixels in and out.
+
     Raises:
-        UnsupportedOperatorError: The network has no such form.
+        UnsupportedOperatorError: The network has no such form, or none for such pixels.
     """
     if form == "drawn":
-        return fuse_relus(fold_scales(graph))
-    return deploy_form(graph, same_size=form == "same-size")
+        made = fuse_relus(fold_scales(graph))
+    else:
+        made = deploy_form(graph, same_size=form == "same-size")
+    return with_pixel_bits(made, pixel_bits)
 
 
 def graph_cost(

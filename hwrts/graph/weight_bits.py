@@ -7,6 +7,7 @@ from hwrts.config import NetworkConfig, QatConfig
 from hwrts.errors import ConfigError
 from hwrts.graph import Conv, Graph
 from hwrts.graph.deploy import anchor_image_residual, fused_form
+from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.same_size import has_same_size_form, same_size_form
 from hwrts.graph.trace import trace
 from hwrts.graph.widths import Widths
@@ -82,13 +83,19 @@ def check_one_width(given: Collection[str], names: Iterable[str], setting: str =
 
 
 def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
-    """Refuse widths of layers that the network of the settings has not, before anything is trained.
+    """Refuse widths that the network of the settings cannot have, before anything is trained.
 
     Raises:
         ConfigError: As :func:`check_layers`.
+        UnsupportedOperatorError: Of pixels, as :func:`.with_pixel_bits`.
     """
     if qat.layer_weight_bits or qat.layer_accumulator_bits:
         check_all_layers(qat, layer_names(trace(build_network(network).eval())))
+    if qat.pixel_bits > 8:
+        fused = fused_form(trace(build_network(network).eval()))
+        with_pixel_bits(anchor_image_residual(fused), qat.pixel_bits)
+        if qat.same_size and has_same_size_form(fused):
+            with_pixel_bits(same_size_form(fused), qat.pixel_bits)
 
 
 def check_all_layers(qat: QatConfig, names: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from hwrts.config import RunConfig
 from hwrts.config.network import LUMA_SETTINGS
 from hwrts.cost.extremes import extreme_network
 from hwrts.cost.modes import KIB_BITS, mode_named
-from hwrts.cost.network import Cost, in_form, widths_cost
+from hwrts.cost.network import Cost, Form, in_form, widths_cost
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export.rtl.folding import foldings_of
 from hwrts.export.rtl.gates import gates_of, multipliers_of
@@ -66,9 +66,11 @@ class Candidate:
 
     def float_key(self, photographs: str) -> str:
         """Hash of what the float training depends on; quantisations of one float network share it."""
-        settings = {k: v for k, v in self._settings().items() if k != "qat"}
+        settings = self._settings()
         settings["network"].pop("chroma", None)  # of pictures that are enlarged, and not of what is learnt
-        return _hash(photographs, settings)
+        # Of all that is quantised, the width of pixels alone is seen by photographs and targets.
+        pixels = {k: v for k, v in settings.pop("qat").items() if k == "pixel_bits"}
+        return _hash(photographs, settings | ({"qat": pixels} if pixels else {}))
 
     def _settings(self) -> dict[str, Any]:
         settings = self.config.model_dump(mode="json")
@@ -172,9 +174,9 @@ def deployed(candidate: Candidate) -> Graph:
     Raises:
         HwrtsError: It has no such form.
     """
-    return in_form(
-        trace(build_network(candidate.config.network).eval()), "same-size" if candidate.head != "x2" else "x2"
-    )
+    form: Form = "same-size" if candidate.head != "x2" else "x2"
+    config = candidate.config
+    return in_form(trace(build_network(config.network).eval()), form, config.qat.pixel_bits)
 
 
 def costs_of(candidate: Candidate, spec: SweepSpec) -> dict[str, float]:

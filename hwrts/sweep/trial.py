@@ -171,6 +171,7 @@ def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
 def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder:
     """A run folder that only has photographs, decoded and degraded."""
     what = config.model_dump_json(include={"data", "degradation", "seed"})
+    what += f" of {config.qat.pixel_bits} bits" if config.qat.pixel_bits > 8 else ""
     name = hashlib.sha256(what.encode()).hexdigest()[:12]
     folder = root / "photographs" / name
     with writing(folder, wait=True):

@@ -75,6 +75,22 @@ def test_forms_modes_and_widths(hwrts):
     assert (registers["conv_0"], registers["add"], registers["shuffle"]) == (16, 10, None)
 
 
+def test_pixels_of_10_bits(hwrts, tmp_path):
+    """Of settings in a file and by the flag: the wider picture's lines, and those of the rounded one."""
+    words = "residual", "--channels", "8"
+    eight, ten = document(hwrts, *words), document(hwrts, *words, "--pixel-bits", "10")
+    assert (eight["pixel_bits"], ten["pixel_bits"]) == (8, 10)
+    found = [round(each["as_output"]["line_bits"] / 8192, 1) for each in (eight, ten)]
+    assert found == [110.6, 138.8]  # as docs/pictures.md has it
+    path = tmp_path / "ten.toml"
+    path.write_text("[network]\nchannels = 8\n[qat]\npixel_bits = 10\n")
+    assert document(hwrts, str(path)) == {**ten, "network": str(path)}
+    for form in FORMS:
+        assert document(hwrts, *words, "--pixel-bits", "10", "--form", form)["layers"][-1]["bits"] == 10
+    refused = hwrts("cost", "vdsr", "--pixel-bits", "10")
+    assert_one_clear_line(refused, "reads the enlarged picture of 10 bits", "use --pixel-bits 8")
+
+
 def test_the_tables(hwrts):
     result = hwrts("cost", "residual", "--blocks", "6", "--channels", "64", "--mode", "4320p60")
     assert result.code == 0, result.err

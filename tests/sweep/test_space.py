@@ -137,6 +137,21 @@ def test_accumulators_are_an_axis():
         candidate(made, {"qat.accumulator_bits": 30})
 
 
+def test_pixel_bits_are_an_axis():
+    """They decide photographs and targets of the float network; those of 8 have the keys that they had."""
+    made = spec(axes={"qat.pixel_bits": [8, 10], "network.channels": [8]}, base={"rts": {"stages": 1}})
+    eight, ten = (candidate(made, values) for values in points(made))
+    assert "pixel_bits" not in eight._settings()["qat"]
+    plain = candidate(made, {"network.channels": 8})
+    assert (eight.key("p"), eight.float_key("p")) == (plain.key("p"), plain.float_key("p"))
+    assert ten.key("p") != eight.key("p")
+    assert ten.float_key("p") != eight.float_key("p")
+    narrow = candidate(made, {"qat.pixel_bits": 10, "network.channels": 8, "qat.weight_bits": 4})
+    assert narrow.float_key("p") == ten.float_key("p")
+    costs = [costs_of(each, made) for each in (eight, ten)]
+    assert [round(each["line_kib"], 1) for each in costs] == [110.6, 138.8]  # docs/pictures.md
+
+
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     found = [candidate(both, values) for values in points(both)]

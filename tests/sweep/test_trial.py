@@ -133,6 +133,16 @@ def test_the_same_size_head_is_measured_by_its_own_network(tmp_path, tiny, tasks
     assert document["quality_int8"] == pytest.approx(sum(found) / len(found), abs=1e-9)
 
 
+def test_pixels_of_another_width_share_no_float_network_and_no_photographs(tmp_path, tiny, tasks):
+    """Of 8 and 10 bits the photographs and the targets differ, and a store has one width."""
+    axes = {"network.channels": [4], "network.blocks": [0], "qat.pixel_bits": [8, 10]}
+    both = tasks(tmp_path, tiny(axes=axes, halving={"rungs": 1}))
+    assert all(run_trial(task, Silent())["passed"] for task in both)
+    networks = [load_network(task.folder / "stage1") for task in both]
+    assert [each.inputs[0].out.bits for each in networks] == [8, 10]
+    assert len(list((tmp_path / "photographs").glob("[!.]*"))) == 2
+
+
 def test_photographs_whose_reading_was_interrupted(tmp_path, tiny, tasks, monkeypatch):
     """What was read, and what of it was left out, was missing in their run.json for good."""
     config = RunConfig.model_validate(tasks(tmp_path, tiny())[0].settings)
