@@ -123,7 +123,7 @@ class QdqOptions:
             if tensor.bits > 8 and not usual:
                 raise HwrtsError(
                     f"tensor {name!r} of {tensor.bits} bits: this client's file holds at most 8; "
-                    "use --target onnx"
+                    "take model.int8.onnx, which is handed over without --target"
                 )
             if self.stored is Stored.SYMMETRIC and not tensor.signed and tensor.bits > 7:
                 raise HwrtsError(

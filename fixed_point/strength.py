@@ -38,7 +38,8 @@ class Adjusted:
         strength: Sixteenths by which it is multiplied, 0..32 (eq. 45).
         register: Whether the network reads the strength from an input of one pixel, :data:`REGISTER`.
         coring: Corrections of at most so many of its codes are dropped, before they are multiplied (eq. 46).
-        overshoot: The result leaves the range of the 3x3 pixels around by at most so many codes (eq. 47).
+        overshoot: The result leaves the range of the 3x3 pixels around by at most so many of its codes, of at
+            most 8 bits (eq. 47).
     """
 
     strength: int | None = None
@@ -55,7 +56,8 @@ def adjusted(network: Network, how: Adjusted) -> Network:
         how: What is done.
 
     Raises:
-        HwrtsError: Its output is something else, or a number is out of range.
+        HwrtsError: Its output is something else, a number is out of range, or an overshoot is asked for of
+            pixels of more than 8 bits or of an output that is no whole times as large.
     """
     if how.register and how.strength is not None:
         raise HwrtsError("network: its strength is a number or an input; name one of the two")
@@ -89,6 +91,7 @@ class _Tail:
         self._old = network
         self._picture, self._correction = _parts(network)
         self._out = network.formats[network.output]
+        self._times = network.scales[network.output]
         self._apart = Format(False, self._out.bits, self._out.frac)
         """Of what is added or subtracted: saturating at 0 keeps one sign, and at the end it is never seen."""
         self._inputs, self._layers = network.inputs, list(network.layers[:-1])
@@ -130,8 +133,22 @@ class _Tail:
         self._subtract("sum", self._add("lightened", self._picture, lighter), darker)
 
     def limit(self, codes: int) -> None:
-        """What leaves the range of the input's 3x3 pixels by more than that comes back (eq. 47)."""
+        """What leaves the range of the input's 3x3 pixels by more than that comes back (eq. 47).
+
+        Raises:
+            HwrtsError: Out of range, pixels of more than 8 bits, or an output no whole times as large.
+        """
         out, source, free = self._out, self._old.inputs[0].name, self._layers[-1].name
+        if out.bits > 8:
+            raise HwrtsError(
+                f"network: its pixels have {out.bits} bits, and the limits of an overshoot are tables of 8; "
+                "leave the overshoot out"
+            )
+        if self._times < 1 or self._times != int(self._times):
+            raise HwrtsError(
+                f"network: its output is {self._times} times as large as its picture, and the limits of an "
+                "overshoot are of pictures as large or whole times larger; leave the overshoot out"
+            )
         check_whole("network", "overshoot", codes, 0, out.max - out.min)
         ends = out.min + out.max  # less a code it is that code turned around: the least becomes the largest
         turned = self._look_up("turned", source, out, out, lambda x: ends - x)
@@ -152,11 +169,10 @@ class _Tail:
         largest, out = self._name(f"{what}_around"), self._out
         self._layers.append(MaxPool(largest, source, (3, 3), 1, (1, 1, 1, 1)))
         made = self._look_up(what, largest, out, out, limit)
-        factor = self._old.scales[self._old.output]
-        if factor == 1:
+        if self._times == 1:
             return made
         enlarged = self._name(f"{what}_enlarged")
-        self._layers.append(Repeat(enlarged, made, int(factor)))
+        self._layers.append(Repeat(enlarged, made, int(self._times)))
         return enlarged
 
     def _look_up(self, what: str, source: str, form: Format, out: Format, of: Callable[[int], int]) -> str:

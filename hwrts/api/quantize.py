@@ -189,6 +189,11 @@ def quantize_own(
     Raises:
         HwrtsError: As :func:`quantize`.
     """
+    if qat.pixel_bits > 8:
+        raise ConfigError(
+            f"--pixel-bits {qat.pixel_bits}: is for runs; a module of your own is fed pictures of 8 bits, "
+            "so leave it out"
+        )
     with writing(root):
         check_replaceable(root, force=force, advice="choose another folder with --output")
         with own_code(reference):
@@ -253,6 +258,11 @@ def _variant(
     settings = {"qat": {**config.qat.model_dump(), **new, **given}}
     said = ("command line", flags_of(given)) if flags else ("settings", None)
     qat = parse_config(settings, *said).qat
+    if qat.pixel_bits != config.qat.pixel_bits:
+        raise ConfigError(
+            f"--pixel-bits {qat.pixel_bits}: belongs to the run, whose photographs and float network have "
+            f"{config.qat.pixel_bits}; leave it out, or make a run with it"
+        )
     if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
         raise RunFolderError(
             f"{folder.root}: stage {number} has no float network; finish it with "

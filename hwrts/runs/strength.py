@@ -7,7 +7,8 @@ from hwrts.fixed_point import PIXEL, STRENGTH, STRONGEST, Adjusted
 
 _STEPS = 1 << STRENGTH.frac
 _LIMITS = {"coring": 127, "overshoot": PIXEL.max}
-"""Of a correction of 8 bits, and of a pixel; a narrower network says so itself."""
+"""Coring in codes of the correction (8 bits, whatever the pixels have), overshoot in codes of 8-bit pixels,
+of which alone it is; a narrower network says so itself."""
 
 
 def asked_strength(
@@ -17,8 +18,8 @@ def asked_strength(
 
     Args:
         strength: 0 to 2 in steps of 1/16.
-        coring: Codes up to which corrections are dropped, 0..127.
-        overshoot: Codes by which the result may leave the range around, 0..255.
+        coring: Codes of the correction up to which it is dropped, 0..127.
+        overshoot: Codes of a pixel of 8 bits by which the result may leave the range around, 0..255.
         register: Whether the strength is an input of the network.
 
     Raises:

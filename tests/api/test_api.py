@@ -221,6 +221,9 @@ def test_other_widths_of_a_stage(made, tmp_path, small_verdict):
         hwrts.quantize(run, settings={"weight_bits": 9})
     with pytest.raises(hwrts.HwrtsError, match="takes its settings alone"):
         hwrts.quantize(run, "photos")
+    said = r"^settings=\{'pixel_bits': 10\}: belongs to the run, whose photographs and float network have 8"
+    with pytest.raises(hwrts.HwrtsError, match=said):
+        hwrts.quantize(run, settings={"pixel_bits": 10})
 
 
 def test_a_module_of_ones_own_and_arrays(tmp_path, picture, small_verdict):
@@ -251,6 +254,10 @@ def test_modules_and_pictures_that_are_none(tmp_path):
         hwrts.quantize(nn.Identity(), [np.zeros((4, 4, 3), np.float32)] * 2, output=tmp_path / "own")
     with pytest.raises(hwrts.HwrtsError, match="write inputs and value_range into the file"):
         hwrts.quantize("my.py:build", inputs=lambda picture: picture)
+    said = r"^settings=\{'pixel_bits': 10\}: is for runs; a module of your own is fed pictures of 8 bits"
+    with pytest.raises(hwrts.HwrtsError, match=said):
+        hwrts.quantize(nn.Identity(), output=tmp_path / "own", settings={"pixel_bits": 10})
+    assert not (tmp_path / "own").exists()
 
 
 def test_a_sweep_and_its_networks(made, tmp_path, monkeypatch, small_verdict):

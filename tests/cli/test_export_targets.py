@@ -56,7 +56,7 @@ def test_a_network_without_that_form_is_handed_over_all_the_same(workspace, hwrt
     monkeypatch.setattr("hwrts.runs.target.target_file", none)
     result = hwrts("export", "runs/tiny", "-o", "out")
     assert result.code == 0
-    assert "no file of it: ONNX: layer 'up': its format is too coarse" in result.out
+    assert "model.qdq.onnx is left out: ONNX: layer 'up': its format is too coarse" in result.out
     manifest = json.loads((workspace / "out/manifest.json").read_text())
     assert list(manifest["take"]) == ["model.int8.onnx", "network.json"]
     asked = hwrts("export", "runs/tiny", "-o", "other", "--target", "onnx")

@@ -209,7 +209,8 @@ def a_witness_that_fails(monkeypatch, folder):
         ),
         (
             lambda *given: to_qdq(network(Format(True, 9, 8)), QdqOptions(stored=Stored.SIGNED)),
-            "tensor 'c' of 9 bits: this client's file holds at most 8; use --target onnx",
+            "tensor 'c' of 9 bits: this client's file holds at most 8; take model.int8.onnx, which is handed "
+            "over without --target",
         ),
         (
             lambda *given: to_tflite(network(Format(True, 9, 8)), SIZE, Flavour.TFLITE),

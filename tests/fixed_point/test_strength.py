@@ -1,5 +1,7 @@
 """Strength, coring and the overshoot limit: of any network that adds a correction to its picture."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from hwrts.fixed_point import (
     HwrtsError,
     Input,
     LineRun,
+    MaxPool,
     Network,
     Repeat,
     Rounding,
@@ -53,6 +56,7 @@ def same_size_network(rounding=Rounding.HALF_EVEN, seed=3, channels=3, out=PIXEL
     )
 
 
+TEN = "10 bits"
 NETWORKS = {
     "x2": anchor_network,
     "same": same_size_network,
@@ -60,8 +64,13 @@ NETWORKS = {
     "signed pixels": lambda rounding: same_size_network(
         rounding, out=Format(True, 8, 7), d=Format(True, 8, 7)
     ),
-    "10 bits": lambda rounding: same_size_network(rounding, out=Format(False, 10, 10), d=Format(True, 9, 9)),
+    TEN: lambda rounding: same_size_network(rounding, out=Format(False, 10, 10), d=Format(True, 9, 9)),
 }
+
+
+def allowed(kind, **how):
+    """The adjustment, without the overshoot that pixels of more than 8 bits have not."""
+    return Adjusted(**how | ({"overshoot": None} if kind == TEN else {}))
 
 
 def by_hand(network, codes, strength=16, coring=0, overshoot=None):
@@ -118,7 +127,7 @@ def test_strength_1_is_the_network_and_0_its_picture(kind):
     tensors = run_all(network, codes)
     for how in (Adjusted(strength=16), Adjusted(), Adjusted(coring=0), Adjusted(strength=16, coring=0)):
         np.testing.assert_array_equal(run(adjusted(network, how), codes), tensors["y"])
-    still = run(adjusted(network, Adjusted(strength=0, overshoot=0)), codes)
+    still = run(adjusted(network, allowed(kind, strength=0, overshoot=0)), codes)
     np.testing.assert_array_equal(still, tensors["up" if "up" in tensors else "x"])
 
 
@@ -138,8 +147,8 @@ def test_limiters_are_what_the_equations_say(kind, coring, overshoot):
     network = NETWORKS[kind](Rounding.HALF_EVEN)
     codes = noise(network, 8, 9)
     for strength in (16, 29):
-        how = Adjusted(strength=strength, coring=coring, overshoot=overshoot)
-        expected = by_hand(network, codes, strength, coring, overshoot)
+        how = allowed(kind, strength=strength, coring=coring, overshoot=overshoot)
+        expected = by_hand(network, codes, strength, coring, how.overshoot)
         np.testing.assert_array_equal(run(adjusted(network, how), codes, "int64"), expected)
 
 
@@ -157,13 +166,13 @@ def test_coring_of_all_leaves_the_picture():
 )
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_it_runs_row_by_row_in_the_memory_that_is_planned(kind, how):
-    network = adjusted(NETWORKS[kind](Rounding.DOUBLE), how)
+    network = adjusted(NETWORKS[kind](Rounding.DOUBLE), allowed(kind, **asdict(how)))
     check_row_by_row(network, noise(network, 12, 7))
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_proofs_are_reached(kind):
-    for how in (EVERYTHING, Adjusted(register=True, coring=3, overshoot=8)):
+    for how in (allowed(kind, **asdict(EVERYTHING)), allowed(kind, register=True, coring=3, overshoot=8)):
         network = adjusted(NETWORKS[kind](Rounding.HALF_UP), how)
         for layer in network.requantised:
             lowest, highest = layer.attack(*network.formats_of(layer.sources))
@@ -174,7 +183,7 @@ def test_proofs_are_reached(kind):
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_other_layers_are_the_very_same(kind):
     network = NETWORKS[kind](Rounding.HALF_EVEN)
-    made = adjusted(network, EVERYTHING)
+    made = adjusted(network, allowed(kind, **asdict(EVERYTHING)))
     assert made.layers[: len(network.layers) - 1] == network.layers[:-1]
     assert made.output == network.output
     assert made.halo == network.halo
@@ -185,11 +194,11 @@ def test_other_layers_are_the_very_same(kind):
 def test_a_register_is_the_constant(kind, rounding):
     network = NETWORKS[kind](rounding)
     codes = noise(network, 10, 9)
-    slider = adjusted(network, Adjusted(register=True, coring=1, overshoot=9))
+    slider = adjusted(network, allowed(kind, register=True, coring=1, overshoot=9))
     assert has_register(slider)
     assert not has_register(network)
     for strength in range(0, STRONGEST + 1, 3):
-        fixed = adjusted(network, Adjusted(strength=strength, coring=1, overshoot=9))
+        fixed = adjusted(network, allowed(kind, strength=strength, coring=1, overshoot=9))
         fed = {"x": codes, "strength": np.full((1, 1, 1), strength, np.uint8)}
         for path in ("int64", "fast"):
             np.testing.assert_array_equal(run(slider, fed, path), run(fixed, codes, path))
@@ -276,6 +285,34 @@ def test_enough_random_networks_can_be_adjusted():
 def test_numbers_out_of_range_are_refused(how, match):
     with pytest.raises(HwrtsError, match=match):
         adjusted(anchor_network(), how)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_pixels_of_more_than_8_bits_have_no_overshoot(bits):
+    """No table has so many entries; strength and coring are of their correction of 8 bits."""
+    pixel = Format(False, bits, bits)
+    small = Scale("small", "x", 1, 0, PIXEL)
+    d = random_conv(np.random.default_rng(0), "d", "small", (3, 3), 3, Format(True, 8, 8), weight_frac=6)
+    network = Network((Input("x", 3, pixel),), (small, d, Add("y", ("x", "d"), pixel)))
+    message = (
+        f"network: its pixels have {bits} bits, and the limits of an overshoot are tables of 8; leave the "
+        "overshoot out"
+    )
+    for how in (Adjusted(overshoot=8), Adjusted(register=True, overshoot=0)):
+        with pytest.raises(HwrtsError) as error:
+            adjusted(network, how)
+        assert str(error.value) == message
+    codes = noise(network, 5, 6)
+    made = run(adjusted(network, Adjusted(strength=16, coring=0)), codes)
+    np.testing.assert_array_equal(made, run(network, codes))
+
+
+def test_of_pictures_made_smaller_there_is_no_overshoot():
+    pools = MaxPool("u", "x", (2, 2), 2), MaxPool("e", "d", (2, 2), 2)
+    network = _ends(*pools, Add("y", ("u", "e"), PIXEL))
+    assert run(adjusted(network, Adjusted(strength=8)), noise(network, 6, 8)).shape == (3, 4, 3)
+    with pytest.raises(HwrtsError, match=r"^network: its output is 1/2 times as large as its picture, and"):
+        adjusted(network, Adjusted(overshoot=3))
 
 
 def _ends(*layers, outputs=()):

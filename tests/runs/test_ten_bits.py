@@ -10,10 +10,13 @@ from hwrts.data import read_picture, write_picture
 from hwrts.data.depth import on_grid
 from hwrts.data.picture import Picture
 from hwrts.data.store import open_store
-from hwrts.errors import ConfigError
+from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, pixel_format
+from hwrts.progress import Silent
 from hwrts.runs.engines import make_engine
+from hwrts.runs.folder import create_run
+from hwrts.runs.session import open_session
 from hwrts.runs.verify_inputs import load_verify_inputs
 from hwrts.settings_file import parse_config
 
@@ -111,6 +114,40 @@ def test_deep_files_go_through_with_all_their_bits(made, tmp_path, capfd, suffix
     Image.fromarray((ramp >> 8).astype(np.uint8)).save(small)
     words = ["enhance", small, "-o", tmp_path / "b.png", "--run", made.root, "--json"]
     assert json.loads(call(capfd, *words).out)[0]["kind"] == "RGB 8 bits"
+
+
+def test_a_network_that_reads_the_enlarged_picture_is_refused_before_it_is_trained(tmp_path, monkeypatch):
+    """VDSR's body reads it; that was said behind the whole float training."""
+    config = {**TINY, "network": {"name": "vdsr", "channels": 4}, "qat": {"pixel_bits": 10}}
+    run = create_run(tmp_path / "run", parse_config(config, "test"), {}, force=False)
+    monkeypatch.setattr("hwrts.runs.session.build_store", None)  # no photograph is read
+    with pytest.raises(UnsupportedOperatorError, match=r"^'conv_in': reads the enlarged picture of 10 bits"):
+        open_session(run, Silent())
+
+
+def test_a_file_of_bytes_is_left_out_by_name(made, tmp_path, capfd):
+    found = call(capfd, "export", made.root, "--stage", "1", "-o", tmp_path / "out")
+    assert found.code == 0
+    assert (
+        "model.qdq.onnx is left out: --target onnx: tensor 'x' of 10 bits: this client's file holds at "
+        "most 8; take model.int8.onnx, which is handed over without --target"
+    ) in found.out
+    assert (tmp_path / "out" / "model.int8.onnx").is_file()
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "numpy", "native"])
+def test_an_overshoot_is_refused_by_name(made, tmp_path, capfd, engine):
+    picture = tmp_path / "in.png"
+    Image.new("RGB", (40, 32)).save(picture)
+    words = "enhance", picture, "-o", tmp_path / "out.png", "--run", made.root, "--engine", engine
+    found = call(capfd, *words, "--overshoot", "8")
+    assert (found.code, found.out) == (2, "")
+    assert (
+        "pixels have 10 bits, and the limits of an overshoot are tables of 8; leave the overshoot"
+        in found.err
+    )
+    assert found.err.count("error") == 1
+    assert call(capfd, *words, "--strength", "1.5", "--coring", "1").code == 0
 
 
 def test_luma_has_8_bits():
