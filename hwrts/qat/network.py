@@ -194,7 +194,7 @@ class QuantNetwork(nn.Module):
 
         Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer.
         """
-        formats = {node.name: self.formats[node.name] for node in self.graph.of(Conv)}
+        formats = {name: self.formats[name] for name in self.widths}
         return {self.answers[name]: out for name, out in formats.items() if out.signed}
 
     def lower(self) -> Network:
@@ -210,10 +210,10 @@ class QuantNetwork(nn.Module):
         network = self._silenced(
             Network(inputs, layers, rounding, outputs=self.graph.outputs, additions=additions)
         )
-        convs = {conv.name: conv for conv in network.convs}
-        for node in self.graph.of(Conv):
-            bits = self.widths[node.name].accumulator
-            check_register(network, convs[node.name], self.part(node).weight, bits)
+        nodes = {node.name: node for node in self.graph.operations}
+        for conv in network.convs:
+            bits = self.widths[conv.name].accumulator
+            check_register(network, conv, self.part(nodes[conv.name]).weight, bits)
         return network
 
     @torch.no_grad()
