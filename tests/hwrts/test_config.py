@@ -162,14 +162,19 @@ def test_every_field_survives_with_another_value_than_its_default():
             "steps": 1, "learning_rate": 0.125, "weight_bits": 7, "activation_bits": 6,
             "rounding": "half_even,floor", "exact_additions": True, "one_weight_grid": True,
             "same_size": False, "same_size_steps": 9, "layer_weight_bits": {"conv_in": 2, 'a "b"': 5},
-                "accumulator_bits": 16, "layer_accumulator_bits": {"conv_0": 18},
+            "accumulator_bits": 16, "layer_accumulator_bits": {"conv_0": 18}, "settle": False,
+            "pixel_bits": 8,  # the only one of luma
         },
     }  # fmt: skip
     default, config = RunConfig().model_dump(), parse_config(changed, "test")
     assert config.model_dump() == changed  # no field is missing in the table above
     for section, values in changed.items():
         for key, value in values.items() if isinstance(values, dict) else [("", values)]:
-            assert value != (default[section][key] if key else default[section]), (section, key)
+            other = value != (default[section][key] if key else default[section])
+            assert other == (key != "pixel_bits"), (section, key)
+    deep = parse_config({"qat": {"pixel_bits": 10}}, "test")
+    assert (deep.qat.pixel_bits, default["qat"]["pixel_bits"]) == (10, 8)
+    assert parse_config(tomllib.loads(dump_toml(deep)), "test") == deep
     assert parse_config(tomllib.loads(dump_toml(config)), "test") == config
 
 

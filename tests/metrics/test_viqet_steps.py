@@ -38,6 +38,7 @@ WITH_EXAMPLES = {
     "contraction",
     "fidelity",
     "filters",
+    "flicker",
     "patterns",
     "resize",
     "simple",
