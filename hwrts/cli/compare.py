@@ -50,7 +50,7 @@ def compare(
     """
     from hwrts.cli.compare_looks import Looks, compare_files, compare_on
 
-    looks = Looks(output, frames or FRAMES, zoom, json, quiet, max_megapixels)
+    looks = Looks(output, frames, zoom, json, quiet, max_megapixels)
     if on is not None:
         compare_on(things, on, looks, strength or (), x2=x2)
     elif not all(_is_run(each) for each in things):
@@ -63,6 +63,7 @@ def compare(
                 "--strength": bool(strength),
                 "--frames": frames is not None,
                 "--zoom": zoom is not None,
+                "--max-megapixels": max_megapixels is not None,
             }
         )
         _compare_runs(things, output, json=json, quiet=quiet)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from hwrts.cli.compare import FRAMES
 from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line, print_table
 from hwrts.cli.looks import box_of
 from hwrts.cost.network import network_cost
@@ -18,10 +19,10 @@ from hwrts.extras import need
 from hwrts.fixed_point import Network, load_network
 from hwrts.report.look import View, compare_looks
 from hwrts.report.look_figures import headings
-from hwrts.report.moments import Make, Moments, of_pictures, through
+from hwrts.report.moments import Make, Moments, of_colours, of_pictures, through
 from hwrts.report.silicon import COLUMNS, cost_cells
 from hwrts.report.text import NONE, whole
-from hwrts.runs.engines import make_engine
+from hwrts.runs.engines import Deployed, make_engine
 from hwrts.runs.folder import open_run
 from hwrts.runs.strength import asked_strength, words_of
 from hwrts.video.formats import SUFFIXES
@@ -33,7 +34,7 @@ class Looks:
 
     Attributes:
         output: The page.
-        frames: Of clips.
+        frames: Of clips; None takes those of the help.
         zoom: As the command line has it.
         json: Print the figures as JSON, and write no page.
         quiet: No progress.
@@ -41,7 +42,7 @@ class Looks:
     """
 
     output: Path
-    frames: int
+    frames: int | None
     zoom: str | None
     json: bool
     quiet: bool
@@ -78,7 +79,7 @@ def compare_on(
     scale = networks[0].enlargement if x2 else 1
     first = View(f"{file}, bicubic \u00d7{scale}" if x2 else str(file), (NONE,) * len(_MORE))
     moments = _moments([file], looks)
-    made: list[Make] = [_first(int(scale or 1)), *(each.upscale if x2 else each.enhance for each in networks)]
+    made = [_first(int(scale or 1)), *(_make(each, clip=moments.clips, x2=x2) for each in networks)]
     _compare(through(moments, made), [first, *views], looks, _MORE)
 
 
@@ -94,7 +95,17 @@ def _first(scale: int) -> Make:
     def made(codes: Codes) -> Codes:
         return codes if scale == 1 else to_codes(upscale(codes, scale, "bicubic"))
 
-    return made
+    return of_colours(made)
+
+
+def _make(network: Deployed, *, clip: bool, x2: bool) -> Make:
+    """What hwrts enhance makes: of a clip's frames a network of luma gets their own."""
+    if not clip or network.luma is None:
+        return of_colours(network.upscale if x2 else network.enhance)
+    from hwrts.report.clip_moments import of_luma
+
+    scale = int(network.scale) if x2 else 1
+    return of_luma(network.upscale_seen if x2 else network.enhance_seen, scale, network.luma)
 
 
 def _moments(files: Sequence[Path], looks: Looks) -> Moments:
@@ -107,11 +118,14 @@ def _moments(files: Sequence[Path], looks: Looks) -> Moments:
         one, other = files[clips.index(True)], files[clips.index(False)]
         raise DataError(f"{one}: is a clip, and {other} is none; compare pictures, or clips")
     if not clips[0]:
+        if looks.frames is not None:
+            raise ConfigError(f"--frames: is for clips, and {files[0]} is none; leave it out")
         return of_pictures(files, most)
     need("video", "clips")
     from hwrts.report.clip_moments import of_clips
 
-    return of_clips(files, looks.frames, most)
+    ConsoleProgress(looks.quiet).say("counting frames")
+    return of_clips(files, looks.frames or FRAMES, most)
 
 
 def _compare(moments: Moments, views: Sequence[View], looks: Looks, more: Sequence[str] = ()) -> None:

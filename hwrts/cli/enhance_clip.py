@@ -221,8 +221,12 @@ def _flicker(watch: "Watch | None") -> list[str]:
     if watch is None:
         return []
     found = watch.figures()
+    if not found.pairs:
+        return ["flicker: no pair of frames is there to compare: the network saw one at most"]
     if found.mean is None or found.input_mean is None or found.still_percent is None:
-        return [f"flicker: no pixel is still: all change by more than {watch.still} codes"]
+        return [
+            f"flicker: no pixel is still: each, or one beside it, changes by more than {watch.still} codes"
+        ]
     return [
         f"flicker: the correction changes by {found.mean:.3f} codes (99 of 100 by at most "
         f"{found.percentile_99}), the clip by {found.input_mean:.3f}, where that is still, by at most "

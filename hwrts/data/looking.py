@@ -106,7 +106,7 @@ class Look:
             )
 
     def times(self, grid: Grid) -> int:
-        """How often a pixel of the result is repeated, so that the piece is about as large as the input."""
+        """How often a pixel of the result is repeated, so that the piece is about as large as all of it."""
         if self.zoom is None:
             return 1
         return max(1, min(grid.height // self.zoom.height, grid.width // self.zoom.width))

@@ -6,15 +6,21 @@ from pathlib import Path
 
 from hwrts.data import MAX_MEGAPIXELS
 from hwrts.data.depth import Codes
-from hwrts.report.moments import Moment, Moments
+from hwrts.data.luma import Luma
+from hwrts.data.tiles import Upscaler
+from hwrts.report.moments import Made, Make, Moment, Moments
 from hwrts.video.colours import Rgb
 from hwrts.video.formats import file_name
 from hwrts.video.frames import Frame
+from hwrts.video.layout import Planes
+from hwrts.video.luma import OfLuma
 from hwrts.video.source import Clip
 
 
 def of_clips(paths: Sequence[Path], frames: int, max_megapixels: int = MAX_MEGAPIXELS) -> Moments:
     """Frames as a network of red, green and blue sees them: 8-bit codes, by each clip's matrix and range.
+
+    Every clip is decoded twice: once to its end, to count its frames, which files guess.
 
     Args:
         paths: Clips, whose frames are compared by their number.
@@ -25,31 +31,57 @@ def of_clips(paths: Sequence[Path], frames: int, max_megapixels: int = MAX_MEGAP
         DataError: One can't be read.
     """
     found: list[str] = []
+    counts = [_count(path, max_megapixels, found) for path in paths]
+    count = min(counts)
+    found += [
+        f"{path}: has {many} frames, and another has {count}; those behind are not compared"
+        for path, many in zip(paths, counts, strict=True)
+        if many > count
+    ]
+    places = spread(count, frames)
     with contextlib.ExitStack() as opened:
         clips = []
         for path in paths:
-            clips.append(Clip(str(path), file_name(path), max_megapixels=max_megapixels))
+            clips.append(_open(path, max_megapixels))
             opened.callback(clips[-1].close)
-        count = min(clip.count or 1 for clip in clips)
-        places = spread(count, frames)
         closing = opened.pop_all()
 
     def each() -> Iterator[Moment]:
         with closing:
             wanted = {place - back for place in places for back in (0, 1)}
             last: tuple[int, Moment] | None = None
-            for shown in zip(*(_frames(clip, wanted) for clip in clips), strict=False):
-                number, seconds, _ = shown[0]
-                made = tuple(codes for _, _, codes in shown)
+            for shown in zip(*(_frames(clip, wanted) for clip in clips), strict=True):
+                number, seconds, _, planes = shown[0]
+                made = tuple(codes for _, _, codes, _ in shown)
                 before = last[1] if last is not None and last[0] == number - 1 else None
-                moment = Moment(f"frame {number}, {seconds:.3f} s", made[0], made, before)
-                last = number, Moment(moment.name, made[0], made)  # without all those before it
+                frame = clips[0].layout, planes
+                moment = Moment(f"frame {number}, {seconds:.3f} s", made[0], made, before, frame)
+                last = number, Moment(moment.name, made[0], made, None, frame)  # without all those before it
                 if number in places:
                     yield moment
-            for clip in clips:
-                found.extend(clip.found)
 
     return Moments(len(places), each(), True, found)
+
+
+def of_luma(network: Upscaler, scale: int, luma: Luma) -> Make:
+    """A network of luma on a clip's frames, as ``hwrts enhance`` uses it: on their own plane of Y'.
+
+    Args:
+        network: Codes of Y' (H, W, 1) to (SH, SW, 1).
+        scale: S.
+        luma: What it has learnt from.
+    """
+
+    def make(moment: Moment) -> Made:
+        assert moment.frame is not None  # of a clip
+        layout, planes = moment.frame
+        conversion = OfLuma(layout, scale, luma)
+        seen = conversion.seen(planes)
+        result = network(seen)
+        larger = layout.sized(layout.height * scale, layout.width * scale)
+        return Made(Rgb(larger, 1).seen(conversion.made(planes, seen, result)), seen, result)
+
+    return make
 
 
 def spread(count: int, frames: int) -> list[int]:
@@ -63,16 +95,24 @@ def spread(count: int, frames: int) -> list[int]:
     return [(2 * i + 1) * count // (2 * frames) for i in range(frames)]
 
 
-def _frames(clip: Clip, wanted: set[int]) -> Iterator[tuple[int, float, Codes]]:
-    """Number, time in seconds and codes of those that are wanted."""
-    conversion, number, last = Rgb(clip.layout, 1), -1, max(wanted)
-    for item in clip.items():
-        if not isinstance(item, Frame):
-            continue
-        number += 1
+def _open(path: Path, max_megapixels: int) -> Clip:
+    return Clip(str(path), file_name(path), max_megapixels=max_megapixels)
+
+
+def _count(path: Path, max_megapixels: int, found: list[str]) -> int:
+    """How many frames can be decoded; what can't be read is added to ``found``."""
+    with contextlib.closing(_open(path, max_megapixels)) as clip:
+        count = sum(isinstance(item, Frame) for item in clip.items())
+    found.extend(clip.found)
+    return count
+
+
+def _frames(clip: Clip, wanted: set[int]) -> Iterator[tuple[int, float, Codes, Planes]]:
+    """Number, time in seconds, codes and planes of those that are wanted."""
+    conversion, last = Rgb(clip.layout, 1), max(wanted)
+    frames = (item for item in clip.items() if isinstance(item, Frame))
+    for number, frame in enumerate(frames):
         if number in wanted:
-            yield number, float(item.time * clip.time_base), conversion.seen(item.planes)
+            yield number, float(frame.time * clip.time_base), conversion.seen(frame.planes), frame.planes
         if number == last:
             return
-    if number + 1 < last:  # how many there are is rounded where a file says how long it is
-        clip.found.append(f"{clip.path}: ends behind {number + 1} frames, so those behind are not compared")

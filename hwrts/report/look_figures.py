@@ -69,8 +69,8 @@ class Figures:
             return
         watch = Watch()
         for each in (moment.before, moment):
-            made = each.made[index]
-            watch.add(each.seen, made if len(made) >= len(each.seen) else enlarged(made, each.seen.shape))
+            seen, made = each.of(index)
+            watch.add(seen, made if len(made) >= len(seen) else enlarged(made, seen.shape))
         self.watches.append(watch)
         self.flickers.append(watch.figures())
 

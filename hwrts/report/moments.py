@@ -10,8 +10,7 @@ from pathlib import Path
 from hwrts.data import MAX_MEGAPIXELS, read_image
 from hwrts.data.depth import Codes
 from hwrts.errors import DataError
-
-Make = Callable[[Codes], Codes]
+from hwrts.video.layout import Layout, Planes
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,40 @@ class Moment:
         seen: What the views were made of, (H, W, 3): the first one, or what networks see.
         made: The views, (SH, SW, 3) with an S of their own.
         before: Of a clip, the frame just before this one; None of its first, and of a picture.
+        frame: Of a clip, the planes of the first view, and what they are.
+        networks: Of each view what its network saw and made, where that is not ``seen`` and the view.
     """
 
     name: str
     seen: Codes
     made: tuple[Codes, ...]
     before: "Moment | None" = None
+    frame: tuple[Layout, Planes] | None = None
+    networks: "tuple[Made, ...]" = ()
+
+    def of(self, index: int) -> tuple[Codes, Codes]:
+        """What a view was made of and its network's codes, whose change from frame to frame is flicker."""
+        if not self.networks:
+            return self.seen, self.made[index]
+        return self.networks[index].seen, self.networks[index].codes
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a network makes of a moment.
+
+    Attributes:
+        view: As it is shown, (SH, SW, 3).
+        seen: What the network saw, (H, W, C).
+        codes: What it made of that, (SH, SW, C).
+    """
+
+    view: Codes
+    seen: Codes
+    codes: Codes
+
+
+Make = Callable[[Moment], Made]
 
 
 @dataclass(frozen=True)
@@ -62,10 +89,21 @@ def through(moments: Moments, networks: Sequence[Make]) -> Moments:
     """What is seen through several networks, in the place of the views."""
 
     def of(moment: Moment) -> Moment:
-        made = tuple(network(moment.seen) for network in networks)
-        return Moment(moment.name, moment.seen, made, moment.before and of(moment.before))
+        made = tuple(network(moment) for network in networks)
+        before = moment.before and of(moment.before)
+        return Moment(moment.name, moment.seen, tuple(each.view for each in made), before, networks=made)
 
     return Moments(moments.count, map(of, moments.each), moments.clips, moments.found)
+
+
+def of_colours(network: Callable[[Codes], Codes]) -> Make:
+    """A network of what is seen, (H, W, 3)."""
+
+    def make(moment: Moment) -> Made:
+        made = network(moment.seen)
+        return Made(made, moment.seen, made)
+
+    return make
 
 
 def page_size(shapes: Sequence[tuple[int, ...]], names: Sequence[str]) -> tuple[int, int]:

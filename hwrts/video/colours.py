@@ -7,7 +7,7 @@ Letters: H and W rows and columns of Y, S how much the network enlarges.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ class Conversion(Protocol):
     """What a kind of network sees of a frame, and what its output makes of the planes."""
 
     @property
-    def kind(self) -> str:
-        """How planes become larger, such as "linear"."""
+    def kind(self) -> Interpolation:
+        """How planes become larger."""
 
     def seen(self, planes: Planes) -> Codes:
         """The network's input (H, W, C) of planes."""
@@ -49,7 +49,7 @@ class Rgb:
 
     layout: Layout
     scale: int
-    kind = "linear"
+    kind: ClassVar[Interpolation] = "bilinear"
 
     def seen(self, planes: Planes) -> Codes:
         """Red, green and blue of planes, (H, W, 3) uint8: (V1) of the chroma of (V2)."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwrts.data.depth import Codes
-from hwrts.data.luma import Luma
-from hwrts.data.resample import enlarged
+from hwrts.data.luma import OWN, Luma
+from hwrts.data.resample import Interpolation, enlarged
 from hwrts.video.colours import clipped, larger
 from hwrts.video.layout import Layout, Plane, Planes
 
@@ -32,7 +32,7 @@ class OfLuma:
     luma: Luma
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Interpolation:
         """How planes become larger."""
         return self.luma.chroma
 
@@ -78,7 +78,9 @@ class OfLuma:
         range_ = "full" if layout.full else "limited"
         if (matrix, range_) == (luma.matrix, luma.range):
             return None
+        # of a module of a user's own nobody said it; a run whose settings say the same has one of its own
+        how = "is assumed to have learnt" if luma is OWN else "has learnt"
         return (
-            f"the clip's luma is {matrix}, {range_} range, and the network has learnt from {luma.matrix}, "
+            f"the clip's luma is {matrix}, {range_} range, and the network {how} from {luma.matrix}, "
             f"{luma.range} range: its codes go through as they are"
         )

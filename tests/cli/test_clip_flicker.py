@@ -83,7 +83,14 @@ def test_the_figures_are_those_of_what_the_network_sees_and_makes(workspace, hwr
 def test_a_clip_in_which_all_moves(workspace, hwrts):
     make_clip("in.mkv", count=3)
     said = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "--flicker", "1", "-q").out
-    assert "  flicker: no pixel is still: all change by more than 1 codes\n" in said
+    assert "  flicker: no pixel is still: each, or one beside it, changes by more than 1 codes\n" in said
+
+
+def test_a_clip_of_one_frame_has_no_pair(workspace, hwrts):
+    make_clip("in.mkv", count=1, picture=still)
+    said = hwrts("enhance", "in.mkv", "-o", "out.mkv", *RUN, "--flicker", "8", "-q").out
+    assert "  flicker: no pair of frames is there to compare: the network saw one at most\n" in said
+    assert "still" not in said
 
 
 def test_it_is_of_clips(workspace, hwrts):

@@ -148,6 +148,42 @@ def test_clips(workspace, hwrts):
     assert found[1]["flicker"]["input_mean"] > 0
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_clips_of_other_lengths(workspace, hwrts, first):
+    """They are compared as far as the shortest goes, which is said."""
+    pytest.importorskip("av", reason=NEED)
+    clip("long.mkv", count=5)
+    clip("short.mkv", count=3)
+    names = ["long.mkv", "short.mkv"]
+    result = hwrts("compare", *(names if first else names[::-1]), "-q")
+    assert result.code == 1
+    said = "long.mkv: has 5 frames, and another has 3; those behind are not compared"
+    assert result.err.splitlines() == [f"error: {said}"]
+    assert said in Path("compare.html").read_text("utf-8")
+    assert len(data_of(Path("compare.html"))["moments"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("times", "live"), [([0, 10, 20, 30, 40, 50], False), ([0, 10, 500, 510, 900, 910], False), (None, True)]
+)
+def test_frames_are_counted(workspace, hwrts, times, live):
+    """What a file says of them is wrong where their rate varies, or nothing."""
+    pytest.importorskip("av", reason=NEED)
+    from ..video.clips import make_clip
+    from .test_clip_flicker import noisy
+
+    options = {"live": "1"} if live else {}
+    make_clip(
+        "in.mkv", size=(40, 24), count=6, picture=noisy, rate=25, times=times, container_options=options
+    )
+    result = hwrts("compare", "runs/tiny", "--on", "in.mkv", "-q")
+    assert (result.code, result.err) == (0, "")
+    wanted = times or [40 * i for i in range(6)]
+    assert data_of(Path("compare.html"))["moments"] == [
+        f"frame {i}, {time / 1000:.3f} s" for i, time in enumerate(wanted)
+    ]
+
+
 def test_a_damaged_clip_is_said(workspace, hwrts):
     """It is compared as far as it goes."""
     pytest.importorskip("av", reason=NEED)
@@ -156,8 +192,9 @@ def test_a_damaged_clip_is_said(workspace, hwrts):
     Path("cut.mkv").write_bytes(content[: len(content) * 6 // 10])
     result = hwrts("compare", "in.mkv", "cut.mkv", "-q")
     assert result.code == 1
-    assert 1 < len(data_of(Path("compare.html"))["moments"]) < 8
-    assert "cut.mkv: ends behind" in result.err
+    count = len(data_of(Path("compare.html"))["moments"])
+    assert 1 < count < 8
+    assert f"in.mkv: has 8 frames, and another has {count}; those behind are not compared" in result.err
 
 
 def test_a_larger_first_one(workspace, hwrts):
@@ -185,6 +222,9 @@ def test_a_larger_first_one(workspace, hwrts):
         ((PHOTO, PHOTO, "--strength", "1"), "--strength: is for runs on a picture or a clip"),
         (("runs/tiny", "--on", PHOTO, "--strength", "0.7"), "--strength 0.7: is no multiple of 1/16"),
         (("runs/tiny", "--zoom", "0,0,8,8"), "--zoom: is for runs on a picture or a clip"),
+        (("runs/tiny", "--max-megapixels", "3"), "--max-megapixels: is for runs on a picture or a clip"),
+        ((PHOTO, PHOTO, "--frames", "3"), f"--frames: is for clips, and {PHOTO} is none; leave it out"),
+        (("runs/tiny", "--on", PHOTO, "--frames", "3"), f"--frames: is for clips, and {PHOTO} is none"),
         (("runs/tiny", "--frames", "3"), "--frames: is for runs on a picture or a clip"),
         ((PHOTO, PHOTO, "--x2"), "--x2: is for runs on a picture or a clip"),
         ((PHOTO, PHOTO, "--zoom", "0,0"), "--zoom 0,0: is no piece; give X,Y,W,H"),
@@ -227,10 +267,10 @@ def test_a_run_of_one_size_is_not_up_scaled(workspace, hwrts):
 def test_networks_of_other_sizes(workspace, hwrts, monkeypatch, scale, words, said):
     """Such as modules of one's own."""
     other = Deployed(lambda pixels: pixels, 1, scale)
-    monkeypatch.setattr("hwrts.cli.compare_looks.make_engine", lambda name, stage: other)
+    monkeypatch.setattr("hwrts.cli.compare_looks.make_engine", lambda *_, how: other)
     assert_one_clear_line(hwrts("compare", "runs/tiny", "--on", PHOTO, "-q", *words), said)
     refused = Deployed(lambda pixels: pixels, 1, 1, refusal="the network takes 2 inputs")
-    monkeypatch.setattr("hwrts.cli.compare_looks.make_engine", lambda name, stage: refused)
+    monkeypatch.setattr("hwrts.cli.compare_looks.make_engine", lambda *_, how: refused)
     assert_one_clear_line(hwrts("compare", "runs/tiny", "--on", PHOTO, "-q"), "the network takes 2 inputs")
 
 

@@ -239,3 +239,35 @@ def test_clips_are_the_integers_on_their_plane(folder, hwrts, pixels, name, code
     assert times == decoded(folder / name)[1]
     if scale == 1 and len(planes[0]) == 3:
         assert differing([frame[1:] for frame in made], [frame[1:] for frame in planes]) == 0
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p10le"])
+def test_a_page_of_a_clip_is_what_enhance_makes(folder, hwrts, pixels, scale):
+    """Its plane of Y' through the network, chroma beside it: the pixels of the clip, and its flicker."""
+    pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+    from hwrts.video.colours import Rgb
+    from hwrts.video.layout import layout_of
+
+    from ..report import test_look as page
+    from ..video.clips import decoded, make_clip, pattern
+    from .test_clip_flicker import noisy
+
+    picture = noisy if pixels == "yuv420p" else (lambda *words: pattern(words[0], words[1], words[2] // 2))
+    make_clip("in.mkv", pixels, (40, 24), count=3, picture=picture)
+    words = ["--x2"] if scale == 2 else []
+    told = hwrts(
+        "enhance", "in.mkv", "-o", "out.mkv", *RUN, "--codec", "ffv1", "--flicker", "8", "--json", *words
+    )
+    assert hwrts("compare", "runs/luma", "--on", "in.mkv", "-q", *words).code == 0
+    shown = page.data_of(folder / "compare.html")["views"][1]["uris"]
+    layout = layout_of("", pixels, 24 * scale, 40 * scale, full=False, space=1)
+    frames, _ = decoded("out.mkv")
+    assert len(shown) == len(frames) == 3
+    for uri, planes in zip(shown, frames, strict=True):
+        np.testing.assert_array_equal(page.pixels(uri), Rgb(layout, 1).seen(tuple(planes)))
+    found = json.loads(hwrts("compare", "runs/luma", "--on", "in.mkv", "--json", "-q", *words).out)[1]
+    flicker = json.loads(told.out)[0]["flicker"]
+    assert {"still": 8, **found["flicker"]} == flicker
+    assert flicker["mean"]
+    assert flicker["pairs"] == 2

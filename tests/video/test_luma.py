@@ -77,6 +77,8 @@ def test_where_nothing_is_corrected_a_frame_is_what_no_network_saw():
         ("yuv420p", False, 6, Luma(), "bt601, limited range, and the network has learnt from bt709, limited"),
         ("yuv420p", True, 1, Luma(), "the clip's luma is bt709, full range"),
         ("yuv420p", True, 6, OWN, None),
+        ("yuv420p", False, 6, OWN, "the network is assumed to have learnt from bt601, full range"),
+        ("yuv420p", False, 6, Luma("bt601", "full"), "the network has learnt from bt601, full range"),
         ("gray", False, 6, Luma(), None),
         ("gray", True, 6, Luma(), "full range"),
     ],
