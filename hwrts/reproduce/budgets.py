@@ -64,7 +64,8 @@ class Experiment:
         data = {**self.settings.get("data", {}), "val_fraction": VAL_FRACTION}
         data["max_megapixels"] = max_megapixels
         data |= {name: str(path) for name, path in (("train", train), ("val", val)) if path is not None}
-        document = {**self.settings, "data": data, "seed": seed, "device": device}
+        qat = {"settle": False} | self.settings.get("qat", {})  # nothing of 8 bits; as older results have it
+        document = {**self.settings, "data": data, "qat": qat, "seed": seed, "device": device}
         return parse_config(document, f"experiment {self.name}")
 
 
