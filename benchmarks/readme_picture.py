@@ -18,8 +18,8 @@ from hwrts.runs.folder import open_run
 TOP, LEFT, HEIGHT, WIDTH = 60, 150, 300, 400
 """Part of the photograph "coffee": the cup with the grain of the table."""
 
-RATE, QUALITY = 6, 80
-"""Frames a second, and WebP's quality: about 200 kB."""
+RATE, QUALITY = 6, 90
+"""Frames a second, and WebP's quality: about 300 kB."""
 
 
 def labelled(picture: NDArray[np.uint8], text: str, left: int) -> NDArray[np.uint8]:
