@@ -1,6 +1,5 @@
 """hwrts compare of pictures and clips, and of runs on one of them."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,19 +62,20 @@ def compare_on(
     """Runs on a picture or a clip, which is the first view; each with each strength, if there are any."""
     networks, views = [], []
     hows = [asked_strength(each, None, None) for each in strengths] or [None]
-    for root, how in itertools.product(runs, hows):
+    for root in runs:
         stage = open_run(root).network(None, x2=x2)
         if x2:
             stage.check_enlarges()
-        network = make_engine("onnxruntime", stage, how=how)
-        if network.refusal is not None:
-            raise DataError(network.refusal)
-        if network.enlargement is None or (x2 and network.enlargement == 1):
-            why = "keeps the size; leave --x2 out" if x2 and network.scale == 1 else "makes another size"
-            raise DataError(f"{root}: its network {why}; compare pictures that hwrts enhance makes")
-        networks.append(network)
-        title = ", ".join([str(root), f"stage {stage.name}", *words_of(how)])
-        views.append(View(title, _cost(load_network(stage.root))))
+        cost = _cost(load_network(stage.root))  # no strength changes it
+        for how in hows:
+            network = make_engine("onnxruntime", stage, how=how)
+            if network.refusal is not None:
+                raise DataError(network.refusal)
+            if network.enlargement is None or (x2 and network.enlargement == 1):
+                why = "keeps the size; leave --x2 out" if x2 and network.scale == 1 else "makes another size"
+                raise DataError(f"{root}: its network {why}; compare pictures that hwrts enhance makes")
+            networks.append(network)
+            views.append(View(", ".join([str(root), f"stage {stage.name}", *words_of(how)]), cost))
     scale = networks[0].enlargement if x2 else 1
     first = View(f"{file}, bicubic \u00d7{scale}" if x2 else str(file), (NONE,) * len(_MORE))
     moments = _moments([file], looks)
