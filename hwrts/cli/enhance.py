@@ -1,13 +1,13 @@
 """hwrts enhance: a finished network on pictures of any size, and on clips."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwrts.cli.console import ConsoleProgress, print_json, print_line
+from hwrts.cli.console import ConsoleProgress
 from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one, is_clip
+from hwrts.cli.enhance_still import enhance_stills
 from hwrts.cli.options import (
     CoringOption,
     MaxMegapixels,
@@ -18,9 +18,8 @@ from hwrts.cli.options import (
     option,
     run_folders,
 )
-from hwrts.cli.pictures import end_with, picture_files
 from hwrts.cli.stage import choose_network
-from hwrts.errors import ConfigError, DataError
+from hwrts.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,10 +132,8 @@ def enhance(
     A clip keeps its chroma format, bits, range, matrix, times, sound and subtitles; it needs hwrts[video].
     Ctrl-C leaves a file that plays.
     """
-    from hwrts.cli.looks import check_still, look_of
-    from hwrts.data import MAX_MEGAPIXELS, codes_of, fit_to, read_picture, with_result, write_picture
-    from hwrts.data.looking import Grid
-    from hwrts.data.shown import shown
+    from hwrts.cli.looks import look_of
+    from hwrts.data import MAX_MEGAPIXELS
     from hwrts.fixed_point import load_network
     from hwrts.runs.engines import make_engine
     from hwrts.runs.folder import open_run
@@ -167,6 +164,7 @@ def enhance(
     progress = ConsoleProgress(quiet)
     why = None if same_size or not folder.trained else trained_for(folder.config, chosen.number)
     clips = ClipOptions(codec, crf, preset, lossless, raw, matrix, strict, flicker)
+    sayings = Sayings({"stage": chosen.name, "form": form, **said_of(how)}, json, progress)
     if is_clip(pictures, output, clips):
         if why is not None:
             progress.say(why)
@@ -176,7 +174,7 @@ def enhance(
             _on_frames(network, same_size=same_size),
             1 if same_size else network.enlargement,
             clips,
-            Sayings({"stage": chosen.name, "form": form, **said_of(how)}, json, progress),
+            sayings,
             look=look,
             max_megapixels=max_megapixels or MAX_MEGAPIXELS,
             force=force,
@@ -185,66 +183,18 @@ def enhance(
         return
     if (flag := clips.given()) is not None:
         raise ConfigError(f"{flag}: is for clips, and {pictures[0]} is none; leave it out")
-    scale = 1 if same_size else network.enlargement
-    check_still(look, scale)
-    jobs = _plan(pictures, output)
-    taken = [target for _, target in jobs if target.exists()]
-    if taken and not force:
-        raise DataError(f"{taken[0]}: exists already; write elsewhere or replace it with --force")
-    if why is not None:
-        progress.say(why)
-    if network.luma is not None:
-        enlarged = network.scale != 1 and not same_size
-        progress.say(
-            f"the network sees luma ({network.luma.said}); chroma "
-            + (f"becomes larger, {network.luma.chroma}" if enlarged else "passes")
-        )
-    results, errors = [], []
-    with progress.task(f"enhancing with stage {chosen.name} on {engine}", len(jobs)) as advance:
-        for i, (source, target) in enumerate(jobs):
-            try:
-                picture = fit_to(target, read_picture(source, max_megapixels or MAX_MEGAPIXELS))
-                height, width = picture.samples.shape[:2]
-                look.check(str(source), Grid(height, width, scale or 1))
-                if target.is_dir():
-                    raise DataError(f"{target}: is a folder, which --force does not replace; move it away")
-            except DataError as error:  # the others are not to blame
-                errors.append(error)
-                advance(i + 1, source.name)
-                continue
-            start = time.perf_counter()
-            codes = codes_of(picture, network.bits)
-            made = network.enhance(codes) if same_size else network.upscale(codes)
-            result = with_result(picture, made, scale, network.bits)
-            if scale is not None:
-                result = shown(picture, result, scale, look)
-            seconds = time.perf_counter() - start
-            write_picture(target, result)
-            height, width = result.samples.shape[:2]
-            results.append(
-                {
-                    "in": str(source),
-                    "out": str(target),
-                    "stage": chosen.name,
-                    "form": form,
-                    **said_of(how),
-                    "width": width,
-                    "height": height,
-                    "kind": result.kind,
-                    "notes": list(result.notes),
-                    "seconds": round(seconds, 3),
-                }
-            )
-            advance(i + 1, target.name)
-    if json and results:
-        print_json(results)
-    else:
-        for entry in results:
-            size = f"{entry['width']}x{entry['height']}"
-            print_line(f"{entry['out']}: {size} {entry['kind']} in {entry['seconds']:.2f} s")
-            for note in entry["notes"]:
-                print_line(f"  {note}")
-    end_with(errors, others_done=bool(results))
+    enhance_stills(
+        pictures,
+        output,
+        network,
+        sayings,
+        remark=why,
+        engine=engine,
+        same_size=same_size,
+        look=look,
+        max_megapixels=max_megapixels or MAX_MEGAPIXELS,
+        force=force,
+    )
 
 
 def _on_frames(network: "Deployed", *, same_size: bool) -> "Callable[[Codes], Codes]":
@@ -252,23 +202,3 @@ def _on_frames(network: "Deployed", *, same_size: bool) -> "Callable[[Codes], Co
     if network.luma is None:
         return network.enhance if same_size else network.upscale
     return network.enhance_seen if same_size else network.upscale_seen
-
-
-def _plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Which picture goes where; several pictures need a folder, which is made if it is not there."""
-    from hwrts.data import check_suffix
-    from hwrts.files.new_folder import make_folder
-
-    sources = picture_files(pictures)
-    if len(sources) == 1 and not output.is_dir() and output.suffix and not pictures[0].is_dir():
-        check_suffix(output)
-        return [(sources[0], output)]
-    if output.exists() and not output.is_dir():
-        raise DataError(f"{output}: is a file; several pictures need a folder as --output")
-    make_folder(output, "choose another --output")
-    jobs = [(source, output / f"{source.stem}.png") for source in sources]
-    names = [target for _, target in jobs]
-    double = next((target for target in names if names.count(target) > 1), None)
-    if double is not None:
-        raise DataError(f"{double}: two of the pictures would be written to it; enhance them in two calls")
-    return jobs
