@@ -58,6 +58,7 @@ BEFORE: dict[str, dict[str, Any]] = {
     "network": {
         "keeps": "nothing",
         "padding": "zero",
+        "widths": {},
         "colour": "rgb",
         "matrix": None,
         "range": None,

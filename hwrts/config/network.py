@@ -1,6 +1,6 @@
 """Settings of the float network: which one, and how large."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -65,6 +65,11 @@ class NetworkConfig(Section):
         le=1024,
         description="width of the hidden tensors, of imdn and xlsr a multiple of 4; of the first layer of "
         "srcnn and espcn, even: their second has half of it",
+    )
+    widths: dict[str, Annotated[int, Field(ge=1, le=2**16)]] = Field(
+        {},
+        description="channels of single groups of layers where they are fewer than blocks and channels give, "
+        "by the name of the layer that makes them",
     )
     padding: Literal["replicate", "zero"] = Field(
         "replicate",
@@ -147,14 +152,16 @@ class NetworkConfig(Section):
     def title(self) -> str:
         """What a report calls it."""
         written = _NETWORKS[self.name][0]
-        of = "" if self.luma is None else f", {self.luma.said}"
+        luma = " of luma" if self.luma is not None else ""
+        of = f", {len(self.widths)} groups narrower" if self.widths else ""
+        of += "" if self.luma is None else f", {self.luma.said}"
         if self.name == "residual":
-            return f"{written}-{self.blocks}{' of luma' * bool(of)}, {self.channels} channels{of}"
+            return f"{written}-{self.blocks}{luma}, {self.channels} channels{of}"
         blocks = "" if self.blocks is None else f"{self.blocks} block{'s' * (self.blocks != 1)}, "
-        return f"{written}{' of luma' * bool(of)}, {blocks}{self.channels} channels{of}"
+        return f"{written}{luma}, {blocks}{self.channels} channels{of}"
 
     @property
     def slug(self) -> str:
         """What the name of a run's folder calls it."""
         size = f"{'' if self.blocks is None else f'{self.blocks}x'}{self.channels}"
-        return f"{self.name}{'-luma' * (self.luma is not None)}{size}"
+        return f"{self.name}{'-luma' * (self.luma is not None)}{size}{'-narrow' * bool(self.widths)}"

@@ -86,9 +86,11 @@ def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
     """Refuse widths that the network of the settings cannot have, before anything is trained.
 
     Raises:
-        ConfigError: As :func:`check_layers`.
+        ConfigError: As :func:`check_layers`, or a width of a group that is not there (network.widths).
         UnsupportedOperatorError: Of pixels, as :func:`.with_pixel_bits`.
     """
+    if network.widths:
+        build_network(network)
     if qat.layer_weight_bits or qat.layer_accumulator_bits:
         check_all_layers(qat, layer_names(trace(build_network(network).eval())))
     if qat.pixel_bits > 8:

@@ -32,6 +32,10 @@ class ABPN(nn.Module):
         self.conv_out = nn.Conv2d(maps, maps, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
         self.anchor = nn.Upsample(scale_factor=scale, mode="nearest")
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         for conv in (self.conv_in, *self.conv, self.conv_maps):
             start_for_relus(conv)
         start_nearly_zero(self.conv_out)

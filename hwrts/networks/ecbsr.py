@@ -90,6 +90,10 @@ class _Branches(nn.Module):
             weight = weight + identity
         return weight
 
+    def adopting(self, weight: Tensor, own: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """Branches that make this weight: what the others make of it stays, the own taps are the rest."""
+        return own + (weight - self.forward(own, *others)), *others
+
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
         """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
         outs, ins = weight.shape[:2]

@@ -44,13 +44,19 @@ class EDSR(nn.Module):
         self.conv_mid = nn.Conv2d(channels, channels, 3, padding=1)
         self.up = nn.Sequential()
         for _ in range(scale.bit_length() - 1):
-            conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-            interpolate_picture(conv, 2, planes)
-            self.up.extend([conv, nn.PixelShuffle(2)])
+            self.up.extend([nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2)])
         self.conv_out = nn.Conv2d(channels, planes, 3, padding=1)
-        pass_picture_on(self.conv_in, planes)
+        self.planes = planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
+        for conv in self.up:
+            if isinstance(conv, nn.Conv2d):
+                interpolate_picture(conv, 2, self.planes)
+        pass_picture_on(self.conv_in, self.planes)
         start_nearly_zero(self.conv_mid)
-        pass_picture_on(self.conv_out, planes)
+        pass_picture_on(self.conv_out, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

@@ -37,19 +37,26 @@ class ESPCN(nn.Module):
         self.conv_mid = nn.Conv2d(channels, channels // 2, 3, padding=1)
         self.conv_out = nn.Conv2d(channels // 2, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
-        copies = max(1, channels // 8)  # three quarters of the second layer
+        self.scale, self.planes = scale, planes
+        self.start()
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
+        channels, narrow = self.conv_in.out_channels, self.conv_mid.out_channels
+        planes, scale = self.planes, self.scale
+        copies = max(1, min(channels // 8, narrow // 4))  # three quarters of the second layer
         enlarging = nn.Conv2d(planes, planes * scale**2, 3)
         nn.init.zeros_(enlarging.weight)
         add_bilinear(enlarging, scale, planes)
         first, middle = (nn.init.dirac_(torch.empty(planes, planes, size, size)) for size in (5, 3))
-        with torch.no_grad():
-            _start(self.conv_in, first.repeat_interleave(copies, 0))
-            _start(self.conv_mid, _averaged(middle, copies).repeat_interleave(copies, 0))
-            _start(self.conv_out, _averaged(enlarging.weight, copies) * _GAIN)
-            spread = ((torch.arange(copies) + 0.5) / copies - 0.5).repeat(planes) * _SPREAD
-            shifts = spread[:channels] - _MIDDLE
-            self.conv_in.bias[: len(shifts)] += shifts  # type: ignore[index]
-            self.conv_out.bias.fill_(_MIDDLE)  # type: ignore[union-attr]
+        _start(self.conv_in, first.repeat_interleave(copies, 0))
+        _start(self.conv_mid, _averaged(middle, copies).repeat_interleave(copies, 0))
+        _start(self.conv_out, _averaged(enlarging.weight, copies) * _GAIN)
+        spread = ((torch.arange(copies) + 0.5) / copies - 0.5).repeat(planes) * _SPREAD
+        shifts = spread[:channels] - _MIDDLE
+        self.conv_in.bias[: len(shifts)] += shifts  # type: ignore[index]
+        self.conv_out.bias.fill_(_MIDDLE)  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

@@ -42,8 +42,8 @@ class FSRCNN(nn.Module):
         self.mapping = nn.ModuleList(nn.Conv2d(narrow, narrow, 3, padding=1) for _ in range(blocks))
         self.expand = nn.Conv2d(narrow, channels, 1)
         convs = (self.conv_in, self.shrink, *self.mapping, self.expand)
-        for conv in convs:
-            pass_picture_on(conv, planes)
+        self.planes = planes
+        self.start()
         self.act = nn.ModuleList(nn.PReLU(conv.out_channels) for conv in convs)
         phases = _DECONVOLUTION[0] ** 2
         held = Held(transposed=_DECONVOLUTION)
@@ -51,6 +51,11 @@ class FSRCNN(nn.Module):
         parametrize.register_parametrization(self.deconv, "weight", _Phases(), unsafe=True)
         nn.init.zeros_(self.deconv.bias)  # type: ignore[arg-type]
         self.shuffle = nn.PixelShuffle(_DECONVOLUTION[0])
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from; the deconvolution has its own."""
+        for conv in (self.conv_in, self.shrink, *self.mapping, self.expand):
+            pass_picture_on(conv, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""
@@ -69,6 +74,14 @@ class _Phases(nn.Module):
     def forward(self, taps: Tensor) -> Tensor:
         """From (C, P, 9, 9) to (4P, C, 5, 5)."""
         return as_convolution(taps, 1, _DECONVOLUTION)
+
+    def adopting(self, weight: Tensor, taps: Tensor) -> Tensor:
+        """The taps that make this weight: each stands in it once."""
+        numbers = torch.arange(taps.numel(), dtype=torch.float64).reshape(taps.shape) + 1
+        places = as_convolution(numbers, 1, _DECONVOLUTION).long()  # 0 where there is no tap
+        found = torch.zeros(taps.numel() + 1, dtype=weight.dtype, device=weight.device)
+        found[places.flatten().to(weight.device)] = weight.flatten()
+        return found[1:].reshape(taps.shape)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Where training starts, whatever the weight was: the first channels, enlarged, nearly."""

@@ -20,7 +20,6 @@ class _Block(nn.Module):
         super().__init__()
         kept = channels // 4
         passed = channels - kept
-        self.parts = [kept, passed]
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(passed, channels, 3, padding=1)
         self.conv3 = nn.Conv2d(passed, channels, 3, padding=1)
@@ -28,12 +27,19 @@ class _Block(nn.Module):
         self.fuse = nn.Conv2d(4 * kept, channels, 1)
 
     def forward(self, h: Tensor) -> Tensor:
-        kept1, passed = torch.split(F.leaky_relu(self.conv1(h), _LEAK), self.parts, 1)
-        kept2, passed = torch.split(F.leaky_relu(self.conv2(passed), _LEAK), self.parts, 1)
-        kept3, passed = torch.split(F.leaky_relu(self.conv3(passed), _LEAK), self.parts, 1)
+        kept1, passed = _parted(self.conv1, h, self.conv2)
+        kept2, passed = _parted(self.conv2, passed, self.conv3)
+        kept3, passed = _parted(self.conv3, passed, self.conv4)
         kept = torch.cat([kept1, kept2, kept3, self.conv4(passed)], 1)  # (N, C, H, W)
         y: Tensor = h + self.fuse(kept)
         return y
+
+
+def _parted(conv: nn.Conv2d, h: Tensor, following: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """What is kept of a convolution's result, and what the following one reads."""
+    passed = following.in_channels
+    kept, rest = torch.split(F.leaky_relu(conv(h), _LEAK), [conv.out_channels - passed, passed], 1)
+    return kept, rest
 
 
 class IMDN(LongSkip):

@@ -31,9 +31,14 @@ class LongSkip(nn.Module):
         self.conv_mid = nn.Conv2d(channels, channels, mid, padding=mid // 2)
         self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
-        pass_picture_on(self.conv_in, planes)
+        self.scale, self.planes = scale, planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
+        pass_picture_on(self.conv_in, self.planes)
         start_nearly_zero(self.conv_mid)
-        interpolate_picture(self.conv_out, scale, planes)
+        interpolate_picture(self.conv_out, self.scale, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

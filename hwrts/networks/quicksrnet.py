@@ -32,9 +32,14 @@ class QuickSRNet(nn.Module):
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
         self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
+        self.scale, self.planes = scale, planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         for conv in (self.conv_in, *self.conv):
-            pass_picture_on(conv, planes)
-        interpolate_picture(self.conv_out, scale, planes)
+            pass_picture_on(conv, self.planes)
+        interpolate_picture(self.conv_out, self.scale, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

@@ -64,11 +64,15 @@ class Residual(nn.Module):
         self.shuffle = nn.PixelShuffle(scale)
         self.scale, self.planes = scale, planes
         self.keeps = keeps
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         start_nearly_zero(self.conv_out)
         nn.init.zeros_(self.conv_ext.bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.conv_ext.weight)
-        add_bilinear(self.conv_ext, scale, planes)
-        if flat:
+        add_bilinear(self.conv_ext, self.scale, self.planes)
+        if self.keeps != "nothing":
             self.hold_weights()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from hwrts.errors import HwrtsError
 from hwrts.metrics import LUMA
 from hwrts.networks.held import FREE, Held, HeldConv2d
 from hwrts.networks.start import PICTURE
@@ -93,6 +94,27 @@ class _Product(nn.Module):
             weight = weight + identity
         return weight.repeat(self.copies, 1, 1, 1)
 
+    def adopting(self, weight: Tensor, wide: Tensor, narrow: Tensor) -> tuple[Tensor, Tensor]:
+        """Factors that make this weight: of each output one map of the least use makes what is missing.
+
+        Raises:
+            HwrtsError: There are more outputs than maps.
+        """
+        outs = len(narrow)
+        if outs > WIDE:
+            raise HwrtsError(f"sesr: {outs} channels are more than the {WIDE} maps of its blocks; use fewer")
+        used = narrow.norm(dim=0) * wide.flatten(1).norm(dim=1)  # (W,)
+        free = used.argsort()[:outs]
+        wide, narrow = wide.clone(), narrow.clone()
+        narrow[:, free] = 0.0
+        missing = (weight - self.forward(wide, narrow))[
+            :outs
+        ]  # (O/copies, I, K, K); rows of copies are equal
+        size = missing.flatten(1).norm(dim=1).clamp(min=1e-12).sqrt()  # the same in both factors
+        wide[free] = missing / size[:, None, None, None]
+        narrow[torch.arange(outs), free] = size
+        return wide, narrow
+
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
         out, wide = len(weight) // self.copies, weight.new_empty(WIDE, *weight.shape[1:])
@@ -119,6 +141,10 @@ class _Copies(nn.Module):
     def forward(self, bias: Tensor) -> Tensor:
         """From (O/copies,) to (O,)."""
         return bias.repeat(self.copies)
+
+    def adopting(self, bias: Tensor, own: Tensor) -> Tensor:
+        """The bias of one colour."""
+        return bias[: len(own)]
 
     def right_inverse(self, bias: Tensor) -> Tensor:
         """None at the start."""

@@ -49,9 +49,14 @@ class SPAN(nn.Module):
         self.fuse = nn.Conv2d(4 * channels, channels, 1)
         self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
-        pass_picture_on(self.conv_in, planes)
-        pass_picture_on(self.fuse, planes)
-        interpolate_picture(self.conv_out, scale, planes)
+        self.scale, self.planes = scale, planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
+        pass_picture_on(self.conv_in, self.planes)
+        pass_picture_on(self.fuse, self.planes)
+        interpolate_picture(self.conv_out, self.scale, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

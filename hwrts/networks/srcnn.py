@@ -27,8 +27,13 @@ class SRCNN(nn.Module):
         self.patches = nn.Conv2d(planes, channels, 9, padding=4)
         self.mapping = nn.Conv2d(channels, channels // 2, 5, padding=2)
         self.conv_out = nn.Conv2d(channels // 2, planes, 5, padding=2)
+        self.planes = planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         for conv in (self.patches, self.mapping, self.conv_out):
-            pass_picture_on(conv, planes)
+            pass_picture_on(conv, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

@@ -42,13 +42,20 @@ class SRResNet(nn.Module):
         self.up = nn.Sequential()
         for _ in range(scale.bit_length() - 1):
             conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-            interpolate_picture(conv, 2, planes)
             self.up.extend([conv, nn.PixelShuffle(2), nn.PReLU()])
         self.conv_out = nn.Conv2d(channels, planes, 9, padding=4)
-        pass_picture_on(self.conv_in, planes)
-        pass_picture_on(self.conv_out, planes)
+        self.planes = planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
+        for conv in self.up:
+            if isinstance(conv, nn.Conv2d):
+                interpolate_picture(conv, 2, self.planes)
+        pass_picture_on(self.conv_in, self.planes)
+        pass_picture_on(self.conv_out, self.planes)
         nn.init.constant_(self.norm_mid.weight, 0.1)  # small beside a picture of 0..1,
-        nn.init.zeros_(self.norm_mid.weight[:planes])  # and nothing on it
+        nn.init.zeros_(self.norm_mid.weight[: self.planes])  # and nothing on it
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), not clipped."""

@@ -18,6 +18,10 @@ class _Level(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(source, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         for conv in (self.conv1, self.conv2):
             start_for_relus(conv)
 
@@ -53,6 +57,10 @@ class UNet(nn.Module):
         self.join = nn.ModuleList(_Level(width, width // 2) for width in reversed(widths[1:]))
         self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from; levels have theirs."""
         start_nearly_zero(self.conv_out)
 
     def forward(self, x: Tensor) -> Tensor:

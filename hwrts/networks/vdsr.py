@@ -29,6 +29,10 @@ class VDSR(nn.Module):
         self.conv_in = nn.Conv2d(planes, channels, 3, padding=1)
         self.conv = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(blocks))
         self.conv_out = nn.Conv2d(channels, planes, 3, padding=1)
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         for conv in (self.conv_in, *self.conv):
             start_for_relus(conv)
         start_nearly_zero(self.conv_out)

@@ -20,6 +20,10 @@ class _Block(nn.Module):
         super().__init__()
         self.within = nn.Conv2d(channels, channels, 3, padding=1, groups=_GROUPS)
         self.across = nn.Conv2d(channels, channels, 1)
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from."""
         start_for_relus(self.within)
 
     def forward(self, h: Tensor) -> Tensor:
@@ -51,10 +55,15 @@ class XLSR(nn.Module):
         self.fuse = nn.Conv2d(past + channels, channels, 1)
         self.conv_out = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
+        self.scale, self.planes = scale, planes
+        self.start()
+
+    def start(self) -> None:
+        """Give the layers the weights that training starts from; blocks have theirs."""
         start_for_relus(self.conv_in)
-        pass_picture_on(self.conv_past, planes)
-        pass_picture_on(self.fuse, planes)
-        interpolate_picture(self.conv_out, scale, planes)
+        pass_picture_on(self.conv_past, self.planes)
+        pass_picture_on(self.fuse, self.planes)
+        interpolate_picture(self.conv_out, self.scale, self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, P, H, W) in 0..1 to (N, P, 2H, 2W), clipped to 0..1."""

@@ -104,7 +104,10 @@ def _give_way(document: dict[str, Any], flags: dict[str, Any], config: str) -> l
     network = document.get("network")
     named = network.get("name", "residual") if isinstance(network, dict) else None
     if flags.get("network.name", named) != named:  # blocks and channels are those of another network
-        take_out("network", ("blocks", "channels", "keeps"), "--network")
+        take_out("network", ("blocks", "channels", "keeps", "widths"), "--network")
+    for key in ("network.blocks", "network.channels"):
+        if key in flags:
+            take_out("network", ("widths",), flag_of(key))
     if flags.get("network.colour") == "rgb":
         take_out("network", LUMA_SETTINGS, "--colour")
     rts, made_of = document.get("rts"), network if isinstance(network, dict) else {}

@@ -51,6 +51,7 @@ def test_unknown_keys_get_a_suggestion(document, message):
         ("qat", "layer_weight_bits", {"a": 9}), ("qat", "layer_weight_bits", {"a": "4"}),
         ("network", "blocks", -1), ("network", "blocks", 65),
         ("network", "channels", 0), ("network", "channels", 1025),
+        ("network", "widths", 4), ("network", "widths", {"conv_in": 0}), ("network", "widths", {"a": 2.0}),
         ("data", "patch", 15), ("data", "patch", 17),
         ("data", "crops_per_image", 0), ("data", "val_fraction", 0.0), ("data", "val_fraction", 1.0),
         ("data", "train", 7), ("data", "strict", 1), ("degradation", "kernel", "nearest"),
@@ -103,6 +104,7 @@ ROUND_TRIPS: list[dict[str, Any]] = [
     },
     {"network": {"blocks": 0, "channels": 1024}, "qat": {"steps": 0, "weight_bits": 2, "activation_bits": 3}},
     {"qat": {"layer_weight_bits": {"conv_in": 8, "conv.0": 2, "Ä\t": 3}}},
+    {"network": {"name": "vdsr", "widths": {"conv_in": 8, "conv_0": 2}}},
 ]
 
 
@@ -127,7 +129,7 @@ def test_written_settings_say_what_each_is():
             places = [
                 i
                 for i, line in enumerate(lines)
-                if re.match(rf"(# )?{name} (=|is not set)|\[qat\.{name}\]", line)
+                if re.match(rf"(# )?{name} (=|is not set)|\[(qat|network)\.{name}\]", line)
             ]
             above = [" ".join(line.removeprefix("# ") for line in lines[:i]) for i in places]
             assert any(text.endswith(field.description) for text in above), name
@@ -151,7 +153,8 @@ def test_every_field_survives_with_another_value_than_its_default():
                         "shot_noise": (0.5, 1.0), "lr_jpeg": 70, "lr_jpeg_times": (1, 2),
                         "lr_subsampling": "4:2:0", "versions": 3},
         "network": {"name": "sesr", "blocks": 2, "channels": 5, "padding": "zero", "keeps": "nothing",
-                    "colour": "luma", "matrix": "bt601", "range": "full", "chroma": "bilinear"},
+                    "colour": "luma", "matrix": "bt601", "range": "full", "chroma": "bilinear",
+                    "widths": {"conv_0": 3}},
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
