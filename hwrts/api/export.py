@@ -88,7 +88,9 @@ def export_stage(
     with progress.task(f"target {asked.target or DEFAULT}", 1) as advance:
         entry, files = target_entry(run, chosen, asked, None if how is None else network)
         advance(1, "")
-    more = whole.more if chosen.luma is None else {"luma": chosen.luma.as_json(), **whole.more}
+    more = whole.more
+    if chosen.luma is not None:
+        more = {"luma": chosen.luma.as_json(network.inputs[0].out.bits), **more}
     source = {"run": run.root.name, "stage": chosen.name, **said_of(how)}
     with writing(output):
         check_target(output, replace=force)

@@ -99,13 +99,14 @@ def _first(scale: int) -> Make:
 
 
 def _make(network: Deployed, *, clip: bool, x2: bool) -> Make:
-    """What hwrts enhance makes: of a clip's frames a network of luma gets their own."""
-    if not clip or network.luma is None:
+    """What hwrts enhance makes: of a clip's frames a network of luma, or of more bits, gets their planes."""
+    if not clip or (network.luma is None and network.bits == 8):
         return of_colours(network.upscale if x2 else network.enhance)
-    from hwrts.report.clip_moments import of_luma
+    from hwrts.report.clip_moments import of_planes
 
     scale = int(network.scale) if x2 else 1
-    return of_luma(network.upscale_seen if x2 else network.enhance_seen, scale, network.luma)
+    how = network.upscale_seen if x2 else network.enhance_seen
+    return of_planes(how, scale, network.luma, network.bits)
 
 
 def _moments(files: Sequence[Path], looks: Looks) -> Moments:

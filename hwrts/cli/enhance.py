@@ -179,6 +179,7 @@ def enhance(
             max_megapixels=max_megapixels or MAX_MEGAPIXELS,
             force=force,
             luma=network.luma,
+            bits=network.bits,
         )
         return
     if (flag := clips.given()) is not None:

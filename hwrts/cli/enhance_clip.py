@@ -16,9 +16,9 @@ from hwrts.errors import ConfigError, DataError
 from hwrts.extras import need
 
 if TYPE_CHECKING:
-    from hwrts.data.depth import Codes
     from hwrts.data.looking import Look
     from hwrts.data.luma import Luma
+    from hwrts.data.tiles import Upscaler
     from hwrts.metrics.flicker import Watch
     from hwrts.video.pump import Done
     from hwrts.video.source import Clip
@@ -76,7 +76,7 @@ class Sayings:
 def enhance_one(
     sources: list[Path],
     output: Path,
-    network: "Callable[[Codes], Codes]",
+    network: "Upscaler",
     scale: int | None,
     options: ClipOptions,
     sayings: Sayings,
@@ -85,6 +85,7 @@ def enhance_one(
     max_megapixels: int,
     force: bool,
     luma: "Luma | None" = None,
+    bits: int = 8,
 ) -> None:
     """One clip through a network, said as ``hwrts enhance`` says it.
 
@@ -99,6 +100,7 @@ def enhance_one(
         max_megapixels: Refuse larger pictures.
         force: Replace a file.
         luma: Of a network of luma, what it has learnt from.
+        bits: Of the network's pixels.
     """
     need("video", "clips")
     from hwrts.metrics.flicker import Watch
@@ -122,17 +124,17 @@ def enhance_one(
         )
     )
     sees = "" if luma is None else ", of which the network sees luma"
-    sees += ", of which the network sees 8" * (not sees) if clip.layout.bits > 8 else ""
+    sees += f", of which the network sees {bits}" * (not sees) if clip.layout.bits > bits else ""
     size = f"{clip.layout.width}x{clip.layout.height}"
     sayings.progress.say(f"clip: {size}, {clip.layout.said()}{sees}, {_rate(clip.rate)}")
     encoding = Encoding(options.codec, options.crf, options.preset, options.lossless)
-    watch = None if options.flicker is None else Watch(options.flicker)
+    watch = None if options.flicker is None else Watch(options.flicker, bits=bits)
     if watch is not None:
         network = watch.watching(network)
     start = time.perf_counter()
     with _told(sayings.progress, clip.count) as advance:
         target = StandardOutput() if str(output) == PIPE else output
-        done, notes = enhance_clip(clip, target, network, scale, encoding, advance, look, luma)
+        done, notes = enhance_clip(clip, target, network, scale, encoding, advance, look, luma, bits)
         shown = look.size(grid_of(clip.layout, scale))
         made = _Made(source, output, clip, shown, done, notes, watch, time.perf_counter() - start)
         if done.interrupted:  # the clip's last frame is not the last that was made

@@ -40,15 +40,6 @@ class RunConfig(Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _check_pixels(self) -> "RunConfig":
-        if self.qat.pixel_bits > 8 and self.network.luma is not None:
-            raise ValueError(
-                f"qat.pixel_bits = {self.qat.pixel_bits} is not allowed: luma is made of 8 bits; use 8, or a "
-                "network of red, green and blue"
-            )
-        return self
-
     @property
     def stage_limit(self) -> int:
         """The largest number of stages this run can have."""

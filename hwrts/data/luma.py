@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.depth import Codes
 from hwrts.data.matrix import Matrix, matrix_of
 from hwrts.data.resample import Interpolation, enlarged
 
@@ -50,15 +49,15 @@ class Luma:
         """
         return f"{self.matrix[:2].upper()}.{self.matrix[2:]}, {self.range} range"
 
-    def as_json(self) -> dict[str, str]:
-        """What a hand-over says of it, the integers among it.
+    def as_json(self, bits: int = 8) -> dict[str, str]:
+        """What a hand-over says of it, the integers among it; of pixels of so many bits.
 
         >>> Luma().as_json()["seen"]
         "Y' = (11966 R + 40254 G + 4064 B + 1081344) >> 16"
         """
-        of = self._coefficients
+        of = self._coefficients(bits)
         sums = " + ".join(f"{share} {name}" for share, name in zip(of.shares[0], "RGB", strict=True))
-        back = f"R, G, B = sat8(floor(u(R, G, B) + {of.luma}/{1 << POINT} (Y'made - u(Y')) + 1/2))"
+        back = f"R, G, B = sat{bits}(floor(u(R, G, B) + {of.luma}/{1 << POINT} (Y'made - u(Y')) + 1/2))"
         return {
             "matrix": self.matrix,
             "range": self.range,
@@ -67,16 +66,18 @@ class Luma:
             "put_back": f"{back}, u enlarges by S, {self.chroma}; u(x) = x for S = 1",
         }
 
-    def of(self, pixels: Codes) -> Codes:
-        """Y' of pixels (..., 3): (..., 1), rounded half up (eq. 22).
+    def of(self, pixels: NDArray[Any], bits: int = 8) -> NDArray[Any]:
+        """Y' of pixels (..., 3) of so many bits: (..., 1), as many, rounded half up (eq. 22).
 
         >>> codes = np.array([[[0, 0, 0], [7, 7, 7], [255, 0, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
         >>> Luma().of(codes).ravel().tolist(), Luma("bt601", "full").of(codes).ravel().tolist()
         ([16, 22, 63, 32, 235], [0, 7, 76, 29, 255])
+        >>> Luma().of(np.array([[[0, 0, 0], [512, 512, 512], [1023] * 3]], np.uint16), 10).ravel().tolist()
+        [64, 502, 940]
         """
-        of = self._coefficients
+        of = self._coefficients(bits)
         start = (of.black << POINT) + (1 << (POINT - 1))
-        out = np.empty((*pixels.shape[:-1], 1), pixels.dtype)  # of more bits those of the full range
+        out = np.empty((*pixels.shape[:-1], 1), pixels.dtype)
         rows = pixels.reshape(-1, *pixels.shape[-2:])  # of crops those of all of them
         made = out.reshape(*rows.shape[:-1])
         for top in range(0, len(rows), _BAND):
@@ -86,40 +87,45 @@ class Luma:
             made[top : top + _BAND] = total >> POINT
         return out
 
-    def coloured(self, pixels: Codes, seen: Codes, made: NDArray[Any], scale: int) -> NDArray[Any]:
+    def coloured(
+        self, pixels: NDArray[Any], seen: NDArray[Any], made: NDArray[Any], scale: int, bits: int = 8
+    ) -> NDArray[Any]:
         """The picture with the correction of its Y' added to red, green and blue (eq. 50).
 
         Where Y' is what interpolation makes of it the picture is what interpolation makes of it: of a network
         that keeps the size and changes no code, bit for bit.
 
         Args:
-            pixels: (H, W, 3) uint8.
+            pixels: (H, W, 3) uint8, or uint16 of more bits.
             seen: Their Y', (H, W, 1).
-            made: What the network made of it, (SH, SW, 1): uint8, or float32 and maybe beyond 0..255.
+            made: What the network made of it, (SH, SW, 1): of the pixels' type, or float32 in units of 8-bit
+                codes and maybe beyond 0..255.
             scale: S.
+            bits: Of the pixels and their Y'.
 
         Returns:
-            (SH, SW, 3): uint8, rounded once, half up, and saturated; or float32, neither.
+            (SH, SW, 3): of the pixels' type, rounded once, half up, and saturated; or float32 in units of
+            8-bit codes, neither.
         """
         height, width, _ = made.shape
         out = np.empty((height, width, 3), made.dtype)
+        most, of, unit = (1 << bits) - 1, self._coefficients(bits).luma, 1 << (bits - 8)
         for top in range(0, height, _BAND):
             rows = (top, min(height, top + _BAND))
             base, total = enlarged(pixels, rows, width, scale, cosited=False, kind=self.chroma)
             before, _ = enlarged(seen, rows, width, scale, cosited=False, kind=self.chroma)
             band = made[top : top + _BAND]
-            if made.dtype == np.uint8:
-                change = (band.astype(np.int64) * total - before) * self._coefficients.luma
-                sums = (base.astype(np.int64) << POINT) + (change + (total << (POINT - 1)))  # (rows, SW, 3)
-                out[top : top + _BAND] = np.clip((sums >> POINT) // total, 0, 255)
+            if made.dtype == pixels.dtype:
+                codes = (band.astype(np.int64) * total - before) * of
+                sums = (base.astype(np.int64) << POINT) + (codes + (total << (POINT - 1)))  # (rows, SW, 3)
+                out[top : top + _BAND] = np.clip((sums >> POINT) // total, 0, most)
             else:
-                gain = self._coefficients.luma / (1 << POINT)
-                out[top : top + _BAND] = (base + gain * (band.astype(np.float64) * total - before)) / total
+                change = band.astype(np.float64) * (total * unit) - before
+                out[top : top + _BAND] = (base + of / (1 << POINT) * change) / (total * unit)
         return out
 
-    @property
-    def _coefficients(self) -> Matrix:
-        return matrix_of(self.matrix, full=self.range == "full", point=POINT)
+    def _coefficients(self, bits: int) -> Matrix:
+        return matrix_of(self.matrix, full=self.range == "full", bits=bits, point=POINT, colours=bits)
 
 
 OWN = Luma("bt601", "full")
@@ -127,10 +133,14 @@ OWN = Luma("bt601", "full")
 
 
 def through(
-    luma: Luma | None, pixels: NDArray[Any], network: Callable[[Any], NDArray[Any]], scale: int
+    luma: Luma | None,
+    pixels: NDArray[Any],
+    network: Callable[[Any], NDArray[Any]],
+    scale: int,
+    bits: int = 8,
 ) -> NDArray[Any]:
     """What a network makes of a picture (H, W, 3), of which it may see the luma alone; (SH, SW, 3)."""
     if luma is None:
         return network(pixels)
-    seen = luma.of(pixels)
-    return luma.coloured(pixels, seen, network(seen), scale)
+    seen = luma.of(pixels, bits)
+    return luma.coloured(pixels, seen, network(seen), scale, bits)

@@ -29,12 +29,12 @@ class Matrix:
     Attributes:
         black: Code of Y that is black.
         grey: Code of Cb and Cr that is no colour.
-        luma: Of Y in R, G and B, times 2^(point + bits - 8).
+        luma: Of Y in R, G and B, times 2^(point + bits - colours).
         red: Of Cr in R.
         green: Of Cb and Cr in G.
         blue: Of Cb in B.
         shares: Of R, G and B in Y, Cb and Cr, times 2^point; the rows of chroma add up to 0.
-        shift: Bits behind the point of the first four: point + bits - 8.
+        shift: Bits behind the point of the first four: point + bits - colours.
     """
 
     black: int
@@ -48,14 +48,15 @@ class Matrix:
 
 
 @cache
-def matrix_of(name: str, *, full: bool, bits: int = 8, point: int = SHIFT) -> Matrix:
-    """The coefficients between 8-bit R'G'B' and Y'CbCr.
+def matrix_of(name: str, *, full: bool, bits: int = 8, point: int = SHIFT, colours: int = 8) -> Matrix:
+    """The coefficients between R'G'B' and Y'CbCr; white is the largest code of a colour.
 
     Args:
         name: A key of :data:`MATRICES`.
         full: Codes of Y'CbCr use 0..2^bits - 1; else 16..235 and 16..240, times 2^(bits - 8).
         bits: Of Y'CbCr.
         point: Bits behind the point.
+        colours: Bits of R'G'B'.
 
     >>> made = matrix_of("bt709", full=False)
     >>> made.luma, made.red, made.green, made.blue
@@ -68,11 +69,12 @@ def matrix_of(name: str, *, full: bool, bits: int = 8, point: int = SHIFT) -> Ma
     step = 1 << (bits - 8)
     most = (1 << bits) - 1
     of_luma, of_chroma = (most, most) if full else (219 * step, 224 * step)  # codes from 0 to 1
-    into = (255 << point) * step
+    white, shift = (1 << colours) - 1, point + bits - colours
+    into = white << shift
     per_luma, per_chroma = Fraction(into, of_luma), Fraction(into, of_chroma)
     # E'Pb = (E'b - E'y) / (2 (1 - Kb)), E'Pr likewise
     cr, cb = 2 * (1 - red), 2 * (1 - blue)
-    luma_out, chroma_out = Fraction(of_luma << point, 255), Fraction(of_chroma << point, 255)
+    luma_out, chroma_out = Fraction(of_luma << point, white), Fraction(of_chroma << point, white)
     y = _with_sum((luma_out * red, luma_out * green, luma_out * blue), luma_out)
     u = _with_sum((-chroma_out * red / cb, -chroma_out * green / cb, chroma_out / 2), Fraction(0))
     v = _with_sum((chroma_out / 2, -chroma_out * green / cr, -chroma_out * blue / cr), Fraction(0))
@@ -84,7 +86,7 @@ def matrix_of(name: str, *, full: bool, bits: int = 8, point: int = SHIFT) -> Ma
         green=(_rounded(-per_chroma * cb * blue / green), _rounded(-per_chroma * cr * red / green)),
         blue=_rounded(per_chroma * cb),
         shares=(y, u, v),
-        shift=point + bits - 8,
+        shift=shift,
     )
 
 

@@ -34,7 +34,7 @@ class Flicker:
     Attributes:
         pairs: Of frames, one behind the other, that were compared.
         still_percent: Share of the input's pixels that are still.
-        mean: Mean of |d_t - d_(t-1)| in still places, in codes.
+        mean: Mean of |d_t - d_(t-1)| in still places, in codes of 8 bits.
         percentile_99: The smallest code that 99 of 100 of them do not exceed.
         input_mean: Mean of |x_t - x_(t-1)| in the same places, in codes: the noise that is there already.
     """
@@ -42,7 +42,7 @@ class Flicker:
     pairs: int
     still_percent: float | None
     mean: float | None
-    percentile_99: int | None
+    percentile_99: float | None
     input_mean: float | None
 
     def document(self) -> dict[str, Any]:
@@ -56,13 +56,14 @@ class Flicker:
 class Watch:
     """Measures the flicker of frames that are given to it in turn."""
 
-    def __init__(self, still: int = STILL, reach: int = REACH) -> None:
+    def __init__(self, still: int = STILL, reach: int = REACH, bits: int = 8) -> None:
         """Begin.
 
         Args:
-            still: The most codes that the input of a still pixel changes by, in every channel.
+            still: The most codes of 8 bits that the input of a still pixel changes by, in every channel.
             reach: Pixels either side of which that has to be true; a network's own reach takes all that its
                 output depends on.
+            bits: Of the codes; figures are in units of 8-bit codes, whatever they are.
 
         Raises:
             DataError: A number below 0.
@@ -71,6 +72,7 @@ class Watch:
             raise DataError(f"flicker: still is {still} and reach {reach}; give 0 or more")
         self.still, self._reach = still, reach
         self._before: tuple[Codes, Codes] | None = None
+        self._unit = 1 << (bits - 8)
         self._whole = _Sums()
         self.each: list[Flicker] = []
         """Of every pair of frames."""
@@ -98,10 +100,10 @@ class Watch:
             raise DataError(
                 f"flicker: a frame of {seen.shape} follows one of {before[0].shape}; give frames of one size"
             )
-        pair = _Sums()
-        pair.add(*before, seen, made, still_places(before[0], seen, self.still, self._reach), scale)
+        pair, still = _Sums(), self.still * self._unit
+        pair.add(*before, seen, made, still_places(before[0], seen, still, self._reach), scale)
         self._whole.join(pair)
-        self.each.append(pair.figures())
+        self.each.append(pair.figures(self._unit))
 
     def watching(self, network: Callable[[Codes], Codes]) -> Callable[[Codes], Codes]:
         """The same network; what it sees and makes is measured."""
@@ -115,15 +117,16 @@ class Watch:
 
     def figures(self) -> Flicker:
         """Of all pairs so far."""
-        return self._whole.figures()
+        return self._whole.figures(self._unit)
 
     @staticmethod
     def joined(watches: "Iterable[Watch]") -> Flicker:
-        """Of all pairs of several clips; between two clips there is none."""
-        whole = _Sums()
+        """Of all pairs of several clips of one width; between two clips there is none."""
+        whole, unit = _Sums(), 1
         for watch in watches:
             whole.join(watch._whole)
-        return whole.figures()
+            unit = watch._unit
+        return whole.figures(unit)
 
 
 def still_places(before: Codes, now: Codes, still: int = STILL, reach: int = REACH) -> NDArray[np.bool_]:
@@ -193,11 +196,14 @@ class _Sums:
         wide[: len(counts)] += counts
         self._counts = wide
 
-    def figures(self) -> Flicker:
+    def figures(self, unit: int) -> Flicker:
+        """In codes of 8 bits, of which each is so many of those that were counted."""
         share = 100 * self._still / self._pixels if self._pixels else None
         total = int(self._counts.sum())
         if not total:
             return Flicker(self._pairs, share, None, None, None)
         reached = np.cumsum(self._counts) * 100 >= _SHARE * total
         mean = int((self._counts * np.arange(len(self._counts))).sum()) / total
-        return Flicker(self._pairs, share, mean, int(reached.argmax()), self._input / self._values)
+        most = int(reached.argmax())
+        percentile = most // unit if most % unit == 0 else most / unit
+        return Flicker(self._pairs, share, mean / unit, percentile, self._input / self._values / unit)

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hwrts.data import MAX_MEGAPIXELS
-from hwrts.data.depth import Codes
 from hwrts.data.luma import Luma
 from hwrts.data.tiles import Upscaler
 from hwrts.report.moments import Made, Make, Moment, Moments
 from hwrts.video.colours import Rgb
 from hwrts.video.formats import file_name
 from hwrts.video.frames import Frame
-from hwrts.video.layout import Planes
+from hwrts.video.layout import Pixels, Planes
 from hwrts.video.luma import OfLuma
 from hwrts.video.source import Clip
 
@@ -63,23 +62,24 @@ def of_clips(paths: Sequence[Path], frames: int, max_megapixels: int = MAX_MEGAP
     return Moments(len(places), each(), True, found)
 
 
-def of_luma(network: Upscaler, scale: int, luma: Luma) -> Make:
-    """A network of luma on a clip's frames, as ``hwrts enhance`` uses it: on their own plane of Y'.
+def of_planes(network: Upscaler, scale: int, luma: Luma | None, bits: int) -> Make:
+    """A network on a clip's frames, as ``hwrts enhance`` uses it: on their own planes, with its own bits.
 
     Args:
-        network: Codes of Y' (H, W, 1) to (SH, SW, 1).
+        network: Codes (H, W, C) of what it sees to (SH, SW, C).
         scale: S.
-        luma: What it has learnt from.
+        luma: What a network of luma has learnt from; None of one that sees red, green and blue.
+        bits: Of its pixels.
     """
 
     def make(moment: Moment) -> Made:
         assert moment.frame is not None  # of a clip
         layout, planes = moment.frame
-        conversion = OfLuma(layout, scale, luma)
+        conversion = Rgb(layout, scale, bits) if luma is None else OfLuma(layout, scale, luma, bits)
         seen = conversion.seen(planes)
         result = network(seen)
         larger = layout.sized(layout.height * scale, layout.width * scale)
-        return Made(Rgb(larger, 1).seen(conversion.made(planes, seen, result)), seen, result)
+        return Made(Rgb(larger, 1).seen(conversion.made(planes, seen, result)), seen, result, bits)
 
     return make
 
@@ -107,7 +107,7 @@ def _count(path: Path, max_megapixels: int, found: list[str]) -> int:
     return count
 
 
-def _frames(clip: Clip, wanted: set[int]) -> Iterator[tuple[int, float, Codes, Planes]]:
+def _frames(clip: Clip, wanted: set[int]) -> Iterator[tuple[int, float, Pixels, Planes]]:
     """Number, time in seconds, codes and planes of those that are wanted."""
     conversion, last = Rgb(clip.layout, 1), max(wanted)
     frames = (item for item in clip.items() if isinstance(item, Frame))

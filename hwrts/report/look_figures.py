@@ -67,7 +67,7 @@ class Figures:
         if moment.before is None:
             self.flickers.append(None)
             return
-        watch = Watch()
+        watch = Watch(bits=moment.bits(index))
         for each in (moment.before, moment):
             seen, made = each.of(index)
             watch.add(seen, made if len(made) >= len(seen) else enlarged(made, seen.shape))

@@ -6,11 +6,12 @@ Letters: H rows, W columns, S how much larger a view is than what is seen.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hwrts.data import MAX_MEGAPIXELS, read_image
 from hwrts.data.depth import Codes
 from hwrts.errors import DataError
-from hwrts.video.layout import Layout, Planes
+from hwrts.video.layout import Layout, Pixels, Planes
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,11 @@ class Moment:
     frame: tuple[Layout, Planes] | None = None
     networks: "tuple[Made, ...]" = ()
 
-    def of(self, index: int) -> tuple[Codes, Codes]:
+    def bits(self, index: int) -> int:
+        """Of what :meth:`of` gives."""
+        return self.networks[index].bits if self.networks else 8
+
+    def of(self, index: int) -> tuple[Pixels, Pixels]:
         """What a view was made of and its network's codes, whose change from frame to frame is flicker."""
         if not self.networks:
             return self.seen, self.made[index]
@@ -48,11 +53,13 @@ class Made:
         view: As it is shown, (SH, SW, 3).
         seen: What the network saw, (H, W, C).
         codes: What it made of that, (SH, SW, C).
+        bits: Of both.
     """
 
-    view: Codes
-    seen: Codes
-    codes: Codes
+    view: Pixels
+    seen: Pixels
+    codes: Pixels
+    bits: int = 8
 
 
 Make = Callable[[Moment], Made]
@@ -130,7 +137,7 @@ def page_size(shapes: Sequence[tuple[int, ...]], names: Sequence[str]) -> tuple[
     return height, width
 
 
-def enlarged(view: Codes, size: Sequence[int]) -> Codes:
+def enlarged(view: Any, size: Sequence[int]) -> Any:
     """A view with so many rows, or rows and columns, its pixels repeated."""
     times = size[0] // len(view)
     return view if times == 1 else view.repeat(times, 0).repeat(times, 1)

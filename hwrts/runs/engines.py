@@ -95,8 +95,12 @@ class Deployed:
         if frames:
             return cls(codes, halo, scale, sizes, stored, bits=bits)
         if not whole:  # no colours of that size are there: all three are its Y'
-            return cls(lambda pixels: codes(OWN.of(pixels)).repeat(3, axis=2), halo, scale, sizes, stored)
-        return cls(codes, halo, scale, sizes, stored, luma=luma or OWN)
+
+            def colours(pixels: Integers) -> Integers:
+                return codes(OWN.of(pixels, bits)).repeat(3, axis=2)
+
+            return cls(colours, halo, scale, sizes, stored, bits=bits)
+        return cls(codes, halo, scale, sizes, stored, luma=luma or OWN, bits=bits)
 
     @property
     def enlargement(self) -> int | None:
@@ -116,26 +120,31 @@ class Deployed:
         Bytes give bytes, whatever the network's bits: it gets them with zeros behind, and they are rounded.
         """
         # of a scale that is no whole number luma is None
-        made: NDArray[Any] = through(self.luma, pixels, self.upscale_seen, int(self.scale))
-        return made
+        scale = int(self.scale)
+        return self._in_its_bits(
+            pixels, lambda codes: through(self.luma, codes, self.upscale_seen, scale, self.bits)
+        )
 
     def enhance(self, pixels: Samples) -> NDArray[Any]:
         """The same-size enhancement: codes (H, W, 3) to (H, W, 3), likewise."""
-        made: NDArray[Any] = through(self.luma, pixels, self.enhance_seen, 1)
-        return made
+        return self._in_its_bits(
+            pixels, lambda codes: through(self.luma, codes, self.enhance_seen, 1, self.bits)
+        )
 
     def upscale_seen(self, seen: Samples) -> NDArray[Any]:
         """What it makes of what it sees of a picture, (H, W, C) to (SH, SW, C); C is 1 of one of luma."""
-        return self._asked(tiles.upscale, seen)
+        return self._in_its_bits(seen, self._by_tiles(tiles.upscale))
 
     def enhance_seen(self, seen: Samples) -> NDArray[Any]:
         """The same at the same size."""
-        return self._asked(tiles.enhance, seen)
+        return self._in_its_bits(seen, self._by_tiles(tiles.enhance))
 
-    def _asked(self, how: Callable[..., Any], seen: Samples) -> NDArray[Any]:
-        small = seen.dtype == np.uint8
-        codes = on_grid(seen, self.bits) if small else seen
-        made: NDArray[Any] = how(self.codes, codes, self.halo, self.scale, self.sizes, self.bits)
+    def _by_tiles(self, how: Callable[..., Any]) -> Callable[[Samples], NDArray[Any]]:
+        return lambda seen: how(self.codes, seen, self.halo, self.scale, self.sizes, self.bits)
+
+    def _in_its_bits(self, given: Samples, make: Callable[[Samples], NDArray[Any]]) -> NDArray[Any]:
+        small = given.dtype == np.uint8
+        made = make(on_grid(given, self.bits) if small else given)
         return to_bytes(made, self.bits) if small else made
 
 

@@ -286,7 +286,7 @@ def write_run(folder: Path, config: RunConfig, notes: dict[str, Any]) -> RunFold
     run = RunFolder(folder)
     notes = {**notes, "settings_sha256": run.settings_sha256()}
     if config.network.luma is not None:
-        notes["luma"] = config.network.luma.as_json()
+        notes["luma"] = config.network.luma.as_json(config.qat.pixel_bits)
     write_json(folder / "run.json", notes)
     return run
 

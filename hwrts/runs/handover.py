@@ -89,7 +89,8 @@ def handover_kit(
             kit.take |= found.take
             advance(done, name)
         facts = facts_of(made, proof, title, left_out, kit)
-        facts = replace(facts, luma=None if luma is None else luma.as_json())
+        if luma is not None:
+            facts = replace(facts, luma=luma.as_json(made.network.inputs[0].out.bits))
         advance(done + 1, "report")
     kit.files |= {name: text.encode() for name, text in kit_files(made.network, facts).items()}
     kit.take |= {"README.md": "whoever opens the folder first", REPORT: "widths, proofs and costs"}

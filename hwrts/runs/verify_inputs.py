@@ -83,7 +83,7 @@ def _fed(run: RunFolder, network: Network, inputs: Sequence[Input]) -> dict[str,
 
 def _codes(stored: NDArray[Any], tensor: Input, luma: Luma) -> NDArray[Any]:
     if tensor.channels == 1 and stored.shape[2] == _RGB.channels:
-        stored = luma.of(stored)
+        stored = luma.of(stored, max(8, tensor.out.bits))
     return from_stored(stored.transpose(2, 0, 1)[None], tensor.out)
 
 

@@ -165,8 +165,8 @@ def measure_sensitivity(
 
 
 def _outputs(network: Network, crops: Crops) -> list[Codes]:
-    # every code is on the pixel grid, so 8 bits hold it
-    deployed = Deployed.of(network, lambda seen: run(network, seen).astype(np.uint8), luma=crops.luma)
+    # every code is on the pixel grid, so what holds the picture holds it
+    deployed = Deployed.of(network, lambda seen: run(network, seen).astype(seen.dtype), luma=crops.luma)
     return [deployed.upscale(pixels) for pixels in crops.inputs]  # (F*H, F*W, 3) each
 
 

@@ -72,7 +72,7 @@ def crop_batches(
         lr, hr = gather(store, plan, indices, patch, target)  # (B, P, P, 3), (B, 2P, 2P, 3)
         x = gather(store, plan, indices, patch, target_kind(0))[1] if same_size else lr
         if luma is not None:
-            x, hr = luma.of(x), luma.of(hr)
+            x, hr = luma.of(x, store.bits), luma.of(hr, store.bits)
         return to_values(x, device, store.bits), to_values(hr, device, store.bits)
 
     return batches
@@ -138,7 +138,11 @@ def update_targets(
     for i in range(count):
         original = np.array(store.whole(i, "hr"))
         made = through(
-            luma, original, lambda seen: enhance(upscaler, seen, margin, sizes=sizes, bits=store.bits), 1
+            luma,
+            original,
+            lambda seen: enhance(upscaler, seen, margin, sizes=sizes, bits=store.bits),
+            1,
+            store.bits,
         )
         store.write(i, target_kind(stage), _within(made, original) if bounded else made)
         progress(i + 1, count)

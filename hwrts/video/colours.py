@@ -1,7 +1,7 @@
 """A clip's planes for a network of red, green and blue, and what it makes of them back in the planes.
 
-The network sees 8-bit codes (V1, V2). Its correction is what goes back, and not the picture: where it changes
-no code the planes keep every code of theirs, with 10 bits and what is whiter than white (V3 to V5).
+The network sees codes of its own bits (V1, V2). Its correction is what goes back, and not the picture: where
+it changes no code the planes keep all of theirs, with 10 bits and what is whiter than white (V3 to V5).
 
 Letters: H and W rows and columns of Y, S how much the network enlarges.
 """
@@ -12,10 +12,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hwrts.data.depth import Codes
 from hwrts.data.matrix import CHROMA, SHIFT
 from hwrts.data.resample import Interpolation, Sums, averaged, between, enlarged
-from hwrts.video.layout import Layout, Plane, Planes
+from hwrts.video.layout import Layout, Pixels, Plane, Planes
 
 _BAND = 64
 """Rows of Y at a time, even: what is computed of them stays in a core's cache."""
@@ -28,10 +27,10 @@ class Conversion(Protocol):
     def kind(self) -> Interpolation:
         """How planes become larger."""
 
-    def seen(self, planes: Planes) -> Codes:
+    def seen(self, planes: Planes) -> Pixels:
         """The network's input (H, W, C) of planes."""
 
-    def made(self, planes: Planes, seen: Codes, result: Codes) -> Planes:
+    def made(self, planes: Planes, seen: Pixels, result: Pixels) -> Planes:
         """The planes of the enhanced frame, of the network's output (SH, SW, C)."""
 
     def kept(self, planes: Planes) -> Planes:
@@ -45,20 +44,22 @@ class Rgb:
     Attributes:
         layout: Of the clip.
         scale: S.
+        bits: Of the network's pixels, whatever the clip's are.
     """
 
     layout: Layout
     scale: int
+    bits: int = 8
     kind: ClassVar[Interpolation] = "bilinear"
 
-    def seen(self, planes: Planes) -> Codes:
-        """Red, green and blue of planes, (H, W, 3) uint8: (V1) of the chroma of (V2)."""
-        layout, of = self.layout, self.layout.coefficients
+    def seen(self, planes: Planes) -> Pixels:
+        """Red, green and blue of planes, (H, W, 3) in the network's bits: (V1) of the chroma of (V2)."""
+        layout, of = self.layout, self.layout.coefficients(self.bits)
         height, width = layout.height, layout.width
-        out = np.empty((3, height, width), np.uint8)  # as ONNX takes it
+        out = np.empty((3, height, width), np.uint8 if self.bits == 8 else np.uint16)  # as ONNX takes it
         y_black = CHROMA * of.black
         shift = of.shift + 3  # CHROMA is 2^3
-        half = 1 << (shift - 1)
+        half, most = 1 << (shift - 1), (1 << self.bits) - 1
         for top in range(0, height, _BAND):
             bottom = min(height, top + _BAND)
             luma = planes[0][top:bottom].astype(np.int32)  # (rows, W)
@@ -67,15 +68,15 @@ class Rgb:
             luma *= of.luma
             luma += half
             if not layout.across:
-                out[:, top:bottom] = _code(luma, shift)
+                out[:, top:bottom] = _code(luma, shift, most)
                 continue
             cb, cr = (_at_luma(plane, top, bottom, layout) for plane in planes[1:])  # (rows, W), eighths
-            out[0, top:bottom] = _code(luma + cr * of.red, shift)
-            out[1, top:bottom] = _code(luma + cb * of.green[0] + cr * of.green[1], shift)
-            out[2, top:bottom] = _code(luma + cb * of.blue, shift)
+            out[0, top:bottom] = _code(luma + cr * of.red, shift, most)
+            out[1, top:bottom] = _code(luma + cb * of.green[0] + cr * of.green[1], shift, most)
+            out[2, top:bottom] = _code(luma + cb * of.blue, shift, most)
         return out.transpose(1, 2, 0)  # (H, W, 3)
 
-    def made(self, planes: Planes, seen: Codes, result: Codes) -> Planes:
+    def made(self, planes: Planes, seen: Pixels, result: Pixels) -> Planes:
         """The planes, enlarged by S, with the correction of the network added: (V3) to (V5)."""
         layout, scale = self.layout, self.scale
         out = tuple(np.empty(shape, layout.dtype) for shape in layout.shapes(scale))
@@ -91,10 +92,10 @@ class Rgb:
         return tuple(larger(plane, i, self.layout, self.scale) for i, plane in enumerate(planes))
 
     def _rows(
-        self, planes: Planes, before: Codes, colours: Codes, rows: tuple[int, int], out: tuple[Plane, ...]
+        self, planes: Planes, before: Pixels, colours: Pixels, rows: tuple[int, int], out: tuple[Plane, ...]
     ) -> None:
         """Rows of Y of the result, and the rows of chroma that lie there."""
-        layout, scale, of = self.layout, self.scale, self.layout.coefficients
+        layout, scale, of = self.layout, self.scale, self.layout.coefficients(self.bits)
         top, bottom = rows
         width = layout.width * scale
         changes, parts = [], 1
@@ -140,13 +141,13 @@ class Rgb:
 
     def _fits(self, parts: int) -> bool:
         """Whether every sum is below 2^31: the absolute shares of a plane add up to its range at most."""
-        most = max(sum(map(abs, row)) for row in self.layout.coefficients.shares)
-        return (255 * most + (1 << SHIFT)) * parts < 1 << 31
+        most = max(sum(map(abs, row)) for row in self.layout.coefficients(self.bits).shares)
+        return (((1 << self.bits) - 1) * most + (1 << SHIFT)) * parts < 1 << 31
 
 
 def _at_luma(plane: Plane, top: int, bottom: int, layout: Layout) -> NDArray[np.int32]:
     """Chroma at the places of luma's rows, without its grey, in eighths (V2)."""
-    of = layout.coefficients
+    of = layout.coefficients()
     made, down = between(plane, 0, top, bottom, 1, layout.down, cosited=False)
     made, across = between(made, 1, 0, layout.width, 1, layout.across, cosited=True)
     made = made.astype(np.int32, copy=False)
@@ -155,9 +156,9 @@ def _at_luma(plane: Plane, top: int, bottom: int, layout: Layout) -> NDArray[np.
     return made
 
 
-def _code(sums: NDArray[np.int32], shift: int) -> NDArray[np.int32]:
+def _code(sums: NDArray[np.int32], shift: int, most: int) -> NDArray[np.int32]:
     sums = sums >> shift
-    return np.clip(sums, 0, 255, out=sums)
+    return np.clip(sums, 0, most, out=sums)
 
 
 def larger(plane: Plane, index: int, layout: Layout, scale: int, kind: Interpolation = "bilinear") -> Plane:
@@ -178,5 +179,5 @@ def _cosited(layout: Layout, index: int) -> bool:
 
 
 def clipped(values: Sums, layout: Layout) -> Plane:
-    """Codes of a plane: what is below the least or above the largest becomes that."""
+    """Pixels of a plane: what is below the least or above the largest becomes that."""
     return np.clip(values, 0, layout.most).astype(layout.dtype)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import av
 
-from hwrts.data.depth import Codes
 from hwrts.data.looking import PLAIN, Look
 from hwrts.data.luma import Luma
 from hwrts.errors import DataError
@@ -15,7 +14,7 @@ from hwrts.files.atomic import atomic_file
 from hwrts.video.colours import Rgb
 from hwrts.video.encoding import Y4M, Encoding, check_encoding
 from hwrts.video.frames import said_of
-from hwrts.video.layout import CURVES
+from hwrts.video.layout import CURVES, Pixels
 from hwrts.video.luma import OfLuma
 from hwrts.video.pump import Done, Target, pump
 from hwrts.video.shown import Shown
@@ -27,12 +26,13 @@ from hwrts.video.y4m import Stream, Y4mSink
 def enhance_clip(
     clip: Clip,
     output: Path | Stream,
-    network: Callable[[Codes], Codes],
+    network: Callable[[Pixels], Pixels],
     scale: int,
     encoding: Encoding,
     advance: Callable[[int], None] = lambda done: None,
     look: Look = PLAIN,
     luma: Luma | None = None,
+    bits: int = 8,
 ) -> tuple[Done, list[str]]:
     """Every frame of a clip through a network, and into another clip.
 
@@ -46,6 +46,7 @@ def enhance_clip(
         advance: Told how many frames are made.
         look: How they are shown.
         luma: What a network of luma has learnt from; None of one that sees red, green and blue.
+        bits: Of the network's pixels.
 
     Returns:
         What went through, and what could not be kept, in a line each.
@@ -56,8 +57,8 @@ def enhance_clip(
     """
     with contextlib.ExitStack() as opened:
         with _closed_if_refused(clip):
-            of_luma = None if luma is None else OfLuma(clip.layout, scale, luma)
-            conversion = of_luma or Rgb(clip.layout, scale)
+            of_luma = None if luma is None else OfLuma(clip.layout, scale, luma, bits)
+            conversion = of_luma or Rgb(clip.layout, scale, bits)
             shown = Shown(clip, conversion, scale, look)
             layout = shown.layout
             check_encoding(output if isinstance(output, Path) else None, layout, encoding)

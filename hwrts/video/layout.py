@@ -11,6 +11,8 @@ from hwrts.errors import DataError
 
 Plane = NDArray[Any]
 """Codes (H, W): uint8, or uint16 of more than 8 bits."""
+Pixels = NDArray[Any]
+"""What a network sees or makes, codes (H, W, C) of the same types."""
 Planes = tuple[Plane, ...]
 """Y (H, W), and Cb and Cr (ceil(H / down), ceil(W / across)) where there are any."""
 
@@ -71,10 +73,9 @@ class Layout:
         """The largest code that there is."""
         return (1 << self.bits) - 1
 
-    @property
-    def coefficients(self) -> Matrix:
-        """Between its codes and 8-bit red, green and blue."""
-        return matrix_of(self.matrix, full=self.full, bits=self.bits)
+    def coefficients(self, colours: int = 8) -> Matrix:
+        """Between its codes and red, green and blue of so many bits."""
+        return matrix_of(self.matrix, full=self.full, bits=self.bits, colours=colours)
 
     def shapes(self, scale: int = 1) -> list[tuple[int, int]]:
         """Rows and columns of every plane of a picture that is S times larger."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwrts.data.depth import Codes
 from hwrts.data.luma import OWN, Luma
 from hwrts.data.resample import Interpolation, enlarged
 from hwrts.video.colours import clipped, larger
-from hwrts.video.layout import Layout, Plane, Planes
+from hwrts.video.layout import Layout, Pixels, Plane, Planes
 
 _BAND = 64
 """Rows at a time: what is computed of them stays in a core's cache."""
@@ -25,31 +24,40 @@ class OfLuma:
         layout: Of the clip.
         scale: S.
         luma: What the network has learnt from, and how planes become larger.
+        bits: Of the network's pixels.
     """
 
     layout: Layout
     scale: int
     luma: Luma
+    bits: int = 8
 
     @property
     def kind(self) -> Interpolation:
         """How planes become larger."""
         return self.luma.chroma
 
-    def seen(self, planes: Planes) -> Codes:
-        """The codes of Y', (H, W, 1) uint8: of 8 bits as they are, of 10 the nearest 8, 255 at most."""
-        plane, drop = planes[0], self.layout.bits - 8
-        if not drop:
-            return plane[..., np.newaxis]
-        near = (plane + np.uint16(1 << (drop - 1))) >> drop
-        codes: Codes = np.minimum(near, 255).astype(np.uint8)[..., np.newaxis]
-        return codes
+    @property
+    def _drop(self) -> int:
+        """Bits that the clip has more than the network."""
+        return self.layout.bits - self.bits
 
-    def made(self, planes: Planes, seen: Codes, result: Codes) -> Planes:
+    def seen(self, planes: Planes) -> Pixels:
+        """The codes of Y', (H, W, 1): as they are, or with zeros behind, or the nearest of fewer bits."""
+        plane, drop = planes[0], self._drop
+        codes: Pixels = plane
+        if drop < 0:
+            codes = plane.astype(np.uint16) << -drop
+        elif drop > 0:
+            codes = _rounded(plane, drop, self.bits)
+        return codes[..., np.newaxis]
+
+    def made(self, planes: Planes, seen: Pixels, result: Pixels) -> Planes:
         """The planes, enlarged by S, with the correction of the network added to that of Y'."""
         chroma = (self._larger(plane, i) for i, plane in enumerate(planes) if i)
-        if self.layout.bits == 8:  # the correction is added to what it was counted from
-            return (result[..., 0], *chroma)
+        if self._drop <= 0:  # all of the plane was seen: the correction is added to what it was counted from
+            made = result[..., 0]
+            return (_rounded(made, -self._drop, self.layout.bits) if self._drop else made, *chroma)
         return (self._corrected(planes[0], seen[..., 0], result[..., 0]), *chroma)
 
     def kept(self, planes: Planes) -> Planes:
@@ -60,8 +68,8 @@ class OfLuma:
         return larger(plane, index, self.layout, self.scale, self.luma.chroma)
 
     def _corrected(self, plane: Plane, seen: Plane, result: Plane) -> Plane:
-        """The codes of Y' of more than 8 bits, (SH, SW)."""
-        out, step = np.empty(result.shape, self.layout.dtype), self.layout.bits - 8
+        """The codes of Y' of more bits than the network has, (SH, SW)."""
+        out, step = np.empty(result.shape, self.layout.dtype), self._drop
         columns, scale, kind = result.shape[1], self.scale, self.luma.chroma
         for top in range(0, len(result), _BAND):
             rows = (top, min(len(result), top + _BAND))
@@ -84,3 +92,14 @@ class OfLuma:
             f"the clip's luma is {matrix}, {range_} range, and the network {how} from {luma.matrix}, "
             f"{luma.range} range: its codes go through as they are"
         )
+
+
+def _rounded(codes: Plane, drop: int, bits: int) -> Plane:
+    """The nearest codes of so many bits, half up; what would be beyond them is the largest.
+
+    >>> _rounded(np.array([0, 1, 2, 1021, 1022, 1023], np.uint16), 2, 8).tolist()
+    [0, 0, 1, 255, 255, 255]
+    """
+    near = (codes.astype(np.uint16, copy=False) + np.uint16(1 << (drop - 1))) >> drop
+    made: Plane = np.minimum(near, (1 << bits) - 1).astype(np.uint8 if bits == 8 else np.uint16)
+    return made

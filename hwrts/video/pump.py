@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from hwrts.data.depth import Codes
 from hwrts.video.colours import Conversion
 from hwrts.video.frames import Frame
-from hwrts.video.layout import Planes
+from hwrts.video.layout import Pixels, Planes
 from hwrts.video.threads import Ahead, Behind
 
 DEPTH = 4
@@ -65,7 +64,7 @@ class Done:
 def pump(
     clip: Readable,
     conversion: Conversion,
-    network: Callable[[Codes], Codes],
+    network: Callable[[Pixels], Pixels],
     target: Target,
     advance: Callable[[int], None] = lambda done: None,
     end: Callable[[], None] | None = None,
@@ -91,12 +90,12 @@ def pump(
     """
     written: list[bool] = []  # of each frame, whether a network saw it
 
-    def seen() -> Iterator[tuple[Any, Codes | None]]:
+    def seen() -> Iterator[tuple[Any, Pixels | None]]:
         for item in clip.items():
             good = isinstance(item, Frame) and item.broken is None
             yield item, conversion.seen(item.planes) if good else None
 
-    def write(item: Any, codes: Codes | None, result: Codes | None) -> None:
+    def write(item: Any, codes: Pixels | None, result: Pixels | None) -> None:
         if not isinstance(item, Frame):
             target.packet(item)
             return

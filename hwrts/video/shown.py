@@ -41,7 +41,7 @@ class Shown:
         look.check(clip.path, self._grid)
         self.layout = layout.sized(*look.size(self._grid))
         self.notes = look.said(self._grid, f"{conversion.kind} interpolation")
-        of = layout.coefficients
+        of = layout.coefficients()
         chroma = len(layout.shapes()) - 1
         white = layout.most if layout.full else _WHITE << (layout.bits - 8)
         self._black, self._white = ((code, *[of.grey] * chroma) for code in (of.black, white))

@@ -34,10 +34,11 @@ def every_colour():
     return np.stack(planes, axis=-1).astype(np.uint8).reshape(4096, 4096, 3)
 
 
-def slowly(luma, pixels, made, scale):
+def slowly(luma, pixels, made, scale, bits=8):
     """(50) a pixel at a time, in fractions, with Keys' kernel as its paper has it."""
-    gain = Fraction(matrix_of(luma.matrix, full=luma.range == "full", point=16).luma, 1 << 16)
-    seen = luma.of(pixels)
+    of_range = 1 if luma.range == "full" else Fraction(2**bits - 1, 219 * 2 ** (bits - 8))
+    gain = Fraction(near(of_range * 2**16), 1 << 16)
+    seen = luma.of(pixels, bits)
     height, width, _ = pixels.shape
 
     def weight(distance):
@@ -56,12 +57,12 @@ def slowly(luma, pixels, made, scale):
                 total += share * int(plane[min(max(j, 0), height - 1), min(max(i, 0), width - 1)])
         return total
 
-    out = np.empty((height * scale, width * scale, 3), np.uint8)
+    out = np.empty((height * scale, width * scale, 3), pixels.dtype)
     for row, column in product(range(height * scale), range(width * scale)):
         y, x = ((Fraction(2 * k + 1, 2)) / scale - Fraction(1, 2) for k in (row, column))
         change = gain * (int(made[row, column, 0]) - at(seen[..., 0], y, x))
         for colour in range(3):
-            out[row, column, colour] = min(max(near(at(pixels[..., colour], y, x) + change), 0), 255)
+            out[row, column, colour] = min(max(near(at(pixels[..., colour], y, x) + change), 0), 2**bits - 1)
     return out
 
 
@@ -74,16 +75,29 @@ def test_y_of_colours_computed_by_hand():
     assert Luma("bt601", "full").of(colours).ravel().tolist() == [0, 255, 76, 150, 29]
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
 @pytest.mark.parametrize("luma", KINDS[::2], ids=lambda luma: luma.said)
-def test_y_is_the_exact_value_rounded(luma, picture):
-    """The shares, rounded to 2^-16, move no more than a hundredth of a code."""
-    pixels = picture(9, 11)
-    black, most = (0, 255) if luma.range == "full" else (16, 219)
-    found = luma.of(pixels)
+def test_y_is_the_exact_value_rounded(luma, bits, picture):
+    """The shares, rounded to 2^-16, move no more than a hundredth of a code, of 12 bits a tenth."""
+    pixels = of_bits(picture(9, 11), bits)
+    white, step = 2**bits - 1, 2 ** (bits - 8)
+    black, most = (0, white) if luma.range == "full" else (16 * step, 219 * step)
+    found = luma.of(pixels, bits)
+    assert found.dtype == pixels.dtype
     for y, x in product(range(9), range(11)):
         shares = zip(SHARES[luma.matrix], pixels[y, x].tolist(), strict=True)
-        exact = black + Fraction(most, 255) * sum(share * code for share, code in shares)
-        assert abs(int(found[y, x, 0]) - exact) <= Fraction(51, 100)
+        exact = black + Fraction(most, white) * sum(share * code for share, code in shares)
+        assert abs(int(found[y, x, 0]) - exact) <= Fraction(1, 2) + Fraction(step, 160)
+
+
+def of_bits(pixels, bits):
+    """A picture of 8 bits with so many, codes between among them, black and white too."""
+    if bits == 8:
+        return pixels
+    rng, step = np.random.default_rng(bits), 2 ** (bits - 8)
+    made = pixels.astype(np.uint16) * step + rng.integers(0, step, pixels.shape).astype(np.uint16)
+    made[0, 0], made[0, 1] = 0, 2**bits - 1
+    return made
 
 
 def test_shares_are_those_of_the_measures_and_add_up():
@@ -107,12 +121,24 @@ def test_greys_of_full_range_are_what_the_network_makes_of_them():
 
 
 @pytest.mark.parametrize("luma", KINDS, ids=lambda luma: f"{luma.said}, {luma.chroma}")
-@pytest.mark.parametrize("scale", [1, 2, 3])
-def test_every_code_is_that_of_the_equation(luma, scale, picture):
-    pixels = picture(5, 4)
-    made = np.random.default_rng(3).integers(0, 256, (5 * scale, 4 * scale, 1)).astype(np.uint8)
-    expected = slowly(luma, pixels, made, scale)
-    np.testing.assert_array_equal(luma.coloured(pixels, luma.of(pixels), made, scale), expected)
+@pytest.mark.parametrize(("scale", "bits"), [(1, 8), (2, 8), (3, 8), (1, 10), (2, 10), (2, 12)])
+def test_every_code_is_that_of_the_equation(luma, scale, bits, picture):
+    pixels = of_bits(picture(5, 4), bits)
+    rng = np.random.default_rng(3)
+    made = rng.integers(0, 1 << bits, (5 * scale, 4 * scale, 1)).astype(pixels.dtype)
+    expected = slowly(luma, pixels, made, scale, bits)
+    found = luma.coloured(pixels, luma.of(pixels, bits), made, scale, bits)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_a_deep_picture_that_nothing_corrects_keeps_every_bit(bits, picture):
+    pixels = of_bits(picture(23, 18), bits)
+    for luma in KINDS:
+        np.testing.assert_array_equal(through(luma, pixels, lambda y: y, 1, bits), pixels)
+    white = np.full((1, 1, 3), 2**bits - 1, np.uint16)
+    assert Luma().of(white, bits).item() == 235 << (bits - 8)
 
 
 def test_a_correction_is_the_same_in_red_green_and_blue():

@@ -7,20 +7,26 @@ import pytest
 from PIL import Image
 
 from hwrts.data import read_picture, write_picture
-from hwrts.data.depth import on_grid
+from hwrts.data.depth import corrected, on_grid
+from hwrts.data.luma import Luma
 from hwrts.data.picture import Picture
 from hwrts.data.store import open_store
-from hwrts.errors import ConfigError, UnsupportedOperatorError
+from hwrts.errors import UnsupportedOperatorError
 from hwrts.files.read import read_json
-from hwrts.fixed_point import load_network, pixel_format
+from hwrts.fixed_point import load_network, pixel_format, run
 from hwrts.progress import Silent
 from hwrts.runs.engines import make_engine
 from hwrts.runs.folder import create_run
 from hwrts.runs.session import open_session
-from hwrts.runs.verify_inputs import load_verify_inputs
+from hwrts.runs.verify_inputs import load_fed, load_verify_inputs
 from hwrts.settings_file import parse_config
+from hwrts.video.colours import Rgb
+from hwrts.video.layout import layout_of
+from hwrts.video.luma import OfLuma
 
 from ..cli.conftest import call
+from ..data.test_luma import slowly as coloured_slowly
+from ..video import slowly
 from .tiny import TINY, photographs, start
 
 
@@ -30,25 +36,43 @@ def deep_ramp(height=70, width=90):
     return np.repeat(plane[..., None], 3, axis=2).astype(np.uint16)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Two photographs of 8 bits and one of 16."""
-    root = tmp_path_factory.mktemp("ten")
+LUMA = Luma("bt601", "limited", "bilinear")
+
+
+def start_with(root, bits, **network):
+    """Of two photographs of 8 bits and one of 16."""
     photos = photographs(root / "photos", count=3)
     rng = np.random.default_rng(5)
     write_picture(photos / "deep.png", Picture(rng.integers(0, 65536, (130, 140, 3)).astype(np.uint16)))
-    rts = {**TINY["rts"], "stages": 1}
-    return start(root / "run", photos, rts=rts, qat={**TINY["qat"], "pixel_bits": 10})
+    rts, qat = {**TINY["rts"], "stages": 1}, {**TINY["qat"], "pixel_bits": bits}
+    return start(root / "run", photos, rts=rts, qat=qat, network={**TINY["network"], **network})
 
 
-def test_both_forms_are_proved_with_10_bits_at_the_ends(made):
-    for stage in (made.stage(1), made.stage("1-same")):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return start_with(tmp_path_factory.mktemp("ten"), 10)
+
+
+@pytest.fixture(scope="module")
+def of_luma(tmp_path_factory):
+    return start_with(tmp_path_factory.mktemp("luma"), 10, colour="luma", **vars(LUMA))
+
+
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory):
+    return start_with(tmp_path_factory.mktemp("twelve"), 12)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("made", 10), ("of_luma", 10), ("twelve", 12)])
+def test_both_forms_are_proved_with_all_bits_at_the_ends(kind, bits, request):
+    run_made = request.getfixturevalue(kind)
+    for stage in (run_made.stage(1), run_made.stage("1-same")):
         verdict, network = read_json(stage.verify), load_network(stage.root)
         assert (verdict["passed"], verdict["mismatches"]) == (True, 0)
-        assert {network.inputs[0].out, network.formats[network.output]} == {pixel_format(10)}
+        assert {network.inputs[0].out, network.formats[network.output]} == {pixel_format(bits)}
         assert verdict["census"]["Add of int32"] == 1
         assert verdict["census"]["QLinearConv"] == len(network.convs)
-    measures = read_json(made.stage(1).metrics)
+    measures = read_json(run_made.stage(1).metrics)
     assert measures["psnr_all_bits_int8_db"] > 20
     assert measures["psnr_all_bits_bicubic_db"] > 20
 
@@ -93,6 +117,181 @@ def test_engines_agree_and_bytes_go_through(made):
     doubled = make_engine("onnxruntime", made.stage(1))
     assert doubled.upscale(codes).shape == (62, 74, 3)
     assert doubled.enhance(codes).dtype == np.uint16  # D(S(x)), rounded to 10 bits
+
+
+def test_luma_is_made_on_the_grid_of_the_pixels(of_luma):
+    """What is trained, verified and handed over: Y' of 10 bits, of 10-bit colours."""
+    (only,) = (network := load_network(of_luma.stage(1).root)).inputs
+    pictures = load_verify_inputs(of_luma, network.inputs)
+    for name, fed in load_fed(of_luma, network).items():
+        assert np.array_equal(fed[only.name], LUMA.of(pictures[name], 10))
+        assert (fed[only.name] % 4 > 0).any()
+    assert of_luma.notes()["luma"] == LUMA.as_json(10)
+    assert "sat10(" in LUMA.as_json(10)["put_back"]
+    x, target = open_session(of_luma, Silent()).batches(1, "hr")(0)
+    codes = (x * 1024).numpy()
+    assert x.shape[1] == target.shape[1] == 1
+    assert np.array_equal(codes, codes.round())
+    assert 64 <= codes.min() < codes.max() <= 940
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_pictures_of_16_bits_get_the_correction_of_10_bit_luma(of_luma, tmp_path, capfd, scale):
+    """Eq. 50 on the grid of 10 bits, by the definition, and eq. 52 around it."""
+    ramp = deep_ramp(9, 12)
+    ramp[..., 0] //= 3
+    write_picture(tmp_path / "in.png", Picture(ramp))
+    words = ["--x2"] if scale == 2 else []
+    found = call(
+        capfd, "enhance", tmp_path / "in.png", "-o", tmp_path / "out.png", "--run", of_luma.root, *words
+    )
+    assert found.code == 0, found.err
+    assert "the network sees luma (BT.601, limited range)" in found.err
+    x10 = on_grid(ramp, 10)
+    network = load_network(of_luma.stage("1" if scale == 2 else "1-same").root)
+    y = run(network, LUMA.of(x10, 10)).astype(np.uint16)
+    y10 = coloured_slowly(LUMA, x10, y, scale, 10)
+    samples = read_picture(tmp_path / "out.png").samples
+    np.testing.assert_array_equal(samples, corrected(ramp, y10, scale, 10))
+    if scale == 1:
+        assert np.array_equal(samples, ramp + 64 * (y10.astype(int) - x10))
+    small = (ramp >> 8).astype(np.uint8)
+    engine = make_engine("onnxruntime", of_luma.stage("1-same"))
+    whole = engine.enhance(on_grid(small, 10))
+    np.testing.assert_array_equal(engine.enhance(small), np.rint(whole / 4).clip(0, 255))
+
+
+@pytest.mark.parametrize("kind", ["made", "of_luma"])
+@pytest.mark.parametrize(
+    ("pixels", "name", "scale"),
+    [
+        ("yuv420p10le", "in.mkv", 1),
+        ("yuv422p10le", "in.mkv", 2),
+        ("yuv420p", "in.mkv", 1),
+        ("gray10le", "in.mkv", 1),
+    ],
+)
+def test_clips_go_through_with_all_their_bits(kind, pixels, name, scale, request, tmp_path, capfd):
+    """Decoded again, each code is that of the equations around the definition; bytes have zeros behind."""
+    pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+    from ..cli.test_clips import differing
+    from ..video.clips import decoded, make_clip
+
+    run_made = request.getfixturevalue(kind)
+    planes = make_clip(tmp_path / name, pixels, (23, 15), count=2)
+    words = ["--x2"] if scale == 2 else []
+    found = call(
+        capfd,
+        *("enhance", tmp_path / name, "-o", tmp_path / "out.mkv", "--run", run_made.root),
+        *("--codec", "ffv1", *words),
+    )
+    assert found.code == 0, found.err
+    assert "of which the network sees 8" not in found.err
+    network = load_network(run_made.stage("1" if scale == 2 else "1-same").root)
+    layout = layout_of("", pixels, 15, 23, full=False, space=1)
+    bits, sides = layout.bits, (layout.across or 1, layout.down or 1)
+    wanted = []
+    for frame in planes:
+        if kind == "of_luma":
+            y = run(network, slowly.luma_seen(frame[0], bits, 10)).astype(np.uint16)
+            wanted.append(slowly.luma_back(frame, y, bits, *sides, scale, slowly.triangle, 10))
+        else:
+            said = (bits, *sides, False, "bt709")
+            seen = slowly.colours(frame, *said, 10)
+            y = run(network, seen).astype(np.uint16)
+            wanted.append(slowly.back(frame, seen, y, *said, scale, 10))
+    result, _ = decoded(tmp_path / "out.mkv")
+    assert differing(result, wanted) == 0
+    if scale == 1 and kind == "of_luma" and bits == 10:
+        exact = [run(network, frame[0][..., None])[..., 0] for frame in planes]
+        assert differing([frame[:1] for frame in result], [[each] for each in exact]) == 0
+        assert differing([frame[1:] for frame in result], [frame[1:] for frame in planes]) == 0
+        assert differing(result, planes) > 0
+
+
+def ramp_of_ten(pixels, size, number):
+    """A frame of every code of 10 bits, a code from pixel to pixel, that moves; chroma likewise."""
+    import av
+
+    frame = av.VideoFrame(*size, pixels)
+    for index, plane in enumerate(frame.planes):
+        codes = np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)
+        y, x = np.mgrid[: plane.height, : plane.width]
+        codes[: plane.height, : plane.width] = (x + y + number * 3 + index * 100) % 1024
+    return frame
+
+
+@pytest.mark.parametrize("kind", ["made", "of_luma"])
+def test_a_ramp_of_ten_bits_stays_one_where_nothing_is_corrected(kind, request, tmp_path, capfd):
+    """853x480, strength 0: every code of every plane; and at strength 1 those of the integers."""
+    pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+    from ..cli.test_clips import differing
+    from ..video.clips import decoded, make_clip
+
+    run_made = request.getfixturevalue(kind)
+    pixels, size = "yuv420p10le", (853, 480)
+    planes = make_clip(tmp_path / "in.mkv", pixels, size, count=2, picture=ramp_of_ten)
+    words = ["enhance", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--run", run_made.root]
+    words += ["--codec", "ffv1", "--flicker", "8", "--json", "--force"]
+    for strength in ("0", "1"):
+        found = call(capfd, *words, "--strength", strength)
+        assert found.code == 0, found.err
+        result, _ = decoded(tmp_path / "out.mkv")
+        if strength == "0":
+            assert differing(result, planes) == 0
+            flicker = json.loads(found.out)[0]["flicker"]  # in codes of 8 bits, of which 3 of 10 are 3/4
+            assert flicker["mean"] == 0
+            assert kind == "made" or flicker["input_mean"] == 0.75
+    network, layout = (
+        load_network(run_made.stage("1-same").root),
+        layout_of("", pixels, 480, 853, full=False, space=1),
+    )
+    conversion = OfLuma(layout, 1, LUMA, 10) if kind == "of_luma" else Rgb(layout, 1, 10)
+    frame = tuple(planes[1])
+    seen = conversion.seen(frame)
+    wanted = conversion.made(frame, seen, run(network, seen).astype(np.uint16))
+    assert differing(result[1:], [wanted]) == 0
+    assert differing(result, planes) > 0
+
+
+@pytest.mark.parametrize("kind", ["made", "of_luma"])
+def test_a_page_of_a_clip_is_what_enhance_makes_of_ten_bits(kind, request, tmp_path, monkeypatch, capfd):
+    pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+    from ..report import test_look as page
+    from ..video.clips import decoded, make_clip
+
+    root = request.getfixturevalue(kind).root
+    monkeypatch.chdir(tmp_path)
+    make_clip("in.mkv", "yuv420p10le", (40, 24), count=3)
+    words = (
+        "enhance",
+        "in.mkv",
+        "-o",
+        "out.mkv",
+        "--run",
+        root,
+        "--codec",
+        "ffv1",
+        "--flicker",
+        "60",
+        "--json",
+    )
+    flicker = json.loads(call(capfd, *words).out)[0]["flicker"]
+    assert flicker["pairs"] == 2
+    assert call(capfd, "compare", root, "--on", "in.mkv", "-q").code == 0
+    layout = layout_of("", "yuv420p10le", 24, 40, full=False, space=1)
+    shown = page.data_of(tmp_path / "compare.html")["views"][1]["uris"]
+    for uri, planes in zip(shown, decoded("out.mkv")[0], strict=True):
+        np.testing.assert_array_equal(page.pixels(uri), Rgb(layout, 1).seen(tuple(planes)))
+
+
+def test_luma_of_ten_bits_is_handed_over_with_its_integers(of_luma, tmp_path, capfd):
+    words = "--stage", "1-same", "-o", tmp_path / "kit", "--without", "rtl", "-q"
+    found = call(capfd, "handover", of_luma.root, *words)
+    assert found.code == 0, found.err
+    manifest = read_json(tmp_path / "kit/manifest.json")
+    assert manifest["luma"] == LUMA.as_json(10)
+    assert manifest["luma"]["put_back"] in (tmp_path / "kit/README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -148,8 +347,3 @@ def test_an_overshoot_is_refused_by_name(made, tmp_path, capfd, engine):
     )
     assert found.err.count("error") == 1
     assert call(capfd, *words, "--strength", "1.5", "--coring", "1").code == 0
-
-
-def test_luma_has_8_bits():
-    with pytest.raises(ConfigError, match="= 10 is not allowed: luma is made of 8 bits"):
-        parse_config({"network": {"colour": "luma"}, "qat": {"pixel_bits": 10}}, "test")

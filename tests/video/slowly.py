@@ -24,42 +24,44 @@ def ranges(bits, full):
     return (0, 128 * step, most, most) if full else (16 * step, 128 * step, 219 * step, 224 * step)
 
 
-def into_colours(bits, full, name):
-    """The matrix to red, green and blue times 2^(14 + bits - 8), each coefficient rounded once."""
+def into_colours(bits, full, name, seen):
+    """The matrix to red, green and blue of ``seen`` bits times 2^(14 + bits - seen), each rounded once."""
+    white = 2**seen - 1
     kr, kb = SHARES[name]
     kg = 1 - kr - kb
     _, _, luma, chroma = ranges(bits, full)
     exact: list[list[Any]] = [
-        [Fraction(255, luma), 0, Fraction(255, chroma) * 2 * (1 - kr)],
+        [Fraction(white, luma), 0, Fraction(white, chroma) * 2 * (1 - kr)],
         [
-            Fraction(255, luma),
-            -Fraction(255, chroma) * 2 * (1 - kb) * kb / kg,
-            -Fraction(255, chroma) * 2 * (1 - kr) * kr / kg,
+            Fraction(white, luma),
+            -Fraction(white, chroma) * 2 * (1 - kb) * kb / kg,
+            -Fraction(white, chroma) * 2 * (1 - kr) * kr / kg,
         ],
-        [Fraction(255, luma), Fraction(255, chroma) * 2 * (1 - kb), 0],
+        [Fraction(white, luma), Fraction(white, chroma) * 2 * (1 - kb), 0],
     ]
-    return [[near(value * 2 ** (14 + bits - 8)) for value in row] for row in exact]
+    return [[near(value * Fraction(2) ** (14 + bits - seen)) for value in row] for row in exact]
 
 
-def from_colours(bits, full, name):
+def from_colours(bits, full, name, seen):
+    white = 2**seen - 1
     kr, kb = SHARES[name]
     kg = 1 - kr - kb
     _, _, luma, chroma = ranges(bits, full)
     exact: list[list[Any]] = [
-        [Fraction(luma, 255) * kr, Fraction(luma, 255) * kg, Fraction(luma, 255) * kb],
+        [Fraction(luma, white) * kr, Fraction(luma, white) * kg, Fraction(luma, white) * kb],
         [
-            -Fraction(chroma, 255) * kr / (2 * (1 - kb)),
-            -Fraction(chroma, 255) * kg / (2 * (1 - kb)),
-            Fraction(chroma, 255) / 2,
+            -Fraction(chroma, white) * kr / (2 * (1 - kb)),
+            -Fraction(chroma, white) * kg / (2 * (1 - kb)),
+            Fraction(chroma, white) / 2,
         ],
         [
-            Fraction(chroma, 255) / 2,
-            -Fraction(chroma, 255) * kg / (2 * (1 - kr)),
-            -Fraction(chroma, 255) * kb / (2 * (1 - kr)),
+            Fraction(chroma, white) / 2,
+            -Fraction(chroma, white) * kg / (2 * (1 - kr)),
+            -Fraction(chroma, white) * kb / (2 * (1 - kr)),
         ],
     ]
     made = []
-    for row, total in zip(exact, (Fraction(luma, 255), Fraction(0), Fraction(0)), strict=True):
+    for row, total in zip(exact, (Fraction(luma, white), Fraction(0), Fraction(0)), strict=True):
         red, blue = near(row[0] * 2**14), near(row[2] * 2**14)
         made.append([red, near(total * 2**14) - red - blue, blue])
     return made
@@ -96,17 +98,23 @@ def middle(k, scale, cosited=False):
     return Fraction(2 * k + 1 - scale, 2 * scale)
 
 
-def luma_seen(plane, bits):
-    """Codes of Y' as a network of luma sees them, (H, W, 1)."""
-    step = 2 ** (bits - 8)
-    codes = [[min(near(Fraction(code, step)), 255) for code in row] for row in plane.tolist()]
-    return np.array(codes, np.uint8)[..., None]
+def kind(bits):
+    """What codes of so many bits are held in."""
+    return np.uint8 if bits == 8 else np.uint16
 
 
-def luma_back(planes, result, bits, across, down, scale, weight):
+def luma_seen(plane, bits, network=8):
+    """Codes of Y' as a network of luma of so many bits sees them, (H, W, 1)."""
+    step, most = Fraction(2) ** (bits - network), 2**network - 1
+    codes = [[min(near(code / step), most) for code in row] for row in plane.tolist()]
+    return np.array(codes, kind(network))[..., None]
+
+
+def luma_back(planes, result, bits, across, down, scale, weight, network=8):
     """(V6): the planes of the frame whose Y' a network enhanced."""
     height, width = result.shape[:2]
-    before = luma_seen(planes[0], bits)[..., 0].tolist()
+    before = luma_seen(planes[0], bits, network)[..., 0].tolist()
+    step = Fraction(2) ** (bits - network)
     made = []
     for index, plane in enumerate(planes):
         rows, columns = (-(-height // down), -(-width // across)) if index else (height, width)
@@ -115,20 +123,22 @@ def luma_back(planes, result, bits, across, down, scale, weight):
             for x in range(columns):
                 place = middle(y, scale), middle(x, scale, cosited=index > 0 and across == 2)
                 value = at(codes, *place, weight)
-                if not index:
-                    value += 2 ** (bits - 8) * (int(result[y, x, 0]) - at(before, *place, weight))
+                if not index and bits <= network:
+                    value = step * int(result[y, x, 0])
+                elif not index:
+                    value += step * (int(result[y, x, 0]) - at(before, *place, weight))
                 out[y, x] = min(max(near(value), 0), 2**bits - 1)
         made.append(out)
     return tuple(made)
 
 
-def colours(planes, bits, across, down, full, name):
-    """(V1), (V2): a nested list of red, green and blue."""
+def colours(planes, bits, across, down, full, name, network=8):
+    """(V1), (V2): red, green and blue of so many bits."""
     luma = planes[0].tolist()
     black, grey, _, _ = ranges(bits, full)
-    matrix = into_colours(bits, full, name)
+    matrix, unit = into_colours(bits, full, name, network), Fraction(2) ** (14 + bits - network)
     chroma = [plane.tolist() for plane in planes[1:]]
-    out = np.empty((len(luma), len(luma[0]), 3), np.uint8)
+    out = np.empty((len(luma), len(luma[0]), 3), kind(network))
     for y in range(len(luma)):
         for x in range(len(luma[0])):
             place = (Fraction(2 * y - 1, 4) if down == 2 else y, Fraction(x, 2) if across == 2 else x)
@@ -137,15 +147,14 @@ def colours(planes, bits, across, down, full, name):
                 total = sum(
                     (share * Fraction(code) for share, code in zip(matrix[c], seen, strict=True)), Fraction(0)
                 )
-                value = near(total / 2 ** (14 + bits - 8))
-                out[y, x, c] = min(max(value, 0), 255)
+                out[y, x, c] = min(max(near(total / unit), 0), 2**network - 1)
     return out
 
 
-def back(planes, seen, result, bits, across, down, full, name, scale):
+def back(planes, seen, result, bits, across, down, full, name, scale, network=8):
     """(V3) to (V5): the planes of the enhanced frame."""
     height, width = result.shape[:2]
-    matrix, old = from_colours(bits, full, name), [seen[..., c].tolist() for c in range(3)]
+    matrix, old = from_colours(bits, full, name, network), [seen[..., c].tolist() for c in range(3)]
 
     def change(y, x, c):
         y, x = min(y, height - 1), min(max(x, 0), width - 1)

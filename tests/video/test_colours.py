@@ -59,9 +59,25 @@ def test_shares_add_up():
         for full in (False, True):
             for space in (1, 6, 7, 9):
                 each = layout(bits, full=full, space=space)
-                sums = [sum(row) for row in each.coefficients.shares]
+                sums = [sum(row) for row in each.coefficients().shares]
                 most = each.most if full else 219 << (each.bits - 8)
                 assert sums == [(2 * most * 2**14 + 255) // (2 * 255), 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("codes", "full", "rgb"),
+    [
+        ((64, 512, 512), False, [0, 0, 0]),
+        ((940, 512, 512), False, [1023, 1023, 1023]),
+        ((1019, 512, 512), False, [1023, 1023, 1023]),  # whiter than white
+        ((250, 409, 960), False, [1023, 0, 0]),  # red of BT.709: 64 + 876 * 0.2126, 512 - 448 * 0.1146 * 2
+        ((311, 512, 512), True, [311, 311, 311]),
+    ],
+)
+def test_ten_bits_by_hand(codes, full, rgb):
+    """White of limited range, 940, is the largest code of ten bits; of full range a grey is its own code."""
+    each = layout("yuv444p10le", full=full)
+    assert Rgb(each, 1, 10).seen(planes_of(*codes, dtype=np.uint16))[0, 0].tolist() == rgb
 
 
 KINDS = ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "gray", "gray10le"]
@@ -71,31 +87,36 @@ def random_planes(each, rng):
     return tuple(rng.integers(0, each.most + 1, shape).astype(each.dtype) for shape in each.shapes())
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("scale", [1, 2, 3])
-def test_every_code_is_that_of_the_equations(name, scale):
-    for number, (height, width) in enumerate(((1, 1), (3, 5), (4, 6), (35, 2))):
+def test_every_code_is_that_of_the_equations(name, scale, bits):
+    sizes = ((1, 1), (3, 5), (4, 6), (35, 2)) if bits == 8 else ((3, 5), (4, 2))
+    for number, (height, width) in enumerate(sizes):
         rng = np.random.default_rng(number)
         full, (space, matrix) = bool(number % 2), ((1, "bt709"), (6, "bt601"), (9, "bt2020"))[number % 3]
         each = layout(name, height, width, full=full, space=space)
-        planes, conversion = random_planes(each, rng), Rgb(each, scale)
+        planes, conversion = random_planes(each, rng), Rgb(each, scale, bits)
         seen = conversion.seen(planes)
         words = (each.bits, each.across or 1, each.down or 1, full, matrix)
-        assert (seen == slowly.colours(planes, *words)).all()
-        result = rng.integers(0, 256, (height * scale, width * scale, 3)).astype(np.uint8)
+        wanted_seen = slowly.colours(planes, *words, bits)
+        assert seen.dtype == wanted_seen.dtype
+        assert (seen == wanted_seen).all()
+        result = rng.integers(0, 1 << bits, (height * scale, width * scale, 3)).astype(seen.dtype)
         made = conversion.made(planes, seen, result)
-        expected = slowly.back(planes, seen, result, *words, scale)
+        expected = slowly.back(planes, seen, result, *words, scale, bits)
         for got, wanted in zip(made, expected, strict=True):
             assert got.dtype == wanted.dtype
             assert np.array_equal(got, wanted)
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
 @pytest.mark.parametrize("name", KINDS)
-def test_where_nothing_is_corrected_every_code_stays(name):
+def test_where_nothing_is_corrected_every_code_stays(name, bits):
     """A 10-bit ramp stays one, and so do codes beyond black and white."""
     each = layout(name, 47, 53)
     planes = random_planes(each, np.random.default_rng(1))
-    conversion = Rgb(each, 1)
+    conversion = Rgb(each, 1, bits)
     seen = conversion.seen(planes)
     for made in (conversion.made(planes, seen, seen), conversion.kept(planes)):
         assert all(np.array_equal(one, other) for one, other in zip(made, planes, strict=True))

@@ -15,19 +15,22 @@ from .test_colours import KINDS, layout, random_planes
 WEIGHTS: dict[Interpolation, Any] = {"bicubic": slowly.keys, "bilinear": slowly.triangle}
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("scale", [1, 2, 3])
 @pytest.mark.parametrize("chroma", WEIGHTS)
-def test_every_code_is_that_of_the_equations(name, scale, chroma):
-    for number, (height, width) in enumerate(((1, 1), (3, 5), (4, 6))):
+def test_every_code_is_that_of_the_equations(name, scale, chroma, bits):
+    for number, (height, width) in enumerate(((1, 1), (3, 5), (4, 6))[0 if bits == 8 else 1 :]):
         rng = np.random.default_rng(number)
         each = layout(name, height, width)
-        planes, conversion = random_planes(each, rng), OfLuma(each, scale, Luma(chroma=chroma))
+        planes, conversion = random_planes(each, rng), OfLuma(each, scale, Luma(chroma=chroma), bits)
         seen = conversion.seen(planes)
-        assert np.array_equal(seen, slowly.luma_seen(planes[0], each.bits))
-        result = rng.integers(0, 256, (height * scale, width * scale, 1)).astype(np.uint8)
+        wanted_seen = slowly.luma_seen(planes[0], each.bits, bits)
+        assert seen.dtype == wanted_seen.dtype
+        assert np.array_equal(seen, wanted_seen)
+        result = rng.integers(0, 1 << bits, (height * scale, width * scale, 1)).astype(seen.dtype)
         words = (each.bits, each.across or 1, each.down or 1, scale, WEIGHTS[chroma])
-        expected = slowly.luma_back(planes, result, *words)
+        expected = slowly.luma_back(planes, result, *words, bits)
         for got, wanted in zip(conversion.made(planes, seen, result), expected, strict=True):
             assert got.dtype == wanted.dtype
             assert np.array_equal(got, wanted)
@@ -57,6 +60,23 @@ def test_ten_bits_are_rounded_to_what_is_seen_and_keep_their_own():
     made = conversion.made((ramp,), seen, np.minimum(seen, 254) + np.uint8(1))[0]
     unclipped = seen[0, :, 0] < 255
     assert np.array_equal(made[0, unclipped], ramp[0, unclipped] + 4)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("name", KINDS)
+def test_a_network_of_as_many_bits_or_more_sees_every_code(name, bits):
+    """All codes of the clip, in all their bits; where none is changed, every one comes back."""
+    most = 1023 if "10" in name else 255
+    each = layout(name, 1, most + 1)
+    planes = random_planes(each, np.random.default_rng(6))
+    ramp = np.arange(most + 1).astype(each.dtype)[None]
+    conversion = OfLuma(each, 1, Luma(), bits)
+    seen = conversion.seen((ramp, *planes[1:]))
+    assert seen[0, :, 0].tolist() == [code << (bits - each.bits) for code in range(most + 1)]
+    made = conversion.made((ramp, *planes[1:]), seen, seen)
+    assert all(np.array_equal(one, other) for one, other in zip(made, (ramp, *planes[1:]), strict=True))
+    if bits == each.bits:
+        assert np.array_equal(conversion.made((ramp, *planes[1:]), seen, most - seen)[0], most - ramp)
 
 
 def test_where_nothing_is_corrected_a_frame_is_what_no_network_saw():
