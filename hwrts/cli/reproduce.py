@@ -35,7 +35,10 @@ def reproduce(
     max_megapixels: MaxMegapixels = None,
     budget: Annotated[
         str,
-        typer.Option(help="tiny: a first look, minutes; small: two cores, hours; paper: a GPU, days."),
+        typer.Option(
+            help="tiny: a first look, minutes; small: two cores, hours; medium: two cores, a night, for "
+            "table3; paper: a GPU, days."
+        ),
     ] = "small",
     int8: Annotated[
         bool,

@@ -1,7 +1,7 @@
 """How each table and figure is made of trainings and measurements."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,10 @@ from hwrts.data.depth import Codes
 from hwrts.errors import ConfigError
 from hwrts.metrics.baselines import repeated_usm
 from hwrts.progress import Progress
+from hwrts.report import paper
 from hwrts.reproduce import measure, sentences, tables
 from hwrts.reproduce.budgets import TABLE3_STAGES, Budget, Experiment
-from hwrts.reproduce.runs import Source, Trained, train
+from hwrts.reproduce.runs import Source, Trained, is_trained, train
 from hwrts.reproduce.scores import ScoreCache
 from hwrts.reproduce.sheet import sheet
 from hwrts.reproduce.tables import Table
@@ -54,6 +55,10 @@ class Work:
     def train(self, experiment: Experiment) -> Trained:
         """The finished run of an experiment."""
         return train(self.root, experiment, self.source, self.notes, int8=self.int8, progress=self.progress)
+
+    def is_trained(self, experiment: Experiment) -> bool:
+        """Whether the run of an experiment is there, with int8 where that is wanted."""
+        return is_trained(self.root, experiment, int8=self.int8)
 
     @cached_property
     def stages(self) -> Trained:
@@ -99,7 +104,7 @@ Made = tuple[Table, Codes | None]
 """Rows and findings, and the picture of a figure that is one."""
 
 
-def _table1(work: Work) -> Made:
+def _table1(work: Work) -> Iterator[Made]:
     int8 = [measure.differences(work.originals, each) for each in work.enhanced_int8()]
     columns, rows = tables.difference_rows(work.levels, int8)
     findings = [
@@ -108,12 +113,13 @@ def _table1(work: Work) -> Made:
     ]
     if int8:
         findings.append(_proof([work.stages], work.stages.stages))
-    return Table(
-        "table1", _title("Table 1: difference of HRn from HR0", work), columns, rows, tuple(findings)
-    ), None
+    yield (
+        Table("table1", _title("Table 1: difference of HRn from HR0", work), columns, rows, tuple(findings)),
+        None,
+    )
 
 
-def _fig4(work: Work) -> Made:
+def _fig4(work: Work) -> Iterator[Made]:
     levels = [full for full, _ in work.levels]
     usm = measure.usm_differences(work.originals, len(levels))
     columns, rows = tables.usm_rows(levels, usm)
@@ -122,12 +128,13 @@ def _fig4(work: Work) -> Made:
         sentences.usm_is_linear(usm, levels),
         sentences.usm_does_not_settle(usm, levels),
     )
-    return Table(
-        "fig4", _title("Fig. 4: recurrent training and repeated USM", work), columns, rows, findings
-    ), None
+    yield (
+        Table("fig4", _title("Fig. 4: recurrent training and repeated USM", work), columns, rows, findings),
+        None,
+    )
 
 
-def _table2(work: Work) -> Made:
+def _table2(work: Work) -> Iterator[Made]:
     shown = [
         *measure.lr_pictures(work.stages.val),
         work.originals,
@@ -136,14 +143,14 @@ def _table2(work: Work) -> Made:
     ]
     columns, rows = tables.quality_rows({each.name: work.quality(each) for each in shown})
     title = _title("Table 2: VIQET (Outdoor Day), means of the validation photographs, LR by bicubic", work)
-    return Table("table2", title, columns, rows, _quality_findings(work)), None
+    yield Table("table2", title, columns, rows, _quality_findings(work)), None
 
 
-def _fig6(work: Work) -> Made:
+def _fig6(work: Work) -> Iterator[Made]:
     shown = [work.originals, *work.enhanced(), *work.enhanced_int8()]
     columns, rows = tables.quality_rows({each.name: work.quality(each) for each in shown})
     title = _title("Fig. 6: MOS and measures against the stage", work)
-    return Table("fig6", title, columns, rows, _quality_findings(work)), None
+    yield Table("fig6", title, columns, rows, _quality_findings(work)), None
 
 
 def _quality_findings(work: Work) -> tuple[sentences.Finding, ...]:
@@ -155,7 +162,7 @@ def _quality_findings(work: Work) -> tuple[sentences.Finding, ...]:
     return tuple(findings)
 
 
-def _fig5(work: Work) -> Made:
+def _fig5(work: Work) -> Iterator[Made]:
     enhanced = work.enhanced()
 
     def masked(times: int) -> measure.Pictures:
@@ -180,21 +187,50 @@ def _fig5(work: Work) -> Made:
     best = max(measured[each.name][0] for each in enhanced)
     equal = next((i for i, mask in enumerate(masks) if measured[mask.name][0] >= best), len(masks) - 1)
     pieces = sheet(work.originals, [*shown, *(masks[i] for i in sorted({0, equal, len(masks) - 1}))])
-    return Table("fig5", title, columns, rows, (finding,)), pieces
+    yield Table("fig5", title, columns, rows, (finding,)), pieces
 
 
-def _table3(work: Work) -> Made:
-    trainings = [work.train(experiment) for experiment in work.budget.networks]
-    results = [_network(work, trained) for trained in trainings]
-    columns, rows = tables.network_rows(results)
-    mos = {result.label: result.mos for result in results}
-    findings = [sentences.repetition_beats_size(mos), sentences.stages_help_every_network(mos)]
+def _table3(work: Work) -> Iterator[Made]:
+    """Of all networks that are trained already, and again after each that is not, in the budget's order."""
+    networks = work.budget.networks
+    missing = [experiment for experiment in networks if not work.is_trained(experiment)]
+    trainings: dict[str, Trained] = {}
+    results: dict[str, tables.NetworkResult] = {}
+    for experiment in [each for each in networks if each not in missing] + missing:
+        if experiment in missing and results:
+            yield _networks(work, trainings, results)
+        trainings[experiment.label] = trained = work.train(experiment)
+        results[experiment.label] = _network(work, trained)
+    yield _networks(work, trainings, results)
+
+
+def _networks(work: Work, trainings: dict[str, Trained], results: dict[str, tables.NetworkResult]) -> Made:
+    """Table 3 of the networks so far, in the paper's order."""
+    labels = [label for label in paper.NETWORKS if label in results]
+    columns, rows = tables.network_rows([results[label] for label in labels])
+    mos = {label: results[label].mos for label in labels}
+    findings = [sentences.stages_help_every_network(mos), sentences.peaks_are_the_papers(mos)]
+    both = {"Residual1", "EDSR"} <= results.keys()
+    if both:
+        findings.insert(0, sentences.repetition_beats_size(mos))
     if work.int8:
-        mos_int8 = {result.label: result.mos_int8 for result in results}
+        mos_int8 = {label: results[label].mos_int8 for label in labels}
+        if both:
+            findings.append(_fairly(results["Residual1"], results["EDSR"]))
         findings.append(sentences.int8_keeps_every_gain(mos, mos_int8))
-        findings.append(_proof(trainings, TABLE3_STAGES))
+        findings.append(_proof(list(trainings.values()), TABLE3_STAGES))
     title = f"Table 3: mean MOS (raw) of 4x2 tiles of each validation photograph, budget {work.budget.name}"
+    missing = [each.label for each in work.budget.networks if each.label not in results]
+    if missing:
+        title += f"; not trained yet: {', '.join(missing)}, which the same command goes on with"
     return Table("table3", title, columns, rows, tuple(findings)), None
+
+
+def _fairly(small: tables.NetworkResult, large: tables.NetworkResult) -> sentences.Finding:
+    """The paper's headline as a TV has it: the small network in integers, the large one in float."""
+    return sentences.int8_repetition_beats_size(
+        small.mos_int8[-1], large.mos[1], sum(small.steps), large.steps[0], len(small.steps)
+    )
 
 
 def _network(work: Work, trained: Trained) -> tables.NetworkResult:
@@ -208,6 +244,7 @@ def _network(work: Work, trained: Trained) -> tables.NetworkResult:
     return tables.NetworkResult(
         trained.label,
         trained.parameters,
+        tuple(trained.steps(n) for n in numbers),
         tuple(mos[: stages + 1]),
         tuple(mos[stages + 1 :]),
         training,
@@ -242,7 +279,7 @@ def _title(text: str, work: Work) -> str:
     return f"{text} ({work.stages.run.config.network.title}, budget {work.budget.name})"
 
 
-MAKERS: dict[Target, Callable[[Work], Made]] = {
+MAKERS: dict[Target, Callable[[Work], Iterator[Made]]] = {
     "table1": _table1,
     "table2": _table2,
     "table3": _table3,
@@ -250,3 +287,4 @@ MAKERS: dict[Target, Callable[[Work], Made]] = {
     "fig5": _fig5,
     "fig6": _fig6,
 }
+"""Each yields its result, and Table 3 what there is of it whenever a network is finished."""

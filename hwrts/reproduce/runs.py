@@ -21,7 +21,7 @@ from hwrts.runs.documents import Seconds
 from hwrts.runs.folder import RunFolder, open_or_create_run
 from hwrts.runs.pipeline import run_stages, train_stages
 from hwrts.runs.session import centre_crop, open_session
-from hwrts.training.rts import target_kind
+from hwrts.training.rts import stage_schedule, target_kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,12 @@ class Trained:
     def parameters(self) -> int:
         """Weights and biases of the float network."""
         return sum(tensor.numel() for tensor in build_network(self.run.config.network).parameters())
+
+    def steps(self, stage: int) -> int:
+        """Steps of the float training of a stage, 1 the first."""
+        config = self.run.config
+        photographs = open_store(self.run.root / "data" / "train")
+        return stage_schedule(config, stage, len(photographs.names) * config.data.crops_per_image).steps
 
     def seconds(self, stages: int) -> dict[str, float]:
         """Seconds of each piece of the work, summed over the first stages and their variants."""
@@ -110,6 +116,12 @@ def train(
             else:
                 train_stages(session)
     return Trained(run, experiment.label, stages)
+
+
+def is_trained(root: Path, experiment: Experiment, *, int8: bool) -> bool:
+    """Whether :func:`train` would find nothing left to do."""
+    run = RunFolder(root / "runs" / experiment.name)
+    return run.root.is_dir() and _is_complete(run, run.config.stage_limit, int8=int8)
 
 
 def _changed(before: RunConfig, now: RunConfig) -> str:

@@ -292,6 +292,46 @@ def repetition_beats_size(mos: Mapping[str, Sequence[float]]) -> Finding:
     )
 
 
+def int8_repetition_beats_size(
+    small: float, large: float, steps_small: int, steps_large: int, stages: int
+) -> Finding:
+    """Table 3's headline as a TV has it, and fairly: the small network in int8 and no more training.
+
+    Args:
+        small: MOS of Residual1 in int8 after the last stage.
+        large: MOS of the float EDSR after stage 1.
+        steps_small: Steps of all stages of Residual1, without its fine-tuning.
+        steps_large: Steps of EDSR's first stage.
+        stages: How many stages Residual1 has had.
+    """
+    fair = steps_small <= steps_large
+    told = "" if fair else ", but it had more steps, so that is no fair comparison"
+    return Finding(
+        "int8 repetition beats float size at equal steps",
+        fair and small > large,
+        f"Residual1 in int8 after {stages} stages of {steps_small:,} steps together is "
+        f"{'above' if small > large else 'not above'} the float EDSR after 1 of {steps_large:,}: {small:.3f} "
+        f"against {large:.3f}{told}.",
+    )
+
+
+def peaks_are_the_papers(mos: Mapping[str, Sequence[float]]) -> Finding:
+    """Table 3: the best stage of each network is the one that is best in the paper, or one of two equal ones.
+
+    Args:
+        mos: Mean MOS of HR0, HR1, ... of each network of the paper.
+    """
+    known = {name: paper.NETWORKS[name].mos[1 : len(scores)] for name, scores in mos.items()}
+    differ = [name for name, scores in mos.items() if known[name][_largest(scores[1:])] < max(known[name])]
+    where = [f"{name} HR{_largest(mos[name][1:]) + 1} (HR{_largest(known[name]) + 1})" for name in differ]
+    return Finding(
+        "peaks where the paper has them",
+        not differ,
+        f"The best stage is the paper's with {len(mos) - len(differ)} of {len(mos)} networks"
+        f"{', not with ' if differ else ''}{', '.join(where)}.",
+    )
+
+
 def stages_help_every_network(mos: Mapping[str, Sequence[float]]) -> Finding:
     """Table 3: every network's best stage is above its first."""
     helped = [name for name, scores in mos.items() if max(scores[1:]) > max(scores[0], scores[1])]

@@ -49,10 +49,11 @@ class Quality:
 
 @dataclass(frozen=True)
 class NetworkResult:
-    """Table 3's measurement of one network: MOS of HR0, HR1, ..., of its int8 HR1, ..., and seconds."""
+    """One network of Table 3: steps of each stage, MOS of HR0, HR1, ..., of its int8 HR1, ..., seconds."""
 
     label: str
     parameters: int
+    steps: tuple[int, ...]
     mos: tuple[float, ...]
     mos_int8: tuple[float, ...]
     seconds_train: float
@@ -153,7 +154,7 @@ def network_rows(
     """Columns and rows of Table 3."""
     stages = max(len(result.mos) for result in measured)
     int8 = any(result.mos_int8 for result in measured)
-    columns = [Column("network"), Column("paper: parameters"), Column("parameters")]
+    columns = [Column("network"), Column("paper: parameters"), Column("parameters"), Column("steps")]
     for n in range(stages):
         columns += [Column(f"paper: HR{n}", 3), Column(f"HR{n}", 3)]
     columns += [Column("training, s", 0), Column("HRn of all photographs, s", 0)]
@@ -163,6 +164,7 @@ def network_rows(
     for result in measured:
         known = paper.NETWORKS.get(result.label)
         row: list[Cell] = [result.label, known.parameters if known else None, result.parameters]
+        row.append(" + ".join(f"{steps:,}" for steps in result.steps))
         for n, value in enumerate(result.mos):
             row += [known.mos[n] if known and n < len(known.mos) else None, value]
         row += [result.seconds_train, result.seconds_targets]

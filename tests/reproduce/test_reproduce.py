@@ -332,17 +332,19 @@ def test_rows_of_quality():
 
 
 def test_rows_of_networks():
-    one = tables.NetworkResult("Residual1", 40_787, (2.4, 2.6, 2.7, 2.8), (2.5, 2.6, 2.7), 10.0, 5.0, 7.0)
+    one = tables.NetworkResult(
+        "Residual1", 40_787, (2000, 1000, 1000), (2.4, 2.6, 2.7, 2.8), (2.5, 2.6, 2.7), 10.0, 5.0, 7.0
+    )
     columns, rows = tables.network_rows([one])
     assert len(columns) == len(rows[0])
     assert rows[0] == (
-        "Residual1", "41K", 40_787, 2.384, 2.4, 2.639, 2.6, 2.701, 2.7, 2.712, 2.8, 10.0, 5.0,
-        2.5, 2.6, 2.7, 7.0,
+        "Residual1", "41K", 40_787, "2,000 + 1,000 + 1,000", 2.384, 2.4, 2.639, 2.6, 2.701, 2.7, 2.712, 2.8,
+        10.0, 5.0, 2.5, 2.6, 2.7, 7.0,
     )  # fmt: skip
-    float_only = tables.NetworkResult("other", 9, (2.4, 2.6), (), 10.0, 5.0, 0.0)
+    float_only = tables.NetworkResult("other", 9, (20,), (2.4, 2.6), (), 10.0, 5.0, 0.0)
     columns, rows = tables.network_rows([float_only])
-    assert rows == (("other", None, 9, None, 2.4, None, 2.6, 10.0, 5.0),)
-    assert len(columns) == 9
+    assert rows == (("other", None, 9, "20", None, 2.4, None, 2.6, 10.0, 5.0),)
+    assert len(columns) == 10
 
 
 def test_tiles_are_four_along_the_longer_side(picture):
