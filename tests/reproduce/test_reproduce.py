@@ -17,7 +17,7 @@ from hwrts.metrics.viqet import UNITS, Score
 from hwrts.report import paper, plots
 from hwrts.report.plots import Curve, line_plot, standalone_svg
 from hwrts.reproduce import sentences, tables
-from hwrts.reproduce.budgets import budget
+from hwrts.reproduce.budgets import Selection, budget
 from hwrts.reproduce.measure import quality, tiles
 from hwrts.reproduce.page import result_plots
 from hwrts.reproduce.results import TARGETS, chosen_targets
@@ -120,8 +120,10 @@ def test_the_paper_agrees_with_itself():
         sentences.int8_is_proved(4, 4, 1_000, 0),
         sentences.contracts(spread([0.681, 0.877])),
         sentences.int8_keeps_every_gain(networks, {name: scores[1:] for name, scores in networks.items()}),
+        sentences.peaks_are_the_papers(networks),
+        sentences.int8_repetition_beats_size(2.712, 2.632, 4000, 4000, 3),
     ]
-    assert [finding.agrees for finding in findings] == [True] * 10
+    assert [finding.agrees for finding in findings] == [True] * 12
     assert "smallest at stage 4, 0.01 % after 0.95 %" in findings[0].text
     assert "in a line: its largest step is 1.0 times its smallest" in findings[1].text
     assert findings[3].text.startswith(
@@ -141,6 +143,13 @@ def test_the_paper_agrees_with_itself():
     )
     assert findings[8].text.endswith(f"has {paper.CONTRACTION}.")
     assert "of the gain with 7 of 7 networks; the least is 100 %" in findings[9].text
+    assert findings[10].text == "The best stage is the paper's with 7 of 7 networks."
+    assert findings[11].text == (
+        "Residual1 in int8 after 3 stages of 4,000 steps together is above the float EDSR after 1 of 4,000: "
+        "2.712 against 2.632."
+    )
+    equal = {"SRCNN": [2.3, 2.5, 2.7, 2.6]}  # the paper's HR2 and HR3 are equal
+    assert sentences.peaks_are_the_papers(equal).agrees
 
 
 def test_what_differs_is_said():
@@ -169,6 +178,18 @@ def test_what_differs_is_said():
             "with 1 of 2 networks; the least is 83 % (B)",
         ),
         (sentences.int8_keeps_every_gain({"A": [2.0, 1.9]}, {"A": [2.0]}), "with 0 of 1 networks"),
+        (
+            sentences.peaks_are_the_papers({**networks, "SRResNet": [2.3, 2.5, 2.6, 2.7]}),
+            "with 1 of 3 networks, not with EDSR HR1 (HR3), SRResNet HR3 (HR2).",
+        ),
+        (
+            sentences.int8_repetition_beats_size(2.6, 2.7, 800, 800, 3),
+            "is not above the float EDSR after 1 of 800: 2.600 against 2.700.",
+        ),
+        (
+            sentences.int8_repetition_beats_size(2.8, 2.7, 800, 400, 3),
+            "2.800 against 2.700, but it had more steps, so that is no fair comparison.",
+        ),
         (sentences.int8_is_proved(3, 4, 1_000, 2), "3 of 4 int8 networks passed the bit comparison: 2 of"),
         (sentences.int8_is_proved(0, 0, 0, 0), "0 of 0"),
     ]
@@ -416,6 +437,19 @@ def test_budgets_are_valid_settings(tmp_path):
         budget("huge")
 
 
+def test_a_night_is_fair_and_begins_with_what_is_cheap(tmp_path):
+    """Whole photographs are cut into tiles; all stages of Residual1 are as long as the first of EDSR."""
+    found = budget("medium")
+    assert {each.label for each in found.networks} == set(paper.NETWORKS)
+    assert found.networks[0].label == "Residual1"
+    assert {each.selection for each in found.networks} == {Selection(26, 8, (640, 640), None)}
+    configs = {each.label: each.config(tmp_path, None, 0, "cpu") for each in found.networks}
+    small, large = (configs[name].rts for name in ("Residual1", "EDSR"))
+    assert small.first_steps + 2 * small.steps == large.first_steps
+    assert {config.stage_limit for config in configs.values()} == {3}
+    assert found.stages.settings == budget("small").stages.settings
+
+
 def test_targets():
     assert chosen_targets("all") == TARGETS
     with pytest.raises(ConfigError, match="'table4' can't be reproduced; use table1"):
@@ -452,7 +486,7 @@ def test_a_plot_is_drawn_once_however_often_its_page_is_written(monkeypatch):
     assert len(drawn) == 3
 
 
-@pytest.mark.parametrize("name", ["tiny", "small", "paper"])
+@pytest.mark.parametrize("name", ["tiny", "small", "medium", "paper"])
 def test_experiments_are_trained_as_before_there_was_a_choice(name, tmp_path):
     """So the paper's set-up stays what it was, and folders of older reproductions go on."""
     found = budget(name)

@@ -1,8 +1,11 @@
 """The whole reproduction on tiny pictures with a made-up score: what is done, and how often."""
 
 import json
+import os
 import re
 import shutil
+import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,3 +261,83 @@ def test_a_folder_whose_making_was_killed(tmp_path):
     (root / "photographs" / ".2-1.01234567.new").mkdir()
     _claim(root, TINY, source)
     assert sorted(path.name for path in root.rglob("*")) == ["photographs", "runs", "settings.json"]
+
+
+def without_seconds(document: dict[str, Any]) -> list[dict[str, Any]]:
+    entry = document["results"]["table3"]
+    return [
+        {title: cell for title, cell in zip(entry["columns"], row, strict=True) if not title.endswith(", s")}
+        for row in entry["rows"]
+    ]
+
+
+class KilledIn(Silent):
+    """Ends its own process with SIGKILL in the first task of a name after something was said."""
+
+    def __init__(self, after: str, task: str, done: int) -> None:
+        self.after, self.title, self.done, self.armed = after, task, done, False
+
+    def say(self, text):
+        self.armed |= self.after in text
+
+    @contextmanager
+    def task(self, title, total):
+        def advance(done, text):
+            if self.armed and self.title in title and done >= self.done:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        yield advance
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_a_night_that_is_killed_leaves_a_table_of_the_networks_so_far_and_goes_on(source):
+    """Killed in the second network's training, in its targets and in its scores; as if nothing had been."""
+    folder, labels = source.data.parent, ["Residual1", "EDSR"]
+    whole = without_seconds(make(folder / "undisturbed", ["table3"], source))
+    assert [row["network"] for row in whole] == labels
+    assert [row["steps"] for row in whole] == ["4", "4"]
+    root = folder / "night"
+    for killed_in in [
+        KilledIn("edsr: ", "float training", 3),
+        KilledIn("edsr: ", "validation targets", 1),
+        KilledIn("residual1: trained already", "EDSR: scoring tiles of HR1", 1),
+    ]:
+        child = os.fork()
+        if child == 0:
+            try:
+                make(root, ["table3"], source, killed_in)
+            finally:
+                os._exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        document = json.loads((root / "results.json").read_text())
+        assert without_seconds(document) == whole[:1]
+        entry = document["results"]["table3"]
+        assert entry["title"].endswith("; not trained yet: EDSR, which the same command goes on with")
+        claims = [each["claim"] for each in entry["findings"]]
+        assert claims == ["recurrent training helps every network", "peaks where the paper has them"]
+        assert "not trained yet: EDSR" in (root / "index.html").read_text()
+    before, lines = trained_files(root), Lines()
+    document = make(root, ["table3"], source, lines)
+    assert without_seconds(document) == whole
+    assert "not trained yet" not in document["results"]["table3"]["title"]
+    assert document["results"]["table3"]["findings"][0]["claim"] == "repetition beats size"
+    assert trained_files(root) == before  # nothing was trained again
+    for label in ("residual1", "edsr"):
+        weights = Path("runs") / label / "stage1" / "float.safetensors"
+        assert (root / weights).read_bytes() == (folder / "undisturbed" / weights).read_bytes()
+
+
+def test_a_finished_table_does_not_shrink_while_it_is_looked_at_again(source):
+    root = source.data.parent / "again"
+    document = make(root, ["table3"], source)
+    assert len(document["results"]["table3"]["rows"]) == 2
+    shown = []
+
+    class Looks(Silent):
+        @contextmanager
+        def task(self, title, total):
+            shown.append(len(json.loads((root / "results.json").read_text())["results"]["table3"]["rows"]))
+            yield lambda done, text: None
+
+    assert make(root, ["table3"], source, Looks()) == document
+    assert set(shown) == {2}
