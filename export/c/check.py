@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwrts.export.c.codes import Stored
-from hwrts.export.c.model import HEADER_X86, PREFIX, c_files
+from hwrts.export.c.model import HEADER_X86, PREFIX, alone, c_files
 from hwrts.export.c.names import identifiers
 from hwrts.export.templates import filled_file
 from hwrts.fixed_point import Network
@@ -36,12 +36,12 @@ def check_files(network: Network, cases: Cases) -> tuple[dict[str, str], dict[st
     for layer in network.layers:
         mine = [case for case in cases if case["layer"] == ids[layer.name]]
         if mine:
-            alone = network.single(layer.name)
+            lone = alone(network, layer.name)
             name = ids[layer.name]
-            model = c_files(alone)
+            model = c_files(lone)
             needed = {"model.c", "model.h", HEADER_X86} & model.keys()
             files |= {f"{name}/{part}": model[part] for part in sorted(needed)}
-            files[f"{name}/tables.h"] = _tables(alone, mine, ids)
+            files[f"{name}/tables.h"] = _tables(lone, mine, ids)
             programs[name] = len(mine)
     return files, programs
 

@@ -81,7 +81,12 @@ class NativeModel:
 
         def compute(top: int, bottom: int) -> None:
             first, last = max(0, top - margin), min(height, bottom + margin)
-            part = self.frame({each.name: codes[each.name][first:last] for each in network.inputs})
+            part = self.frame(
+                {
+                    each.name: codes[each.name][slice(None) if each.whole else slice(first, last)]
+                    for each in network.inputs
+                }
+            )
             for name, rows in part.items():
                 scale, out = network.scales[name], made[name]
                 begin, end = int(top * scale), int(bottom * scale) if bottom < height else len(out)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from hwrts.export.c.function import Function, Writer
-from hwrts.fixed_point import Edge, Layer, Lines, Network, plan_lines
+from hwrts.fixed_point import Edge, Layer, Lines, Network, plan_lines, registers_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Track:
         kind: Type of what is stored.
         channels: C.
         bits: Of a code.
-        scale: Height and width relative to the input.
+        scale: Height and width relative to the input; 0 of a register, one pixel that is there all the time.
         lacks: Rows and columns that it lacks against that.
         burst: Rows that a tick makes at most: they stand beside the line memory until the tick is over.
     """
@@ -34,8 +34,15 @@ class Track:
     lacks: tuple[int, int]
     burst: int
 
+    @property
+    def register(self) -> bool:
+        """Whether it is no picture."""
+        return self.scale == 0
+
     def size(self, of: str, axis: int) -> str:
-        """Its rows (axis 0) or columns (1), for so many of the input."""
+        """Its rows (axis 0) or columns (1), for so many of the input; a register has no rows that come."""
+        if self.register:
+            return str(axis)
         size, lack = of, self.lacks[axis]
         if self.scale != 1:
             size = f"{of} * {self.scale.numerator}" if self.scale.numerator > 1 else of
@@ -67,16 +74,26 @@ class Ring:
     reader: int
     owner: int | None
 
+    @property
+    def kind(self) -> str:
+        """Type of what is stored."""
+        return self.source.kind
+
+    @property
+    def register(self) -> bool:
+        """Its rows come one after another."""
+        return False
+
 
 @dataclass(frozen=True)
 class Worker:
-    """A layer: its function, its rings in the order of its sources, and the steps that a tick takes.
+    """A layer: its function, what it reads in the order of its sources, and the steps that a tick takes.
 
     Attributes:
         number: Its place among the layers.
         made: The tensor.
         function: What computes it.
-        rings: One for each source; the first says where a picture ends.
+        reads: One for each source: a ring, or the register itself.
         shrink: Rows of a source from one step to the next.
         grow: Rows that a step makes.
         cut: How far ahead a step needs the source to go on.
@@ -88,13 +105,18 @@ class Worker:
     number: int
     made: Track
     function: Function
-    rings: tuple[Ring, ...]
+    reads: tuple[Ring | Track, ...]
     shrink: int
     grow: int
     cut: int
     begins: int
     done: tuple[int, ...]
     each_period: int
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        """Those of its sources that are pictures; the first says where a picture ends."""
+        return tuple(each for each in self.reads if isinstance(each, Ring))
 
     @property
     def until(self) -> str:
@@ -106,9 +128,25 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A layer of registers alone, which is computed once, before the picture.
+
+    Attributes:
+        made: The register that it makes.
+        function: What computes it.
+        reads: Registers.
+    """
+
+    made: Track
+    function: Function
+    reads: tuple[Track, ...]
+
+
+@dataclass(frozen=True)
 class Schedule:
     """All of it."""
 
+    held: tuple[Held, ...]
     tracks: dict[str, Track]
     rings: tuple[Ring, ...]
     workers: tuple[Worker, ...]
@@ -129,6 +167,12 @@ def schedule(writer: Writer, functions: dict[str, Function]) -> Schedule:
     tracks = dict(_tracks(writer, lines))
     numbers = {(edge.reader, edge.source): place for place, edge in enumerate(lines.edges)}
     readers = {layer.name: place for place, layer in enumerate(network.layers)}
+    registers = registers_of(network.steps)
+    held = tuple(
+        Held(tracks[layer.name], functions[layer.name], tuple(tracks[each] for each in layer.sources))
+        for layer in network.layers
+        if layer.name in registers
+    )
     rings = tuple(_ring(network, edge, tracks, numbers, readers) for edge in lines.edges)
     workers = tuple(
         _worker(
@@ -136,21 +180,26 @@ def schedule(writer: Writer, functions: dict[str, Function]) -> Schedule:
             lines,
             layer,
             tracks,
-            tuple(rings[numbers[layer.name, each]] for each in layer.sources),
+            tuple(
+                tracks[each] if each in registers else rings[numbers[layer.name, each]]
+                for each in layer.sources
+            ),
             functions,
         )
         for layer in network.layers
+        if layer.name not in registers
     )
-    return Schedule(tracks, rings, workers)
+    return Schedule(held, tracks, rings, workers)
 
 
 def _tracks(writer: Writer, lines: Lines) -> Iterator[tuple[str, Track]]:
     network = writer.network
     for number, (name, tensor) in enumerate(network.tensors.items()):
-        window = network.steps[number].window
-        period = len(lines.done[name])
-        ticks = np.array([lines.steps_done(name, tick) for tick in range(period, 2 * period + 1)])
-        burst = max(1, int(np.diff(ticks).max())) * (window.grow if number >= len(network.inputs) else 1)
+        window, burst = network.steps[number].window, 1
+        if name in lines.done:  # no register
+            period = len(lines.done[name])
+            ticks = np.array([lines.steps_done(name, tick) for tick in range(period, 2 * period + 1)])
+            burst = max(1, int(np.diff(ticks).max())) * (window.grow if number >= len(network.inputs) else 1)
         stored = writer.stored(name)
         yield (
             name,
@@ -192,7 +241,7 @@ def _worker(
     lines: Lines,
     layer: Layer,
     tracks: dict[str, Track],
-    rings: tuple[Ring, ...],
+    reads: tuple[Ring | Track, ...],
     functions: dict[str, Function],
 ) -> Worker:
     window, done = layer.window, lines.done[layer.name]
@@ -201,7 +250,7 @@ def _worker(
         tracks[layer.name].number - len(network.inputs),
         tracks[layer.name],
         functions[layer.name],
-        rings,
+        reads,
         window.shrink,
         window.grow,
         window.cut,

@@ -6,6 +6,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from hwrts.export.c.build import find_compiler
+from hwrts.export.c.model import alone
 from hwrts.export.c.traced import TracedModel
 from hwrts.export.stimuli import Fed, fed
 from hwrts.fixed_point import Network
@@ -37,7 +38,7 @@ class CWitness:
     def single(self, layer: str, operands: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """One layer, as a model of its own."""
         if layer not in self._alone:
-            self._alone[layer] = TracedModel(self._network.single(layer), self._compiler)
+            self._alone[layer] = TracedModel(alone(self._network, layer), self._compiler)
         return self._alone[layer].tensors(operands)[layer]
 
     def of(self, network: Network) -> Self:

@@ -1,14 +1,35 @@
 """The strength of a correction in the file that is handed over, in C and in Verilog."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import onnx
 import pytest
 
 from hwrts.export import open_session, to_onnx, verify
-from hwrts.export.c import CWitness, c_files
+from hwrts.export.c import CWitness, build, c_files
+from hwrts.export.c.library import NativeModel
+from hwrts.export.c.traced import TracedModel
 from hwrts.export.runtime import run_session_all
 from hwrts.export.witness import stored_inputs
-from hwrts.fixed_point import Adjusted, HwrtsError, Rounding, adjusted, run
+from hwrts.fixed_point import (
+    PIXEL,
+    STRONGEST,
+    Add,
+    Adjusted,
+    Clip,
+    Format,
+    HwrtsError,
+    Input,
+    MaxPool,
+    Multiply,
+    Network,
+    Rounding,
+    adjusted,
+    run,
+    run_all,
+)
 
 from ..fixed_point.build import anchor_network, noise
 from ..fixed_point.test_strength import EVERYTHING, STRENGTHS, same_size_network
@@ -67,8 +88,108 @@ def test_the_circuit_too(how, tmp_path):
     assert_exact(tmp_path, adjusted(anchor_network(), how), [(5, 7), (6, 4)])
 
 
-def test_the_c_model_takes_numbers_alone():
-    with pytest.raises(
-        HwrtsError, match=r"C model: input 'strength' is one pixel beside a picture.*--strength"
-    ):
-        c_files(adjusted(anchor_network(), SLIDER))
+needs_a_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, build.COMPILERS)), reason="no compiler of C is installed (cc, gcc, clang)"
+)
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("flags", [("-O0",), ("-O1", "-march=native", build.INTRINSICS)])
+@pytest.mark.parametrize("make", [anchor_network, same_size_network])
+def test_the_c_model_has_the_register_too(make, flags):
+    """Every layer at every strength, rows in and out; the table of the register is computed once."""
+    network = adjusted(make(), SLIDER)
+    model = TracedModel(network, flags=flags)
+    for strength in range(STRONGEST + 1):
+        found, expected = model.tensors(codes := fed(network, strength)), run_all(network, codes, "int64")
+        assert found.keys() == {layer.name for layer in network.layers}
+        for name, made in found.items():
+            np.testing.assert_array_equal(made, expected[name], name)
+
+
+@needs_a_compiler
+def test_the_c_model_is_a_witness_of_the_register():
+    """Each layer alone among them, also that of the register alone; a flipped entry of its table is seen."""
+    network = adjusted(anchor_network(), SLIDER)
+    pictures = {f"strength {k}": fed(network, k) for k in STRENGTHS}
+    verdict = verify(network, to_onnx(network).SerializeToString(), pictures, [CWitness(network)])
+    assert verdict.passed, verdict
+    assert {layer for who, _, layer in verdict.rows if who == "c"} == {layer.name for layer in network.layers}
+    codes = fed(network, 17)
+    tensors = run_all(network, codes, "int64")
+    turned = network.layer("strength_turned")
+    wrong = turned.corrupted([tensors["strength"]], tensors["strength_turned"])
+    found = TracedModel(network.exchanged(wrong), flags=("-O0",)).tensors(codes)["strength_turned"]
+    assert not np.array_equal(found, tensors["strength_turned"])
+
+
+@needs_a_compiler
+def test_bands_of_the_library_have_one_register(tmp_path, monkeypatch):
+    monkeypatch.setenv("HWRTS_CACHE", str(tmp_path))
+    monkeypatch.setattr("hwrts.fixed_point.fast.available_cores", lambda: 3)
+    network = adjusted(anchor_network(), SLIDER)
+    model = NativeModel(network)
+    for strength in STRENGTHS:
+        codes = {
+            "x": noise(network, 45, 18, seed=strength),
+            "strength": np.full((1, 1, 1), strength, np.uint8),
+        }
+        np.testing.assert_array_equal(model.run(codes)["y"], run(network, codes, "int64"))
+
+
+@needs_a_compiler
+def test_the_program_is_told_the_strength(tmp_path):
+    network = adjusted(same_size_network(), SLIDER)
+    program = tmp_path / "model"
+    build.compile_c(c_files(network), ["main.c", "model.c"], program, build.find_compiler(), ["-O1"])
+    picture = noise(network, 9, 11)
+    (tmp_path / "in.ppm").write_bytes(b"P6\n11 9\n255\n" + picture.tobytes())
+    for strength in (0, 17, STRONGEST):
+        words = [program, tmp_path / "in.ppm", tmp_path / "out.ppm", str(strength)]
+        subprocess.run(words, check=True)
+        made = np.frombuffer((tmp_path / "out.ppm").read_bytes()[-picture.size :], np.uint8)
+        codes = {"x": picture, "strength": np.full((1, 1, 1), strength, np.uint8)}
+        np.testing.assert_array_equal(made.reshape(picture.shape), run(network, codes, "int64"))
+    for wrong in ("33", "-1", "1.5", ""):
+        done = subprocess.run([*words[:3], wrong], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert f"{wrong}: is no strength; give 0 to 32" in done.stderr
+
+
+def with_register(*layers, outputs=()):
+    gain = Input("gain", 1, Format(False, 6, 4), whole=True)
+    return Network((Input("x", 1, PIXEL), gain), layers, outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("layer", "outputs", "said"),
+    [
+        (MaxPool("y", "gain", (3, 3), 1, (1, 1, 1, 1)), ("z",), "layer 'y' reads 'gain', one pixel beside"),
+        (Clip("y", "gain", 0, 20), ("z", "y"), "output 'y' is made of one pixel beside a picture"),
+    ],
+)
+def test_what_no_c_model_has_of_a_register(layer, outputs, said):
+    last = Multiply("z", ("x", "y"), PIXEL)
+    with pytest.raises(HwrtsError, match=f"C model: {said}"):
+        c_files(with_register(layer, last, outputs=outputs))
+
+
+@needs_a_compiler
+def test_sums_and_products_read_registers_on_either_side():
+    """A register of a register, in front of the picture and behind it, and added."""
+    network = with_register(
+        Clip("less", "gain", 0, 20),
+        Multiply("own", ("less", "gain"), Format(False, 8, 6)),
+        Multiply("y", ("own", "x"), PIXEL),
+        Add("z", ("y", "less"), PIXEL),
+    )
+    model = TracedModel(network, flags=("-O0",))
+    witness = CWitness(network)
+    for gain in (0, 9, 40, 63):
+        codes = {"x": noise(network, 5, 6, seed=gain), "gain": np.full((1, 1, 1), gain, np.uint8)}
+        expected = run_all(network, codes, "int64")
+        for name, made in model.tensors(codes).items():
+            np.testing.assert_array_equal(made, expected[name], name)
+        for layer in network.layers:
+            operands = {each: expected[each] for each in layer.sources}
+            np.testing.assert_array_equal(witness.single(layer.name, operands), expected[layer.name])

@@ -75,3 +75,6 @@ NO_ROWS: tuple[type[Layer], ...] = (Resize, GlobalAverage)
 assert [*EMITTERS] == [kind for kind in OPERATORS.values() if kind not in NO_ROWS], (
     "an operator of hwrts.fixed_point is not said here"
 )
+
+WITH_REGISTERS = (Add, Multiply)
+"""Operators that read one pixel beside a picture for all of its pixels (:func:`.add.pairwise`)."""

@@ -2,7 +2,7 @@
 
 from hwrts.export.c.function import Function, Writer
 from hwrts.export.templates import filled
-from hwrts.fixed_point import Add, Multiply
+from hwrts.fixed_point import Add, Multiply, registers_of
 
 BODY = """\
     for (int32_t i = 0; i < width; ++i) {
@@ -24,12 +24,15 @@ def write(writer: Writer, layer: Add) -> Function:
 
 
 def pairwise(writer: Writer, layer: Add | Multiply, acc: str) -> Function:
-    """An accumulator of a code of each operand, of which one channel meets all."""
+    """An accumulator of a code of each operand, of which one channel meets all, and a register all pixels."""
+    registers = registers_of(writer.network.steps)
     channels, numbers = writer.network.channels[layer.name], writer.requantiser(layer)
     codes = []
     for place, source in enumerate(layer.sources):
         one = writer.network.channels[source] == 1 and channels > 1
         index = "i" if one else f"i * {channels} + c"
+        if source in registers:
+            index = "0" if writer.network.channels[source] == 1 else "c"
         code = writer.stored(source).code(f"x{place}[0][{index}]")
         codes.append(code if numbers.kind == "int32_t" else f"({numbers.kind}){code}")
     body = filled(
