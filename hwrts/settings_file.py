@@ -56,6 +56,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "versions": 1,
     },
     "network": {
+        "expand": 1,
         "keeps": "nothing",
         "padding": "zero",
         "widths": {},
@@ -64,7 +65,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "range": None,
         "chroma": None,
     },
-    "rts": {"bound_targets": False, "loss": "squared"},
+    "rts": {"bound_targets": False, "loss": "squared", "teacher": None, "teacher_share": 0.5},
     "qat": {
         "settle": False,
         "exact_additions": False,

@@ -80,6 +80,10 @@ def run(
     channels: Annotated[
         int | None, option("Width of the hidden tensors [32; others as in their papers].", panel=NETWORK)
     ] = None,
+    expand: Annotated[
+        int | None,
+        option("Train convolutions so many times wider; what is deployed is the same [1].", panel=NETWORK),
+    ] = None,
     colour: Annotated[
         str | None,
         option("What it sees: rgb, or luma (Y') alone, with one channel in and out [rgb].", panel=NETWORK),
@@ -111,6 +115,19 @@ def run(
             show_default=False,
             rich_help_panel=TRAINING,
         ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            "--teacher",
+            help="Folder of a larger run to train towards, beside the targets.",
+            show_default=False,
+            rich_help_panel=TRAINING,
+            autocompletion=run_folders,
+        ),
+    ] = None,
+    teacher_share: Annotated[
+        float | None, option("Its share of what is minimised, 0 to 1 [0.5].", panel=TRAINING)
     ] = None,
     batch: Annotated[int | None, option("Crops per step [16].", panel=TRAINING)] = None,
     patch: Annotated[int | None, option("Side of a crop in original pixels [128].", panel=TRAINING)] = None,
@@ -188,9 +205,10 @@ def run(
         "data.patch": patch, "degradation.jpeg": _range(jpeg, int), "degradation.kernel": _several(kernel),
         "degradation.blur": _range(blur, float),
         "network.name": network, "network.blocks": blocks, "network.channels": channels,
-        "network.padding": padding, "network.colour": colour, "network.matrix": matrix,
-        "network.range": range_, "network.chroma": chroma,
+        "network.expand": expand, "network.padding": padding,
+        "network.colour": colour, "network.matrix": matrix, "network.range": range_, "network.chroma": chroma,
         "rts.stages": _number(stages), "rts.first_steps": first_steps, "rts.steps": steps,
+        "rts.teacher": _text(teacher), "rts.teacher_share": teacher_share,
         "rts.epochs": epochs, "rts.batch": batch, "rts.stop": stop, "rts.score": score,
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),
         "qat.activation_bits": activation_bits, "qat.pixel_bits": pixel_bits, "qat.rounding": rounding,

@@ -71,6 +71,14 @@ class NetworkConfig(Section):
         description="channels of single groups of layers where they are fewer than blocks and channels give, "
         "by the name of the layer that makes them",
     )
+    expand: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="train each convolution of more than 1x1 taps through so many times its wider side in "
+        "maps, and collapse it exactly: what is deployed is the same network; 1: as it is; sesr and ecbsr "
+        "are trained wide already, and multiply what their papers have",
+    )
     padding: Literal["replicate", "zero"] = Field(
         "replicate",
         description="what convolutions see outside the picture: replicate repeats the nearest pixel of what "

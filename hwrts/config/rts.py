@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwrts.config.section import Rate, Section, Steps
 
@@ -51,9 +51,34 @@ class RtsConfig(Section):
         "of Y, on which up-scaling is measured; luma is for sesr, whose colours have one correction, and for "
         "networks of luma",
     )
+    teacher: str | None = Field(
+        None,
+        description="folder of a larger run, whose float network of the same stage is imitated beside the "
+        "target; none: nobody is",
+    )
+    teacher_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="with a teacher, how much of what is minimised is the distance from its output; the rest "
+        "is that from the target",
+    )
     schedule: Literal["one-cycle", "constant"] = Field(
         "one-cycle", description="rate over the steps of a stage; the paper's is constant"
     )
+
+    @model_validator(mode="after")
+    def _check_teacher(self) -> "RtsConfig":
+        if self.taught and self.stages == "auto":
+            raise ValueError(
+                'a teacher beside stages = "auto": how many stages it needs is not known; give a number'
+            )
+        return self
+
+    @property
+    def taught(self) -> bool:
+        """Whether there is a teacher that is listened to."""
+        return self.teacher is not None and self.teacher_share > 0
 
     @property
     def scored(self) -> bool:

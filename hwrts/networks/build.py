@@ -50,14 +50,15 @@ def _built(network: NetworkConfig) -> nn.Module:
         return three_layers[network.name](channels, planes=planes)
     if network.name == "residual":
         return Residual(network.blocks, channels, keeps=network.keeps, planes=planes)
+    wide: dict[str, type[nn.Module]] = {"sesr": SESR, "ecbsr": ECBSR}  # by their papers; others by widen()
+    if network.name in wide:
+        return wide[network.name](network.blocks, channels, planes=planes, expand=network.expand)
     kinds: dict[str, type[nn.Module]] = {
         "vdsr": VDSR,
         "srresnet": SRResNet,
         "edsr": EDSR,
         "abpn": ABPN,
         "quicksrnet": QuickSRNet,
-        "sesr": SESR,
-        "ecbsr": ECBSR,
         "imdn": IMDN,
         "rlfn": RLFN,
         "span": SPAN,

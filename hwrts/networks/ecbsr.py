@@ -23,7 +23,7 @@ _FIRST_FACTOR = 1e-3
 """Of the edges where training starts, the paper's: as good as none."""
 
 # Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
-# of the INPUT; of weights O output and I input channels, W = _WIDER * O.
+# of the INPUT; of weights O output and I input channels, W = wider * O.
 
 
 class ECBSR(nn.Module):
@@ -39,15 +39,27 @@ class ECBSR(nn.Module):
         channels: Their width.
         scale: Up-scaling factor.
         planes: Channels of the picture: 3, or 1 of luma.
+        expand: Multiplies the maps in the expanding branch of each block, which are twice its outputs.
     """
 
-    def __init__(self, blocks: int = 4, channels: int = 16, scale: int = 2, planes: int = PICTURE) -> None:
+    def __init__(
+        self,
+        blocks: int = 4,
+        channels: int = 16,
+        scale: int = 2,
+        planes: int = PICTURE,
+        *,
+        expand: int = 1,
+    ) -> None:
         super().__init__()
         widths = [planes] + [channels] * (blocks + 1)
-        self.conv = nn.ModuleList(_edge_oriented(nn.Conv2d(i, o, 3, padding=1)) for i, o in pairwise(widths))
+        wider = _WIDER * expand
+        self.conv = nn.ModuleList(
+            _edge_oriented(nn.Conv2d(i, o, 3, padding=1), wider) for i, o in pairwise(widths)
+        )
         self.act = nn.ModuleList(nn.PReLU(channels) for _ in widths[1:])
         last = nn.Conv2d(channels, planes * scale**2, 3, padding=1)
-        self.conv_out = _edge_oriented(last, NEARLY_ZERO)
+        self.conv_out = _edge_oriented(last, wider, NEARLY_ZERO)
         self.shuffle = nn.PixelShuffle(scale)
         self.anchor = nn.Upsample(scale_factor=scale, mode="nearest")
 
@@ -65,9 +77,9 @@ class ECBSR(nn.Module):
         return self.conv_out
 
 
-def _edge_oriented(conv: nn.Conv2d, gain: float = 1.0) -> nn.Conv2d:
+def _edge_oriented(conv: nn.Conv2d, wider: int, gain: float = 1.0) -> nn.Conv2d:
     """A convolution that is trained as a sum of branches, and starts from so much of the usual weights."""
-    parametrize.register_parametrization(conv, "weight", _Branches(gain))
+    parametrize.register_parametrization(conv, "weight", _Branches(wider, gain))
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return conv
 
@@ -75,9 +87,9 @@ def _edge_oriented(conv: nn.Conv2d, gain: float = 1.0) -> nn.Conv2d:
 class _Branches(nn.Module):
     """The weight of an edge-oriented block."""
 
-    def __init__(self, gain: float) -> None:
+    def __init__(self, wider: int, gain: float) -> None:
         super().__init__()
-        self.gain = gain
+        self.wider, self.gain = wider, gain
 
     def forward(self, own: Tensor, wide: Tensor, narrow: Tensor, mixed: Tensor, factor: Tensor) -> Tensor:
         """From (O, I, 3, 3), (W, I), (O, W, 3, 3), (3, O, I) and (3, O) to (O, I, 3, 3)."""
@@ -97,8 +109,8 @@ class _Branches(nn.Module):
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
         """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
         outs, ins = weight.shape[:2]
-        wide, maps = weight.new_empty(_WIDER * outs, ins), 9 * _WIDER * outs
-        narrow = weight.new_empty(outs, _WIDER * outs, 3, 3)
+        wide, maps = weight.new_empty(self.wider * outs, ins), 9 * self.wider * outs
+        narrow = weight.new_empty(outs, self.wider * outs, 3, 3)
         # The variance of a ReLU's source, in two halves; beside an identity a half is enough.
         gain = self.gain * (0.5 if outs == ins else 1.0)
         return (

@@ -104,12 +104,19 @@ class HeldConv2d(nn.Conv2d):
         super().__init__(*arguments, **settings)
         self.held = held
 
+    @property
+    def own_taps(self) -> Tensor:
+        """What is moved to hold it: the weight, or of one trained wide the taps beside its product."""
+        wide: Any = getattr(self, "parametrizations", None)
+        taps: Tensor = self.weight if wide is None else wide.weight.original
+        return taps
+
 
 def project_gradients(module: nn.Module) -> None:
     """Take out of the gradients of all :class:`HeldConv2d` what would leave what is held."""
     for conv in module.modules():
-        if isinstance(conv, HeldConv2d) and conv.weight.grad is not None:
-            conv.weight.grad.copy_(conv.held.projected(conv.weight.grad))
+        if isinstance(conv, HeldConv2d) and conv.own_taps.grad is not None:
+            conv.own_taps.grad.copy_(conv.held.projected(conv.own_taps.grad))
 
 
 @torch.no_grad()
@@ -117,4 +124,4 @@ def project_weights(module: nn.Module) -> None:
     """Bring the weights of all :class:`HeldConv2d` back to what is held."""
     for conv in module.modules():
         if isinstance(conv, HeldConv2d):
-            conv.weight.copy_(conv.held.projected(conv.weight))
+            conv.own_taps.copy_(conv.held.projected(conv.own_taps))

@@ -141,7 +141,8 @@ class Residual(nn.Module):
         answer = weight.sum((2, 3)) @ f  # (P,)
         excess = answer - answer.clamp(-_LARGEST_ANSWER, _LARGEST_ANSWER)
         taps = weight[0, 0].numel()
-        weight.sub_((excess[:, None] * f / (taps * f.square().sum()).clamp(min=1e-12))[:, :, None, None])
+        share = excess[:, None] * f / (taps * f.square().sum()).clamp(min=1e-12)  # (P, C)
+        self.conv_out.own_taps.sub_(share[:, :, None, None])
 
     @torch.no_grad()
     def keep_flat_areas(self) -> None:
@@ -156,4 +157,4 @@ class Residual(nn.Module):
         own = torch.eye(self.planes, device=weight.device)  # (P, P)
         own = own.repeat_interleave(self.scale**2, dim=0)  # (P*scale**2, P)
         missing = own - weight.sum((2, 3))
-        weight.add_(missing[:, :, None, None] / weight[0, 0].numel())
+        self.conv_ext.own_taps.add_(missing[:, :, None, None] / weight[0, 0].numel())

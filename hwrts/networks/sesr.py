@@ -21,7 +21,7 @@ _START_SMALL = 0.005
 """Of the correction, beside a picture of 0..1."""
 
 # Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
-# of the INPUT; of weights O output and I input channels, K taps, W = WIDE.
+# of the INPUT; of weights O output and I input channels, K taps, W maps.
 
 
 class SESR(nn.Module):
@@ -41,19 +41,29 @@ class SESR(nn.Module):
         channels: Their width.
         scale: Up-scaling factor, 2.
         planes: Channels of the picture: 3, or 1 of luma.
+        expand: Multiplies the 128 maps in the middle of each block.
     """
 
-    def __init__(self, blocks: int = 5, channels: int = 16, scale: int = 2, planes: int = PICTURE) -> None:
+    def __init__(
+        self,
+        blocks: int = 5,
+        channels: int = 16,
+        scale: int = 2,
+        planes: int = PICTURE,
+        *,
+        expand: int = 1,
+    ) -> None:
         super().__init__()
         self.up = FixedUpsample("bicubic", scale)
-        self.conv_in = _collapsible(nn.Conv2d(planes, channels, 3, padding=1), sees=True)
+        maps = WIDE * expand
+        self.conv_in = _collapsible(nn.Conv2d(planes, channels, 3, padding=1), maps, sees=True)
         self.conv = nn.ModuleList(
-            _collapsible(nn.Conv2d(channels, channels, 3, padding=1)) for _ in range(blocks)
+            _collapsible(nn.Conv2d(channels, channels, 3, padding=1), maps) for _ in range(blocks)
         )
         held = Held(tie="rows") if planes == PICTURE else FREE
         even = HeldConv2d(channels, planes * scale**2, 3, padding=1, held=held)
         # Here they are copies; fine-tuning keeps them so.
-        self.conv_out = _collapsible(even, copies=planes, makes=True)
+        self.conv_out = _collapsible(even, maps, copies=planes, makes=True)
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,9 +80,11 @@ class SESR(nn.Module):
         return self.conv_out
 
 
-def _collapsible(conv: nn.Conv2d, copies: int = 1, *, sees: bool = False, makes: bool = False) -> nn.Conv2d:
+def _collapsible(
+    conv: nn.Conv2d, maps: int, copies: int = 1, *, sees: bool = False, makes: bool = False
+) -> nn.Conv2d:
     """A convolution that is trained as two; it sees the picture, or makes the correction."""
-    parametrize.register_parametrization(conv, "weight", _Product(copies, sees=sees, makes=makes))
+    parametrize.register_parametrization(conv, "weight", _Product(maps, copies, sees=sees, makes=makes))
     parametrize.register_parametrization(conv, "bias", _Copies(copies))
     return conv
 
@@ -80,9 +92,9 @@ def _collapsible(conv: nn.Conv2d, copies: int = 1, *, sees: bool = False, makes:
 class _Product(nn.Module):
     """The weight of a linear block."""
 
-    def __init__(self, copies: int, *, sees: bool, makes: bool) -> None:
+    def __init__(self, maps: int, copies: int, *, sees: bool, makes: bool) -> None:
         super().__init__()
-        self.copies, self.sees, self.makes = copies, sees, makes
+        self.maps, self.copies, self.sees, self.makes = maps, copies, sees, makes
 
     def forward(self, wide: Tensor, narrow: Tensor) -> Tensor:
         """From (W, I, K, K) and (O/copies, W) to (O, I, K, K)."""
@@ -101,8 +113,10 @@ class _Product(nn.Module):
             HwrtsError: There are more outputs than maps.
         """
         outs = len(narrow)
-        if outs > WIDE:
-            raise HwrtsError(f"sesr: {outs} channels are more than the {WIDE} maps of its blocks; use fewer")
+        if outs > self.maps:
+            raise HwrtsError(
+                f"sesr: {outs} channels are more than the {self.maps} maps of its blocks; use fewer"
+            )
         used = narrow.norm(dim=0) * wide.flatten(1).norm(dim=1)  # (W,)
         free = used.argsort()[:outs]
         wide, narrow = wide.clone(), narrow.clone()
@@ -117,7 +131,7 @@ class _Product(nn.Module):
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Where training starts, whatever the weight was: the variance is kept through ReLUs."""
-        out, wide = len(weight) // self.copies, weight.new_empty(WIDE, *weight.shape[1:])
+        out, wide = len(weight) // self.copies, weight.new_empty(self.maps, *weight.shape[1:])
         nn.init.normal_(wide, std=1 / math.sqrt(wide[0].numel()))
         if self.sees:
             # Of Y, which is all that the loss sees, and of its details: a map that answers to the level is 0
@@ -128,7 +142,7 @@ class _Product(nn.Module):
             wide = wide - wide.mean((2, 3), keepdim=True)
         # Beside an identity half of it is enough, and a correction starts nearly as none.
         gain = _START_SMALL if self.makes else 0.5 if weight.shape[0] == weight.shape[1] else 1.0
-        return wide, nn.init.normal_(weight.new_empty(out, WIDE), std=gain * math.sqrt(2 / WIDE))
+        return wide, nn.init.normal_(weight.new_empty(out, self.maps), std=gain * math.sqrt(2 / self.maps))
 
 
 class _Copies(nn.Module):

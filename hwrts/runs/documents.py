@@ -22,6 +22,11 @@ class _Device(Document):
     reason: Text = ""
 
 
+class _Teacher(Document):
+    path: Text
+    sha256: dict[Text, Sha256] = Field({})
+
+
 class RunNotes(Document):
     """run.json."""
 
@@ -41,6 +46,7 @@ class RunNotes(Document):
     weights: Text | None = None
     inputs: Text | None = None
     luma: dict[Text, Text] | None = None
+    teacher: _Teacher | None = None
 
 
 _Shape = Annotated[list[Count], Field(min_length=2, max_length=3)]

@@ -31,6 +31,10 @@ def overruled(name: str, config: RunConfig) -> str | None:
         return 'degradation.lr_jpeg = "none" compresses nothing'
     if name in ("rts.stop", "rts.max_stages") and rts.stages != "auto":
         return automatic
+    if name == "rts.teacher" and rts.teacher is not None and not rts.taught:
+        return "rts.teacher_share = 0 does not listen to it"
+    if name == "rts.teacher_share" and rts.teacher is None:
+        return "rts.teacher names no run"
     if name == "rts.score" and rts.scored and not rts.score:
         return 'rts.stop = "score" needs the score'
     if name == "qat.same_size_steps" and not qat.same_size:

@@ -27,6 +27,7 @@ from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
 from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
+from hwrts.networks.wide import collapse, widen
 from hwrts.qat.fused import Fused
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
@@ -39,6 +40,7 @@ from hwrts.runs.integers import Material, to_integers
 from hwrts.runs.quantise import calibration_inputs
 from hwrts.runs.remarks import faithfulness, is_faithful, remarks
 from hwrts.runs.session import Session
+from hwrts.runs.teacher import teacher_of
 from hwrts.training.aids import TrainingAids, training_aids
 from hwrts.training.checkpoint import (
     fit_weights,
@@ -48,7 +50,7 @@ from hwrts.training.checkpoint import (
     save_training,
     save_weights,
 )
-from hwrts.training.fit import Batches, Schedule, Training, fit, luma_loss
+from hwrts.training.fit import Batches, Schedule, Teacher, Training, fit, luma_loss
 from hwrts.training.precision import MixedPrecision
 from hwrts.training.rts import (
     best_scored_stage,
@@ -261,15 +263,34 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     before = session.run.stage(number - 1).float_weights if number > 1 else session.run.start
     if number > 1 or before.is_file():
         fit_weights(before, model)
+    _widen(session, model, number)
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)
     training = Training.start(model)
     aids = training_aids(model, small_residual=session.config.rts.small_residual)
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
-        _train(session, stage, "float", training, forward, batches, schedule, aids, penalty)
+        teacher = _teacher(session, number)
+        _train(session, stage, "float", training, forward, batches, schedule, aids, penalty, teacher)
+    collapse(model)
     save_weights(stage.float_weights, model, {"stage": number})
     _drop_checkpoint(session.run, stage)
+
+
+def _widen(session: Session, model: nn.Module, number: int) -> None:
+    """Make a network wide for the training of a stage, if it is asked for; each stage begins anew."""
+    config = session.config
+    if config.network.expand > 1:
+        widen(model, config.network.expand, config.seed * 1000 + number)
+
+
+def _teacher(session: Session, number: int) -> Teacher | None:
+    """Who a stage is taught by."""
+    rts = session.config.rts
+    if not rts.taught:
+        return None
+    network = teacher_of(session.run, number).to(session.device.name)
+    return Teacher(_forward(session, network), rts.teacher_share)
 
 
 def stage_changes(run: RunFolder, count: int) -> list[float]:
@@ -312,6 +333,7 @@ def _train(
     schedule: Schedule,
     aids: TrainingAids = TrainingAids(),  # noqa: B008 - frozen
     penalty: Callable[[], Tensor] | None = None,
+    teacher: Teacher | None = None,
 ) -> None:
     if not schedule.steps:  # of what is calibrated alone
         return
@@ -343,7 +365,8 @@ def _train(
                 saved = time.monotonic()
 
         loss = luma_loss if session.config.rts.loss == "luma" else F.mse_loss
-        fit(training, forward, batches, schedule, after_step, aids.constrain, penalty, aids.project, loss)
+        hold, project = aids.constrain, aids.project
+        fit(training, forward, batches, schedule, after_step, hold, penalty, project, loss, teacher)
 
 
 def _checkpoint(run: RunFolder, stage: StageFolder) -> Path:

@@ -20,6 +20,7 @@ from hwrts.graph.weight_bits import check_settings
 from hwrts.metrics.viqet import has_score
 from hwrts.progress import Progress
 from hwrts.runs.folder import RunFolder
+from hwrts.runs.teacher import check_teacher
 from hwrts.training.device import Device, choose_device, make_deterministic
 from hwrts.training.fit import Batches
 from hwrts.training.rts import crop_batches, target_kind
@@ -78,14 +79,15 @@ class Session:
 
 
 def prepare(run: RunFolder, progress: Progress) -> tuple[Device, PhotoStore, PhotoStore]:
-    """Everything that can be wrong with a run before it starts: widths, device, photographs (read once).
+    """Everything that can be wrong with a run before it starts: widths, teacher, device, photographs.
 
     Raises:
-        HwrtsError: Photographs that are missing, broken or too small, a device that is not there, or a width
-            of a layer that is not there.
+        HwrtsError: Photographs that are missing, broken or too small, a device that is not there, a width
+            of a layer that is not there, or a teacher as :func:`.check_teacher`.
     """
     config = run.config
     check_settings(config.network, config.qat)
+    check_teacher(run, progress)
     device = choose_device(config.device, config.precision)
     train, val = _photographs(run, config, progress)
     if config.rts.stages == "auto" and config.rts.stop == "score":

@@ -30,6 +30,7 @@ class SweepFile(Document):
 
     spec: dict[Text, Any]
     photographs: Text
+    teachers: dict[Text, dict[Text, Text]] = Field({})
     promoted: dict[Text, list[Text]] = Field({})
     # not in folders from before there were such choices
     defaults: dict[Text, dict[Text, Any]] | None = None
@@ -57,23 +58,32 @@ class ConfigurationFile(Document):
     costs: _Costs
 
 
-def claim(root: Path, spec: SweepSpec, photographs: str) -> SweepSpec:
+def claim(
+    root: Path, spec: SweepSpec, photographs: str, teachers: dict[str, dict[str, str]] | None = None
+) -> SweepSpec:
     """Make the folder for this sweep, or see that it was made for it; returns the sweep as it goes on there.
 
     Args:
         root: The folder.
         spec: The sweep.
         photographs: Hash of the photographs.
+        teachers: By folder, and then by stage, hashes of the weights of those that networks are taught by;
+            none: nobody is.
 
     Raises:
         RunFolderError: It holds another sweep, or something else.
     """
-    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs}
+    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs, "teachers": teachers or {}}
     path = root / SWEEP
     if path.is_file():
         before = read_versioned(path, SweepFile, SCHEMA, SCHEMA_VERSION)
         before["spec"] = _with_clock(before["spec"])
-        for key, what in (("spec", "sweep file or budget"), ("photographs", "set of photographs")):
+        before.setdefault("teachers", {})  # of one from before there were any
+        for key, what in (
+            ("spec", "sweep file or budget"),
+            ("photographs", "set of photographs"),
+            ("teachers", "teacher's weights"),
+        ):
             if before.get(key) != settings[key]:
                 raise RunFolderError(
                     f"{root}: was made with another {what}; use the same, or another folder with -o"

@@ -14,6 +14,7 @@ from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.files.read import file_sha256
 from hwrts.progress import Progress
 from hwrts.runs.session import find_split
+from hwrts.runs.teacher import all_sha256
 from hwrts.sweep.folder import claim, entries, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
 from hwrts.sweep.space import (
@@ -60,7 +61,7 @@ class Sweep:
     def __init__(self, root: Path, spec: SweepSpec) -> None:
         check_axes(spec)
         self.root, self.photographs = root.resolve(), _fingerprint(spec)
-        self.spec = spec = claim(self.root, spec, self.photographs)
+        self.spec = spec = claim(self.root, spec, self.photographs, _teachers(spec))
         self.study = SweepStudy(self.root, spec, [entry["values"] for entry in entries(self.root)])
         self.wanted = wanted(spec)
         self.known: dict[str, Known] = {}
@@ -234,6 +235,13 @@ def _fingerprint(spec: SweepSpec) -> str:
             digest.update(os.fsencode(photo.name) + f"\0{content}\0".encode())
         digest.update(b"\1")
     return digest.hexdigest()
+
+
+def _teachers(spec: SweepSpec) -> dict[str, dict[str, str]]:
+    """What the teachers of a sweep are: by folder, hashes of their weights by stage."""
+    alone = spec.base.get("rts", {}).get("teacher")
+    named = spec.axes.get("rts.teacher", [] if alone is None else [alone])
+    return {str(name): all_sha256(Path(str(name))) for name in named}
 
 
 def _any_config(spec: SweepSpec) -> RunConfig:

@@ -24,6 +24,7 @@ from hwrts.graph.weight_bits import check_settings, widths_of
 from hwrts.networks.build import build_network
 from hwrts.runs.circuit import AskedCircuit
 from hwrts.runs.overruled import overruled
+from hwrts.runs.teacher import teacher_identity
 from hwrts.settings_file import BEFORE, parse_config, set_entry
 from hwrts.sweep.spec import HEAD, LATER_COSTS, Limits, SweepSpec
 
@@ -39,6 +40,8 @@ _DECIDING = (
     "rts.stages",
     "rts.epochs",
     "rts.stop",
+    "rts.teacher",
+    "rts.teacher_share",
     "degradation.lr_jpeg",
     "qat.steps",
     "qat.same_size_steps",
@@ -74,10 +77,14 @@ class Candidate:
 
     def _settings(self) -> dict[str, Any]:
         settings = self.config.model_dump(mode="json")
+        if not self.config.rts.taught:  # a share of nothing, or a teacher that is not listened to
+            settings["rts"] |= {"teacher": None, "teacher_share": BEFORE["rts"]["teacher_share"]}
         for table, choices in BEFORE.items():  # what every sweep did before there was a choice
             for name, before in choices.items():
                 if settings[table][name] == before:
                     del settings[table][name]
+        if self.config.rts.taught:
+            settings["teacher"] = teacher_identity(self.config)
         return {key: value for key, value in settings.items() if key not in ("data", "device")} | {
             "crops": [settings["data"]["patch"], settings["data"]["crops_per_image"]]
         }
@@ -116,7 +123,9 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
     """A point of the space as settings.
 
     Raises:
-        ConfigError: An axis that is no setting, a value that is not allowed, or a network without the form.
+        ConfigError: An axis that is no setting, a value that is not allowed, a network without the form, or
+            a teacher of other pictures.
+        RunFolderError: A teacher that is not there.
     """
     document = copy.deepcopy(spec.base)
     head = str(values.get(HEAD, "x2"))
@@ -144,6 +153,8 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
         raise ConfigError(
             'sweep: a same-size network has no x2 PSNR; use quality = "score", or head = ["x2"]'
         )
+    if config.rts.taught:
+        teacher_identity(config)
     return Candidate(values, config, head)
 
 

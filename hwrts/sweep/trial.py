@@ -173,6 +173,8 @@ def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder
     what = config.model_dump_json(include={"data", "degradation", "seed"})
     what += f" of {config.qat.pixel_bits} bits" if config.qat.pixel_bits > 8 else ""
     name = hashlib.sha256(what.encode()).hexdigest()[:12]
+    untaught = config.rts.model_copy(update={"teacher": None})  # that is of single trials
+    config = config.model_copy(update={"rts": untaught})
     folder = root / "photographs" / name
     with writing(folder, wait=True):
         if not (folder / "run.json").is_file():  # whole at once, for run.json says last what was read

@@ -53,6 +53,25 @@ class Schedule:
         return self.peak * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """A network whose output is a target too (Hinton et al., 2015).
+
+    Attributes:
+        forward: How a batch runs through it.
+        share: How much of what is minimised is the distance from its output, 0..1.
+    """
+
+    forward: Callable[[Any], Tensor]
+    share: float
+
+    def loss(self, plain: Loss, x: Any, y: Tensor, target: Tensor) -> Tensor:
+        """Of an output, (1 - share) times the loss to the target and share times that to the teacher's."""
+        with torch.no_grad():
+            taught = self.forward(x).float()
+        return (1 - self.share) * plain(y, target) + self.share * plain(y, taught)
+
+
 @dataclass
 class Training:
     """A training in progress: everything that a checkpoint must hold is reachable from here.
@@ -84,6 +103,7 @@ def fit(
     penalty: Callable[[], Tensor] | None = None,
     project: Callable[[], None] | None = None,
     loss: Loss = F.mse_loss,
+    teacher: Teacher | None = None,
 ) -> None:
     """Minimise the mean squared error, or another loss, from the training's step to the schedule's end.
 
@@ -97,6 +117,7 @@ def fit(
         penalty: Called after each forward pass; added to what is minimised.
         project: Called before each update, to keep the gradients where the weights may be.
         loss: Of output and target.
+        teacher: Whose output is a target too.
 
     Raises:
         HwrtsError: The loss is not finite.
@@ -108,7 +129,9 @@ def fit(
         x, target = batches(training.step)
         training.optimizer.zero_grad(set_to_none=True)
         y = forward(x).float()
-        total = loss(y, target) if penalty is None else loss(y, target) + penalty()
+        total = loss(y, target) if teacher is None else teacher.loss(loss, x, y, target)
+        if penalty is not None:
+            total = total + penalty()
         total.backward()  # type: ignore[no-untyped-call]
         if project is not None:
             project()

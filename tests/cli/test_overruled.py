@@ -44,6 +44,8 @@ REFUSED = {
     "my.toml --stop score": "--stop: would do nothing",
     "--network srcnn --blocks 2": "srcnn has three layers and no blocks",
     "--reduce-range --weight-bits 8": "--reduce-range means 7 bits",
+    "--teacher-share 0.5": "--teacher-share: would do nothing: rts.teacher names no run",
+    "--teacher runs/big --teacher-share 0": "--teacher: would do nothing: rts.teacher_share = 0 does not",
 }
 
 

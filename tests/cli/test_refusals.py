@@ -236,6 +236,34 @@ def quantize(function, *more):
             "--resume: takes no other settings, the run keeps its own; leave them out",
         ),
         (
+            ["run", "--teacher", "runs/nothing", "-o", "taught"],
+            "teacher runs/nothing: is not a run folder (no run.json); hwrts run makes one",
+        ),
+        (
+            ["run", "--teacher", "runs/own", "-o", "taught"],
+            "teacher runs/own: is of a module of one's own; take a run that hwrts run trained",
+        ),
+        (
+            ["run", "--teacher", "runs/tiny", "--stages", "9", "-o", "taught"],
+            "teacher runs/tiny: has no float network of stage 3; train it as far, or ask for fewer stages "
+            "(rts.stages)",
+        ),
+        (
+            ["run", "--teacher", "runs/tiny", "--colour", "luma", "--stages", "1", "-o", "taught"],
+            "teacher runs/tiny: sees red, green and blue of 8 bits, the network to train luma (BT.709, "
+            "limited range) of 8 bits; take a teacher of the same colours and pixel bits",
+        ),
+        (
+            ["run", "--teacher", "runs/tiny", "--stages", "auto", "-o", "taught"],
+            "command line: --stages --teacher (rts) is not allowed: a teacher beside stages = "
+            '"auto": how many stages it needs is not known; give a number',
+        ),
+        (
+            ["run", "--expand", "17", "-o", "wide"],
+            "command line: --expand (network.expand) = 17 is not allowed: Input should be less than or equal "
+            "to 16",
+        ),
+        (
             ["run", "--require", "flatness=1"],
             "--require 'flatness=1': 'flatness' is unknown; did you mean 'flat'?",
         ),

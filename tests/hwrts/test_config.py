@@ -152,13 +152,13 @@ def test_every_field_survives_with_another_value_than_its_default():
         "degradation": {"jpeg": (50, 60), "kernel": "box", "blur": 0.5, "read_noise": 1.5,
                         "shot_noise": (0.5, 1.0), "lr_jpeg": 70, "lr_jpeg_times": (1, 2),
                         "lr_subsampling": "4:2:0", "versions": 3},
-        "network": {"name": "sesr", "blocks": 2, "channels": 5, "padding": "zero", "keeps": "nothing",
-                    "colour": "luma", "matrix": "bt601", "range": "full", "chroma": "bilinear",
-                    "widths": {"conv_0": 3}},
+        "network": {"name": "sesr", "blocks": 2, "channels": 5, "expand": 2, "padding": "zero",
+                    "keeps": "nothing", "colour": "luma", "matrix": "bt601", "range": "full",
+                    "chroma": "bilinear", "widths": {"conv_0": 3}},
         "rts": {
             "stages": 2, "max_stages": 3, "first_steps": 4, "steps": 5, "epochs": 6, "batch": 7,
             "first_learning_rate": 0.5, "learning_rate": 0.25, "small_residual": False,
-            "bound_targets": False,
+            "bound_targets": False, "teacher": "c", "teacher_share": 0.25,
             "schedule": "constant", "score": False, "stop": "score", "loss": "luma",
         },
         "qat": {

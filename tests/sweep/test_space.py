@@ -316,8 +316,14 @@ def test_a_sweep_goes_on_with_the_defaults_of_its_time(tmp_path):
     plain = spec(base={"seed": 1})
     new = claim(tmp_path / "new", plain, "photographs")
     assert new.base["seed"] == 1
-    assert new.base["network"] == {"padding": "replicate"}  # what is kept follows the network's name
-    assert new.base["rts"] == {"bound_targets": True, "loss": "squared"}
+    assert new.base["network"] == {
+        "padding": "replicate",
+        "expand": 1,
+        "widths": {},
+    }  # what is kept follows the network's name
+    assert new.base["rts"] == {
+        "bound_targets": True, "loss": "squared", "teacher": None, "teacher_share": 0.5,
+    }  # fmt: skip
     assert new.base["degradation"].keys() == BEFORE["degradation"].keys()
     path = tmp_path / "old"
     path.mkdir()
@@ -325,7 +331,7 @@ def test_a_sweep_goes_on_with_the_defaults_of_its_time(tmp_path):
     del old["defaults"]
     (path / "sweep.json").write_text(json.dumps(old))
     going_on = claim(path, plain, "photographs")
-    before = {"keeps": "nothing", "padding": "zero"}
+    before = {"expand": 1, "widths": {}, "keeps": "nothing", "padding": "zero"}
     assert going_on.base["network"] == open_sweep(path)[0].base["network"] == before
     point = candidate(going_on, {"network.blocks": 1})
     assert not before.keys() & point._settings()["network"].keys()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hwrts.errors import HwrtsError
-from hwrts.training.fit import Schedule, Training, fit, luma_loss
+from hwrts.training.fit import Schedule, Teacher, Training, fit, luma_loss
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,41 @@ def test_fits_a_line_and_tells_each_step():
     assert told[-1][1] < 1e-4 < told[0][1]
     assert training.step == 200
     assert model.weight.item() == pytest.approx(2.0, abs=0.05)  # where 200 steps of Adam stop
+
+
+@pytest.mark.parametrize(("share", "slope"), [(0.0, 2.0), (0.25, 2.5), (0.5, 3.0), (1.0, 4.0)])
+def test_a_teacher_is_listened_to_by_its_share(share, slope):
+    """Of two squared distances the least sum is between target and teacher, by their shares."""
+    model = nn.Conv2d(1, 1, 1)
+    told: list[float] = []
+
+    def forward(x):
+        assert not torch.is_grad_enabled()
+        return 4.0 * x
+
+    teacher = Teacher(forward, share)
+    steps = Schedule(0.1, 600)
+    fit(Training.start(model), model, _line(2.0), steps, lambda n, v: told.append(v), teacher=teacher)
+    assert model.weight.item() == pytest.approx(slope, abs=0.05)  # where 600 steps of Adam stop
+    x = torch.linspace(0, 1, 16)
+    expected = float(((slope - 2.0) * x).square().mean())  # what is told is the distance from the target
+    assert told[-1] == pytest.approx(expected, abs=0.03)
+
+
+def test_a_teacher_and_another_loss():
+    """The mean absolute error of Y of both: between target and teacher all are as near, beyond none is."""
+    model = nn.Conv2d(3, 3, 1)
+    x = torch.full((1, 3, 2, 2), 0.5)
+    teacher = Teacher(lambda x: x * 0 + 0.8, 0.75)
+    loss = teacher.loss(luma_loss, x, x, x * 0 + 0.2)
+    expected = 0.25 * luma_loss(x, x * 0 + 0.2) + 0.75 * luma_loss(x, x * 0 + 0.8)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+    fit(
+        Training.start(model), model, lambda n: (x, x * 0 + 0.2), Schedule(0.02, 400), lambda n, v: None,
+        loss=luma_loss, teacher=teacher,
+    )  # fmt: skip
+    y = (model(x) * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1).mean().item()
+    assert y == pytest.approx(0.8, abs=0.02)  # three quarters of the weight pull it there
 
 
 def test_another_loss_is_minimised_and_the_squared_error_told():

@@ -1,0 +1,197 @@
+"""What is trained wide is one convolution: at the borders, of groups, of what is held, of every network."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrize
+
+from hwrts.graph.trace import trace
+from hwrts.networks import ECBSR, FSRCNN, SESR, Residual
+from hwrts.networks.build import build_network
+from hwrts.networks.sesr import WIDE
+from hwrts.networks.wide import Wide, collapse, widen
+from hwrts.settings_file import parse_config
+from hwrts.training.aids import training_aids
+from hwrts.training.fit import Schedule, Training, fit
+
+from .test_networks import TINY, planes, tiny
+
+
+class Drawn(nn.Module):
+    """A wide convolution as it would be drawn: its own taps, and beside them two convolutions in a row."""
+
+    def __init__(self, conv: Any) -> None:
+        super().__init__()
+        factors: Any = conv.parametrizations.weight
+        made = factors[0]
+        maps = made.wide.shape[1]
+        self.in_channels, self.out_channels = conv.in_channels, conv.out_channels  # which imdn asks for
+        settings: dict[str, Any] = {"groups": conv.groups, "padding": conv.padding, "stride": conv.stride}
+        settings |= {"dilation": conv.dilation, "padding_mode": conv.padding_mode}
+        settings["dtype"] = conv.bias.dtype
+        self.own = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, **settings)
+        self.wide = nn.Conv2d(conv.in_channels, conv.groups * maps, conv.kernel_size, bias=False, **settings)
+        self.narrow = nn.Conv2d(conv.groups * maps, conv.out_channels, 1, groups=conv.groups, bias=False)
+        self.narrow.to(conv.bias.dtype)
+        with torch.no_grad():
+            self.own.weight.copy_(factors.original)
+            self.own.bias.copy_(conv.bias)
+            self.wide.weight.copy_(made.wide.flatten(0, 1))
+            self.narrow.weight.copy_(made.narrow.flatten(0, 1)[:, :, None, None])
+
+    def forward(self, x):
+        return self.own(x) + self.narrow(self.wide(x))
+
+
+def drawn(network: nn.Module) -> nn.Module:
+    """A copy of a wide network with each convolution as it would be drawn."""
+    made = copy.deepcopy(network)  # collapsing a copy would collapse the class of the original
+    for module in list(made.modules()):
+        for name, child in list(module.named_children()):
+            if parametrize.is_parametrized(child) and isinstance(child.parametrizations.weight[0], Wide):
+                setattr(module, name, Drawn(child))
+    return made
+
+
+def wide_parts(network: nn.Module) -> list[Wide]:
+    return [module for module in network.modules() if isinstance(module, Wide)]
+
+
+def shaken(network: nn.Module, seed: int = 0) -> nn.Module:
+    """With all numbers moved, as a training moves them: of the start alone the product is taken out again."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
+    return network
+
+
+@pytest.mark.parametrize("padding", ["zero", "replicate"])
+@pytest.mark.parametrize("name", [name for name in TINY if name not in ("sesr", "ecbsr")])
+def test_every_network_is_its_wide_form_also_at_the_border(name, padding):
+    """Pictures of 8x4 pixels are border nearly everywhere. The sums are made in another order: in float64, of
+    numbers below 100, that is 1e-13 of the range, in float32 1e-6."""
+    config = {"name": name.removesuffix("-luma"), "padding": padding, "keeps": "nothing", **TINY[name]}
+    config |= {"colour": "luma"} if name.endswith("-luma") else {}
+    network = build_network(parse_config({"network": config}, "test").network).eval()
+    x = torch.rand(2, planes(name), 8, 4)
+    before, names = network(x), set(network.state_dict())
+    widen(network, 3, seed=1)
+    assert wide_parts(network)
+    of_range = max(1.0, float(before.detach().abs().max()))
+    torch.testing.assert_close(network(x), before, rtol=0, atol=1e-6 * of_range)
+    moved = shaken(network)(x)
+    assert not torch.allclose(moved, before, atol=1e-3)
+    of_range = max(1.0, float(moved.detach().abs().max()))
+    network.double()
+    exact = drawn(network)(x.double())
+    torch.testing.assert_close(network(x.double()), exact, rtol=0, atol=1e-13 * of_range)
+    collapse(network)
+    assert not wide_parts(network)
+    assert set(network.state_dict()) == names  # as if it had never been wide
+    torch.testing.assert_close(network(x.double()), exact, rtol=0, atol=1e-13 * of_range)
+    torch.testing.assert_close(network.float()(x), moved, rtol=0, atol=1e-6 * of_range)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 3), (5, 5)])
+@pytest.mark.parametrize("mode", ["zeros", "replicate", "reflect"])
+def test_groups_and_kernels(groups, kernel, mode):
+    """Of 6 channels in 6 groups it is depthwise."""
+    padding = tuple(size // 2 for size in kernel)
+    conv = nn.Conv2d(6, 12, kernel, padding=padding, groups=groups, padding_mode=mode, stride=2)
+    network, x = nn.Sequential(conv), torch.rand(1, 6, 7, 6)
+    widen(network, 2, seed=0)
+    (part,) = wide_parts(network)
+    assert part.wide.shape == (groups, 2 * 12 // groups, 6 // groups, *kernel)
+    expected = drawn(shaken(network))(x)
+    collapse(network)
+    torch.testing.assert_close(network(x), expected, rtol=0, atol=1e-6)
+
+
+def test_sums_are_made_in_float64():
+    network = nn.Sequential(nn.Conv2d(8, 8, 3))
+    widen(network, 16, seed=3)
+    shaken(network)
+    factors: Any = network[0].parametrizations.weight
+    own, wide, narrow = (
+        each.detach().double() for each in (factors.original, factors[0].wide, factors[0].narrow)
+    )
+    exact = (own + torch.einsum("om,miyx->oiyx", narrow[0], wide[0])).float()
+    rounded = factors().detach()
+    assert not torch.equal(rounded, exact)
+    collapse(network)
+    assert torch.equal(network.state_dict()["0.weight"], exact)
+
+
+@pytest.mark.parametrize("keeps", ["flat", "grey"])
+def test_what_residual_keeps_is_kept_through_a_wide_training(keeps):
+    """As of a plain one: levels of flat pictures, and with "grey" equal colours. 1e-5: float32."""
+    torch.manual_seed(0)
+    network = Residual(1, 6, keeps=keeps)
+    widen(network, 2, seed=0)
+    aids = training_aids(network)
+    x, target = torch.rand(4, 3, 16, 16), torch.rand(4, 3, 32, 32)
+    start = network(x).detach()
+    fit(
+        Training.start(network), network, lambda n: (x, target), Schedule(1e-2, 20), lambda n, v: None,
+        aids.constrain, None, aids.project,
+    )  # fmt: skip
+    collapse(network.eval())
+    flat = torch.tensor([0.2, 0.5, 0.9])[None, :, None, None].expand(1, 3, 20, 20)
+    inside = network(flat)[..., 8:-8, 8:-8]
+    torch.testing.assert_close(inside, flat[..., :1, :1].expand_as(inside), rtol=0, atol=1e-5)
+    grey = network(torch.rand(1, 1, 12, 12).expand(1, 3, 12, 12))
+    spread = float((grey.amax(1) - grey.amin(1)).max().detach())
+    assert (spread < 1e-5) == (keeps == "grey")
+    assert not torch.allclose(network(x), start, atol=0.01)
+
+
+def test_equal_seeds_widen_equally():
+    states = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(0)
+        network = tiny("quicksrnet")
+        widen(network, 2, seed=seed)
+        states.append(torch.cat([value.flatten() for value in network.state_dict().values()]))
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+def test_what_is_trained_as_something_else_is_left_so():
+    """sesr and ecbsr are wide by their papers; fsrcnn's last layer is trained as a deconvolution."""
+    for network in (SESR(1, 6), ECBSR(1, 6)):
+        widen(network, 2, seed=0)
+        assert not wide_parts(network)
+    fsrcnn = FSRCNN(1, 6)
+    widen(fsrcnn, 2, seed=0)
+    assert len(wide_parts(fsrcnn)) == 2  # conv_in and one of mapping; others have 1x1 taps
+    assert fsrcnn.deconv.parametrizations.weight.original.shape[-2:] == (9, 9)
+
+
+def test_expand_multiplies_what_sesr_and_ecbsr_have():
+    def of(name, expand):
+        config = parse_config({"network": {"name": name, **TINY[name], "expand": expand}}, "test")
+        return build_network(config.network).eval()
+
+    sesr: Any = of("sesr", 2)
+    assert sesr.conv[0].parametrizations.weight.original0.shape == (2 * WIDE, 6, 3, 3)
+    ecbsr: Any = of("ecbsr", 3)
+    assert ecbsr.conv[1].parametrizations.weight.original1.shape == (3 * 2 * 6, 6)
+    for name in ("sesr", "ecbsr"):
+        shapes = [
+            [node.weight.shape for node in trace(of(name, n)).nodes if hasattr(node, "weight")]
+            for n in (1, 4)
+        ]
+        assert shapes[0] == shapes[1]  # deployed it is the same network
+
+
+def test_a_wide_convolution_learns_through_both_parts():
+    network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1))
+    widen(network, 2, seed=0)
+    F.mse_loss(network(torch.rand(1, 3, 6, 6)), torch.rand(1, 3, 6, 6)).backward()
+    assert all(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
