@@ -32,7 +32,7 @@ from hwrts.runs.folder import open_run
 from hwrts.runs.quantise import calibration_inputs, qat_schedule, start_qat
 from hwrts.runs.session import Session, open_session
 from hwrts.training.checkpoint import fit_weights, preserve_layout
-from hwrts.training.fit import Training, fit
+from hwrts.training.fit import fit
 from hwrts.training.rts import target_kind
 
 FARTHER = 1_000_000
@@ -75,7 +75,7 @@ def measured(session: Session, stage: int, qat: QatConfig, seed: int) -> dict[st
         RangePenalty(quantised.signed_convs()) as penalty,
         progress.task(f"seed {seed}", qat.steps) as advance,
     ):
-        training = Training.start(quantised)
+        training = quantised.fine_tuning()
         fit(
             training,
             Fused(quantised),

@@ -32,6 +32,9 @@ from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, lay
 from hwrts.networks.held import flat_picture
 from hwrts.training.fit import Training
 
+_USUAL_WEIGHT = 0.01
+"""Root mean square of a kernel that has the full rate: networks without batch norms have more."""
+
 
 class Arithmetic(Protocol):
     """How the tensors of a network are put on their grids, and with what its nodes compute."""
@@ -231,6 +234,20 @@ class QuantNetwork(nn.Module):
             bias.copy_(node.held.projected_bias(bias))
         for fitted in self._fitted:
             fitted.hold(share)
+
+    def fine_tuning(self) -> Training:
+        """A training that begins now, in which kernels of small weights have a share of the rate.
+
+        Adam moves a weight by the rate in each step, however small it is. Batch norms that became part of a
+        convolution can leave it less than that: 8e-5 in SRResNet behind the sum of all its blocks.
+        """
+        shares = {}
+        for node in self.graph.of(Conv):
+            weight = self.part(node).weight
+            share = float(weight.detach().square().mean().sqrt()) / _USUAL_WEIGHT
+            if 0 < share < 1:
+                shares[weight] = share
+        return Training.start(self, shares)
 
     def holding(self, training: Training, steps: int) -> Callable[[], None]:
         """What a training of so many steps calls after each."""

@@ -187,7 +187,7 @@ def quantise_stage(
     def train(
         quantised: QuantNetwork, batches: Batches, schedule: Schedule, penalty: Callable[[], Tensor]
     ) -> None:
-        phase, training = "same-size" if stage.same_size else "qat", Training.start(quantised)
+        phase, training = "same-size" if stage.same_size else "qat", quantised.fine_tuning()
         aids = TrainingAids(constrain=quantised.holding(training, schedule.steps))
         _train(session, stage, phase, training, Fused(quantised), batches, schedule, aids, penalty)
 

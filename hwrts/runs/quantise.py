@@ -26,6 +26,7 @@ from hwrts.files.read import check_document, read_bytes
 from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_network, save_network
 from hwrts.graph import Graph, graph_steps
 from hwrts.graph.deploy import deploy_form, on_one_grid
+from hwrts.graph.equalise import equalised
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
 from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
@@ -75,11 +76,17 @@ def start_qat(
     if qat.one_weight_grid:
         graph = on_one_grid(graph)
     graph = with_pixel_bits(graph, qat.pixel_bits)
-    batches = (inputs(step) for step in range(CALIBRATION_BATCHES))
+    batches = [inputs(step) for step in range(CALIBRATION_BATCHES)]
     rules = RoundingRules.parse(qat.rounding)
-    formats = calibrate(
-        graph, batches, qat.activation_bits, rules, progress, ends, exactly_added=qat.exact_additions
-    )
+
+    def chosen(graph: Graph) -> dict[str, Format]:
+        bits, exact = qat.activation_bits, qat.exact_additions
+        return calibrate(graph, batches, bits, rules, progress, ends, exactly_added=exact)
+
+    formats, drawn = chosen(graph), graph
+    graph = equalised(graph, formats, batches)
+    if graph is not drawn:
+        formats = chosen(graph)
     quantised = QuantNetwork(
         graph,
         formats,

@@ -45,7 +45,7 @@ from hwrts.runs.quantise import CALIBRATION_BATCHES
 from hwrts.runs.verify_inputs import save_fed
 from hwrts.training.checkpoint import save_weights
 from hwrts.training.device import choose_device, make_deterministic
-from hwrts.training.fit import Batches, Schedule, Training, fit
+from hwrts.training.fit import Batches, Schedule, fit
 
 PATCH, BATCH = 64, 16
 """Side of a crop, and crops of a step: as in a run."""
@@ -131,7 +131,7 @@ def quantise_own(
                 x, made = batches(step)
                 return x, in_codes(clamped(made, outs), outs)
 
-            training = Training.start(quantised)
+            training = quantised.fine_tuning()
             fit(
                 training,
                 forward,

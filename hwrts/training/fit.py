@@ -1,8 +1,9 @@
 """The training loop, the same for float stages and quantisation-aware fine-tuning."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,9 @@ Batches = Callable[[int], tuple[Any, Any]]
 """Step number to (input, target), both (B, 3, H, W) in 0..1: pure, so a resumed run sees the same. A module
 of several inputs has what each of them is fed, by name."""
 
+
+_SHARE = "share"
+"""Of a group of parameters: what it is given of the rate."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Output and target, both (B, 3, H, W) in 0..1, to a scalar."""
@@ -87,9 +91,19 @@ class Training:
     step: int = 0
 
     @classmethod
-    def start(cls, model: nn.Module) -> "Training":
-        """A training at step 0 with fresh moments."""
-        return cls(model, torch.optim.Adam(model.parameters()))
+    def start(
+        cls, model: nn.Module, shares: Mapping[nn.Parameter, float] = MappingProxyType({})
+    ) -> "Training":
+        """A training at step 0 with fresh moments.
+
+        Args:
+            model: What is trained.
+            shares: Of the rate, for single parameters; 1 for all others.
+        """
+        if not shares:
+            return cls(model, torch.optim.Adam(model.parameters()))
+        groups = [{"params": [each], _SHARE: shares.get(each, 1.0)} for each in model.parameters()]
+        return cls(model, torch.optim.Adam(groups))
 
 
 @kept_memory()
@@ -125,7 +139,7 @@ def fit(
     training.model.train()
     while training.step < schedule.steps:
         for group in training.optimizer.param_groups:
-            group["lr"] = schedule.rate(training.step)
+            group["lr"] = schedule.rate(training.step) * group.get(_SHARE, 1.0)
         x, target = batches(training.step)
         training.optimizer.zero_grad(set_to_none=True)
         y = forward(x).float()
