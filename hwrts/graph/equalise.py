@@ -7,15 +7,13 @@ in floating point not one bit of what the network makes changes.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from hwrts.fixed_point import Format
-from hwrts.graph.graph import Graph, run_graph
-from hwrts.graph.operators import Add, Conv, Node, PRelu
-from hwrts.networks.held import FREE
+from hwrts.graph.graph import Graph, graph_channels, run_graph
+from hwrts.graph.operators import Node, Operation
 
 OVERSHOOT = 1.125
 """How far beyond the range a channel may be that keeps its factor: half of its resolution is worth more."""
@@ -34,28 +32,33 @@ def equalised(
     Returns:
         The same graph if there is nothing to gain, or something there that no factor goes through.
     """
-    wide = [
-        leaky for leaky in graph.of(PRelu) if _is_wider(formats.get(leaky.sources[0]), formats[leaky.name])
-    ]
-    groups = {leaky: _group(graph, leaky.name) for leaky in wide}
+    wide = {node.name: node.sources[0] for node in graph.operations if _is_narrower(node, formats)}
+    groups = {name: _group(graph, name) for name in wide}
     if not any(groups.values()):
         return graph
-    largest = _largest(graph, [leaky.sources[0] for leaky in wide], batches)
-    for leaky, members in groups.items():
-        limit = OVERSHOOT * 2.0 ** (formats[leaky.name].bits - 1 - formats[leaky.name].frac)
-        ratio = limit / largest[leaky.sources[0]].clamp(min=limit)  # (C,), at most 1
-        if members:
-            graph = _scaled(graph, members, torch.exp2(ratio.log2().floor()))
+    largest = _largest(graph, wide.values(), batches)
+    scaled: set[str] = set()
+    for name, members in groups.items():
+        if not members or members & scaled:  # its channels have their factors already
+            continue
+        scaled |= members
+        limit = OVERSHOOT * 2.0 ** (formats[name].bits - 1 - formats[name].frac)
+        ratio = limit / largest[wide[name]].clamp(min=limit)  # (C,), at most 1
+        graph = _scaled(graph, members, torch.exp2(ratio.log2().floor()))
     return graph
 
 
-def _is_wider(source: Format | None, out: Format) -> bool:
-    return source is not None and source.frac < out.frac  # None: moved codes, which have no grid of their own
+def _is_narrower(node: Operation, formats: Mapping[str, Format]) -> bool:
+    """Whether it lets factors through and has a finer grid than what it reads, which has one of its own."""
+    if not node.LETS_FACTORS_THROUGH or len(node.sources) > 1:
+        return False
+    source = formats.get(node.sources[0])
+    return source is not None and source.frac < formats[node.name].frac
 
 
 @torch.no_grad()
 def _largest(
-    graph: Graph, names: list[str], batches: Iterable[Tensor | Mapping[str, Tensor]]
+    graph: Graph, names: Iterable[str], batches: Iterable[Tensor | Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
     """The largest magnitude in each channel (C,) of some tensors."""
     found: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -68,41 +71,37 @@ def _largest(
 
 def _group(graph: Graph, start: str) -> set[str]:
     """The tensors that have one factor a channel with this one; none if it can't be given or taken back."""
-    joins = {node.name: node for node in (*graph.of(Add), *graph.of(PRelu))}
-    convs = {node.name: node for node in graph.of(Conv) if _is_free(node)}
+    channels = graph_channels(graph)
     members: set[str] = set()
-    widths: set[int] = set()
     left = [start]
     while left:
         name = left.pop()
         if name in members:
             continue
         members.add(name)
-        if name in joins:
-            left += joins[name].sources
-        elif name in convs:
-            widths.add(len(convs[name].weight))
-        else:
+        node, factors = graph.node(name), torch.ones(channels[name])
+        if node.LETS_FACTORS_THROUGH:
+            left += node.sources
+        elif node.with_factors(factors, None) is None:
             return set()
-        readers = {reader.name for reader in graph.readers(name)}
-        left += readers & joins.keys()
-        read = readers - joins.keys()
-        widths |= {convs[reader].reads for reader in read & convs.keys()}
-        if name in graph.outputs or not read <= convs.keys() or len(widths) > 1:
+        for reader in graph.readers(name):
+            if reader.LETS_FACTORS_THROUGH:
+                left.append(reader.name)
+            elif reader.with_factors(None, factors) is None:
+                return set()
+        if name in graph.outputs or channels[name] != channels[start]:
             return set()
     return members
-
-
-def _is_free(conv: Conv) -> bool:
-    return conv.groups == 1 and not conv.frozen and conv.held == FREE
 
 
 def _scaled(graph: Graph, members: set[str], factors: Tensor) -> Graph:
     """The graph with factors (C,) on the channels of some tensors."""
     changed: dict[str, Node] = {}
-    for conv in graph.of(Conv):
-        made = conv.scaled(factors) if conv.name in members else conv
-        if conv.sources[0] in members:
-            made = replace(made, weight=made.weight / factors.reshape(-1, 1, 1))
-        changed[conv.name] = made
+    for node in graph.operations:
+        made, read = (
+            factors if found else None for found in (node.name in members, node.sources[0] in members)
+        )
+        scaled = None if node.LETS_FACTORS_THROUGH else node.with_factors(made, read)
+        if scaled is not None:
+            changed[node.name] = scaled
     return graph.rewritten(changed.get(node.name, node) for node in graph.nodes)

@@ -242,7 +242,9 @@ class QuantNetwork(nn.Module):
         convolution can leave it less than that: 8e-5 in SRResNet behind the sum of all its blocks.
         """
         shares = {}
-        for node in self.graph.of(Conv):
+        for node in self.graph.operations:
+            if node.name not in self.widths:
+                continue
             weight = self.part(node).weight
             share = float(weight.detach().square().mean().sqrt()) / _USUAL_WEIGHT
             if 0 < share < 1:

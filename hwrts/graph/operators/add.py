@@ -45,6 +45,7 @@ class Add(Operator):
 
     FUNCTIONS = (*PLUS, *MINUS)
     SPELLED = "add, subtract"
+    LETS_FACTORS_THROUGH = True
 
     sources: tuple[str, str]
     relu: bool = False

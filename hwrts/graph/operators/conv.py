@@ -108,6 +108,13 @@ class Conv(ConvShape):
             return None
         return self.scaled(float(sign)) if sign < 0 else self
 
+    def with_factors(self, made: Tensor | None, read: Tensor | None) -> Self | None:
+        """In its kernels, if nothing is held of them."""
+        if self.groups != 1 or self.frozen or self.held != FREE:
+            return None
+        scaled = self if made is None else self.scaled(made)
+        return scaled if read is None else replace(scaled, weight=scaled.weight / read.reshape(-1, 1, 1))
+
     def without_channels(self, kept: Tensor) -> Self | None:
         """With less input channels, if nothing is held of their weights."""
         if self.groups != 1 or self.held != FREE:

@@ -24,6 +24,8 @@ class Neighbour:
     REARRANGES: ClassVar[bool] = False
     """Whether all codes of its source are in its result, and no others: what is done to each of them alone
     is then done in front of it. One that does not say so is right, and costs the bit that a ReLU saves."""
+    LETS_FACTORS_THROUGH: ClassVar[bool] = False
+    """Whether factors above 0 of the channels of all its sources are those of its result."""
 
     relu = False
     """Whether its result is max(0, .) of what it computes."""
@@ -48,6 +50,15 @@ class Neighbour:
     @property
     def foldable(self) -> "Conv | None":
         """Itself, if its numbers may become those of another convolution."""
+        return None
+
+    def with_factors(self, made: Tensor | None, read: Tensor | None) -> Self | None:
+        """The same with factors above 0 on its channels, and reading a source that has such; None if not.
+
+        Args:
+            made: (O,), or None for none.
+            read: (I,), which it takes back, or None for none.
+        """
         return None
 
     def with_relu(self) -> Self | None:

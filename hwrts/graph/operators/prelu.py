@@ -41,6 +41,7 @@ class PRelu(Operator):
     SPELLED = "LeakyReLU, PReLU, RReLU"
     PARTS = "slopes"
     AS_CONVOLUTIONS = True
+    LETS_FACTORS_THROUGH = True
 
     sources: tuple[str]
     slope: Annotated[Tensor, Rank(1)]
