@@ -15,10 +15,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hwrts.cost.budget import COSTS
 from hwrts.sweep.folder import entries, finished
 from hwrts.sweep.front import pareto_front
 from hwrts.sweep.results import FRONT_COSTS, read_rows, results_of
-from hwrts.sweep.spec import COSTS
 
 BLOCKS, CHANNELS, BITS = "network.blocks", "network.channels", "qat.weight_bits"
 COLOURS = {2: "#8a63d2", 3: "#a88414", 4: "#c94f7c", 6: "#d9772b", 8: "#3b7dd8"}

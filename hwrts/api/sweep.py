@@ -9,6 +9,7 @@ from typing import Any
 
 from hwrts.api.door import public
 from hwrts.api.stage import Stage, load
+from hwrts.cost.budget import parse_budget
 from hwrts.errors import ConfigError
 from hwrts.files.lock import writing
 from hwrts.progress import Progress, Told, telling
@@ -16,7 +17,7 @@ from hwrts.settings_file import read_toml, set_entry
 from hwrts.sweep.page import write_page
 from hwrts.sweep.results import best, front, read_rows, results_of, write_tables
 from hwrts.sweep.runner import Sweep
-from hwrts.sweep.spec import SweepSpec, parse_budget, parse_spec
+from hwrts.sweep.spec import SweepSpec, parse_spec
 from hwrts.sweep.workers import Workers, cluster_workers, local_workers
 
 

@@ -63,6 +63,7 @@ def register_commands() -> None:
     from hwrts.cli.inspect import inspect as inspect_command
     from hwrts.cli.list import list_runs
     from hwrts.cli.patterns import patterns
+    from hwrts.cli.prune import prune
     from hwrts.cli.quantize import quantize
     from hwrts.cli.reproduce import reproduce
     from hwrts.cli.run import run
@@ -73,7 +74,7 @@ def register_commands() -> None:
     from hwrts.cli.view import view
 
     groups: dict[str, tuple[Callable[..., None], ...]] = {
-        "Make networks": (demo, run, sweep, reproduce, quantize),
+        "Make networks": (demo, run, sweep, reproduce, prune, quantize),
         "Use them": (list_runs, enhance, export, handover, view),
         "Measure and prove": (verify, check_vectors, compare, evaluate, patterns, score, sensitivity),
         "Know what is inside": (cost, inspect_command, info),

@@ -15,6 +15,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hwrts reproduce --budget tiny -o first_look",
         "hwrts reproduce all --data DIV2K_train_HR --val DIV2K_valid_HR --int8",
     ),
+    "prune": (
+        "hwrts prune runs/first --budget line_kib=64",
+        "hwrts prune runs/first --budget params=6k,line_kib=64 --rounds 5 --name small",
+    ),
     "quantize": (
         "hwrts quantize runs/first --weight-bits 4",
         "hwrts quantize my_file.py:build --check",

@@ -223,7 +223,7 @@ def run(
         root = open_run(resume).root
     else:
         resolved = resolve_config(config, given, progress)
-        root = _root(name, output, _default_name(resolved))
+        root = root_of(name, output, _default_name(resolved))
     with writing(root):
         folder = (
             interrupted_run(root)
@@ -238,7 +238,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _root(name: str | None, output: Path | None, default: str) -> Path:
+def root_of(name: str | None, output: Path | None, default: str) -> Path:
     """The folder that --name and --output ask for."""
     if output is not None:
         if name is not None:

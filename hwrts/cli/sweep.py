@@ -53,9 +53,9 @@ def sweep(
 
     What costs more than the budget is never trained. The same command continues a sweep that was interrupted.
     """
+    from hwrts.cost.budget import parse_budget
     from hwrts.sweep.results import best, export_command, read_rows
     from hwrts.sweep.results import status as read_status
-    from hwrts.sweep.spec import parse_budget
 
     if status:
         top = best(read_rows(output), None if budget is None else parse_budget(budget))
@@ -108,8 +108,8 @@ def _described(made: "Sweep") -> list[str]:
 def _spec(file: Path | None, budget: str | None, data: Path | None, val: Path | None) -> "SweepSpec":
     """The sweep of a file with what the command line says in its place."""
     from hwrts.api.sweep import sweep_spec
+    from hwrts.cost.budget import parse_budget
     from hwrts.settings_file import read_toml
-    from hwrts.sweep.spec import parse_budget
 
     if file is None and budget is None:
         raise ConfigError("sweep: give a TOML file, or --budget such as params=30k,line_kib=256")

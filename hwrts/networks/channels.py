@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -164,9 +165,10 @@ class _Seen:
         return self._constants(name, channels)
 
     def _constants(self, name: str, channels: int) -> Tensor:
-        values = torch.linspace(_LEAST, _MOST, channels, dtype=torch.float64).expand(self._changes, -1)
+        kind: Any = {"dtype": torch.float64, "device": "cpu"}  # also where a network is made without numbers
+        values = torch.linspace(_LEAST, _MOST, channels, **kind).expand(self._changes, -1)
         if name == self._source:
-            values = values + torch.eye(channels, dtype=torch.float64) * _CHANGE  # (N, C), N = C
+            values = values + torch.eye(channels, **kind) * _CHANGE  # (N, C), N = C
         return values[:, :, None, None]
 
 

@@ -27,6 +27,16 @@ class _Teacher(Document):
     sha256: dict[Text, Sha256] = Field({})
 
 
+class _Pruned(Document):
+    """What a pruned run was before: its first stage is that one, with less channels."""
+
+    run: Text
+    stage: Annotated[int, Field(ge=1, le=10**6)]
+    steps: Step
+    importance: Text
+    rounds: Annotated[int, Field(ge=1, le=10**6)]
+
+
 class RunNotes(Document):
     """run.json."""
 
@@ -47,6 +57,7 @@ class RunNotes(Document):
     inputs: Text | None = None
     luma: dict[Text, Text] | None = None
     teacher: _Teacher | None = None
+    pruned: _Pruned | None = None
 
 
 _Shape = Annotated[list[Count], Field(min_length=2, max_length=3)]

@@ -72,7 +72,7 @@ class Estimate:
                 for (same, piece), work in self._pieces(number).items()
                 if f"{number}{'-same' * same}" not in finished
             )
-            for number in range(1, self._config.stage_limit + 1)
+            for number in range(self._run.first_stage, self._config.stage_limit + 1)
         }
         left = {number: seconds for number, seconds in left.items() if seconds}
         if left:

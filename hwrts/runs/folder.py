@@ -203,13 +203,19 @@ class RunFolder:
             )
 
     @property
+    def first_stage(self) -> int:
+        """The first stage that it has: 1, or that which was pruned; those before are another run's."""
+        pruned = self.notes().get("pruned")
+        return pruned["stage"] if pruned else 1
+
+    @property
     def state(self) -> Path:
         """The one file of a training in progress."""
         return self.root / "state.safetensors"
 
     @property
     def start(self) -> Path:
-        """Weights that stage 1 starts from; without them it starts from an up-scaler."""
+        """Weights that the first stage starts from; without them it starts from an up-scaler."""
         return self.root / "start.safetensors"
 
     @property

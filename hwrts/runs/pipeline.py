@@ -75,11 +75,11 @@ def run_stages(session: Session) -> int:
         )
     run.update_notes(status="running", device=dataclasses.asdict(session.device))
     with torch.random.fork_rng(devices=[]):  # stage 1 starts from the weights that the seed says
-        same_size = _same_size_wanted(session, _new_model(session))
+        same_size = _same_size_wanted(session, new_model(session))
     estimate = Estimate(run, config, len(session.plan.crops), same_size=same_size, say=session.progress.say)
     session = dataclasses.replace(session, after_step=estimate.after_step)
     best = None
-    for number in range(1, config.stage_limit + 1):
+    for number in range(run.first_stage, config.stage_limit + 1):
         run_stage(session, number)
         estimate.after_stage()
         if config.rts.stages == "auto":
@@ -112,9 +112,9 @@ def _say_what_is_left_out(session: Session, network: nn.Module, *, same_size: bo
 def run_stage(session: Session, number: int) -> None:
     """Phase A, phase B, quantisation, export, verification and measures of one stage."""
     stage = session.run.stage(number)
-    model = _new_model(session)
+    model = new_model(session)
     same_size = _same_size_wanted(session, model)
-    if number == 1:
+    if number == session.run.first_stage:
         _say_what_is_left_out(session, model, same_size=same_size)
     wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
     finished = [each for each in wanted if each.finished]
@@ -132,8 +132,8 @@ def run_stage(session: Session, number: int) -> None:
 def train_stages(session: Session) -> None:
     """Phases A and B of every stage and no int8 network; :func:`run_stages` completes such a run later."""
     session.run.update_notes(status="training", device=dataclasses.asdict(session.device))
-    for number in range(1, session.config.stage_limit + 1):
-        train_stage(session, number, _new_model(session))
+    for number in range(session.run.first_stage, session.config.stage_limit + 1):
+        train_stage(session, number, new_model(session))
     session.run.update_notes(status="trained, not quantised")
 
 
@@ -166,7 +166,8 @@ def _write_targets(session: Session, number: int, model: nn.Module, store: Photo
             update_targets(model, forward, device, store, number, told, bounded=bounded, luma=luma)
 
 
-def _new_model(session: Session) -> nn.Module:
+def new_model(session: Session) -> nn.Module:
+    """The float network of a run, untrained, where it is trained."""
     return preserve_layout(build_network(session.config.network)).to(session.device.name)
 
 
@@ -244,7 +245,7 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
     target = session.run.root / f"stage{name}"
     made = StageFolder(next_to(target) if StageFolder(target).finished else target)
     made.root.mkdir(exist_ok=True)
-    model = _new_model(session)
+    model = new_model(session)
     fit_weights(session.run.stage(number).float_weights, model)
     quantise_stage(session, made, model, qat, _Clock(made))
     if made.root != target:
@@ -255,13 +256,13 @@ def quantise_variant(session: Session, number: int, name: str, qat: QatConfig) -
 
 def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     """Phase A: train on from the stage before, or load the finished weights."""
-    number = stage.number
+    number, first = stage.number, session.run.first_stage
     if stage.float_weights.is_file():
         fit_weights(stage.float_weights, model)
         _drop_checkpoint(session.run, stage, "float")  # where nothing is quantised, nobody else does
         return
-    before = session.run.stage(number - 1).float_weights if number > 1 else session.run.start
-    if number > 1 or before.is_file():
+    before = session.run.stage(number - 1).float_weights if number > first else session.run.start
+    if number > first or before.is_file():
         fit_weights(before, model)
     _widen(session, model, number)
     batches = session.batches(number, target_kind(number - 1))

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from hwrts.config import RunConfig
 from hwrts.config.network import LUMA_SETTINGS
+from hwrts.cost.budget import COSTS, LATER_COSTS, Limits
 from hwrts.errors import RunFolderError
 from hwrts.files.atomic import clear_temporaries, clear_temporaries_of
 from hwrts.files.lock import clear_lock
@@ -14,7 +15,7 @@ from hwrts.files.new_folder import make_folder
 from hwrts.files.read import LARGEST, Document, Text, read_document, read_versioned
 from hwrts.runs.folder import is_occupied, write_json
 from hwrts.settings_file import BEFORE, with_defaults
-from hwrts.sweep.spec import COSTS, LATER_COSTS, Limits, SweepSpec, parse_spec
+from hwrts.sweep.spec import SweepSpec, parse_spec
 from hwrts.sweep.trial import RESULT, read_trial, trial_folder
 
 SWEEP = "sweep.json"

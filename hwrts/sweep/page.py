@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hwrts import __version__
 from hwrts.command_line import command_line
+from hwrts.cost.budget import COSTS
 from hwrts.errors import HwrtsError
 from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.report.page import pictures
@@ -22,7 +23,7 @@ from hwrts.sweep.results import (
     results_of,
     status,
 )
-from hwrts.sweep.spec import COSTS, SweepSpec
+from hwrts.sweep.spec import SweepSpec
 
 _COLOURS = {"int8": "#3b7dd8", "float": "#d9772b"}
 

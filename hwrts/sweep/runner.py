@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hwrts.config import RunConfig
+from hwrts.cost.budget import in_words, over_budget
 from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.files.read import file_sha256
 from hwrts.progress import Progress
@@ -22,11 +23,10 @@ from hwrts.sweep.space import (
     candidate,
     check_axes,
     costs_of,
-    over_budget,
     points,
     wanted,
 )
-from hwrts.sweep.spec import SweepSpec, in_words
+from hwrts.sweep.spec import SweepSpec
 from hwrts.sweep.study import SweepStudy
 from hwrts.sweep.trial import Task
 from hwrts.sweep.workers import Workers
@@ -201,6 +201,7 @@ class Sweep:
                 self.spec.quality,
                 rung,
                 self.spec.halving.model_dump(),
+                point.pruned_from,
             )
         )
 

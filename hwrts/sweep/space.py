@@ -11,22 +11,17 @@ from typing import Any
 
 from hwrts.config import RunConfig
 from hwrts.config.network import LUMA_SETTINGS
-from hwrts.cost.extremes import extreme_network
-from hwrts.cost.modes import KIB_BITS, mode_named
-from hwrts.cost.network import Cost, Form, in_form, widths_cost
-from hwrts.errors import ConfigError, HwrtsError
-from hwrts.export.rtl.folding import foldings_of
-from hwrts.export.rtl.gates import gates_of, multipliers_of
-from hwrts.files.read import LARGEST
+from hwrts.cost.network import Form, in_form
+from hwrts.errors import ConfigError
 from hwrts.graph import Graph
 from hwrts.graph.trace import trace
-from hwrts.graph.weight_bits import check_settings, widths_of
+from hwrts.graph.weight_bits import check_settings
 from hwrts.networks.build import build_network
-from hwrts.runs.circuit import AskedCircuit
+from hwrts.runs.budget import network_costs
 from hwrts.runs.overruled import overruled
 from hwrts.runs.teacher import teacher_identity
 from hwrts.settings_file import BEFORE, parse_config, set_entry
-from hwrts.sweep.spec import HEAD, LATER_COSTS, Limits, SweepSpec
+from hwrts.sweep.spec import HEAD, PRUNED_FROM, SweepSpec
 
 GRID_LIMIT = 100
 """Largest space that ``method = "auto"`` tries whole."""
@@ -57,15 +52,17 @@ class Candidate:
         values: Its values by axis.
         config: Settings of a training to the end.
         head: The network that is deployed and counted: "x2" or "same-size".
+        pruned_from: Channels of the wider network that it is pruned from; 0 for none.
     """
 
     values: dict[str, Any]
     config: RunConfig
     head: str
+    pruned_from: int = 0
 
     def key(self, photographs: str) -> str:
         """Hash of the settings and the photographs: equal keys are the same trial."""
-        return _hash(photographs, self.head, self._settings())
+        return _hash(photographs, self.head, self._settings(), *self._way)
 
     def float_key(self, photographs: str) -> str:
         """Hash of what the float training depends on; quantisations of one float network share it."""
@@ -73,7 +70,12 @@ class Candidate:
         settings["network"].pop("chroma", None)  # of pictures that are enlarged, and not of what is learnt
         # Of all that is quantised, the width of pixels alone is seen by photographs and targets.
         pixels = {k: v for k, v in settings.pop("qat").items() if k == "pixel_bits"}
-        return _hash(photographs, settings | ({"qat": pixels} if pixels else {}))
+        return _hash(photographs, settings | ({"qat": pixels} if pixels else {}), *self._way)
+
+    @property
+    def _way(self) -> tuple[int, ...]:
+        """What keys know of pruning; of none nothing, as before there was any."""
+        return (self.pruned_from,) if self.pruned_from else ()
 
     def _settings(self) -> dict[str, Any]:
         settings = self.config.model_dump(mode="json")
@@ -130,7 +132,7 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
     document = copy.deepcopy(spec.base)
     head = str(values.get(HEAD, "x2"))
     for name, value in values.items():
-        if name != HEAD:
+        if name not in (HEAD, PRUNED_FROM):
             set_entry(document, name, value, "sweep: base")
     if values.get("network.colour") == "rgb":  # beside luma: what is of luma alone says nothing of these
         for setting in LUMA_SETTINGS:
@@ -155,7 +157,13 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
         )
     if config.rts.taught:
         teacher_identity(config)
-    return Candidate(values, config, head)
+    wide = int(values.get(PRUNED_FROM, 0))
+    if wide and (wide <= config.network.channels or config.network.widths):
+        raise ConfigError(
+            f"sweep ({shown}): {PRUNED_FROM} is not wider than network.channels = {config.network.channels}; "
+            "give more, or 0 for a training from the start"
+        )
+    return Candidate(values, config, head, wide)
 
 
 def check_axes(spec: SweepSpec) -> None:
@@ -191,86 +199,17 @@ def deployed(candidate: Candidate) -> Graph:
 
 
 def costs_of(candidate: Candidate, spec: SweepSpec) -> dict[str, float]:
-    """In the units of COSTS; those of the circuit only where the budget asks for them, or is kept.
-
-    What is over its budget is in no result, and a circuit takes longer to count than all the rest.
+    """As :func:`.network_costs`; those of the circuit only where the budget asks for them, or is kept.
 
     Raises:
         HwrtsError: The network has no such form.
-        ConfigError: An unknown video mode.
+        ConfigError: An unknown video mode, or widths of layers that it does not have.
     """
-    graph, limits = deployed(candidate), spec.budget
-    costs = cost_numbers(cost_of(candidate, graph), limits)
-    asked = {*limits.at_most, spec.cost} & {*LATER_COSTS}
-    if asked or all(share <= 0 for share in over_budget(costs, limits).values()):
-        costs |= circuit_numbers(candidate, limits, graph)
-    return costs
-
-
-def cost_of(candidate: Candidate, graph: Graph) -> Cost:
-    """What the deployed network costs, from its graph.
-
-    Raises:
-        ConfigError: Widths of layers that it does not have.
-    """
-    qat = candidate.config.qat
-    check_settings(candidate.config.network, qat)
-    return widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
-
-
-def circuit_numbers(candidate: Candidate, limits: Limits, graph: Graph) -> dict[str, float]:
-    """Multipliers of the deployed network's circuit, and their gates, for weights of any value.
-
-    More than any limit where no circuit is so fast, or there is none.
-
-    Raises:
-        ConfigError: An unknown video mode.
-    """
-    qat, mode = candidate.config.qat, mode_named(limits.mode)
-    network = extreme_network(graph, qat.activation_bits, widths_of(graph, qat))
-    asked = AskedCircuit(mode=mode.name, clock_mhz=limits.clock_mhz, at=limits.at)
-    try:
-        foldings = foldings_of(network, asked.settings(network).cycles)
-        multipliers = multipliers_of(network, foldings)
-    except HwrtsError:
-        return dict.fromkeys(LATER_COSTS, LARGEST)
-    return {"multipliers": float(multipliers), "kgates": gates_of(network, foldings) / 1000}
-
-
-def cost_numbers(cost: Cost, limits: Limits) -> dict[str, float]:
-    """A cost in the units of COSTS, but for those of :func:`circuit_numbers`.
-
-    Raises:
-        ConfigError: An unknown video mode.
-    """
-    load = cost.at(mode_named(limits.mode), limits.at)
-    return {
-        "params": float(cost.parameters),
-        "weight_kib": cost.memory_bits["weights"] / KIB_BITS,
-        "macs": float(cost.macs_per_output_pixel),
-        "gmacs": load.macs_per_second / 1e9,
-        "line_kib": load.line_bits / KIB_BITS,
-        "traffic_gbs": load.traffic_bits * load.frames_per_second / 8e9,
-        "latency_lines": _finite(cost.latency_lines),
-        "receptive_field": _finite(cost.receptive_field),
-        "accumulator_bits": float(cost.accumulator_bits),
-    }
-
-
-def over_budget(numbers: dict[str, float], limits: Limits) -> dict[str, float]:
-    """By how much of the budget each limited unit is off, positive above it.
-
-    >>> over_budget({"params": 45000.0}, Limits(at_most={"params": 30000}))
-    {'params': 0.5}
-    """
-    return {unit: numbers[unit] / most - 1 for unit, most in limits.at_most.items()}
+    config = candidate.config
+    check_settings(config.network, config.qat)
+    return network_costs(deployed(candidate), config.qat, spec.budget, asked={spec.cost})
 
 
 def _hash(*parts: Any) -> str:
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
-
-
-def _finite(number: int | None) -> float:
-    """More than any limit where the whole picture must be there first."""
-    return math.inf if number is None else float(number)

@@ -1,34 +1,18 @@
 """What a sweep varies, what it may cost and how it is searched: sweep.toml, as strict as a run's settings."""
 
-import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from hwrts.cost.modes import Place
+from hwrts.cost.budget import COSTS, Limits
 from hwrts.errors import ConfigError
-from hwrts.files.read import LARGEST
-
-COSTS = {
-    "params": "weights, biases and slopes",
-    "weight_kib": "KiB of the weights, each layer at its width",
-    "macs": "multiply-accumulates per output pixel",
-    "gmacs": "10^9 multiply-accumulates per second at the video mode",
-    "line_kib": "KiB of line memory at the video mode",
-    "traffic_gbs": "10^9 bytes per second of activations at the video mode, layer by layer",
-    "latency_lines": "input rows before the first output row",
-    "receptive_field": "side of the square of input pixels behind an output pixel",
-    "accumulator_bits": "width of the widest accumulator, for any weights",
-    "multipliers": "multipliers of the circuit at the video mode and clock",
-    "kgates": "10^3 gate equivalents of these, with their sums and registers",
-}
-"""Units that budgets and plots are in: docs/cost.md."""
-
-LATER_COSTS = ("multipliers", "kgates")
-"""Those that sweeps of before did not count."""
 
 HEAD = "head"
 """The axis that is no setting of a run: which network is deployed, "x2" or "same-size"."""
+
+PRUNED_FROM = "pruned_from"
+"""The other one: channels of a wider network that half of the first steps train, before those that it needs
+least go; 0 trains the network itself from its start."""
 
 DEFAULT_AXES: dict[str, list[Any]] = {
     "network.blocks": [0, 1, 2, 3, 4],
@@ -53,25 +37,6 @@ FIXED = (
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Limits(_Section):
-    """The most that a network may cost, in units of COSTS, and the video mode that some of them are for."""
-
-    mode: str = Field("2160p60", description="video mode, such as 2160p60 or 3440x1440@100")
-    at: Place = Field("output", description="whether the mode is the network's input or its output picture")
-    clock_mhz: float = Field(600.0, gt=0, description="clock of the circuit, for multipliers and kgates")
-    at_most: dict[str, float] = Field({}, description="budget by unit, such as params = 30000")
-
-    @field_validator("at_most", mode="before")
-    @classmethod
-    def _numbers(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        unknown = [key for key in values if key not in COSTS]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is no unit of cost; use {', '.join(COSTS)}")
-        return {key: parse_amount(value) for key, value in values.items()}
 
 
 class Search(_Section):
@@ -127,6 +92,9 @@ class SweepSpec(_Section):
         wrong = [value for value in axes.get(HEAD, []) if value not in ("x2", "same-size")]
         if wrong:
             raise ValueError(f"head {wrong[0]!r}: use x2 or same-size")
+        wrong = [n for n in axes.get(PRUNED_FROM, []) if type(n) is not int or n < 0]
+        if wrong:
+            raise ValueError(f"{PRUNED_FROM} {wrong[0]!r}: use a number of channels, or 0 for none")
         return axes
 
     @field_validator("cost")
@@ -155,61 +123,6 @@ def parse_spec(document: dict[str, Any], where: str) -> SweepSpec:
         raise ConfigError(
             f"{where}: {key:.80} = {first['input']!r:.80} is not allowed: {reason:.300}"
         ) from error
-
-
-def parse_budget(text: str) -> dict[str, float]:
-    """A budget on the command line.
-
-    Raises:
-        ConfigError: Not ``unit=number``, separated by commas, or an unknown unit.
-
-    >>> parse_budget("params=30k,line_kib=256")
-    {'params': 30000.0, 'line_kib': 256.0}
-    """
-    found = {}
-    for part in text.split(","):
-        unit, equals, amount = part.strip().partition("=")
-        if not equals or unit not in COSTS:
-            raise ConfigError(
-                f"--budget {text!r}: write unit=number with commas between, such as params=30k,line_kib=256; "
-                f"units: {', '.join(COSTS)}"
-            )
-        try:
-            found[unit] = parse_amount(amount)
-        except ValueError as error:
-            raise ConfigError(f"--budget {text!r}: {error}") from error
-    return found
-
-
-def in_words(unit: str, number: float) -> str:
-    """A cost in a message.
-
-    >>> in_words("params", 30000.0)
-    'params 30,000'
-    """
-    return f"{unit} {number:,.5g}" if number < LARGEST else f"no circuit to count {unit} of"
-
-
-def parse_amount(value: Any) -> float:
-    """A positive number, or one as text with k, M or G behind it.
-
-    Raises:
-        ValueError: It is none.
-
-    >>> parse_amount("1.5M"), parse_amount(256)
-    (1500000.0, 256.0)
-    """
-    factors = {"k": 1e3, "M": 1e6, "G": 1e9}
-    try:
-        if isinstance(value, str) and value[-1:] in factors:
-            amount = float(value[:-1]) * factors[value[-1]]
-        else:
-            amount = float(value)
-    except (TypeError, ValueError, OverflowError):
-        amount = math.nan
-    if isinstance(value, bool) or not 0 < amount < math.inf:
-        raise ValueError(f"{value!r} is no amount; give a number above 0, such as 30000, 30k or 1.5M")
-    return amount
 
 
 def _fields(section: int | str) -> list[str]:

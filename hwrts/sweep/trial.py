@@ -4,34 +4,39 @@ Layout below the sweep's folder; a folder that exists is reused, a training that
 
     photographs/DEGRADATION/       the decoded photographs, once for all trials that degrade them equally
     floats/FLOAT_KEY/rungR/        run folder of the float training, shared by all quantisations
+    floats/FLOAT_KEY/wide/         that of a wider network, which the first rung begins with if it is pruned
     trials/KEY/rungR/              run folder of the trial, with trial.json when it is finished
 """
 
 import dataclasses
 import hashlib
 import math
-import os
-import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from hwrts.config import RtsConfig, RunConfig
+from hwrts.config import NetworkConfig, RtsConfig, RunConfig
 from hwrts.data import open_store
 from hwrts.errors import HwrtsError
-from hwrts.files.atomic import temporary_name, writing_to
+from hwrts.files.link import link, share
 from hwrts.files.lock import writing
 from hwrts.files.new_folder import new_folder
 from hwrts.files.read import LARGEST, Count, Document, Number, Text, read_document
+from hwrts.networks.build import build_network, planes_of
+from hwrts.networks.channels import Group, groups_of
 from hwrts.progress import Progress
 from hwrts.report import write_report
 from hwrts.runs.documents import Measures, read_measures, read_verdict
 from hwrts.runs.folder import RunFolder, open_or_create_run, write_json, write_run
-from hwrts.runs.pipeline import run_stages, train_stages
+from hwrts.runs.narrower import Importances, Units, down_to, whole
+from hwrts.runs.pipeline import new_model, run_stages, train_float, train_stages
+from hwrts.runs.prune import without_some
 from hwrts.runs.session import check_scores, open_session, prepare
 from hwrts.sweep.spec import Halving
+from hwrts.training.checkpoint import save_weights
 
 RESULT = "trial.json"
 SCHEMA_VERSION = 1
@@ -51,6 +56,7 @@ class Task:
         quality: "psnr" or "score".
         rung: How far to train, 0 the shortest.
         halving: Number and ratio of the rungs.
+        pruned_from: Channels of the wider network that its first rung begins with; 0 for none.
     """
 
     root: str
@@ -61,6 +67,7 @@ class Task:
     quality: str
     rung: int
     halving: dict[str, int]
+    pruned_from: int = 0
 
     @property
     def folder(self) -> Path:
@@ -140,7 +147,7 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
         trained = _train(task, config, progress)
         training = time.monotonic() - start
         run = _run_folder(task.folder, config)
-        _share(trained.root, run.root, _float_files(trained))
+        share(trained.root, run.root, _float_files(trained))
         best = run_stages(open_session(run, progress))
         if task.rung == task.halving["rungs"] - 1:  # seconds, for what may be handed over
             write_report(run)
@@ -158,14 +165,54 @@ def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
         photographs = _photographs(root, config, progress)
         if task.quality == "score":
             check_scores(open_store(photographs.root / "data" / "val"))
+        pruned = task.pruned_from and not task.rung
+        if pruned:
+            wide, config = in_two(config, task.pruned_from)
         run = _run_folder(folder, config)
-        _share(photographs.root, run.root, _photograph_files(photographs))
+        share(photographs.root, run.root, _photograph_files(photographs))
         if task.rung:
             before = RunFolder(folder.with_name(f"rung{task.rung - 1}")).stage(1).float_weights
-            _link(before, run.start)
+            link(before, run.start)
+        elif pruned and not run.start.is_file():
+            _start_pruned(run, _run_folder(folder.with_name("wide"), wide), photographs, progress)
         if run.notes().get("status") != "trained, not quantised":
             train_stages(open_session(run, progress))
         return run
+
+
+def in_two(config: RunConfig, channels: int) -> tuple[RunConfig, RunConfig]:
+    """The training of a wider network for half of the first steps, and that of the network for the others.
+
+    >>> config = RunConfig(rts=RtsConfig(first_steps=101))
+    >>> [(each.network.channels, each.rts.first_steps) for each in in_two(config, 48)]
+    [(48, 50), (32, 51)]
+    """
+    half = max(1, config.rts.first_steps // 2)
+    rest = max(1, config.rts.first_steps - half)
+    wide, narrow = (config.rts.model_copy(update={"first_steps": steps}) for steps in (half, rest))
+    wider = config.network.model_copy(update={"channels": channels})
+    network = NetworkConfig.model_validate(wider.model_dump())
+    stage = wide.model_copy(update={"stages": 1})
+    return (
+        config.model_copy(update={"network": network, "rts": stage}),
+        config.model_copy(update={"rts": narrow}),
+    )
+
+
+def _start_pruned(run: RunFolder, wide: RunFolder, photographs: RunFolder, progress: Progress) -> None:
+    """Train the wider network, and keep of it what the network of a run has."""
+    share(photographs.root, wide.root, _photograph_files(photographs))
+    session = open_session(wide, progress)
+    weights = wide.stage(1)
+    train_float(session, weights, new_model(session))
+    network = run.config.network
+    left = whole(groups_of(build_network(network), planes_of(network)))
+
+    def choose(groups: Sequence[Group], worth: Importances) -> Units:
+        return down_to(groups, worth, left)
+
+    model, *_ = without_some(session, weights.float_weights, 1, "gradient", choose, progress)
+    save_weights(run.start, model, {"pruned_from": wide.config.network.channels})
 
 
 def _photographs(root: Path, config: RunConfig, progress: Progress) -> RunFolder:
@@ -196,29 +243,6 @@ def _photograph_files(run: RunFolder) -> list[Path]:
 def _float_files(run: RunFolder) -> list[Path]:
     weights = run.root.glob("stage*/float.safetensors")
     return [*_photograph_files(run), *weights, *run.root.glob("stage*/seconds.json")]
-
-
-def _share(source: Path, target: Path, files: list[Path]) -> None:
-    """Give a folder files of another one; files that it has stay. The index of a store comes last."""
-    for path in sorted(files, key=lambda path: path.name == "index.json"):
-        _link(path, target / path.relative_to(source))
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file under another name, without a copy where the file system can.
-
-    Every writer replaces files whole, so neither name ever changes what the other one reads.
-    """
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(target)
-    with writing_to(target):
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
-        temporary.replace(target)
 
 
 def _document(task: Task, run: RunFolder, best: int) -> dict[str, Any]:

@@ -299,6 +299,7 @@ def whole(finished, tmp_path_factory) -> Path:
     """A finished run with a state, a sweep and a reproduction; small, and nothing of it is damaged."""
     import torch
 
+    from hwrts.cost.budget import COSTS
     from hwrts.data import open_store
     from hwrts.export.tflite import write_tflite
     from hwrts.fixed_point import load_network
@@ -309,7 +310,7 @@ def whole(finished, tmp_path_factory) -> Path:
     from hwrts.runs.folder import open_run
     from hwrts.sensitivity.file import stage_sensitivity
     from hwrts.sweep.folder import claim, save_entry
-    from hwrts.sweep.spec import COSTS, parse_spec
+    from hwrts.sweep.spec import parse_spec
     from hwrts.sweep.study import SweepStudy
     from hwrts.training.checkpoint import save_training
     from hwrts.training.fit import Training

@@ -96,6 +96,10 @@ def test_settings_make_the_shape_that_pruning_leaves(name):
     fresh = made(name, widths=widths)
     shapes = {key: value.shape for key, value in fresh.state_dict().items()}
     assert shapes == {key: value.shape for key, value in pruned.state_dict().items()}
+    for module in pruned.modules():
+        if isinstance(module, (nn.BatchNorm2d, nn.PReLU)):
+            count = module.num_features if isinstance(module, nn.BatchNorm2d) else module.num_parameters
+            assert module.weight.shape == (count,)
     names = {node.name for node in trace(fresh.eval()).nodes}
     assert {g.name for g in groups_of(fresh, 3) if g.name not in names} <= {
         f"blocks_{block}_conv{conv}_2" for block in range(2) for conv in (1, 2, 3)
@@ -156,6 +160,13 @@ def test_the_network_is_as_it_was():
     assert network.training
     assert not [m for m in network.modules() if "forward" in vars(m)]
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_network_without_numbers_has_the_same_shape():
+    """As reports count weights."""
+    with torch.device("meta"):
+        network = made("sesr", widths={"conv_in": 4, "conv_0": 3})
+    assert network.conv[0].weight.shape == (3, 4, 3, 3)
 
 
 def test_luma_has_one_plane():

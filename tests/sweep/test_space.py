@@ -5,26 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from hwrts.cost.budget import COSTS, LATER_COSTS, Limits, over_budget, parse_budget
 from hwrts.data.luma import OWN, Luma
 from hwrts.errors import ConfigError, RunFolderError
 from hwrts.files.lock import writing
 from hwrts.graph.trace import trace
+from hwrts.runs.budget import circuit_numbers, cost_numbers, cost_of
 from hwrts.settings_file import BEFORE, as_before, read_toml
 from hwrts.sweep import space
 from hwrts.sweep.folder import claim, open_sweep
 from hwrts.sweep.space import (
     candidate,
     check_axes,
-    circuit_numbers,
-    cost_numbers,
-    cost_of,
     costs_of,
     deployed,
-    over_budget,
     points,
     size_of,
 )
-from hwrts.sweep.spec import COSTS, DEFAULT_AXES, LATER_COSTS, Limits, parse_budget, parse_spec
+from hwrts.sweep.spec import DEFAULT_AXES, parse_spec
 
 
 def spec(**document):
@@ -52,7 +50,7 @@ def test_the_grid_has_every_point_once():
 def test_costs_are_those_of_the_cost_model():
     # Residual-3 with 64 channels: 114,372 weights (paper), 271 biases in the deployed form's float count.
     point = candidate(spec(), {"network.blocks": 3, "network.channels": 64, "qat.weight_bits": 4})
-    cost = cost_of(point, deployed(point))
+    cost = cost_of(deployed(point), point.config.qat)
     numbers = cost_numbers(cost, Limits(mode="1080p60", at="input"))
     assert set(numbers) == set(COSTS) - set(LATER_COSTS)
     assert numbers["params"] == cost.parameters
@@ -67,7 +65,7 @@ def test_costs_are_those_of_the_cost_model():
 
 
 def circuit(point, **limits):
-    return circuit_numbers(point, Limits(**limits), deployed(point))
+    return circuit_numbers(point.config.qat, Limits(**limits), deployed(point))
 
 
 def test_multipliers_are_those_of_the_circuit():
@@ -155,7 +153,7 @@ def test_pixel_bits_are_an_axis():
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     found = [candidate(both, values) for values in points(both)]
-    assert [cost_of(each, deployed(each)).scale for each in found] == [2, 1]
+    assert [cost_of(deployed(each), each.config.qat).scale for each in found] == [2, 1]
     assert [each.config.qat.same_size for each in found] == [False, True]
 
 
