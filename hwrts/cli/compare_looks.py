@@ -1,13 +1,14 @@
 """hwrts compare of pictures and clips, and of runs on one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from hwrts.cli.compare import FRAMES
-from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line, print_table
+from hwrts.cli.console import ConsoleProgress, print_error, print_json, print_line, print_note, print_table
 from hwrts.cli.looks import box_of
 from hwrts.cost.network import network_cost
 from hwrts.data import MAX_MEGAPIXELS, to_codes
@@ -60,7 +61,7 @@ def compare_on(
     runs: Sequence[Path], file: Path, looks: Looks, strengths: Sequence[float], *, x2: bool
 ) -> None:
     """Runs on a picture or a clip, which is the first view; each with each strength, if there are any."""
-    networks, views = [], []
+    networks, views, notes = [], [], dict[str, None]()
     hows = [asked_strength(each, None, None) for each in strengths] or [None]
     for root in runs:
         stage = open_run(root).network(None, x2=x2)
@@ -74,13 +75,21 @@ def compare_on(
             if network.enlargement is None or (x2 and network.enlargement == 1):
                 why = "keeps the size; leave --x2 out" if x2 and network.scale == 1 else "makes another size"
                 raise DataError(f"{root}: its network {why}; compare pictures that hwrts enhance makes")
-            networks.append(network)
+            networks.append((root, network))
             views.append(View(", ".join([str(root), f"stage {stage.name}", *words_of(how)]), cost))
-    scale = networks[0].enlargement if x2 else 1
+    scale = networks[0][1].enlargement if x2 else 1
     first = View(f"{file}, bicubic \u00d7{scale}" if x2 else str(file), (NONE,) * len(_MORE))
     moments = _moments([file], looks)
-    made = [_first(int(scale or 1)), *(_make(each, clip=moments.clips, x2=x2) for each in networks)]
-    _compare(through(moments, made), [first, *views], looks, _MORE)
+    made = [_first(int(scale or 1))]
+    for root, network in networks:
+        note = partial(_noted, notes, root)
+        made.append(_make(network, clip=moments.clips, x2=x2, note=note))
+    _compare(through(moments, made), [first, *views], looks, _MORE, notes)
+
+
+def _noted(notes: dict[str, None], root: Path, text: str) -> None:
+    """Once of a run, whatever its strengths, and however many frames."""
+    notes[f"{root}: {text}"] = None
 
 
 _MORE = ("parameters", *COLUMNS)
@@ -98,7 +107,7 @@ def _first(scale: int) -> Make:
     return of_colours(made)
 
 
-def _make(network: Deployed, *, clip: bool, x2: bool) -> Make:
+def _make(network: Deployed, *, clip: bool, x2: bool, note: Callable[[str], None]) -> Make:
     """What hwrts enhance makes: of a clip's frames a network of luma, or of more bits, gets their planes."""
     if not clip or (network.luma is None and network.bits == 8):
         return of_colours(network.upscale if x2 else network.enhance)
@@ -106,7 +115,7 @@ def _make(network: Deployed, *, clip: bool, x2: bool) -> Make:
 
     scale = int(network.scale) if x2 else 1
     how = network.upscale_seen if x2 else network.enhance_seen
-    return of_planes(how, scale, network.luma, network.bits)
+    return of_planes(how, scale, network.luma, network.bits, note)
 
 
 def _moments(files: Sequence[Path], looks: Looks) -> Moments:
@@ -129,7 +138,13 @@ def _moments(files: Sequence[Path], looks: Looks) -> Moments:
     return of_clips(files, looks.frames or FRAMES, most)
 
 
-def _compare(moments: Moments, views: Sequence[View], looks: Looks, more: Sequence[str] = ()) -> None:
+def _compare(
+    moments: Moments,
+    views: Sequence[View],
+    looks: Looks,
+    more: Sequence[str] = (),
+    notes: Collection[str] = (),
+) -> None:
     zoom = None if looks.zoom is None else box_of(looks.zoom)
     with ConsoleProgress(looks.quiet).task("comparing", moments.count) as advance:
         page = None if looks.json else looks.output
@@ -148,6 +163,8 @@ def _compare(moments: Moments, views: Sequence[View], looks: Looks, more: Sequen
         ]
         print_table("beside the first", ["view", *headings(clips=moments.clips)], rows, paths=True)
         print_line(f"page: {looks.output}")
+    for text in notes:
+        print_note(text)
     for text in moments.found:
         print_error(text)
     if moments.found:

@@ -1,7 +1,7 @@
 """Frames of clips that are compared: spread over their length, each with the one just before it."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hwrts.data import MAX_MEGAPIXELS
@@ -62,7 +62,13 @@ def of_clips(paths: Sequence[Path], frames: int, max_megapixels: int = MAX_MEGAP
     return Moments(len(places), each(), True, found)
 
 
-def of_planes(network: Upscaler, scale: int, luma: Luma | None, bits: int) -> Make:
+def of_planes(
+    network: Upscaler,
+    scale: int,
+    luma: Luma | None,
+    bits: int,
+    note: Callable[[str], None] = lambda text: None,
+) -> Make:
     """A network on a clip's frames, as ``hwrts enhance`` uses it: on their own planes, with its own bits.
 
     Args:
@@ -70,12 +76,16 @@ def of_planes(network: Upscaler, scale: int, luma: Luma | None, bits: int) -> Ma
         scale: S.
         luma: What a network of luma has learnt from; None of one that sees red, green and blue.
         bits: Of its pixels.
+        note: Told where the clip's luma is another than the network has learnt from.
     """
 
     def make(moment: Moment) -> Made:
         assert moment.frame is not None  # of a clip
         layout, planes = moment.frame
-        conversion = Rgb(layout, scale, bits) if luma is None else OfLuma(layout, scale, luma, bits)
+        of_luma = None if luma is None else OfLuma(layout, scale, luma, bits)
+        if of_luma is not None and (text := of_luma.differs()) is not None:
+            note(text)
+        conversion = of_luma or Rgb(layout, scale, bits)
         seen = conversion.seen(planes)
         result = network(seen)
         larger = layout.sized(layout.height * scale, layout.width * scale)

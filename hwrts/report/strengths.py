@@ -1,6 +1,7 @@
-"""What the slider does: halos and noise of the same-size network against its strength, beside a mask's."""
+"""What the slider does: score, halos and noise of the same-size network by its strength, beside a mask."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,10 @@ from hwrts.data import open_store
 from hwrts.data.depth import Codes
 from hwrts.data.tiles import Upscaler
 from hwrts.fixed_point import Adjusted
+from hwrts.fixed_point.cores import available_cores
 from hwrts.metrics import artefacts, image_difference_percent
 from hwrts.metrics.baselines import usm
+from hwrts.metrics.viqet import has_score, score
 from hwrts.report.crops import PHOTOGRAPHS
 from hwrts.report.text import fixed
 from hwrts.runs.engines import make_engine
@@ -20,13 +23,15 @@ _QUARTERS = (2, 4, 6, 8)
 """Strengths 1/2 to 2: what a slider has between nothing and its end."""
 _AMOUNTS = (0.5, 1.0)
 """Of the mask: as strong as the network's strengths 1 and 2, about."""
+SCORED = 2
+"""Photographs that are scored: a score takes two seconds of a core, and there are seven rows."""
 
 
 def strengths(run: RunFolder, kept: str) -> list[tuple[str, tuple[str, ...]]]:
     """Name and cells (difference, overshoot, its 99th percentile, noise gain) of each; none of an x2 network.
 
-    Means over the first validation photographs, whole. There is no score, which takes seconds a picture:
-    ``benchmarks/strength.py`` has it.
+    Means over the first validation photographs, whole. Where the run measures scores, that of the first
+    :data:`SCORED` of them, unclipped, is the last cell.
 
     Raises:
         HwrtsError: A file of the stage or the photographs is missing or damaged, or it has no correction.
@@ -36,16 +41,18 @@ def strengths(run: RunFolder, kept: str) -> list[tuple[str, tuple[str, ...]]]:
         return []
     store = open_store(run.root / "data" / "val")
     pictures = [np.array(store.array(i, "hr")) for i in range(min(PHOTOGRAPHS, len(store.names)))]
-    found = []
+    scored = [each for each in pictures[:SCORED] if run.config.rts.scored and has_score(*each.shape[:2])]
+    found = [("strength 0, the original", _figures(lambda x: x, pictures, scored))]
     for quarters in _QUARTERS:
         network = make_engine("onnxruntime", stage, how=Adjusted(strength=4 * quarters))
-        found.append((f"strength {quarters / 4:g}", _figures(network.enhance, pictures)))
+        found.append((f"strength {quarters / 4:g}", _figures(network.enhance, pictures, scored)))
     for amount in _AMOUNTS:
-        found.append((f"unsharp mask, amount {amount:g}", _figures(partial(usm, amount=amount), pictures)))
+        mask = _figures(partial(usm, amount=amount), pictures, scored)
+        found.append((f"unsharp mask, amount {amount:g}", mask))
     return found
 
 
-def _figures(enhance: Upscaler, pictures: Sequence[Codes]) -> tuple[str, ...]:
+def _figures(enhance: Upscaler, pictures: Sequence[Codes], scored: Sequence[Codes]) -> tuple[str, ...]:
     rows = []
     for original in pictures:
         made = enhance(original)
@@ -53,7 +60,13 @@ def _figures(enhance: Upscaler, pictures: Sequence[Codes]) -> tuple[str, ...]:
         difference = image_difference_percent(made, original)[0]
         rows.append((difference, found.overshoot, found.overshoot_99, found.noise_gain))
     columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
-    return tuple(
+    cells = [
         fixed(float(np.mean(column)) if column else None, digits)
         for column, digits in zip(columns, (2, 2, 1, 2), strict=True)
-    )
+    ]
+    if scored:
+        with ThreadPoolExecutor(available_cores()) as pool:
+            cells.append(
+                fixed(float(np.mean([each.mos_raw for each in pool.map(score, map(enhance, scored))])), 3)
+            )
+    return tuple(cells)

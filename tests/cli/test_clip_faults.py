@@ -88,6 +88,22 @@ def test_a_file_that_is_cut_off(workspace, hwrts):
     assert not list(workspace.glob("*out.mp4*"))
 
 
+def test_y4m_that_is_cut_within_a_frame_ends_in_front_of_it(workspace, hwrts):
+    """Neither it nor raw planes say how many frames there should be: exit 0, with those that are whole."""
+    planes = make_clip("in.y4m", codec="rawvideo", format="yuv4mpegpipe", count=5, rate=25)
+    whole = (workspace / "in.y4m").read_bytes()
+    one = sum(plane.nbytes for plane in planes[0]) + len(b"FRAME\n")
+    (workspace / "in.y4m").write_bytes(whole[: len(whole) - one - one // 3])
+    for words in ((), ("--strict",)):
+        result = hwrts("enhance", "in.y4m", "-o", "out.mkv", "--codec", "ffv1", *RUN, "-q", "--force", *words)
+        assert result.code == 0, result.err
+        assert "out.mkv: 3 frames" in result.out
+        assert len(decoded("out.mkv")[0]) == 3
+    (workspace / "in.y4m").write_bytes(whole[: len(whole) - 5 * one + one // 2])  # within the first
+    assert_one_clear_line(hwrts("enhance", "in.y4m", "-o", "none.mkv", *RUN, "-q"), "in.y4m")
+    assert not list(workspace.glob("*none.mkv*"))
+
+
 def interlaced():
     with av.open("in.mkv", "w") as out:
         video = out.add_stream("libx264", rate=25, options={"x264-params": "tff=1:interlaced=1"})

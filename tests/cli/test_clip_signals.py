@@ -129,6 +129,20 @@ def test_a_reader_that_stalls_is_left_at_the_second(clip):
     assert "interrupted" not in err
 
 
+def test_a_killed_one_leaves_a_temporary_file_and_no_clip(clip):
+    """SIGKILL: under the name is nothing, and the next call writes it."""
+    process = start("in.y4m", "kept.mkv", stuck=9)
+    until(process, "stuck")
+    process.kill()
+    assert ended(process)[0] == -signal.SIGKILL
+    assert not (clip / "kept.mkv").exists()
+    (left,) = clip.glob(".kept.mkv.*.tmp")
+    process = start("in.y4m", "kept.mkv")
+    assert ended(process)[0] == 0
+    assert len(decoded("kept.mkv")[0]) == 60
+    assert left.exists()  # nobody else's to delete: another call may be writing it
+
+
 def test_before_the_first_frame_nothing_is_left(clip):
     with start("in.y4m", "out.mkv", stuck=1) as process:
         until(process, "stuck")

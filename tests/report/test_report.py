@@ -25,12 +25,13 @@ from hwrts.errors import RunFolderError
 from hwrts.files.read import file_sha256, read_json
 from hwrts.metrics import artefacts, image_difference_percent
 from hwrts.metrics.baselines import bicubic, lanczos, usm
+from hwrts.metrics.viqet import score
 from hwrts.progress import Silent
 from hwrts.report import write_report
 from hwrts.report.crops import enhanced_piece, png_uri, upscaled_pieces
 from hwrts.report.exports import Exports, exports
 from hwrts.report.plots import training_plot
-from hwrts.report.strengths import strengths
+from hwrts.report.strengths import SCORED, strengths
 from hwrts.report.tables import paper_change, paper_difference
 from hwrts.report.text import NONE, compact, fixed, plural, whole
 from hwrts.report.viewer import Network, viewer
@@ -457,6 +458,7 @@ def test_strengths_of_the_same_size_network_stand_beside_a_mask(run: RunFolder) 
     assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
     rows = dict(strengths(run, "1"))
     assert [*rows] == [
+        "strength 0, the original",
         *(f"strength {k}" for k in ("0.5", "1", "1.5", "2")),
         *(f"unsharp mask, amount {k}" for k in ("0.5", "1")),
     ]
@@ -470,6 +472,30 @@ def test_strengths_of_the_same_size_network_stand_beside_a_mask(run: RunFolder) 
     assert "unsharp mask, amount 1</th>" in report(run)
     shutil.rmtree(run.root / "data")
     assert "unsharp mask, amount 1</th>" not in report(run)
+
+
+def test_strengths_have_scores_where_the_run_measures_them(run: RunFolder) -> None:
+    """Of strength 0 that of the original; of the others as the score's own function says."""
+    assert quantise_variant(open_session(run, Silent()), 1, "1-same", QatConfig(same_size_steps=0))
+    assert all(len(cells) == 4 for _, cells in strengths(run, "1"))  # rts.score is off
+    settings = run.root / "config.toml"
+    settings.write_text(settings.read_text().replace("score = false", "score = true"))
+    assert run.config.rts.scored
+    rows = dict(strengths(run, "1"))
+    store = open_store(run.root / "data" / "val")
+    pictures = [np.array(store.array(i, "hr")) for i in range(min(SCORED, len(store.names)))]
+    network = open_stage(run.stage("1-same"))
+    for name, enhance in (
+        ("strength 0, the original", lambda x: x),
+        ("strength 1", network.enhance),
+        ("unsharp mask, amount 0.5", lambda x: usm(x, 0.5)),
+    ):
+        wanted = float(np.mean([score(enhance(each)).mos_raw for each in pictures]))
+        assert rows[name][4] == fixed(wanted, 3)
+    assert rows["strength 0, the original"][:3] == ("0.00", "0.00", "0.0")  # they have no flat blocks
+    html = report(run)
+    assert "<th>noise gain</th><th>MOS</th></tr>" in html
+    assert f"<td>{rows['strength 2'][4]}</td>" in html
 
 
 def test_an_x2_network_has_no_row_of_strengths(run: RunFolder) -> None:
