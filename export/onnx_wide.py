@@ -15,7 +15,7 @@ from hwrts.export.onnx_nodes import WIDE_TYPES, Writer
 from hwrts.export.qdq_options import QdqOptions
 from hwrts.fixed_point import Network, Requantised, Rounding, layer_bounds
 
-_CARRIED = {"DepthToSpace": TensorProto.FLOAT, "SpaceToDepth": TensorProto.FLOAT}
+_CARRIED = dict.fromkeys(("DepthToSpace", "SpaceToDepth", "MaxPool"), TensorProto.FLOAT)
 """What codes are cast to for moves that ONNX Runtime has of bytes and floats alone; float32 holds 16 bits."""
 
 

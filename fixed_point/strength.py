@@ -26,6 +26,9 @@ STRONGEST = 32
 PLAIN = 16
 """The strength of the network as it was trained, 1 in sixteenths."""
 
+_WIDEST = 12
+"""Bits of pixels whose overshoot is limited: its tables have an entry for each code."""
+
 REGISTER = "strength"
 """Name of the input that holds it."""
 
@@ -38,8 +41,8 @@ class Adjusted:
         strength: Sixteenths by which it is multiplied, 0..32 (eq. 45).
         register: Whether the network reads the strength from an input of one pixel, :data:`REGISTER`.
         coring: Corrections of at most so many of its codes are dropped, before they are multiplied (eq. 46).
-        overshoot: The result leaves the range of the 3x3 pixels around by at most so many of its codes, of at
-            most 8 bits (eq. 47).
+        overshoot: The result leaves the range of the 3x3 pixels around by at most so many codes, of 8 bits
+            where it has more (eq. 47).
     """
 
     strength: int | None = None
@@ -57,7 +60,7 @@ def adjusted(network: Network, how: Adjusted) -> Network:
 
     Raises:
         HwrtsError: Its output is something else, a number is out of range, or an overshoot is asked for of
-            pixels of more than 8 bits or of an output that is no whole times as large.
+            pixels of more than 12 bits or of an output that is no whole times as large.
     """
     if how.register and how.strength is not None:
         raise HwrtsError("network: its strength is a number or an input; name one of the two")
@@ -136,20 +139,22 @@ class _Tail:
         """What leaves the range of the input's 3x3 pixels by more than that comes back (eq. 47).
 
         Raises:
-            HwrtsError: Out of range, pixels of more than 8 bits, or an output no whole times as large.
+            HwrtsError: Out of range, pixels of more than 12 bits, or an output no whole times as large.
         """
         out, source, free = self._out, self._old.inputs[0].name, self._layers[-1].name
-        if out.bits > 8:
+        if out.bits > _WIDEST:
             raise HwrtsError(
-                f"network: its pixels have {out.bits} bits, and the limits of an overshoot are tables of 8; "
-                "leave the overshoot out"
+                f"network: its pixels have {out.bits} bits, and the limits of an overshoot are tables of at "
+                f"most {_WIDEST}; leave the overshoot out"
             )
         if self._times < 1 or self._times != int(self._times):
             raise HwrtsError(
                 f"network: its output is {self._times} times as large as its picture, and the limits of an "
                 "overshoot are of pictures as large or whole times larger; leave the overshoot out"
             )
-        check_whole("network", "overshoot", codes, 0, out.max - out.min)
+        finer = max(0, out.bits - 8)
+        check_whole("network", "overshoot", codes, 0, (out.max - out.min) >> finer)
+        codes <<= finer
         ends = out.min + out.max  # less a code it is that code turned around: the least becomes the largest
         turned = self._look_up("turned", source, out, out, lambda x: ends - x)
         most = self._around("most", source, lambda x: min(x + codes, out.max))

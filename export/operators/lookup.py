@@ -8,13 +8,13 @@ from onnx import NodeProto, TensorProto
 from hwrts.export.float_functions import has_form, written
 from hwrts.export.forms import Constants, Forms, Functions, Less, RealNodes, signed
 from hwrts.export.onnx_integer import IntegerWriter
-from hwrts.export.onnx_nodes import Fused, Writer
+from hwrts.export.onnx_nodes import Fused, Writer, any_width, is_wide
 from hwrts.export.onnx_qdq import QdqWriter
 from hwrts.export.qdq_options import Stored
 from hwrts.fixed_point import Layer, Lookup, Network
 
-FUSED = Fused(qdq="Gather", integer="Gather")
-"""Nothing is to be fused: the table is read with the stored bytes themselves."""
+FUSED = Fused(qdq="Gather", integer="Gather", wide=any_width)
+"""Nothing is to be fused: the table is read with the stored bytes themselves, or with the codes."""
 
 
 def _around_zero(network: Network, layer: Lookup, less: Less) -> Layer:
@@ -63,7 +63,10 @@ def qdq(writer: QdqWriter, layer: Lookup) -> None:
 
 
 def integer(writer: IntegerWriter, layer: Lookup) -> None:
-    """An entry for each stored byte (eq. 26)."""
+    """An entry for each stored byte, or for each code where there are more than 8 bits (eq. 26)."""
+    if is_wide(writer.network, layer):
+        _gather_codes(writer, layer)
+        return
     _gather(writer, layer, _table(writer, layer), layer.name)
 
 
@@ -77,6 +80,17 @@ def _gather_real(writer: QdqWriter, layer: Lookup) -> None:
     entries = np.ldexp(layer.table_i16.astype(np.float32), -layer.out.frac)
     writer.node("Gather", [writer.constant(f"{name}.table", entries), index], f"{name}.exact", axis=0)
     writer.quantize(name, computed=False)
+
+
+def _gather_codes(writer: IntegerWriter, layer: Lookup) -> None:
+    """The smallest code has the first entry."""
+    name, source = layer.name, writer.network.formats[layer.source]
+    index = writer.codes(layer.source, name)
+    if source.min:
+        first = writer.constant(f"{name}.first", np.array(-source.min, np.int32))
+        index = writer.node("Add", [index, first], f"{name}.entry")
+    stored = (layer.table_i16 + writer.zero_point(layer.out)).astype(writer.options.stored.dtype(layer.out))
+    Writer.node(writer, "Gather", [writer.constant(f"{name}.table", stored), index], name, axis=0)
 
 
 def _table(writer: Writer, layer: Lookup) -> str:

@@ -26,15 +26,19 @@ from hwrts.fixed_point import (
     Multiply,
     Network,
     Rounding,
+    Scale,
     adjusted,
     run,
     run_all,
 )
 
-from ..fixed_point.build import anchor_network, noise
+from ..fixed_point.build import anchor_network, noise, random_conv
 from ..fixed_point.test_strength import EVERYTHING, STRENGTHS, same_size_network
 from .rtl.simulate import assert_exact
 
+needs_a_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, build.COMPILERS)), reason="no compiler of C is installed (cc, gcc, clang)"
+)
 SLIDER = Adjusted(register=True, coring=2, overshoot=8)
 
 
@@ -63,6 +67,38 @@ def test_every_witness_with_a_number(how):
     assert verdict.passed, verdict
 
 
+def ten_bits(rounding=Rounding.HALF_EVEN, bits=10):
+    """The body reads the picture rounded."""
+    pixel = Format(False, bits, bits)
+    small = Scale("small", "x", 1, 0, PIXEL)
+    d = random_conv(
+        np.random.default_rng(0), "d", "small", (3, 3), 3, Format(True, 8, bits - 1), weight_frac=5
+    )
+    return Network((Input("x", 3, pixel),), (small, d, Add("y", ("x", "d"), pixel)), rounding)
+
+
+@needs_a_compiler
+@pytest.mark.parametrize(("rounding", "bits"), [(Rounding.HALF_EVEN, 10), (Rounding.HALF_UP, 12)])
+def test_every_witness_limits_pixels_of_more_bits(rounding, bits):
+    """Tables and 3x3 pixels of 10 and 12 bits: NumPy, ONNX Runtime in both flavours, onnx.reference, C."""
+    network = adjusted(ten_bits(rounding, bits), SLIDER)
+    pictures = {}
+    for strength in (0, 17, STRONGEST):
+        pictures[f"strength {strength}"] = {
+            "x": noise(network, 14, 18, seed=strength),
+            "strength": np.full((1, 1, 1), strength, np.uint8),
+        }
+    verdict = verify(network, to_onnx(network).SerializeToString(), pictures, [CWitness(network)])
+    assert verdict.passed, verdict
+    witnesses = {witness for witness, _, _ in verdict.rows}
+    assert {"numpy fast", "onnxruntime fused", "onnxruntime unfused", "onnx.reference", "c"} <= witnesses
+    assert {layer for _, _, layer in verdict.rows} == {layer.name for layer in network.layers}
+
+
+def test_the_circuit_limits_pixels_of_ten_bits(tmp_path):
+    assert_exact(tmp_path, adjusted(ten_bits(), SLIDER), [(5, 7)])
+
+
 def test_one_file_serves_the_slider():
     """Its second input is a byte; of each strength it makes what the network of that number makes."""
     network = anchor_network()
@@ -86,11 +122,6 @@ def test_one_file_serves_the_slider():
 def test_the_circuit_too(how, tmp_path):
     """In the simulator each frame has its own strength."""
     assert_exact(tmp_path, adjusted(anchor_network(), how), [(5, 7), (6, 4)])
-
-
-needs_a_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, build.COMPILERS)), reason="no compiler of C is installed (cc, gcc, clang)"
-)
 
 
 @needs_a_compiler

@@ -89,7 +89,8 @@ def random_network(seed, widest=8, several=False):
 
 
 WIDE_KINDS = ["add", "add", "add", "concat", "times", "slice", "slice", "scale", "prelu", "up", "depth",
-              "depth", "repeat", "clip", "clip", "unshuffle", "unshuffle", "conv"]  # fmt: skip
+              "depth", "repeat", "clip", "clip", "unshuffle", "unshuffle", "conv", "table",
+              "pool"]  # fmt: skip
 """What may read or make the wide codes of :func:`wide_ended`."""
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from hwrts.data import read_picture, write_picture
 from hwrts.data.depth import corrected, on_grid
@@ -13,7 +14,7 @@ from hwrts.data.picture import Picture
 from hwrts.data.store import open_store
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.files.read import read_json
-from hwrts.fixed_point import load_network, pixel_format, run
+from hwrts.fixed_point import Adjusted, adjusted, load_network, pixel_format, run
 from hwrts.progress import Silent
 from hwrts.runs.engines import make_engine
 from hwrts.runs.folder import create_run
@@ -334,16 +335,26 @@ def test_a_file_of_bytes_is_left_out_by_name(made, tmp_path, capfd):
     assert (tmp_path / "out" / "model.int8.onnx").is_file()
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "numpy", "native"])
-def test_an_overshoot_is_refused_by_name(made, tmp_path, capfd, engine):
-    picture = tmp_path / "in.png"
-    Image.new("RGB", (40, 32)).save(picture)
-    words = "enhance", picture, "-o", tmp_path / "out.png", "--run", made.root, "--engine", engine
-    found = call(capfd, *words, "--overshoot", "8")
-    assert (found.code, found.out) == (2, "")
-    assert (
-        "pixels have 10 bits, and the limits of an overshoot are tables of 8; leave the overshoot"
-        in found.err
-    )
-    assert found.err.count("error") == 1
-    assert call(capfd, *words, "--strength", "1.5", "--coring", "1").code == 0
+def test_an_overshoot_is_of_codes_of_8_bits_in_every_engine(made, tmp_path, capfd):
+    """With 0 no code leaves the range of the picture's 3x3 codes of 10 bits; with 8 by 32 of them at most."""
+    source, stage = tmp_path / "in.png", made.stage("1-same")
+    rng = np.random.default_rng(8)
+    picture = (rng.integers(0, 2, (40, 32, 3)) * 40000 + rng.integers(0, 9000, (40, 32, 3))).astype(np.uint16)
+    write_picture(source, Picture(picture))
+    x10 = on_grid(picture, 10)
+    most, least = maximum_filter(x10, (3, 3, 1)), minimum_filter(x10, (3, 3, 1))
+    plain = adjusted(load_network(stage.root), Adjusted(strength=32))
+    free = run(plain, x10).astype(int)
+    assert (free > most).any()
+    for overshoot, words in ((0, ["--overshoot", "0"]), (8, ["--overshoot", "8"])):
+        wanted = np.clip(free, least.astype(int) - 4 * overshoot, most.astype(int) + 4 * overshoot)
+        wanted = wanted.clip(0, 1023)
+        pictures = []
+        for engine in ("onnxruntime", "numpy", "native"):
+            target = tmp_path / f"{engine}{overshoot}.png"
+            run_words = ["enhance", source, "-o", target, "--run", made.root, "--engine", engine]
+            found = call(capfd, *run_words, "--strength", "2", *words)
+            assert found.code == 0, found.err
+            pictures.append(read_picture(target).samples)
+        for each in pictures:
+            np.testing.assert_array_equal(each, corrected(picture, wanted.astype(np.uint16), 1, 10))
