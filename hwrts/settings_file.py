@@ -73,6 +73,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "accumulator_bits": None,
         "layer_accumulator_bits": {},
         "pixel_bits": 8,
+        "hidden_bits": None,
     },
 }
 """Settings that runs were made with before there was a choice; theirs are written complete, these are not.

@@ -270,7 +270,8 @@ def _variant(
         )
     prefix = "same_" if same_size else ""
     name = f"{number}-{prefix}{_widths_name(config.network, qat, given, same_size=same_size)}"
-    name += f"a{qat.activation_bits}{_accumulators_name(config, qat, given, same_size=same_size)}"
+    hidden = "" if qat.hidden_bits == config.qat.hidden_bits else f"h{qat.hidden_bits or qat.activation_bits}"
+    name += f"a{qat.activation_bits}{hidden}{_accumulators_name(config, qat, given, same_size=same_size)}"
     steps = given.get("same_size_steps" if same_size else "steps")
     name += f"s{steps}" if steps is not None else ""
     name += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""

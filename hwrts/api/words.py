@@ -28,6 +28,7 @@ _ARGUMENTS = {
 _ENTRIES = {
     "--accumulator-bits": ("settings", "accumulator_bits", _NUMBER),
     "--activation-bits": ("settings", "activation_bits", _NUMBER),
+    "--hidden-bits": ("settings", "hidden_bits", _NUMBER),
     "--layer-accumulator-bits": ("settings", "layer_accumulator_bits", None),
     "--layer-weight-bits": ("settings", "layer_weight_bits", None),
     "--max-megapixels": ("settings", "data.max_megapixels", None),

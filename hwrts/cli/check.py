@@ -78,7 +78,7 @@ def _checked(
     qat = named_widths(checked, qat)
     with TemporaryDirectory() as folder:
         check_kept(graph, Path(folder))
-    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
+    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits)
     scale = scales_of(graph_steps(graph))[graph.output]
     lacks = checked.sizes.lacks
     size = f"x{scale}" if scale != 1 else "same size" if any(lacks) else "same size in and out"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwrts.cost.network import Cost
 
 
-_ONE_WIDTH = ("weight_bits", "activation_bits", "accumulator_bits", "pixel_bits")
+_ONE_WIDTH = ("weight_bits", "activation_bits", "hidden_bits", "accumulator_bits", "pixel_bits")
 _OWN_WIDTHS = ("layer_weight_bits", "layer_accumulator_bits")
 
 
@@ -51,6 +51,9 @@ def cost(
     ] = None,
     weight_bits: Annotated[int | None, _setting("Width of the weights, 2..8 [8].")] = None,
     activation_bits: Annotated[int | None, _setting("Width of inner tensors, 2..8 [8].")] = None,
+    hidden_bits: Annotated[
+        int | None, _setting("Width of hidden tensors alone, 2..8 [as activation-bits].")
+    ] = None,
     accumulator_bits: Annotated[
         int | None, _setting("Width of accumulators that weights are trained for, 9..24 [as they come].")
     ] = None,
@@ -76,6 +79,7 @@ def cost(
         "network.colour": colour,
         "qat.weight_bits": weight_bits,
         "qat.activation_bits": activation_bits,
+        "qat.hidden_bits": hidden_bits,
         "qat.accumulator_bits": accumulator_bits,
         "qat.pixel_bits": pixel_bits,
     }
@@ -156,7 +160,7 @@ def _cost_of_settings(
     qat = config.qat
     graph = in_form(trace(build_network(config.network).eval()), wanted, qat.pixel_bits)
     check_settings(config.network, qat)
-    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits)
+    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits)
     widths: dict[str, Any] = {name: getattr(qat, name) for name in _ONE_WIDTH}
     widths |= {name: own_widths(graph, getattr(qat, name)) for name in _OWN_WIDTHS}
     facts = {"network": network, "colour": config.network.colour, "form": wanted}
@@ -207,6 +211,7 @@ def _title(facts: dict[str, Any], found: "Cost") -> str:
     if facts["form"] == "integer":
         return f"{network}: the integers of a stage"
     widths = f"{_span(found.weight_widths)}-bit weights, {facts['activation_bits']}-bit activations"
+    widths += f", {facts['hidden_bits']}-bit hidden tensors" if facts["hidden_bits"] is not None else ""
     of = " of luma" if facts["colour"] == "luma" else ""
     return f"{network}{of}: {facts['form']} form, {widths}"
 

@@ -31,6 +31,9 @@ def quantize(
     ] = None,
     weight_bits: Annotated[int | None, option("Width of the weights, 2..8 [as the run; 8].")] = None,
     activation_bits: Annotated[int | None, option("Width of inner tensors, 2..8 [as the run; 8].")] = None,
+    hidden_bits: Annotated[
+        int | None, option("Width of hidden tensors alone, 2..8 [as the run; as activation-bits].")
+    ] = None,
     reduce_range: ReduceRange = False,
     layer_weight_bits: Annotated[
         str | None, option("Widths of single layers, such as conv_in=6,conv_out=8 [as the run; none].")
@@ -100,6 +103,7 @@ def quantize(
     flags = {
         "weight_bits": weight_bits_of(weight_bits, reduce_range),
         "activation_bits": activation_bits,
+        "hidden_bits": hidden_bits,
         "accumulator_bits": accumulator_bits,
         "rounding": rounding,
         "exact_additions": exact_additions,

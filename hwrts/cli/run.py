@@ -136,6 +136,10 @@ def run(
     activation_bits: Annotated[
         int | None, option("Width of inner tensors, 2..8 [8].", panel=INTEGERS)
     ] = None,
+    hidden_bits: Annotated[
+        int | None,
+        option("Width of hidden tensors alone, 2..8 [as activation-bits].", panel=INTEGERS),
+    ] = None,
     accumulator_bits: Annotated[
         int | None, option("Width of accumulators to train for, 9..24 [as they come].", panel=INTEGERS)
     ] = None,
@@ -213,7 +217,7 @@ def run(
         "qat.steps": qat_steps, "qat.weight_bits": weight_bits_of(weight_bits, reduce_range),
         "qat.activation_bits": activation_bits, "qat.pixel_bits": pixel_bits, "qat.rounding": rounding,
         "qat.same_size": same_size, "qat.same_size_steps": same_size_steps,
-        "qat.accumulator_bits": accumulator_bits,
+        "qat.accumulator_bits": accumulator_bits, "qat.hidden_bits": hidden_bits,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)

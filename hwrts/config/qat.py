@@ -62,6 +62,13 @@ class QatConfig(Section):
         "place of accumulator_bits",
     )
     activation_bits: int = Field(8, ge=2, le=8, description="width of the tensors between input and output")
+    hidden_bits: int | None = Field(
+        None,
+        ge=2,
+        le=8,
+        description="width of the hidden tensors alone: all but the pictures and their corrections, which "
+        "sums and convolutions make the picture of; none: activation_bits, which is the most",
+    )
     pixel_bits: Literal[8, 10, 12] = Field(
         8,
         description="width of the pixels in and out; the last sum has all bits, the body reads 8, rounded",

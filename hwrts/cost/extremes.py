@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.fixed_point import PIXEL, Format, Input, Layer, Network
 from hwrts.graph import Graph, graph_channels
+from hwrts.graph.hidden import inner_bits
 from hwrts.graph.operators import Fused
 from hwrts.graph.widths import Widths
 
 
-def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
+def untrained_formats(graph: Graph, bits: int = 8, hidden_bits: int | None = None) -> dict[str, Format]:
     """Sign and width of every tensor of a graph.
 
     Grids depend on training: here all tensors stand on the grid of 8-bit pixels, but for pictures of more.
@@ -17,10 +18,12 @@ def untrained_formats(graph: Graph, bits: int = 8) -> dict[str, Format]:
     Args:
         graph: The network, its ReLUs fused.
         bits: Width of the tensors between input and output, 2..8; those of pictures have their own.
+        hidden_bits: As of :func:`.inner_bits`.
     """
     pictured, unsigned = graph.picture_formats(graph.pixel_ends()), graph.non_negative()
+    widths = inner_bits(graph, pictured, bits, hidden_bits)
     return {
-        name: pictured.get(origin) or Format(origin not in unsigned, bits, PIXEL.frac)
+        name: pictured.get(origin) or Format(origin not in unsigned, widths[origin], PIXEL.frac)
         for name, origin in graph.origins().items()
     }
 
@@ -54,18 +57,21 @@ def extreme_layers(
     ]
 
 
-def extreme_network(graph: Graph, bits: int, widths: Mapping[str, Widths]) -> Network:
+def extreme_network(
+    graph: Graph, bits: int, widths: Mapping[str, Widths], hidden_bits: int | None = None
+) -> Network:
     """The network of the upper ends: as large as a trained one, and its accumulators at least as wide.
 
     Args:
         graph: As of :func:`extreme_layers`.
         bits: Width of the tensors between input and output, 2..8.
         widths: Of the weights of each convolution, and of its sums.
+        hidden_bits: As of :func:`.inner_bits`.
 
     Raises:
         UnsupportedOperatorError: As :func:`extreme_layers`.
     """
-    formats = untrained_formats(graph, bits)
+    formats = untrained_formats(graph, bits, hidden_bits)
     inputs = (
         Input(each.name, each.channels, formats[each.name], grow=each.grow, shrink=each.shrink)
         for each in graph.inputs

@@ -261,13 +261,18 @@ def graph_cost(
     )
 
 
-def widths_cost(graph: Graph, widths: Mapping[str, Widths], activation_bits: int = 8) -> Cost:
-    """The same for widths of each layer, also of its accumulators; arguments as of :func:`graph_cost`."""
+def widths_cost(
+    graph: Graph, widths: Mapping[str, Widths], activation_bits: int = 8, hidden_bits: int | None = None
+) -> Cost:
+    """The same for widths of each layer, also of its accumulators, and of hidden tensors.
+
+    Arguments as of :func:`graph_cost` and :func:`.inner_bits`.
+    """
     given = [("weight", each.weight) for each in widths.values()]
     for name, bits in (*given, ("activation", activation_bits)):
         if not 2 <= bits <= 8:
             raise HwrtsError(f"cost: {bits} {name} bits are not supported; use 2..8")
-    formats = untrained_formats(graph, activation_bits)
+    formats = untrained_formats(graph, activation_bits, hidden_bits)
     steps = [replace(step, bits=formats[step.name].bits) for step in graph_steps(graph)]
     return _cost(extreme_layers(graph, formats, widths), steps, formats, proved=False)
 

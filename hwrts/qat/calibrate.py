@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hwrts.fixed_point import PIXEL, Format, Rounding, RoundingRules
 from hwrts.graph import Clip, Graph, Input, Lookup, run_graph
+from hwrts.graph.hidden import inner_bits
 from hwrts.graph.rounding import round_by
 from hwrts.progress import SILENT, Progress
 from hwrts.qat.exact_additions import exact_additions
@@ -47,6 +48,7 @@ def calibrate(
     ends: Ends | None = None,
     *,
     exactly_added: bool = False,
+    hidden_bits: int | None = None,
 ) -> dict[str, Format]:
     """Choose the format of every quantised tensor.
 
@@ -67,6 +69,7 @@ def calibrate(
         progress: Where to say how far it is: the graph runs twice on every picture.
         ends: Which inputs and outputs are pictures; None says all.
         exactly_added: Whether no addition may drop a bit: what is added is on the grid of the sum then.
+        hidden_bits: Width of the hidden tensors, as of :func:`.inner_bits`.
 
     Raises:
         ConfigError: A picture is added up on a coarser grid than its own, and no addition may drop a bit.
@@ -80,9 +83,10 @@ def calibrate(
     finest = max((PIXEL.frac, *(out.frac for out in ends.pictures.values())))
     coarsest = COARSEST - _wider(ends)
     unsigned = graph.non_negative()
+    widths = inner_bits(graph, known, activation_bits, hidden_bits)
     candidates = {
         name: [
-            Format(name not in unsigned, activation_bits, frac)
+            Format(name not in unsigned, widths[name], frac)
             for frac in range(PIXEL.frac + 4 if name in unsigned else finest, coarsest - 1, -1)
         ]
         for name in inner

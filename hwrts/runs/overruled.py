@@ -39,6 +39,8 @@ def overruled(name: str, config: RunConfig) -> str | None:
         return 'rts.stop = "score" needs the score'
     if name == "qat.same_size_steps" and not qat.same_size:
         return "qat.same_size = false makes no same-size network"
+    if name == "qat.hidden_bits" and (qat.hidden_bits or 0) > qat.activation_bits:
+        return f"qat.activation_bits = {qat.activation_bits} is the most that any of these tensors has"
     if name == "qat.learning_rate" and not qat.steps and not (qat.same_size and qat.same_size_steps):
         return "qat.steps = 0 trains nothing"
     if name == "data.val_fraction":

@@ -80,8 +80,16 @@ def start_qat(
     rules = RoundingRules.parse(qat.rounding)
 
     def chosen(graph: Graph) -> dict[str, Format]:
-        bits, exact = qat.activation_bits, qat.exact_additions
-        return calibrate(graph, batches, bits, rules, progress, ends, exactly_added=exact)
+        return calibrate(
+            graph,
+            batches,
+            qat.activation_bits,
+            rules,
+            progress,
+            ends,
+            exactly_added=qat.exact_additions,
+            hidden_bits=qat.hidden_bits,
+        )
 
     formats, drawn = chosen(graph), graph
     graph = equalised(graph, formats, batches)

@@ -40,6 +40,8 @@ _DECIDING = (
     "degradation.lr_jpeg",
     "qat.steps",
     "qat.same_size_steps",
+    "qat.activation_bits",
+    "qat.hidden_bits",
 )
 """Axes by which others have an effect or not (`hwrts.runs.overruled`)."""
 

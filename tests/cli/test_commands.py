@@ -190,6 +190,18 @@ def test_quantize_makes_a_verified_variant_without_touching_the_float_stage(work
     assert hwrts("export", "runs/tiny", "--stage", "1-w4a6", "-o", "w4").code == 0
 
 
+def test_hidden_tensors_of_a_variant_are_narrow_alone(workspace, hwrts):
+    words = "quantize", "runs/tiny", "--stage", "1", "--weight-bits", "4", "--hidden-bits", "4", "-q"
+    result = hwrts(*words, "--qat-steps", "0")
+    assert result.code == 0, result.err
+    variant = workspace / "runs/tiny/stage1-w4a8h4s0"
+    layers = json.loads((variant / "network.json").read_text())["layers"]
+    bits = {layer["name"]: layer["out"]["bits"] for layer in layers if layer["op"] in ("Conv", "Add")}
+    assert {name for name, each in bits.items() if each == 4} == {"conv_in", "add", "conv_0"}
+    assert (bits["conv_out"], bits["correction"], bits["picture"]) == (8, 8, 8)
+    assert json.loads((variant / "verify.json").read_text())["mismatches"] == 0
+
+
 def test_export_hands_over_one_folder_with_true_checksums(workspace, hwrts):
     result = hwrts("export", "runs/tiny", "-o", "out", "--json")
     manifest = json.loads(result.out)

@@ -70,6 +70,15 @@ def test_forms_modes_and_widths(hwrts):
     assert found["as_output"]["input_size"] == [3840, 2160]
     assert {layer["weight_bits"] for layer in found["layers"]} == {3, None}
     assert found["memory_bits"]["weights"] == 3 * 11_592
+    assert found["hidden_bits"] is None
+    wide = found["as_output"]["line_bits"]
+    found = document(hwrts, "residual", "--mode", "4320p60", "--activation-bits", "5", "--hidden-bits", "4")
+    assert (found["activation_bits"], found["hidden_bits"]) == (5, 4)
+    assert found["as_output"]["line_bits"] < wide
+    assert (
+        "5-bit activations, 4-bit hidden tensors"
+        in hwrts("cost", "residual", "--activation-bits", "5", "--hidden-bits", "4").out
+    )
     found = document(hwrts, "residual", "--accumulator-bits", "16")
     registers = {each["name"]: (each["accumulator"] or {}).get("bits") for each in found["layers"]}
     assert (registers["conv_0"], registers["add"], registers["shuffle"]) == (16, 10, None)

@@ -150,6 +150,23 @@ def test_pixel_bits_are_an_axis():
     assert [round(each["line_kib"], 1) for each in costs] == [110.6, 138.8]  # docs/pictures.md
 
 
+def test_hidden_bits_are_an_axis():
+    """What they were before there was a choice has the keys that it had."""
+    made = spec(
+        axes={"qat.hidden_bits": [8, 4], "network.channels": [8]}, base={"qat": {"activation_bits": 7}}
+    )
+    check_axes(made)  # the first value alone would change nothing
+    eight, four = (candidate(made, values) for values in points(made))
+    plain = candidate(made, {"network.channels": 8})
+    assert "hidden_bits" not in plain._settings()["qat"]
+    assert len({each.key("p") for each in (eight, four, plain)}) == 3
+    assert eight.float_key("p") == four.float_key("p")
+    wide, narrow = (costs_of(each, made)["line_kib"] for each in (eight, four))
+    assert narrow < wide
+    with pytest.raises(ConfigError, match=r"axis qat\.hidden_bits would change nothing"):
+        check_axes(spec(axes={"qat.hidden_bits": [8]}, base={"qat": {"activation_bits": 7}}))
+
+
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     found = [candidate(both, values) for values in points(both)]

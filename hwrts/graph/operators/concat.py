@@ -43,6 +43,11 @@ class Concat(Operator):
         """The lowest of all."""
         return min(sources)
 
+    @property
+    def linear(self) -> bool:
+        """What it reads stays what it is."""
+        return True
+
     def lower(
         self, part: Any, formats: Mapping[str, Format], channels: Mapping[str, int]
     ) -> fixed_point.Layer:

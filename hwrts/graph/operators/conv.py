@@ -93,6 +93,11 @@ class Conv(ConvShape):
         return replace(self, relu=True)
 
     @property
+    def linear(self) -> bool:
+        """Unless a ReLU stands behind."""
+        return not self.relu
+
+    @property
     def filters(self) -> bool:
         """Its kernel is part of any."""
         return self.plain and not self.relu

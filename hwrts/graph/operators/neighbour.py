@@ -43,6 +43,11 @@ class Neighbour:
         return None
 
     @property
+    def linear(self) -> bool:
+        """Whether it is a weighted sum of what it reads, apart from its own rounding."""
+        return self.signs is not None
+
+    @property
     def filters(self) -> bool:
         """Whether it is part of a chain that is one kernel: what that does to one pixel says all of it."""
         return False
