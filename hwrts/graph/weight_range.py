@@ -65,6 +65,8 @@ class WeightRange(nn.Module):
         if self._held != FREE:  # training leaves a little in the weights that the quantiser takes out
             weight = self._held.projected(weight.reshape(self._conv[0].weight.shape)).flatten(1)
         largest = weight.abs().amax(1) * self._room
+        if self._always_exact(weight.shape[1]):
+            return largest
         with torch.no_grad():
             start = largest.clamp(min=SMALLEST_WEIGHT_RANGE)
             wide = start
@@ -74,6 +76,18 @@ class WeightRange(nn.Module):
                     break
                 wide = torch.where(over, wide * 2, wide)
         return torch.where(wide > start, largest.clamp(min=SMALLEST_WEIGHT_RANGE) * (wide / start), largest)
+
+    def _always_exact(self, taps: int) -> bool:
+        """Whether no weights of a channel, (taps,), are too large for float32 beside the biases as they are.
+
+        It spares most layers the sums of :meth:`_partial_sum`, a fifth of what their quantiser takes.
+        """
+        products = weight_limit(self._bits) * taps * self._source.magnitude
+        if self._held.zero_on_flat:
+            return 2 * products < FLOAT32_LIMIT
+        finest = SMALLEST_WEIGHT_RANGE * 2.0 ** (1 - self._bits - self._source.frac)
+        largest = float(self._conv[0].bias.detach().abs().amax())
+        return products + largest / finest + 1 < FLOAT32_LIMIT
 
     def _partial_sum(self, weight: Tensor, wide: Tensor) -> Tensor:
         """P of eq. 10 for each channel, (O,) float64, if it is quantised for such a range."""

@@ -1,8 +1,8 @@
 """A step of fine-tuning: the values of Brevitas' modules bit for bit, in fewer passes over the memory.
 
-Brevitas is the definition: it calibrates, it is saved, measured and verified, and it quantises the weights
-here too, once a step. Its activations take a dozen elementwise operators each, three quarters of a step; here
-a tensor is quantised piece by piece while it is in the processor's cache.
+Brevitas is the definition: it calibrates, and it is what is saved, measured and verified. Its activations
+take a dozen elementwise operators each, three quarters of a step; here a tensor is quantised piece by piece
+while it is in the processor's cache, and weights as ``hwrts.qat.fused_weights`` has them.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,14 @@ from torch import Tensor
 from hwrts.fixed_point import Format, Rounding
 from hwrts.graph import Conv, Operation
 from hwrts.graph.rounding import round_by
+from hwrts.qat.fused_weights import ConvGrid
 from hwrts.qat.network import QuantNetwork
 
-_PIECE = 1 << 16
-"""So many numbers are taken through all operators at once: 256 KiB of float32, which stay in the cache."""
+_PIECE = 1 << 18
+"""So many numbers are taken through all operators at once: 1 MiB of float32, which stays in the cache."""
+
+_ROUNDS = 1.5 * 2.0**23
+"""Added to a number of LSB it leaves no bit below one: float32 itself rounds, half to even (eq. 5)."""
 
 
 class Fused:
@@ -39,12 +43,16 @@ class Fused:
             node.name: _Grid.of(network.formats[node.name], network.rules.rule_of(node))
             for node in network.graph.quantised_nodes()
         }
-        origins, like = network.graph.origins(), next(network.parameters())
-        with torch.no_grad():  # what Brevitas' quantiser of biases reads a scale from
-            self._scales = {
-                node.name: network.on_grid(origins[node.sources[0]], like.new_zeros(1, 1, 1, 1))
-                for node in network.graph.of(Conv)
-            }
+        origins = network.graph.origins()
+        self._convs = {
+            node.name: ConvGrid.of(
+                node,
+                network.part(node),
+                network.widths[node.name].weight,
+                network.formats[origins[node.sources[0]]],
+            )
+            for node in network.graph.of(Conv)
+        }
 
     def __call__(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures; of several outputs the first."""
@@ -52,18 +60,18 @@ class Fused:
 
     def values(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The fake-quantised value of every tensor by name, as :meth:`.QuantNetwork.values`."""
-        return self._network.values(x, _Step(self._network, self._grids, self._scales))
+        return self._network.values(x, _Step(self._network, self._grids, self._convs))
 
 
 class _Step:
     """The arithmetic of one step: weights and biases are quantised once."""
 
     def __init__(
-        self, network: QuantNetwork, grids: Mapping[str, "_Grid"], scales: Mapping[str, Any]
+        self, network: QuantNetwork, grids: Mapping[str, "_Grid"], convs: Mapping[str, ConvGrid]
     ) -> None:
         self._network, self._grids = network, grids
         self._convs = {
-            node.name: _quantised_conv(network.part(node), scales[node.name])
+            node.name: _quantised_conv(network.part(node), convs[node.name])
             for node in network.graph.of(Conv)
         }
 
@@ -99,9 +107,8 @@ class _ConvOfStep:
         )
 
 
-def _quantised_conv(module: Any, source: Any) -> _ConvOfStep:
-    weight = module.quant_weight()
-    return _ConvOfStep(weight.value, module.bias_quant(module.bias, source, weight).value, module)
+def _quantised_conv(module: Any, grid: ConvGrid) -> _ConvOfStep:
+    return _ConvOfStep(*grid(module.weight, module.bias), module)
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,17 @@ class _Grid:
         low, high = around.gather(0, first)[0].tolist()
         return cls(out, rounding, low, high)
 
+    def quantise(self, numbers: Tensor, made: Tensor) -> None:
+        """Values on the grid of any numbers, into ``made``."""
+        lsb = 2.0**-self.out.frac
+        if self.rounding is Rounding.HALF_EVEN:
+            # What is so large that the sum has another LSB saturates.
+            torch.add(numbers, _ROUNDS * lsb, out=made)
+            made.sub_(_ROUNDS * lsb).clamp_(self.out.min * lsb, self.out.max * lsb)
+        else:
+            torch.mul(numbers, 1 / lsb, out=made)
+            made.copy_(round_by(made, self.rounding)).clamp_(self.out.min, self.out.max).mul_(lsb)
+
     def __call__(self, x: Tensor) -> Tensor:
         made: Tensor = _FakeQuantise.apply(x, self)  # type: ignore[no-untyped-call]
         return made
@@ -142,20 +160,15 @@ class _FakeQuantise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, grid: _Grid) -> Tensor:
-        x = x if torch.empty_like(x).stride() == x.stride() else x.contiguous()
+        made = torch.empty_like(x)
+        if made.stride() != x.stride():
+            x = x.contiguous()
+            made = torch.empty_like(x)
         ctx.save_for_backward(x)
         ctx.grid = grid
-        made = torch.empty_like(x)
         size = _PIECE if x.device.type == "cpu" else max(1, x.numel())
-        numbers, row = _row(x), _row(made)
-        for start in range(0, len(row), size):
-            codes = row[start : start + size]
-            torch.mul(numbers[start : start + size], 2.0**grid.out.frac, out=codes)
-            if grid.rounding is Rounding.HALF_EVEN:
-                codes.round_()
-            else:
-                codes.copy_(round_by(codes, grid.rounding))
-            codes.clamp_(grid.out.min, grid.out.max).mul_(2.0**-grid.out.frac)
+        for numbers, codes in zip(_row(x).split(size), _row(made).split(size), strict=True):
+            grid.quantise(numbers, codes)
         return made
 
     @staticmethod

@@ -196,7 +196,7 @@ def test_hidden_tensors_of_a_variant_are_narrow_alone(workspace, hwrts):
     assert result.code == 0, result.err
     variant = workspace / "runs/tiny/stage1-w4a8h4s0"
     layers = json.loads((variant / "network.json").read_text())["layers"]
-    bits = {layer["name"]: layer["out"]["bits"] for layer in layers if layer["op"] in ("Conv", "Add")}
+    bits = {layer["name"]: layer["format"]["bits"] for layer in layers if layer["op"] in ("Conv", "Add")}
     assert {name for name, each in bits.items() if each == 4} == {"conv_in", "add", "conv_0"}
     assert (bits["conv_out"], bits["correction"], bits["picture"]) == (8, 8, 8)
     assert json.loads((variant / "verify.json").read_text())["mismatches"] == 0

@@ -10,6 +10,7 @@ from hwrts.export import to_onnx, verify
 from hwrts.fixed_point import FLOAT32_LIMIT, PIXEL, Format, Rounding, layer_bounds
 from hwrts.fixed_point import Conv as IntegerConv
 from hwrts.graph import Conv, Graph, Input
+from hwrts.graph.operators.conv_part import range_and_rounding
 from hwrts.graph.weight_range import WeightRange
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.witness import TorchWitness
@@ -61,6 +62,27 @@ def test_one_grid_is_the_range_of_the_channel_that_needs_most():
     weight = torch.tensor([[0.25, -0.5], [0.125, 0.0], [-0.75, 0.5]])
     assert WeightRange(8, PIXEL)(weight).tolist() == [0.5, 0.125, 0.75]
     assert WeightRange(8, PIXEL, one_grid=True)(weight).tolist() == [0.75] * 3
+
+
+def test_sums_are_not_looked_at_where_they_cannot_pass_the_limit(monkeypatch):
+    """What is spared gives the ranges that it would have given, and it is spared in the usual layer alone."""
+    torch.manual_seed(5)
+    spared = []
+    for channels, kernel, bias in ((8, 3, 0.1), (64, 3, 0.1), (64, 3, 4.0), (64, 5, 0.1), (8, 3, 300.0)):
+        for size in (1e-3, 0.3, 1.0):
+            quantised = wide(channels, kernel)
+            part = quantised.part(quantised.graph.of(Conv)[1])
+            with torch.no_grad():
+                part.weight.uniform_(-size, size)
+                part.bias.fill_(bias)
+            ranges, _ = range_and_rounding(part)
+            found = ranges(part.weight.flatten(1))
+            spared.append(ranges._always_exact(part.weight[0].numel()))
+            with monkeypatch.context() as patch:
+                patch.setattr(WeightRange, "_always_exact", lambda *_: False)
+                assert torch.equal(ranges(part.weight.flatten(1)), found)
+    assert {True, False} == set(spared)
+    assert spared[:3] == [True] * 3
 
 
 @pytest.mark.full_verdict

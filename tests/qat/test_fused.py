@@ -82,6 +82,40 @@ def test_kernels_that_are_held_and_few_bits(weight_bits):
         assert (gradient - found[key]).abs().max() <= LAST_BITS * gradient.abs().max(), key
 
 
+@pytest.mark.parametrize("keeps", ["nothing", "grey"])
+@pytest.mark.parametrize("settings", [{"weight_bits": 4, "settle": True}, {"accumulator_bits": 15}])
+def test_weights_that_settle_or_fit_a_register(settings, keeps):
+    """Their grids are numbers of their own, which no gradient reaches."""
+    torch.manual_seed(3)
+    network = build_network(NetworkConfig(channels=8, keeps=keeps))
+    graph = deploy_form(trace(network.eval()))
+    quantised = QuantNetwork(graph, calibrate(graph, [torch.rand(2, 3, 16, 16)]), **settings)
+    x = torch.rand(2, 3, 16, 20)
+    expected, found = both(quantised, x, torch.rand_like(quantised(x)))
+    for key, gradient in expected.items():
+        assert (gradient - found[key]).abs().max() <= LAST_BITS * gradient.abs().max(), key
+
+
+@pytest.mark.parametrize("one_grid", [False, True])
+@pytest.mark.parametrize("size", [1e-4, 0.1, 1.0])
+def test_the_gradient_of_ranges_of_any_size(size, one_grid):
+    """Below the smallest range, as usual, and doubled for the sake of float32."""
+    torch.manual_seed(4)
+    first, second = torch.randn(64, 3, 1, 1), torch.empty(3, 64, 5, 5).uniform_(-size, size)
+    nodes = (
+        Input("x", 3),
+        Conv("a", ("x",), first, torch.randn(64), relu=True, one_grid=one_grid),
+        Conv("b", ("a",), second, torch.randn(3), one_grid=one_grid),
+    )
+    quantised = QuantNetwork(Graph(nodes), {"x": PIXEL, "a": Format(False, 8, 7), "b": Format(True, 8, 1)})
+    x = torch.rand(2, 3, 8, 8)
+    expected, found = both(quantised, x, torch.rand_like(quantised(x)))
+    for key, gradient in expected.items():
+        assert torch.equal(gradient, found[key]), key
+    largest = quantised.part(quantised.graph.of(Conv)[1]).weight.abs().flatten(1).argmax(1)
+    assert len(set(largest.tolist())) > 1
+
+
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(
     "out", [Format(True, 8, 4), Format(False, 8, 8), Format(True, 3, -2), Format(False, 2, 1)]

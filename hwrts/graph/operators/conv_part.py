@@ -88,6 +88,13 @@ def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
     return conv  # type: ignore[no-any-return]
 
 
+def range_and_rounding(conv: Any) -> tuple[nn.Module, nn.Module]:
+    """What gives a QuantConv2d's weights (O, I*KH*KW) their ranges, (O,), and what rounds them in LSB."""
+    quantiser = conv.weight_quant.tensor_quant
+    statistics = quantiser.scaling_impl.parameter_list_stats.stats
+    return statistics.stats_impl, quantiser.int_quant.float_to_int_impl
+
+
 def _hold_range(conv: Any, lsb: Tensor) -> None:
     """Make the quantiser compute with the weights as they were rounded.
 
