@@ -167,8 +167,9 @@ class _FakeQuantise(torch.autograd.Function):
         ctx.save_for_backward(x)
         ctx.grid = grid
         size = _PIECE if x.device.type == "cpu" else max(1, x.numel())
-        for numbers, codes in zip(_row(x).split(size), _row(made).split(size), strict=True):
-            grid.quantise(numbers, codes)
+        numbers, row = _row(x), _row(made)
+        for start in range(0, len(row), size):
+            grid.quantise(numbers[start : start + size], row[start : start + size])
         return made
 
     @staticmethod

@@ -76,6 +76,7 @@ def test_sums_are_not_looked_at_where_they_cannot_pass_the_limit(monkeypatch):
                 part.weight.uniform_(-size, size)
                 part.bias.fill_(bias)
             ranges, _ = range_and_rounding(part)
+            assert isinstance(ranges, WeightRange)
             found = ranges(part.weight.flatten(1))
             spared.append(ranges._always_exact(part.weight[0].numel()))
             with monkeypatch.context() as patch:
