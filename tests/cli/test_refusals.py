@@ -298,6 +298,10 @@ def quantize(function, *more):
             "looked/flat_difference.png: exists already; write elsewhere or replace it with --force",
         ),
         (
+            ["prune", "runs/own", "--budget", "line_kib=9"],
+            "runs/own: is of a module of your own, which hwrts does not train; make it narrower in its file",
+        ),
+        (
             ["sensitivity", "runs/own"],
             "runs/own: is of a module of your own, whose photographs are not kept; sensitivity "
             "measures stages of hwrts run",
