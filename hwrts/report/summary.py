@@ -117,6 +117,8 @@ def photograph_names(notes: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def _network(config: RunConfig, kept: StageResult) -> str:
     text = f"{config.network.title}: {whole(_float_weights(config))} weights (biases not counted)"
+    text += f", trained {config.network.expand} times as wide" if config.network.expand > 1 else ""
+    text += f", taught by {config.rts.teacher}" if config.rts.taught else ""
     try:
         convs = load_network(kept.folder.root).convs
     except HwrtsError:

@@ -12,6 +12,8 @@ from hwrts.errors import ConfigError, HwrtsError, RunFolderError
 from hwrts.graph.trace import trace
 from hwrts.networks.build import build_network
 from hwrts.progress import Silent
+from hwrts.report.stages import read_stages
+from hwrts.report.summary import facts
 from hwrts.runs import pipeline
 from hwrts.runs.folder import RunFolder, create_run, open_run, write_json
 from hwrts.runs.pipeline import train_stages
@@ -113,6 +115,8 @@ def test_a_wide_and_taught_run_is_quantised_and_proved(teacher, data, tmp_path):
     lines = Lines()
     run = start(tmp_path / "run", data, lines, network={**TINY["network"], "expand": 2}, rts=one)
     assert [line for line in lines.said if "PASSED, 0 of" in line]
+    said = dict(facts(run, read_stages(run)[0]))["Network"]
+    assert f"trained 2 times as wide, taught by {teacher.root}; " in said
     assert set(load_weights(run.stage(1).float_weights)[0]) == set(
         build_network(run.config.network).state_dict()
     )
