@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--qat-steps", type=int, default=150)
+    parser.add_argument("--rate", type=float, help="peak rate; that of the teacher's stage 1")
     parser.add_argument("--expand", type=int, default=4)
     parser.add_argument("--share", type=float, default=0.5)
     parser.add_argument("--plot", type=Path)
@@ -101,7 +102,7 @@ def measured(
             Training.start(model),
             MixedPrecision(model).run,
             batches,
-            Schedule(config.rts.first_learning_rate, asked.steps),
+            Schedule(asked.rate or config.rts.first_learning_rate, asked.steps),
             lambda done, loss: None,
             aids.constrain,
             penalty,
