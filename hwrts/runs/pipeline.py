@@ -9,12 +9,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwrts.config import QatConfig
@@ -25,7 +22,6 @@ from hwrts.files.read import DELETE, read_document
 from hwrts.graph.deploy import fused_form
 from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
-from hwrts.metrics import loss_psnr_db
 from hwrts.networks.build import build_network
 from hwrts.networks.wide import collapse, widen
 from hwrts.qat.fused import Fused
@@ -39,18 +35,12 @@ from hwrts.runs.folder import RunFolder, StageFolder, write_json
 from hwrts.runs.integers import Material, to_integers
 from hwrts.runs.quantise import calibration_inputs
 from hwrts.runs.remarks import faithfulness, is_faithful, remarks
+from hwrts.runs.resumable import drop_checkpoint, train_resumably
 from hwrts.runs.session import Session
 from hwrts.runs.teacher import teacher_of
 from hwrts.training.aids import TrainingAids, training_aids
-from hwrts.training.checkpoint import (
-    fit_weights,
-    load_state_note,
-    load_training,
-    preserve_layout,
-    save_training,
-    save_weights,
-)
-from hwrts.training.fit import Batches, Schedule, Teacher, Training, fit, luma_loss
+from hwrts.training.checkpoint import fit_weights, preserve_layout, save_weights
+from hwrts.training.fit import Batches, Schedule, Teacher, Training
 from hwrts.training.precision import MixedPrecision
 from hwrts.training.rts import (
     best_scored_stage,
@@ -60,9 +50,6 @@ from hwrts.training.rts import (
     target_kind,
     update_targets,
 )
-
-CHECKPOINT_SECONDS = 10.0
-"""A kill loses at most this much; writing a checkpoint of the largest network takes a tenth of a second."""
 
 
 def run_stages(session: Session) -> int:
@@ -119,7 +106,7 @@ def run_stage(session: Session, number: int) -> None:
     wanted = [stage, *([session.run.stage(f"{number}-same")] if same_size else [])]
     finished = [each for each in wanted if each.finished]
     for each in finished:
-        _drop_checkpoint(session.run, each)  # a kill may have come just before
+        drop_checkpoint(session.run, each)  # a kill may have come just before
     if finished == wanted:
         session.progress.say(f"stage {number}: finished already")
         return
@@ -190,7 +177,7 @@ def quantise_stage(
     ) -> None:
         phase, training = "same-size" if stage.same_size else "qat", quantised.fine_tuning()
         aids = TrainingAids(constrain=quantised.holding(training, schedule.steps))
-        _train(session, stage, phase, training, Fused(quantised), batches, schedule, aids, penalty)
+        train_resumably(session, stage, phase, training, Fused(quantised), batches, schedule, aids, penalty)
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
         scored, told = session.config.rts.scored, lambda i, n: advance(i, "")
@@ -208,7 +195,7 @@ def quantise_stage(
         session.device.name,
     )
     verdict, measures = to_integers(run, stage, trace(model), qat, material, clock, progress)
-    _drop_checkpoint(run, stage)
+    drop_checkpoint(run, stage)
     quality = _quality(measures, of_luma=run.luma is not None)
     progress.say(
         f"stage {stage.name}: {'PASSED' if verdict.passed else 'FAILED'}, "
@@ -259,7 +246,7 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     number, first = stage.number, session.run.first_stage
     if stage.float_weights.is_file():
         fit_weights(stage.float_weights, model)
-        _drop_checkpoint(session.run, stage, "float")  # where nothing is quantised, nobody else does
+        drop_checkpoint(session.run, stage, "float")  # where nothing is quantised, nobody else does
         return
     before = session.run.stage(number - 1).float_weights if number > first else session.run.start
     if number > first or before.is_file():
@@ -272,10 +259,10 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     aids = training_aids(model, small_residual=session.config.rts.small_residual)
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
         teacher = _teacher(session, number)
-        _train(session, stage, "float", training, forward, batches, schedule, aids, penalty, teacher)
+        train_resumably(session, stage, "float", training, forward, batches, schedule, aids, penalty, teacher)
     collapse(model)
     save_weights(stage.float_weights, model, {"stage": number})
-    _drop_checkpoint(session.run, stage)
+    drop_checkpoint(session.run, stage)
 
 
 def _widen(session: Session, model: nn.Module, number: int) -> None:
@@ -322,67 +309,6 @@ def stage_scores(run: RunFolder, count: int) -> list[float]:
             "rts.stop = score: no photograph to validate can be scored, all are too long; use stop = change"
         )
     return [float(entry["mos_raw_float"]) for entry in measures]
-
-
-def _train(
-    session: Session,
-    stage: StageFolder,
-    phase: str,
-    training: Training,
-    forward: Callable[[Tensor], Tensor],
-    batches: Batches,
-    schedule: Schedule,
-    aids: TrainingAids = TrainingAids(),  # noqa: B008 - frozen
-    penalty: Callable[[], Tensor] | None = None,
-    teacher: Teacher | None = None,
-) -> None:
-    if not schedule.steps:  # of what is calibrated alone
-        return
-    run, mine = session.run, {"stage": stage.name, "phase": phase}
-    state = _checkpoint(run, stage)
-    losses: list[float] = []
-    if state.is_file():
-        notes = load_state_note(state)
-        if {key: notes.get(key) for key in mine} == mine:
-            load_training(state, training)
-            losses = notes.get("losses", [])  # not in checkpoints from before they were noted
-            session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
-    saved = time.monotonic()
-    with session.progress.task(f"stage {stage.name}: {phase} training", schedule.steps) as advance:
-
-        def after_step(done: int, loss: float) -> None:
-            nonlocal saved
-            losses.append(loss)
-            advance(done, f"{loss_psnr_db(loss):5.2f} dB")
-            if phase == "float":
-                session.after_step(done, schedule.steps)
-            if done % 20 == 0 or done == schedule.steps:
-                run.append_metric(
-                    **mine, step=done, loss=float(np.mean(losses)), rate=schedule.rate(done - 1)
-                )
-                losses.clear()
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save_training(state, training, {**mine, "losses": losses})
-                saved = time.monotonic()
-
-        loss = luma_loss if session.config.rts.loss == "luma" else F.mse_loss
-        hold, project = aids.constrain, aids.project
-        fit(training, forward, batches, schedule, after_step, hold, penalty, project, loss, teacher)
-
-
-def _checkpoint(run: RunFolder, stage: StageFolder) -> Path:
-    """Where a training is saved on its way; of a variant in its own folder, for it may interrupt a run."""
-    return run.state if stage.name.isdigit() else stage.root / run.state.name
-
-
-def _drop_checkpoint(run: RunFolder, stage: StageFolder, phase: str | None = None) -> None:
-    """Delete the checkpoint of a training whose weights are saved; another stage's, or phase's, is left."""
-    state = _checkpoint(run, stage)
-    if not state.is_file():
-        return
-    note = load_state_note(state)
-    if note.get("stage") == stage.name and phase in (None, note.get("phase")):
-        state.unlink()
 
 
 def _forward(session: Session, model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -225,7 +225,7 @@ def shorten() -> None:
     for room in ("hwrts.fixed_point.fast", "hwrts.export.runtime"):  # threads would wait by spinning
         patch.setattr(f"{room}.available_cores", lambda: 1)
     patch.setattr("hwrts.export.runtime.cpu_quota", lambda: 1.0)
-    patch.setattr("hwrts.runs.pipeline.CHECKPOINT_SECONDS", 0.0)  # so that a kill meets a checkpoint
+    patch.setattr("hwrts.runs.resumable.CHECKPOINT_SECONDS", 0.0)  # so that a kill meets a checkpoint
     patch.setattr("hwrts.api.sweep.local_workers", in_process)
     settings = {
         "precision": "float32",

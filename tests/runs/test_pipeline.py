@@ -15,7 +15,7 @@ from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
 from hwrts.progress import Silent
 from hwrts.report.summary import photograph_names
-from hwrts.runs import pipeline
+from hwrts.runs import resumable
 from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
 from hwrts.runs.pipeline import quantise_variant, run_stages, stage_changes, train_stages
 from hwrts.runs.proof import file_hashes
@@ -331,8 +331,8 @@ def test_checkpoints_go_when_their_weights_are_saved(tmp_path, monkeypatch):
         saved.append(path)
         save_training(path, *others)
 
-    monkeypatch.setattr(pipeline, "save_training", remembered)
-    monkeypatch.setattr(pipeline, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(resumable, "save_training", remembered)
+    monkeypatch.setattr(resumable, "CHECKPOINT_SECONDS", 0.0)
     made = start(tmp_path / "run", photographs(tmp_path / "photos"), rts={**TINY["rts"], "stages": 1})
     assert {path.parent.name for path in saved} == {"run", "stage1-same"}
     assert not list(made.root.rglob("state.safetensors"))
@@ -373,7 +373,7 @@ def test_a_run_that_stopped_before_it_said_what_it_read_reads_again(tmp_path, mo
 @pytest.mark.usefixtures("small_verdict")
 def test_lines_of_a_training_that_was_interrupted(tmp_path, monkeypatch):
     """A line is a mean of twenty steps: behind an interruption it was one of those after it."""
-    monkeypatch.setattr(pipeline, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(resumable, "CHECKPOINT_SECONDS", 0.0)
     data = photographs(tmp_path / "photos")
     rts, qat = {**TINY["rts"], "stages": 1}, {"steps": 4, "same_size": False}
     straight = list(start(tmp_path / "straight", data, rts=rts, qat=qat).metrics())
@@ -381,10 +381,10 @@ def test_lines_of_a_training_that_was_interrupted(tmp_path, monkeypatch):
     def interrupted(path, training, notes):
         save_training(path, training, notes)
         if training.step == 3:
-            monkeypatch.setattr(pipeline, "save_training", save_training)
+            monkeypatch.setattr(resumable, "save_training", save_training)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "save_training", interrupted)
+    monkeypatch.setattr(resumable, "save_training", interrupted)
     with pytest.raises(KeyboardInterrupt):
         start(tmp_path / "run", data, rts=rts, qat=qat)
     made = open_run(tmp_path / "run")

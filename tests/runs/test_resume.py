@@ -30,12 +30,13 @@ import sys
 from pathlib import Path
 import torch
 import hwrts.runs.pipeline
+import hwrts.runs.resumable
 import hwrts.runs.session
 from hwrts.progress import Silent
 from hwrts.runs.folder import open_run
 
 torch.set_num_threads(1)
-hwrts.runs.pipeline.CHECKPOINT_SECONDS = 0.05   # so that a kill meets a checkpoint
+hwrts.runs.resumable.CHECKPOINT_SECONDS = 0.05   # so that a kill meets a checkpoint
 hwrts.runs.session.VERIFY_CROP = (9, 11)        # the verdict is not what is tested here
 verify = sys.modules["hwrts.export.verify"]  # the function of that name hides the module
 made = verify.synthetic_codes

@@ -14,7 +14,7 @@ from hwrts.networks.build import build_network
 from hwrts.progress import Silent
 from hwrts.report.stages import read_stages
 from hwrts.report.summary import facts
-from hwrts.runs import pipeline
+from hwrts.runs import resumable
 from hwrts.runs.folder import RunFolder, create_run, open_run, write_json
 from hwrts.runs.pipeline import train_stages
 from hwrts.runs.session import open_session
@@ -68,8 +68,8 @@ def interrupted(run: RunFolder, step: int, stage: str, monkeypatch: pytest.Monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "CHECKPOINT_SECONDS", 0.0)
-        patched.setattr(pipeline, "save_training", saved)
+        patched.setattr(resumable, "CHECKPOINT_SECONDS", 0.0)
+        patched.setattr(resumable, "save_training", saved)
         with pytest.raises(KeyboardInterrupt):
             trained(run)
 

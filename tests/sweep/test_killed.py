@@ -62,9 +62,9 @@ def kill_one_that_trains(root, found):
 
 def save_often():
     """Checkpoints every half a second: a training of some seconds has to meet one, on any machine."""
-    from hwrts.runs import pipeline
+    from hwrts.runs import resumable
 
-    pipeline.CHECKPOINT_SECONDS = 0.5
+    resumable.CHECKPOINT_SECONDS = 0.5
 
 
 def run_saving_often(task):
