@@ -10,7 +10,7 @@ from hwrts.cli.console import ConsoleProgress
 from hwrts.config import RunConfig
 from hwrts.runs import estimate
 from hwrts.runs.estimate import Estimate
-from hwrts.runs.folder import RunFolder
+from hwrts.runs.folder import write_run
 from hwrts.settings_file import parse_config
 
 
@@ -66,7 +66,8 @@ SETTINGS = {
 def made(tmp_path, *, same_size=False, settings=SETTINGS):
     said: list[str] = []
     config: RunConfig = parse_config(settings, "test")
-    return Estimate(RunFolder(tmp_path), config, 540, same_size=same_size, say=said.append), said
+    run = write_run(tmp_path, config, {})
+    return Estimate(run, config, 540, same_size=same_size, say=said.append), said
 
 
 def finish(tmp_path, name, **seconds):
