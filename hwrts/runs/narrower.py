@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwrts.config import NetworkConfig, QatConfig
@@ -22,6 +22,9 @@ Units = Mapping[str, Sequence[int]]
 
 Importances = Mapping[str, Sequence[float]]
 """What each unit of each group is worth to the loss."""
+
+Lots = list[tuple[str, list[int]]]
+"""Groups, and units of each that go together."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,19 @@ class Shapes:
         if all(share <= 0 for share in over_budget(before, self.limits).values()):
             found = ", ".join(in_words(unit, before[unit]) for unit in self.limits.at_most)
             raise ConfigError(f"--budget {asked}: the network has {found} already; give less")
-        least = self.costs(self.least(groups))
-        over = [unit for unit, share in over_budget(least, self.limits).items() if share > 0]
+        self.check_reached(self.least(groups))
+
+    def check_reached(self, least: Mapping[str, int]) -> None:
+        """Refuse a budget that the widths which nothing more is taken from do not keep.
+
+        Raises:
+            ConfigError: What the network of these widths costs.
+        """
+        costs = self.costs(least)
+        over = [unit for unit, share in over_budget(costs, self.limits).items() if share > 0]
         if over:
-            found = ", ".join(in_words(unit, least[unit]) for unit in over)
+            asked = ", ".join(f"{unit}={most:g}" for unit, most in self.limits.at_most.items())
+            found = ", ".join(in_words(unit, costs[unit]) for unit in over)
             raise ConfigError(
                 f"--budget {asked}: with {self.multiple} channels of each group left the network still has "
                 f"{found}; give more, a smaller multiple, or train a network of fewer blocks"
@@ -118,13 +130,17 @@ def dropped(
     """The units of each group that go in one round.
 
     Lots are taken by what the loss loses with them for what they save, until all costs are within this share
-    of their way to the budget, which is the same factor in every round.
+    of their way to the budget, which is the same factor in every round. What a group gives that is not needed
+    stays: of a cost that is the largest of several layers, less of one saves nothing below the next.
 
     Args:
         shapes: What networks cost.
         groups: Of the network as it is.
         importance: Of each of their units.
         share: Of the way; 1 for the last round.
+
+    Raises:
+        ConfigError: The least that can be left is above the budget.
     """
     now = whole(groups)
     costs = shapes.costs(now)
@@ -138,17 +154,28 @@ def dropped(
     )
     if all(part <= 0 for part in over_budget(costs, goal).values()):
         return {}
+    shapes.check_reached(shapes.least(groups))
     order = _in_order(shapes, groups, importance, costs, goal)
-    few, many = 0, len(order)  # so many lots are too few, and enough
-    while many - few > 1:
-        half = (few + many) // 2
-        widths = {name: now[name] - sum(len(u) for n, u in order[:half] if n == name) for name in now}
-        kept = all(part <= 0 for part in over_budget(shapes.costs(widths), goal).values())
-        few, many = (few, half) if kept else (half, many)
-    gone: dict[str, list[int]] = {group.name: [] for group in groups}
-    for name, units in order[:many]:
-        gone[name] += units
-    return {name: sorted(units) for name, units in gone.items() if units}
+
+    def enough(gone: Lots) -> bool:
+        widths = {name: now[name] - sum(len(u) for n, u in gone if n == name) for name in now}
+        return all(part <= 0 for part in over_budget(shapes.costs(widths), goal).values())
+
+    gone = _fewest(order, [], enough)
+    for name in dict.fromkeys(name for name, _ in reversed(gone)):  # what is missed most stays first
+        own, others = ([lot for lot in gone if (lot[0] == name) is mine] for mine in (True, False))
+        gone = _fewest(own, others, enough)
+    found = {group.name: sorted(u for n, units in gone if n == group.name for u in units) for group in groups}
+    return {name: units for name, units in found.items() if units}
+
+
+def _fewest(lots: Lots, others: Lots, enough: Callable[[Lots], bool]) -> Lots:
+    """As few of the first lots as are enough together with others; all of them are."""
+    low, most = 0, len(lots)
+    while low < most:
+        half = (low + most) // 2
+        low, most = (low, half) if enough([*others, *lots[:half]]) else (half + 1, most)
+    return [*others, *lots[:most]]
 
 
 def down_to(groups: Sequence[Group], importance: Importances, widths: Mapping[str, int]) -> Units:
@@ -168,9 +195,12 @@ def _in_order(
     importance: Importances,
     costs: Mapping[str, float],
     goal: Limits,
-) -> list[tuple[str, list[int]]]:
-    """Every lot of units that can go, the ones that are missed least for what they save first."""
-    now, waiting = whole(groups), []
+) -> Lots:
+    """Every lot of units that can go, the ones that are missed least for what they save first.
+
+    Behind them those of groups that save nothing alone, for costs which several groups hold up together.
+    """
+    now, waiting, alone = whole(groups), [], []
     for at, group in enumerate(groups):
         lots = _lots(importance[group.name], shapes.lot(group))
         if not lots:
@@ -181,6 +211,8 @@ def _in_order(
         ) / len(lots[0])  # of a unit
         if saved > 0:
             waiting.append((_worth(lots[0], importance[group.name]) / saved, at, 0, lots, saved))
+        else:
+            alone += [(_worth(lot, importance[group.name]), at, i, lot) for i, lot in enumerate(lots)]
     heapq.heapify(waiting)
     order = []
     while waiting:
@@ -189,7 +221,7 @@ def _in_order(
         order.append((name, lots[i]))
         if i + 1 < len(lots):
             heapq.heappush(waiting, (_worth(lots[i + 1], importance[name]) / saved, at, i + 1, lots, saved))
-    return order
+    return order + [(groups[at].name, lot) for _, at, _, lot in sorted(alone)]
 
 
 def _lots(importance: Sequence[float], size: int) -> list[list[int]]:

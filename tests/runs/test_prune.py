@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from hwrts.config import NetworkConfig, QatConfig
-from hwrts.cost.budget import Limits, over_budget
+from hwrts.cost.budget import COSTS, Limits, over_budget
 from hwrts.errors import ConfigError, RunFolderError
 from hwrts.networks.build import build_network
 from hwrts.networks.channels import groups_of
@@ -166,6 +167,45 @@ def test_the_least_important_channels_go_for_what_they_save():
     assert len(dear["conv_0"]) == 6  # all that can go
     half = dropped(SHAPES, groups, flat, 0.5)
     assert 0 < sum(map(len, half.values())) < sum(len(u) for u in dropped(SHAPES, groups, flat, 1.0).values())
+
+
+WIDER = replace(
+    SHAPES, network=NetworkConfig.model_validate({**NETWORK, "blocks": 2, "channels": 16}), multiple=4
+)
+
+
+@pytest.mark.parametrize("unit", COSTS)
+def test_a_budget_that_is_promised_is_kept(unit):
+    """In every unit: what check() lets pass, the choice of channels reaches, and no further than it must."""
+    groups = WIDER.groups()
+    asked = replace(WIDER, limits=Limits(at_most={unit: 1e8}))
+    most, least = (asked.costs(widths)[unit] for widths in (whole(groups), asked.least(groups)))
+    if unit in ("latency_lines", "receptive_field"):  # of depth, which stays
+        assert most == least
+        return
+    assert least < most
+    drawn = np.random.default_rng(0)
+    for share in (0.0, 0.6):
+        shapes = replace(WIDER, limits=Limits(at_most={unit: least + (most - least) * share}))
+        shapes.check()
+        for importance in ("equal", "drawn"):
+            worth = {
+                each.name: [1.0] * each.width if importance == "equal" else drawn.random(each.width).tolist()
+                for each in groups
+            }
+            gone = dropped(shapes, groups, worth, 1.0)
+            left = {each.name: each.width - len(gone.get(each.name, ())) for each in groups}
+            assert shapes.costs(left)[unit] <= shapes.limits.at_most[unit]
+            for name in gone:  # a lot less of any group would not do
+                more = shapes.costs({**left, name: left[name] + 4})[unit]
+                assert more > shapes.limits.at_most[unit], (name, left)
+
+
+def test_what_no_width_keeps_is_refused_by_every_round():
+    groups = SHAPES.groups()
+    none = replace(SHAPES, limits=Limits(at_most={"receptive_field": 3}))
+    with pytest.raises(ConfigError, match="with 2 channels of each group left the network still has"):
+        dropped(none, groups, {group.name: [1.0] * 8 for group in groups}, 1.0)
 
 
 def test_a_budget_that_is_kept_takes_nothing():
