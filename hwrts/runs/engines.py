@@ -144,6 +144,11 @@ class Deployed:
 
     def _in_its_bits(self, given: Samples, make: Callable[[Samples], NDArray[Any]]) -> NDArray[Any]:
         small = given.dtype == np.uint8
+        if not small and given.max() >> self.bits:  # beyond a table or a sum that was proved
+            raise HwrtsError(
+                f"pixels of {self.bits} bits: codes {given.min()}..{given.max()} leave "
+                f"0..{(1 << self.bits) - 1}; give codes of the network's own bits, or bytes"
+            )
         made = make(on_grid(given, self.bits) if small else given)
         return to_bytes(made, self.bits) if small else made
 

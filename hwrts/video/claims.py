@@ -13,6 +13,7 @@ MEGA = 1_000_000
 _TRUNCATED = Fraction(1, 2)
 """Seconds that a file may end before the end that it names: streams of a whole file differ by less."""
 _SAY_LENGTH = ("matroska", "mov", "avi")
+_FRAMES_ALONE = "yuv4mpegpipe"
 _LENGTH = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 
 
@@ -49,19 +50,27 @@ def length_of(text: str) -> Fraction | None:
     return (int(hours) * 60 + int(minutes)) * 60 + Fraction(seconds)
 
 
-def cut_off(container: InputContainer, end: Fraction) -> Fraction | None:
-    """The length that a file names, where what was read ends before; None of a whole one.
+def cut_off(container: InputContainer, end: Fraction, read: int) -> str | None:
+    """Where a file ends too early, and by which word of its own; None of a whole one.
 
-    A file that is cut off ends without an error. Some kinds say how long they are, and do not guess it.
+    A file that is cut off ends without an error. Some kinds say how long they are, and do not guess it. Y4M
+    does not say it, but is frames alone: what is left behind the last is part of one.
 
     Args:
         container: Read to its end.
         end: Of the last packet, in seconds.
+        read: Bytes of the file up to the end of the last packet.
     """
-    if not container.format.name.startswith(_SAY_LENGTH):
+    name = container.format.name
+    if name.startswith(_FRAMES_ALONE):
+        left = container.size - read  # below 0 of a pipe, whose size nobody knows
+        said = f"behind its frame that ends at {float(end):.2f} s are {left} bytes, which are no frame"
+        return said if left > 0 else None
+    if not name.startswith(_SAY_LENGTH):
         return None
     named = Fraction(container.duration or 0, av.time_base)
     # that of Matroska counts from 0, that of the others from the first picture
-    of_zero = container.format.name.startswith("matroska")
-    begin = 0 if of_zero else Fraction(container.start_time or 0, av.time_base)
-    return named if named - end + begin > _TRUNCATED else None
+    begin = 0 if name.startswith("matroska") else Fraction(container.start_time or 0, av.time_base)
+    if named - end + begin <= _TRUNCATED:
+        return None
+    return f"it ends at {float(end):.2f} s and says {float(named):.2f} s"

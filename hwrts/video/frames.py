@@ -36,6 +36,14 @@ def planes_of(frame: VideoFrame, layout: Layout) -> Planes:
     return tuple(made)
 
 
+def beyond(planes: Planes, layout: Layout) -> int | None:
+    """The largest code, if the format has none so large: its 10 bits stand in words of 16; else None."""
+    if layout.bits == 8:
+        return None
+    largest = max(int(plane.max()) for plane in planes)
+    return largest if largest > layout.most else None
+
+
 def said_of(error: Exception) -> str:
     """What libav says, without its numbers and the names of calls."""
     text = getattr(error, "strerror", None) or str(error)

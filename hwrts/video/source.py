@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, BinaryIO
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
@@ -15,7 +16,7 @@ from av.video.stream import VideoStream
 from hwrts.data import MAX_MEGAPIXELS
 from hwrts.errors import DataError
 from hwrts.video.claims import MEGA, check_size, claimed_seconds, cut_off
-from hwrts.video.frames import Frame, logged, planes_of, said_of, seconds_of
+from hwrts.video.frames import Frame, beyond, logged, planes_of, said_of, seconds_of
 from hwrts.video.layout import FULL, LIMITED, UNSPECIFIED, Layout, code_point, layout_of
 from hwrts.video.raw import Raw
 
@@ -97,7 +98,7 @@ class Clip:
         # The average counts how long the last frame is shown, which may be anything.
         self.rate = self.stream.guessed_rate or self.stream.average_rate or _RATE
         self.time_base = self.stream.time_base or 1 / self.rate
-        self._end = Fraction(0)
+        self._end, self._read = Fraction(0), 0
         self._begun, self._last, self._next = False, 0, 0
         self._packets = self.container.demux()
         self._all = self._decoded()
@@ -153,8 +154,8 @@ class Clip:
         """Frames and packets of other streams, in the order of the file.
 
         Raises:
-            DataError: The picture changes its size or format, or is interlaced; a frame can't be decoded, if
-                that is strict.
+            DataError: The picture changes its size or format, or is interlaced; the first frame has codes
+                that its format does not have; a frame can't be decoded, if that is strict.
         """
         while self._waiting:
             yield self._item(self._waiting.pop(0))
@@ -179,6 +180,8 @@ class Clip:
             base = packet.time_base
             if base and packet.pts is not None:
                 self._end = max(self._end, (packet.pts + (packet.duration or 0)) * base)
+            if packet.pos is not None:
+                self._read = max(self._read, packet.pos + packet.size)
             if packet.stream is not self.stream:
                 if packet.dts is not None:
                     yield packet
@@ -237,13 +240,28 @@ class Clip:
                 f"{self.path}: the frame at {frame.time or 0:.3f} s is shown no later than the one before"
             )
             time = self._last + 1
+        planes = planes_of(frame, layout)
+        if (code := beyond(planes, layout)) is not None:
+            broken = broken or self._beyond(f"{frame.time or 0:.3f} s", code)
+            planes = tuple(np.minimum(plane, layout.most) for plane in planes)  # which encoders rely on
         self._begun, self._last = True, time
         self._next = time + max(1, round(1 / (self.rate * self.time_base)))
-        return Frame(planes_of(frame, layout), time, broken)
+        return Frame(planes, time, broken)
+
+    def _beyond(self, when: str, code: int) -> str:
+        """Why a frame is broken that holds a code of more bits than its format has."""
+        most = self.layout.most
+        if not self._begun:  # all of them are so then
+            raise DataError(
+                f"{self.path}: its first frame holds code {code}, and {self.layout.name} has 0..{most}: its "
+                "bytes are in another order, or its codes in the upper bits; say what it is where it is "
+                f"read, such as by ffmpeg -f rawvideo -pix_fmt yuv420p10be, and convert it to {self.layout.name}"
+            )
+        why = f"it holds code {code}, and {self.layout.name} has 0..{most}"
+        self._report(f"{self.path}: the frame at {when} is not enhanced: {why}")
+        return why
 
     def _check_end(self) -> None:
-        """A file that is cut off ends without an error; but it says how long it is, and does not guess it."""
-        if (named := cut_off(self.container, self._end)) is not None:
-            self._report(
-                f"{self.path}: is cut off: it ends at {float(self._end):.2f} s and says {float(named):.2f} s"
-            )
+        """A file that is cut off ends without an error."""
+        if (how := cut_off(self.container, self._end, self._read)) is not None:
+            self._report(f"{self.path}: is cut off: {how}")

@@ -22,6 +22,7 @@ av = pytest.importorskip("av", reason="clips are not tested: av is not installed
 from hwrts.video.source import Clip  # noqa: E402 - it needs av
 
 from ..video.clips import decoded, make_clip, pattern  # noqa: E402 - it needs av
+from .test_clips import piped  # noqa: E402 - it needs av
 
 RUN = ("--run", "runs/tiny")
 
@@ -88,20 +89,87 @@ def test_a_file_that_is_cut_off(workspace, hwrts):
     assert not list(workspace.glob("*out.mp4*"))
 
 
-def test_y4m_that_is_cut_within_a_frame_ends_in_front_of_it(workspace, hwrts):
-    """Neither it nor raw planes say how many frames there should be: exit 0, with those that are whole."""
+def ten_bits(count, places, code=1024, order="<"):
+    """A clip of 10 bits in Y4M with a code beyond them in some frames; the planes that were written."""
+    rng, frames = np.random.default_rng(0), []
+    for number in range(count):
+        frames.append([rng.integers(0, 1024, shape, np.uint16) for shape in ((14, 22), (7, 11), (7, 11))])
+        frames[-1][number % 3][-1, -1] = code if number in places else 0
+    words = [b"FRAME\n" + b"".join(each.astype(f"{order}u2").tobytes() for each in one) for one in frames]
+    Path("in.y4m").write_bytes(b"YUV4MPEG2 W22 H14 F25:1 Ip C420p10\n" + b"".join(words))
+    return frames
+
+
+@pytest.mark.parametrize("how", [(), ("--overshoot", "8")])
+@pytest.mark.parametrize("engine", ["onnxruntime", "numpy", "native"])
+@pytest.mark.parametrize("code", [1024, 20_000, 65_535])
+def test_a_frame_with_codes_that_its_format_has_not_is_broken(workspace, hwrts, engine, how, code):
+    """10 bits stand in words of 16: no engine sees more, and the frame goes by with the largest there is."""
+    planes = ten_bits(4, [2], code)
+    words = ("enhance", "in.y4m", *RUN, "--engine", engine, *how, "-q")
+    result = hwrts(*words, "-o", "out.mkv", "--codec", "ffv1")
+    assert result.code == 1, result.err
+    said = f"the frame at 0.080 s is not enhanced: it holds code {code}, and yuv420p10le has 0..1023"
+    assert result.err == f"error: in.y4m: {said}\n"
+    made = decoded("out.mkv")[0]
+    assert len(made) == 4
+    for plane, wanted in zip(made[2], planes[2], strict=True):
+        np.testing.assert_array_equal(plane, np.minimum(wanted, 1023))
+    strict = hwrts(*words, "-o", "strict.mkv", "--strict")
+    assert_one_clear_line(strict, said, "leave --strict out")
+    assert not (workspace / "strict.mkv").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--raw", "22x14,yuv420p10le,25")])
+def test_a_clip_whose_first_frame_has_such_codes_is_refused(workspace, hwrts, words):
+    """Bytes in another order are in all frames: nobody waits for the last to hear of it."""
+    ten_bits(3, [], order=">")
+    if words:
+        content = (workspace / "in.y4m").read_bytes()
+        (workspace / "in.y4m").write_bytes(b"".join(content.split(b"FRAME\n")[1:]))
+    result = hwrts("enhance", "in.y4m", *words, "-o", "out.mkv", *RUN, "-q")
+    assert_one_clear_line(result, "its first frame holds code", "yuv420p10le has 0..1023", "in another order")
+    assert not list(workspace.glob("*out.mkv*"))
+
+
+@pytest.mark.parametrize("left", [3, 150])
+def test_y4m_that_is_cut_within_a_frame_is_said(workspace, hwrts, left):
+    """It does not say how many frames there should be; but what is left behind the last is none."""
     planes = make_clip("in.y4m", codec="rawvideo", format="yuv4mpegpipe", count=5, rate=25)
     whole = (workspace / "in.y4m").read_bytes()
     one = sum(plane.nbytes for plane in planes[0]) + len(b"FRAME\n")
-    (workspace / "in.y4m").write_bytes(whole[: len(whole) - one - one // 3])
-    for words in ((), ("--strict",)):
-        result = hwrts("enhance", "in.y4m", "-o", "out.mkv", "--codec", "ffv1", *RUN, "-q", "--force", *words)
-        assert result.code == 0, result.err
-        assert "out.mkv: 3 frames" in result.out
-        assert len(decoded("out.mkv")[0]) == 3
+    words = ("enhance", "in.y4m", *RUN, "-q")
+    assert hwrts(*words, "-o", "whole.mkv").code == 0
+    (workspace / "in.y4m").write_bytes(whole[: len(whole) - 2 * one + left])
+    result = hwrts(*words, "-o", "out.mkv", "--codec", "ffv1")
+    said = f"in.y4m: is cut off: behind its frame that ends at 0.12 s are {left} bytes, which are no frame"
+    assert (result.code, result.err) == (1, f"error: {said}\n")
+    assert "out.mkv: 3 frames" in result.out
+    assert len(decoded("out.mkv")[0]) == 3
+    assert_one_clear_line(hwrts(*words, "-o", "strict.mkv", "--strict"), said, "leave --strict out")
     (workspace / "in.y4m").write_bytes(whole[: len(whole) - 5 * one + one // 2])  # within the first
-    assert_one_clear_line(hwrts("enhance", "in.y4m", "-o", "none.mkv", *RUN, "-q"), "in.y4m")
-    assert not list(workspace.glob("*none.mkv*"))
+    assert_one_clear_line(hwrts(*words, "-o", "none.mkv"), "in.y4m")
+    assert not [*workspace.glob("*none.mkv*"), *workspace.glob("*strict.mkv*")]
+
+
+@pytest.mark.parametrize("kind", ["raw", "y4m"])
+def test_a_pipe_that_is_cut_within_a_frame(workspace, kind):
+    """Of raw planes it is known; Y4M in a pipe ends in front of that frame, and nobody can say it."""
+    planes = make_clip("in.y4m", codec="rawvideo", format="yuv4mpegpipe", count=3, rate=25)
+    raw = b"".join(plane.tobytes() for frame in planes for plane in frame)
+    given = raw if kind == "raw" else (workspace / "in.y4m").read_bytes()
+    words = ("--raw", "22x14,yuv420p,25") if kind == "raw" else ()
+    done = piped(workspace, "-", "-o", "out.mkv", *words, "-q", given=given[:-100])
+    strict = piped(workspace, "-", "-o", "strict.mkv", "--strict", *words, "-q", given=given[:-100])
+    assert len(decoded("out.mkv")[0]) == 2
+    if kind == "y4m":
+        assert (done.returncode, done.stderr, strict.returncode) == (0, b"", 0)
+        return
+    said = b"error: standard input: the frame at 0.080 s can't be decoded"
+    assert (done.returncode, strict.returncode) == (1, 2)
+    assert done.stderr.startswith(said)
+    assert strict.stderr.startswith(said)
+    assert not (workspace / "strict.mkv").exists()
 
 
 def interlaced():

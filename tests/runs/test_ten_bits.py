@@ -12,7 +12,7 @@ from hwrts.data.depth import corrected, on_grid
 from hwrts.data.luma import Luma
 from hwrts.data.picture import Picture
 from hwrts.data.store import open_store
-from hwrts.errors import UnsupportedOperatorError
+from hwrts.errors import HwrtsError, UnsupportedOperatorError
 from hwrts.files.read import read_json
 from hwrts.fixed_point import Adjusted, adjusted, load_network, pixel_format, run
 from hwrts.progress import Silent
@@ -253,6 +253,36 @@ def test_a_ramp_of_ten_bits_stays_one_where_nothing_is_corrected(kind, request, 
     wanted = conversion.made(frame, seen, run(network, seen).astype(np.uint16))
     assert differing(result[1:], [wanted]) == 0
     assert differing(result, planes) > 0
+
+
+@pytest.mark.parametrize("kind", ["made", "of_luma"])
+def test_codes_beyond_ten_bits_reach_no_engine(kind, request, tmp_path, monkeypatch, capfd):
+    """Words of 16 bits in a clip of 10: with tables of 1024 entries all three engines make one file."""
+    pytest.importorskip("av", reason="clips are not tested: av is not installed (hwrts[video])")
+
+    root = request.getfixturevalue(kind).root
+    monkeypatch.chdir(tmp_path)
+    rng, content = np.random.default_rng(7), b"YUV4MPEG2 W40 H24 F25:1 Ip C444p10\n"
+    for most in (1024, 65_536, 1024, 1100):
+        content += b"FRAME\n" + rng.integers(0, most, (3, 24, 40), np.uint16).tobytes()
+    (tmp_path / "in.y4m").write_bytes(content)
+    made = {}
+    for engine in ("onnxruntime", "numpy", "native"):
+        words = ("enhance", "in.y4m", "-o", f"{engine}.y4m", "--run", root, "--overshoot", "8", "-q")
+        found = call(capfd, *words, "--engine", engine)
+        said = [line for line in found.err.splitlines() if "is not enhanced: it holds code" in line]
+        assert (found.code, len(said)) == (1, 2), found.err
+        made[engine] = (tmp_path / f"{engine}.y4m").read_bytes()
+    assert made["numpy"] == made["onnxruntime"] == made["native"]
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "numpy", "native"])
+def test_an_engine_refuses_codes_of_more_bits(engine, made, of_luma):
+    codes = np.full((8, 8, 3), 1023, np.uint16)
+    codes[0, 0, 0] = 1024
+    for each in (made, of_luma):
+        with pytest.raises(HwrtsError, match=r"pixels of 10 bits: codes 1023..1024 leave 0..1023"):
+            make_engine(engine, each.stage("1-same")).enhance(codes)
 
 
 @pytest.mark.parametrize("kind", ["made", "of_luma"])
