@@ -255,7 +255,8 @@ class Clip:
             raise DataError(
                 f"{self.path}: its first frame holds code {code}, and {self.layout.name} has 0..{most}: its "
                 "bytes are in another order, or its codes in the upper bits; say what it is where it is "
-                f"read, such as by ffmpeg -f rawvideo -pix_fmt yuv420p10be, and convert it to {self.layout.name}"
+                "read, such as by ffmpeg -f rawvideo -pix_fmt yuv420p10be, and convert it to "
+                f"{self.layout.name}"
             )
         why = f"it holds code {code}, and {self.layout.name} has 0..{most}"
         self._report(f"{self.path}: the frame at {when} is not enhanced: {why}")
