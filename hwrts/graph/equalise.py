@@ -48,6 +48,14 @@ def equalised(
     return graph
 
 
+def takes_factors(graph: Graph) -> bool:
+    """Whether there is a tensor whose channels could have factors, whatever the formats are."""
+    return any(
+        node.LETS_FACTORS_THROUGH and len(node.sources) == 1 and bool(_group(graph, node.sources[0]))
+        for node in graph.operations
+    )
+
+
 def _is_narrower(node: Operation, formats: Mapping[str, Format]) -> bool:
     """Whether it lets factors through and has a finer grid than what it reads, which has one of its own."""
     if not node.LETS_FACTORS_THROUGH or len(node.sources) > 1:

@@ -25,6 +25,7 @@ from hwrts.graph.trace import trace
 from hwrts.networks.build import build_network
 from hwrts.networks.wide import collapse, widen
 from hwrts.qat.fused import Fused
+from hwrts.qat.grids import Grids
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.documents import Seconds, read_measures, read_verdict
@@ -177,7 +178,18 @@ def quantise_stage(
     ) -> None:
         phase, training = "same-size" if stage.same_size else "qat", quantised.fine_tuning()
         aids = TrainingAids(constrain=quantised.holding(training, schedule.steps))
-        train_resumably(session, stage, phase, training, Fused(quantised), batches, schedule, aids, penalty)
+        train_resumably(
+            session,
+            stage,
+            phase,
+            training,
+            Fused(quantised),
+            batches,
+            schedule,
+            aids,
+            penalty,
+            grids=Grids.of(quantised),
+        )
 
     def measure(int8: Deployed, advance: Callable[[int, str], None]) -> dict[str, Any]:
         scored, told = session.config.rts.scored, lambda i, n: advance(i, "")

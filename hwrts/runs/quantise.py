@@ -32,6 +32,7 @@ from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import Ends, calibrate
+from hwrts.qat.nearest import nearest
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.sqnr import layer_sqnr_db
 from hwrts.qat.witness import TorchWitness
@@ -91,22 +92,26 @@ def start_qat(
             hidden_bits=qat.hidden_bits,
         )
 
-    formats, drawn = chosen(graph), graph
-    graph = equalised(graph, formats, batches)
-    if graph is not drawn:
-        formats = chosen(graph)
-    quantised = QuantNetwork(
-        graph,
-        formats,
-        qat.weight_bits,
-        rules,
-        own_widths(graph, qat.layer_weight_bits),
-        qat.accumulator_bits,
-        own_widths(graph, qat.layer_accumulator_bits),
-        settle=qat.settle,
-    )
-    quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
-    return quantised
+    def made(graph: Graph, formats: dict[str, Format]) -> QuantNetwork:
+        quantised = QuantNetwork(
+            graph,
+            formats,
+            qat.weight_bits,
+            rules,
+            own_widths(graph, qat.layer_weight_bits),
+            qat.accumulator_bits,
+            own_widths(graph, qat.layer_accumulator_bits),
+            settle=qat.settle,
+        )
+        quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
+        return quantised
+
+    formats = chosen(graph)
+    scaled = equalised(graph, formats, batches)
+    if scaled is graph:
+        return made(graph, formats)
+    finer = chosen(scaled)  # in front of leaky ReLUs; the picture may lose by it elsewhere
+    return nearest([lambda: made(graph, formats), lambda: made(scaled, finer)], graph, batches)
 
 
 def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hwrts.metrics import loss_psnr_db
+from hwrts.qat.grids import Grids
 from hwrts.runs.folder import RunFolder, StageFolder
 from hwrts.runs.session import Session
 from hwrts.training.aids import TrainingAids
@@ -30,6 +31,7 @@ def train_resumably(
     aids: TrainingAids = TrainingAids(),  # noqa: B008 - frozen
     penalty: Callable[[], Tensor] | None = None,
     teacher: Teacher | None = None,
+    grids: Grids | None = None,
 ) -> None:
     """Train from a stage's checkpoint, if it has one, or from the start, to the end of the schedule.
 
@@ -44,6 +46,7 @@ def train_resumably(
         aids: What keeps the weights where they may be.
         penalty: Added to what is minimised.
         teacher: Whose output is a target too.
+        grids: Of a fine-tuning, what it begins with: a checkpoint of other grids is not gone on from.
 
     Raises:
         HwrtsError: The loss is not finite.
@@ -55,10 +58,17 @@ def train_resumably(
     losses: list[float] = []
     if state.is_file():
         notes = load_state_note(state)
-        if {key: notes.get(key) for key in mine} == mine:
+        ours = {key: notes.get(key) for key in mine} == mine
+        if ours and grids is not None and not grids.are_of(notes.get("grids")):
+            session.progress.say(
+                f"stage {stage.name} {phase}: the checkpoint of step {notes['step']} is of other grids than "
+                "those chosen now; the fine-tuning begins again"
+            )
+        elif ours:
             load_training(state, training)
             losses = notes.get("losses", [])  # not in checkpoints from before they were noted
             session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
+    noted = mine if grids is None else {**mine, "grids": grids.sha256}
     saved = time.monotonic()
     with session.progress.task(f"stage {stage.name}: {phase} training", schedule.steps) as advance:
 
@@ -74,7 +84,7 @@ def train_resumably(
                 )
                 losses.clear()
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save_training(state, training, {**mine, "losses": losses})
+                save_training(state, training, {**noted, "losses": losses})
                 saved = time.monotonic()
 
         loss = luma_loss if session.config.rts.loss == "luma" else F.mse_loss
