@@ -93,7 +93,7 @@ def prune(
             check_replaceable(root, force=force, advice="choose another --name or --output")
         pruning = Pruning(source, source.stage(chosen.number), place, asked, run_notes(source.config.seed))
         pruning.check()
-        pruning.begin()
+        pruning.begin(force=force)
         with LastWords("interrupted; the same command continues it"):
             passed = finish_run(pruning.rounds(progress), root, progress)
     _print_result(type(source)(root), pruning, as_json=json)
@@ -181,9 +181,8 @@ def _asked(
     """
     from hwrts.cost.budget import Limits, parse_budget
     from hwrts.cost.modes import mode_named
-    from hwrts.data import open_store
     from hwrts.runs.importance import IMPORTANCES
-    from hwrts.runs.prune import Asked
+    from hwrts.runs.prune import Asked, stores_of
     from hwrts.training.rts import stage_schedule
 
     kind = next((each for each in IMPORTANCES if each == importance), None)
@@ -195,6 +194,6 @@ def _asked(
     limits = Limits(mode=mode_named(mode).name, at_most=parse_budget(budget), clock_mhz=clock_mhz)
     if steps is None:
         config = source.config
-        crops = len(open_store(source.root / "data" / "train").names) * config.data.crops_per_image
+        crops = len(stores_of(source)[0].names) * config.data.crops_per_image
         steps = max(1, stage_schedule(config, number, crops).steps // 4)
     return Asked(limits, counted, rounds, steps, multiple, kind)

@@ -66,6 +66,11 @@ class Shapes:
         """The widths that nothing more is taken from."""
         return {group.name: min(group.width, self.lot(group)) for group in groups}
 
+    def first_lots(self) -> list[tuple[Group, list[int]]]:
+        """Some units of each group that can go at once."""
+        lots = [(group, _lots([0.0] * group.width, self.lot(group))) for group in self.groups()]
+        return [(group, each[0]) for group, each in lots if each]
+
     def check(self) -> None:
         """Refuse a budget that is kept already, or by no width.
 

@@ -19,12 +19,13 @@ from torch import nn
 from hwrts.config import NetworkConfig, RunConfig
 from hwrts.cost.budget import Limits
 from hwrts.cost.network import Form
-from hwrts.errors import RunFolderError
+from hwrts.data import PhotoStore, open_store
+from hwrts.errors import DataError, RunFolderError
 from hwrts.files.atomic import write_atomic
 from hwrts.files.link import share
-from hwrts.files.new_folder import make_folder, new_folder
+from hwrts.files.new_folder import new_folder
 from hwrts.files.read import file_sha256, read_json
-from hwrts.networks.build import planes_of
+from hwrts.networks.build import build_network, planes_of
 from hwrts.networks.channels import Group, groups_of
 from hwrts.networks.narrow import leave_out
 from hwrts.progress import Progress
@@ -32,7 +33,8 @@ from hwrts.runs.folder import RunFolder, StageFolder, write_json, write_run
 from hwrts.runs.importance import Importance, importance_of
 from hwrts.runs.narrower import Importances, Shapes, Units, Widths, dropped, of_widths, whole
 from hwrts.runs.pipeline import new_model, train_float
-from hwrts.runs.session import Session, open_session
+from hwrts.runs.session import PARTS, Session, open_session, read_session
+from hwrts.runs.teacher import check_taught, teacher_place
 from hwrts.settings_file import dump_toml, load_config
 from hwrts.training.checkpoint import fit_weights, save_weights
 from hwrts.training.fit import luma_loss
@@ -40,8 +42,8 @@ from hwrts.training.rts import stage_schedule, target_kind
 
 ASKED, ROUNDS, SCRATCH = "prune.json", "rounds", "scratch.toml"
 
-READ: tuple[str, ...] = ("skipped", "photographs", "in_both")
-"""Entries of run.json that say which photographs there are."""
+READ: tuple[str, ...] = ("skipped", "photographs", "in_both", "teacher")
+"""Entries of run.json that say which photographs there are, and who teaches."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,13 @@ class Pruning:
             if number == 1
             else {"steps": self.asked.steps}
         )
+        changed |= self._teacher()
         return config.model_copy(update={"rts": rts.model_copy(update=changed)})
+
+    def _teacher(self) -> dict[str, Any]:
+        """The setting of who teaches, as a path that holds wherever the new run is continued from."""
+        taught = self.source.config.rts.taught
+        return {"teacher": str(teacher_place(self.source))} if taught else {}
 
     def shapes(self, network: NetworkConfig) -> Shapes:
         """What the network costs with less channels."""
@@ -103,16 +111,35 @@ class Pruning:
 
         Raises:
             ConfigError: The budget is kept already, or by no width.
-            RunFolderError: The run has no longer what its stage was trained on.
+            HwrtsError: The run has no longer what its stage was trained on or by: weights, photographs,
+                targets, teacher; or weights that cannot be those of less channels.
         """
+        source, number = self.source, self.stage.number
         if not self.stage.float_weights.is_file():
             raise RunFolderError(
                 f"{self.stage.root}: has no float.safetensors, which pruning goes on from; train it again"
             )
-        self.shapes(self.source.config.network).check()
+        source.check_settings()
+        shapes = self.shapes(source.config.network)
+        shapes.check()
+        model = build_network(shapes.network)
+        fit_weights(self.stage.float_weights, model)
+        leave_out(model, shapes.first_lots())
+        train = stores_of(source)[0]
+        kind = target_kind(number - 1)
+        if not train.has(kind):
+            raise RunFolderError(
+                f"{train.folder}: lacks pictures of {kind}, which stage {number} is trained "
+                "towards; train the run again, or prune stage 1"
+            )
+        if source.config.rts.taught:
+            check_taught(source, [number])
 
-    def begin(self) -> None:
+    def begin(self, *, force: bool = False) -> None:
         """Say in the folder what it is for, or see that it was begun for this.
+
+        Args:
+            force: Delete what was begun for something else.
 
         Raises:
             RunFolderError: It was begun for something else.
@@ -125,14 +152,15 @@ class Pruning:
         }
         path = self.root / ASKED
         if path.is_file():
-            if read_json(path, "delete the folder") != wanted:
+            if read_json(path, "delete the folder") == wanted:
+                return
+            if not force:
                 raise RunFolderError(
-                    f"{self.root}: holds a pruning of other settings that was interrupted; use the same, or "
-                    "another name"
+                    f"{self.root}: holds a pruning of other settings that was interrupted; use the same, "
+                    "another name, or replace it with --force"
                 )
-            return
-        make_folder(self.root, "choose another --name or --output")
-        write_json(path, wanted)
+        with new_folder(self.root, "choose another --name or --output") as folder:
+            write_json(folder / ASKED, wanted)
 
     def rounds(self, progress: Progress) -> RunFolder:
         """Every round but the training behind the last; returns the run that is to be finished.
@@ -161,7 +189,7 @@ class Pruning:
         self, run: RunFolder, weights: Path, made: RunFolder, number: int, progress: Progress
     ) -> None:
         """One round: choose channels of a trained network, and make the run of what is left."""
-        session = open_session(run, progress)
+        session = read_session(run, progress)
         network, left = session.config.network, self.asked.rounds - number + 1
 
         def choose(groups: Sequence[Group], worth: Importances) -> Units:
@@ -186,7 +214,8 @@ class Pruning:
         source, made, number = self.source, RunFolder(folder), self.stage.number
         stores = [path for path in (source.root / "data").rglob("*") if path.is_file()]
         kept = (target_kind(number - 1), "hr")
-        share(source.root, folder, [source.inputs, *(path for path in stores if _is_used(path, kept))])
+        inputs = [source.inputs] if source.inputs.is_file() else []  # or the run makes its own
+        share(source.root, folder, [*inputs, *(path for path in stores if _is_used(path, kept))])
         save_weights(made.start, model, {"stage": number})
         scratch = self.scratch(network, len(session.plan.crops))
         write_atomic(folder / SCRATCH, dump_toml(scratch).encode())
@@ -218,6 +247,7 @@ class Pruning:
             "epochs": None,
             "first_steps": stage_schedule(config, 1, crops).steps + self.asked.rounds * self.asked.steps,
             "steps": stage_schedule(config, 2, crops).steps,
+            **self._teacher(),
         }
         return config.model_copy(update={"network": network, "rts": rts.model_copy(update=changed)})
 
@@ -256,8 +286,25 @@ def _is_used(path: Path, kept: Sequence[str]) -> bool:
     return not path.parent.name.startswith("target") or path.parent.name in kept
 
 
+def stores_of(source: RunFolder) -> tuple[PhotoStore, PhotoStore]:
+    """Photographs that a run was trained on and judged by.
+
+    Raises:
+        RunFolderError: They are not there.
+    """
+    try:
+        train, val = (open_store(source.root / "data" / part) for part in PARTS)
+    except DataError as error:
+        raise RunFolderError(
+            f"{source.root}: pruning trains on the run's photographs, and they are not all there: {error}"
+        ) from error
+    return train, val
+
+
 def is_unfinished(root: Path) -> bool:
-    """Whether a pruning was begun in a folder and has not come to its end."""
+    """Whether a pruning was begun in a folder and has not come to its end, which is the report."""
     run = RunFolder(root)
-    begun = (root / ASKED).is_file()
-    return begun and not ((root / "run.json").is_file() and run.notes().get("status") == "finished")
+    if not (root / ASKED).is_file():
+        return False
+    made = (root / "run.json").is_file() and run.report.is_file()
+    return not (made and run.notes().get("status") == "finished")

@@ -28,6 +28,9 @@ from hwrts.training.rts import crop_batches, target_kind
 VERIFY_CROP = (127, 129)
 """Rows and columns of the photographs' crops for verification: odd, large enough for every tie to occur."""
 
+PARTS = ("train", "val")
+"""Folders of photographs in a run's data."""
+
 VERIFY_PHOTOGRAPHS = 8
 """At most so many photographs are verified on: the int64 definition is slow on purpose."""
 
@@ -117,6 +120,26 @@ def open_session(run: RunFolder, progress: Progress) -> Session:
             f"photographs: the copies in {run.root / 'data'} are used; if {config.data.train} has changed "
             "since they were made, that is not seen"
         )
+    return _planned(run, device, train, val, progress)
+
+
+def read_session(run: RunFolder, progress: Progress) -> Session:
+    """A session of a run whose photographs are there; nothing is written into its folder.
+
+    Raises:
+        HwrtsError: Photographs that are not there, a device that is not, settings that were edited.
+    """
+    run.check_settings()
+    device = choose_device(run.config.device, run.config.precision)
+    train, val = (open_store(run.root / "data" / part) for part in PARTS)
+    return _planned(run, device, train, val, progress)
+
+
+def _planned(
+    run: RunFolder, device: Device, train: PhotoStore, val: PhotoStore, progress: Progress
+) -> Session:
+    """A session of what is prepared."""
+    config = run.config
     make_deterministic(config.seed)
     hidden = "bf16 hidden layers, float32 picture path" if device.bf16 else "float32"
     progress.say(f"device {device.name}, {hidden}: {device.reason}; channels last: faster on every device")
@@ -134,12 +157,11 @@ _NONE_YET: dict[str, Any] = {"skipped": [], "photographs": None, "in_both": []}
 
 def _photographs(run: RunFolder, config: RunConfig, progress: Progress) -> tuple[PhotoStore, PhotoStore]:
     stores = []
-    parts = ("train", "val")
     known = (
         run.notes().get("photographs", ()) is not None
     )  # a sweep's trial is given stores, and says nothing
-    if known and all((run.root / "data" / part / "index.json").is_file() for part in parts):
-        train, val = (open_store(run.root / "data" / part) for part in parts)
+    if known and all((run.root / "data" / part / "index.json").is_file() for part in PARTS):
+        train, val = (open_store(run.root / "data" / part) for part in PARTS)
         return train, val
     run.update_notes(**_NONE_YET)
     data, degradation = config.data, config.degradation

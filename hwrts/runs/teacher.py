@@ -32,25 +32,39 @@ def check_teacher(run: RunFolder, progress: Progress) -> None:
     config = run.config
     if not config.rts.taught:
         return
-    wanted = [n for n in range(1, config.stage_limit + 1) if not _float_weights(run, n).is_file()]
+    numbers = range(run.first_stage, config.stage_limit + 1)
+    wanted = [n for n in numbers if not _float_weights(run, n).is_file()]
     if not wanted:
         return
-    place, teacher = _place(run), find_teacher(config, _place(run))
+    found = check_taught(run, wanted)
+    if run.notes().get("teacher") is None:
+        place = teacher_place(run)
+        run.update_notes(teacher={"path": str(place), "sha256": found})
+        if open_run(place).config.degradation != config.degradation:
+            progress.say(f"teacher {place}: was trained on other low-resolution pictures ([degradation])")
+
+
+def check_taught(run: RunFolder, stages: Iterable[int]) -> dict[str, str]:
+    """Refuse a teacher of some stages of a run, as :func:`check_teacher` does; its networks, by stage.
+
+    Nothing is written.
+
+    Raises:
+        HwrtsError: As there.
+    """
+    place, wanted = teacher_place(run), list(stages)
+    teacher = find_teacher(run.config, place)
     for number in wanted:
         load_teacher(teacher, number)
     known = run.notes().get("teacher")
     found = teacher_sha256(teacher, wanted)
-    if known is None:
-        run.update_notes(teacher={"path": str(place.absolute()), "sha256": found})
-        if teacher.config.degradation != config.degradation:
-            progress.say(f"teacher {place}: was trained on other low-resolution pictures ([degradation])")
-        return
-    changed = [number for number, digest in found.items() if known["sha256"].get(number) != digest]
+    changed = [] if known is None else [n for n, sha in found.items() if known["sha256"].get(n) != sha]
     if changed:
         raise RunFolderError(
             f"teacher {place}: its weights of stage {changed[0]} are others than this run began with; put "
             "those back, or train with these in a run of its own"
         )
+    return found
 
 
 def find_teacher(config: RunConfig, place: Path) -> RunFolder:
@@ -89,7 +103,7 @@ def load_teacher(teacher: RunFolder, number: int) -> nn.Module:
 
 def teacher_of(run: RunFolder, number: int) -> nn.Module:
     """The network that a stage of a run is taught by; raises as :func:`load_teacher`."""
-    return load_teacher(find_teacher(run.config, _place(run)), number)
+    return load_teacher(find_teacher(run.config, teacher_place(run)), number)
 
 
 def teacher_identity(config: RunConfig) -> dict[str, str]:
@@ -129,10 +143,10 @@ def _opened(place: Path) -> RunFolder:
         raise RunFolderError(f"teacher {error}") from error
 
 
-def _place(run: RunFolder) -> Path:
+def teacher_place(run: RunFolder) -> Path:
     """Where the teacher is: where it was when the run was made, wherever the run is continued from."""
     known = run.notes().get("teacher")
-    return Path(known["path"]) if known else Path(str(run.config.rts.teacher))
+    return Path(known["path"] if known else str(run.config.rts.teacher)).absolute()
 
 
 def _weights_of(teacher: RunFolder, number: int) -> Path:

@@ -14,20 +14,23 @@ import torch.nn.functional as F
 
 from hwrts.config import NetworkConfig, QatConfig
 from hwrts.cost.budget import COSTS, Limits, over_budget
-from hwrts.errors import ConfigError, RunFolderError
+from hwrts.errors import ConfigError, HwrtsError, RunFolderError
+from hwrts.networks import sesr
 from hwrts.networks.build import build_network
 from hwrts.networks.channels import groups_of
 from hwrts.networks.narrow import leave_out
 from hwrts.progress import Silent
+from hwrts.report import write_report
 from hwrts.runs import prune
 from hwrts.runs.documents import read_verdict
-from hwrts.runs.folder import RunFolder, create_run
+from hwrts.runs.folder import RunFolder, create_run, write_run
 from hwrts.runs.importance import BATCHES, IMPORTANCES, importance_of
 from hwrts.runs.narrower import Shapes, _lots, dropped, of_widths, whole
 from hwrts.runs.pipeline import run_stages, train_stages
 from hwrts.runs.prune import Asked, Pruning, is_unfinished
 from hwrts.runs.session import Session, open_session
 from hwrts.settings_file import load_config, parse_config
+from hwrts.training.checkpoint import save_weights
 
 from .tiny import TINY, photographs
 
@@ -83,6 +86,8 @@ def test_a_pruned_stage_is_a_run_as_any_other(source, tmp_path):
     scratch = load_config(run.root / "scratch.toml")
     assert scratch.network == network
     assert (scratch.rts.stages, scratch.rts.first_steps, scratch.rts.steps) == (2, 6 + 2 * 3, 6)
+    assert is_unfinished(run.root)
+    write_report(run)
     assert not is_unfinished(run.root)
 
 
@@ -123,11 +128,104 @@ def test_a_pruning_that_is_killed_goes_on_to_the_same_bytes(source, tmp_path, mo
         assert (run.root / name).read_bytes() == (whole_run.root / name).read_bytes(), name
 
 
-def test_weights_that_are_gone_are_said(source, tmp_path):
+def _everything(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("gone", "message"),
+    [
+        ("stage2/float.safetensors", "has no float.safetensors, which pruning goes on from"),
+        ("data/train/index.json", "pruning trains on the run's photographs, and they are not all there"),
+        ("data/val/hr/00000.npy", "pruning trains on the run's photographs, and they are not all there"),
+        ("data/train/target1/00000.npy", "lacks pictures of target1, which stage 2 is trained towards"),
+    ],
+)
+def test_what_is_gone_is_said_before_anything_is_made(source, tmp_path, gone, message):
+    """And nothing is written into the run that is pruned."""
+    copy = RunFolder(shutil.copytree(source.root, tmp_path / "copy"))
+    (copy.root / gone).unlink()
+    before = _everything(copy.root)
+    each = pruning(copy, tmp_path / "narrow", 2)
+    with pytest.raises(RunFolderError, match=message):
+        each.check()
+    assert not each.root.exists()
+    assert _everything(copy.root) == before
+
+
+def test_damaged_weights_are_said_before_anything_is_made(source, tmp_path):
+    copy = RunFolder(shutil.copytree(source.root, tmp_path / "copy"))
+    copy.stage(1).float_weights.write_bytes(b"junk")
+    each = pruning(copy, tmp_path / "narrow")
+    with pytest.raises(RunFolderError, match="missing or damaged weights"):
+        each.check()
+    assert not each.root.exists()
+
+
+def test_the_run_that_is_pruned_stays_as_it_is(source, tmp_path):
+    """Also one without crops to verify on: the new run makes its own."""
+    copy = RunFolder(shutil.copytree(source.root, tmp_path / "copy"))
+    copy.inputs.unlink()
+    before = _everything(copy.root)
+    run = made(pruning(copy, tmp_path / "narrow", rounds=1))
+    assert _everything(copy.root) == before
+    assert run.inputs.is_file()
+
+
+def test_force_replaces_a_pruning_of_other_settings(source, tmp_path):
+    first = pruning(source, tmp_path / "narrow")
+    first.begin()
+    (first.root / "rounds" / "1").mkdir(parents=True)
+    other = pruning(source, tmp_path / "narrow", steps=4)
+    with pytest.raises(RunFolderError, match="another name, or replace it with --force"):
+        other.begin()
+    first.begin(force=True)
+    assert (first.root / "rounds" / "1").is_dir()  # of the same settings goes on
+    other.begin(force=True)
+    assert json.loads((other.root / "prune.json").read_text())["steps"] == 4
+    assert not (other.root / "rounds").exists()
+
+
+def test_sesr_of_more_channels_than_maps_is_refused_before_anything_is_made(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(sesr, "WIDE", 5)
+    network = NetworkConfig.model_validate({"name": "sesr", "blocks": 1, "channels": 8})
     copy = shutil.copytree(source.root, tmp_path / "copy")
-    (copy / "stage1" / "float.safetensors").unlink()
-    with pytest.raises(RunFolderError, match=r"has no float.safetensors, which pruning goes on from"):
-        pruning(RunFolder(copy), tmp_path / "narrow").check()
+    shutil.rmtree(copy / "stage1")
+    config = source.config.model_copy(update={"network": network})
+    run = write_run(copy, config, {"in_both": []})
+    save_weights(run.stage(1).float_weights, build_network(network), {})
+    each = pruning(run, tmp_path / "narrow", limits=Limits(at_most={"params": 700}))
+    with pytest.raises(HwrtsError, match=r"sesr: .* channels are more than the 5 maps"):
+        each.check()
+    assert not each.root.exists()
+
+
+def test_a_taught_run_is_pruned_with_its_own_teacher(source, tmp_path, monkeypatch):
+    """From another folder, where another run has the same path; who it is was noted when it was trained."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "away").mkdir()
+    for place in ("home", "away"):
+        shutil.copytree(source.root, tmp_path / place / "teacher")
+    elsewhere = RunFolder(tmp_path / "away" / "teacher")
+    shutil.copy(elsewhere.stage(2).float_weights, elsewhere.stage(1).float_weights)
+    monkeypatch.chdir(tmp_path / "home")
+    rts = source.config.rts.model_copy(update={"teacher": "teacher", "stages": 1})
+    config = source.config.model_copy(update={"rts": rts})
+    taught = create_run(tmp_path / "home" / "taught", config, {}, force=False)
+    train_stages(open_session(taught, Silent()))
+    monkeypatch.chdir(tmp_path / "away")
+    run = made(pruning(taught, tmp_path / "narrow"))
+    assert run.notes()["teacher"] == taught.notes()["teacher"]
+    home = str(tmp_path / "home" / "teacher")
+    assert run.config.rts.teacher == load_config(run.root / "scratch.toml").rts.teacher == home
+    shutil.rmtree(home)
+    gone = pruning(taught, tmp_path / "second")
+    with pytest.raises(RunFolderError, match=r"teacher .*home/teacher: is not a run folder"):
+        gone.check()
+    shutil.copytree(elsewhere.root, home)
+    with pytest.raises(RunFolderError, match="its weights of stage 1 are others than this run began with"):
+        gone.check()
+    assert not gone.root.exists()
 
 
 @pytest.mark.parametrize(
