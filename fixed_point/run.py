@@ -32,7 +32,7 @@ def run_outputs(
     network: Network, codes: Codes | Mapping[str, Codes], path: RunPath = "fast"
 ) -> dict[str, Codes]:
     """The codes of every output by name; arguments and errors as in :func:`run`."""
-    tensors = _checked_inputs(network, codes)
+    tensors = checked_inputs(network, codes)
     if path == "fast" and network.streamable:
         return run_rows(network, tensors)
     last_use = {source: layer.name for layer in network.layers for source in layer.sources}
@@ -55,7 +55,7 @@ def run_all(network: Network, codes: Codes | Mapping[str, Codes], path: RunPath 
     Raises:
         HwrtsError: As :func:`run`.
     """
-    tensors = _checked_inputs(network, codes)
+    tensors = checked_inputs(network, codes)
     for layer in network.layers:
         tensors[layer.name] = run_layer(network, layer, tensors, path)
     return tensors
@@ -73,7 +73,7 @@ def run_counted(
     Raises:
         HwrtsError: As :func:`run`.
     """
-    tensors = _checked_inputs(network, codes)
+    tensors = checked_inputs(network, codes)
     clamped: dict[str, tuple[int, int]] = {}
     for layer in network.layers:
         xs, formats = [tensors[source] for source in layer.sources], network.formats_of(layer.sources)
@@ -97,7 +97,8 @@ def run_layer(network: Network, layer: Layer, tensors: Mapping[str, Codes], path
     return layer.define(xs, formats, network.rule_of(layer))
 
 
-def _checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:
+def checked_inputs(network: Network, codes: Codes | Mapping[str, Codes]) -> dict[str, Codes]:
+    """The codes (H, W, C) of every input by name, in the dtype of its format; errors as in :func:`run`."""
     given = codes if isinstance(codes, Mapping) else {network.inputs[0].name: codes}
     tensors: dict[str, Codes] = {}
     for tensor in network.inputs:

@@ -51,3 +51,29 @@ class Stored:
     def keep(self, code: str) -> str:
         """What is stored of a code in the range of the format."""
         return f"({self.kind})({code} + {self.zero})" if self.zero else f"({self.kind})({code})"
+
+    def wires(self, code: str) -> str:
+        """The lower bits of a code that is handed in, as many as the format has: what a circuit has wires of.
+
+        >>> Stored(Format(False, 10, 10)).wires("in0[i]"), Stored(Format(True, 5, 4)).wires("in0[i]")
+        ('(in0[i] & 1023)', '(((in0[i] & 31) ^ 16) - 16)')
+        >>> Stored(Format(False, 8, 8)).wires("in0[i]")
+        'in0[i]'
+        """
+        bits = self.form.bits
+        if bits in (8, 16):
+            return code
+        half = 1 << (bits - 1)
+        lower = f"({code} & {2 * half - 1})"
+        return f"(({lower} ^ {half}) - {half})" if self.form.signed else lower
+
+    def beyond(self, code: str) -> str:
+        """The condition that a code that is handed in is none of the format; empty where all are.
+
+        >>> Stored(Format(False, 6, 4)).beyond("in1[i]"), Stored(Format(True, 5, 4)).beyond("in1[i]")
+        ('in1[i] > 63', 'in1[i] < -16 || in1[i] > 15')
+        """
+        form = self.form
+        if form.bits in (8, 16):
+            return ""
+        return f"{code} < {form.min} || " * form.signed + f"{code} > {form.max}"

@@ -16,6 +16,7 @@ from hwrts.export.c.model import HEADER_X86, c_files
 from hwrts.export.cpu import cpu_flags, cpu_name
 from hwrts.fixed_point import HwrtsError, Network
 from hwrts.fixed_point.fast import in_parts
+from hwrts.fixed_point.run import checked_inputs
 
 CACHE = "HWRTS_CACHE"
 """The variable that names the folder of compiled models; without it they are in the user's cache."""
@@ -53,21 +54,22 @@ class NativeModel:
         """Codes (H', W', C') of every output by name, of codes (H, W, C) of every input: on this thread.
 
         Raises:
-            HwrtsError: A size that the network does not take.
+            HwrtsError: What :func:`hwrts.fixed_point.run` refuses, before C reads behind an array or a table.
         """
         network = self._network
-        height, width = codes[network.inputs[0].name].shape[:2]
-        network.check_size(height, width)
+        checked = checked_inputs(network, codes)
+        height, width = checked[network.inputs[0].name].shape[:2]
         size = self._size(ctypes.c_int32(width), ctypes.c_int32(height))
         if not size:
             raise HwrtsError(f"C model: a picture of {height}x{width} is too large for it; use tiles")
         memory = np.empty(size, np.uint8)
-        fed = [np.ascontiguousarray(codes[each.name], each.out.dtype) for each in network.inputs]
+        fed = [np.ascontiguousarray(checked[each.name]) for each in network.inputs]
         made = self._unfilled(height, width)
         pointers = [ctypes.c_void_p(each.ctypes.data) for each in (*fed, *made.values())]
-        self._frame(
+        done = self._frame(
             ctypes.c_void_p(memory.ctypes.data), ctypes.c_int32(width), ctypes.c_int32(height), *pointers
         )
+        assert done, "what it refuses was checked"
         return made
 
     def run(self, codes: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -80,7 +82,9 @@ class NativeModel:
         made = self._unfilled(height, width)
 
         def compute(top: int, bottom: int) -> None:
-            first, last = max(0, top - margin), min(height, bottom + margin)
+            first = max(0, top - margin)
+            # to the end of each input, so that one of more rows is refused
+            last = bottom + margin if bottom + margin < height else None
             part = self.frame(
                 {
                     each.name: codes[each.name][slice(None) if each.whole else slice(first, last)]

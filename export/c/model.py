@@ -121,10 +121,13 @@ def _values(writer: Writer, plan: Schedule, functions: dict[str, Function]) -> d
     widths = [network.legal_size(1, times * _WIDTH)[1] for times in (1, 2)]
     lines = plan_lines(network.steps)
     inputs = [_end(writer, plan.tracks[each.name], each.name) for each in network.inputs]
+    registers = [each for each in inputs if each["track"].register]
     return {
         "prefix": PREFIX,
         "inputs": inputs,
-        "registers": [each for each in inputs if each["track"].register],
+        "registers": registers,
+        "or_register": ", or a register is beyond its range" * any(each["beyond"] for each in registers),
+        "upper": any(each["beyond"] for each in inputs if each not in registers),
         "outputs": [_end(writer, plan.tracks[name], name) for name in network.outputs],
         "made": [_end(writer, plan.tracks[layer.name], layer.name) for layer in network.layers],
         "multiple": network.multiple,
@@ -155,7 +158,7 @@ def _end(writer: Writer, track: Track, name: str) -> dict[str, Any]:
     """A tensor that is handed in or out."""
     form, place = writer.network.formats[name], [each.name for each in writer.network.inputs]
     stored = Stored(form)
-    number = place.index(name) if name in place else 0
+    read = f"in{place.index(name) if name in place else 0}[i]"
     return {
         "track": track,
         "channels": track.channels,
@@ -163,7 +166,8 @@ def _end(writer: Writer, track: Track, name: str) -> dict[str, Any]:
         "low": form.min,
         "high": form.max,
         "frac": form.frac,
-        "stored": stored.keep(f"in{number}[i]"),
+        "stored": stored.keep(read if track.register else stored.wires(read)),
+        "beyond": stored.beyond(read),
         "code": f"({stored.outside}){stored.code('from[i]')}",
         "name": track.name,
         "shown": track.name.partition("_")[2] or track.name,

@@ -1,5 +1,6 @@
 """The strength of a correction in the file that is handed over, in C and in Verilog."""
 
+import ctypes
 import shutil
 import subprocess
 
@@ -22,6 +23,7 @@ from hwrts.fixed_point import (
     Format,
     HwrtsError,
     Input,
+    Lookup,
     MaxPool,
     Multiply,
     Network,
@@ -166,6 +168,89 @@ def test_bands_of_the_library_have_one_register(tmp_path, monkeypatch):
             "strength": np.full((1, 1, 1), strength, np.uint8),
         }
         np.testing.assert_array_equal(model.run(codes)["y"], run(network, codes, "int64"))
+
+
+@needs_a_compiler
+@pytest.mark.parametrize(
+    ("name", "codes", "said"),
+    [
+        ("strength", np.full((1, 1, 1), 64, np.uint8), "codes 64..64 leave 0..63"),
+        ("strength", np.full((1, 1, 1), 255, np.uint8), "codes 255..255 leave 0..63"),
+        ("strength", np.empty((0, 1, 1), np.uint8), r"shape \(0, 1, 1\)"),
+        ("strength", np.zeros((2, 1, 1), np.uint8), r"shape \(2, 1, 1\), it is a tensor of one pixel"),
+        ("x", np.full((14, 18, 3), 1024, np.uint16), "codes 1024..1024 leave 0..1023"),
+        ("x", np.zeros((14, 18, 1), np.uint16), r"shape \(14, 18, 1\) is not \(height, width, 3\)"),
+        ("x", np.zeros((14, 18, 3), np.float32), "dtype float32 is not an integer type"),
+    ],
+)
+def test_the_library_takes_the_codes_of_its_inputs_alone(name, codes, said, tmp_path, monkeypatch):
+    """Those of its definition, and no memory beside an array or a table is read."""
+    monkeypatch.setenv("HWRTS_CACHE", str(tmp_path))
+    model = NativeModel(network := adjusted(ten_bits(), SLIDER), flags=("-O0",))
+    given = {"x": noise(network, 14, 18), "strength": np.full((1, 1, 1), 63, np.uint8)}
+    np.testing.assert_array_equal(model.run(given)["y"], run(network, given, "int64"))
+    for compute in (model.frame, model.run, lambda codes: run(network, codes)):
+        with pytest.raises(HwrtsError, match=said):
+            compute({**given, name: codes})
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("rows", [13, 15])
+def test_the_library_takes_inputs_of_one_size(rows, tmp_path, monkeypatch):
+    monkeypatch.setenv("HWRTS_CACHE", str(tmp_path))
+    network = Network((Input("x", 1, PIXEL), Input("z", 1, PIXEL)), (Add("y", ("x", "z"), PIXEL),))
+    model = NativeModel(network, flags=("-O0",))
+    codes = {"x": np.zeros((14, 18, 1), np.uint8), "z": np.zeros((rows, 18, 1), np.uint8)}
+    for compute in (model.frame, model.run):
+        with pytest.raises(HwrtsError, match="its inputs differ in height or width"):
+            compute(codes)
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("name", ["init", "frame"])
+def test_c_refuses_a_register_beyond_its_range(name, tmp_path):
+    """Its table has an entry for each code of 6 bits, and the byte that is handed in has 8."""
+    network = adjusted(ten_bits(), SLIDER)
+    library = tmp_path / "model.so"
+    build.compile_c(c_files(network), ["model.c"], library, build.find_compiler(), ["-shared", "-fPIC"])
+    model = ctypes.CDLL(str(library))
+    model.model_size.restype, model.model_init.restype = ctypes.c_size_t, ctypes.c_void_p
+    memory = np.empty(model.model_size(18, 14), np.uint8)
+    x, y = noise(network, 14, 18), np.empty((14, 18, 3), np.uint16)
+    at = ctypes.c_void_p(memory.ctypes.data)
+    for strength, taken in ((0, True), (32, True), (63, True), (64, False), (200, False), (255, False)):
+        register = (ctypes.c_uint8 * 1)(strength)
+        if name == "init":
+            assert bool(model.model_init(at, 18, 14, register)) == taken, strength
+            continue
+        pointers = [ctypes.c_void_p(x.ctypes.data), register, ctypes.c_void_p(y.ctypes.data)]
+        assert bool(model.model_frame(at, 18, 14, *pointers)) == taken, strength
+        if taken:
+            codes = {"x": x, "strength": np.full((1, 1, 1), strength, np.uint8)}
+            np.testing.assert_array_equal(y, run(network, codes, "int64"))
+
+
+@needs_a_compiler
+@pytest.mark.parametrize(("signed", "bits"), [(False, 10), (True, 10), (False, 6), (True, 5)])
+def test_c_reads_as_many_bits_of_a_pixel_as_the_circuit_has_wires(signed, bits, tmp_path):
+    """Sums and tables are of the format's codes: what more a word holds is nowhere an index."""
+    form = Format(signed, bits, bits - 1)
+    kind = np.dtype(form.dtype)
+    table = np.random.default_rng(1).integers(form.min, form.max + 1, 1 << bits).astype(np.int16)
+    network = Network((Input("x", 1, form),), (Lookup("y", "x", table, form),))
+    library = tmp_path / "model.so"
+    flags = ["-shared", "-fPIC", "-O0"]
+    build.compile_c(c_files(network), ["model.c"], library, build.find_compiler(), flags)
+    model = ctypes.CDLL(str(library))
+    model.model_size.restype = ctypes.c_size_t
+    size = 8 * kind.itemsize
+    words = np.arange(1 << size, dtype=f"u{size // 8}").view(kind).reshape(-1, 256, 1)
+    made, memory = np.empty_like(words), np.empty(model.model_size(256, len(words)), np.uint8)
+    pointers = [ctypes.c_void_p(each.ctypes.data) for each in (memory, words, made)]
+    assert model.model_frame(pointers[0], 256, len(words), *pointers[1:])
+    kept = words.astype(np.int64) & ((1 << bits) - 1)
+    codes = (kept - ((kept >> (bits - 1)) << bits if signed else 0)).astype(kind)
+    np.testing.assert_array_equal(made, run(network, codes, "int64"))
 
 
 @needs_a_compiler
