@@ -53,6 +53,14 @@ class Format:
         """Largest absolute value of a code."""
         return max(self.max, -self.min)
 
+    def of_bits(self, bits: int) -> "Format":
+        """The same range in so many bits.
+
+        >>> str(PIXEL.of_bits(10))
+        'u10 lsb 2^-10'
+        """
+        return Format(self.signed, bits, self.frac + bits - self.bits)
+
     @property
     def dtype(self) -> DTypeLike:
         """The narrowest NumPy integer type that holds every code."""

@@ -16,6 +16,7 @@ from hwrts.api.stage import Stage
 from hwrts.command_line import command_line
 from hwrts.config import NetworkConfig, QatConfig, RunConfig
 from hwrts.data import MAX_MEGAPIXELS, write_image
+from hwrts.data.luma import Luma
 from hwrts.errors import ConfigError, DataError, RunFolderError
 from hwrts.files.lock import writing
 from hwrts.files.new_folder import new_folder
@@ -29,6 +30,7 @@ from hwrts.report import write_report
 from hwrts.runs.folder import RunFolder, StageFolder, check_replaceable, write_json
 from hwrts.runs.own_ends import Own
 from hwrts.runs.own_module import load_own, own_of
+from hwrts.runs.own_pixels import luma_asked
 from hwrts.runs.pipeline import quantise_variant
 from hwrts.runs.quantise_own import quantise_own
 from hwrts.runs.session import open_session
@@ -52,6 +54,8 @@ def quantize(
     weights: str | Path | None = None,
     inputs: Callable[..., Any] | None = None,
     value_range: Any = None,
+    matrix: str | None = None,
+    range: str | None = None,
     force: bool = False,
     progress: Told | None = None,
 ) -> Stage:
@@ -64,11 +68,13 @@ def quantize(
             least 64. None takes the embedded photographs. A tenth is kept to verify and measure on.
         output: Folder to make for a module; None takes runs/NAME, of its class or file.
         settings: By the names of the section qat: ``{"weight_bits": 4, "steps": 300}``; steps of fine-tuning
-            are 0 for a module and as in the run for a stage.
+            are 0 for a module and as in the run for a stage. ``pixel_bits`` of 10 or 12 is for modules.
         target: A client (docs/targets.md) whose widths and rounding are taken, so that it computes the same.
         weights: File of the module's state_dict.
         inputs: From a float tensor (3, H, W) in 0..1 to what the module takes (docs/own_network.md).
         value_range: Of the module's pixels, as ``value_range`` of docs/own_network.md.
+        matrix: Of the luma that a module of one channel sees, "bt709" or "bt601"; None is BT.601.
+        range: Of its codes, "limited" or "full"; None is full.
         force: Replace an earlier result.
         progress: As in ``hwrts.train``.
 
@@ -85,7 +91,8 @@ def quantize(
     if target is not None:
         given = with_target(target, given)
     if isinstance(source, Stage):
-        if any(each is not None for each in (pictures, output, weights, inputs, value_range)):
+        of_modules = (pictures, output, weights, inputs, value_range, matrix, range)
+        if any(each is not None for each in of_modules):
             raise ConfigError("quantize: of a run's stage takes its settings alone; its run has the pictures")
         if "weight_bits" in given:  # one width for all layers, whatever the run has for some
             given.setdefault("layer_weight_bits", {})
@@ -102,6 +109,7 @@ def quantize(
         )
     name, ready = _module(source, weights, inputs, value_range, told)
     root = Path("runs") / name if output is None else Path(output)
+    luma = luma_asked(matrix, range)
     check_replaceable(root, force=force, advice="choose another folder with output", flag="force=True")
     with _folder_of(pictures) as data:
         return quantize_own(
@@ -114,6 +122,7 @@ def quantize(
             told,
             command="hwrts.quantize",
             force=force,
+            luma=luma,
         )
 
 
@@ -171,6 +180,7 @@ def quantize_own(
     command: str | None = None,
     force: bool,
     max_megapixels: int | None = None,
+    luma: Luma | None = None,
 ) -> Stage:
     """A run folder of one stage, of a module of the user's own.
 
@@ -185,15 +195,11 @@ def quantize_own(
         command: What made it, of run.json; None takes the command line.
         force: Replace an earlier one.
         max_megapixels: A larger photograph is left out.
+        luma: Which Y' a module of one channel sees; None if nobody says it.
 
     Raises:
         HwrtsError: As :func:`quantize`.
     """
-    if qat.pixel_bits > 8:
-        raise ConfigError(
-            f"--pixel-bits {qat.pixel_bits}: is for runs; a module of your own is fed pictures of 8 bits, "
-            "so leave it out"
-        )
     with writing(root):
         check_replaceable(root, force=force, advice="choose another folder with --output")
         with own_code(reference):
@@ -209,7 +215,8 @@ def quantize_own(
         with new_folder(root, "choose another folder with --output") as folder:
             write_json(folder / "run.json", document)
             with own_code(reference):
-                quantise_own(RunFolder(folder), own, data, qat, progress, max_megapixels or MAX_MEGAPIXELS)
+                limit = max_megapixels or MAX_MEGAPIXELS
+                quantise_own(RunFolder(folder), own, data, qat, progress, limit, luma)
         write_report(RunFolder(root))
     return Stage(RunFolder(root), RunFolder(root).stage(1))
 

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwrts.cli.console import LONGEST_REFUSAL, ConsoleProgress, print_error, print_json, print_line
 from hwrts.cli.cost import cost_document, print_cost
 from hwrts.command_line import command_line
 from hwrts.cost.modes import mode_named
 from hwrts.errors import UnsupportedOperatorError
+
+if TYPE_CHECKING:
+    from hwrts.data.luma import Luma
 
 MODE = "2160p60"
 """Video mode that line memory and throughput are printed for: today's television."""
@@ -19,6 +22,7 @@ def check_own(
     weights: Path | None,
     settings: dict[str, Any],
     progress: ConsoleProgress,
+    luma: "Luma | None" = None,
     *,
     as_json: bool,
 ) -> bool:
@@ -29,6 +33,7 @@ def check_own(
         weights: File of its state_dict.
         settings: Of QatConfig: widths.
         progress: Where to say which part of the weights was taken.
+        luma: Which Y' a module of one channel sees; None if nobody says it.
         as_json: Print a document for programs; a refusal is one as well.
 
     Returns:
@@ -38,7 +43,7 @@ def check_own(
 
     try:
         with own_code(reference):
-            document, title, found = _checked(reference, weights, settings, progress)
+            document, title, found = _checked(reference, weights, settings, progress, luma)
     except UnsupportedOperatorError as error:
         if as_json:
             print_json({"module": reference, "accepted": False, "refused": str(error)})
@@ -59,22 +64,30 @@ def check_own(
 
 
 def _checked(
-    reference: str, weights: Path | None, settings: dict[str, Any], progress: ConsoleProgress
+    reference: str,
+    weights: Path | None,
+    settings: dict[str, Any],
+    progress: ConsoleProgress,
+    luma: "Luma | None",
 ) -> tuple[dict[str, Any], str, Any]:
-    from hwrts.config import QatConfig
+    from hwrts.api.quantize import flags_of
     from hwrts.cost.network import widths_cost
     from hwrts.fixed_point import scales_of
     from hwrts.graph import graph_steps
     from hwrts.graph.deploy import deploy_form
+    from hwrts.graph.pixel_bits import with_pixel_bits
     from hwrts.graph.weight_bits import widths_of
     from hwrts.runs.own_check import check_own_module
     from hwrts.runs.own_module import load_own
+    from hwrts.runs.own_pixels import check_pixels, with_pixels
     from hwrts.runs.quantise import check_kept
     from hwrts.runs.quantise_own import named_widths
+    from hwrts.settings_file import parse_config
 
-    checked = check_own_module(load_own(reference, weights, progress))
-    qat = QatConfig(**settings)
-    graph = deploy_form(checked.graph)
+    qat = parse_config({"qat": settings}, "command line", flags_of(settings)).qat
+    checked = check_own_module(with_pixels(load_own(reference, weights, progress), qat.pixel_bits, luma))
+    bits_said = check_pixels(checked, deploy_form(checked.graph), luma)
+    graph = with_pixel_bits(deploy_form(checked.graph), qat.pixel_bits)
     qat = named_widths(checked, qat)
     with TemporaryDirectory() as folder:
         check_kept(graph, Path(folder))
@@ -89,6 +102,6 @@ def _checked(
         "accepted": True,
         "traced_by": checked.door,
         "size": size,
-        "notes": [note for note in (checked.feeder.said(), *checked.notes) if note],
+        "notes": [note for note in (checked.feeder.said(), bits_said, *checked.notes) if note],
     }
     return document, f"{reference}: as it would be deployed", found

@@ -34,6 +34,9 @@ def quantize(
     hidden_bits: Annotated[
         int | None, option("Width of hidden tensors alone, 2..8 [as the run; as activation-bits].")
     ] = None,
+    pixel_bits: Annotated[
+        int | None, option("Own module: width of the pixels in and out, 8, 10 or 12 [8].")
+    ] = None,
     reduce_range: ReduceRange = False,
     layer_weight_bits: Annotated[
         str | None, option("Widths of single layers, such as conv_in=6,conv_out=8 [as the run; none].")
@@ -83,6 +86,12 @@ def quantize(
     data: Annotated[
         Path | None, option("Own module: photographs like those that it will see [the embedded ones].")
     ] = None,
+    matrix: Annotated[
+        str | None, option("Own module of one channel: its luma is of bt709 or bt601 [bt601].")
+    ] = None,
+    range_: Annotated[
+        str | None, option("Own module of one channel: codes are limited or full [full].", "--range")
+    ] = None,
     max_megapixels: MaxMegapixels = None,
     output: Annotated[
         Path | None, option("Own module: folder to make [runs/FILE-FUNCTION].", "--output", "-o")
@@ -104,6 +113,7 @@ def quantize(
         "weight_bits": weight_bits_of(weight_bits, reduce_range),
         "activation_bits": activation_bits,
         "hidden_bits": hidden_bits,
+        "pixel_bits": pixel_bits,
         "accumulator_bits": accumulator_bits,
         "rounding": rounding,
         "exact_additions": exact_additions,
@@ -128,7 +138,8 @@ def quantize(
     elif "accumulator_bits" in given:
         given["layer_accumulator_bits"] = {}
     budget = parse_budget(weight_kib, widths, given)
-    own = {"--weights": weights, "--data": data, "--max-megapixels": max_megapixels, "--output": output}
+    own: dict[str, object] = {"--weights": weights, "--data": data, "--matrix": matrix, "--range": range_}
+    own |= {"--max-megapixels": max_megapixels, "--output": output}
     if ":" in source and not Path(source).is_dir():
         if stage is not None or same_size:
             raise ConfigError(
@@ -142,8 +153,10 @@ def quantize(
             )
         if check:
             from hwrts.cli.check import check_own
+            from hwrts.runs.own_pixels import luma_asked
 
-            if not check_own(source, weights, given, ConsoleProgress(quiet), as_json=json):
+            seen = luma_asked(matrix, range_)
+            if not check_own(source, weights, given, ConsoleProgress(quiet), seen, as_json=json):
                 raise typer.Exit(2)
             return
         passed = _quantize_own(
@@ -154,6 +167,7 @@ def quantize(
             output,
             {"steps": qat_steps or 0, **given},
             target,
+            (matrix, range_),
             force,
             ConsoleProgress(quiet),
             as_json=json,
@@ -235,6 +249,7 @@ def _quantize_own(
     output: Path | None,
     settings: dict[str, Any],
     client: str | None,
+    luma: tuple[str | None, str | None],
     force: bool,
     progress: ConsoleProgress,
     *,
@@ -243,6 +258,7 @@ def _quantize_own(
     from hwrts.api.quantize import flags_of, quantize_own
     from hwrts.runs.documents import read_verdict
     from hwrts.runs.own_module import load_own
+    from hwrts.runs.own_pixels import luma_asked
     from hwrts.runs.remarks import faithfulness, is_faithful, remarks, unfaithful_end
     from hwrts.settings_file import parse_config
 
@@ -261,6 +277,7 @@ def _quantize_own(
         progress,
         force=force,
         max_megapixels=max_megapixels,
+        luma=luma_asked(*luma),
     )
     measures, verdict = made.measures, read_verdict(made.files.verify)
     warnings, good = remarks(measures), verdict["passed"] and is_faithful(measures)

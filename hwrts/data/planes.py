@@ -1,9 +1,12 @@
 """Pictures as networks of other channel counts see them: luma, frames, the pattern of a sensor."""
 
-import numpy as np
+from typing import Any
 
-from hwrts.data.depth import Codes
-from hwrts.data.luma import OWN
+import numpy as np
+from numpy.typing import NDArray
+
+from hwrts.data.depth import Samples
+from hwrts.data.luma import OWN, Luma
 
 # Letters of the shape comments: B pictures, H and W rows and columns.
 
@@ -18,7 +21,9 @@ NOISE = 3
 """Most that a frame's noise is, in codes of bytes."""
 
 
-def planes(crops: Codes, channels: int, first: int = 0) -> Codes | None:
+def planes(
+    crops: Samples, channels: int, first: int = 0, luma: Luma = OWN, bits: int = 8
+) -> NDArray[Any] | None:
     """Pictures as an input of so many channels usually sees them.
 
     Luma for one channel; for 3, 6 or 9 the picture, or two or three frames of it; for four a Bayer pattern.
@@ -28,6 +33,8 @@ def planes(crops: Codes, channels: int, first: int = 0) -> Codes | None:
         crops: (B, H, W, 3).
         channels: Of the input.
         first: How many frames of the same picture other inputs have before: 0 is the picture as it is.
+        luma: What one channel sees.
+        bits: Of the pixels.
 
     Returns:
         (B, H, W, channels), of a Bayer pattern half of each side; None for other channels.
@@ -38,10 +45,10 @@ def planes(crops: Codes, channels: int, first: int = 0) -> Codes | None:
     """
     if channels % crops.shape[3] == 0:
         count = channels // crops.shape[3]
-        return np.concatenate([_frame(crops, first + i) for i in range(count)], axis=3)
-    crops = _frame(crops, first)
+        return np.concatenate([_frame(crops, first + i, bits) for i in range(count)], axis=3)
+    crops = _frame(crops, first, bits)
     if channels == 1:
-        return OWN.of(crops)
+        return luma.of(crops, bits)
     if channels == BAYER:
         even = crops[:, : crops.shape[1] // 2 * 2, : crops.shape[2] // 2 * 2]
         places = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2))  # row, column, colour
@@ -49,15 +56,14 @@ def planes(crops: Codes, channels: int, first: int = 0) -> Codes | None:
     return None
 
 
-def _frame(crops: Codes, number: int) -> Codes:
+def _frame(crops: Samples, number: int, bits: int) -> NDArray[Any]:
     """Pictures (B, H, W, 3) as the frame of that number: what leaves at one side comes in at the other."""
     if not number:
         return crops
-    most = np.iinfo(crops.dtype).max
-    reach = NOISE * (most // 255)
+    most, reach = (1 << bits) - 1, NOISE << (bits - 8)
     noise = np.random.default_rng(number).integers(-reach, reach + 1, crops.shape)
     moved = np.roll(crops, (MOVED * number, MOVED * number), axis=(1, 2)) + noise
-    made: Codes = moved.clip(0, most).astype(crops.dtype)
+    made: NDArray[Any] = moved.clip(0, most).astype(crops.dtype)
     return made
 
 

@@ -4,19 +4,18 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hwrts.data.depth import Samples
 
 
-def picture_key(pixels: NDArray[np.uint8]) -> str:
+def picture_key(pixels: Samples) -> str:
     """The sha256 of shape and pixels, as hexadecimal digits."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
-def twins(
-    train: Iterable[tuple[str, NDArray[np.uint8]]], val: Iterable[tuple[str, NDArray[np.uint8]]]
-) -> list[tuple[str, str]]:
+def twins(train: Iterable[tuple[str, Samples]], val: Iterable[tuple[str, Samples]]) -> list[tuple[str, str]]:
     """Names of the training and the validation picture of each pair with equal pixels."""
     held_out = {picture_key(pixels): name for name, pixels in val}
     keys = ((name, picture_key(pixels)) for name, pixels in train)

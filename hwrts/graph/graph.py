@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from hwrts.fixed_point import PIXEL, Format, Step, Window, halo, pixel_format
+from hwrts.fixed_point import Format, Step, Window, halo, pixel_format
 from hwrts.graph.operators import Conv, Input, Node, Operation, Operator
 from hwrts.networks.held import flat_picture
 
@@ -107,8 +107,8 @@ class Graph:
         for node in self.operations:
             if node.KEEPS_PICTURES and node.sources[0] in found:
                 found[node.name] = found[node.sources[0]]
-            elif node.only_rounds and self.input.bits > 8:
-                found[node.name] = PIXEL  # the picture rounded for the body (pixel_bits)
+            elif node.only_rounds and self.input.bits > 8 and node.sources[0] in found:
+                found[node.name] = found[node.sources[0]].of_bits(8)  # rounded for the body (pixel_bits)
         origins = self.origins()  # an output's codes may be made earlier
         return found | {origins[name]: ends[name] for name in self.outputs if name in ends}
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from hwrts.command_line import command_line
+from hwrts.data.luma import MatrixName, Range
+from hwrts.data.resample import Interpolation
 from hwrts.files.read import DELETE, LARGEST, Count, Document, Number, Sha256, Text, read_document
 
 Step = Annotated[int, Field(ge=0, lt=2**53)]
@@ -37,6 +39,14 @@ class _Pruned(Document):
     rounds: Annotated[int, Field(ge=1, le=10**6)]
 
 
+class _Luma(Document):
+    matrix: MatrixName
+    range: Range
+    chroma: Interpolation
+    seen: Text = ""
+    put_back: Text = ""
+
+
 class RunNotes(Document):
     """run.json."""
 
@@ -55,7 +65,7 @@ class RunNotes(Document):
     module: Text | None = None
     weights: Text | None = None
     inputs: Text | None = None
-    luma: dict[Text, Text] | None = None
+    luma: _Luma | None = None
     teacher: _Teacher | None = None
     pruned: _Pruned | None = None
 

@@ -97,7 +97,7 @@ class Deployed:
         if not whole:  # no colours of that size are there: all three are its Y'
 
             def colours(pixels: Integers) -> Integers:
-                return codes(OWN.of(pixels, bits)).repeat(3, axis=2)
+                return codes((luma or OWN).of(pixels, bits)).repeat(3, axis=2)
 
             return cls(colours, halo, scale, sizes, stored, bits=bits)
         return cls(codes, halo, scale, sizes, stored, luma=luma or OWN, bits=bits)

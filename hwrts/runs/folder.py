@@ -179,8 +179,11 @@ class RunFolder:
 
     @property
     def luma(self) -> Luma | None:
-        """What its networks see of a picture; None if that is all of it, or the run has no settings."""
-        return self.config.network.luma if self.trained else None
+        """What its networks see of a picture; None if that is all of it, or nobody said it of a module."""
+        if self.trained:
+            return self.config.network.luma
+        said = self.notes().get("luma") if (self.root / "run.json").is_file() else None
+        return None if said is None else Luma(said["matrix"], said["range"], said["chroma"])
 
     def settings_sha256(self) -> str:
         """Of what config.toml says, but where it is computed: a run may go on on another device."""

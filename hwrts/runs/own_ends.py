@@ -7,14 +7,15 @@ them, inputs are found from the module, and pixels are code * 2**-8.
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hwrts.data.depth import Samples
+from hwrts.data.luma import OWN, Luma
 from hwrts.errors import ConfigError, UnsupportedOperatorError
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph.example import SIZES, example_of
@@ -40,9 +41,17 @@ class Pixels:
     high: float
     out: Format
 
-    def values(self, codes: NDArray[np.uint8], device: str) -> Tensor:
+    def of_bits(self, bits: int) -> "Pixels":
+        """The same range on the grid of pixels of so many bits.
+
+        >>> PIXELS.of_bits(10).out
+        Format(signed=False, bits=10, frac=10)
+        """
+        return replace(self, out=self.out.of_bits(bits))
+
+    def values(self, codes: Samples, device: str) -> Tensor:
         """Values (B, C, H, W) of pixels (B, H, W, C)."""
-        x = torch.from_numpy(codes).to(device).permute(0, 3, 1, 2).float()
+        x = torch.from_numpy(codes.astype(np.float32)).to(device).permute(0, 3, 1, 2)
         return (x + self.out.min).mul_(2.0**-self.out.frac)
 
 
@@ -57,11 +66,18 @@ class Own:
         module: From values of pixels to values of pixels.
         inputs: From a picture (3, H, W) in 0..1 to what the module takes.
         pixels: The range of the pixels that it takes and gives.
+        luma: What an input of one channel sees of a picture.
     """
 
     module: nn.Module
     inputs: Callable[[Tensor], Any] | None = None
     pixels: Pixels = PIXELS
+    luma: Luma = OWN
+
+    @property
+    def bits(self) -> int:
+        """Of its pixels, in and out."""
+        return self.pixels.out.bits
 
 
 @dataclass(frozen=True)

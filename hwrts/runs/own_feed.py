@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from hwrts.data.depth import Samples
+from hwrts.data.luma import OWN
 from hwrts.data.planes import planes, said_of
 from hwrts.errors import UnsupportedOperatorError
 from hwrts.runs.own_ends import HOW, PIXELS, Given, Own, asked
@@ -37,8 +37,8 @@ class Feeder:
     sizes: tuple[Fraction, ...] = ()
 
     @torch.no_grad()
-    def given(self, codes: NDArray[np.uint8], device: str, frames: int = 0) -> Given:
-        """What the module is called with for pixels (B, H, W, 3).
+    def given(self, codes: Samples, device: str, frames: int = 0) -> Given:
+        """What the module is called with for pixels (B, H, W, 3) of its bits.
 
         Args:
             codes: The pictures.
@@ -49,7 +49,7 @@ class Feeder:
             UnsupportedOperatorError: Nobody knows what the module takes.
         """
         if self.own.inputs is not None:
-            given = asked(self.own, PIXELS.values(codes, device))
+            given = asked(self.own, PIXELS.of_bits(self.own.bits).values(codes, device))
         else:
             given = Given(tuple(self._usual(codes, i, device) for i in range(len(self.names))))
         for _ in range(frames if self.states else 0):
@@ -82,7 +82,7 @@ class Feeder:
             if name in self.states:
                 plain[name] = f"its output {self.states[name] + 1} of the frame before, 0 at first"
             elif (what := said_of(count, self._frames_before(place))) is not None:
-                plain[name] = what
+                plain[name] = what if count > 1 or self.own.luma is OWN else f"{what} ({self.own.luma.said})"
             else:
                 raise _unknown(name, count)
         if list(plain.values()) == ["the picture"]:
@@ -91,16 +91,17 @@ class Feeder:
             "inputs: " + ", ".join(f"{name} is fed {what}" for name, what in plain.items()) + f"; else {HOW}"
         )
 
-    def _usual(self, codes: NDArray[np.uint8], place: int, device: str) -> Tensor:
+    def _usual(self, codes: Samples, place: int, device: str) -> Tensor:
         name, channels = self.names[place], self.channels[place]
         size = self.sizes[place] if self.sizes else Fraction(1)
         if name in self.states:
             rows, columns = (int(side * size) for side in codes.shape[1:3])
             return torch.zeros(len(codes), channels, rows, columns, device=device)
-        made = planes(_resized(codes, size), channels, self._frames_before(place))
+        own, first = self.own, self._frames_before(place)
+        made = planes(_resized(codes, size), channels, first, own.luma, own.bits)
         if made is None:
             raise _unknown(name, channels)
-        return self.own.pixels.values(made, device)
+        return own.pixels.values(made, device)
 
     def _frames_before(self, place: int) -> int:
         """How many frames of the picture the inputs before this one are fed."""
@@ -113,7 +114,7 @@ def _unknown(name: str, channels: int) -> UnsupportedOperatorError:
     return UnsupportedOperatorError(f"input {name!r}: has {channels} channels; {HOW}")
 
 
-def _resized(codes: NDArray[np.uint8], size: Fraction) -> NDArray[np.uint8]:
+def _resized(codes: Samples, size: Fraction) -> Samples:
     """Pixels (B, H, W, 3) in another size: repeated, or one of each square."""
     step = size.denominator
     repeated = codes.repeat(size.numerator, axis=1).repeat(size.numerator, axis=2)

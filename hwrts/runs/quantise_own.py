@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwrts.config import QatConfig
-from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos, load_photo
+from hwrts.data import MAX_MEGAPIXELS, Photo, find_photos
+from hwrts.data.depth import Samples, on_grid
+from hwrts.data.luma import Luma
 from hwrts.data.twins import twins, twins_text
 from hwrts.errors import DataError
 from hwrts.export import Verdict
@@ -41,6 +43,7 @@ from hwrts.runs.own_measures import (
     own_measures,
     verified_on,
 )
+from hwrts.runs.own_pixels import check_pixels, material, with_pixels
 from hwrts.runs.quantise import CALIBRATION_BATCHES
 from hwrts.runs.verify_inputs import save_fed
 from hwrts.training.checkpoint import save_weights
@@ -67,6 +70,7 @@ def quantise_own(
     qat: QatConfig,
     progress: Progress,
     max_megapixels: int = MAX_MEGAPIXELS,
+    luma: Luma | None = None,
 ) -> Verdict:
     """Calibrate, fine-tune, lower, export, measure and verify; the files are those of a stage of a run.
 
@@ -77,19 +81,23 @@ def quantise_own(
         qat: Widths, rounding, and steps of fine-tuning; 0 calibrates only.
         progress: Where to say what happens.
         max_megapixels: A larger photograph is left out.
+        luma: Which Y' a module of one channel sees; None if nobody says it.
 
     Raises:
-        UnsupportedOperatorError: As :func:`.own_check.check_own_module`, before a photograph is read.
+        UnsupportedOperatorError: As :func:`.own_check.check_own_module` and
+            :func:`.own_pixels.check_pixels`, before a photograph is read.
         DataError: No usable photographs.
-        ConfigError: A width of a layer that the module has not, or one for all layers where each has its own.
+        ConfigError: A width of a layer that the module has not, or one for all layers where each has its own;
+            a luma of a module that sees none.
     """
     device = choose_device()
     make_deterministic(SEED)
-    own = given if isinstance(given, Own) else Own(given)
+    own = with_pixels(given if isinstance(given, Own) else Own(given), qat.pixel_bits, luma)
     module = own.module
     module.to(device.name)
     module.eval()
     checked = check_own_module(own, device.name)
+    bits_said = check_pixels(checked, deploy_form(checked.graph), luma)
     feeder = checked.feeder
     fed = feeder.said()  # or nobody knows what it is fed
     qat = named_widths(checked, qat)
@@ -97,15 +105,15 @@ def quantise_own(
         if setting in qat.model_fields_set:
             check_one_width(single, conv_names(deploy_form(checked.graph)), setting)
     progress.say(f"device {device.name}, float32; {size_text(checked)} in and out")
-    for line in (f"traced by {checked.door}", fed, *checked.notes):
+    for line in (f"traced by {checked.door}", fed, bits_said, *checked.notes):
         if line:
             progress.say(line)
-    run.update_notes(traced_by=checked.door)
-    train, val = _photographs(data, progress, max_megapixels)
+    run.update_notes(traced_by=checked.door, **({} if luma is None else {"luma": luma.as_json(own.bits)}))
+    train, val = _photographs(data, progress, max_megapixels, own.bits)
     stage, clock = run.stage(1), _Clock()
     with clock("qat"):
         save_weights(stage.float_weights, module, {"stage": 1})
-    crops = _crops(list(train.values()), feeder.step)
+    crops = _crops([picture for each in train.values() for picture in each], feeder.step, own.bits)
     ends = ends_of(checked, crops(0), device.name)
 
     def inputs(step: int) -> dict[str, Tensor]:
@@ -189,8 +197,8 @@ def named_widths(checked: Checked, qat: QatConfig) -> QatConfig:
 
 
 def _photographs(
-    data: Path | None, progress: Progress, max_megapixels: int
-) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.uint8]]]:
+    data: Path | None, progress: Progress, max_megapixels: int, bits: int
+) -> tuple[dict[str, Sequence[Samples]], dict[str, Samples]]:
     """Pixels by name: what to calibrate and fine-tune on, and what to measure and verify on."""
     split = find_photos(
         data,
@@ -198,28 +206,29 @@ def _photographs(
         val_fraction=VAL_FRACTION,
         seed=SEED,
         strict=False,
-        min_size=PATCH,
+        min_size=PATCH if bits == 8 else 2 * PATCH,  # of which half is taken
         max_megapixels=max_megapixels,
     )
     skipped = [reason for _, reason in split.skipped]
-    train, val = (
-        _loaded(photos[:limit], skipped)
+    train, held = (
+        _loaded(photos[:limit], skipped, bits)
         for photos, limit in ((split.train, PHOTOGRAPHS), (split.val, MEASURED[0]))
     )
     if skipped:
         progress.say(f"{len(skipped)} images left out: {skipped[0]}")
-    both = twins(train.items(), val.items())
+    val = {name: pictures[0] for name, pictures in held.items()}
+    both = twins(((name, pictures[0]) for name, pictures in train.items()), val.items())
     if both:
         progress.say(twins_text(both))
     progress.say(f"{len(train)} photographs to calibrate on, {len(val)} to measure and verify on")
     return train, val
 
 
-def _loaded(photos: Sequence[Photo], skipped: list[str]) -> dict[str, NDArray[np.uint8]]:
-    loaded: dict[str, NDArray[np.uint8]] = {}
+def _loaded(photos: Sequence[Photo], skipped: list[str], bits: int) -> dict[str, Sequence[Samples]]:
+    loaded: dict[str, Sequence[Samples]] = {}
     for photo in photos:
         try:
-            loaded[photo.name] = load_photo(photo)
+            loaded[photo.name] = material(photo, bits)
         except DataError as error:
             skipped.append(str(error))
     if not loaded:
@@ -227,17 +236,18 @@ def _loaded(photos: Sequence[Photo], skipped: list[str]) -> dict[str, NDArray[np
     return loaded
 
 
-def _crops(pictures: Sequence[NDArray[np.uint8]], step: int) -> Callable[[int], NDArray[np.uint8]]:
-    """Step number to random crops (B, P, P, 3), P a multiple of what the module needs."""
+def _crops(pictures: Sequence[Samples], step: int, bits: int) -> Callable[[int], NDArray[Any]]:
+    """Step number to random crops (B, P, P, 3) of so many bits, P a multiple of what the module needs."""
     side = PATCH // step * step or step
 
-    def inputs(step: int) -> NDArray[np.uint8]:
+    def inputs(step: int) -> NDArray[Any]:
         rng = np.random.default_rng([SEED, step])
-        crops = np.empty((BATCH, side, side, 3), np.uint8)
+        crops: NDArray[Any] = np.empty((BATCH, side, side, 3), np.uint8 if bits == 8 else np.uint16)
         for crop in crops:
             picture = pictures[int(rng.integers(len(pictures)))]
             top, left = (int(rng.integers(size - side + 1)) for size in picture.shape[:2])
-            crop[:] = picture[top : top + side, left : left + side]
+            part = picture[top : top + side, left : left + side]
+            crop[:] = on_grid(part, bits) if part.dtype == np.uint8 else part
         return crops
 
     return inputs

@@ -254,9 +254,12 @@ def test_modules_and_pictures_that_are_none(tmp_path):
         hwrts.quantize(nn.Identity(), [np.zeros((4, 4, 3), np.float32)] * 2, output=tmp_path / "own")
     with pytest.raises(hwrts.HwrtsError, match="write inputs and value_range into the file"):
         hwrts.quantize("my.py:build", inputs=lambda picture: picture)
-    said = r"^settings=\{'pixel_bits': 10\}: is for runs; a module of your own is fed pictures of 8 bits"
+    said = r"^settings=\{'pixel_bits': 10\}: value_range \(-1, 1\) has negative codes, which are of 8 bits"
+    ten = {"pixel_bits": 10}
     with pytest.raises(hwrts.HwrtsError, match=said):
-        hwrts.quantize(nn.Identity(), output=tmp_path / "own", settings={"pixel_bits": 10})
+        hwrts.quantize(nn.Conv2d(3, 3, 1), output=tmp_path / "own", settings=ten, value_range=(-1, 1))
+    with pytest.raises(hwrts.HwrtsError, match=r"^matrix='bt2020': is none of luma; use bt709 or bt601$"):
+        hwrts.quantize(nn.Conv2d(1, 1, 1), output=tmp_path / "own", matrix="bt2020")
     assert not (tmp_path / "own").exists()
 
 

@@ -6,19 +6,19 @@ import pytest
 from hwrts.data.planes import MOVED, NOISE, planes, said_of
 
 
-def ramp(dtype=np.uint8):
-    crops = np.zeros((1, 8, 10, 3), dtype)
-    crops[:] = (np.arange(8)[:, None, None] * 10 + np.arange(10)[:, None]) * (np.iinfo(dtype).max // 255) + 40
+def ramp(bits=8):
+    crops = np.zeros((1, 8, 10, 3), np.uint8 if bits == 8 else np.uint16)
+    crops[:] = (np.arange(8)[:, None, None] * 10 + np.arange(10)[:, None]) * 2 ** (bits - 8) + 40
     return crops
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_frames_are_moved_and_have_noise(dtype):
-    crops = ramp(dtype)
-    made = planes(crops, 9)
-    assert made.dtype == dtype
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_frames_are_moved_and_have_noise(bits):
+    crops = ramp(bits)
+    made = planes(crops, 9, bits=bits)
+    assert made.dtype == crops.dtype
     np.testing.assert_array_equal(made[..., :3], crops)
-    step = np.iinfo(dtype).max // 255
+    step = 2 ** (bits - 8)
     for frame in (1, 2):
         now, by = made[..., 3 * frame : 3 * frame + 3].astype(int), MOVED * frame
         noise = now[:, by:, by:] - crops[:, : 8 - by, : 10 - by]
@@ -45,6 +45,7 @@ def test_a_bayer_pattern_stays_in_phase():
 
 def test_codes_do_not_wrap():
     white, black = np.full((1, 8, 8, 3), 255, np.uint8), np.zeros((1, 8, 8, 3), np.uint8)
+    assert planes(np.full((1, 8, 8, 3), 1023, np.uint16), 3, first=1, bits=10).max() == 1023
     assert planes(white, 3, first=1).min() >= 255 - NOISE
     assert planes(black, 3, first=1).max() <= NOISE
 

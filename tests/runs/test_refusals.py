@@ -60,7 +60,7 @@ def fewer_tensors(folder):
 
 
 def no_photograph(folder):
-    _loaded([Photo("a", folder / "a.png")], [])
+    _loaded([Photo("a", folder / "a.png")], [], 8)
 
 
 def nested(folder):
