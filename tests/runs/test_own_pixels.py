@@ -1,10 +1,12 @@
 """Modules of a user's own with pixels of 10 bits, and with a luma that is said: 0 differing codes."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
@@ -283,7 +285,7 @@ def test_a_module_without_the_picture_in_its_last_sum_says_what_is_lost(photos, 
 @pytest.mark.parametrize("bits", [8, 10])
 def test_a_module_is_fed_the_luma_that_is_said(bits):
     kind = np.uint8 if bits == 8 else np.uint16
-    codes = np.random.default_rng(6).integers(0, 1 << bits, (2, 8, 6, 3)).astype(kind)
+    codes: NDArray[Any] = np.random.default_rng(6).integers(0, 1 << bits, (2, 8, 6, 3)).astype(kind)
     feeder = Feeder(with_pixels(Own(Corrects(1)), bits, HD), ("x",), (1,), {})
     (x,) = feeder.given(codes, "cpu").tensors
     np.testing.assert_array_equal(x.numpy() * 2**bits, HD.of(codes, bits).transpose(0, 3, 1, 2))
