@@ -52,13 +52,14 @@ class Work:
     cache: ScoreCache
     _qualities: dict[str, tables.Quality] = field(default_factory=dict)
 
-    def train(self, experiment: Experiment) -> Trained:
-        """The finished run of an experiment."""
-        return train(self.root, experiment, self.source, self.notes, int8=self.int8, progress=self.progress)
+    def train(self, experiment: Experiment, *, int8: bool | None = None) -> Trained:
+        """The finished run of an experiment; None: with int8 where that is wanted."""
+        wanted = self.int8 if int8 is None else int8
+        return train(self.root, experiment, self.source, self.notes, int8=wanted, progress=self.progress)
 
-    def is_trained(self, experiment: Experiment) -> bool:
-        """Whether the run of an experiment is there, with int8 where that is wanted."""
-        return is_trained(self.root, experiment, int8=self.int8)
+    def is_trained(self, experiment: Experiment, *, int8: bool) -> bool:
+        """Whether the run of an experiment is there, in float or with int8."""
+        return is_trained(self.root, experiment, int8=int8)
 
     @cached_property
     def stages(self) -> Trained:
@@ -191,16 +192,24 @@ def _fig5(work: Work) -> Iterator[Made]:
 
 
 def _table3(work: Work) -> Iterator[Made]:
-    """Of all networks that are trained already, and again after each that is not, in the budget's order."""
+    """Of all networks that are trained already, and again after each that is not, in the budget's order.
+
+    Those that lack int8 alone have their float rows meanwhile: what a page shows never becomes less.
+    """
     networks = work.budget.networks
-    missing = [experiment for experiment in networks if not work.is_trained(experiment)]
+    missing = [each for each in networks if not work.is_trained(each, int8=work.int8)]
     trainings: dict[str, Trained] = {}
     results: dict[str, tables.NetworkResult] = {}
-    for experiment in [each for each in networks if each not in missing] + missing:
-        if experiment in missing and results:
+    for experiment in networks:
+        int8 = work.int8 and experiment not in missing
+        if experiment not in missing or work.is_trained(experiment, int8=False):
+            trainings[experiment.label] = trained = work.train(experiment, int8=int8)
+            results[experiment.label] = _network(work, trained, int8=int8)
+    for experiment in missing:
+        if results:
             yield _networks(work, trainings, results)
         trainings[experiment.label] = trained = work.train(experiment)
-        results[experiment.label] = _network(work, trained)
+        results[experiment.label] = _network(work, trained, int8=work.int8)
     yield _networks(work, trainings, results)
 
 
@@ -213,16 +222,19 @@ def _networks(work: Work, trainings: dict[str, Trained], results: dict[str, tabl
     both = {"Residual1", "EDSR"} <= results.keys()
     if both:
         findings.insert(0, sentences.repetition_beats_size(mos))
-    if work.int8:
-        mos_int8 = {label: results[label].mos_int8 for label in labels}
-        if both:
+    mos_int8 = {label: results[label].mos_int8 for label in labels if results[label].mos_int8}
+    if mos_int8:
+        if both and "Residual1" in mos_int8:
             findings.append(_fairly(results["Residual1"], results["EDSR"]))
-        findings.append(sentences.int8_keeps_every_gain(mos, mos_int8))
-        findings.append(_proof(list(trainings.values()), TABLE3_STAGES))
+        findings.append(sentences.int8_keeps_every_gain({each: mos[each] for each in mos_int8}, mos_int8))
+        findings.append(_proof([trainings[label] for label in mos_int8], TABLE3_STAGES))
     title = f"Table 3: mean MOS (raw) of 4x2 tiles of each validation photograph, budget {work.budget.name}"
     missing = [each.label for each in work.budget.networks if each.label not in results]
-    if missing:
-        title += f"; not trained yet: {', '.join(missing)}, which the same command goes on with"
+    without = [label for label in labels if label not in mos_int8] if work.int8 else []
+    open_ones = {"not trained yet": missing, "not in int8 yet": without}
+    told = [f"{what}: {', '.join(found)}" for what, found in open_ones.items() if found]
+    if told:
+        title += f"; {'; '.join(told)}, which the same command goes on with"
     return Table("table3", title, columns, rows, tuple(findings)), None
 
 
@@ -233,11 +245,11 @@ def _fairly(small: tables.NetworkResult, large: tables.NetworkResult) -> sentenc
     )
 
 
-def _network(work: Work, trained: Trained) -> tables.NetworkResult:
+def _network(work: Work, trained: Trained, *, int8: bool) -> tables.NetworkResult:
     stages = min(TABLE3_STAGES, trained.stages)
     numbers = range(1, stages + 1)
     shown = [measure.float_pictures(trained.val, n) for n in (0, *numbers)]
-    shown += [measure.int8_pictures(trained, n) for n in numbers] if work.int8 else []
+    shown += [measure.int8_pictures(trained, n) for n in numbers] if int8 else []
     mos = [_tile_mos(work, trained, pictures) for pictures in shown]
     seconds = trained.seconds(stages)
     targets, training = seconds.pop("targets", 0.0), seconds.pop("train", 0.0)

@@ -168,7 +168,9 @@ def network_rows(
         for n, value in enumerate(result.mos):
             row += [known.mos[n] if known and n < len(known.mos) else None, value]
         row += [result.seconds_train, result.seconds_targets]
-        if int8:
+        if result.mos_int8:
             row += [*result.mos_int8, result.seconds_int8]
+        elif int8:
+            row += [None] * stages
         rows.append(tuple(row))
     return tuple(columns), tuple(rows)

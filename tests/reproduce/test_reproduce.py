@@ -1,6 +1,7 @@
 """Baselines, the paper's numbers, and rows and sentences from made-up measurements."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -366,6 +367,10 @@ def test_rows_of_networks():
     columns, rows = tables.network_rows([float_only])
     assert rows == (("other", None, 9, "20", None, 2.4, None, 2.6, 10.0, 5.0),)
     assert len(columns) == 10
+    columns, rows = tables.network_rows([one, replace(one, label="EDSR", mos_int8=())])
+    assert {len(row) for row in rows} == {len(columns)}
+    assert rows[0][-4:] == (2.5, 2.6, 2.7, 7.0)
+    assert rows[1][-4:] == (None,) * 4
 
 
 def test_tiles_are_four_along_the_longer_side(picture):
