@@ -125,15 +125,14 @@ def teacher_sha256(teacher: RunFolder, stages: Iterable[int]) -> dict[str, str]:
     return {str(number): file_sha256(_weights_of(teacher, number)) for number in stages}
 
 
-def all_sha256(place: Path) -> dict[str, str]:
-    """The same of the run in a folder, of each stage that it has trained.
+def sha256_so_far(place: Path, stages: Iterable[int]) -> dict[str, str]:
+    """The same of the run in a folder, of those stages that it has trained.
 
     Raises:
         RunFolderError: There is no run.
     """
     teacher = _opened(place)
-    stages = [int(path.name[5:]) for path in teacher.root.glob("stage*") if path.name[5:].isdigit()]
-    return teacher_sha256(teacher, sorted(n for n in stages if _float_weights(teacher, n).is_file()))
+    return teacher_sha256(teacher, [n for n in stages if _float_weights(teacher, n).is_file()])
 
 
 def _opened(place: Path) -> RunFolder:

@@ -79,7 +79,7 @@ def claim(
     if path.is_file():
         before = read_versioned(path, SweepFile, SCHEMA, SCHEMA_VERSION)
         before["spec"] = _with_clock(before["spec"])
-        before.setdefault("teachers", {})  # of one from before there were any
+        before["teachers"] = _of_stages(before.get("teachers", {}), settings["teachers"])
         for key, what in (
             ("spec", "sweep file or budget"),
             ("photographs", "set of photographs"),
@@ -101,6 +101,16 @@ def claim(
     settings["defaults"] = _defaults()
     write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **settings})
     return _going_on(spec, settings)
+
+
+def _of_stages(
+    before: dict[str, dict[str, str]], now: dict[str, dict[str, str]]
+) -> dict[str, dict[str, str]]:
+    """What is known of teachers, without stages that nobody is taught by; older folders have those too."""
+    return {
+        name: {number: digest for number, digest in stages.items() if number in now.get(name, stages)}
+        for name, stages in before.items()
+    }
 
 
 def _with_clock(spec: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hwrts.errors import ConfigError, DataError, HwrtsError, RunFolderError
 from hwrts.files.read import file_sha256
 from hwrts.progress import Progress
 from hwrts.runs.session import find_split
-from hwrts.runs.teacher import all_sha256
+from hwrts.runs.teacher import sha256_so_far
 from hwrts.sweep.folder import claim, entries, finished, save_entry, save_promoted
 from hwrts.sweep.front import promoted
 from hwrts.sweep.space import (
@@ -239,10 +239,14 @@ def _fingerprint(spec: SweepSpec) -> str:
 
 
 def _teachers(spec: SweepSpec) -> dict[str, dict[str, str]]:
-    """What the teachers of a sweep are: by folder, hashes of their weights by stage."""
+    """What the teachers of a sweep are: by folder, hashes of their weights by stage, of those that teach."""
     alone = spec.base.get("rts", {}).get("teacher")
     named = spec.axes.get("rts.teacher", [] if alone is None else [alone])
-    return {str(name): all_sha256(Path(str(name))) for name in named}
+    if not named:
+        return {}
+    numbers = [n for n in spec.axes.get("rts.stages", []) if isinstance(n, int)]
+    last = max([_any_config(spec).stage_limit, *numbers])
+    return {str(name): sha256_so_far(Path(str(name)), range(1, last + 1)) for name in named}
 
 
 def _any_config(spec: SweepSpec) -> RunConfig:

@@ -90,6 +90,35 @@ def test_a_sweep_sees_that_its_teacher_changed(tmp_path):
         Sweep(tmp_path / "other", wrong)
 
 
+@pytest.mark.parametrize("axis", [False, True])
+def test_stages_that_nobody_is_taught_by_may_come_and_go(tmp_path, axis):
+    """A sweep of one stage was refused when its teacher had been trained on."""
+    teacher = _teacher(tmp_path / "big", stages=2)
+    rts: dict[str, Any] = {"teacher": str(teacher.root)} | ({} if axis else {"stages": 2})
+    axes: dict[str, Any] = {"network.blocks": [0]} | ({"rts.stages": [1, 2]} if axis else {})
+    made, root = spec(axes=axes, base={"rts": rts}), tmp_path / "sweep"
+    Sweep(root, made)
+
+    def train_on(number: int) -> None:
+        network = build_network(teacher.config.network)
+        save_weights(teacher.stage(number).float_weights, network, {"stage": number})
+
+    train_on(3)
+    Sweep(root, made)
+    document = json.loads((root / "sweep.json").read_text())
+    (known,) = document["teachers"].values()
+    assert list(known) == ["1", "2"]
+    known["3"] = "0" * 64  # a folder of before has every stage
+    (root / "sweep.json").write_text(json.dumps(document))
+    Sweep(root, made)
+    teacher.stage(3).float_weights.unlink()
+    Sweep(root, made)
+    torch.manual_seed(7)
+    train_on(2)
+    with pytest.raises(RunFolderError, match="sweep: was made with another teacher's weights"):
+        Sweep(root, made)
+
+
 @pytest.mark.usefixtures("small_verdict")
 def test_trials_that_are_wide_and_taught_are_proved(tmp_path, tiny, tasks):
     """They share photographs with those that are not: the photographs' folder knows no teacher."""
