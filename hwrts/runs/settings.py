@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def resolve_config(
     Raises:
         ConfigError: A file that cannot be read, a setting that is not allowed, or a flag without effect.
     """
-    from hwrts.runs.overruled import idle_settings, overruled
+    from hwrts.runs.overruled import idle_settings
     from hwrts.settings_file import as_before, is_record, parse_config, read_toml, set_entry
 
     document: dict[str, Any] = {}
@@ -66,15 +66,31 @@ def resolve_config(
     as_flags = given_in == COMMAND_LINE
     named = {key: flag_of(key) for key in flags} if as_flags else {}
     resolved = parse_config(document, config or given_in, named)
-    for key in flags:
-        why = overruled(key, resolved)
-        if why is not None:
-            flag = flag_of(key).replace("--", "--no-", 1) if flags[key] is False else flag_of(key)
-            raise ConfigError(f"{flag if as_flags else key}: would do nothing: {why}")
+    check_effect(flags, resolved, as_flags=as_flags)
     if progress is not None:
         for key, why in idle_settings(resolved).items():
             progress.say(f"{key} of {config} does nothing: {why}")
     return resolved
+
+
+def check_effect(given: Mapping[str, Any], config: "RunConfig", *, as_flags: bool) -> None:
+    """Refuse a setting that has no effect beside the others.
+
+    Args:
+        given: Values by dotted key.
+        config: The complete settings, those among them.
+        as_flags: Whether they were given on the command line, and are named so.
+
+    Raises:
+        ConfigError: Names the first one, and what leaves it without effect.
+    """
+    from hwrts.runs.overruled import overruled
+
+    for key, value in given.items():
+        why = overruled(key, config)
+        if why is not None:
+            flag = flag_of(key).replace("--", "--no-", 1) if value is False else flag_of(key)
+            raise ConfigError(f"{flag if as_flags else key}: would do nothing: {why}")
 
 
 def _new(complete: dict[str, Any], document: dict[str, Any]) -> str:

@@ -74,12 +74,13 @@ def claim(
     Raises:
         RunFolderError: It holds another sweep, or something else.
     """
-    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs, "teachers": teachers or {}}
+    teachers = teachers or {}
+    settings = {"spec": spec.model_dump(mode="json"), "photographs": photographs, "teachers": teachers}
     path = root / SWEEP
     if path.is_file():
         before = read_versioned(path, SweepFile, SCHEMA, SCHEMA_VERSION)
         before["spec"] = _with_clock(before["spec"])
-        before["teachers"] = _of_stages(before.get("teachers", {}), settings["teachers"])
+        before["teachers"] = _of_stages(before.get("teachers", {}), teachers)
         for key, what in (
             ("spec", "sweep file or budget"),
             ("photographs", "set of photographs"),
