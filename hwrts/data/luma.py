@@ -112,8 +112,8 @@ class Luma:
         most, of, unit = (1 << bits) - 1, self._coefficients(bits).luma, 1 << (bits - 8)
         for top in range(0, height, _BAND):
             rows = (top, min(height, top + _BAND))
-            base, total = enlarged(pixels, rows, width, scale, cosited=False, kind=self.chroma)
-            before, _ = enlarged(seen, rows, width, scale, cosited=False, kind=self.chroma)
+            base, total = enlarged(pixels, rows, width, scale, bits=bits, cosited=False, kind=self.chroma)
+            before, _ = enlarged(seen, rows, width, scale, bits=bits, cosited=False, kind=self.chroma)
             band = made[top : top + _BAND]
             if made.dtype == pixels.dtype:
                 codes = (band.astype(np.int64) * total - before) * of

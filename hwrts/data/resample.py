@@ -74,8 +74,13 @@ def taps(weight: NDArray[np.int64], total: int, kind: Interpolation) -> tuple[li
     ], 2 * one**3
 
 
-_IN_32_BITS = 1 << 21
-"""What the weights of both directions may add up to: times 10 bits, and 1.6 of what is negative, fits."""
+def _fits(bits: int, total: int) -> bool:
+    """Whether sums of codes over both directions, and 1.6 of them with what is negative, are below 2^31.
+
+    >>> _fits(10, 1 << 10), _fits(12, 1 << 10)  # cubic weights of S = 4
+    (True, False)
+    """
+    return ((1 << bits) - 1) * total**2 * 8 // 5 < 1 << 31
 
 
 def between(
@@ -86,17 +91,20 @@ def between(
     scale: int,
     step: int,
     *,
+    bits: int,
     cosited: bool,
     kind: Interpolation = "bilinear",
 ) -> tuple[Sums, int]:
-    """Values at those places along an axis, the border repeated; and what the weights add up to."""
+    """Values at those places along an axis, the border repeated; and what the weights add up to.
+
+    ``bits`` are those of the codes that the values are, or are sums of.
+    """
     if scale == 1 and step == 1:
         return values[start:stop] if axis == 0 else values[:, start:stop], 1
     first, weight, parts = places(start, stop, scale, step, cosited=cosited)
     weights, total = taps(weight, parts, kind)
     last = values.shape[axis] - 1
-    # 12 bits times 32 fit, which is all that linear ones need
-    wide = np.promote_types(values.dtype, np.int32 if total**2 <= _IN_32_BITS else np.int64)
+    wide = np.promote_types(values.dtype, np.int32 if _fits(bits, total) else np.int64)
     shape = [1] * values.ndim
     shape[axis] = stop - start
     made: Sums | None = None
@@ -115,6 +123,7 @@ def enlarged(
     columns: int,
     scale: int,
     *,
+    bits: int,
     cosited: bool,
     kind: Interpolation = "bilinear",
 ) -> tuple[Sums, int]:
@@ -125,14 +134,15 @@ def enlarged(
         rows: First row of the result, and the one behind its last.
         columns: Of the result.
         scale: S.
+        bits: Of the plane's codes: by them sums have 32 bits, or 64.
         cosited: Columns lie on luma's even columns.
         kind: How samples are interpolated.
 
-    >>> enlarged(np.array([[0, 8]], np.uint8), (0, 1), 4, 2, cosited=False)[0].tolist()
+    >>> enlarged(np.array([[0, 8]], np.uint8), (0, 1), 4, 2, bits=8, cosited=False)[0].tolist()
     [[0, 32, 96, 128]]
     """
-    made, down = between(plane, 0, *rows, scale, 1, cosited=False, kind=kind)
-    made, across = between(made, 1, 0, columns, scale, 1, cosited=cosited, kind=kind)
+    made, down = between(plane, 0, *rows, scale, 1, bits=bits, cosited=False, kind=kind)
+    made, across = between(made, 1, 0, columns, scale, 1, bits=bits, cosited=cosited, kind=kind)
     return made, down * across
 
 

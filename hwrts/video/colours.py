@@ -100,7 +100,7 @@ class Rgb:
         width = layout.width * scale
         changes, parts = [], 1
         for new, old in zip(colours, before, strict=True):
-            sums, parts = enlarged(old, rows, width, scale, cosited=False)
+            sums, parts = enlarged(old, rows, width, scale, bits=self.bits, cosited=False)
             changes.append(np.multiply(new[top:bottom], parts, dtype=np.int32) - sums)  # (rows, SW)
         self._add(planes[0], 0, of.shares[0], changes, parts, rows, out[0])
         if not layout.across:
@@ -124,7 +124,7 @@ class Rgb:
     ) -> None:
         """Rows of one plane: its codes, enlarged, and the shares of the colours' changes; one rounding."""
         cosited = _cosited(self.layout, index)
-        base, total = enlarged(plane, rows, out.shape[1], self.scale, cosited=cosited)
+        base, total = enlarged(plane, rows, out.shape[1], self.scale, bits=self.layout.bits, cosited=cosited)
         wide: Any = np.int32 if self._fits(parts) else np.int64
         change: Sums = changes[0].astype(wide) * shares[0]
         change += changes[1].astype(wide, copy=False) * wide(shares[1])
@@ -148,8 +148,8 @@ class Rgb:
 def _at_luma(plane: Plane, top: int, bottom: int, layout: Layout) -> NDArray[np.int32]:
     """Chroma at the places of luma's rows, without its grey, in eighths (V2)."""
     of = layout.coefficients()
-    made, down = between(plane, 0, top, bottom, 1, layout.down, cosited=False)
-    made, across = between(made, 1, 0, layout.width, 1, layout.across, cosited=True)
+    made, down = between(plane, 0, top, bottom, 1, layout.down, bits=layout.bits, cosited=False)
+    made, across = between(made, 1, 0, layout.width, 1, layout.across, bits=layout.bits, cosited=True)
     made = made.astype(np.int32, copy=False)
     made = made * (CHROMA // (down * across))
     made -= CHROMA * of.grey
@@ -169,7 +169,8 @@ def larger(plane: Plane, index: int, layout: Layout, scale: int, kind: Interpola
     out = np.empty((rows, columns), layout.dtype)
     for top in range(0, rows, _BAND):
         band = (top, min(rows, top + _BAND))
-        sums, total = enlarged(plane, band, columns, scale, cosited=_cosited(layout, index), kind=kind)
+        cosited = _cosited(layout, index)
+        sums, total = enlarged(plane, band, columns, scale, bits=layout.bits, cosited=cosited, kind=kind)
         out[top : top + _BAND] = clipped((sums + total // 2) // total, layout)
     return out
 

@@ -73,8 +73,10 @@ class OfLuma:
         columns, scale, kind = result.shape[1], self.scale, self.luma.chroma
         for top in range(0, len(result), _BAND):
             rows = (top, min(len(result), top + _BAND))
-            base, total = enlarged(plane, rows, columns, scale, cosited=False, kind=kind)
-            before, _ = enlarged(seen, rows, columns, scale, cosited=False, kind=kind)
+            base, total = enlarged(
+                plane, rows, columns, scale, bits=self.layout.bits, cosited=False, kind=kind
+            )
+            before, _ = enlarged(seen, rows, columns, scale, bits=self.bits, cosited=False, kind=kind)
             change = (result[top : top + _BAND].astype(np.int64) * total - before) << step
             out[top : top + _BAND] = clipped((change + base + total // 2) // total, self.layout)
         return out

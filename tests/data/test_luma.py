@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import product
 from math import floor
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from hwrts.data import upscale_by_2
 from hwrts.data.luma import OWN, POINT, Luma, through
 from hwrts.data.matrix import matrix_of
-from hwrts.data.resample import enlarged
+from hwrts.data.resample import Interpolation, enlarged
 from hwrts.metrics.fidelity import LUMA
 
 KINDS = [
@@ -121,7 +122,9 @@ def test_greys_of_full_range_are_what_the_network_makes_of_them():
 
 
 @pytest.mark.parametrize("luma", KINDS, ids=lambda luma: f"{luma.said}, {luma.chroma}")
-@pytest.mark.parametrize(("scale", "bits"), [(1, 8), (2, 8), (3, 8), (1, 10), (2, 10), (2, 12)])
+@pytest.mark.parametrize(
+    ("scale", "bits"), [(1, 8), (2, 8), (3, 8), (1, 10), (2, 10), (2, 12), (3, 12), (4, 8), (4, 10), (4, 12)]
+)
 def test_every_code_is_that_of_the_equation(luma, scale, bits, picture):
     pixels = of_bits(picture(5, 4), bits)
     rng = np.random.default_rng(3)
@@ -139,6 +142,30 @@ def test_a_deep_picture_that_nothing_corrects_keeps_every_bit(bits, picture):
         np.testing.assert_array_equal(through(luma, pixels, lambda y: y, 1, bits), pixels)
     white = np.full((1, 1, 3), 2**bits - 1, np.uint16)
     assert Luma().of(white, bits).item() == 235 << (bits - 8)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_flat_pictures_stay_what_they_are_up_to_white(scale, bits):
+    """The largest sums that there are: every code of them is 2^20 at S = 4, and sums beyond 2^31 wrap."""
+    for luma, code in product(KINDS, (2**bits - 1, 2500 >> (12 - bits))):
+        pixels = np.full((4, 4, 3), code, np.uint8 if bits == 8 else np.uint16)
+        made = through(luma, pixels, lambda y: y.repeat(scale, 0).repeat(scale, 1), scale, bits)
+        assert np.unique(made).tolist() == [code]
+
+
+@pytest.mark.parametrize("kind", get_args(Interpolation))
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_the_sharpest_edges_have_the_sums_of_64_bits(scale, bits, kind):
+    """Black and white beside each other, where negative weights make the most of them."""
+    edges = np.random.default_rng(bits).integers(0, 2, (9, 9)) * (2**bits - 1)
+    for cosited in (False, True):
+        words = (0, 9 * scale), 9 * scale, scale
+        found, total = enlarged(edges.astype(np.uint16), *words, bits=bits, cosited=cosited, kind=kind)
+        wide, same = enlarged(edges, *words, bits=bits, cosited=cosited, kind=kind)
+        assert (total, wide.dtype) == (same, np.int64)
+        np.testing.assert_array_equal(found, wide)
 
 
 def test_a_correction_is_the_same_in_red_green_and_blue():
@@ -167,7 +194,7 @@ def test_floats_are_neither_rounded_nor_clipped(picture):
 def test_colours_become_larger_as_pillows_bicubic_makes_them(picture):
     """Where the border does not count: Pillow renormalises there, and here it is repeated."""
     pixels = picture(12, 10)
-    sums, total = enlarged(pixels, (0, 24), 20, 2, cosited=False, kind="bicubic")
+    sums, total = enlarged(pixels, (0, 24), 20, 2, bits=8, cosited=False, kind="bicubic")
     assert total == 128**2
     inside = slice(4, -4)
     ours, theirs = (sums / total)[inside, inside], upscale_by_2(pixels)[inside, inside]
