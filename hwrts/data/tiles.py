@@ -24,6 +24,10 @@ bits; or float32 in units of 8-bit codes."""
 TILE = 512
 """Side of a tile in input pixels: 64 float channels of it are 64 MiB, and a halo of 6 costs 5 %."""
 
+WIDEST = 64
+"""Bytes of a pixel in the widest tensor of a tile: 64 channels. Tiles of narrower networks are larger, for
+what is computed twice at their edges, and copied, costs one of 8 channels a sixth of its time."""
+
 THIN = 8
 """What is left of a picture and is less than this part of a tile stays with the one before: 28 rows that a
 frame of 540 leaves cost a twelfth of its time."""
@@ -94,9 +98,12 @@ def upscale(
     scale: Fraction | int = 2,
     sizes: Sizes = ANY,
     bits: int = 8,
+    wider: int = 1,
 ) -> Any:
     """S(x): the picture (SH, SW, 3) of codes (H, W, 3), rounded half to even if the network is float."""
-    return _by_tiles(lambda tile: to_codes(network(tile), bits), pixels, halo, scale, sizes, _type(bits))
+    return _by_tiles(
+        lambda tile: to_codes(network(tile), bits), pixels, halo, scale, sizes, _type(bits), wider
+    )
 
 
 def upscale_float(
@@ -113,6 +120,7 @@ def enhance(
     scale: Fraction | int = 2,
     sizes: Sizes = ANY,
     bits: int = 8,
+    wider: int = 1,
 ) -> Any:
     """The same-size enhancement (H, W, 3) of codes (H, W, 3); no whole larger picture is ever formed.
 
@@ -123,6 +131,7 @@ def enhance(
         scale: How much the network enlarges.
         sizes: Of the pictures that it takes and makes.
         bits: Of its pixels; more than 8 are uint16.
+        wider: Tiles are so many times as wide as :data:`TILE`, and as high (:func:`wider_by`).
 
     Raises:
         DataError: What it makes has not the size of the picture, nor that size times a whole number.
@@ -133,7 +142,7 @@ def enhance(
             "size that it has; ask for what the network itself makes"
         )
     if scale == 1:
-        return upscale(network, pixels, halo, 1, sizes, bits)
+        return upscale(network, pixels, halo, 1, sizes, bits, wider)
     whole = sizes.padded(pixels)  # before D sees an edge that is none
     made = _by_tiles(
         lambda tile: to_codes(downscale(_units(network(tile), bits), int(scale), "lanczos"), bits),
@@ -142,6 +151,7 @@ def enhance(
         1,
         sizes,
         _type(bits),
+        wider,
     )
     return made[: pixels.shape[0], : pixels.shape[1]]
 
@@ -163,6 +173,7 @@ def _by_tiles(
     scale: Fraction | int,
     sizes: Sizes,
     dtype: type[np.generic] = np.uint8,
+    wider: int = 1,
 ) -> NDArray[Any]:
     """What a function makes of a picture, tile by tile; each begins and ends where the network may."""
     height, width, _ = pixels.shape
@@ -173,7 +184,7 @@ def _by_tiles(
     height, width, _ = whole.shape
     halo = -(-halo // sizes.multiple) * sizes.multiple
     out: NDArray[Any] | None = None
-    for top, bottom, left, right in _tiles(height, width, sizes.multiple):
+    for top, bottom, left, right in _tiles(height, width, sizes.multiple, wider):
         first_row, first_column = max(0, top - halo), max(0, left - halo)
         result = function(whole[first_row : bottom + halo, first_column : right + halo])
         if out is None:
@@ -187,8 +198,20 @@ def _by_tiles(
     return out
 
 
-def _tiles(height: int, width: int, multiple: int) -> Iterator[tuple[int, int, int, int]]:
-    side = max(multiple, TILE // multiple * multiple)
+def wider_by(pixel_bytes: int) -> int:
+    """How many times the side of a tile can be as long, in as much memory.
+
+    Args:
+        pixel_bytes: What the largest tensor has for each pixel of the input.
+
+    >>> wider_by(4), wider_by(12), wider_by(32), wider_by(256)
+    (4, 2, 1, 1)
+    """
+    return max(1, math.isqrt(WIDEST // pixel_bytes))
+
+
+def _tiles(height: int, width: int, multiple: int, wider: int) -> Iterator[tuple[int, int, int, int]]:
+    side = max(multiple, TILE * wider // multiple * multiple)
     for top, bottom in _cuts(height, side):
         for left, right in _cuts(width, side):
             yield top, bottom, left, right

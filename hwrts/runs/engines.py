@@ -1,7 +1,8 @@
 """The ways to run a finished stage on pictures; all return the same bytes."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
@@ -49,6 +50,7 @@ class Deployed:
         refusal: Why it is no network of pictures, so that :attr:`codes` cannot be asked; None if it is.
         luma: What :attr:`codes` sees of a picture; None if it sees red, green and blue.
         bits: Of its pixels, in and out. Of more than 8, codes are uint16.
+        wider: How many times :data:`.tiles.TILE` the sides of its tiles are.
     """
 
     codes: Upscaler
@@ -59,6 +61,7 @@ class Deployed:
     refusal: str | None = None
     luma: Luma | None = None
     bits: int = 8
+    wider: int = 1
 
     @classmethod
     def of(
@@ -140,7 +143,7 @@ class Deployed:
         return self._in_its_bits(seen, self._by_tiles(tiles.enhance))
 
     def _by_tiles(self, how: Callable[..., Any]) -> Callable[[Samples], NDArray[Any]]:
-        return lambda seen: how(self.codes, seen, self.halo, self.scale, self.sizes, self.bits)
+        return lambda seen: how(self.codes, seen, self.halo, self.scale, self.sizes, self.bits, self.wider)
 
     def _in_its_bits(self, given: Samples, make: Callable[[Samples], NDArray[Any]]) -> NDArray[Any]:
         small = given.dtype == np.uint8
@@ -221,7 +224,22 @@ def onnx_engine(
         result: Integers = run_session(session, network, stored)[0].transpose(1, 2, 0)
         return result
 
-    return Deployed.of(network, codes, stored_codes, refusal, luma)
+    made = Deployed.of(network, codes, stored_codes, refusal, luma)
+    return replace(made, wider=tiles.wider_by(_pixel_bytes(network)))
+
+
+def _pixel_bytes(network: Network) -> int:
+    """Of the tensor that has the most for each pixel of the input, as it is held in a tile."""
+
+    def held(name: str) -> int:
+        if name == network.output and network.tensors[name].scale > 1:
+            return 4  # the down-scaler takes floats
+        return 1 if network.formats[name].bits <= 8 else 4
+
+    return max(
+        math.ceil(tensor.scale**2 * network.channels[name] * held(name))
+        for name, tensor in network.tensors.items()
+    )
 
 
 def native_codes(network: Network) -> Upscaler:

@@ -122,6 +122,7 @@ def test_what_was_padded_is_cut_behind_the_enlargement(folder, hwrts, engine, mo
     network = load_network(stage.root)
     assert network.multiple == 2
     monkeypatch.setattr(tiles, "TILE", 16)
+    monkeypatch.setattr(tiles, "WIDEST", 1)
     pixels = np.asarray(Image.open("photos/photo0.png"))
     assert pixels.shape == (67, 73, 3)
     padded = np.pad(pixels, ((0, 1), (0, 1), (0, 0)), mode="edge")

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hwrts.data import to_codes, upscale_by_2
+from hwrts.data import tiles, to_codes, upscale_by_2
 from hwrts.errors import HwrtsError, RunFolderError
 from hwrts.export import to_onnx
 from hwrts.export.c.build import COMPILERS
@@ -85,12 +86,37 @@ def test_all_engines_adjust_alike(stage, picture, monkeypatch, tmp_path):
     pixels, how = picture(31, 44), Adjusted(strength=27, coring=1, overshoot=6)
     expected = run(adjusted(load_network(stage.root), how), pixels, "int64")
     monkeypatch.setattr("hwrts.data.tiles.TILE", 16)
+    monkeypatch.setattr("hwrts.data.tiles.WIDEST", 1)
     names = {"onnxruntime", "numpy"} | ({"native"} if any(map(shutil.which, COMPILERS)) else set())
     for name in names:
         network = make_engine(name, stage, how=how)  # type: ignore[arg-type]
         np.testing.assert_array_equal(network.upscale(pixels), expected, err_msg=name)
     with pytest.raises(HwrtsError, match="engine torch: computes the network as it was trained"):
         make_engine("torch", stage, never, how)
+
+
+def test_tiles_of_narrow_networks_are_larger_where_codes_are_bytes(
+    stage, stage_of_luma, picture, monkeypatch
+):
+    """As large as 64 channels of bytes are: a frame of few channels goes through in fewer pieces."""
+    network = load_network(stage_of_luma.root)
+    found = make_engine("onnxruntime", stage_of_luma)
+    most = 4 * 4  # four channels at twice the size; and one of floats, which the down-scaler takes
+    assert max(network.channels.values()) == 4
+    assert found.wider == 2 == tiles.wider_by(most)
+    assert tiles.wider_by(most - 1) == 2 > tiles.wider_by(most + 1)
+    assert make_engine("numpy", stage_of_luma).wider == 1  # which computes in numbers of 4 and 8 bytes
+    monkeypatch.setattr(tiles, "TILE", 8)
+    seen = []
+    pixels = picture(5 * 8 * 2, 9)[:, :, :1]
+
+    def codes(tile):
+        seen.append(tile.shape)
+        return found.codes(tile)
+
+    watched = replace(found, codes=codes)
+    np.testing.assert_array_equal(watched.upscale_seen(pixels), run(network, pixels, "int64"))
+    assert len(seen) == 5
 
 
 def test_torch_is_not_asked_for_by_the_others(stage):
