@@ -34,7 +34,7 @@ from hwrts.runs.own_pixels import luma_asked
 from hwrts.runs.pipeline import quantise_variant
 from hwrts.runs.quantise_own import quantise_own
 from hwrts.runs.session import open_session
-from hwrts.runs.settings import flag_of, run_notes, with_target
+from hwrts.runs.settings import check_effect, flag_of, run_notes, with_target
 from hwrts.settings_file import parse_config, read_toml
 
 # Letters of the shape comments: H rows, W columns.
@@ -117,7 +117,7 @@ def quantize(
             ready,
             root,
             data,
-            parse_config({"qat": {"steps": 0, **given}}, "settings").qat,
+            own_qat({"steps": 0, **given}, as_flags=False),
             {"weights": None if weights is None else str(weights)},
             told,
             command="hwrts.quantize",
@@ -265,6 +265,7 @@ def _variant(
     settings = {"qat": {**config.qat.model_dump(), **new, **given}}
     said = ("command line", flags_of(given)) if flags else ("settings", None)
     qat = parse_config(settings, *said).qat
+    _check_effect(qat, given, as_flags=flags, same_size=same_size)
     if qat.pixel_bits != config.qat.pixel_bits:
         raise ConfigError(
             f"--pixel-bits {qat.pixel_bits}: belongs to the run, whose photographs and float network have "
@@ -277,7 +278,7 @@ def _variant(
         )
     prefix = "same_" if same_size else ""
     name = f"{number}-{prefix}{_widths_name(config.network, qat, given, same_size=same_size)}"
-    hidden = "" if qat.hidden_bits == config.qat.hidden_bits else f"h{qat.hidden_bits or qat.activation_bits}"
+    hidden = "" if _hidden(qat, qat) == _hidden(config.qat, qat) else f"h{_hidden(qat, qat)}"
     name += f"a{qat.activation_bits}{hidden}{_accumulators_name(config, qat, given, same_size=same_size)}"
     steps = given.get("same_size_steps" if same_size else "steps")
     name += f"s{steps}" if steps is not None else ""
@@ -288,6 +289,35 @@ def _variant(
     if qat.one_weight_grid is not config.qat.one_weight_grid:
         name += "_grid" if qat.one_weight_grid else "_grids"
     return name, qat
+
+
+def own_qat(given: Mapping[str, Any], *, as_flags: bool) -> QatConfig:
+    """Settings that a module of one's own is quantised with.
+
+    Args:
+        given: By their names in the section.
+        as_flags: Whether they were given on the command line, and are named so.
+
+    Raises:
+        ConfigError: One is not allowed, or has no effect.
+    """
+    said = ("command line", flags_of(given)) if as_flags else ("settings", None)
+    qat = parse_config({"qat": dict(given)}, *said).qat
+    _check_effect(qat, given, as_flags=as_flags, same_size=False)
+    return qat
+
+
+def _check_effect(qat: QatConfig, given: Mapping[str, Any], *, as_flags: bool, same_size: bool) -> None:
+    """Refuse what does nothing; widths of single layers know their network, and are asked elsewhere."""
+    trained = {"steps": 0} if same_size else {}
+    config = RunConfig(qat=qat.model_copy(update={"same_size": same_size, **trained}))
+    asked = {f"qat.{key}": value for key, value in given.items() if key not in qat.of_single_layers}
+    check_effect(asked, config, as_flags=as_flags)
+
+
+def _hidden(qat: QatConfig, beside: QatConfig) -> int:
+    """The width of hidden tensors that settings ask for, beside the width of all tensors of others."""
+    return min(qat.hidden_bits or beside.activation_bits, beside.activation_bits)
 
 
 def flags_of(given: Mapping[str, Any]) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _checked(
     progress: ConsoleProgress,
     luma: "Luma | None",
 ) -> tuple[dict[str, Any], str, Any]:
-    from hwrts.api.quantize import flags_of
+    from hwrts.api.quantize import own_qat
     from hwrts.cost.network import widths_cost
     from hwrts.fixed_point import scales_of
     from hwrts.graph import graph_steps
@@ -82,9 +82,8 @@ def _checked(
     from hwrts.runs.own_pixels import check_pixels, with_pixels
     from hwrts.runs.quantise import check_kept
     from hwrts.runs.quantise_own import named_widths
-    from hwrts.settings_file import parse_config
 
-    qat = parse_config({"qat": settings}, "command line", flags_of(settings)).qat
+    qat = own_qat(settings, as_flags=True)
     checked = check_own_module(with_pixels(load_own(reference, weights, progress), qat.pixel_bits, luma))
     bits_said = check_pixels(checked, deploy_form(checked.graph), luma)
     graph = with_pixel_bits(deploy_form(checked.graph), qat.pixel_bits)

@@ -255,14 +255,13 @@ def _quantize_own(
     *,
     as_json: bool,
 ) -> bool:
-    from hwrts.api.quantize import flags_of, quantize_own
+    from hwrts.api.quantize import own_qat, quantize_own
     from hwrts.runs.documents import read_verdict
     from hwrts.runs.own_module import load_own
     from hwrts.runs.own_pixels import luma_asked
     from hwrts.runs.remarks import faithfulness, is_faithful, remarks, unfaithful_end
-    from hwrts.settings_file import parse_config
 
-    qat = parse_config({"qat": settings}, "command line", flags_of(settings)).qat
+    qat = own_qat(settings, as_flags=True)
     path, _, function = reference.rpartition(":")
     root = output or Path("runs") / f"{Path(path).stem}-{function}"
     if root.name in ("", ".."):

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import hwrts
+from hwrts.api.quantize import _variant
 from hwrts.fixed_point import Adjusted, adjusted
 from hwrts.fixed_point import run as run_integers
 from hwrts.runs.engines import make_engine
@@ -224,6 +225,24 @@ def test_other_widths_of_a_stage(made, tmp_path, small_verdict):
     said = r"^settings=\{'pixel_bits': 10\}: belongs to the run, whose photographs and float network have 8"
     with pytest.raises(hwrts.HwrtsError, match=said):
         hwrts.quantize(run, settings={"pixel_bits": 10})
+    for settings, idle in (
+        ({"activation_bits": 4, "hidden_bits": 8}, "hidden_bits: would do nothing: qat.activation_bits = 4"),
+        ({"steps": 0, "learning_rate": 1e-4}, "learning_rate: would do nothing: qat.steps = 0 trains"),
+    ):
+        for source in (run, nn.Conv2d(3, 3, 1)):
+            with pytest.raises(hwrts.HwrtsError, match=rf"^qat\.{idle}"):
+                hwrts.quantize(source, settings=settings)
+    assert not Path("runs/Conv2d").exists()
+    assert {
+        (activations, hidden): _variant(
+            run.run,
+            1,
+            {"activation_bits": activations, "hidden_bits": hidden},
+            same_size=False,
+            flags=True,
+        )[0]
+        for activations, hidden in ((4, None), (4, 4), (8, 4), (8, 8))
+    } == {(4, None): "1-w8a4", (4, 4): "1-w8a4", (8, 4): "1-w8a8h4", (8, 8): "1-w8a8"}
 
 
 def test_a_module_of_ones_own_and_arrays(tmp_path, picture, small_verdict):

@@ -90,6 +90,11 @@ def quantize(function, *more):
             "own.py: name the function that makes the module, as own.py:build",
         ),
         (
+            ["quantize", "runs/tiny", "--activation-bits", "4", "--hidden-bits", "8"],
+            "--hidden-bits: would do nothing: qat.activation_bits = 4 is the most that any of these tensors "
+            "has",
+        ),
+        (
             ["quantize", "runs/tiny", "--stage", "1", "--check"],
             "--check: is for a module of your own, given as my_file.py:build; leave it out",
         ),
@@ -133,6 +138,11 @@ def quantize(function, *more):
             quantize("infinite", "--weight-kib", "8"),
             "--weight-kib: needs the sensitivity of a run's stage; give a module of your own "
             "--layer-weight-bits",
+        ),
+        (
+            ["quantize", "own.py:infinite", "--activation-bits", "4", "--hidden-bits", "8"],
+            "--hidden-bits: would do nothing: qat.activation_bits = 4 is the most that any of these tensors "
+            "has",
         ),
         (
             ["quantize", "own.py:infinite", "-o", ".."],
