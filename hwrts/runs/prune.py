@@ -99,7 +99,7 @@ class Pruning:
     def _teacher(self) -> dict[str, Any]:
         """The setting of who teaches, as a path that holds wherever the new run is continued from."""
         taught = self.source.config.rts.taught
-        return {"teacher": str(teacher_place(self.source))} if taught else {}
+        return {"teacher": str(teacher_place(self.source).absolute())} if taught else {}
 
     def shapes(self, network: NetworkConfig) -> Shapes:
         """What the network costs with less channels."""

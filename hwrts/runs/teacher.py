@@ -39,7 +39,7 @@ def check_teacher(run: RunFolder, progress: Progress) -> None:
     found = check_taught(run, wanted)
     if run.notes().get("teacher") is None:
         place = teacher_place(run)
-        run.update_notes(teacher={"path": str(place), "sha256": found})
+        run.update_notes(teacher={"path": str(place.absolute()), "sha256": found})
         if open_run(place).config.degradation != config.degradation:
             progress.say(f"teacher {place}: was trained on other low-resolution pictures ([degradation])")
 
@@ -145,7 +145,7 @@ def _opened(place: Path) -> RunFolder:
 def teacher_place(run: RunFolder) -> Path:
     """Where the teacher is: where it was when the run was made, wherever the run is continued from."""
     known = run.notes().get("teacher")
-    return Path(known["path"] if known else str(run.config.rts.teacher)).absolute()
+    return Path(known["path"] if known else str(run.config.rts.teacher))
 
 
 def _weights_of(teacher: RunFolder, number: int) -> Path:
