@@ -12,7 +12,7 @@ from hwrts.report.plots import Plot, difference_plots, training_plot
 from hwrts.report.shown_patterns import ShownPattern, shown_patterns
 from hwrts.report.silicon import COLUMNS, silicon
 from hwrts.report.stages import StageResult, kept_stage, read_stages
-from hwrts.report.strengths import strengths
+from hwrts.report.strengths import Strengths, strengths
 from hwrts.report.summary import facts, headline, next_commands, photograph_names
 from hwrts.report.tables import PHASES, stage_rows
 from hwrts.report.template import render
@@ -62,7 +62,7 @@ def write_report(run: RunFolder) -> Path:
         config=(run.root / "config.toml").read_text("utf-8") if run.trained else None,
         rows=stage_rows(stages, kept),
         phases=PHASES,
-        strengths=[] if best is None else _strengths(run, kept),
+        strengths=None if best is None else _strengths(run, kept),
         images=kept.measures.get("images"),
         plots=_plots(run, stages),
         kept=kept.name,
@@ -125,11 +125,11 @@ def _patterns(run: RunFolder, kept: StageResult) -> list[tuple[str, list[ShownPa
         return []
 
 
-def _strengths(run: RunFolder, kept: StageResult) -> list[tuple[str, tuple[str, ...]]]:
+def _strengths(run: RunFolder, kept: StageResult) -> Strengths | None:
     """As :func:`_patterns`; a network without a correction has no slider."""
     if kept.changed:
-        return []
+        return None
     try:
         return strengths(run, kept.name)
     except HwrtsError:
-        return []
+        return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -27,18 +28,30 @@ SCORED = 2
 """Photographs that are scored: a score takes two seconds of a core, and there are seven rows."""
 
 
-def strengths(run: RunFolder, kept: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Name and cells (difference, overshoot, its 99th percentile, noise gain) of each; none of an x2 network.
+@dataclass(frozen=True)
+class Strengths:
+    """A row for each strength and for each mask.
 
-    Means over the first validation photographs, whole. Where the run measures scores, that of the first
-    :data:`SCORED` of them, unclipped, is the last cell.
+    Attributes:
+        rows: Name and cells (difference, overshoot, its 99th percentile, noise gain, and if some are scored
+            the score, unclipped) of each: means over the first validation photographs, whole.
+        scored: How many photographs the score is the mean of: the first :data:`SCORED`, but those that are
+            too small for a score.
+    """
+
+    rows: list[tuple[str, tuple[str, ...]]]
+    scored: int
+
+
+def strengths(run: RunFolder, kept: str) -> Strengths | None:
+    """What strengths do; None of an x2 network. Scores are there where the run measures them.
 
     Raises:
         HwrtsError: A file of the stage or the photographs is missing or damaged, or it has no correction.
     """
     stage = run.enhancing_stage(kept)
     if not stage.same_size:
-        return []
+        return None
     store = open_store(run.root / "data" / "val")
     pictures = [np.array(store.array(i, "hr")) for i in range(min(PHOTOGRAPHS, len(store.names)))]
     scored = [each for each in pictures[:SCORED] if run.config.rts.scored and has_score(*each.shape[:2])]
@@ -49,7 +62,7 @@ def strengths(run: RunFolder, kept: str) -> list[tuple[str, tuple[str, ...]]]:
     for amount in _AMOUNTS:
         mask = _figures(partial(usm, amount=amount), pictures, scored)
         found.append((f"unsharp mask, amount {amount:g}", mask))
-    return found
+    return Strengths(found, len(scored))
 
 
 def _figures(enhance: Upscaler, pictures: Sequence[Codes], scored: Sequence[Codes]) -> tuple[str, ...]:

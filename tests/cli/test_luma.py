@@ -127,6 +127,7 @@ def test_it_is_handed_over_with_its_integers(folder, hwrts):
     assert hwrts("handover", "runs/luma", "-o", "kit", "--without", "rtl", "-q").code == 0
     readme = (folder / "kit/README.md").read_text("utf-8")
     assert manifest["luma"]["put_back"] in readme
+    assert "the Y plane of video of 8 bits, or of R, G, B of as many" in readme
     assert "bt709, full range" in readme
     assert "What it sees is luma" not in (folder / "kit/report.md").read_text("utf-8")
 

@@ -453,10 +453,16 @@ def test_the_same_size_network_is_what_enhances(run: RunFolder) -> None:
     assert png_uri(int8.enhance(hr)) in html  # 160 x 160: the piece is the whole
 
 
+def rows_of(run: RunFolder) -> dict[str, tuple[str, ...]]:
+    found = strengths(run, "1")
+    assert found is not None
+    return dict(found.rows)
+
+
 def test_strengths_of_the_same_size_network_stand_beside_a_mask(run: RunFolder) -> None:
     session = open_session(run, Silent())
     assert quantise_variant(session, 1, "1-same", QatConfig(same_size_steps=0))
-    rows = dict(strengths(run, "1"))
+    rows = rows_of(run)
     assert [*rows] == [
         "strength 0, the original",
         *(f"strength {k}" for k in ("0.5", "1", "1.5", "2")),
@@ -477,11 +483,11 @@ def test_strengths_of_the_same_size_network_stand_beside_a_mask(run: RunFolder) 
 def test_strengths_have_scores_where_the_run_measures_them(run: RunFolder) -> None:
     """Of strength 0 that of the original; of the others as the score's own function says."""
     assert quantise_variant(open_session(run, Silent()), 1, "1-same", QatConfig(same_size_steps=0))
-    assert all(len(cells) == 4 for _, cells in strengths(run, "1"))  # rts.score is off
+    assert all(len(cells) == 4 for cells in rows_of(run).values())  # rts.score is off
     settings = run.root / "config.toml"
     settings.write_text(settings.read_text().replace("score = false", "score = true"))
     assert run.config.rts.scored
-    rows = dict(strengths(run, "1"))
+    rows = rows_of(run)
     store = open_store(run.root / "data" / "val")
     pictures = [np.array(store.array(i, "hr")) for i in range(min(SCORED, len(store.names)))]
     network = open_stage(run.stage("1-same"))
@@ -496,10 +502,12 @@ def test_strengths_have_scores_where_the_run_measures_them(run: RunFolder) -> No
     html = report(run)
     assert "<th>noise gain</th><th>MOS</th></tr>" in html
     assert f"<td>{rows['strength 2'][4]}</td>" in html
+    assert len(pictures) == 1  # the run has no more
+    assert "MOS: of 1 photograph of these, unclipped;" in html
 
 
 def test_an_x2_network_has_no_row_of_strengths(run: RunFolder) -> None:
-    assert strengths(run, "1") == []
+    assert strengths(run, "1") is None
 
 
 def test_without_photographs_the_rest_is_written(run: RunFolder) -> None:

@@ -322,7 +322,10 @@ def test_luma_of_ten_bits_is_handed_over_with_its_integers(of_luma, tmp_path, ca
     assert found.code == 0, found.err
     manifest = read_json(tmp_path / "kit/manifest.json")
     assert manifest["luma"] == LUMA.as_json(10)
-    assert manifest["luma"]["put_back"] in (tmp_path / "kit/README.md").read_text("utf-8")
+    readme = (tmp_path / "kit/README.md").read_text("utf-8")
+    assert manifest["luma"]["put_back"] in readme
+    assert "the Y plane of video of 10 bits, or of R, G, B of as many" in readme
+    assert "8-bit" not in readme
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
