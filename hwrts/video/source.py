@@ -255,7 +255,7 @@ class Clip:
             raise DataError(
                 f"{self.path}: its first frame holds code {code}, and {self.layout.name} has 0..{most}: its "
                 "bytes are in another order, or its codes in the upper bits; say what it is where it is "
-                "read, such as by ffmpeg -f rawvideo -pix_fmt yuv420p10be, and convert it to "
+                f"read, such as by ffmpeg -f rawvideo -pix_fmt {self.layout.name[:-2]}be, and convert it to "
                 f"{self.layout.name}"
             )
         why = f"it holds code {code}, and {self.layout.name} has 0..{most}"
