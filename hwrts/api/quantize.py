@@ -271,6 +271,7 @@ def _variant(
             f"--pixel-bits {qat.pixel_bits}: belongs to the run, whose photographs and float network have "
             f"{config.qat.pixel_bits}; leave it out, or make a run with it"
         )
+    folder.check_own_stage(number)
     if not (folder.root / f"stage{number}" / "float.safetensors").is_file():
         raise RunFolderError(
             f"{folder.root}: stage {number} has no float network; finish it with "

@@ -121,6 +121,7 @@ class RunFolder:
             mains = [stage.name for stage in stages.values() if "-" not in stage.name]
             name = str(self.notes().get("best_stage") or (mains[-1] if mains else "1"))
         if name not in stages:
+            self.check_own_stage(name)
             finished = ", ".join(stages) or "none"
             raise RunFolderError(
                 f"{self.root}: stage {name} is not finished (finished: {finished}); "
@@ -210,6 +211,19 @@ class RunFolder:
         """The first stage that it has: 1, or that which was pruned; those before are another run's."""
         pruned = self.notes().get("pruned")
         return pruned["stage"] if pruned else 1
+
+    def check_own_stage(self, name: int | str) -> None:
+        """Refuse a stage, or a variant of one, that this run will never have: it was pruned behind it.
+
+        Raises:
+            RunFolderError: Names the run that has it.
+        """
+        number = str(name).partition("-")[0]
+        if number.isdecimal() and int(number) < self.first_stage:
+            raise RunFolderError(
+                f"{self.root}: was pruned at stage {self.first_stage} and has none before; stage {number} is "
+                f"that of {self.notes()['pruned']['run']}, use it there"
+            )
 
     @property
     def state(self) -> Path:

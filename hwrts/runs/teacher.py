@@ -152,6 +152,10 @@ def _weights_of(teacher: RunFolder, number: int) -> Path:
     """Those of a teacher's stage."""
     weights = _float_weights(teacher, number)
     if not weights.is_file():
+        try:
+            teacher.check_own_stage(number)
+        except RunFolderError as error:
+            raise RunFolderError(f"teacher {error}") from error
         raise RunFolderError(
             f"teacher {teacher.root}: has no float network of stage {number}; train it as far, or ask for "
             "fewer stages (rts.stages)"

@@ -160,12 +160,27 @@ def candidate(spec: SweepSpec, values: dict[str, Any]) -> Candidate:
     if config.rts.taught:
         teacher_identity(config)
     wide = int(values.get(PRUNED_FROM, 0))
-    if wide and (wide <= config.network.channels or config.network.widths):
+    if wide:
+        _check_wide(wide, config, document, f"sweep ({shown})")
+    return Candidate(values, config, head, wide)
+
+
+def _check_wide(wide: int, config: RunConfig, document: dict[str, Any], where: str) -> None:
+    """Refuse a number of channels to prune from that is of no wider network.
+
+    Raises:
+        ConfigError: It is not wider, or the network cannot have so many.
+    """
+    if config.network.widths:
+        raise ConfigError(f"{where}: {PRUNED_FROM} makes the widths itself; leave network.widths out")
+    if wide <= config.network.channels:
         raise ConfigError(
-            f"sweep ({shown}): {PRUNED_FROM} is not wider than network.channels = {config.network.channels}; "
+            f"{where}: {PRUNED_FROM} is not wider than network.channels = {config.network.channels}; "
             "give more, or 0 for a training from the start"
         )
-    return Candidate(values, config, head, wide)
+    wider = copy.deepcopy(document)
+    set_entry(wider, "network.channels", wide, where)
+    parse_config(wider, f"{where}: {PRUNED_FROM} = {wide}")
 
 
 def check_axes(spec: SweepSpec) -> None:

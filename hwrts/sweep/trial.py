@@ -37,6 +37,7 @@ from hwrts.runs.prune import without_some
 from hwrts.runs.session import check_scores, open_session, prepare
 from hwrts.sweep.spec import Halving
 from hwrts.training.checkpoint import save_weights
+from hwrts.training.rts import stage_schedule
 
 RESULT = "trial.json"
 SCHEMA_VERSION = 1
@@ -148,6 +149,8 @@ def run_trial(task: Task, progress: Progress) -> dict[str, Any]:
         training = time.monotonic() - start
         run = _run_folder(task.folder, config)
         share(trained.root, run.root, _float_files(trained))
+        if (teacher := trained.notes().get("teacher")) is not None:
+            run.update_notes(teacher=teacher)
         best = run_stages(open_session(run, progress))
         if task.rung == task.halving["rungs"] - 1:  # seconds, for what may be handed over
             write_report(run)
@@ -167,7 +170,8 @@ def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
             check_scores(open_store(photographs.root / "data" / "val"))
         pruned = task.pruned_from and not task.rung
         if pruned:
-            wide, config = in_two(config, task.pruned_from)
+            names = open_store(photographs.root / "data" / "train").names
+            wide, config = in_two(config, task.pruned_from, len(names) * config.data.crops_per_image)
         run = _run_folder(folder, config)
         share(photographs.root, run.root, _photograph_files(photographs))
         if task.rung:
@@ -180,16 +184,23 @@ def _train(task: Task, config: RunConfig, progress: Progress) -> RunFolder:
         return run
 
 
-def in_two(config: RunConfig, channels: int) -> tuple[RunConfig, RunConfig]:
+def in_two(config: RunConfig, channels: int, crops: int) -> tuple[RunConfig, RunConfig]:
     """The training of a wider network for half of the first steps, and that of the network for the others.
 
+    Args:
+        config: Of the whole training, in steps or in passes over all crops.
+        channels: Of the wider network.
+        crops: How many there are to train on.
+
     >>> config = RunConfig(rts=RtsConfig(first_steps=101))
-    >>> [(each.network.channels, each.rts.first_steps) for each in in_two(config, 48)]
+    >>> [(each.network.channels, each.rts.first_steps) for each in in_two(config, 48, 100)]
     [(48, 50), (32, 51)]
     """
-    half = max(1, config.rts.first_steps // 2)
-    rest = max(1, config.rts.first_steps - half)
-    wide, narrow = (config.rts.model_copy(update={"first_steps": steps}) for steps in (half, rest))
+    first, later = (stage_schedule(config, stage, crops).steps for stage in (1, 2))
+    rts = config.rts.model_copy(update={"epochs": None, "steps": later})
+    half = max(1, first // 2)
+    rest = max(1, first - half)
+    wide, narrow = (rts.model_copy(update={"first_steps": steps}) for steps in (half, rest))
     wider = config.network.model_copy(update={"channels": channels})
     network = NetworkConfig.model_validate(wider.model_dump())
     stage = wide.model_copy(update={"stages": 1})

@@ -42,6 +42,17 @@ def test_a_later_stage_says_what_it_is(workspace, hwrts):
     assert "stages before 2 are those of runs/tiny, this run has none" in result.out
     assert hwrts("verify", "runs/second", "-q").code == 0
     assert hwrts("run", "--resume", "runs/second", "-q").code == 0
+    for asked in (
+        ("verify", "runs/second", "--stage", "1"),
+        ("export", "runs/second", "--stage", "1", "-o", "handover"),
+        ("quantize", "runs/second", "--stage", "1", "--weight-bits", "6"),
+        ("enhance", "photos/photo0.png", "-o", "out.png", "--run", "runs/second", "--stage", "1-same"),
+        ("prune", "runs/second", "--stage", "1", "--budget", "params=600", "--name", "third"),
+    ):
+        refused = hwrts(*asked, "-q")
+        assert_one_clear_line(
+            refused, "runs/second: was pruned at stage 2", "stage 1 is that of runs/tiny, use"
+        )
 
 
 @pytest.mark.parametrize(

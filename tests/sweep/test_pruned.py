@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from hwrts.config import RtsConfig, RunConfig
 from hwrts.errors import ConfigError
 from hwrts.networks.build import build_network
 from hwrts.networks.channels import groups_of
@@ -12,8 +13,9 @@ from hwrts.runs.folder import open_run
 from hwrts.runs.narrower import down_to
 from hwrts.sweep.space import candidate, costs_of, points
 from hwrts.sweep.spec import parse_spec
-from hwrts.sweep.trial import run_trial
+from hwrts.sweep.trial import in_two, run_trial
 from hwrts.training.checkpoint import load_weights
+from hwrts.training.rts import stage_schedule
 
 pytestmark = pytest.mark.usefixtures("small_verdict")
 
@@ -38,6 +40,33 @@ def test_a_network_that_is_no_narrower_is_none():
     made = spec(axes={"pruned_from": [8], "network.channels": [8]})
     with pytest.raises(ConfigError, match=r"pruned_from is not wider than network.channels = 8; give more"):
         candidate(made, next(points(made)))
+
+
+def test_widths_and_a_wider_network_do_not_go_together():
+    made = spec(
+        axes={"pruned_from": [32]}, base={"network": {"name": "quicksrnet", "widths": {"conv_in": 4}}}
+    )
+    with pytest.raises(ConfigError, match=r"pruned_from makes the widths itself; leave network\.widths out"):
+        candidate(made, next(points(made)))
+
+
+def test_a_wider_network_that_is_none_is_refused_before_any_is_trained():
+    """In one line, as the setting itself would be."""
+    made = spec(axes={"pruned_from": [0, 30], "network.channels": [16]}, base={"network": {"name": "imdn"}})
+    plain, wide = points(made)
+    candidate(made, plain)
+    with pytest.raises(ConfigError, match=r"sweep \(pruned_from = 30, .*network\.channels") as caught:
+        candidate(made, wide)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pruned_trial_of_epochs_has_as_many_steps_as_another():
+    whole = RunConfig(rts=RtsConfig(epochs=2, batch=4))
+    steps = [stage_schedule(each, 1, 100).steps for each in in_two(whole, 48, 100)]
+    assert sum(steps) == stage_schedule(whole, 1, 100).steps == 50
+    two = RunConfig(rts=RtsConfig(epochs=2, batch=4, stages=2))
+    _, narrow = in_two(two, 48, 100)
+    assert stage_schedule(narrow, 2, 100).steps == 50
 
 
 @pytest.mark.parametrize("value", [-1, "all", 2.5, True])

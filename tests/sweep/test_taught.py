@@ -135,6 +135,8 @@ def test_trials_that_are_wide_and_taught_are_proved(tmp_path, tiny, tasks):
     assert run_trial(first, Silent())["passed"]
     noted = [json.loads(path.read_text()) for path in root.glob("floats/*/rung0/run.json")]
     assert [notes["teacher"]["path"] for notes in noted] == [str(teacher.root)]
+    noted = [json.loads(path.read_text()) for path in root.glob("trials/*/rung0/run.json")]
+    assert [notes["teacher"]["path"] for notes in noted] == [str(teacher.root)]
     shutil.rmtree(teacher.root)  # of a trial that is finished
     assert run_trial(second, Silent())["passed"]
     (photographs,) = root.glob("photographs/*/run.json")
