@@ -12,7 +12,7 @@ from hwrts.errors import DataError
 MEGA = 1_000_000
 _TRUNCATED = Fraction(1, 2)
 """Seconds that a file may end before the end that it names: streams of a whole file differ by less."""
-_SAY_LENGTH = ("matroska", "mov", "avi")
+_SAY_LENGTH = ("matroska", "mov", "avi", "flv")
 _FRAMES_ALONE = "yuv4mpegpipe"
 _LENGTH = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 

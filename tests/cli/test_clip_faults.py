@@ -132,6 +132,18 @@ def test_a_clip_whose_first_frame_has_such_codes_is_refused(workspace, hwrts, wo
     assert not list(workspace.glob("*out.mkv*"))
 
 
+def test_flv_says_its_length_too(workspace, hwrts):
+    make_clip("in.flv", codec="libx264", count=60, rate=25)
+    words = ("enhance", "in.flv", *RUN, "-q")
+    assert hwrts(*words, "-o", "whole.mkv").code == 0
+    whole = (workspace / "in.flv").read_bytes()
+    (workspace / "in.flv").write_bytes(whole[: len(whole) // 3])
+    result = hwrts(*words, "-o", "out.mkv")
+    assert result.code == 1
+    assert "in.flv: is cut off: it ends at" in result.err
+    assert result.err.rstrip().endswith("and says 2.40 s")
+
+
 @pytest.mark.parametrize("left", [3, 150])
 def test_y4m_that_is_cut_within_a_frame_is_said(workspace, hwrts, left):
     """It does not say how many frames there should be; but what is left behind the last is none."""
