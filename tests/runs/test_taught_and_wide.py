@@ -196,6 +196,12 @@ def _no_stage(teacher: RunFolder) -> None:
     shutil.rmtree(teacher.root / "stage2")
 
 
+def _pruned(teacher: RunFolder) -> None:
+    how = {"run": "runs/whole", "stage": 2, "steps": 1, "importance": "gradient", "rounds": 1}
+    teacher.update_notes(pruned=how)
+    shutil.rmtree(teacher.root / "stage1")
+
+
 def _cut(teacher: RunFolder) -> None:
     path = teacher.stage(2).float_weights
     path.write_bytes(path.read_bytes()[:-40])
@@ -235,6 +241,10 @@ def _ten_bits(teacher: RunFolder) -> None:
         (_other_folder, r"teacher .*teacher: is not a run folder"),
         (_own_module, r"is of a module of one's own; take a run that hwrts run trained"),
         (_no_stage, r"has no float network of stage 2; train it as far, or ask for fewer stages"),
+        (
+            _pruned,
+            r"teacher .*teacher: was pruned at stage 2 and has none before; stage 1 is that of runs/whole",
+        ),
         (_cut, r"teacher .*stage2/float\.safetensors: missing or damaged weights"),
         (
             _flipped,
