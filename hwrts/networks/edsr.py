@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on, start_nearly_zero
+from hwrts.networks.start import PICTURE, interpolate_in_steps, pass_picture_on, start_nearly_zero
 
 RESIDUAL_SCALING = 0.1
 """The paper's, for its wide networks: on what a block adds. It vanishes into a convolution (eq. 18)."""
@@ -51,9 +51,7 @@ class EDSR(nn.Module):
 
     def start(self) -> None:
         """Give the layers the weights that training starts from."""
-        for conv in self.up:
-            if isinstance(conv, nn.Conv2d):
-                interpolate_picture(conv, 2, self.planes)
+        interpolate_in_steps(self.up, self.planes)
         pass_picture_on(self.conv_in, self.planes)
         start_nearly_zero(self.conv_mid)
         pass_picture_on(self.conv_out, self.planes)

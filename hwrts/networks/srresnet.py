@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from hwrts.networks.start import PICTURE, interpolate_picture, pass_picture_on
+from hwrts.networks.start import PICTURE, interpolate_in_steps, pass_picture_on
 
 # Letters of the shape comments: N pictures, P planes (3, or 1 of luma), C channels, H and W rows and columns
 # of the INPUT.
@@ -49,9 +49,7 @@ class SRResNet(nn.Module):
 
     def start(self) -> None:
         """Give the layers the weights that training starts from."""
-        for conv in self.up:
-            if isinstance(conv, nn.Conv2d):
-                interpolate_picture(conv, 2, self.planes)
+        interpolate_in_steps(self.up, self.planes)
         pass_picture_on(self.conv_in, self.planes)
         pass_picture_on(self.conv_out, self.planes)
         nn.init.constant_(self.norm_mid.weight, 0.1)  # small beside a picture of 0..1,

@@ -49,6 +49,13 @@ def interpolate_picture(conv: nn.Conv2d, scale: int, planes: int = PICTURE) -> N
     add_bilinear(conv, scale, planes)
 
 
+def interpolate_in_steps(up: nn.Sequential, planes: int = PICTURE) -> None:
+    """The same of each convolution of a part that enlarges by 2 as often as it has one."""
+    for conv in up:
+        if isinstance(conv, nn.Conv2d):
+            interpolate_picture(conv, 2, planes)
+
+
 @torch.no_grad()
 def add_bilinear(conv: nn.Conv2d, scale: int, planes: int = PICTURE) -> None:
     """Add the polyphase kernels of bilinear interpolation, in the channel order of PixelShuffle."""

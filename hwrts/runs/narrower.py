@@ -45,6 +45,11 @@ class Shapes:
     limits: Limits
     multiple: int
 
+    @property
+    def _asked(self) -> str:
+        """The budget as it was given, in front of what is wrong with it."""
+        return "--budget " + ", ".join(f"{unit}={most:g}" for unit, most in self.limits.at_most.items())
+
     def groups(self) -> tuple[Group, ...]:
         """What can be left out of the network."""
         return groups_of(build_network(self.network), planes_of(self.network))
@@ -80,10 +85,9 @@ class Shapes:
         """
         groups = self.groups()
         before = self.costs(whole(groups))
-        asked = ", ".join(f"{unit}={most:g}" for unit, most in self.limits.at_most.items())
         if all(share <= 0 for share in over_budget(before, self.limits).values()):
             found = ", ".join(in_words(unit, before[unit]) for unit in self.limits.at_most)
-            raise ConfigError(f"--budget {asked}: the network has {found} already; give less")
+            raise ConfigError(f"{self._asked}: the network has {found} already; give less")
         self.check_reached(self.least(groups))
 
     def check_reached(self, least: Mapping[str, int]) -> None:
@@ -95,10 +99,9 @@ class Shapes:
         costs = self.costs(least)
         over = [unit for unit, share in over_budget(costs, self.limits).items() if share > 0]
         if over:
-            asked = ", ".join(f"{unit}={most:g}" for unit, most in self.limits.at_most.items())
             found = ", ".join(in_words(unit, costs[unit]) for unit in over)
             raise ConfigError(
-                f"--budget {asked}: with {self.multiple} channels of each group left the network still has "
+                f"{self._asked}: with {self.multiple} channels of each group left the network still has "
                 f"{found}; give more, a smaller multiple, or train a network of fewer blocks"
             )
 
