@@ -47,8 +47,8 @@ class Shapes:
 
     @property
     def _asked(self) -> str:
-        """The budget as it was given, in front of what is wrong with it."""
-        return "--budget " + ", ".join(f"{unit}={most:g}" for unit, most in self.limits.at_most.items())
+        """The budget as it was given."""
+        return ", ".join(f"{unit}={most:g}" for unit, most in self.limits.at_most.items())
 
     def groups(self) -> tuple[Group, ...]:
         """What can be left out of the network."""
@@ -87,7 +87,7 @@ class Shapes:
         before = self.costs(whole(groups))
         if all(share <= 0 for share in over_budget(before, self.limits).values()):
             found = ", ".join(in_words(unit, before[unit]) for unit in self.limits.at_most)
-            raise ConfigError(f"{self._asked}: the network has {found} already; give less")
+            raise ConfigError(f"--budget {self._asked}: the network has {found} already; give less")
         self.check_reached(self.least(groups))
 
     def check_reached(self, least: Mapping[str, int]) -> None:
@@ -101,7 +101,7 @@ class Shapes:
         if over:
             found = ", ".join(in_words(unit, costs[unit]) for unit in over)
             raise ConfigError(
-                f"{self._asked}: with {self.multiple} channels of each group left the network still has "
+                f"--budget {self._asked}: with {self.multiple} channels of each group left the network still has "
                 f"{found}; give more, a smaller multiple, or train a network of fewer blocks"
             )
 
