@@ -233,6 +233,10 @@ def test_other_widths_of_a_stage(made, tmp_path, small_verdict):
             with pytest.raises(hwrts.HwrtsError, match=rf"^qat\.{idle}"):
                 hwrts.quantize(source, settings=settings)
     assert not Path("runs/Conv2d").exists()
+    same, other = hwrts.load(run.run.root), {"same_size_steps": 1}
+    for source, steps in ((same, {"steps": 1}), (run, other), (nn.Conv2d(3, 3, 1), other)):
+        with pytest.raises(hwrts.HwrtsError, match=rf"^qat\.{next(iter(steps))}: would do nothing: "):
+            hwrts.quantize(source, settings={"weight_bits": 6, **steps})
     assert {
         (activations, hidden): _variant(
             run.run,
