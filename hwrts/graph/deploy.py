@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from hwrts.graph import Add, Conv, DepthToSpace, Graph, Node, Repeat, new_names
+from hwrts.graph.carried import carried_apart
 from hwrts.graph.fold import fold_scales, fold_signs, fuse_relus
 from hwrts.graph.same_size import image_residual, same_size_form, sign_of
 
@@ -21,7 +22,12 @@ def deploy_form(graph: Graph, *, same_size: bool = False) -> Graph:
         same_size: Fold the down-scaler in, so that the picture keeps its size.
     """
     fused = fused_form(graph)
-    return same_size_form(fused) if same_size else anchor_image_residual(fused)
+    return same_size_form(fused) if same_size else enlarging_form(fused)
+
+
+def enlarging_form(fused: Graph) -> Graph:
+    """A fused graph whose picture is added in the end: its image residual anchored, taps of 1 taken out."""
+    return carried_apart(anchor_image_residual(fused))
 
 
 def fused_form(graph: Graph) -> Graph:

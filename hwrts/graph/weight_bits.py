@@ -6,7 +6,7 @@ from types import MappingProxyType
 from hwrts.config import NetworkConfig, QatConfig
 from hwrts.errors import ConfigError
 from hwrts.graph import Conv, Graph
-from hwrts.graph.deploy import anchor_image_residual, fused_form
+from hwrts.graph.deploy import enlarging_form, fused_form
 from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.same_size import has_same_size_form, same_size_form
 from hwrts.graph.trace import trace
@@ -37,7 +37,7 @@ def layer_names(traced: Graph) -> tuple[str, ...]:
         traced: The float network as traced.
     """
     fused = fused_form(traced)
-    forms = [anchor_image_residual(fused)]
+    forms = [enlarging_form(fused)]
     if has_same_size_form(fused):
         forms.append(same_size_form(fused))
     return tuple(dict.fromkeys(name for form in forms for name in conv_names(form)))
@@ -95,7 +95,7 @@ def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
         check_all_layers(qat, layer_names(trace(build_network(network).eval())))
     if qat.pixel_bits > 8:
         fused = fused_form(trace(build_network(network).eval()))
-        with_pixel_bits(anchor_image_residual(fused), qat.pixel_bits)
+        with_pixel_bits(enlarging_form(fused), qat.pixel_bits)
         if qat.same_size and has_same_size_form(fused):
             with_pixel_bits(same_size_form(fused), qat.pixel_bits)
 

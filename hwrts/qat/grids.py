@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from hwrts.graph.carried import is_apart
 from hwrts.graph.equalise import takes_factors
 from hwrts.qat.network import QuantNetwork
 
@@ -20,7 +21,7 @@ class Grids:
         sha256: Of each tensor's format, and of the power of two of each kernel's largest weight, which has
             the factors of its channel in it.
         since_ever: Whether checkpoints in which they are not noted have the same: factors of channels came
-            before the note.
+            before the note, and taps of 1 were in their kernels.
     """
 
     sha256: str
@@ -36,7 +37,9 @@ class Grids:
             if node.name in quantised.widths
         }
         text = json.dumps([formats, sizes], sort_keys=True)
-        return cls(hashlib.sha256(text.encode()).hexdigest(), not takes_factors(quantised.graph))
+        graph = quantised.graph
+        since_ever = not takes_factors(graph) and not is_apart(graph)
+        return cls(hashlib.sha256(text.encode()).hexdigest(), since_ever)
 
     def are_of(self, noted: str | None) -> bool:
         """Whether a checkpoint is of a training on these; of None nothing was noted."""

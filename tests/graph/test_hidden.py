@@ -26,9 +26,9 @@ from hwrts.runs.quantise import load_quantised, save_quantised, start_qat
 WIDE = {
     "residual": {"conv_out", "conv_ext_x", "conv_ext_r", "correction"},
     "quicksrnet": set(),  # its last convolution is the picture
-    "srresnet": set(),  # behind its last PReLU as well
+    "srresnet": {"conv_out"},  # what it adds to the picture that it carries
     "sesr": {"conv_out"},
-    "edsr": {"blocks_1_conv2", "add_1", "conv_mid", "add_2", "up_0"},  # up to the last ReLU
+    "edsr": {"blocks_1_conv2", "add_1", "conv_mid", "add_2", "up_0", "conv_out"},  # up to the last ReLU
     "imdn": {"blocks_1_conv4", "cat_1", "blocks_1_fuse", "add_1", "conv_mid", "add_2"},
 }
 

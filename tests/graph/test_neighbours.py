@@ -51,7 +51,7 @@ ONE = [
     Clip("n", ("x",), 0.0, None),
     Clip("n", ("x",), -0.25, 0.25),
     operators.Slice("n", ("x",), 1, 3),
-    operators.Reorder("n", ("x",), [3, 0, 2, 1, 4, 5, 7, 6]),
+    operators.Reorder("n", ("x",), (3, 0, 2, 1, 4, 5, 7, 6)),
     operators.GlobalAverage("n", ("x",)),
     operators.Maximum("n", ("x",), "channels"),
     operators.ChannelMean("n", ("x",)),

@@ -79,7 +79,7 @@ def test_what_it_is_in_the_graph():
     ]
     pools = [node for node in trace(built("mean of 4x4")).of(Conv) if node.groups == C]
     assert [(tuple(node.weight.shape), node.stride) for node in pools] == [((C, 1, 4, 4), 4)]
-    assert [node.order for node in trace(built("roll")).of(Reorder)] == [[5, 6, 7, 0, 1, 2, 3, 4]]
+    assert [node.order for node in trace(built("roll")).of(Reorder)] == [(5, 6, 7, 0, 1, 2, 3, 4)]
 
 
 STANDS = {

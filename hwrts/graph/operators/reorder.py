@@ -1,6 +1,6 @@
 """Channels in another order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Self
@@ -16,9 +16,9 @@ from hwrts.graph.operators.operator import Operator
 from hwrts.graph.operators.slice import Channel
 
 
-def reorder(x: Tensor, order: list[int]) -> Tensor:
+def reorder(x: Tensor, order: Sequence[int]) -> Tensor:
     """Channel c is channel order[c] of ``x`` (N, C, H, W): what views and permutations come down to."""
-    return x[:, order]
+    return x[:, list(order)]
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Reorder(Operator):
     MOVES = True
 
     sources: tuple[str]
-    order: Annotated[list[Channel], Field(min_length=1, max_length=1 << 16)]
+    order: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=1 << 16, strict=False)]
 
     @classmethod
     def read(cls, call: Call) -> Self | None:
         """As rearrangements are rewritten."""
-        return cls(call.name, call.sources(), list(call.argument(1, "order")))
+        return cls(call.name, call.sources(), tuple(call.argument(1, "order")))
 
     def value(self, *xs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, O, H, W)."""
@@ -67,6 +67,6 @@ class Reorder(Operator):
         ONNX Runtime makes one Split of a Gather of one channel and the slices beside it.
         """
         first, count = self.order[0], len(self.order)
-        if self.order == list(range(first, first + count)):
+        if self.order == tuple(range(first, first + count)):
             return fixed_point.Slice(self.name, self.sources[0], first, first + count)
         return fixed_point.Reorder(self.name, self.sources[0], np.array(self.order, np.int32))
