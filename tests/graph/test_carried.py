@@ -10,6 +10,7 @@ from hwrts.config import NetworkConfig, QatConfig
 from hwrts.cost.network import graph_cost, in_form, network_cost
 from hwrts.export import to_onnx, verify
 from hwrts.export.c import CWitness
+from hwrts.export.witness import Witness
 from hwrts.fixed_point import Network, load_network
 from hwrts.graph import Add, Clip, Conv, Graph, Input, Node, PRelu, Reorder, run_graph
 from hwrts.graph.carried import carried_apart, is_apart
@@ -158,7 +159,7 @@ def verdict_of(network: Network, made: QuantNetwork) -> Any:
     rng = np.random.default_rng(0)
     out = network.inputs[0].out
     photo = rng.integers(0, out.max + 1, (11, 9, network.inputs[0].channels)).astype(out.dtype)
-    witnesses = [TorchWitness(made, network), CWitness(network)]
+    witnesses: list[Witness] = [TorchWitness(made, network), CWitness(network)]
     model = to_onnx(network).SerializeToString()
     return verify(network, model, {"photo": photo}, witnesses, stimuli=["photo", "noise"])
 
