@@ -20,6 +20,9 @@ from hwrts.graph.operators.conv_shape import ConvShape
 from hwrts.graph.widths import Widths
 from hwrts.networks.held import FREE, middle_of
 
+LEAST, MOST = 0.5, 2.0
+"""Between these 1 is taken from a tap without rounding (Sterbenz), and no more is left than there was."""
+
 
 @dataclass(frozen=True, eq=False)
 class Conv(ConvShape):
@@ -106,6 +109,20 @@ class Conv(ConvShape):
     def foldable(self) -> Self | None:
         """If it is trained, with nothing held of its numbers and nothing behind it."""
         return self if not (self.frozen or self.sparse or self.relu) and self.held == FREE else None
+
+    def without_passing(self) -> tuple[Self, tuple[int, ...]] | None:
+        """If each row's largest weight is in the middle of a kernel and near 1, less by 1 there."""
+        linear = replace(self, relu=False)
+        if not self.plain or linear.foldable is None:
+            return None
+        centre = self.weight.shape[-1] // 2
+        taps, carried = self.weight[:, :, centre, centre].max(1)  # (O,)
+        largest = self.weight.flatten(1).abs().amax(1)  # (O,)
+        if not bool(((taps >= LEAST) & (taps <= MOST) & (taps == largest)).all()):
+            return None
+        weight = self.weight.clone()
+        weight[torch.arange(len(carried)), carried, centre, centre] -= 1
+        return replace(linear, weight=weight), tuple(carried.tolist())
 
     def branch(self, sign: int, channels: int, like: "Conv") -> Self | None:
         """Itself, turned around if it is subtracted."""

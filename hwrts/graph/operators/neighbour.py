@@ -78,6 +78,13 @@ class Neighbour:
         """The constant that does in front of it what this one does behind it."""
         return None
 
+    def without_passing(self) -> "tuple[Self, tuple[int, ...]] | None":
+        """The same without a ReLU and less by what each row passes on of one channel, and those channels.
+
+        None if a row passes nothing on, or if its numbers are not free.
+        """
+        return None
+
     def branch(self, sign: int, channels: int, like: "Conv") -> "Conv | None":
         """A convolution of what it reads that makes what it makes, times a sign.
 
