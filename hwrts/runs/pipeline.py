@@ -205,6 +205,7 @@ def quantise_stage(
         len(session.val.names),
         f"{run.place.name} stage {stage.name}",
         session.device.name,
+        stage.same_size,
     )
     verdict, measures = to_integers(run, stage, trace(model), qat, material, clock, progress)
     drop_checkpoint(run, stage)

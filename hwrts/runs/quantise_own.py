@@ -162,7 +162,7 @@ def quantise_own(
 
     source = str(run.notes().get("module"))
     material = Material(
-        lambda: (inputs, batches), fine_tune, measure, len(val), source, device.name, ends, keep_inputs
+        lambda: (inputs, batches), fine_tune, measure, len(val), source, device.name, True, ends, keep_inputs
     )
     verdict, _ = to_integers(run, stage, checked.graph, qat, material, clock, progress)
     run.update_notes(status="finished", best_stage=1, photographs={"train": [*train], "val": [*val]})
