@@ -24,12 +24,14 @@ from hwrts.graph.brevitas_layers import (
     Uint8ActPerTensorFixedPoint,
     qnn,
 )
+from hwrts.graph.carried import is_apart
 from hwrts.graph.fitted import FittedWeights, check_register
 from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv_part import lower_conv
 from hwrts.graph.rounding import StraightThrough, half_up_by_one_bit
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, check_layers, conv_names, layer_widths
 from hwrts.networks.held import flat_picture
+from hwrts.qat.range_penalty import is_correction
 from hwrts.training.fit import Training
 
 _USUAL_WEIGHT = 0.01
@@ -195,10 +197,14 @@ class QuantNetwork(nn.Module):
     def signed_convs(self) -> dict[nn.Module, Format]:
         """What gives the sums of signed convolutions, with their formats: these may need to stay small.
 
-        Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer.
+        Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer. Where
+        the picture goes through hidden tensors, those of a wider range than a correction's are left: they may
+        hold the picture, whose white is not to be pulled down, and in +-32 they would weigh more than all of
+        its errors.
         """
-        formats = {name: self.formats[name] for name in self.widths}
-        return {self.answers[name]: out for name, out in formats.items() if out.signed}
+        formats = {name: self.formats[name] for name in self.widths if self.formats[name].signed}
+        carried = is_apart(self.graph)
+        return {self.answers[name]: out for name, out in formats.items() if is_correction(out) or not carried}
 
     def lower(self) -> Network:
         """The integers that this module computes with.

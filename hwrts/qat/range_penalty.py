@@ -26,6 +26,15 @@ HEADROOM = 0.85
 """The penalty starts at this part of the range: what is trained on crops is used on other pictures."""
 
 
+def is_correction(out: Format) -> bool:
+    """Whether a signed format has no wider range than that.
+
+    >>> is_correction(Format(True, 8, 8)), is_correction(Format(True, 8, 7))
+    (True, False)
+    """
+    return out.bits - out.frac <= CORRECTION.bits - CORRECTION.frac
+
+
 class RangePenalty:
     """Mean square by which the outputs of some modules exceed their ranges, in a ``with`` block.
 

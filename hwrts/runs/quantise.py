@@ -25,6 +25,7 @@ from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import check_document, read_bytes
 from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_network, save_network
 from hwrts.graph import Graph, graph_steps
+from hwrts.graph.carried import is_apart
 from hwrts.graph.deploy import deploy_form, on_one_grid
 from hwrts.graph.equalise import equalised
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
@@ -32,6 +33,7 @@ from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import Ends, calibrate
+from hwrts.qat.fed_rounding import round_as_fed
 from hwrts.qat.nearest import nearest
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.sqnr import layer_sqnr_db
@@ -109,9 +111,14 @@ def start_qat(
     formats = chosen(graph)
     scaled = equalised(graph, formats, batches)
     if scaled is graph:
-        return made(graph, formats)
-    finer = chosen(scaled)  # in front of leaky ReLUs; the picture may lose by it elsewhere
-    return nearest([lambda: made(graph, formats), lambda: made(scaled, finer)], graph, batches)
+        best = made(graph, formats)
+    else:
+        finer = chosen(scaled)  # in front of leaky ReLUs; the picture may lose by it elsewhere
+        best = nearest([lambda: made(graph, formats), lambda: made(scaled, finer)], graph, batches)
+    if not is_apart(graph):  # else the picture goes through all kernels
+        return best
+    as_fed = round_as_fed(made(best.graph, best.formats), batches)
+    return nearest([lambda: best, lambda: as_fed], graph, batches)
 
 
 def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:

@@ -8,7 +8,7 @@ from torch import nn
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
-from hwrts.networks import Residual
+from hwrts.networks import EDSR, Residual
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, HEADROOM, WEIGHT, RangePenalty
 from hwrts.training.fit import Schedule, Training, fit
@@ -91,3 +91,12 @@ def _formats(network):
     graph = deploy_form(trace(network.eval()))
     formats = {node.name: CORRECTION for node in graph.quantised_nodes()}
     return graph, formats | {"x": PIXEL, "conv_in": PIXEL, "picture": PIXEL}
+
+
+def test_hidden_sums_that_may_hold_the_picture_are_left():
+    """Of EDSR the last kernel alone makes a correction; white in a sum of +-1 would be pulled down."""
+    graph = deploy_form(trace(EDSR(blocks=1, channels=8).eval()))
+    formats = {node.name: Format(True, 8, 7) for node in graph.quantised_nodes()}
+    formats |= dict.fromkeys((graph.input.name, graph.output), PIXEL)
+    network = QuantNetwork(graph, formats | {"conv_out": CORRECTION})
+    assert list(network.signed_convs()) == [network.answers["conv_out"]]

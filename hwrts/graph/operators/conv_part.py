@@ -88,6 +88,14 @@ def quant_conv(node: "Conv", widths: Widths, source: Format) -> nn.Module:
     return conv  # type: ignore[no-any-return]
 
 
+@torch.no_grad()
+def put_rounded(conv: Any, weight: Tensor) -> None:
+    """Give a QuantConv2d other weights (O, I, KH, KW) on the grid that it has."""
+    scale = conv.quant_weight().scale.reshape(-1).expand(conv.out_channels)
+    conv.weight.copy_(weight)
+    _hold_range(conv, scale)
+
+
 def range_and_rounding(conv: Any) -> tuple[nn.Module, nn.Module]:
     """What gives a QuantConv2d's weights (O, I*KH*KW) their ranges, (O,), and what rounds them in LSB."""
     quantiser = conv.weight_quant.tensor_quant

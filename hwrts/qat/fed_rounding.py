@@ -1,0 +1,106 @@
+"""Weights rounded for what they are fed: the error of one is made up for by those that come behind it.
+
+Hassibi and Stork's surgery of 1993, by the Cholesky factor as Frantar et al. have it (GPTQ, 2022). Pixels of
+a picture are much alike, so 243 taps on it can round to a kernel that answers to pictures as the exact one
+does, though each tap is up to half an LSB off. Keeping the sum of each kernel, as calibration does, is the
+same for flat pictures alone.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hwrts.fixed_point import weight_limit
+from hwrts.graph import Conv
+from hwrts.graph.operators.conv_part import put_rounded
+from hwrts.networks.held import FREE
+from hwrts.qat.network import QuantNetwork
+
+MOST_TAPS = 2048
+"""Of a row: its products with each other are so many numbers squared, and take the cube of it in time."""
+
+DAMPING = 1e-3
+"""Of the mean square of what is fed, added to each: values that hardly occur are not made use of. 1e-2 leaves
+twice the error in SRResNet's first kernel (docs/experiments.md)."""
+
+PIXELS, SIDE = 4096, 64
+"""Of a batch, as neighbours say the same; and of a picture, whose middle is looked at: memory holds each of
+its pixels as often as there are taps."""
+
+# Letters of the shape comments: O output channels, T taps of a row (input channels and kernel), P pixels.
+
+
+@torch.no_grad()
+def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str, Tensor]]) -> QuantNetwork:
+    """Give a calibrated network, not yet trained, the codes of weights that make the smallest error.
+
+    Grids stay. So do weights that are trained towards their codes, or of which something is held, and rows of
+    very many taps.
+
+    Args:
+        quantised: It is changed, and returned.
+        batches: Pictures (N, C, H, W) of the kinds that it will see, or what each input is fed by its name.
+    """
+    convs = [conv for conv in quantised.graph.of(Conv) if _is_free(quantised, conv)]
+    products: dict[str, Tensor] = {}
+    quantised.eval()
+    for batch in batches:
+        picture = next(iter(batch.values())) if isinstance(batch, Mapping) else batch
+        values = quantised.to(picture.device).values(batch)
+        for conv in convs:
+            x = _patches(conv, values[conv.sources[0]]).double()  # (T, P)
+            products[conv.name] = products.get(conv.name, 0) + x @ x.T
+    for conv in convs:
+        part = quantised.part(conv)
+        lsb = part.quant_weight().scale.reshape(-1).expand(len(conv.weight)).double()  # (O,)
+        exact = conv.weight.to(lsb).flatten(1) / lsb[:, None]  # (O, T)
+        codes = rounded(exact, products[conv.name], weight_limit(quantised.widths[conv.name].weight))
+        put_rounded(part, (codes * lsb[:, None]).reshape(conv.weight.shape))
+    quantised.train()
+    return quantised
+
+
+def rounded(exact: Tensor, products: Tensor, largest: int) -> Tensor:
+    """Codes with a small square of (codes - exact) x, summed over what is fed.
+
+    Args:
+        exact: Rows (O, T) in LSB, float64.
+        products: x x^T (T, T), summed over what is fed.
+        largest: Largest magnitude of a code.
+
+    Returns:
+        Whole numbers (O, T). Of two inputs that are alike, one makes up for the other:
+
+    >>> alike = torch.ones(2, 2, dtype=torch.float64)
+    >>> rounded(torch.tensor([[0.4, 0.4]], dtype=torch.float64), alike, 127).tolist()
+    [[0.0, 1.0]]
+    """
+    damped = products + DAMPING * products.diagonal().mean() * torch.eye(len(products)).to(products)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    factor = torch.linalg.cholesky(inverse, upper=True)  # (T, T)
+    left, codes = exact.clone(), torch.empty_like(exact)
+    for tap in range(exact.shape[1]):
+        codes[:, tap] = left[:, tap].round().clamp(-largest, largest)
+        error = (left[:, tap] - codes[:, tap]) / factor[tap, tap]  # (O,)
+        left[:, tap:] -= error[:, None] * factor[tap, tap:]
+    return codes
+
+
+def _is_free(quantised: QuantNetwork, conv: Conv) -> bool:
+    """Whether the codes of its weights may be any, and are found once."""
+    widths = quantised.widths[conv.name]
+    fitted = widths.accumulator is not None or widths.settled
+    alone = conv.groups > 1 or conv.frozen or conv.held != FREE
+    return not (fitted or alone) and conv.weight[0].numel() <= MOST_TAPS
+
+
+def _patches(conv: Conv, x: Tensor) -> Tensor:
+    """What the rows of a convolution are multiplied by, (T, P): of some pixels."""
+    kernel, (rows, columns) = tuple(conv.weight.shape[2:]), x.shape[2:]
+    top, left = max(0, rows - SIDE) // 2, max(0, columns - SIDE) // 2
+    x = conv.padded(x[:, :, top : top + SIDE, left : left + SIDE])
+    step = max(1, len(x) * min(rows, SIDE) * min(columns, SIDE) // PIXELS) | 1  # an odd one meets all columns
+    each = (F.unfold(one[None], kernel, conv.dilation, conv.zeros, conv.stride) for one in x)
+    return torch.cat([found[0, :, ::step] for found in each], 1)

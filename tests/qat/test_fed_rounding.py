@@ -1,0 +1,133 @@
+"""Weights rounded for what they are fed: smaller errors on it, on the same grids, and nothing else moved."""
+
+import doctest
+import itertools
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from hwrts.config import NetworkConfig, QatConfig
+from hwrts.graph import Conv, Graph, run_graph
+from hwrts.graph.trace import trace
+from hwrts.networks.build import build_network
+from hwrts.progress import SILENT
+from hwrts.qat import fed_rounding, range_penalty
+from hwrts.qat.fed_rounding import round_as_fed, rounded
+from hwrts.qat.network import QuantNetwork
+from hwrts.runs import quantise
+from hwrts.runs.quantise import start_qat
+
+
+def smooth(size: int = 24) -> torch.Tensor:
+    """Pictures (4, 3, H, W), neighbours alike."""
+    seeds = torch.Generator().manual_seed(1)
+    x = F.avg_pool2d(torch.rand(4, 3, size + 6, size + 6, generator=seeds), 7, stride=1)  # about 0.5 +- 0.04
+    return ((x - 0.5) * 5 + 0.5).clamp(0, 1)
+
+
+def traced(name: str = "srresnet", **size: Any) -> Graph:
+    torch.manual_seed(3)
+    settings = {"name": name, "blocks": 1, "channels": 8, **size}
+    model = build_network(NetworkConfig.model_validate(settings)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.add_(torch.randn_like(weight) * 0.01)  # as by a training
+    return trace(model)
+
+
+def started(graph: Graph, **settings: Any) -> QuantNetwork:
+    x = smooth()
+    return start_qat(graph, QatConfig.model_validate(settings), lambda step: x, SILENT)
+
+
+def test_few_weights_have_nearly_the_best_codes():
+    """All codes are tried beside them; each weight rounded alone is far from the best."""
+    seeds = torch.Generator().manual_seed(0)
+    ways = torch.tensor(list(itertools.product(range(-4, 5), repeat=4))).double()  # (W, 4)
+    found = alone = best = 0.0
+    for _ in range(20):
+        like = torch.rand(1, 60, generator=seeds).double()
+        x = like + 0.1 * torch.rand(4, 60, generator=seeds).double()  # (4, P)
+        exact = (torch.rand(1, 4, generator=seeds).double() - 0.5) * 6
+
+        def error(codes: torch.Tensor, exact: torch.Tensor = exact, x: torch.Tensor = x) -> torch.Tensor:
+            return ((codes - exact) @ x).square().sum(1)
+
+        best += float(error(ways).min())
+        found += float(error(rounded(exact, x @ x.T, 4)))
+        alone += float(error(exact.round()))
+    assert best <= found < 4 * best  # each code is decided once, in order
+    assert alone > 4 * found
+
+
+def test_examples_in_docstrings():
+    for module, examples in ((fed_rounding, 2), (range_penalty, 1)):
+        result = doctest.testmod(module, raise_on_error=False)
+        assert (result.failed, result.attempted) == (0, examples)
+
+
+def test_codes_stay_in_their_range():
+    exact = torch.full((1, 3), 9.0).double()
+    assert rounded(exact, torch.ones(3, 3).double(), 7).tolist() == [[7.0, 7.0, 7.0]]
+
+
+def kernel_error(network: QuantNetwork, name: str) -> float:
+    """Of what a kernel makes of what it is fed, squared, beside its exact weights."""
+    (conv,) = (each for each in network.graph.of(Conv) if each.name == name)
+    with torch.no_grad():
+        source = run_graph(network.graph, smooth())[conv.sources[0]]
+        part = network.part(conv)
+        made = F.conv2d(conv.padded(source), part.quant_weight().value, conv.bias)
+        return float((made - conv.value(source)).square().mean())
+
+
+def test_kernels_answer_to_what_they_are_fed_as_exact_ones_do():
+    graph = traced()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(quantise, "round_as_fed", lambda network, batches: network)
+        plain, after = started(graph), started(graph)
+    round_as_fed(after, [smooth()])
+    for name in ("conv_in", "up_0"):
+        assert kernel_error(after, name) < kernel_error(plain, name) / 2
+    for one, other in zip(plain.lower().convs, after.lower().convs, strict=True):
+        assert (one.weight_frac == other.weight_frac).all()  # grids stay
+        assert (one.bias_i32 == other.bias_i32).all()
+
+
+def test_what_is_not_free_stays(monkeypatch):
+    for settings in ({"weight_bits": 4}, {"accumulator_bits": 18}):
+        made = started(traced(), **settings)
+        before = {name: value.clone() for name, value in made.state_dict().items()}
+        round_as_fed(made, [smooth()])
+        assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+    monkeypatch.setattr(fed_rounding, "MOST_TAPS", 0)
+    made = started(traced())
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    round_as_fed(made, [smooth()])
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+
+
+def test_only_where_the_picture_goes_through_kernels_and_the_picture_gains(monkeypatch):
+    """A network with an image residual is what it was; of the two the nearer to the float one is taken."""
+
+    def never(network: QuantNetwork, batches: object) -> QuantNetwork:
+        raise AssertionError("was asked")
+
+    def worse(network: QuantNetwork, batches: object) -> QuantNetwork:
+        with torch.no_grad():
+            network.part(network.graph.of(Conv)[0]).weight.mul_(0.5)
+        return network
+
+    monkeypatch.setattr(quantise, "round_as_fed", lambda network, batches: network)
+    plain = started(traced())
+    monkeypatch.setattr(quantise, "round_as_fed", worse)
+    kept = started(traced())
+    assert all(torch.equal(value, plain.state_dict()[name]) for name, value in kept.state_dict().items())
+    assert kept.training
+    monkeypatch.setattr(quantise, "round_as_fed", never)
+    started(traced("residual", keeps="nothing"))
+    with pytest.raises(AssertionError, match="was asked"):
+        started(traced())
