@@ -9,13 +9,11 @@ same for flat pictures alone.
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hwrts.fixed_point import weight_limit
-from hwrts.graph import Conv
+from hwrts.graph import Operation
 from hwrts.graph.operators.conv_part import put_rounded
-from hwrts.networks.held import FREE
 from hwrts.qat.network import QuantNetwork
 
 MOST_TAPS = 2048
@@ -43,21 +41,24 @@ def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str
         quantised: It is changed, and returned.
         batches: Pictures (N, C, H, W) of the kinds that it will see, or what each input is fed by its name.
     """
-    convs = [conv for conv in quantised.graph.of(Conv) if _is_free(quantised, conv)]
+    free = {
+        node.name: rows for node in quantised.graph.operations if (rows := _free(quantised, node)) is not None
+    }
+    nodes = [node for node in quantised.graph.operations if node.name in free]
     products: dict[str, Tensor] = {}
     quantised.eval()
     for batch in batches:
         picture = next(iter(batch.values())) if isinstance(batch, Mapping) else batch
         values = quantised.to(picture.device).values(batch)
-        for conv in convs:
-            x = _patches(conv, values[conv.sources[0]]).double()  # (T, P)
-            products[conv.name] = products.get(conv.name, 0) + x @ x.T
-    for conv in convs:
-        part = quantised.part(conv)
-        lsb = part.quant_weight().scale.reshape(-1).expand(len(conv.weight)).double()  # (O,)
-        exact = conv.weight.to(lsb).flatten(1) / lsb[:, None]  # (O, T)
-        codes = rounded(exact, products[conv.name], weight_limit(quantised.widths[conv.name].weight))
-        put_rounded(part, (codes * lsb[:, None]).reshape(conv.weight.shape))
+        for node in nodes:
+            x = _fed(node, values[node.sources[0]]).double()  # (T, P)
+            products[node.name] = products.get(node.name, 0) + x @ x.T
+    for node in nodes:
+        part = quantised.part(node)
+        lsb = part.quant_weight().scale.reshape(-1, 1).double()  # (O, 1), or one for all
+        exact = free[node.name].to(lsb) / lsb  # (O, T)
+        codes = rounded(exact, products[node.name], weight_limit(quantised.widths[node.name].weight))
+        put_rounded(part, (codes * lsb).reshape(part.weight.shape))
     quantised.train()
     return quantised
 
@@ -88,19 +89,18 @@ def rounded(exact: Tensor, products: Tensor, largest: int) -> Tensor:
     return codes
 
 
-def _is_free(quantised: QuantNetwork, conv: Conv) -> bool:
-    """Whether the codes of its weights may be any, and are found once."""
-    widths = quantised.widths[conv.name]
-    fitted = widths.accumulator is not None or widths.settled
-    alone = conv.groups > 1 or conv.frozen or conv.held != FREE
-    return not (fitted or alone) and conv.weight[0].numel() <= MOST_TAPS
+def _free(quantised: QuantNetwork, node: Operation) -> Tensor | None:
+    """Rows (O, T) whose codes may be any, and are found once."""
+    widths, rows = quantised.widths.get(node.name), node.rows
+    if widths is None or widths.accumulator is not None or widths.settled:
+        return None
+    return rows if rows is not None and rows.shape[1] <= MOST_TAPS else None
 
 
-def _patches(conv: Conv, x: Tensor) -> Tensor:
-    """What the rows of a convolution are multiplied by, (T, P): of some pixels."""
-    kernel, (rows, columns) = tuple(conv.weight.shape[2:]), x.shape[2:]
+def _fed(node: Operation, x: Tensor) -> Tensor:
+    """What the rows are multiplied by, (T, P): of some pixels."""
+    rows, columns = x.shape[2:]
     top, left = max(0, rows - SIDE) // 2, max(0, columns - SIDE) // 2
-    x = conv.padded(x[:, :, top : top + SIDE, left : left + SIDE])
-    step = max(1, len(x) * min(rows, SIDE) * min(columns, SIDE) // PIXELS) | 1  # an odd one meets all columns
-    each = (F.unfold(one[None], kernel, conv.dilation, conv.zeros, conv.stride) for one in x)
-    return torch.cat([found[0, :, ::step] for found in each], 1)
+    x = x[:, :, top : top + SIDE, left : left + SIDE]
+    step = max(1, x[:, 0].numel() // PIXELS) | 1  # an odd one meets all columns
+    return torch.cat([node.meets_taps(one[None])[0, :, ::step] for one in x], 1)

@@ -106,6 +106,16 @@ class Conv(ConvShape):
         return self.plain and not self.relu
 
     @property
+    def rows(self) -> Tensor | None:
+        """If they are trained and nothing is held of them."""
+        return self.weight.flatten(1) if self.groups == 1 and not self.frozen and self.held == FREE else None
+
+    def meets_taps(self, x: Tensor) -> Tensor:
+        """As torch unfolds it."""
+        kernel = tuple(self.weight.shape[2:])
+        return F.unfold(self.padded(x), kernel, self.dilation, self.zeros, self.stride)
+
+    @property
     def foldable(self) -> Self | None:
         """If it is trained, with nothing held of its numbers and nothing behind it."""
         return self if not (self.frozen or self.sparse or self.relu) and self.held == FREE else None

@@ -53,6 +53,15 @@ class Neighbour:
         return False
 
     @property
+    def rows(self) -> Tensor | None:
+        """Its kernels, a row (O, T) for each channel of its result, if all of a source meets all of them."""
+        return None
+
+    def meets_taps(self, x: Tensor) -> Tensor:
+        """What a row is multiplied by, (N, T, P), of a source (N, I, H, W); only of what has ``rows``."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
     def foldable(self) -> "Conv | None":
         """Itself, if its numbers may become those of another convolution."""
         return None
