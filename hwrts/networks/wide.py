@@ -22,6 +22,10 @@ from hwrts.networks.held import FREE, HeldConv2d
 _START = 0.5 * math.sqrt(2)
 """Of the product, beside weights that keep the variance through ReLUs; the own taps take it out again."""
 
+_ADDED = 0.1
+"""Of a step of the weight: what each side of the product makes; the own taps make the rest. Where it was
+more, QuickSRNet, which carries the picture in its weights, was worse (docs/experiments.md)."""
+
 # Letters of the shape comments: G groups, O output and I input channels of a group, K kernel size, M maps.
 
 
@@ -43,6 +47,17 @@ class Wide(nn.Module):
         self.held = conv.held if isinstance(conv, HeldConv2d) else FREE
         self.wide = nn.Parameter((wide / math.sqrt(wide[0, 0].numel())).to(conv.weight))  # (G, M, I, K, K)
         self.narrow = nn.Parameter((narrow * _START / math.sqrt(maps)).to(conv.weight))  # (G, O, M)
+
+    def shares(self) -> tuple[float, float, float]:
+        """Of the rate, for own taps, narrow and wide: the weight moves as far as a plain one at first.
+
+        Adam moves each number by the rate, so a weight that is made of many moves faster: along a gradient G
+        of which nothing is known, M/(I*K*K) times as far through narrow, whose directions have length 1, and
+        _START * sqrt(M/O) times through wide.
+        """
+        maps, taps = self.wide.shape[1], self.wide[0, 0].numel()
+        through_narrow, through_wide = maps / taps, _START * math.sqrt(maps / self.narrow.shape[1])
+        return 1 - 2 * _ADDED, min(1.0, _ADDED / through_narrow), min(1.0, _ADDED / through_wide)
 
     def product(self) -> Tensor:
         """What the wide part adds, (G*O, I, K, K)."""
@@ -77,6 +92,17 @@ def widen(network: nn.Module, times: int, seed: int) -> None:
     for conv in list(network.modules()):
         if isinstance(conv, nn.Conv2d) and conv.weight[0, 0].numel() > 1 and _parametrisation(conv) is None:
             parametrize.register_parametrization(conv, "weight", Wide(conv, times, generator))
+
+
+def shares_of_rate(network: nn.Module) -> dict[nn.Parameter, float]:
+    """What the parameters of wide convolutions are given of the rate of a training; all others have 1."""
+    shares: dict[nn.Parameter, float] = {}
+    for conv in network.modules():
+        factors = _parametrisation(conv)
+        if factors is not None and isinstance(factors[0], Wide):
+            part = factors[0]
+            shares |= zip((factors.original, part.narrow, part.wide), part.shares(), strict=True)
+    return shares
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from hwrts.graph.deploy import fused_form
 from hwrts.graph.same_size import has_same_size_form
 from hwrts.graph.trace import trace
 from hwrts.networks.build import build_network
-from hwrts.networks.wide import collapse, widen
+from hwrts.networks.wide import collapse, shares_of_rate, widen
 from hwrts.qat.fused import Fused
 from hwrts.qat.grids import Grids
 from hwrts.qat.network import QuantNetwork
@@ -268,7 +268,7 @@ def train_float(session: Session, stage: StageFolder, model: nn.Module) -> None:
     batches = session.batches(number, target_kind(number - 1))
     schedule = stage_schedule(session.config, number, len(session.plan.crops))
     forward = _forward(session, model)
-    training = Training.start(model)
+    training = Training.start(model, shares_of_rate(model))
     aids = training_aids(model, small_residual=session.config.rts.small_residual)
     with RangePenalty(dict.fromkeys(aids.residuals, CORRECTION)) as penalty:
         teacher = _teacher(session, number)

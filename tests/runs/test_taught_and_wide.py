@@ -14,7 +14,7 @@ from hwrts.networks.build import build_network
 from hwrts.progress import Silent
 from hwrts.report.stages import read_stages
 from hwrts.report.summary import facts
-from hwrts.runs import resumable
+from hwrts.runs import pipeline, resumable
 from hwrts.runs.folder import RunFolder, create_run, open_run, write_json
 from hwrts.runs.pipeline import train_stages
 from hwrts.runs.session import open_session
@@ -107,6 +107,14 @@ def test_wide_is_another_training_of_the_same_network(data, tmp_path):
     assert [node.name for node in trace(build_network(wide.config.network).eval()).nodes] == [
         node.name for node in trace(build_network(plain.config.network).eval()).nodes
     ]
+
+
+def test_parts_of_a_wide_weight_have_shares_of_the_rate(data, tmp_path, monkeypatch):
+    torch.set_num_threads(1)
+    wide: dict[str, Any] = {"network": {"expand": 2}, "rts": {"stages": 1}}
+    shared = trained(made(tmp_path / "shared", data, **wide))
+    monkeypatch.setattr(pipeline, "shares_of_rate", lambda model: {})
+    assert weights(trained(made(tmp_path / "whole", data, **wide)), 1) != weights(shared, 1)
 
 
 @pytest.mark.usefixtures("small_verdict")
