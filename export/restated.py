@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwrts.export.depthwise import ONE_BITS, depthwise, one_tap
-from hwrts.export.restated_add import sum_convolved
+from hwrts.export.restated_add import byte_sum_convolved, sum_convolved
 from hwrts.fixed_point import (
     Add,
     Clip,
@@ -63,6 +63,11 @@ def restated(
     """
     by = RESTATED if relu else {**RESTATED, Clip: _clip_beside_relu}
     return said_by(network, {kind: by[kind] for kind in kinds})
+
+
+def without_byte_sums(network: Network) -> tuple[Network, tuple[str, ...]]:
+    """The same of sums that make bytes of signed operands, which have no form around zero."""
+    return said_by(network, {Add: byte_sum_convolved})
 
 
 def said_by(network: Network, by: Mapping[type[Layer], Saying]) -> tuple[Network, tuple[str, ...]]:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwrts.export.depthwise import ONE_BITS, one_tap
+from hwrts.export.forms import is_byte
 from hwrts.fixed_point import Add, Concat, Conv, Format, Layer, Network
 
 # Letters of the shape comments: C channels of the sum; N channels of an operand.
@@ -24,11 +25,29 @@ def sum_convolved(network: Network, layer: Add) -> list[Layer]:
         network: The integer network.
         layer: Its addition or subtraction. As a convolution it has the rule of convolutions.
     """
+    drops_bits = layer.acc_frac(*network.formats_of(layer.sources)) > layer.out.frac
+    return _convolved(network, layer) if drops_bits else [layer]
+
+
+def byte_sum_convolved(network: Network, layer: Add) -> list[Layer]:
+    """The same of a sum that makes bytes of signed operands, for clients that know zero point 0 alone.
+
+    A sum has no bias that could hold the 128 of its bytes, a convolution has. One that drops bits stays where
+    convolutions round by another rule.
+    """
     forms = network.formats_of(layer.sources)
-    finest = layer.acc_frac(*forms)
+    keeps = layer.acc_frac(*forms) <= layer.out.frac or len(set(network.rules)) == 1
+    of_signed = is_byte(layer.out) and all(form.signed for form in forms)
+    return _convolved(network, layer) if of_signed and keeps else [layer]
+
+
+def _convolved(network: Network, layer: Add) -> list[Layer]:
+    """Itself where operands cannot stand side by side."""
+    forms = network.formats_of(layer.sources)
+    finest = max(layer.acc_frac(*forms), layer.out.frac)
     apart = finest - min(form.frac for form in forms)
     sides = {network.tensors[source].scale for source in layer.sources}
-    if finest <= layer.out.frac or apart > ONE_BITS or len(sides) > 1:
+    if apart > ONE_BITS or len(sides) > 1:
         return [layer]
     channels, side = network.channels[layer.name], Format(True, _BITS, finest)
     made, weights, bias = dict[str, Conv](), list[NDArray[np.int64]](), 0

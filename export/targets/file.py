@@ -13,7 +13,7 @@ from hwrts.export.near_sums import near_sums
 from hwrts.export.onnx_writer import to_qdq
 from hwrts.export.operators.conv import has_one_bias
 from hwrts.export.qdq_options import QdqOptions
-from hwrts.export.restated import described, restated
+from hwrts.export.restated import described, restated, without_byte_sums
 from hwrts.export.targets.around_zero import around_zero, edges
 from hwrts.export.targets.refusals import refuse
 from hwrts.export.targets.target import Target
@@ -106,8 +106,9 @@ def target_file(
         HwrtsError: What the target cannot be told, in one line that names it, the layer, and what to do.
     """
     said, near = near_sums(network) if target.near_grids else (network, ())
+    said, sums = without_byte_sums(said) if target.around_zero else (said, ())
     said, which = restated(said, target.restated, relu=target.one_limit)
-    which = (*near, *which)
+    which = (*near, *sums, *which)
     refuse(target, said, size)
     options = replace(target.options, size=size, ir_version=ir_version)
     options = options if opset is None else replace(options, opset=opset)

@@ -554,6 +554,22 @@ HARD = {
         lambda: (conv("c", "x", 99 * ONE, Format(False, 6, 7)), conv("y", "c", 3 * ONE, S8)),
     ),
     "6 bits that saturate": ("tensorrt", lambda: (conv("y", "x", 99 * ONE, Format(False, 6, 6), frac=5),)),
+    "signed ones that make bytes": (
+        "tensorrt",
+        lambda: (
+            conv("c", "x", ONE, S8),
+            conv("d", "x", -3 * ONE, Format(True, 8, 8)),
+            Add("y", ("c", "d"), PIXEL),
+        ),
+    ),
+    "narrow ones that make bytes less each other": (
+        "vitis",
+        lambda: (
+            conv("c", "x", ONE, Format(True, 7, 6)),
+            conv("d", "x", -3 * ONE, Format(True, 7, 7)),
+            Add("y", ("c", "d"), PIXEL, negated=True),
+        ),
+    ),
     "6 bits with a sign": ("qonnx", lambda: (conv("y", "x", -99 * ONE, Format(True, 6, 5), frac=5),)),
 }
 
