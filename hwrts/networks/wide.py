@@ -53,7 +53,8 @@ class Wide(nn.Module):
 
         Adam moves each number by the rate, so a weight that is made of many moves faster: along a gradient G
         of which nothing is known, M/(I*K*K) times as far through narrow, whose directions have length 1, and
-        _START * sqrt(M/O) times through wide.
+        _START * sqrt(M/O) times through wide. None has more than the whole rate: where taps are many and maps
+        few, as of 64 channels to 3 through 9x9 taps and 128 maps, narrow makes less than its part (0.025).
         """
         maps, taps = self.wide.shape[1], self.wide[0, 0].numel()
         through_narrow, through_wide = maps / taps, _START * math.sqrt(maps / self.narrow.shape[1])
@@ -95,7 +96,11 @@ def widen(network: nn.Module, times: int, seed: int) -> None:
 
 
 def shares_of_rate(network: nn.Module) -> dict[nn.Parameter, float]:
-    """What the parameters of wide convolutions are given of the rate of a training; all others have 1."""
+    """What the parameters of wide convolutions are given of the rate of a training; all others have 1.
+
+    So have those of sesr and ecbsr, whose blocks are not of this form: their weights move farther than plain
+    ones, the more the more they are expanded (docs/wide_and_taught.md).
+    """
     shares: dict[nn.Parameter, float] = {}
     for conv in network.modules():
         factors = _parametrisation(conv)

@@ -39,7 +39,8 @@ def train_resumably(
         session: The run.
         stage: Where the checkpoint and the metrics are.
         phase: "float" or "qat": a checkpoint of another phase is of another training.
-        training: At its start; the checkpoint's numbers go into it.
+        training: At its start; the checkpoint's numbers go into it. A float checkpoint whose parameters had
+            other shares of the rate is not gone on from: its moments are of other steps.
         forward: Of a batch.
         batches: A function of the step.
         schedule: Steps and rate.
@@ -59,16 +60,17 @@ def train_resumably(
     if state.is_file():
         notes = load_state_note(state)
         ours = {key: notes.get(key) for key in mine} == mine
+        began = f"stage {stage.name} {phase}: the checkpoint of step {notes['step']} is of other"
         if ours and grids is not None and not grids.are_of(notes.get("grids")):
-            session.progress.say(
-                f"stage {stage.name} {phase}: the checkpoint of step {notes['step']} is of other grids than "
-                "those chosen now; the fine-tuning begins again"
-            )
+            session.progress.say(f"{began} grids than those chosen now; the fine-tuning begins again")
+        elif ours and grids is None and notes.get("shares", []) != training.shares:
+            session.progress.say(f"{began} shares of the rate than those of now; the training begins again")
         elif ours:
             load_training(state, training)
             losses = notes.get("losses", [])  # not in checkpoints from before they were noted
             session.progress.say(f"stage {stage.name} {phase}: continuing after step {training.step}")
-    noted = mine if grids is None else {**mine, "grids": grids.sha256}
+    # Of a fine-tuning the grids are enough: its shares come from the weights that it begins with.
+    noted = {**mine, "shares": training.shares} if grids is None else {**mine, "grids": grids.sha256}
     saved = time.monotonic()
     with session.progress.task(f"stage {stage.name}: {phase} training", schedule.steps) as advance:
 

@@ -100,6 +100,8 @@ class StateNote(Document):
     phase: Text | None = None
     grids: Text | None = None
     """Of a fine-tuning: what it began with (:class:`hwrts.qat.grids.Grids`)."""
+    shares: tuple[float, ...] | list[float] = ()
+    """Of a float training: what its parameters are given of the rate (:attr:`Training.shares`)."""
     step: Annotated[int, Field(ge=0, lt=2**53)]
     losses: tuple[float, ...] | list[float] = ()
     """Of the steps since the last line of metrics.jsonl, which is a mean of them."""

@@ -105,6 +105,12 @@ class Training:
         groups = [{"params": [each], _SHARE: shares.get(each, 1.0)} for each in model.parameters()]
         return cls(model, torch.optim.Adam(groups))
 
+    @property
+    def shares(self) -> list[float]:
+        """What each parameter is given of the rate, in their order; none where all have the whole."""
+        groups = self.optimizer.param_groups
+        return [group[_SHARE] for group in groups] if all(_SHARE in group for group in groups) else []
+
 
 @kept_memory()
 def fit(

@@ -20,6 +20,7 @@ from hwrts.runs.pipeline import train_stages
 from hwrts.runs.session import open_session
 from hwrts.settings_file import parse_config
 from hwrts.training.checkpoint import load_weights, save_training
+from hwrts.training.fit import Training
 
 from .tiny import TINY, Lines, photographs, start
 
@@ -59,11 +60,13 @@ def own_teacher(teacher, tmp_path) -> RunFolder:
     return RunFolder(shutil.copytree(teacher.root, tmp_path / "teacher"))
 
 
-def interrupted(run: RunFolder, step: int, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def interrupted(
+    run: RunFolder, step: int, stage: str, monkeypatch: pytest.MonkeyPatch, save: Any = save_training
+) -> None:
     """Train a run until a step of a stage is saved."""
 
     def saved(path, training, notes):
-        save_training(path, training, notes)
+        save(path, training, notes)
         if (training.step, notes["stage"]) == (step, stage):
             raise KeyboardInterrupt
 
@@ -93,6 +96,41 @@ def test_a_wide_run_goes_on_where_it_was_interrupted(stage, data, tmp_path, monk
     for number in (1, 2):
         assert weights(broken, number) == weights(straight, number)
         assert set(load_weights(broken.stage(number).float_weights)[0]) == plain
+
+
+def by_whole_rates(path: Path, training: Training, notes: dict[str, Any]) -> None:
+    """A checkpoint as a version before shares of the rate wrote it."""
+    save_training(path, training, {key: value for key, value in notes.items() if key != "shares"})
+
+
+@pytest.mark.parametrize(("expand", "noted"), [(3, False), (3, True), (1, False)])
+def test_a_wide_training_goes_on_only_with_the_shares_that_it_began_with(
+    expand, noted, data, tmp_path, monkeypatch
+):
+    """A version before had none: moments and weights of its training are of other steps. A plain training
+    has none now either."""
+    torch.set_num_threads(1)
+    wide: dict[str, Any] = {"network": {"expand": expand}, "rts": {"stages": 1}}
+    straight, broken = made(tmp_path / "straight", data, **wide), made(tmp_path / "broken", data, **wide)
+    with monkeypatch.context() as older:
+        if not noted:
+            older.setattr(pipeline, "shares_of_rate", lambda model: {})
+        save = save_training if noted else by_whole_rates
+        interrupted(broken, 3, "1", older, save)
+    assert ("shares" in load_weights(broken.state)[1]) == noted
+    lines = Lines()
+    trained(broken, lines)
+    trained(straight)
+    (said,) = [line for line in lines.said if line.startswith("stage 1 float:")]
+    if expand > 1 and not noted:
+        assert said == (
+            "stage 1 float: the checkpoint of step 3 is of other shares of the rate than those of now; "
+            "the training begins again"
+        )
+    else:
+        assert said == "stage 1 float: continuing after step 3"
+    assert weights(broken, 1) == weights(straight, 1)
+    assert list(broken.metrics()) == list(straight.metrics())
 
 
 def test_wide_is_another_training_of_the_same_network(data, tmp_path):
