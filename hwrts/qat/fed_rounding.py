@@ -34,8 +34,8 @@ its pixels as often as there are taps."""
 def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str, Tensor]]) -> QuantNetwork:
     """Give a calibrated network, not yet trained, the codes of weights that make the smallest error.
 
-    Grids stay. So do weights that are trained towards their codes, or of which something is held, and rows of
-    very many taps.
+    Grids stay. So do weights that are trained towards their codes, or of which something is held, rows of
+    very many taps, and what all pictures feed nothing but 0: channels that never answer, or black.
 
     Args:
         quantised: It is changed, and returned.
@@ -54,6 +54,8 @@ def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str
             x = _fed(node, values[node.sources[0]]).double()  # (T, P)
             products[node.name] = products.get(node.name, 0) + x @ x.T
     for node in nodes:
+        if not products[node.name].any():
+            continue
         part = quantised.part(node)
         lsb = part.quant_weight().scale.reshape(-1, 1).double()  # (O, 1), or one for all
         exact = free[node.name].to(lsb) / lsb  # (O, T)
@@ -68,7 +70,7 @@ def rounded(exact: Tensor, products: Tensor, largest: int) -> Tensor:
 
     Args:
         exact: Rows (O, T) in LSB, float64.
-        products: x x^T (T, T), summed over what is fed.
+        products: x x^T (T, T), summed over what is fed, which is not all 0.
         largest: Largest magnitude of a code.
 
     Returns:

@@ -2,6 +2,7 @@
 
 import doctest
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,3 +132,24 @@ def test_only_where_the_picture_goes_through_kernels_and_the_picture_gains(monke
     started(traced("residual", keeps="nothing"))
     with pytest.raises(AssertionError, match="was asked"):
         started(traced())
+
+
+@pytest.mark.parametrize("dead", ["picture", "relu"])
+def test_what_is_fed_nothing_but_zeros_stays(dead):
+    """Black photographs, or channels that never answer: products of 0 have no factor, and torch ended it."""
+    graph, x = traced("edsr"), smooth() * (dead != "picture")
+    first = graph.of(Conv)[1]  # of the block; the second reads its ReLU
+    if dead == "relu":
+        silent = replace(first, bias=first.bias - 10)
+        graph = graph.rewritten([silent if node is first else node for node in graph.nodes])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(quantise, "round_as_fed", lambda network, batches: network)
+        plain, after = (start_qat(graph, QatConfig(), lambda step: x, SILENT) for _ in range(2))
+    round_as_fed(after, [x])
+    same = {
+        one.name: bool((one.weight_i8 == other.weight_i8).all())
+        for one, other in zip(plain.lower().convs, after.lower().convs, strict=True)
+    }
+    assert same["conv_in" if dead == "picture" else "blocks_0_conv2"]
+    assert not same["conv_out"]  # fed by biases at least
+    start_qat(graph, QatConfig(), lambda step: x, SILENT).lower()
