@@ -2,10 +2,10 @@
 
     python -m benchmarks.qat_runs [--repeats 1] [--json FILE] [run] [sweep] [table2]
 
-`hwrts run`, a sweep of two networks and `hwrts reproduce table2 --int8`, each by turns in child processes, on
-the embedded photographs and with few steps. CPU seconds of the child, as cores are shared, and of its
-fine-tunings; all else (float training, targets, export, proof) is the same work in both. What both end with
-is compared: codes of weights, and biases, of every int8 network.
+`hwrts run`, a sweep of two networks and `hwrts reproduce table2 --int8`, each by turns in child processes of
+one thread, on the embedded photographs and with few steps. CPU seconds of the child, as cores are shared, and
+of its fine-tunings; all else (float training, targets, export, proof) is the same work in both. What both end
+with is compared: codes of weights, and biases, of every int8 network.
 
 table2 is of budget tiny with two stages in place of eight; its float training is made once, and the child
 adds what `--int8` adds.
@@ -14,6 +14,7 @@ adds what `--int8` adds.
 import argparse
 import importlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,14 +40,19 @@ SWEEP: dict[str, Any] = {
 
 MODES = ("fused", "brevitas")
 
+MEASURED = ["run", "sweep", "table2"]
+
 
 def main() -> None:
     """Print seconds side by side."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("commands", nargs="*", metavar="COMMAND", default=["run", "sweep", "table2"])
+    parser.add_argument("commands", nargs="*", metavar="COMMAND", default=MEASURED)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    for command in arguments.commands:
+        if command not in MEASURED:
+            parser.error(f"{command!r} is not measured; name some of {', '.join(MEASURED)}, or none for all")
     found: dict[str, Any] = {}
     for command in arguments.commands:
         with tempfile.TemporaryDirectory() as folder:
@@ -89,8 +95,11 @@ def compared(command: str, folder: Path, repeats: int) -> dict[str, Any]:
 def child(command: str, mode: str, output: Path) -> dict[str, float]:
     """CPU seconds of a command, and of its fine-tunings."""
     program = f"from benchmarks.qat_runs import inside; inside({command!r}, {mode!r}, {str(output)!r})"
-    lines = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    result: dict[str, float] = json.loads(lines.splitlines()[-1])
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=one_thread)
+    if done.returncode:
+        sys.exit(f"{done.stderr}{command} ({mode}) ended with {done.returncode}")
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
