@@ -1,31 +1,35 @@
 """What training wide, a teacher and pruning are worth: networks of equal size and steps, float and int8.
 
-    python benchmarks/small_networks.py runs/TEACHER results.jsonl --sizes 1x8,1x16 --seeds 2 --steps 3000
-    python benchmarks/small_networks.py --plot results.jsonl -o docs/wide_and_taught.png
+    python -m benchmarks.small_networks runs/TEACHER results.jsonl --sizes 1x8,1x16 --seeds 2 --steps 3000
+    python -m benchmarks.small_networks --plot results.jsonl -o docs/wide_and_taught.png
 
 Each Residual-N (blocks x channels; or another --network) is trained on the photographs of the teacher's run:
 plain, wide, taught, and pruned as in a sweep (half of the steps with more channels), then fine-tuned in 8
 bits; x2 PSNR is that of whole photographs. Equal seeds have equal crops and starts. A line of the results is
-a network; what is there already is not trained again.
+a network; what is there already, of the same teacher and settings, is not trained again.
 """
 
 import argparse
 import dataclasses
 import itertools
 import json
+import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwrts.config import NetworkConfig
+from benchmarks.small_networks_results import COLOURS, OF_VARIANT, key_of, plot_of, read_rows
+from hwrts.config import NetworkConfig, NetworkName, RunConfig
 from hwrts.cost.budget import Limits
+from hwrts.errors import HwrtsError
 from hwrts.export import to_onnx
 from hwrts.graph.trace import trace
 from hwrts.metrics import psnr_db
@@ -37,13 +41,12 @@ from hwrts.qat.fused import Fused
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.budget import network_costs
 from hwrts.runs.engines import onnx_engine
-from hwrts.runs.folder import open_run
 from hwrts.runs.narrower import Importances, Units, down_to, whole
 from hwrts.runs.prune import without_some
 from hwrts.runs.quantise import calibration_inputs, qat_schedule, start_qat
 from hwrts.runs.session import Session, open_session
-from hwrts.runs.teacher import load_teacher
-from hwrts.sweep.front import pareto_front
+from hwrts.runs.teacher import find_teacher, load_teacher, teacher_sha256
+from hwrts.settings_file import parse_config
 from hwrts.training.aids import training_aids
 from hwrts.training.checkpoint import preserve_layout, save_weights
 from hwrts.training.fit import Schedule, Teacher, Training, fit
@@ -52,53 +55,125 @@ from hwrts.training.rts import float_upscaler
 
 Answers = Callable[[Any], Tensor]
 
-COLOURS = {"plain": "#555555", "wide": "#3b7dd8", "taught": "#d9772b", "pruned": "#4a9c5d"}
-NAME = ("network", "size", "rate", "steps", "seed", "variant")
-"""What tells two lines of results apart."""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("teacher", type=Path, nargs="?")
+    parser.add_argument("teacher", type=Path, nargs="?", metavar="TEACHER", help="run folder")
     parser.add_argument("results", type=Path, nargs="?", help="JSON lines; new ones are added")
-    parser.add_argument("--network", default="residual")
-    parser.add_argument("--sizes", default="1x8,1x16,1x32,2x16", help="blocks x channels, comma between")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--variants", default=",".join(COLOURS))
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--qat-steps", type=int, default=150)
-    parser.add_argument("--rate", type=float, help="peak rate; that of the teacher's stage 1")
-    parser.add_argument("--expand", type=int, default=4)
-    parser.add_argument("--share", type=float, default=0.5)
-    parser.add_argument("--pruned-from", type=int, default=32, help="channels of what is pruned")
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument(
+        "--network", default="residual", choices=sorted(get_args(NetworkName)), metavar="NAME"
+    )
+    parser.add_argument("--sizes", default="1x8,1x16,2x16", help="blocks x channels, comma between")
+    parser.add_argument("--seeds", type=whole_number(1), default=2)
+    parser.add_argument("--first-seed", type=whole_number(0), default=0)
+    parser.add_argument("--variants", default=",".join(COLOURS), help="comma between")
+    parser.add_argument("--steps", type=whole_number(2), default=3000)
+    parser.add_argument("--qat-steps", type=whole_number(1), default=150)
+    parser.add_argument("--rate", type=share_of(1.0), help="peak rate; that of the teacher's stage 1")
+    parser.add_argument("--expand", type=whole_number(2), default=4)
+    parser.add_argument("--share", type=share_of(1.0), default=0.5)
+    parser.add_argument("--pruned-from", type=whole_number(2), default=32, help="channels of what is pruned")
+    parser.add_argument("--plot", type=Path, metavar="RESULTS")
     parser.add_argument("-o", "--output", type=Path)
     asked = parser.parse_args()
-    if asked.plot is not None:
-        plot([json.loads(line) for line in asked.plot.read_text().splitlines()], asked.output)
-        return
-    base = open_session(open_run(asked.teacher), SILENT)
-    rate = asked.rate or base.config.rts.first_learning_rate
-    answers = remembering(MixedPrecision(load_teacher(base.run, 1)).run)
-    lines = asked.results.read_text().splitlines() if asked.results.is_file() else []
-    known = {tuple(row[key] for key in NAME) for row in map(json.loads, lines)}
+    try:
+        if asked.plot is not None:
+            plot_of(asked.plot, asked.output)
+        else:
+            train_all(asked)
+    except HwrtsError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """A parser of numbers from the least on."""
+
+    def parsed(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: not a whole number of at least {least}")
+        return int(text)
+
+    return parsed
+
+
+def share_of(most: float) -> Callable[[str], float]:
+    """A parser of numbers above 0, to the most."""
+
+    def parsed(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{text}: not a number above 0 and up to {most:g}")
+        return value
+
+    return parsed
+
+
+def train_all(asked: argparse.Namespace) -> None:
+    """Train what the results have not yet; everything that was asked for is checked before."""
+    if asked.teacher is None or asked.results is None:
+        raise HwrtsError("give the folder of a trained run and a file of results; or --plot RESULTS -o PNG")
+    variants = asked.variants.split(",")
+    if wrong := [each for each in variants if each not in COLOURS]:
+        raise HwrtsError(f"--variants: {wrong[0]!r} is none; take of {', '.join(COLOURS)}")
+    sizes = {size: network_of(asked.network, size) for size in asked.sizes.split(",")}
+    if "pruned" in variants:
+        if wrong := [size for size, of in sizes.items() if of.channels >= asked.pruned_from]:
+            raise HwrtsError(f"--pruned-from {asked.pruned_from}: is not wider than {wrong[0]}; give more")
+        for size in sizes:
+            network_of(asked.network, re.sub(r"\d+$", str(asked.pruned_from), size), "--pruned-from")
+    if not asked.results.parent.is_dir():
+        raise HwrtsError(f"{asked.results.parent}: is no folder; make it, or name results elsewhere")
+    lines = read_rows(asked.results) if asked.results.is_file() else []
+    run = find_teacher(RunConfig(network=next(iter(sizes.values()))), asked.teacher)
+    base = open_session(run, SILENT)
+    teacher = load_teacher(base.run, 1)
+    common = {
+        "network": asked.network,
+        "rate": asked.rate or base.config.rts.first_learning_rate,
+        "steps": asked.steps,
+        "qat_steps": asked.qat_steps,
+        "teacher": teacher_sha256(base.run, [1])["1"][:16],
+    }
+    if any(row["teacher"] is None for row in lines):
+        print(f"{asked.results}: lines that name no teacher count as of this one", file=sys.stderr)
+    known = {key_of({**row, "teacher": row["teacher"] or common["teacher"]}) for row in lines}
+    answers = remembering(MixedPrecision(teacher).run)
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
-    for seed, size, variant in itertools.product(seeds, asked.sizes.split(","), asked.variants.split(",")):
-        name = dict(zip(NAME, (asked.network, size, rate, asked.steps, seed, variant), strict=True))
-        if tuple(name.values()) in known:
+    for seed, size, variant in itertools.product(seeds, sizes, variants):
+        own = {key: getattr(asked, key) for key in OF_VARIANT[variant]}
+        name = {**common, "size": size, "seed": seed, "variant": variant, **own}
+        if key_of(name) in known:
             continue
-        blocks, channels = map(int, size.split("x"))
-        session = of_size(base, asked.network, blocks, channels, seed)
-        row = {**name, **measured(session, variant, rate, asked, answers)}
+        known.add(key_of(name))
+        session = of_size(base, sizes[size], seed)
+        row = {**name, **measured(session, variant, name["rate"], asked, answers)}
         print(json.dumps(row), flush=True)
         with asked.results.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
 
-def of_size(session: Session, name: str, blocks: int | None, channels: int, seed: int) -> Session:
+def network_of(name: str, size: str, flag: str = "--sizes") -> NetworkConfig:
+    """A network by its size, such as 2x16.
+
+    Raises:
+        HwrtsError: It is no size, or none that the network can have.
+    """
+    found = re.fullmatch(r"(?:(\d+)x)?(\d+)", size)
+    if found is None:
+        raise HwrtsError(f"{flag}: {size!r} is no size; give blocks x channels, such as 2x16")
+    numbers = {
+        key: int(text) for key, text in zip(("blocks", "channels"), found.groups(), strict=True) if text
+    }
+    return parse_config({"network": {"name": name, **numbers}}, flag).network
+
+
+def of_size(session: Session, network: NetworkConfig, seed: int) -> Session:
     """The session with another network and seed."""
-    network = NetworkConfig.model_validate({"name": name, "blocks": blocks, "channels": channels})
     config = session.config.model_copy(update={"network": network, "seed": seed})
     return dataclasses.replace(session, config=config)
 
@@ -165,7 +240,7 @@ def train(
 def pruned(session: Session, model: nn.Module, rate: float, asked: argparse.Namespace) -> None:
     """Give a network what is left of a wider one that was trained for half of the steps."""
     config = session.config
-    wider = of_size(session, config.network.name, config.network.blocks, asked.pruned_from, config.seed)
+    wider = of_size(session, config.network.model_copy(update={"channels": asked.pruned_from}), config.seed)
     torch.manual_seed(config.seed)
     source = preserve_layout(build_network(wider.config.network))
     train(wider, source, rate, asked.steps // 2)
@@ -200,30 +275,6 @@ def value(session: Session, upscale: Callable[[Any], Any]) -> float:
     """Mean x2 PSNR of the validation photographs."""
     pairs = zip(session.val.pictures("lr"), session.val.pictures("hr"), strict=True)
     return mean(psnr_db(upscale(np.array(lr)), np.array(original)) for lr, original in pairs)
-
-
-def plot(rows: list[dict[str, Any]], output: Path) -> None:
-    """Fronts with and without, against what is deployed: dots are seeds, lines the front of their means."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
-    costs = {"params": "deployed parameters", "line_kib": "line memory of 2160p60, KiB"}
-    for panel, (cost, label) in zip(panels, costs.items(), strict=True):
-        for variant, colour in COLOURS.items():
-            mine = [row for row in rows if row["variant"] == variant]
-            if not mine:
-                continue
-            for kind, line in (("float", "--"), ("int8", "-")):
-                of = [(row[cost], row[f"{kind}_db"]) for row in mine]
-                means = [(size, mean(db for c, db in of if c == size)) for size in sorted({c for c, _ in of})]
-                front = [means[i] for i in pareto_front(means)]
-                panel.plot(*zip(*front, strict=True), line, color=colour, label=f"{variant}, {kind}")
-                panel.scatter(*zip(*of, strict=True), s=12, color=colour)
-        panel.set(xlabel=label)
-        panel.grid(visible=True, alpha=0.3)
-    panels[0].set_ylabel("x2 PSNR of 7 photographs, dB")
-    panels[0].legend(frameon=False, fontsize=8)
-    figure.savefig(output, dpi=110)
 
 
 if __name__ == "__main__":
