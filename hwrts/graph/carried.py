@@ -40,6 +40,27 @@ def is_apart(graph: Graph) -> bool:
     return False
 
 
+def adds_to_picture(graph: Graph) -> bool:
+    """Whether an output is a sum with a picture that comes in: kernels make corrections of it then.
+
+    That is so behind limits too. Where it is not, the picture goes through kernels.
+    """
+    ends = {name: out for name, out in graph.pixel_ends().items() if name not in graph.outputs}
+    pictures, origins = graph.picture_formats(ends), graph.origins()
+    made_by = {node.name: node for node in graph.operations}
+    for name in graph.outputs:
+        node = made_by.get(origins[name])
+        while node is not None and node.limits is not None:
+            node = made_by.get(origins[node.sources[0]])
+        if (
+            node is not None
+            and node.signs is not None
+            and any(origins[each] in pictures for each in node.sources)
+        ):
+            return True
+    return False
+
+
 def _reads_hidden(graph: Graph, node: Node) -> bool:
     """Whether what it reads first is no picture."""
     pictures = graph.picture_formats(graph.pixel_ends())

@@ -24,7 +24,6 @@ from hwrts.graph.brevitas_layers import (
     Uint8ActPerTensorFixedPoint,
     qnn,
 )
-from hwrts.graph.carried import is_apart
 from hwrts.graph.fitted import FittedWeights, check_register
 from hwrts.graph.operators import PARTS
 from hwrts.graph.operators.conv_part import lower_conv
@@ -195,16 +194,15 @@ class QuantNetwork(nn.Module):
         return silenced(self.graph.rewritten((*self.graph.inputs, *tuned)))
 
     def signed_convs(self) -> dict[nn.Module, Format]:
-        """What gives the sums of signed convolutions, with their formats: these may need to stay small.
+        """What gives the sums of signed convolutions that are corrections, with their formats.
 
-        Where a bias is found so that flat areas give 0, that is behind the subtraction of their answer. Where
-        the picture goes through hidden tensors, those of a wider range than a correction's are left: they may
-        hold the picture, whose white is not to be pulled down, and in +-32 they would weigh more than all of
-        its errors.
+        These may need to stay small. Where a bias is found so that flat areas give 0, that is behind the
+        subtraction of their answer. Sums of a wider range than a correction's are left: they may hold the
+        picture, whose white is not to be pulled down, and in +-32 they would weigh more than all of its
+        errors (docs/experiments.md).
         """
         formats = {name: self.formats[name] for name in self.widths if self.formats[name].signed}
-        carried = is_apart(self.graph)
-        return {self.answers[name]: out for name, out in formats.items() if is_correction(out) or not carried}
+        return {self.answers[name]: out for name, out in formats.items() if is_correction(out)}
 
     def lower(self) -> Network:
         """The integers that this module computes with.

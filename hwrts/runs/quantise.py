@@ -25,7 +25,7 @@ from hwrts.files.atomic import text_bytes, write_atomic
 from hwrts.files.read import check_document, read_bytes
 from hwrts.fixed_point import JSON_NAME, Format, Network, RoundingRules, load_network, save_network
 from hwrts.graph import Graph, graph_steps
-from hwrts.graph.carried import is_apart
+from hwrts.graph.carried import adds_to_picture
 from hwrts.graph.deploy import deploy_form, on_one_grid
 from hwrts.graph.equalise import equalised
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
@@ -115,10 +115,15 @@ def start_qat(
     else:
         finer = chosen(scaled)  # in front of leaky ReLUs; the picture may lose by it elsewhere
         best = nearest([lambda: made(graph, formats), lambda: made(scaled, finer)], graph, batches)
-    if not is_apart(graph):  # else the picture goes through all kernels
+    if adds_to_picture(graph):  # else it goes through all kernels
         return best
-    as_fed = round_as_fed(made(best.graph, best.formats), batches)
-    return nearest([lambda: best, lambda: as_fed], graph, batches)
+
+    def as_fed() -> QuantNetwork:
+        rounded = round_as_fed(made(best.graph, best.formats), batches)
+        rounded.lower()  # its sums may be larger
+        return rounded
+
+    return nearest([lambda: best, as_fed], graph, batches)
 
 
 def qat_schedule(qat: QatConfig, *, same_size: bool = False) -> Schedule:

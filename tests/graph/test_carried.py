@@ -13,7 +13,7 @@ from hwrts.export.c import CWitness
 from hwrts.export.witness import Witness
 from hwrts.fixed_point import Network, load_network
 from hwrts.graph import Add, Clip, Conv, Graph, Input, Node, PRelu, Reorder, run_graph
-from hwrts.graph.carried import carried_apart, is_apart
+from hwrts.graph.carried import adds_to_picture, carried_apart, is_apart
 from hwrts.graph.deploy import anchor_image_residual, deploy_form, fused_form
 from hwrts.graph.note import note_graph, noted_graph
 from hwrts.graph.trace import trace
@@ -79,6 +79,18 @@ def test_the_two_forms_are_one_network(name, colour):
     assert not is_apart(before)
 
 
+ADDING = ("residual", "vdsr", "abpn", "sesr", "ecbsr", "unet")
+KERNELS_ALONE = ("srcnn", "srresnet", "edsr", "quicksrnet", "espcn", "imdn", "rlfn", "span", "xlsr", "fsrcnn")
+
+
+@pytest.mark.parametrize("name", ADDING + KERNELS_ALONE)
+def test_where_the_picture_is(name):
+    """As docs/networks.md has it: a sum with the enlarged picture, or kernels that it goes through."""
+    torch.manual_seed(0)
+    graph = trace(build_network(NetworkConfig.model_validate({"name": name, "channels": 8})).eval())
+    assert adds_to_picture(deploy_form(graph)) == (name in ADDING)
+
+
 EYE = torch.eye(3).reshape(3, 3, 1, 1)
 
 
@@ -139,6 +151,14 @@ def test_a_tensor_that_is_passed_on_whole_is_added_itself():
     assert not apart.of(Reorder)
     assert apart.of(Add)[0].sources == ("h", "y")
     assert not bool(apart.of(Conv)[1].weight.any())
+
+
+def test_a_sum_with_the_picture_is_found_behind_limits():
+    nodes = conv(0.1 * EYE), Add("z", ("x", "y")), Clip("w", ("z",), 0.1, 0.9)
+    assert adds_to_picture(behind_a_leaky_relu(*nodes))
+    assert not adds_to_picture(behind_a_leaky_relu(nodes[0], Add("z", ("h", "y")), nodes[2]))
+    assert not adds_to_picture(behind_a_leaky_relu(*nodes[:2], conv(EYE, "v", "z")))  # a kernel has it last
+    assert adds_to_picture(behind_a_leaky_relu(*nodes[:2], conv(EYE, "v", "z"), outputs=("v", "z")))
 
 
 SETTINGS: dict[str, dict[str, Any]] = {

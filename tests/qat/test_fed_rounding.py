@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from hwrts.config import NetworkConfig, QatConfig
+from hwrts.errors import HwrtsError
 from hwrts.graph import Conv, Graph, run_graph
 from hwrts.graph.trace import trace
 from hwrts.networks.build import build_network
@@ -42,6 +43,11 @@ def traced(name: str = "srresnet", **size: Any) -> Graph:
 def started(graph: Graph, **settings: Any) -> QuantNetwork:
     x = smooth()
     return start_qat(graph, QatConfig.model_validate(settings), lambda step: x, SILENT)
+
+
+def same_weights(one: QuantNetwork, other: QuantNetwork) -> bool:
+    numbers = other.state_dict()
+    return all(torch.equal(value, numbers[name]) for name, value in one.state_dict().items())
 
 
 def test_few_weights_have_nearly_the_best_codes():
@@ -126,12 +132,30 @@ def test_only_where_the_picture_goes_through_kernels_and_the_picture_gains(monke
     plain = started(traced())
     monkeypatch.setattr(quantise, "round_as_fed", worse)
     kept = started(traced())
-    assert all(torch.equal(value, plain.state_dict()[name]) for name, value in kept.state_dict().items())
+    assert same_weights(kept, plain)
     assert kept.training
     monkeypatch.setattr(quantise, "round_as_fed", never)
     started(traced("residual", keeps="nothing"))
-    with pytest.raises(AssertionError, match="was asked"):
-        started(traced())
+    started(traced("ecbsr"))
+    for name in ("srresnet", "fsrcnn"):  # with a sum of its own at its end, and without
+        with pytest.raises(AssertionError, match="was asked"):
+            started(traced(name))
+
+
+def test_codes_that_no_legal_network_can_hold_are_not_taken(monkeypatch):
+    def lower() -> None:
+        raise HwrtsError("sums that are too large")
+
+    def illegal(network: QuantNetwork, batches: Any) -> QuantNetwork:
+        monkeypatch.setattr(network, "lower", lower)
+        return round_as_fed(network, batches)
+
+    nearer = started(traced())
+    monkeypatch.setattr(quantise, "round_as_fed", lambda network, batches: network)
+    plain = started(traced())
+    assert not same_weights(nearer, plain)
+    monkeypatch.setattr(quantise, "round_as_fed", illegal)
+    assert same_weights(started(traced()), plain)
 
 
 @pytest.mark.parametrize("dead", ["picture", "relu"])

@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from hwrts.config import NetworkConfig
 from hwrts.fixed_point import PIXEL, Format
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
-from hwrts.networks import EDSR, Residual
+from hwrts.networks import Residual
+from hwrts.networks.build import build_network
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.range_penalty import CORRECTION, HEADROOM, WEIGHT, RangePenalty
 from hwrts.training.fit import Schedule, Training, fit
@@ -93,10 +95,14 @@ def _formats(network):
     return graph, formats | {"x": PIXEL, "conv_in": PIXEL, "picture": PIXEL}
 
 
-def test_hidden_sums_that_may_hold_the_picture_are_left():
-    """Of EDSR the last kernel alone makes a correction; white in a sum of +-1 would be pulled down."""
-    graph = deploy_form(trace(EDSR(blocks=1, channels=8).eval()))
-    formats = {node.name: Format(True, 8, 7) for node in graph.quantised_nodes()}
-    formats |= dict.fromkeys((graph.input.name, graph.output), PIXEL)
-    network = QuantNetwork(graph, formats | {"conv_out": CORRECTION})
-    assert list(network.signed_convs()) == [network.answers["conv_out"]]
+@pytest.mark.parametrize(
+    ("name", "watched"), [("edsr", ["conv_out"]), ("fsrcnn", []), ("ecbsr", ["conv_out"]), ("imdn", [])]
+)
+def test_hidden_sums_that_may_hold_the_picture_are_left(name, watched):
+    """The last kernel makes a correction, if there is one; white in a sum of +-1 would be pulled down."""
+    settings = NetworkConfig.model_validate({"name": name, "blocks": 1, "channels": 8})
+    graph = deploy_form(trace(build_network(settings).eval()))
+    pictures = graph.picture_formats(graph.pixel_ends())
+    formats = {node.name: Format(True, 8, 7) for node in graph.quantised_nodes()} | pictures
+    network = QuantNetwork(graph, formats | dict.fromkeys(watched, CORRECTION))
+    assert list(network.signed_convs()) == [network.answers[each] for each in watched]
