@@ -33,17 +33,18 @@ def equalised(
         The same graph if there is nothing to gain, or something there that no factor goes through.
     """
     wide = {node.name: node.sources[0] for node in graph.operations if _is_narrower(node, formats)}
-    groups = {name: _group(graph, name) for name in wide}
-    if not any(groups.values()):
+    groups = {name: _group(graph, name) for name in wide}  # with the channels that have no factor
+    if not any(members for members, _ in groups.values()):
         return graph
     largest = _largest(graph, wide.values(), batches)
     scaled: set[str] = set()
-    for name, members in groups.items():
+    for name, (members, without) in groups.items():
         if not members or members & scaled:  # its channels have their factors already
             continue
         scaled |= members
         limit = OVERSHOOT * 2.0 ** (formats[name].bits - 1 - formats[name].frac)
         ratio = limit / largest[wide[name]].clamp(min=limit)  # (C,), at most 1
+        ratio[list(without)] = 1.0
         graph = _scaled(graph, members, torch.exp2(ratio.log2().floor()))
     return graph
 
@@ -51,7 +52,7 @@ def equalised(
 def takes_factors(graph: Graph) -> bool:
     """Whether there is a tensor whose channels could have factors, whatever the formats are."""
     return any(
-        node.LETS_FACTORS_THROUGH and len(node.sources) == 1 and bool(_group(graph, node.sources[0]))
+        node.LETS_FACTORS_THROUGH and len(node.sources) == 1 and bool(_group(graph, node.sources[0])[0])
         for node in graph.operations
     )
 
@@ -77,10 +78,14 @@ def _largest(
     return {name: torch.stack(seen).amax(0) for name, seen in found.items()}
 
 
-def _group(graph: Graph, start: str) -> set[str]:
-    """The tensors that have one factor a channel with this one; none if it can't be given or taken back."""
+def _group(graph: Graph, start: str) -> tuple[set[str], set[int]]:
+    """The tensors that have one factor a channel with this one, and the channels of them that have none.
+
+    No tensors if factors can't be given or taken back.
+    """
+    nothing: tuple[set[str], set[int]] = set(), set()
     channels = graph_channels(graph)
-    members: set[str] = set()
+    members, without = set[str](), set[int]()
     left = [start]
     while left:
         name = left.pop()
@@ -91,15 +96,17 @@ def _group(graph: Graph, start: str) -> set[str]:
         if node.LETS_FACTORS_THROUGH:
             left += node.sources
         elif node.with_factors(factors, None) is None:
-            return set()
+            return nothing
         for reader in graph.readers(name):
             if reader.LETS_FACTORS_THROUGH:
                 left.append(reader.name)
             elif reader.with_factors(None, factors) is None:
-                return set()
+                return nothing
+            else:
+                without |= {*reader.without_factor}
         if name in graph.outputs or channels[name] != channels[start]:
-            return set()
-    return members
+            return nothing
+    return members, without
 
 
 def _scaled(graph: Graph, members: set[str], factors: Tensor) -> Graph:

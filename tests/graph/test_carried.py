@@ -114,6 +114,7 @@ def behind_a_leaky_relu(*nodes: Node, outputs: tuple[str, ...] = ()) -> Graph:
             conv(EYE * torch.tensor([1.0, 1.0, 0.0])[:, None, None, None])
         ),  # a row passes none
         behind_a_leaky_relu(conv(EYE - 1.5 * EYE.roll(1, 0))),  # another weight says how fine the grid is
+        behind_a_leaky_relu(conv(0.62 * EYE + 0.36 * EYE.roll(1, 0))),  # a grid that is no finer
         behind_a_leaky_relu(conv(EYE, frozen=True)),
         behind_a_leaky_relu(conv(EYE, zero_sums=True)),
         behind_a_leaky_relu(conv(torch.ones(3, 1, 1, 1), groups=3)),

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from hwrts.fixed_point import Format
-from hwrts.graph import Add, Conv, Graph, Input, PRelu, run_graph
+from hwrts.graph import Add, Conv, Graph, Input, PRelu, Reorder, run_graph
+from hwrts.graph.carried import carried_apart
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.equalise import OVERSHOOT, equalised
 from hwrts.graph.trace import trace
@@ -84,6 +85,31 @@ def test_what_no_factor_goes_through_stays(reader):
     better = equalised(free, formats, [x])
     assert better is not free
     assert torch.equal(run_graph(better, x)["y"], run_graph(free, x)["y"])
+
+
+def test_channels_that_are_passed_on_have_no_factor():
+    """The picture of a network that carries it is added behind its last convolution, as it is."""
+    torch.manual_seed(0)
+    first, last = 0.05 * torch.randn(8, 3, 3, 3), 0.05 * torch.randn(3, 8, 3, 3)
+    for weight in (first, last):
+        weight[range(3), range(3), 1, 1] = 1
+    bias = torch.tensor([0.0] * 3 + [-2.5] * 5)
+    nodes = (
+        Input("x", 3),
+        Conv("conv", ("x",), first, bias),
+        PRelu("h", ("conv",), torch.tensor([0.15]), False),
+    )
+    graph = carried_apart(Graph((*nodes, Conv("y", ("h",), last, torch.zeros(3)))))
+    assert len(graph.of(Reorder)) == 1
+    x = picture()
+    formats = calibrate(graph, [x])
+    assert formats["conv"].frac < formats["h"].frac
+    better = equalised(graph, formats, [x])
+    before, after = run_graph(graph, x), run_graph(better, x)
+    assert torch.equal(before[graph.output], after[graph.output])
+    ratio = (after["h"] / before["h"])[0].flatten(1).amax(1)  # (C,)
+    assert torch.equal(ratio[:3], torch.ones(3))
+    assert bool((ratio[3:] < 1).all())
 
 
 def test_networks_without_leaky_relus_stay():

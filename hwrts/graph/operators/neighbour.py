@@ -75,6 +75,11 @@ class Neighbour:
         """
         return None
 
+    @property
+    def without_factor(self) -> tuple[int, ...]:
+        """Channels of its source that can have none, where the others can."""
+        return ()
+
     def with_relu(self) -> Self | None:
         """The same with a ReLU behind it."""
         return None

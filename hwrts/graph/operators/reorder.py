@@ -47,6 +47,16 @@ class Reorder(Operator):
         """(N, C, H, W) to (N, O, H, W)."""
         return reorder(xs[0], self.order)
 
+    @property
+    def without_factor(self) -> tuple[int, ...]:
+        """Those that it passes on, which it could not take back."""
+        return self.order
+
+    def with_factors(self, made: Tensor | None, read: Tensor | None) -> Self | None:
+        """Itself, if no channel that it passes on has one."""
+        kept = made is None and read is not None and bool((read[list(self.order)] == 1).all())
+        return self if kept else None
+
     def non_negative(self, sources: bool) -> bool:
         """As its source."""
         return sources
