@@ -1,7 +1,6 @@
 """Modules of any channels, inputs, outputs and ranges of pixels, from a file to a verdict."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import torch
 from hwrts.config import QatConfig
 from hwrts.errors import ConfigError, RunFolderError, UnsupportedOperatorError
 from hwrts.fixed_point import PIXEL, Format, Input, Rounding, load_network, run_outputs
-from hwrts.qat.range_penalty import RangePenalty
 from hwrts.runs.engines import make_engine
 from hwrts.runs.folder import RunFolder, write_json
 from hwrts.runs.own_check import check_own_module
@@ -58,15 +56,7 @@ def test_every_form_is_proved(tmp_path, photos, name, rounding):
 
 
 @pytest.mark.usefixtures("small_verdict")
-def test_fine_tuning_takes_every_form(tmp_path, photos, monkeypatch):
-    watched = []
-
-    class Watched(RangePenalty):
-        def __init__(self, formats: Any) -> None:
-            watched.append(len(formats))
-            super().__init__(formats)
-
-    monkeypatch.setattr("hwrts.runs.integers.RangePenalty", Watched)
+def test_fine_tuning_takes_every_form(tmp_path, photos, watched):
     run, verdict, _ = quantised(tmp_path, "a state", photos, steps=3)
     assert verdict.passed
     assert watched == [0]  # toward its own output it begins where it should end: nothing pulls at it

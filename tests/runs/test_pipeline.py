@@ -14,7 +14,6 @@ from hwrts.errors import DataError, RunFolderError
 from hwrts.files.read import read_json
 from hwrts.fixed_point import load_network, run
 from hwrts.progress import Silent
-from hwrts.qat.range_penalty import RangePenalty
 from hwrts.report.summary import photograph_names
 from hwrts.runs import resumable
 from hwrts.runs.folder import RunFolder, StageFolder, create_run, open_run
@@ -127,15 +126,7 @@ def test_which_network_enhances(finished, tmp_path):
 
 
 @pytest.mark.usefixtures("small_verdict")
-def test_a_run_without_same_size_networks(finished, tmp_path, monkeypatch):
-    watched = []
-
-    class Watched(RangePenalty):
-        def __init__(self, formats: Any) -> None:
-            watched.append(len(formats))
-            super().__init__(formats)
-
-    monkeypatch.setattr("hwrts.runs.integers.RangePenalty", Watched)
+def test_a_run_without_same_size_networks(finished, tmp_path, watched):
     plain = {"steps": 1, "same_size": False}
     made = start(tmp_path / "plain", finished[0].root.parent / "photos", qat=plain)
     assert [stage.name for stage in made.stages()] == ["1", "2"]
