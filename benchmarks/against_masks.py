@@ -1,6 +1,6 @@
 """A run's enhancement beside unsharp masks of the same mean difference, in figures and at 1:1.
 
-    python benchmarks/against_masks.py runs/first [--data DIR] [--picture docs/recipe.png]
+    python -m benchmarks.against_masks runs/first [--data DIR] [--picture docs/recipe.png]
 
 For each mask (a Gaussian of deviation sigma) the strength is sought at which the mean image difference equals
 the network's. Without --data the run's validation photographs are taken. The picture shows the piece with the
@@ -9,16 +9,15 @@ bicubic, by Lanczos and by the x2 network.
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from hwrts.data import degrade, list_images, open_store, read_image, through_jpeg, to_codes, upscale_by_2
+from benchmarks.pictures import Enhance, means, photographs, piece_of, side_by_side
+from hwrts.data import degrade, through_jpeg, to_codes, upscale_by_2
 from hwrts.data.depth import Codes
-from hwrts.data.pieces import most_detail
 from hwrts.metrics import artefacts, error_gain, image_difference_percent
 from hwrts.metrics.baselines import lanczos
 from hwrts.metrics.viqet import has_score, score
@@ -28,7 +27,6 @@ from hwrts.runs.folder import open_run
 
 SIGMAS = (0.7, 1.0, 1.5)
 SIDE = 256
-Enhance = Callable[[Codes], Codes]
 
 
 def mask(sigma: float, amount: float) -> Enhance:
@@ -68,37 +66,21 @@ def figures(enhance: Enhance, pictures: list[Codes]) -> dict[str, float]:
             )
         )
     names = ("difference %", "overshoot", "99 %", "noise gain", "JPEG gain", "MOS")
-    columns = zip(*rows, strict=True)
-    return {
-        name: float(np.mean([value for value in column if value is not None]))
-        for name, column in zip(names, columns, strict=True)
-    }
+    return means(names, rows)
 
 
 def sheet(original: Codes, above: dict[str, Enhance], upscale: Enhance) -> Image.Image:
     """Pieces side by side, one pixel a pixel."""
-    piece = most_detail(original, SIDE)
-    rows, columns = (
-        slice(piece.top, piece.top + piece.height),
-        slice(piece.left, piece.left + piece.width),
-    )
+    piece = piece_of(original, SIDE)
     low = degrade(original, jpeg=None, kernel="bicubic", seed=0)
-    cells = {name: enhance(original)[rows, columns] for name, enhance in above.items()}
+    cells = {name: enhance(original)[piece] for name, enhance in above.items()}
     below = {
         "bicubic x2": to_codes(upscale_by_2(low)),
         "Lanczos x2": lanczos(low),
         "network x2": upscale(low),
     }
-    cells |= {name: picture[rows, columns] for name, picture in below.items()}
-    names = [*cells]
-    width = len(above)
-    page = Image.new("RGB", (width * (SIDE + 4), 2 * (SIDE + 20)), "white")
-    draw = ImageDraw.Draw(page)
-    for i, name in enumerate(names):
-        at = ((i % width) * (SIDE + 4), (i // width) * (SIDE + 20))
-        page.paste(Image.fromarray(np.ascontiguousarray(cells[name])), at)
-        draw.text((at[0] + 2, at[1] + SIDE + 4), name, fill="black")
-    return page
+    cells |= {name: picture[piece] for name, picture in below.items()}
+    return side_by_side(cells, len(above), SIDE)
 
 
 def main() -> None:
@@ -108,10 +90,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     run = open_run(arguments.run)
-    if arguments.data is None:
-        pictures = [np.array(picture) for picture in open_store(run.root / "data" / "val").pictures("hr")]
-    else:
-        pictures = [read_image(path) for path in list_images(arguments.data)]
+    pictures = photographs(run, arguments.data)
     network = open_stage(run.enhancing_stage(None))
     ours = figures(network.enhance, pictures)
     table, shown = {"int8 network": ours}, {"input": lambda x: x, "int8 network": network.enhance}

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.against_masks import Enhance, as_strong
-from hwrts.data import list_images, open_store, read_image, to_codes
+from benchmarks.against_masks import as_strong
+from benchmarks.pictures import Enhance, photographs
+from hwrts.data import to_codes
 from hwrts.data.depth import Codes
 from hwrts.metrics import image_difference_percent
 from hwrts.metrics.flicker import STILL, Flicker, Watch
@@ -46,10 +47,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=5)
     arguments = parser.parse_args()
     run = open_run(arguments.run)
-    if arguments.data is None:
-        scenes = [np.array(each) for each in open_store(run.root / "data" / "val").pictures("hr")]
-    else:
-        scenes = [read_image(path) for path in list_images(arguments.data)]
+    scenes = photographs(run, arguments.data)
     network = open_stage(run.enhancing_stage(None)).enhance
     strength = float(np.mean([image_difference_percent(network(x), x)[0] for x in scenes]))
     rows: dict[str, Enhance] = {"int8 network": network}

@@ -19,31 +19,27 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.fine_tuning import fine_tune, value, value_of
 from benchmarks.small_networks_results import COLOURS, OF_VARIANT, key_of, plot_of, read_rows
 from hwrts.config import NetworkConfig, NetworkName, RunConfig
 from hwrts.cost.budget import Limits
 from hwrts.errors import HwrtsError
-from hwrts.export import to_onnx
 from hwrts.graph.trace import trace
-from hwrts.metrics import psnr_db
 from hwrts.networks.build import build_network, planes_of
 from hwrts.networks.channels import Group, groups_of
 from hwrts.networks.wide import collapse, shares_of_rate, widen
 from hwrts.progress import SILENT
-from hwrts.qat.fused import Fused
 from hwrts.qat.range_penalty import CORRECTION, RangePenalty
 from hwrts.runs.budget import network_costs
-from hwrts.runs.engines import onnx_engine
 from hwrts.runs.narrower import Importances, Units, down_to, whole
 from hwrts.runs.prune import without_some
-from hwrts.runs.quantise import calibration_inputs, qat_schedule, start_qat
+from hwrts.runs.quantise import calibration_inputs, start_qat
 from hwrts.runs.session import Session, open_session
 from hwrts.runs.teacher import find_teacher, load_teacher, teacher_sha256
 from hwrts.settings_file import parse_config
@@ -201,19 +197,13 @@ def measured(
     qat = config.qat.model_copy(update={"steps": asked.qat_steps})
     torch.manual_seed(config.seed)
     quantised = start_qat(trace(model), qat, calibration_inputs(batches, batches), SILENT)
-    with RangePenalty(quantised.signed_convs()) as penalty:
-        training = quantised.fine_tuning()
-        hold = quantised.holding(training, qat.steps)
-        told = Fused(quantised)
-        fit(training, told, batches, qat_schedule(qat), lambda done, loss: None, hold, penalty)
-    network = quantised.eval().lower()
+    network = fine_tune(quantised, qat, batches)
     costs = network_costs(quantised.graph, qat, Limits())
-    engine = onnx_engine(to_onnx(network).SerializeToString(), network)
     return {
         "params": costs["params"],
         "line_kib": costs["line_kib"],
         "float_db": round(float_db, 4),
-        "int8_db": round(value(session, engine.upscale), 4),
+        "int8_db": round(value_of(session, network), 4),
         "ms_a_step": round(1000 * seconds / asked.steps, 1),
     }
 
@@ -269,12 +259,6 @@ def remembering(ask: Answers) -> Answers:
         return torch.stack([known[key] for key in keys]).float()
 
     return answered
-
-
-def value(session: Session, upscale: Callable[[Any], Any]) -> float:
-    """Mean x2 PSNR of the validation photographs."""
-    pairs = zip(session.val.pictures("lr"), session.val.pictures("hr"), strict=True)
-    return mean(psnr_db(upscale(np.array(lr)), np.array(original)) for lr, original in pairs)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A network's slider and limits in figures, beside an unsharp mask of varied amount, and what limits buy.
 
-    python benchmarks/strength.py runs/first [--data DIR] [--number 6] [--picture docs/strength.png]
+    python -m benchmarks.strength runs/first [--data DIR] [--number 6] [--picture docs/strength.png]
 
 Means over the run's validation photographs, or the first ones of a folder. The second table compares at equal
 score: each row's strength, or amount, is the one at which its score is that of the network at strength 1 and
@@ -9,17 +9,15 @@ with the most detail of the first photograph at 1:1.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from hwrts.data import list_images, open_store, read_image
+from benchmarks.pictures import Enhance, means, photographs, piece_of, side_by_side
 from hwrts.data.depth import Codes
-from hwrts.data.pieces import most_detail
 from hwrts.fixed_point import Adjusted
 from hwrts.metrics import artefacts, image_difference_percent
 from hwrts.metrics.baselines import usm
@@ -41,7 +39,6 @@ EQUAL = (1.0, 1.5)
 """Strengths of the network without limits whose scores the second table is at."""
 FIGURES = ("difference %", "overshoot", "99 %", "noise gain", "score")
 SIDE = 192
-Enhance = Callable[[Codes], Codes]
 Row = Mapping[str, float]
 
 
@@ -54,11 +51,7 @@ def figures(enhance: Enhance, pictures: list[Codes]) -> dict[str, float]:
         scored = score(y).mos_raw if has_score(*x.shape[:2]) else None
         difference = image_difference_percent(y, x)[0]
         rows.append((difference, side.overshoot, side.overshoot_99, side.noise_gain, scored))
-    columns = zip(*rows, strict=True)
-    return {
-        name: float(np.mean([value for value in column if value is not None]))
-        for name, column in zip(FIGURES, columns, strict=True)
-    }
+    return means(FIGURES, rows)
 
 
 def at_score(curve: Mapping[float, Row], wanted: float) -> tuple[float, dict[str, float]] | None:
@@ -75,16 +68,8 @@ def at_score(curve: Mapping[float, Row], wanted: float) -> tuple[float, dict[str
 
 def sheet(original: Codes, shown: Mapping[str, Enhance], columns: int = 4) -> Image.Image:
     """Pieces side by side, one pixel a pixel."""
-    piece = most_detail(original, SIDE)
-    rows = slice(piece.top, piece.top + piece.height), slice(piece.left, piece.left + piece.width)
-    height = -(-len(shown) // columns) * (SIDE + 20)
-    page = Image.new("RGB", (columns * (SIDE + 4), height), "white")
-    draw = ImageDraw.Draw(page)
-    for i, (name, enhance) in enumerate(shown.items()):
-        at = ((i % columns) * (SIDE + 4), (i // columns) * (SIDE + 20))
-        page.paste(Image.fromarray(np.ascontiguousarray(enhance(original)[rows])), at)
-        draw.text((at[0] + 2, at[1] + SIDE + 4), name, fill="black")
-    return page
+    piece = piece_of(original, SIDE)
+    return side_by_side({name: enhance(original)[piece] for name, enhance in shown.items()}, columns, SIDE)
 
 
 def said(name: str, row: Row) -> str:
@@ -99,10 +84,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     run = open_run(arguments.run)
-    if arguments.data is None:
-        pictures = [np.array(picture) for picture in open_store(run.root / "data" / "val").pictures("hr")]
-    else:
-        pictures = [read_image(path) for path in list_images(arguments.data)]
+    pictures = photographs(run, arguments.data)
     pictures, stage = pictures[: arguments.number], run.enhancing_stage(None)
 
     def network(strength: float, limits: Adjusted = LIMITS[""]) -> Enhance:

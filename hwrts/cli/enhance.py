@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwrts.cli.clip_said import Sayings
 from hwrts.cli.console import ConsoleProgress
-from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one, is_clip
+from hwrts.cli.enhance_clip import ClipOptions, enhance_one, is_clip
 from hwrts.cli.enhance_still import enhance_stills
 from hwrts.cli.options import (
     CoringOption,

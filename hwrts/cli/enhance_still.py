@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwrts.cli.clip_said import Sayings
 from hwrts.cli.console import print_json, print_line
-from hwrts.cli.enhance_clip import Sayings
 from hwrts.cli.pictures import end_with, picture_files
 from hwrts.errors import DataError
 

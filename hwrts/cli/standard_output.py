@@ -4,6 +4,9 @@ import os
 
 from hwrts.errors import DataError
 
+PIPE = "-"
+"""What stands for a pipe where a clip is named."""
+
 
 class StandardOutput:
     """Standard output past the stream of Python."""

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwrts.cli import enhance_clip
+from hwrts.cli import clip_said, enhance_clip
 from hwrts.cli.console import ConsoleProgress
 from hwrts.data.looking import PLAIN
 from hwrts.errors import DataError
@@ -334,6 +334,6 @@ def test_networks_of_other_sizes_are_none_of_clips():
     with pytest.raises(DataError, match="pictures that are smaller, or lack rows"):
         enhance_clip.enhance_one(
             [Path("in.mkv")], Path("out.mkv"), lambda codes: codes, None, options,
-            enhance_clip.Sayings({}, False, ConsoleProgress(quiet=True)),
+            clip_said.Sayings({}, False, ConsoleProgress(quiet=True)),
             look=PLAIN, max_megapixels=1, force=False,
         )  # fmt: skip

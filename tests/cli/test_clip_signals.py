@@ -22,7 +22,8 @@ with Interruptible():
     import os, time
     from pathlib import Path
     from hwrts.cli.console import ConsoleProgress
-    from hwrts.cli.enhance_clip import ClipOptions, Sayings, enhance_one
+    from hwrts.cli.clip_said import Sayings
+    from hwrts.cli.enhance_clip import ClipOptions, enhance_one
     from hwrts.data.looking import PLAIN
     import hwrts.video.enhance, hwrts.video.threads
     hwrts.video.threads._LEAVE_SECONDS = 0.1

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwrts.cli import enhance_clip
+from hwrts.cli import clip_said, enhance_clip
 from hwrts.errors import DataError
 from hwrts.fixed_point import load_network, run
 from hwrts.video.layout import layout_of
@@ -228,8 +228,8 @@ def test_standard_input_is_no_terminal(monkeypatch):
 
 def test_of_a_pipe_it_is_said_now_and_then_how_far_it_is(monkeypatch):
     said: list[str] = []
-    monkeypatch.setattr(enhance_clip, "LINE_SECONDS", -1)
-    with enhance_clip._told(SimpleNamespace(say=said.append), None) as advance:  # type: ignore[arg-type]
+    monkeypatch.setattr(clip_said, "LINE_SECONDS", -1)
+    with clip_said.told(SimpleNamespace(say=said.append), None) as advance:  # type: ignore[arg-type]
         advance(1)
         advance(2)
     assert re.fullmatch(r"enhancing: 2 frames, \d+\.\d frames/s", said[1])
