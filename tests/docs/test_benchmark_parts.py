@@ -6,11 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import sweep_axes
-from benchmarks.fine_tuning import value
+from benchmarks.fine_tuning import fine_tune, value
 from benchmarks.pictures import means, photographs, piece_of, side_by_side
+from hwrts.config import QatConfig
+from hwrts.fixed_point import Network
+from hwrts.graph.trace import trace
+from hwrts.networks import Residual
+from hwrts.progress import SILENT
+from hwrts.runs.quantise import start_qat
 
 
 def test_means_are_of_the_pictures_that_have_a_figure():
@@ -46,6 +53,24 @@ def test_a_value_is_the_mean_over_photographs():
     session: Any = SimpleNamespace(val=SimpleNamespace(pictures=kinds.__getitem__))
     found = value(session, lambda x: x.repeat(2, axis=0).repeat(2, axis=1))
     assert found == pytest.approx(20 * np.log10(255) - 10 * np.log10(2), abs=1e-9)
+
+
+def test_integers_are_those_after_the_last_step():
+    def batches(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(step))
+        return x, torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(step + 1))
+
+    def numbers(network: Network) -> list[bytes]:
+        return [part.tobytes() for conv in network.convs for part in (conv.weight_i8, conv.bias_i32)]
+
+    torch.manual_seed(0)
+    qat, told = QatConfig(steps=3, learning_rate=1e-2, weight_bits=4), []
+    quantised = start_qat(trace(Residual(1, 4).eval()), qat, lambda step: batches(step)[0], SILENT)
+    calibrated = quantised.lower()
+    network = fine_tune(quantised, qat, batches, lambda done, loss: told.append(done))
+    assert told == [1, 2, 3]
+    assert numbers(network) != numbers(calibrated)
+    assert numbers(network) == numbers(quantised.train().lower())
 
 
 ROWS = [
