@@ -24,10 +24,16 @@ DAMPING = 1e-3
 twice the error in SRResNet's first kernel (docs/experiments.md)."""
 
 PIXELS, SIDE = 4096, 64
-"""Of a batch, as neighbours say the same; and of a picture, whose middle is looked at: memory holds each of
-its pixels as often as there are taps."""
+"""Of a batch, drawn, as neighbours say the same; and of a picture, whose middle is looked at: memory holds each
+of its pixels as often as there are taps."""
 
 # Letters of the shape comments: O output channels, T taps of a row (input channels and kernel), P pixels.
+
+
+def free_rows(quantised: QuantNetwork) -> dict[str, Tensor]:
+    """Exact rows (O, T), by layer, of those that :func:`round_as_fed` gives other codes; empty: of none."""
+    rows = {node.name: _free(quantised, node) for node in quantised.graph.operations}
+    return {name: each for name, each in rows.items() if each is not None}
 
 
 @torch.no_grad()
@@ -41,9 +47,7 @@ def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str
         quantised: It is changed, and returned.
         batches: Pictures (N, C, H, W) of the kinds that it will see, or what each input is fed by its name.
     """
-    free = {
-        node.name: rows for node in quantised.graph.operations if (rows := _free(quantised, node)) is not None
-    }
+    free = free_rows(quantised)
     nodes = [node for node in quantised.graph.operations if node.name in free]
     products: dict[str, Tensor] = {}
     quantised.eval()
@@ -104,5 +108,9 @@ def _fed(node: Operation, x: Tensor) -> Tensor:
     rows, columns = x.shape[2:]
     top, left = max(0, rows - SIDE) // 2, max(0, columns - SIDE) // 2
     x = x[:, :, top : top + SIDE, left : left + SIDE]
-    step = max(1, x[:, 0].numel() // PIXELS) | 1  # an odd one meets all columns
-    return torch.cat([node.meets_taps(one[None])[0, :, ::step] for one in x], 1)
+    pixels = node.meets_taps(x[:1]).shape[2]  # of one picture, P
+    met = torch.zeros(len(x) * pixels, dtype=torch.bool)
+    # A step would share a factor with the width, or with the shuffle's phases, and meet some columns alone.
+    met[torch.randperm(len(met), generator=torch.Generator().manual_seed(0))[:PIXELS]] = True
+    kept = met.reshape(len(x), pixels).to(x.device)
+    return torch.cat([node.meets_taps(x[i : i + 1])[0, :, kept[i]] for i in range(len(x))], 1)

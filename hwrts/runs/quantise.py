@@ -33,7 +33,7 @@ from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import Ends, calibrate
-from hwrts.qat.fed_rounding import round_as_fed
+from hwrts.qat.fed_rounding import free_rows, round_as_fed
 from hwrts.qat.nearest import nearest
 from hwrts.qat.network import QuantNetwork
 from hwrts.qat.sqnr import layer_sqnr_db
@@ -115,7 +115,7 @@ def start_qat(
     else:
         finer = chosen(scaled)  # in front of leaky ReLUs; the picture may lose by it elsewhere
         best = nearest([lambda: made(graph, formats), lambda: made(scaled, finer)], graph, batches)
-    if adds_to_picture(graph):  # else it goes through all kernels
+    if adds_to_picture(graph) or not free_rows(best):  # else it goes through all kernels
         return best
 
     def as_fed() -> QuantNetwork:

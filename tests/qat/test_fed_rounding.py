@@ -158,6 +158,47 @@ def test_codes_that_no_legal_network_can_hold_are_not_taken(monkeypatch):
     assert same_weights(started(traced()), plain)
 
 
+def places(rows: int, columns: int) -> torch.Tensor:
+    """Pictures (1, 2, H, W) that say of each pixel in which row and column it is."""
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    return torch.stack([row, column])[None].float()
+
+
+@pytest.mark.parametrize("pictures", [1, 2, 3, 8, 16, 128])
+@pytest.mark.parametrize("size", [(64, 64), (63, 63), (60, 45), (48, 63), (35, 36), (80, 99), (9, 64)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_column_and_row_is_met(size, pictures, stride):
+    """A step through the pixels has factors in common with the width: of 9 and 63 one column in 9 was met."""
+    weight = torch.eye(2)[:, :, None, None]
+    node = Conv("y", ("x",), weight, torch.zeros(2), stride=stride)
+    x = places(*size).expand(pictures, -1, -1, -1)
+    met = fed_rounding._fed(node, x).long()
+    window = [min(side, fed_rounding.SIDE) for side in size]
+    corners = [(side - inside) // 2 for side, inside in zip(size, window, strict=True)]
+    wanted = [
+        set(range(first, first + inside, stride)) for first, inside in zip(corners, window, strict=True)
+    ]
+    assert [set(each.tolist()) for each in met] == wanted
+    phases = set(map(tuple, (met // stride % 2).T.tolist()))
+    assert len(phases) == 4  # rows and columns, odd and even: of the four that a shuffle makes
+    everything = pictures * len(wanted[0]) * len(wanted[1])
+    assert met.shape[1] == min(fed_rounding.PIXELS, everything)
+    assert torch.equal(met, fed_rounding._fed(node, x).long())  # the same again
+
+
+@pytest.mark.parametrize("settings", [{"weight_bits": 4}, {"accumulator_bits": 18}, {"rows": "long"}])
+def test_where_no_code_is_free_no_second_network_is_made(settings, monkeypatch):
+    def never(*given: object) -> QuantNetwork:
+        raise AssertionError("was asked")
+
+    if "rows" in settings:
+        monkeypatch.setattr(fed_rounding, "MOST_TAPS", 0)
+    monkeypatch.setattr(quantise, "round_as_fed", never)
+    made = started(traced("fsrcnn"), **{key: each for key, each in settings.items() if key != "rows"})
+    assert made.training
+    assert not fed_rounding.free_rows(made)
+
+
 @pytest.mark.parametrize("dead", ["picture", "relu"])
 def test_what_is_fed_nothing_but_zeros_stays(dead):
     """Black photographs, or channels that never answer: products of 0 have no factor, and torch ended it."""
