@@ -310,12 +310,9 @@ def own_qat(given: Mapping[str, Any], *, as_flags: bool) -> QatConfig:
 
 def _check_effect(qat: QatConfig, given: Mapping[str, Any], *, as_flags: bool, same_size: bool) -> None:
     """Refuse what does nothing; widths of single layers know their network, and are asked elsewhere."""
-    if same_size and "steps" in given:  # the command has one flag for both, and asks for the right one
-        raise ConfigError("qat.steps: would do nothing: a same-size network takes qat.same_size_steps")
-    trained = {"steps": 0} if same_size else {}
-    config = RunConfig(qat=qat.model_copy(update={"same_size": same_size, **trained}))
+    config = RunConfig(qat=qat.model_copy(update={"same_size": same_size}))
     asked = {f"qat.{key}": value for key, value in given.items() if key not in qat.of_single_layers}
-    check_effect(asked, config, as_flags=as_flags)
+    check_effect(asked, config, as_flags=as_flags, same_size_alone=same_size)
 
 
 def _hidden(qat: QatConfig, beside: QatConfig) -> int:

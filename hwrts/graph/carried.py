@@ -23,6 +23,12 @@ def carried_apart(graph: Graph) -> Graph:
     return graph
 
 
+# Two questions, not one in two ways. Whether the picture goes through kernels is `adds_to_picture` alone; of
+# networks in which it does, quicksrnet and espcn have had the same kernels since ever. Asked by that, a
+# fine-tuning of theirs from before grids were noted would begin again, though it may go on: whether kernels
+# are others than they were is `is_apart`.
+
+
 def is_apart(graph: Graph) -> bool:
     """Whether a graph, as deployed, ends in a convolution and channels of the hidden tensor that it reads."""
     origins = graph.origins()

@@ -24,8 +24,8 @@ DAMPING = 1e-3
 twice the error in SRResNet's first kernel (docs/experiments.md)."""
 
 PIXELS, SIDE = 4096, 64
-"""Of a batch, drawn, as neighbours say the same; and of a picture, whose middle is looked at: memory holds each
-of its pixels as often as there are taps."""
+"""Of a batch, drawn, as neighbours say the same; and of a picture, whose middle is looked at: memory holds
+each of its pixels as often as there are taps."""
 
 # Letters of the shape comments: O output channels, T taps of a row (input channels and kernel), P pixels.
 

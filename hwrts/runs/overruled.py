@@ -6,12 +6,13 @@ from pathlib import Path
 from hwrts.config import RunConfig
 
 
-def overruled(name: str, config: RunConfig) -> str | None:
+def overruled(name: str, config: RunConfig, *, same_size_alone: bool = False) -> str | None:
     """Why a setting has no effect, or None if it has one.
 
     Args:
         name: Dotted, such as "rts.steps".
         config: The complete settings, that one among them.
+        same_size_alone: Whether only the same-size network is made, of a stage that is there.
 
     >>> overruled("rts.steps", RunConfig.model_validate({"rts": {"stages": 1}}))
     'rts.stages = 1 has no later stage; the steps of the only one are rts.first_steps'
@@ -41,8 +42,13 @@ def overruled(name: str, config: RunConfig) -> str | None:
         return "qat.same_size = false makes no same-size network"
     if name == "qat.hidden_bits" and (qat.hidden_bits or 0) > qat.activation_bits:
         return f"qat.activation_bits = {qat.activation_bits} is the most that any of these tensors has"
-    if name == "qat.learning_rate" and not qat.steps and not (qat.same_size and qat.same_size_steps):
-        return "qat.steps = 0 trains nothing"
+    if same_size_alone and name == "qat.steps":
+        return "a same-size network takes qat.same_size_steps"
+    if name == "qat.learning_rate" and not (qat.same_size and qat.same_size_steps):
+        if same_size_alone:
+            return "qat.same_size_steps = 0 trains nothing"
+        if not qat.steps:
+            return "qat.steps = 0 trains nothing"
     if name == "data.val_fraction":
         return _validated_on(data.train, data.val)
     for one, own in qat.of_single_layers.items():

@@ -73,13 +73,16 @@ def resolve_config(
     return resolved
 
 
-def check_effect(given: Mapping[str, Any], config: "RunConfig", *, as_flags: bool) -> None:
+def check_effect(
+    given: Mapping[str, Any], config: "RunConfig", *, as_flags: bool, same_size_alone: bool = False
+) -> None:
     """Refuse a setting that has no effect beside the others.
 
     Args:
         given: Values by dotted key.
         config: The complete settings, those among them.
         as_flags: Whether they were given on the command line, and are named so.
+        same_size_alone: As :func:`.overruled`.
 
     Raises:
         ConfigError: Names the first one, and what leaves it without effect.
@@ -87,7 +90,7 @@ def check_effect(given: Mapping[str, Any], config: "RunConfig", *, as_flags: boo
     from hwrts.runs.overruled import overruled
 
     for key, value in given.items():
-        why = overruled(key, config)
+        why = overruled(key, config, same_size_alone=same_size_alone)
         if why is not None:
             flag = flag_of(key).replace("--", "--no-", 1) if value is False else flag_of(key)
             raise ConfigError(f"{flag if as_flags else key}: would do nothing: {why}")

@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 from pydantic import BaseModel
 
 from hwrts.cli.cost import network_names
+from hwrts.config import NetworkConfig, QatConfig
 from hwrts.cost.network import FORMS, network_cost
 from hwrts.fixed_point import load_network
+from hwrts.graph.trace import trace
+from hwrts.networks.build import build_network
+from hwrts.progress import SILENT
+from hwrts.runs.folder import StageFolder
+from hwrts.runs.quantise import export_stage, start_qat
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cost.md"
 COMMANDS = re.findall(r"^    (hwrts cost .+)$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
@@ -152,6 +159,27 @@ def test_a_same_size_stage(hwrts, stage):
     expected = document(hwrts, "residual", "--channels", "4", "--form", "same-size")
     assert found["scale"] == 1
     assert found["as_input"]["macs_per_second"] == expected["as_output"]["macs_per_second"]
+
+
+@pytest.mark.parametrize("trained", [1.0, 0.4])
+def test_a_stage_has_the_form_that_its_training_left_and_a_name_that_of_the_start(hwrts, tmp_path, trained):
+    """A tap of 1 that was trained out of 0.5 to 2 stays in its kernel: no addition, no line memory for it."""
+    torch.manual_seed(0)
+    model = build_network(NetworkConfig(name="srcnn", channels=8)).eval()
+    with torch.no_grad():
+        dict(model.named_modules())["conv_out"].weight.mul_(trained)
+    x = torch.rand(2, 3, 16, 16)
+    made = start_qat(trace(model), QatConfig(), lambda step: x, SILENT)
+    export_stage(StageFolder(tmp_path), made, "a test")
+    at_start, found = document(hwrts, "srcnn", "--channels", "8"), document(hwrts, tmp_path)
+    added = [layer for layer in at_start["layers"] if layer["name"] in ("carried", "picture")]
+    assert len(added) == 2
+    names = [layer["name"] for layer in found["layers"]]
+    apart = trained == 1
+    assert ("picture" in names, "carried" in names) == (apart, apart)
+    memory = [each["as_output"]["line_bits"] for each in (at_start, found)]
+    assert (memory[0] > memory[1]) == (not apart)
+    assert apart == (memory[0] == memory[1])
 
 
 def test_settings_from_a_file(hwrts, tmp_path):

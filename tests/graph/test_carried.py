@@ -91,6 +91,16 @@ def test_where_the_picture_is(name):
     assert adds_to_picture(deploy_form(graph)) == (name in ADDING)
 
 
+@pytest.mark.parametrize("name", ["quicksrnet", "espcn"])
+def test_old_checkpoints_of_kernels_that_the_picture_goes_through_as_ever_go_on(name):
+    """Their grids were not noted and cannot be others: no tap of 1 was in them, no channel has a factor."""
+    torch.manual_seed(0)
+    graph = trace(build_network(NetworkConfig.model_validate({"name": name, "channels": 8})).eval())
+    assert not adds_to_picture(deploy_form(graph))
+    assert not is_apart(deploy_form(graph))
+    assert Grids.of(quantised(graph)).are_of(None)
+
+
 EYE = torch.eye(3).reshape(3, 3, 1, 1)
 
 
