@@ -237,12 +237,12 @@ def test_other_widths_of_a_stage(made, tmp_path, small_verdict):
     for source, steps in ((same, {"steps": 1}), (run, other), (nn.Conv2d(3, 3, 1), other)):
         with pytest.raises(hwrts.HwrtsError, match=rf"^qat\.{next(iter(steps))}: would do nothing: "):
             hwrts.quantize(source, settings={"weight_bits": 6, **steps})
-    for idle, said in (
+    for asked, said in (
         ({"same_size_steps": 0, "learning_rate": 1e-4}, "learning_rate: .* qat.same_size_steps = 0 trains"),
         ({"steps": 1}, "steps: would do nothing: a same-size network takes qat.same_size_steps"),
     ):
         with pytest.raises(hwrts.HwrtsError, match=rf"^qat\.{said}"):
-            hwrts.quantize(same, settings=idle)
+            hwrts.quantize(same, settings=asked)
     assert {
         (activations, hidden): _variant(
             run.run,
