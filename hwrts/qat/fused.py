@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hwrts.fixed_point import Format, Rounding
 from hwrts.graph import Conv, Operation
 from hwrts.graph.rounding import round_by
 from hwrts.qat.fused_weights import ConvGrid
+from hwrts.qat.int8_conv import convolved
 from hwrts.qat.network import QuantNetwork
 
 _PIECE = 1 << 18
@@ -24,6 +24,10 @@ _PIECE = 1 << 18
 
 _ROUNDS = 1.5 * 2.0**23
 """Added to a number of LSB it leaves no bit below one: float32 itself rounds, half to even (eq. 5)."""
+
+
+_PICTURE = 4
+"""Dimensions of pictures (N, C, H, W)."""
 
 
 class Fused:
@@ -60,7 +64,14 @@ class Fused:
 
     def values(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The fake-quantised value of every tensor by name, as :meth:`.QuantNetwork.values`."""
-        return self._network.values(x, _Step(self._network, self._grids, self._convs))
+        given = {name: _laid(each) for name, each in x.items()} if isinstance(x, Mapping) else _laid(x)
+        return self._network.values(given, _Step(self._network, self._grids, self._convs))
+
+
+def _laid(x: Tensor) -> Tensor:
+    """The same numbers, a pixel's channels side by side: all behind them is laid out so, and sooner made."""
+    # Of one channel torch would leave it as it is, and make the next tensors of planes.
+    return torch.empty_like(x, memory_format=torch.channels_last).copy_(x) if x.dim() == _PICTURE else x
 
 
 class _Step:
@@ -98,17 +109,18 @@ class _ConvOfStep:
 
     weight: Tensor
     bias: Tensor
+    codes: Tensor
+    lsb: Tensor
+    source: Format
     module: Any
 
     def __call__(self, x: _OnGrid) -> _OnGrid:
-        conv = self.module
-        return _OnGrid(
-            F.conv2d(x.value, self.weight, self.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-        )
+        numbers = self.weight, self.bias, self.codes, self.lsb
+        return _OnGrid(convolved(x.value, *numbers, self.source, self.module))
 
 
 def _quantised_conv(module: Any, grid: ConvGrid) -> _ConvOfStep:
-    return _ConvOfStep(*grid(module.weight, module.bias), module)
+    return _ConvOfStep(*grid(module.weight, module.bias), grid.source, module)
 
 
 @dataclass(frozen=True)

@@ -39,25 +39,29 @@ class ConvGrid:
         rounding: Weights (O, I, K, K) in LSB to codes.
         held: What that holds of them.
         bits: Width of the weights.
-        source_lsb: Of the tensor that is read.
+        source: Format of the tensor that is read.
     """
 
     ranges: nn.Module
     rounding: nn.Module
     held: Held
     bits: int
-    source_lsb: float
+    source: Format
 
     @classmethod
     def of(cls, node: Conv, module: Any, bits: int, source: Format) -> Self:
         """That of Brevitas' module of a node."""
-        return cls(*range_and_rounding(module), node.held, bits, 2.0**-source.frac)
+        return cls(*range_and_rounding(module), node.held, bits, source)
 
-    def __call__(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (O, I, K, K) and biases (O,) on their grids."""
+    @property
+    def source_lsb(self) -> float:
+        """Of the tensor that is read."""
+        return 2.0**-self.source.frac
+
+    def __call__(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weights (O, I, K, K) and biases (O,) on their grids, the codes of the weights, their LSB (O,)."""
         ranges = self.ranges(weight.flatten(1))  # (O,)
-        made: tuple[Tensor, Tensor] = _Quantise.apply(weight, bias, ranges, self)  # type: ignore[no-untyped-call]
-        return made
+        return _Quantise.apply(weight, bias, ranges, self)  # type: ignore[no-untyped-call, no-any-return]
 
 
 class _Quantise(torch.autograd.Function):
@@ -66,7 +70,7 @@ class _Quantise(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, weight: Tensor, bias: Tensor, ranges: Tensor, grid: ConvGrid
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         wide = ranges.clamp(min=SMALLEST_WEIGHT_RANGE)
         power = torch.pow(2.0, wide.log2().ceil_())
         lsb = power * 2.0 ** (1 - grid.bits)  # (O,)
@@ -77,11 +81,13 @@ class _Quantise(torch.autograd.Function):
         bias_codes = bias_exact.round()
         ctx.save_for_backward(exact, codes, bias_exact, bias_codes, wide, power, lsb)
         ctx.grid = grid
-        return codes * lsb.reshape(_EACH), bias_codes.clamp(-_LARGEST_BIAS, _LARGEST_BIAS) * bias_lsb
+        ctx.mark_non_differentiable(codes, lsb)
+        on_grid = bias_codes.clamp(-_LARGEST_BIAS, _LARGEST_BIAS) * bias_lsb
+        return codes * lsb.reshape(_EACH), on_grid, codes, lsb
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None]:
-        of_weight, of_bias = gradients
+        of_weight, of_bias = gradients[:2]
         exact, codes, bias_exact, bias_codes, wide, power, lsb = ctx.saved_tensors
         grid, each = ctx.grid, lsb.reshape(_EACH)
         of_exact = grid.held.projected(of_weight * each)

@@ -1,6 +1,7 @@
 """The step of fine-tuning beside Brevitas' modules: equal values, gradients by the order of sums at most."""
 
 import copy
+import sys
 from functools import partial
 
 import pytest
@@ -13,8 +14,9 @@ from hwrts.graph import Conv, Graph, Input
 from hwrts.graph.deploy import deploy_form
 from hwrts.graph.trace import trace
 from hwrts.networks.build import build_network
+from hwrts.qat import int8_conv
 from hwrts.qat.calibrate import calibrate
-from hwrts.qat.fused import Fused
+from hwrts.qat.fused import Fused, _laid
 from hwrts.qat.network import QuantNetwork, _quantiser
 from hwrts.training.fit import Schedule, Training, fit
 
@@ -26,11 +28,22 @@ LAST_BITS = 2.0**-18
 behind it: sums of a few thousand float32 numbers in another order."""
 
 
+@pytest.fixture(autouse=True, params=[1, sys.maxsize])
+def worth_bytes(request, monkeypatch):
+    """Convolutions of any size in bytes where they can be, and all of them in float32."""
+    monkeypatch.setattr(int8_conv, "_NUMBERS", request.param)
+    monkeypatch.setattr(int8_conv, "_CHANNELS", 1)
+
+
 def both(quantised: QuantNetwork, x: Tensor, target: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Gradients by Brevitas and by the fused step; every value of the two is equal."""
+    """Gradients by Brevitas and by the fused step; every value of the two is equal.
+
+    Brevitas is given the picture as the step lays it out: torch's sums of a gradient are in another order for
+    each layout.
+    """
     quantised.train()
     other = copy.deepcopy(quantised)
-    expected, found = quantised.values(x), Fused(other).values(x)
+    expected, found = quantised.values(_laid(x)), Fused(other).values(x)
     assert set(expected) == set(found)
     for name, value in expected.items():
         assert torch.equal(value, found[name]), name
