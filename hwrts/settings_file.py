@@ -74,6 +74,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "layer_accumulator_bits": {},
         "pixel_bits": 8,
         "hidden_bits": None,
+        "skip_bits": 8,
     },
 }
 """Settings that runs were made with before there was a choice; theirs are written complete, these are not.

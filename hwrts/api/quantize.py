@@ -281,6 +281,7 @@ def _variant(
     name = f"{number}-{prefix}{_widths_name(config.network, qat, given, same_size=same_size)}"
     hidden = "" if _hidden(qat, qat) == _hidden(config.qat, qat) else f"h{_hidden(qat, qat)}"
     name += f"a{qat.activation_bits}{hidden}{_accumulators_name(config, qat, given, same_size=same_size)}"
+    name += f"k{qat.skip_bits}" if qat.skip_bits != config.qat.skip_bits else ""
     steps = given.get("same_size_steps" if same_size else "steps")
     name += f"s{steps}" if steps is not None else ""
     name += f"_{qat.rounding.replace(',', '_')}" if qat.rounding != config.qat.rounding else ""

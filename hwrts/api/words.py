@@ -36,6 +36,7 @@ _ENTRIES = {
     "--max-megapixels": ("settings", "data.max_megapixels", None),
     "--pixel-bits": ("settings", "pixel_bits", _NUMBER),
     "--rounding": ("settings", "rounding", _RULES),
+    "--skip-bits": ("settings", "skip_bits", _NUMBER),
     "--weight-bits": ("settings", "weight_bits", _NUMBER),
     "--clock-mhz": ("circuit", "clock_mhz", _NUMBER),
     "--cycles-per-pixel": ("circuit", "cycles", _NUMBER),

@@ -76,6 +76,7 @@ def _checked(
     from hwrts.graph import graph_steps
     from hwrts.graph.deploy import deploy_form
     from hwrts.graph.pixel_bits import with_pixel_bits
+    from hwrts.graph.skip_bits import with_skip_bits
     from hwrts.graph.weight_bits import widths_of
     from hwrts.runs.own_check import check_own_module
     from hwrts.runs.own_module import load_own
@@ -86,11 +87,11 @@ def _checked(
     qat = own_qat(settings, as_flags=True)
     checked = check_own_module(with_pixels(load_own(reference, weights, progress), qat.pixel_bits, luma))
     bits_said = check_pixels(checked, deploy_form(checked.graph), luma)
-    graph = with_pixel_bits(deploy_form(checked.graph), qat.pixel_bits)
+    graph = with_skip_bits(with_pixel_bits(deploy_form(checked.graph), qat.pixel_bits), qat.skip_bits)
     qat = named_widths(checked, qat)
     with TemporaryDirectory() as folder:
         check_kept(graph, Path(folder))
-    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits)
+    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits, qat.skip_bits)
     scale = scales_of(graph_steps(graph))[graph.output]
     lacks = checked.sizes.lacks
     size = f"x{scale}" if scale != 1 else "same size" if any(lacks) else "same size in and out"

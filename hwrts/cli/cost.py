@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwrts.cost.network import Cost
 
 
-_ONE_WIDTH = ("weight_bits", "activation_bits", "hidden_bits", "accumulator_bits", "pixel_bits")
+_ONE_WIDTH = ("weight_bits", "activation_bits", "hidden_bits", "skip_bits", "accumulator_bits", "pixel_bits")
 _OWN_WIDTHS = ("layer_weight_bits", "layer_accumulator_bits")
 
 
@@ -54,6 +54,9 @@ def cost(
     hidden_bits: Annotated[
         int | None, _setting("Width of hidden tensors alone, 2..8 [as activation-bits].")
     ] = None,
+    skip_bits: Annotated[
+        int | None, _setting("Width of tensors that carry the picture, 8, 10, 12 or 16 [8].")
+    ] = None,
     accumulator_bits: Annotated[
         int | None, _setting("Width of accumulators that weights are trained for, 9..24 [as they come].")
     ] = None,
@@ -80,6 +83,7 @@ def cost(
         "qat.weight_bits": weight_bits,
         "qat.activation_bits": activation_bits,
         "qat.hidden_bits": hidden_bits,
+        "qat.skip_bits": skip_bits,
         "qat.accumulator_bits": accumulator_bits,
         "qat.pixel_bits": pixel_bits,
     }
@@ -158,9 +162,9 @@ def _cost_of_settings(
         _check_settings(network)
         config = resolve_config(network, given, ConsoleProgress(quiet))
     qat = config.qat
-    graph = in_form(trace(build_network(config.network).eval()), wanted, qat.pixel_bits)
+    graph = in_form(trace(build_network(config.network).eval()), wanted, qat.pixel_bits, qat.skip_bits)
     check_settings(config.network, qat)
-    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits)
+    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits, qat.skip_bits)
     widths: dict[str, Any] = {name: getattr(qat, name) for name in _ONE_WIDTH}
     widths |= {name: own_widths(graph, getattr(qat, name)) for name in _OWN_WIDTHS}
     facts = {"network": network, "colour": config.network.colour, "form": wanted}
@@ -212,6 +216,7 @@ def _title(facts: dict[str, Any], found: "Cost") -> str:
         return f"{network}: the integers of a stage"
     widths = f"{_span(found.weight_widths)}-bit weights, {facts['activation_bits']}-bit activations"
     widths += f", {facts['hidden_bits']}-bit hidden tensors" if facts["hidden_bits"] is not None else ""
+    widths += f", {facts['skip_bits']} bits where the picture is carried" if facts["skip_bits"] > 8 else ""
     of = " of luma" if facts["colour"] == "luma" else ""
     return f"{network}{of}: {facts['form']} form, {widths}"
 

@@ -34,6 +34,9 @@ def quantize(
     hidden_bits: Annotated[
         int | None, option("Width of hidden tensors alone, 2..8 [as the run; as activation-bits].")
     ] = None,
+    skip_bits: Annotated[
+        int | None, option("Width of tensors that carry the picture, 8, 10, 12 or 16 [as the run; 8].")
+    ] = None,
     pixel_bits: Annotated[
         int | None, option("Own module: width of the pixels in and out, 8, 10 or 12 [8].")
     ] = None,
@@ -113,6 +116,7 @@ def quantize(
         "weight_bits": weight_bits_of(weight_bits, reduce_range),
         "activation_bits": activation_bits,
         "hidden_bits": hidden_bits,
+        "skip_bits": skip_bits,
         "pixel_bits": pixel_bits,
         "accumulator_bits": accumulator_bits,
         "rounding": rounding,

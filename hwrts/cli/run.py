@@ -140,6 +140,9 @@ def run(
         int | None,
         option("Width of hidden tensors alone, 2..8 [as activation-bits].", panel=INTEGERS),
     ] = None,
+    skip_bits: Annotated[
+        int | None, option("Width of tensors that carry the picture, 8, 10, 12 or 16 [8].", panel=INTEGERS)
+    ] = None,
     accumulator_bits: Annotated[
         int | None, option("Width of accumulators to train for, 9..24 [as they come].", panel=INTEGERS)
     ] = None,
@@ -218,6 +221,7 @@ def run(
         "qat.activation_bits": activation_bits, "qat.pixel_bits": pixel_bits, "qat.rounding": rounding,
         "qat.same_size": same_size, "qat.same_size_steps": same_size_steps,
         "qat.accumulator_bits": accumulator_bits, "qat.hidden_bits": hidden_bits,
+        "qat.skip_bits": skip_bits,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     progress = ConsoleProgress(quiet)

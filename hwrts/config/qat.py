@@ -69,6 +69,11 @@ class QatConfig(Section):
         description="width of the hidden tensors alone: all but the pictures and their corrections, which "
         "sums and convolutions make the picture of; none: activation_bits, which is the most",
     )
+    skip_bits: Literal[8, 10, 12, 16] = Field(
+        8,
+        description="width of the hidden tensors that carry the picture past kernels to a sum, in networks "
+        "that add no picture at their end; kernels read them rounded to the others' width; 8: as all others",
+    )
     pixel_bits: Literal[8, 10, 12] = Field(
         8,
         description="width of the pixels in and out; the last sum has all bits, the body reads 8, rounded",

@@ -10,7 +10,9 @@ from hwrts.graph.operators import Fused
 from hwrts.graph.widths import Widths
 
 
-def untrained_formats(graph: Graph, bits: int = 8, hidden_bits: int | None = None) -> dict[str, Format]:
+def untrained_formats(
+    graph: Graph, bits: int = 8, hidden_bits: int | None = None, skip_bits: int = 8
+) -> dict[str, Format]:
     """Sign and width of every tensor of a graph.
 
     Grids depend on training: here all tensors stand on the grid of 8-bit pixels, but for pictures of more.
@@ -18,10 +20,11 @@ def untrained_formats(graph: Graph, bits: int = 8, hidden_bits: int | None = Non
     Args:
         graph: The network, its ReLUs fused.
         bits: Width of the tensors between input and output, 2..8; those of pictures have their own.
-        hidden_bits: As of :func:`.inner_bits`.
+        hidden_bits: As of :func:`.inner_bits`, as the next.
+        skip_bits: Of tensors that carry the picture.
     """
     pictured, unsigned = graph.picture_formats(graph.pixel_ends()), graph.non_negative()
-    widths = inner_bits(graph, pictured, bits, hidden_bits)
+    widths = inner_bits(graph, pictured, bits, hidden_bits, skip_bits)
     return {
         name: pictured.get(origin) or Format(origin not in unsigned, widths[origin], PIXEL.frac)
         for name, origin in graph.origins().items()
@@ -58,7 +61,11 @@ def extreme_layers(
 
 
 def extreme_network(
-    graph: Graph, bits: int, widths: Mapping[str, Widths], hidden_bits: int | None = None
+    graph: Graph,
+    bits: int,
+    widths: Mapping[str, Widths],
+    hidden_bits: int | None = None,
+    skip_bits: int = 8,
 ) -> Network:
     """The network of the upper ends: as large as a trained one, and its accumulators at least as wide.
 
@@ -66,12 +73,13 @@ def extreme_network(
         graph: As of :func:`extreme_layers`.
         bits: Width of the tensors between input and output, 2..8.
         widths: Of the weights of each convolution, and of its sums.
-        hidden_bits: As of :func:`.inner_bits`.
+        hidden_bits: As of :func:`.inner_bits`, as the next.
+        skip_bits: Of tensors that carry the picture.
 
     Raises:
         UnsupportedOperatorError: As :func:`extreme_layers`.
     """
-    formats = untrained_formats(graph, bits, hidden_bits)
+    formats = untrained_formats(graph, bits, hidden_bits, skip_bits)
     inputs = (
         Input(each.name, each.channels, formats[each.name], grow=each.grow, shrink=each.shrink)
         for each in graph.inputs

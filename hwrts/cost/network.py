@@ -37,6 +37,7 @@ from hwrts.graph.deploy import deploy_form
 from hwrts.graph.fold import fold_scales, fuse_relus
 from hwrts.graph.operators.prelu import SLOPE_BITS
 from hwrts.graph.pixel_bits import with_pixel_bits
+from hwrts.graph.skip_bits import with_skip_bits
 from hwrts.graph.weight_bits import NO_OWN_WIDTHS, conv_names, layer_widths
 from hwrts.graph.widths import Widths
 
@@ -220,22 +221,24 @@ def _up_to(pixels: int, multiple: int) -> int:
     return -(-pixels // multiple) * multiple
 
 
-def in_form(graph: Graph, form: Form, pixel_bits: int = 8) -> Graph:
+def in_form(graph: Graph, form: Form, pixel_bits: int = 8, skip_bits: int = 8) -> Graph:
     """A traced graph in one of its forms, ReLUs and factors in the operators in front of them.
 
     Args:
         graph: As traced.
         form: Which one.
         pixel_bits: Width of the pixels in and out.
+        skip_bits: As of :func:`.with_skip_bits`.
 
     Raises:
+        ConfigError: More of them, and no tensor that could have them.
         UnsupportedOperatorError: The network has no such form, or none for such pixels.
     """
     if form == "drawn":
         made = fuse_relus(fold_scales(graph))
     else:
         made = deploy_form(graph, same_size=form == "same-size")
-    return with_pixel_bits(made, pixel_bits)
+    return with_skip_bits(with_pixel_bits(made, pixel_bits), skip_bits)
 
 
 def graph_cost(
@@ -262,7 +265,11 @@ def graph_cost(
 
 
 def widths_cost(
-    graph: Graph, widths: Mapping[str, Widths], activation_bits: int = 8, hidden_bits: int | None = None
+    graph: Graph,
+    widths: Mapping[str, Widths],
+    activation_bits: int = 8,
+    hidden_bits: int | None = None,
+    skip_bits: int = 8,
 ) -> Cost:
     """The same for widths of each layer, also of its accumulators, and of hidden tensors.
 
@@ -272,7 +279,7 @@ def widths_cost(
     for name, bits in (*given, ("activation", activation_bits)):
         if not 2 <= bits <= 8:
             raise HwrtsError(f"cost: {bits} {name} bits are not supported; use 2..8")
-    formats = untrained_formats(graph, activation_bits, hidden_bits)
+    formats = untrained_formats(graph, activation_bits, hidden_bits, skip_bits)
     steps = [replace(step, bits=formats[step.name].bits) for step in graph_steps(graph)]
     return _cost(extreme_layers(graph, formats, widths), steps, formats, proved=False)
 

@@ -34,9 +34,10 @@ def is_apart(graph: Graph) -> bool:
     origins = graph.origins()
     for node in graph.operations:
         fronts = [graph.node(source) for source in node.sources]
-        read = {
-            origins[front.sources[0]] for front in fronts if front.KERNELS and _reads_hidden(graph, front)
-        }
+        convs = [front for front in fronts if front.KERNELS and _reads_hidden(graph, front)]
+        # Of more bits than a kernel reads there is a copy in front of it (skip_bits).
+        copied = [graph.node(conv.sources[0]) for conv in convs]
+        read = {origins[source.sources[0] if source.only_rounds else source.name] for source in copied}
         if (
             node.signs is not None
             and _is_shown(graph, node.name)

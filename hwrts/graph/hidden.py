@@ -1,12 +1,17 @@
-"""How wide each tensor between input and output is: hidden ones may be narrower than the others."""
+"""How wide each tensor between input and output is: hidden ones may be narrower than the others, or wider."""
 
 from collections.abc import Collection
 
 from hwrts.graph import Graph
+from hwrts.graph.skip_bits import skipping
 
 
 def inner_bits(
-    graph: Graph, pictured: Collection[str], activation_bits: int, hidden_bits: int | None
+    graph: Graph,
+    pictured: Collection[str],
+    activation_bits: int,
+    hidden_bits: int | None,
+    skip_bits: int = 8,
 ) -> dict[str, int]:
     """Width of every quantised tensor that is no picture, by name.
 
@@ -15,14 +20,17 @@ def inner_bits(
         pictured: Names of the tensors that hold pictures.
         activation_bits: Width of them all.
         hidden_bits: Of the hidden ones, if that is less; None for no other.
+        skip_bits: Of those that carry the picture past kernels, if more than 8.
     """
     hidden = hidden_tensors(graph, pictured)
     narrow = activation_bits if hidden_bits is None else min(activation_bits, hidden_bits)
-    return {
+    found = {
         node.name: narrow if node.name in hidden else activation_bits
         for node in graph.quantised_nodes()
         if node.name not in pictured
     }
+    wide = skipping(graph) if skip_bits > 8 else set()
+    return found | {name: skip_bits for name in found if name in wide}
 
 
 def hidden_tensors(graph: Graph, pictured: Collection[str]) -> set[str]:

@@ -9,6 +9,7 @@ from hwrts.graph import Conv, Graph
 from hwrts.graph.deploy import enlarging_form, fused_form
 from hwrts.graph.pixel_bits import with_pixel_bits
 from hwrts.graph.same_size import has_same_size_form, same_size_form
+from hwrts.graph.skip_bits import with_skip_bits
 from hwrts.graph.trace import trace
 from hwrts.graph.widths import Widths
 from hwrts.networks.build import build_network
@@ -86,7 +87,8 @@ def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
     """Refuse widths that the network of the settings cannot have, before anything is trained.
 
     Raises:
-        ConfigError: As :func:`check_layers`, or a width of a group that is not there (network.widths).
+        ConfigError: As :func:`check_layers` and :func:`.with_skip_bits`, or a width of a group that is not
+            there (network.widths).
         UnsupportedOperatorError: Of pixels, as :func:`.with_pixel_bits`.
     """
     if network.widths:
@@ -98,6 +100,8 @@ def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
         with_pixel_bits(enlarging_form(fused), qat.pixel_bits)
         if qat.same_size and has_same_size_form(fused):
             with_pixel_bits(same_size_form(fused), qat.pixel_bits)
+    if qat.skip_bits > 8:
+        with_skip_bits(enlarging_form(fused_form(trace(build_network(network).eval()))), qat.skip_bits)
 
 
 def check_all_layers(qat: QatConfig, names: Iterable[str]) -> None:

@@ -49,6 +49,7 @@ def calibrate(
     *,
     exactly_added: bool = False,
     hidden_bits: int | None = None,
+    skip_bits: int = 8,
 ) -> dict[str, Format]:
     """Choose the format of every quantised tensor.
 
@@ -70,6 +71,7 @@ def calibrate(
         ends: Which inputs and outputs are pictures; None says all.
         exactly_added: Whether no addition may drop a bit: what is added is on the grid of the sum then.
         hidden_bits: Width of the hidden tensors, as of :func:`.inner_bits`.
+        skip_bits: Width of those that carry the picture, as there; their grids are as much finer.
 
     Raises:
         ConfigError: A picture is added up on a coarser grid than its own, and no addition may drop a bit.
@@ -83,11 +85,12 @@ def calibrate(
     finest = max((PIXEL.frac, *(out.frac for out in ends.pictures.values())))
     coarsest = COARSEST - _wider(ends)
     unsigned = graph.non_negative()
-    widths = inner_bits(graph, known, activation_bits, hidden_bits)
+    widths = inner_bits(graph, known, activation_bits, hidden_bits, skip_bits)
+    more = {name: max(0, bits - PIXEL.bits) for name, bits in widths.items()}
     candidates = {
         name: [
             Format(name not in unsigned, widths[name], frac)
-            for frac in range(PIXEL.frac + 4 if name in unsigned else finest, coarsest - 1, -1)
+            for frac in range((PIXEL.frac + 4 if name in unsigned else finest) + more[name], coarsest - 1, -1)
         ]
         for name in inner
     }
@@ -105,7 +108,7 @@ def calibrate(
     finer = {
         name: replace(out, frac=out.frac + 1)
         for name, out in chosen.items()
-        if out.signed and out.frac < finest
+        if out.signed and out.frac < finest + more.get(name, 0)
     }
     for name, share in _saturated_shares(graph, pictures, finer, progress).items():
         if share < SATURATION:

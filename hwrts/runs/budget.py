@@ -42,7 +42,7 @@ def network_costs(
 
 def cost_of(graph: Graph, qat: QatConfig) -> Cost:
     """What a deployed network costs, its layers as wide as the settings say."""
-    return widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits)
+    return widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits, qat.skip_bits)
 
 
 def circuit_numbers(qat: QatConfig, limits: Limits, graph: Graph) -> dict[str, float]:
@@ -54,7 +54,9 @@ def circuit_numbers(qat: QatConfig, limits: Limits, graph: Graph) -> dict[str, f
         ConfigError: An unknown video mode.
     """
     mode = mode_named(limits.mode)
-    network = extreme_network(graph, qat.activation_bits, widths_of(graph, qat), qat.hidden_bits)
+    network = extreme_network(
+        graph, qat.activation_bits, widths_of(graph, qat), qat.hidden_bits, qat.skip_bits
+    )
     asked = AskedCircuit(mode=mode.name, clock_mhz=limits.clock_mhz, at=limits.at)
     try:
         foldings = foldings_of(network, asked.settings(network).cycles)

@@ -61,7 +61,8 @@ class Shapes:
             UnsupportedOperatorError: The network has no such form.
         """
         graph = trace(build_network(of_widths(self.network, widths)).eval())
-        return network_costs(in_form(graph, self.form, self.qat.pixel_bits), self.qat, self.limits)
+        formed = in_form(graph, self.form, self.qat.pixel_bits, self.qat.skip_bits)
+        return network_costs(formed, self.qat, self.limits)
 
     def lot(self, group: Group) -> int:
         """How many units of a group make a multiple of the channels."""

@@ -42,6 +42,8 @@ def overruled(name: str, config: RunConfig, *, same_size_alone: bool = False) ->
         return "qat.same_size = false makes no same-size network"
     if name == "qat.hidden_bits" and (qat.hidden_bits or 0) > qat.activation_bits:
         return f"qat.activation_bits = {qat.activation_bits} is the most that any of these tensors has"
+    if name == "qat.skip_bits" and qat.skip_bits > 8 and qat.exact_additions:
+        return "qat.exact_additions = true puts all that is added on the grid of the sum"
     if same_size_alone and name == "qat.steps":
         return "a same-size network takes qat.same_size_steps"
     if name == "qat.learning_rate" and not (qat.same_size and qat.same_size_steps):

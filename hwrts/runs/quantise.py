@@ -30,6 +30,7 @@ from hwrts.graph.deploy import deploy_form, on_one_grid
 from hwrts.graph.equalise import equalised
 from hwrts.graph.note import QatNote, note_graph, note_outputs, noted_graph
 from hwrts.graph.pixel_bits import with_pixel_bits
+from hwrts.graph.skip_bits import with_skip_bits
 from hwrts.graph.weight_bits import check_all_layers, layer_names, own_widths
 from hwrts.progress import Progress
 from hwrts.qat.calibrate import Ends, calibrate
@@ -92,6 +93,7 @@ def start_qat(
             ends,
             exactly_added=qat.exact_additions,
             hidden_bits=qat.hidden_bits,
+            skip_bits=qat.skip_bits,
         )
 
     def made(graph: Graph, formats: dict[str, Format]) -> QuantNetwork:
@@ -110,6 +112,10 @@ def start_qat(
 
     formats = chosen(graph)
     scaled = equalised(graph, formats, batches)
+    if qat.skip_bits > 8:
+        graph, plain = with_skip_bits(graph, qat.skip_bits), graph
+        scaled = graph if scaled is plain else with_skip_bits(scaled, qat.skip_bits)
+        formats = chosen(graph)
     if scaled is graph:
         best = made(graph, formats)
     else:

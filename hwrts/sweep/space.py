@@ -42,6 +42,7 @@ _DECIDING = (
     "qat.same_size_steps",
     "qat.activation_bits",
     "qat.hidden_bits",
+    "qat.exact_additions",
 )
 """Axes by which others have an effect or not (`hwrts.runs.overruled`)."""
 
@@ -212,7 +213,9 @@ def deployed(candidate: Candidate) -> Graph:
     """
     form: Form = "same-size" if candidate.head != "x2" else "x2"
     config = candidate.config
-    return in_form(trace(build_network(config.network).eval()), form, config.qat.pixel_bits)
+    return in_form(
+        trace(build_network(config.network).eval()), form, config.qat.pixel_bits, config.qat.skip_bits
+    )
 
 
 def costs_of(candidate: Candidate, spec: SweepSpec) -> dict[str, float]:
