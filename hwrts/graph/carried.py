@@ -32,12 +32,14 @@ def carried_apart(graph: Graph) -> Graph:
 def is_apart(graph: Graph) -> bool:
     """Whether a graph, as deployed, ends in a convolution and channels of the hidden tensor that it reads."""
     origins = graph.origins()
+    copied = {node.name: node.sources[0] for node in graph.operations if node.only_rounds}  # skip_bits
     for node in graph.operations:
         fronts = [graph.node(source) for source in node.sources]
-        convs = [front for front in fronts if front.KERNELS and _reads_hidden(graph, front)]
-        # Of more bits than a kernel reads there is a copy in front of it (skip_bits).
-        copied = [graph.node(conv.sources[0]) for conv in convs]
-        read = {origins[source.sources[0] if source.only_rounds else source.name] for source in copied}
+        read = {
+            origins[copied.get(front.sources[0], front.sources[0])]
+            for front in fronts
+            if front.KERNELS and _reads_hidden(graph, front)
+        }
         if (
             node.signs is not None
             and _is_shown(graph, node.name)

@@ -1,9 +1,9 @@
 """Hidden tensors that carry the picture past kernels to a sum, in more than 8 bits.
 
-In SRResNet, EDSR and SRCNN the picture goes through hidden tensors. A signed one of 8 bits that holds 0..1 has
-no finer grid than 2**-7, half of the picture's, and there are several in a row. Sums, leaky ReLUs and shuffles
-take codes of any width, so there the picture keeps more of its bits; whatever else reads such a tensor reads a
-copy of it, rounded to the width of all others (docs/arithmetic.md, eq. 53).
+In SRResNet, EDSR and SRCNN the picture goes through hidden tensors. A signed one of 8 bits that holds 0..1
+has no finer grid than 2**-7, half of the picture's, and there are several in a row. Sums, leaky ReLUs and
+shuffles take codes of any width, so there the picture keeps more of its bits; whatever else reads such a
+tensor reads a copy of it, rounded to the width of all others (docs/arithmetic.md, eq. 53).
 """
 
 import math
@@ -28,16 +28,16 @@ def with_skip_bits(graph: Graph, bits: int) -> Graph:
     wide, way = skipping(graph), _Way(graph)
     if not wide:
         raise ConfigError(
-            f"qat.skip_bits {bits}: would do nothing, no hidden tensor of this network carries the picture past "
-            "a kernel to a sum; use 8"
+            f"qat.skip_bits {bits}: would do nothing, no hidden tensor of this network carries the picture "
+            "past a kernel to a sum; use 8"
         )
     origins = graph.origins()
     nodes: list[Node] = []
     copies: dict[str, str] = {}
-    for node in graph.nodes:
+    for node in graph.operations:
         rounded = [
             source
-            for source in dict.fromkeys(getattr(node, "sources", ()))
+            for source in dict.fromkeys(node.sources)
             if origins[source] in wide and not way.passes(source, node)
         ]
         for source in rounded:
@@ -45,7 +45,7 @@ def with_skip_bits(graph: Graph, bits: int) -> Graph:
                 (copies[source],) = new_names(graph, f"{source}_rounded")
                 nodes.append(Scale(copies[source], (source,), 1.0))
         nodes.append(node.reading({source: copies[source] for source in rounded}) if rounded else node)
-    return graph.rewritten(nodes)
+    return graph.rewritten((*graph.inputs, *nodes))
 
 
 def skipping(graph: Graph) -> set[str]:
