@@ -3,7 +3,7 @@
 In SRResNet, EDSR and SRCNN the picture goes through hidden tensors. A signed one of 8 bits that holds 0..1
 has no finer grid than 2**-7, half of the picture's, and there are several in a row. Sums, leaky ReLUs and
 shuffles take codes of any width, so there the picture keeps more of its bits; whatever else reads such a
-tensor reads a copy of it, rounded to the width of all others (docs/arithmetic.md, eq. 53).
+tensor reads a copy of it, rounded to the width of all others (docs/arithmetic.md, eq. 54).
 """
 
 import math
@@ -28,7 +28,7 @@ def with_skip_bits(graph: Graph, bits: int) -> Graph:
     wide, way = skipping(graph), _Way(graph)
     if not wide:
         raise ConfigError(
-            f"qat.skip_bits {bits}: would do nothing, no hidden tensor of this network carries the picture "
+            f"--skip-bits {bits}: would do nothing: no hidden tensor of this network carries the picture "
             "past a kernel to a sum; use 8"
         )
     origins = graph.origins()

@@ -86,6 +86,12 @@ def test_forms_modes_and_widths(hwrts):
         "5-bit activations, 4-bit hidden tensors"
         in hwrts("cost", "residual", "--activation-bits", "5", "--hidden-bits", "4").out
     )
+    words = "srresnet", "--channels", "8", "--blocks", "1"
+    usual, skip = document(hwrts, *words), document(hwrts, *words, "--skip-bits", "10")
+    assert (usual["skip_bits"], skip["skip_bits"]) == (8, 10)
+    assert skip["as_output"]["line_bits"] > usual["as_output"]["line_bits"]
+    assert skip["parameters"] == usual["parameters"]
+    assert "10 bits where the picture is carried" in hwrts("cost", *words, "--skip-bits", "10").out
     found = document(hwrts, "residual", "--accumulator-bits", "16")
     registers = {each["name"]: (each["accumulator"] or {}).get("bits") for each in found["layers"]}
     assert (registers["conv_0"], registers["add"], registers["shuffle"]) == (16, 10, None)

@@ -95,6 +95,20 @@ def quantize(function, *more):
             "has",
         ),
         (
+            ["quantize", "runs/tiny", "--stage", "1", "--skip-bits", "10"],
+            "--skip-bits 10: would do nothing: no hidden tensor of this network carries the picture past a "
+            "kernel to a sum; use 8",
+        ),
+        (
+            ["quantize", "runs/tiny", "--skip-bits", "10", "--exact-additions"],
+            "--skip-bits: would do nothing: qat.exact_additions = true puts all that is added on the grid of "
+            "the sum",
+        ),
+        (
+            ["run", "--skip-bits", "9"],
+            "command line: --skip-bits 9 is not allowed: use 8, 10, 12 or 16",
+        ),
+        (
             ["quantize", "runs/tiny", "--stage", "1", "--check"],
             "--check: is for a module of your own, given as my_file.py:build; leave it out",
         ),

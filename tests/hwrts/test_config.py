@@ -47,7 +47,7 @@ def test_unknown_keys_get_a_suggestion(document, message):
         ("rts", "learning_rate", float("inf")),
         ("rts", "first_learning_rate", float("nan")), ("qat", "weight_bits", 1), ("qat", "weight_bits", 9),
         ("qat", "activation_bits", 1), ("qat", "activation_bits", 9),
-        ("qat", "hidden_bits", 1), ("qat", "hidden_bits", 9), ("qat", "steps", -1),
+        ("qat", "hidden_bits", 1), ("qat", "hidden_bits", 9), ("qat", "skip_bits", 9), ("qat", "steps", -1),
         ("qat", "learning_rate", 0), ("qat", "layer_weight_bits", 4), ("qat", "layer_weight_bits", {"a": 1}),
         ("qat", "layer_weight_bits", {"a": 9}), ("qat", "layer_weight_bits", {"a": "4"}),
         ("network", "blocks", -1), ("network", "blocks", 65),
@@ -167,7 +167,7 @@ def test_every_field_survives_with_another_value_than_its_default():
             "rounding": "half_even,floor", "exact_additions": True, "one_weight_grid": True,
             "same_size": False, "same_size_steps": 9, "layer_weight_bits": {"conv_in": 2, 'a "b"': 5},
             "accumulator_bits": 16, "layer_accumulator_bits": {"conv_0": 18}, "settle": False,
-            "hidden_bits": 5, "pixel_bits": 8,  # the only one of luma
+            "hidden_bits": 5, "skip_bits": 12, "pixel_bits": 8,  # the only one of luma
         },
     }  # fmt: skip
     default, config = RunConfig().model_dump(), parse_config(changed, "test")

@@ -167,6 +167,25 @@ def test_hidden_bits_are_an_axis():
         check_axes(spec(axes={"qat.hidden_bits": [8]}, base={"qat": {"activation_bits": 7}}))
 
 
+def test_skip_bits_are_an_axis_of_networks_that_have_such_a_skip():
+    made = spec(
+        axes={"qat.skip_bits": [8, 10], "network.name": ["srresnet", "residual"]},
+        base={"network": {"blocks": 1, "channels": 8}},
+    )
+    check_axes(made)
+    eight, usual, ten, refused = (candidate(made, values) for values in points(made))
+    assert "skip_bits" not in eight._settings()["qat"]
+    assert eight.float_key("p") == ten.float_key("p")
+    assert eight.key("p") != ten.key("p")
+    wide, narrow = (costs_of(each, made)["line_kib"] for each in (ten, eight))
+    assert narrow < wide
+    assert costs_of(usual, made)
+    with pytest.raises(ConfigError, match="--skip-bits 10: would do nothing"):
+        costs_of(refused, made)
+    with pytest.raises(ConfigError, match=r"axis qat\.skip_bits would change nothing"):
+        check_axes(spec(axes={"qat.skip_bits": [10]}, base={"qat": {"exact_additions": True}}))
+
+
 def test_the_head_decides_what_is_counted():
     both = spec(axes={"head": ["x2", "same-size"]}, quality="score")
     found = [candidate(both, values) for values in points(both)]
