@@ -67,11 +67,14 @@ def trained_for(target: str) -> dict[str, Any]:
         ConfigError: Its client's rules are not known, or it quantises on its own.
         HwrtsError: There is no target of that name.
 
-    >>> trained_for("tflite"), trained_for("tensorrt")
-    ({'rounding': 'half_even,half_up'}, {'rounding': 'half_even', 'activation_bits': 7})
+    >>> trained_for("tflite")
+    {'skip_bits': 8, 'rounding': 'half_even,half_up'}
+    >>> trained_for("tensorrt")
+    {'skip_bits': 8, 'rounding': 'half_even', 'activation_bits': 7}
     """
+    bytes_alone = {"skip_bits": 8}  # every client's file
     if target in TFLITE_TARGETS:
-        return {"rounding": str(CLIENTS[TFLITE_TARGETS[target].runtimes[0]].rules)}
+        return bytes_alone | {"rounding": str(CLIENTS[TFLITE_TARGETS[target].runtimes[0]].rules)}
     if target == FLOAT:
         raise ConfigError(
             f"--target {target}: its client quantises on its own; export it and leave it out here"
@@ -81,6 +84,7 @@ def trained_for(target: str) -> dict[str, Any]:
         raise ConfigError(f"--target {target}: no rounding rule is known of it; choose one with --rounding")
     rules = found.rules or RoundingRules.of(Rounding.HALF_EVEN)
     return {
+        **bytes_alone,
         "rounding": str(rules),
         **({"activation_bits": 7} if found.around_zero else {}),
         **({"one_weight_grid": True} if found.per_tensor else {}),

@@ -105,8 +105,12 @@ def quantize(function, *more):
             "the sum",
         ),
         (
+            ["quantize", "runs/tiny", "--target", "tflite", "--skip-bits", "10"],
+            "--target tflite: needs --skip-bits 8, 10 is given; leave one of the two out",
+        ),
+        (
             ["run", "--skip-bits", "9"],
-            "command line: --skip-bits 9 is not allowed: use 8, 10, 12 or 16",
+            "command line: --skip-bits (qat.skip_bits) = 9 is not allowed: Input should be 8, 10, 12 or 16",
         ),
         (
             ["quantize", "runs/tiny", "--stage", "1", "--check"],

@@ -15,6 +15,7 @@ from hwrts.cost.network import in_form, network_cost, widths_cost
 from hwrts.errors import ConfigError, HwrtsError
 from hwrts.export import to_onnx
 from hwrts.export.runtime import census, float_islands
+from hwrts.export.targets import TARGETS, target_file
 from hwrts.export.tflite import Flavour, to_tflite
 from hwrts.fixed_point import LineRun, Scale, plan_lines
 from hwrts.graph import Conv, Graph, run_graph
@@ -191,9 +192,12 @@ def test_lines_are_counted_with_the_bits_that_there_are():
 
 
 def test_bytes_alone_refuse_it():
-    network = quantised(drawn("edsr"), skip_bits=10).lower()
+    network = quantised(drawn("edsr"), skip_bits=10, one_weight_grid=True).lower()
+    for name, target in TARGETS.items():
+        with pytest.raises(HwrtsError, match=rf"^--target {name}: .* of 10 bits: .*take model\.int8\.onnx"):
+            target_file(network, target, (8, 8))
     with pytest.raises(HwrtsError, match=r"'conv_in' of 10 bits does not fit an int8 file; use at most 8"):
-        to_tflite(network, (8, 8), Flavour.INT8)
+        to_tflite(network, (8, 8), Flavour.TFLITE)
 
 
 def test_a_training_is_known_by_its_grids():
