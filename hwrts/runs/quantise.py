@@ -72,7 +72,7 @@ def start_qat(
 
     Raises:
         ConfigError: A width of a layer that is in neither form of the network; one of the other form is left
-            out, for a run has one setting for both.
+            out, for a run has one setting for both. Or a skip of more bits where there is none.
         HwrtsError: Weights that no legal integer network can hold.
     """
     check_all_layers(qat, layer_names(traced))
@@ -110,12 +110,12 @@ def start_qat(
         quantised.lower()  # integers that would be refused after the fine-tuning are refused before it
         return quantised
 
+    wide = with_skip_bits(graph, qat.skip_bits)  # refused before anything is calibrated
     formats = chosen(graph)
     scaled = equalised(graph, formats, batches)
-    if qat.skip_bits > 8:
-        graph, plain = with_skip_bits(graph, qat.skip_bits), graph
-        scaled = graph if scaled is plain else with_skip_bits(scaled, qat.skip_bits)
-        formats = chosen(graph)
+    if wide is not graph:
+        scaled = wide if scaled is graph else with_skip_bits(scaled, qat.skip_bits)
+        graph, formats = wide, chosen(wide)
     if scaled is graph:
         best = made(graph, formats)
     else:
