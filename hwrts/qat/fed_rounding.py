@@ -40,8 +40,9 @@ def free_rows(quantised: QuantNetwork) -> dict[str, Tensor]:
 def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str, Tensor]]) -> QuantNetwork:
     """Give a calibrated network, not yet trained, the codes of weights that make the smallest error.
 
-    Grids stay. So do weights that are trained towards their codes, or of which something is held, rows of
-    very many taps, and what all pictures feed nothing but 0: channels that never answer, or black.
+    Grids stay. So do weights that are trained towards their codes, or of which more is held than which taps
+    there are, rows of very many taps, and what all pictures feed nothing but 0: channels that never answer,
+    or black.
 
     Args:
         quantised: It is changed, and returned.
@@ -58,12 +59,18 @@ def round_as_fed(quantised: QuantNetwork, batches: Sequence[Tensor | Mapping[str
             x = _fed(node, values[node.sources[0]]).double()  # (T, P)
             products[node.name] = products.get(node.name, 0) + x @ x.T
     for node in nodes:
-        if not products[node.name].any():
-            continue
         part = quantised.part(node)
         lsb = part.quant_weight().scale.reshape(-1, 1).double()  # (O, 1), or one for all
         exact = free[node.name].to(lsb) / lsb  # (O, T)
-        codes = rounded(exact, products[node.name], weight_limit(quantised.widths[node.name].weight))
+        codes = part.quant_weight().value.flatten(1).double() / lsb
+        largest = weight_limit(quantised.widths[node.name].weight)
+        # The phases of a transposed convolution have each their own.
+        kinds, kind = node.row_taps.unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
+        for i, there in enumerate(kinds):
+            rows, taps = (kind == i).nonzero(), there.nonzero().squeeze(1)  # (R, 1) and (T',)
+            fed = products[node.name][taps[:, None], taps]
+            if fed.any():
+                codes[rows, taps] = rounded(exact[rows, taps], fed, largest)
         put_rounded(part, (codes * lsb).reshape(part.weight.shape))
     quantised.train()
     return quantised

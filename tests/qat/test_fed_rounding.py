@@ -104,6 +104,25 @@ def test_kernels_answer_to_what_they_are_fed_as_exact_ones_do():
         assert (one.bias_i32 == other.bias_i32).all()
 
 
+def test_a_transposed_convolution_is_rounded_with_the_taps_that_it_has():
+    """Before, all of its codes were as they were, for its zeros are held; FSRCNN's last layer is one."""
+    graph = traced("fsrcnn")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(quantise, "free_rows", lambda network: {})
+        plain, after = started(graph), started(graph)
+    last = graph.of(Conv)[-1].name
+    round_as_fed(after, [smooth()])
+    assert kernel_error(after, last) < kernel_error(plain, last) / 2
+    before, now = (made.lower().convs[-1] for made in (plain, after))
+    (node,) = (each for each in plain.graph.of(Conv) if each.name == last)
+    there = node.row_taps.reshape(node.weight.shape).numpy()
+    assert len(node.row_taps.unique(dim=0)) == 4  # one kind of row for each phase
+    assert int(there[:4].sum()) == 81 * node.weight.shape[1]  # of the 9x9 of a channel
+    assert not now.weight_i8[~there].any()
+    assert (now.weight_i8 != before.weight_i8).any()
+    assert (now.weight_frac == before.weight_frac).all()  # grids stay
+
+
 def test_what_is_not_free_stays(monkeypatch):
     for settings in ({"weight_bits": 4}, {"accumulator_bits": 18}):
         made = started(traced(), **settings)

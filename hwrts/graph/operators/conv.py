@@ -19,6 +19,7 @@ from hwrts.graph.operators.conv_part import lower_conv, quant_conv
 from hwrts.graph.operators.conv_shape import ConvShape
 from hwrts.graph.widths import Widths
 from hwrts.networks.held import FREE, middle_of
+from hwrts.networks.transposed import taps_of
 
 LEAST, MOST = 0.5, 2.0
 """Between these 1 is taken from a tap without rounding (Sterbenz)."""
@@ -107,8 +108,17 @@ class Conv(ConvShape):
 
     @property
     def rows(self) -> Tensor | None:
-        """If they are trained and nothing is held of them."""
-        return self.weight.flatten(1) if self.groups == 1 and not self.frozen and self.held == FREE else None
+        """If they are trained and nothing is held of them, but which taps there are."""
+        free = self.groups == 1 and not self.frozen and replace(self.held, transposed=None) == FREE
+        return self.weight.flatten(1) if free else None
+
+    @property
+    def row_taps(self) -> Tensor:
+        """Those of the transposed convolution that it is half of, if it is."""
+        there = torch.ones_like(self.weight, dtype=torch.bool)
+        if self.held.transposed is not None:
+            there &= taps_of(self.held.transposed, len(there)).to(there)
+        return there.flatten(1)
 
     def meets_taps(self, x: Tensor) -> Tensor:
         """As torch unfolds it."""

@@ -57,6 +57,11 @@ class Neighbour:
         """Its kernels, a row (O, T) for each channel of its result, if all of a source meets all of them."""
         return None
 
+    @property
+    def row_taps(self) -> Tensor:
+        """Which weights of its ``rows`` there are, (O, T) of bools: the others are 0 and stay so."""
+        raise NotImplementedError(type(self).__name__)
+
     def meets_taps(self, x: Tensor) -> Tensor:
         """What a row is multiplied by, (N, T, P), of a source (N, I, H, W); only of what has ``rows``."""
         raise NotImplementedError(type(self).__name__)
