@@ -20,7 +20,7 @@ from hwrts.qat.int8_conv import convolved
 from hwrts.qat.network import QuantNetwork
 
 _PIECE = 1 << 18
-"""So many numbers are taken through all operators at once: 1 MiB of float32, which stays in the cache."""
+"""Numbers that a thread takes through all operators at once: 1 MiB of float32, which stays in its cache."""
 
 _ROUNDS = 1.5 * 2.0**23
 """Added to a number of LSB it leaves no bit below one: float32 itself rounds, half to even (eq. 5)."""
@@ -178,7 +178,7 @@ class _FakeQuantise(torch.autograd.Function):
             made = torch.empty_like(x)
         ctx.save_for_backward(x)
         ctx.grid = grid
-        size = _PIECE if x.device.type == "cpu" else max(1, x.numel())
+        size = _PIECE * torch.get_num_threads() if x.device.type == "cpu" else max(1, x.numel())
         numbers, row = _row(x), _row(made)
         for start in range(0, len(row), size):
             grid.quantise(numbers[start : start + size], row[start : start + size])

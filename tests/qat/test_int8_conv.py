@@ -41,6 +41,14 @@ def in_bytes(monkeypatch):
     return seen
 
 
+def test_bytes_are_the_codes():
+    for source in (PIXEL, Format(False, 8, -3), Format(False, 8, 20), Format(False, 2, 1)):
+        codes = torch.arange(source.max + 1).reshape(1, -1, 1, 1)
+        found = int8_conv._bytes(_laid(codes * 2.0**-source.frac), source)
+        assert found.dtype is torch.uint8
+        assert torch.equal(found, codes)
+
+
 def case(inputs, outputs, size=3, source=PIXEL, groups=1, draw="ends", **settings):
     """A convolution, and numbers on their grids: codes at their ends, of which sums are largest, or any."""
     torch.manual_seed(inputs + outputs)
