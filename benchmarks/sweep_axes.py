@@ -38,8 +38,10 @@ def main() -> None:
     print_ways(ways, asked.cost)
     plot(ways, asked.cost, asked.output)
     seconds = sum(row["seconds"] for rows in ways.values() for row in rows)
-    compared = sum(row["compared"] for rows in ways.values() for row in rows)
-    print(f"\n{seconds:,.0f} s of work; 0 of {compared:,} codes differ; {asked.output}")
+    compared, differ = (
+        sum(row[name] for rows in ways.values() for row in rows) for name in ("compared", "mismatches")
+    )
+    print(f"\n{seconds:,.0f} s of work; {differ:,} of {compared:,} codes differ; {asked.output}")
 
 
 def by_way(root: Path, axes: list[str]) -> dict[str, list[Row]]:

@@ -71,13 +71,11 @@ def _checked(
     luma: "Luma | None",
 ) -> tuple[dict[str, Any], str, Any]:
     from hwrts.api.quantize import own_qat
-    from hwrts.cost.network import widths_cost
+    from hwrts.cost.network import in_form
     from hwrts.fixed_point import scales_of
     from hwrts.graph import graph_steps
     from hwrts.graph.deploy import deploy_form
-    from hwrts.graph.pixel_bits import with_pixel_bits
-    from hwrts.graph.skip_bits import with_skip_bits
-    from hwrts.graph.weight_bits import widths_of
+    from hwrts.runs.budget import cost_of
     from hwrts.runs.own_check import check_own_module
     from hwrts.runs.own_module import load_own
     from hwrts.runs.own_pixels import check_pixels, with_pixels
@@ -87,11 +85,11 @@ def _checked(
     qat = own_qat(settings, as_flags=True)
     checked = check_own_module(with_pixels(load_own(reference, weights, progress), qat.pixel_bits, luma))
     bits_said = check_pixels(checked, deploy_form(checked.graph), luma)
-    graph = with_skip_bits(with_pixel_bits(deploy_form(checked.graph), qat.pixel_bits), qat.skip_bits)
+    graph = in_form(checked.graph, "x2", qat.pixel_bits, qat.skip_bits)
     qat = named_widths(checked, qat)
     with TemporaryDirectory() as folder:
         check_kept(graph, Path(folder))
-    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits, qat.skip_bits)
+    found = cost_of(graph, qat)
     scale = scales_of(graph_steps(graph))[graph.output]
     lacks = checked.sizes.lacks
     size = f"x{scale}" if scale != 1 else "same size" if any(lacks) else "same size in and out"

@@ -147,10 +147,11 @@ def _cost_of_settings(
     network: str, form: str | None, given: dict[str, Any], *, quiet: bool
 ) -> tuple["Cost", dict[str, Any]]:
     from hwrts.config.network import OLD_NAMES
-    from hwrts.cost.network import FORMS, in_form, widths_cost
+    from hwrts.cost.network import FORMS, in_form
     from hwrts.graph.trace import trace
-    from hwrts.graph.weight_bits import check_settings, own_widths, widths_of
+    from hwrts.graph.weight_bits import check_settings, own_widths
     from hwrts.networks.build import build_network
+    from hwrts.runs.budget import cost_of
 
     wanted = form or "x2"
     if wanted not in FORMS:
@@ -164,7 +165,7 @@ def _cost_of_settings(
     qat = config.qat
     graph = in_form(trace(build_network(config.network).eval()), wanted, qat.pixel_bits, qat.skip_bits)
     check_settings(config.network, qat)
-    found = widths_cost(graph, widths_of(graph, qat), qat.activation_bits, qat.hidden_bits, qat.skip_bits)
+    found = cost_of(graph, qat)
     widths: dict[str, Any] = {name: getattr(qat, name) for name in _ONE_WIDTH}
     widths |= {name: own_widths(graph, getattr(qat, name)) for name in _OWN_WIDTHS}
     facts = {"network": network, "colour": config.network.colour, "form": wanted}

@@ -95,13 +95,11 @@ def check_settings(network: NetworkConfig, qat: QatConfig) -> None:
         build_network(network)
     if qat.layer_weight_bits or qat.layer_accumulator_bits:
         check_all_layers(qat, layer_names(trace(build_network(network).eval())))
-    if qat.pixel_bits > 8:
+    if max(qat.pixel_bits, qat.skip_bits) > 8:
         fused = fused_form(trace(build_network(network).eval()))
-        with_pixel_bits(enlarging_form(fused), qat.pixel_bits)
+        with_skip_bits(with_pixel_bits(enlarging_form(fused), qat.pixel_bits), qat.skip_bits)
         if qat.same_size and has_same_size_form(fused):
             with_pixel_bits(same_size_form(fused), qat.pixel_bits)
-    if qat.skip_bits > 8:
-        with_skip_bits(enlarging_form(fused_form(trace(build_network(network).eval()))), qat.skip_bits)
 
 
 def check_all_layers(qat: QatConfig, names: Iterable[str]) -> None:

@@ -16,15 +16,11 @@ from hwrts.fixed_point import Format, Rounding
 from hwrts.graph import Conv, Operation
 from hwrts.graph.rounding import round_by
 from hwrts.qat.fused_weights import ConvGrid
-from hwrts.qat.int8_conv import convolved
+from hwrts.qat.int8_conv import ROUNDS, convolved
 from hwrts.qat.network import QuantNetwork
 
 _PIECE = 1 << 18
 """Numbers that a thread takes through all operators at once: 1 MiB of float32, which stays in its cache."""
-
-_ROUNDS = 1.5 * 2.0**23
-"""Added to a number of LSB it leaves no bit below one: float32 itself rounds, half to even (eq. 5)."""
-
 
 _PICTURE = 4
 """Dimensions of pictures (N, C, H, W)."""
@@ -156,8 +152,8 @@ class _Grid:
         lsb = 2.0**-self.out.frac
         if self.rounding is Rounding.HALF_EVEN:
             # What is so large that the sum has another LSB saturates.
-            torch.add(numbers, _ROUNDS * lsb, out=made)
-            made.sub_(_ROUNDS * lsb).clamp_(self.out.min * lsb, self.out.max * lsb)
+            torch.add(numbers, ROUNDS * lsb, out=made)
+            made.sub_(ROUNDS * lsb).clamp_(self.out.min * lsb, self.out.max * lsb)
         else:
             torch.mul(numbers, 1 / lsb, out=made)
             made.copy_(round_by(made, self.rounding)).clamp_(self.out.min, self.out.max).mul_(lsb)

@@ -76,7 +76,7 @@ def test_integers_are_those_after_the_last_step():
 ROWS = [
     {"network.channels": channels, "network.expand": expand, "pruned_from": pruned, "line_kib": 10 * channels,
      "quality_float": db + 0.1, "quality_int8": db, "key": f"{channels} {expand} {pruned}", "seconds": 1.0,
-     "compared": 100, "final": True, "passed": channels < 64}
+     "compared": 100, "mismatches": 0, "final": True, "passed": channels < 64}
     for channels, expand, pruned, db in [
         (8, 1, 0, 30.0), (8, 4, 0, 30.5), (8, 1, 32, 29.5), (16, 1, 0, 31.0), (16, 4, 32, 30.4),
         (64, 1, 0, 40.0),
@@ -111,7 +111,7 @@ def test_a_sweep_is_told_apart_by_its_axes(swept, monkeypatch, capsys):
     assert "| 80.0 | network.expand 4 | 30.600 | 30.500 | yes |" in said
     assert "| 80.0 | plain | 30.100 | 30.000 |  |" in said
     assert "| 160.0 | plain | 31.100 | 31.000 | yes |" in said
-    assert "of 500 codes differ" in said
+    assert "; 0 of 500 codes differ" in said
     with Image.open("some.png") as plotted:
         assert plotted.width > 500
 
