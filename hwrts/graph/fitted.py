@@ -136,7 +136,10 @@ class FittedWeights(nn.Module):
         add up to no more, these have the smallest squared error.
         """
         exact = self._conv[0].bias.detach().double() / self._bias_lsb(ranges)
-        bias = exact.round().abs().cpu().numpy().astype(np.int64)
+        whole = (
+            exact.round().abs().nan_to_num(0.0).clamp(max=2.0**32)
+        )  # of a training that diverged: its loss says so
+        bias = whole.cpu().numpy().astype(np.int64)
         rooms = torch.from_numpy(room_for_weights(self._register, self._source, bias)).to(x.device)
         if self._held.zero_on_flat:
             rooms = rooms // 2 if self._source.signed else rooms

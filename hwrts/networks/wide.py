@@ -11,6 +11,7 @@ the small weights cost.
 
 import copy
 import math
+from collections import Counter
 from typing import Any
 
 import torch
@@ -77,7 +78,8 @@ class Wide(nn.Module):
 def widen(network: nn.Module, times: int, seed: int) -> None:
     """Train each convolution of more than 1x1 taps wide from here on; what the network computes stays.
 
-    Those that are trained as something else already (sesr's, ecbsr's, fsrcnn's last) are left as they are.
+    Those that are trained as something else already (sesr's, ecbsr's, fsrcnn's last) are left as they are; so
+    are those that are not trained, and those whose weight another module has too.
 
     Args:
         network: Any module; changed in place.
@@ -89,9 +91,14 @@ def widen(network: nn.Module, times: int, seed: int) -> None:
     >>> conv.parametrizations.weight[0].wide.shape
     torch.Size([1, 16, 3, 3, 3])
     """
-    generator = torch.Generator().manual_seed(seed)
-    for conv in list(network.modules()):
-        if isinstance(conv, nn.Conv2d) and conv.weight[0, 0].numel() > 1 and _parametrisation(conv) is None:
+    generator, modules = torch.Generator().manual_seed(seed), list(network.modules())
+    owners = Counter(id(each) for module in modules for each in module._parameters.values())
+    for conv in modules:
+        weight = conv._parameters.get("weight")  # what is made of others is no parameter
+        if not isinstance(conv, nn.Conv2d) or weight is None or not weight.requires_grad:
+            continue
+        if weight[0, 0].numel() > 1 and owners[id(weight)] == 1:
+            _leave_copies(conv)
             parametrize.register_parametrization(conv, "weight", Wide(conv, times, generator))
 
 
@@ -118,7 +125,15 @@ def collapse(network: nn.Module) -> None:
         if factors is None or not isinstance(factors[0], Wide):
             continue
         factors.original.copy_(copy.deepcopy(factors).double().forward())
+        _leave_copies(conv)
         parametrize.remove_parametrizations(conv, "weight", leave_parametrized=False)
+
+
+def _leave_copies(module: nn.Module) -> None:
+    """Give a module its own class: torch has what a weight is made of in one that deep copies share."""
+    if parametrize.is_parametrized(module):
+        shared = type(module)
+        module.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
 
 
 def _parametrisation(module: nn.Module) -> Any:

@@ -77,9 +77,12 @@ class _Step:
         self, network: QuantNetwork, grids: Mapping[str, "_Grid"], convs: Mapping[str, ConvGrid]
     ) -> None:
         self._network, self._grids = network, grids
+        parts = {node.name: network.part(node) for node in network.graph.of(Conv)}
+        numbers = {name: convs[name](part.weight, part.bias) for name, part in parts.items()}
+        # Bytes have no NaN, by which a training that diverged is known: in float32 it reaches the loss.
+        finite = all(_is_finite(weight, bias) for weight, bias, _, _ in numbers.values())
         self._convs = {
-            node.name: _quantised_conv(network.part(node), convs[node.name])
-            for node in network.graph.of(Conv)
+            name: _ConvOfStep(numbers[name], finite, convs[name].source, part) for name, part in parts.items()
         }
 
     def on_grid(self, name: str, x: Tensor) -> "_OnGrid":
@@ -101,22 +104,29 @@ class _OnGrid:
 
 @dataclass(frozen=True)
 class _ConvOfStep:
-    """A convolution with the weights of this step on their grid."""
+    """A convolution with the weights of this step on their grid.
 
-    weight: Tensor
-    bias: Tensor
-    codes: Tensor
-    lsb: Tensor
+    Attributes:
+        numbers: Weights, biases, codes and LSB, as :class:`.ConvGrid` gives them.
+        finite: Whether those of all convolutions are.
+        source: Format of what it reads.
+        module: Brevitas' module of it.
+    """
+
+    numbers: tuple[Tensor, Tensor, Tensor, Tensor]
+    finite: bool
     source: Format
     module: Any
 
     def __call__(self, x: _OnGrid) -> _OnGrid:
-        numbers = self.weight, self.bias, self.codes, self.lsb
-        return _OnGrid(convolved(x.value, *numbers, self.source, self.module))
+        weight, bias, codes, lsb = self.numbers
+        given = codes if self.finite else None
+        return _OnGrid(convolved(x.value, weight, bias, given, lsb, self.source, self.module))
 
 
-def _quantised_conv(module: Any, grid: ConvGrid) -> _ConvOfStep:
-    return _ConvOfStep(*grid(module.weight, module.bias), grid.source, module)
+def _is_finite(weight: Tensor, bias: Tensor) -> bool:
+    """Whether nothing is infinite or NaN, and no sum."""
+    return bool((weight.detach().sum() + bias.detach().sum()).isfinite())
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ equal bit for bit; gradients are those of the float32 convolution, by the same o
 """
 
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ all sums of the largest codes are exact in float32."""
 
 
 def convolved(
-    x: Tensor, weight: Tensor, bias: Tensor, codes: Tensor, lsb: Tensor, source: Format, conv: Any
+    x: Tensor, weight: Tensor, bias: Tensor, codes: Tensor | None, lsb: Tensor, source: Format, conv: Any
 ) -> Tensor:
     """What a convolution makes of a tensor on its grid, float32 (N, O, H', W').
 
@@ -41,12 +42,14 @@ def convolved(
         x: (N, I, H, W), on the grid of ``source``.
         weight: (O, I/groups, K, K), on its grid.
         bias: (O,), on its grid.
-        codes: Those of the weights, whole numbers up to 127 in float32.
+        codes: Those of the weights, whole numbers up to 127 in float32; None if a number of the network is
+            not finite, which has none.
         lsb: Of the weights of each channel, (O,), powers of two.
         source: Format of ``x``.
         conv: Has stride, padding, dilation, groups.
     """
-    if _is_of_bytes(source, conv) and _is_worth_it(x) and _is_exact_here():
+    fits = codes is not None and _is_of_bytes(source, conv) and _has_room(x, conv)
+    if fits and _is_worth_it(x) and _is_exact_here():
         made: Tensor = _Convolve.apply(x, weight, bias, codes, lsb, source, conv)  # type: ignore[no-untyped-call]
         return made
     return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
@@ -61,6 +64,11 @@ def _is_worth_it(x: Tensor) -> bool:
     """Many numbers, channels last: otherwise every tensor is laid out anew before and behind."""
     last = x.stride(1) == 1 and x.is_contiguous(memory_format=torch.channels_last)
     return x.device.type == "cpu" and last and x.shape[1] >= _CHANNELS and x.numel() >= _NUMBERS
+
+
+def _has_room(x: Tensor, conv: Any) -> bool:
+    """Whether no side is shorter than a stride: dilated, such a one ends the process (oneDNN 3.12)."""
+    return all(side >= stride for side, stride in zip(x.shape[2:], conv.stride, strict=True))
 
 
 class _Convolve(torch.autograd.Function):
@@ -115,7 +123,7 @@ def _in_bytes(x: Tensor, codes: Tensor, lsb: Tensor, bias: Tensor, x_lsb: float,
     packed = ops.qconv_prepack(
         codes.to(torch.int8), lsb, x_lsb, 0, stride, padding, dilation, conv.groups, list(x.shape)
     )
-    zeros = torch.zeros(len(lsb), dtype=torch.int64)
+    zeros = torch.zeros(len(lsb), dtype=torch.int64, device=x.device)
     made: Tensor = ops.qconv2d_pointwise(
         x,
         x_lsb,
@@ -150,15 +158,16 @@ def _is_exact_here() -> bool:
 
 @torch.no_grad()
 def _agrees(inputs: int, outputs: int) -> bool:
-    """Of codes at their ends, and of any."""
-    source, conv = Format(False, _BYTE, _BYTE), torch.nn.Conv2d(inputs, outputs, 3, padding=1)
-    draw = torch.Generator().manual_seed(0)
-    x = torch.randint(0, 256, (2, inputs, 12, 12), generator=draw).float()
-    codes = torch.randint(-127, 128, tuple(conv.weight.shape), generator=draw).float()
+    """Of codes at their ends, and of any; nothing is drawn from the generator that trainings share."""
+    source, draw = Format(False, _BYTE, _BYTE), torch.Generator().manual_seed(0)
+    conv = SimpleNamespace(stride=(1, 1), padding=(1, 1), dilation=(1, 1), groups=1)
+    kind: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}  # whatever a user has as default
+    x = torch.randint(0, 256, (2, inputs, 12, 12), generator=draw, **kind)
+    codes = torch.randint(-127, 128, (outputs, inputs, 3, 3), generator=draw, **kind)
     x[0], codes[::2] = 255, 127
     x = (x / 256).contiguous(memory_format=torch.channels_last)
-    lsb = 2.0 ** -torch.arange(7.0, 7.0 + outputs).remainder(5)
-    bias = torch.randint(-999, 1000, (outputs,), generator=draw) * lsb / 256
+    lsb = 2.0 ** -torch.arange(7, 7 + outputs, **kind).remainder(5)
+    bias = torch.randint(-999, 1000, (outputs,), generator=draw, **kind) * lsb / 256
     expected = F.conv2d(x, codes * lsb.reshape(-1, 1, 1, 1), bias, padding=1)
     try:
         return torch.equal(_in_bytes(_bytes(x, source), codes, lsb, bias, 1 / 256, conv), expected)

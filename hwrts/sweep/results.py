@@ -37,7 +37,7 @@ def read_rows(root: Path) -> list[Row]:
     for entry in entries(root):
         done = [found for rung in range(spec.halving.rungs) if (found := finished(root, entry["key"], rung))]
         costs = {unit: None if value == LARGEST else value for unit, value in entry["costs"].items()}
-        row: Row = {**{axis: _cell(value) for axis, value in entry["values"].items()}, **costs}
+        row: Row = {**{axis: cell(value) for axis, value in entry["values"].items()}, **costs}
         row |= {"key": entry["key"], "rung": len(done) - 1, "final": len(done) == spec.halving.rungs}
         row["seconds"] = round(sum(each["seconds"] for each in done), 2)
         for name in ("quality_float", "quality_int8", "passed", "compared", "mismatches", "stage"):
@@ -150,6 +150,6 @@ def write_tables(root: Path, rows: list[Row]) -> list[Path]:
     return [root / f"results.{name}" for name in ("json", "csv", "parquet")]
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A value of an axis as a table holds it: tables and lists as JSON."""
     return value if isinstance(value, int | float | str) else json.dumps(value)

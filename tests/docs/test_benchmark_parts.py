@@ -18,6 +18,7 @@ from hwrts.graph.trace import trace
 from hwrts.networks import Residual
 from hwrts.progress import SILENT
 from hwrts.runs.quantise import start_qat
+from hwrts.sweep.results import cell
 
 
 def test_means_are_of_the_pictures_that_have_a_figure():
@@ -76,7 +77,7 @@ def test_integers_are_those_after_the_last_step():
 ROWS = [
     {"network.channels": channels, "network.expand": expand, "pruned_from": pruned, "line_kib": 10 * channels,
      "quality_float": db + 0.1, "quality_int8": db, "key": f"{channels} {expand} {pruned}", "seconds": 1.0,
-     "compared": 100, "mismatches": 0, "final": True, "passed": channels < 64}
+     "compared": 100, "mismatches": channels // 64, "final": True, "passed": channels < 64}
     for channels, expand, pruned, db in [
         (8, 1, 0, 30.0), (8, 4, 0, 30.5), (8, 1, 32, 29.5), (16, 1, 0, 31.0), (16, 4, 32, 30.4),
         (64, 1, 0, 40.0),
@@ -95,7 +96,7 @@ def swept(monkeypatch, tmp_path):
 
 def test_a_sweep_is_told_apart_by_its_axes(swept, monkeypatch, capsys):
     """Plain first, then what has one axis, then two; what did not pass the comparison is no result."""
-    ways = sweep_axes.by_way(swept, ["network.expand", "pruned_from"])
+    ways = sweep_axes.by_way(swept, ["network.expand", "pruned_from"], "line_kib")
     assert {way: [row["key"] for row in rows] for way, rows in ways.items()} == {
         "plain": ["8 1 0", "16 1 0"],
         "network.expand 4": ["8 4 0"],
@@ -111,9 +112,36 @@ def test_a_sweep_is_told_apart_by_its_axes(swept, monkeypatch, capsys):
     assert "| 80.0 | network.expand 4 | 30.600 | 30.500 | yes |" in said
     assert "| 80.0 | plain | 30.100 | 30.000 |  |" in said
     assert "| 160.0 | plain | 31.100 | 31.000 | yes |" in said
-    assert "; 0 of 500 codes differ" in said
+    assert "; 1 of 600 codes differ" in said
     with Image.open("some.png") as plotted:
         assert plotted.width > 500
+
+
+def test_an_axis_of_tables_and_more_ways_than_colours(swept, monkeypatch):
+    """Rows have tables as JSON; each way has a line of its own in both pictures."""
+    tables = [{}, *({"conv_in": bits} for bits in range(2, 2 + len(sweep_axes.COLOURS)))]
+    rows = [{**ROWS[0], "widths": cell(table)} for table in tables]
+    monkeypatch.setattr(
+        sweep_axes, "open_sweep", lambda root: (SimpleNamespace(axes={"widths": tables}), None)
+    )
+    monkeypatch.setattr(sweep_axes, "read_rows", lambda root: rows)
+    ways = sweep_axes.by_way(swept, ["widths"], "line_kib")
+    assert [*ways][:2] == ["plain", 'widths {"conv_in": 2}']
+    drawn: list[Any] = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.append(figure))
+    sweep_axes.plot(ways, "line_kib", Path("some.png"))
+    for axes in drawn[0].axes:
+        lines = [line for line in axes.lines if line.get_label() in ways]
+        assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(tables)
+
+
+def test_a_cost_that_not_all_networks_have(swept, monkeypatch, capsys):
+    monkeypatch.setattr(sweep_axes, "read_rows", lambda root: [*ROWS[:1], {**ROWS[1], "line_kib": None}])
+    monkeypatch.setattr("sys.argv", ["sweep_axes.py", "swept", "network.expand"])
+    with pytest.raises(SystemExit) as ended:
+        sweep_axes.main()
+    assert ended.value.code == 2
+    assert "not all of its networks have line_kib; take another --cost" in capsys.readouterr().err
 
 
 def test_an_axis_that_a_sweep_has_not(swept, monkeypatch, capsys):

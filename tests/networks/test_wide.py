@@ -49,7 +49,7 @@ class Drawn(nn.Module):
 
 def drawn(network: nn.Module) -> nn.Module:
     """A copy of a wide network with each convolution as it would be drawn."""
-    made = copy.deepcopy(network)  # collapsing a copy would collapse the class of the original
+    made = copy.deepcopy(network)
     for module in list(made.modules()):
         for name, child in list(module.named_children()):
             if parametrize.is_parametrized(child) and isinstance(child.parametrizations.weight[0], Wide):
@@ -172,6 +172,66 @@ def test_what_is_trained_as_something_else_is_left_so():
     widen(fsrcnn, 2, seed=0)
     assert len(wide_parts(fsrcnn)) == 2  # conv_in and one of mapping; others have 1x1 taps
     assert fsrcnn.deconv.parametrizations.weight.original.shape[-2:] == (9, 9)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_copy_and_its_original_collapse_alone(first):
+    """Torch has what a weight is made of in a class that deep copies share."""
+    network, x = shaken(tiny("quicksrnet")), torch.rand(1, 3, 8, 8)
+    widen(network, 2, seed=0)
+    pair = network, copy.deepcopy(network)
+    shaken(pair[1])
+    expected = [each(x) for each in pair]
+    assert not torch.allclose(expected[0], expected[1], atol=1e-3)
+    for i in (first, 1 - first):
+        collapse(pair[i])
+        assert not wide_parts(pair[i])
+        for each, before in zip(pair, expected, strict=True):
+            torch.testing.assert_close(each(x), before, rtol=0, atol=1e-5)
+
+
+def test_copies_of_what_has_another_part_made_are_widened_alone():
+    network = nn.Sequential(nn.Conv2d(3, 3, 3))
+    parametrize.register_parametrization(network[0], "bias", nn.Identity())
+    other, x = copy.deepcopy(network), torch.rand(1, 3, 8, 8)
+    expected = network(x)
+    widen(other, 2, seed=0)
+    for each in (network, other):
+        torch.testing.assert_close(each(x), expected, rtol=0, atol=1e-6)
+    collapse(other)
+    for each in (network, other):
+        torch.testing.assert_close(each(x), expected, rtol=0, atol=1e-6)
+
+
+def _tied(network: Any) -> None:
+    network[1].weight = network[0].weight
+
+
+def _frozen(network: Any) -> None:
+    network[0].weight.requires_grad_(False)
+    network[1].weight.requires_grad_(False)
+
+
+def _normalised(network: Any) -> None:
+    for conv in network:
+        nn.utils.weight_norm(conv)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
+@pytest.mark.parametrize("treated", [_tied, _frozen, _normalised])
+def test_weights_that_are_shared_not_trained_or_normalised_stay_so(treated):
+    """Of a module of one's own: a product beside one of two equal weights would make them two."""
+    network, x = (
+        nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.Conv2d(3, 5, 3)),
+        torch.rand(1, 3, 9, 9),
+    )
+    treated(network[:2])
+    expected = network(x)
+    widen(network, 2, seed=0)
+    assert [parametrize.is_parametrized(conv) for conv in network] == [False, False, True]
+    torch.testing.assert_close(network(x), expected, rtol=0, atol=1e-6)
+    collapse(network)
+    torch.testing.assert_close(network(x), expected, rtol=0, atol=1e-6)
 
 
 def test_expand_multiplies_what_sesr_and_ecbsr_have():

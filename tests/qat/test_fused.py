@@ -109,6 +109,25 @@ def test_weights_that_settle_or_fit_a_register(settings, keeps):
         assert (gradient - found[key]).abs().max() <= LAST_BITS * gradient.abs().max(), key
 
 
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("kind", ["weight", "bias"])
+@pytest.mark.parametrize("settings", [{}, {"weight_bits": 4, "settle": True}])
+def test_what_is_not_finite_reaches_the_loss(settings, kind, number):
+    """By it a training that diverged ends in one line; bytes have no NaN."""
+    torch.manual_seed(5)
+    graph = deploy_form(trace(build_network(NetworkConfig(channels=8, keeps="nothing")).eval()))
+    formats = calibrate(graph, [torch.rand(2, 3, 16, 16)])
+    for conv in graph.of(Conv):
+        quantised = QuantNetwork(graph, formats, **settings).train()
+        with torch.no_grad():
+            getattr(quantised.part(conv), kind).view(-1)[0] = number
+        x = _laid(torch.rand(2, 3, 16, 20))
+        expected = quantised(x)
+        assert torch.equal(expected.isnan(), Fused(quantised)(x).isnan()), conv.name
+        if kind == "weight":
+            assert expected.isnan().any(), conv.name
+
+
 @pytest.mark.parametrize("one_grid", [False, True])
 @pytest.mark.parametrize("size", [1e-4, 0.1, 1.0])
 def test_the_gradient_of_ranges_of_any_size(size, one_grid):
