@@ -48,8 +48,7 @@ def convolved(
         source: Format of ``x``.
         conv: Has stride, padding, dilation, groups.
     """
-    fits = codes is not None and _is_of_bytes(source, conv) and _has_room(x, conv)
-    if fits and _is_worth_it(x) and _is_exact_here():
+    if codes is not None and _is_of_bytes(source, conv) and _is_worth_it(x) and _is_exact_here():
         made: Tensor = _Convolve.apply(x, weight, bias, codes, lsb, source, conv)  # type: ignore[no-untyped-call]
         return made
     return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
@@ -64,11 +63,6 @@ def _is_worth_it(x: Tensor) -> bool:
     """Many numbers, channels last: otherwise every tensor is laid out anew before and behind."""
     last = x.stride(1) == 1 and x.is_contiguous(memory_format=torch.channels_last)
     return x.device.type == "cpu" and last and x.shape[1] >= _CHANNELS and x.numel() >= _NUMBERS
-
-
-def _has_room(x: Tensor, conv: Any) -> bool:
-    """Whether no side is shorter than a stride: dilated, such a one ends the process (oneDNN 3.12)."""
-    return all(side >= stride for side, stride in zip(x.shape[2:], conv.stride, strict=True))
 
 
 class _Convolve(torch.autograd.Function):

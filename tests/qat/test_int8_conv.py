@@ -128,17 +128,6 @@ def test_planes_one_behind_the_other_stay_float32(in_bytes):
     assert torch.equal(expected[0], found[0])
 
 
-def test_sides_shorter_than_a_stride_stay_float32(in_bytes):
-    """Dilated, with a border, oneDNN 3.12 ends the process by a segmentation fault."""
-    conv, numbers, codes, lsb = case(8, 8, size=1, stride=2, dilation=2)
-    numbers[0] = _laid(numbers[0][:, :, :, :1])
-    expected, found = both((conv, numbers, codes, lsb))
-    assert not in_bytes
-    assert torch.equal(expected[0], found[0])
-    both(case(8, 8, size=1, stride=2, dilation=2))
-    assert in_bytes
-
-
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 def test_the_trial_changes_no_later_draw_and_knows_no_defaults(kind, in_bytes):
     """It is made once a process: a second training with the same seed would draw other numbers."""
