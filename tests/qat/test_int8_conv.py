@@ -161,6 +161,13 @@ def test_a_machine_on_which_it_is_other_or_missing(other, monkeypatch):
     assert torch.equal(expected[0], found[0])
 
 
+def test_processors_that_nobody_measured_stay_float32(in_bytes, monkeypatch):
+    int8_conv._is_exact_here.cache_clear()
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    both(case(32, 8))
+    assert not in_bytes
+
+
 def test_the_steps_of_a_network_take_it(in_bytes):
     """All but the one that reads the image residual, which has a sign."""
     torch.manual_seed(0)
