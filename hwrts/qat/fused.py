@@ -53,6 +53,7 @@ class Fused:
             )
             for node in network.graph.of(Conv)
         }
+        self._trained = tuple(network.parameters())
 
     def __call__(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Pictures (N, C, H, W) in 0..1 to fake-quantised pictures; of several outputs the first."""
@@ -61,7 +62,9 @@ class Fused:
     def values(self, x: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The fake-quantised value of every tensor by name, as :meth:`.QuantNetwork.values`."""
         given = {name: _laid(each) for name, each in x.items()} if isinstance(x, Mapping) else _laid(x)
-        return self._network.values(given, _Step(self._network, self._grids, self._convs))
+        # Bytes have no NaN, by which a training that diverged is known: in float32 it reaches the loss.
+        finite = all(bool(each.detach().sum().isfinite()) for each in self._trained)
+        return self._network.values(given, _Step(self._network, self._grids, self._convs, finite))
 
 
 def _laid(x: Tensor) -> Tensor:
@@ -74,15 +77,17 @@ class _Step:
     """The arithmetic of one step: weights and biases are quantised once."""
 
     def __init__(
-        self, network: QuantNetwork, grids: Mapping[str, "_Grid"], convs: Mapping[str, ConvGrid]
+        self,
+        network: QuantNetwork,
+        grids: Mapping[str, "_Grid"],
+        convs: Mapping[str, ConvGrid],
+        finite: bool,
     ) -> None:
         self._network, self._grids = network, grids
         parts = {node.name: network.part(node) for node in network.graph.of(Conv)}
-        numbers = {name: convs[name](part.weight, part.bias) for name, part in parts.items()}
-        # Bytes have no NaN, by which a training that diverged is known: in float32 it reaches the loss.
-        finite = all(_is_finite(weight, bias) for weight, bias, _, _ in numbers.values())
         self._convs = {
-            name: _ConvOfStep(numbers[name], finite, convs[name].source, part) for name, part in parts.items()
+            name: _ConvOfStep(convs[name](part.weight, part.bias), finite, convs[name].source, part)
+            for name, part in parts.items()
         }
 
     def on_grid(self, name: str, x: Tensor) -> "_OnGrid":
@@ -108,7 +113,7 @@ class _ConvOfStep:
 
     Attributes:
         numbers: Weights, biases, codes and LSB, as :class:`.ConvGrid` gives them.
-        finite: Whether those of all convolutions are.
+        finite: Whether all numbers of the network are.
         source: Format of what it reads.
         module: Brevitas' module of it.
     """
@@ -122,11 +127,6 @@ class _ConvOfStep:
         weight, bias, codes, lsb = self.numbers
         given = codes if self.finite else None
         return _OnGrid(convolved(x.value, weight, bias, given, lsb, self.source, self.module))
-
-
-def _is_finite(weight: Tensor, bias: Tensor) -> bool:
-    """Whether nothing is infinite or NaN, and no sum."""
-    return bool((weight.detach().sum() + bias.detach().sum()).isfinite())
 
 
 @dataclass(frozen=True)
