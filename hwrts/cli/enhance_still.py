@@ -76,7 +76,7 @@ def enhance_stills(
                     raise DataError(f"{target}: is a folder, which --force does not replace; move it away")
             except DataError as error:  # the others are not to blame
                 errors.append(error)
-                advance(i + 1, source.name)
+                advance(i + 1, f"{source.name} failed")
                 continue
             start = time.perf_counter()
             result = _made(picture, network, scale, look, same_size=same_size)

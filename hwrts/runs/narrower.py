@@ -102,8 +102,8 @@ class Shapes:
         if over:
             found = ", ".join(in_words(unit, costs[unit]) for unit in over)
             raise ConfigError(
-                f"--budget {self._asked}: with {self.multiple} channels of each group left the network still "
-                f"has {found}; give more, a smaller multiple, or train a network of fewer blocks"
+                f"--budget {self._asked}: with hidden tensors at {self.multiple} channels the network still "
+                f"has {found}; give more, a smaller multiple (--multiple), or train a network of fewer blocks"
             )
 
 

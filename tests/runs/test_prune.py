@@ -232,7 +232,7 @@ def test_a_taught_run_is_pruned_with_its_own_teacher(source, tmp_path, monkeypat
     ("limits", "message"),
     [
         ({"params": 1e6}, "--budget params=1e.06: the network has params 1,684 already; give less"),
-        ({"line_kib": 1}, "line_kib=1: with 2 channels of each group left .* still has line_kib"),
+        ({"line_kib": 1}, "line_kib=1: with hidden tensors at 2 channels .* still has line_kib"),
         ({"latency_lines": 2}, "still has latency_lines 3"),
     ],
 )
@@ -302,7 +302,7 @@ def test_a_budget_that_is_promised_is_kept(unit):
 def test_what_no_width_keeps_is_refused_by_every_round():
     groups = SHAPES.groups()
     none = replace(SHAPES, limits=Limits(at_most={"receptive_field": 3}))
-    with pytest.raises(ConfigError, match="with 2 channels of each group left the network still has"):
+    with pytest.raises(ConfigError, match="with hidden tensors at 2 channels the network still has"):
         dropped(none, groups, {group.name: [1.0] * 8 for group in groups}, 1.0)
 
 
