@@ -1,9 +1,9 @@
 """Hidden tensors that carry the picture past kernels to a sum, in more than 8 bits.
 
 In SRResNet, EDSR and SRCNN the picture goes through hidden tensors. A signed one of 8 bits that holds 0..1
-has no finer grid than 2**-7, half of the picture's, and there are several in a row. Sums, leaky ReLUs and
-shuffles take codes of any width, so there the picture keeps more of its bits; whatever else reads such a
-tensor reads a copy of it, rounded to the width of all others (docs/arithmetic.md, eq. 54).
+has no finer grid than 2**-7, half of the picture's, and there are several in a row. Sums, leaky ReLUs,
+concatenations and shuffles take codes of any width, so there the picture keeps more of its bits; whatever
+else reads such a tensor reads a copy of it, rounded to the width of all others (docs/arithmetic.md, eq. 54).
 """
 
 import math
@@ -52,8 +52,9 @@ def skipping(graph: Graph) -> set[str]:
     """Names of the quantised tensors that carry the picture past a kernel to a sum.
 
     They are on the way from an input to an output on which the fewest operators lie that multiply or bend
-    values, and from there to a sum on that way are only leaky ReLUs, other sums and moves. Pictures
-    themselves are on their own grid, and are none of them. Rounded copies change nothing of it.
+    values, and from there to a sum on that way are only leaky ReLUs, other sums, concatenations and moves.
+    Pictures themselves are on their own grid, and are none of them; nor is what a table gives, which has one
+    entry for each code and so no more levels than what it reads. Rounded copies change nothing of it.
 
     Args:
         graph: Its ReLUs fused.
@@ -63,7 +64,8 @@ def skipping(graph: Graph) -> set[str]:
     for node in reversed(graph.operations):
         if node.signs is not None or node.name in summed:
             summed |= {source for source in node.sources if way.passes(source, node)}
-    return {origins[name] for name in summed} - graph.pixel_tensors()
+    tables = {node.name for node in graph.operations if node.TABLED}
+    return {origins[name] for name in summed} - graph.pixel_tensors() - tables
 
 
 class _Way:
@@ -89,5 +91,8 @@ class _Way:
 
 
 def _steps(node: Operation) -> int:
-    """0 of what takes codes of any width and gives them on: leaky ReLUs, sums, moves, and rounded copies."""
-    return int(not (node.MOVES or node.LETS_FACTORS_THROUGH or node.only_rounds))
+    """0 of what takes codes of any width and gives them on.
+
+    That are leaky ReLUs, sums, concatenations, moves, and rounded copies.
+    """
+    return int(not (node.MOVES or node.JOINS or node.LETS_FACTORS_THROUGH or node.only_rounds))

@@ -94,6 +94,60 @@ def test_the_picture_of_several_sums_is_followed():
     assert [node.sources[0] for node in with_skip_bits(graph, 12).of(Once)] == ["one"]
 
 
+class Joined(nn.Module):
+    """The picture goes through a concatenation; a table stands on its way, if there is one."""
+
+    def __init__(self, table: nn.Module | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.one, self.two = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+        self.three, self.four = (nn.Conv2d(6, 6, 3, padding=1) for _ in range(2))
+        self.five = nn.Conv2d(6, 3, 3, padding=1)
+        self.table = table
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.one(x)
+        g = torch.cat([h, self.two(h)], 1)
+        g = g if self.table is None else self.table(g)
+        g = g + self.three(g)
+        return self.five(g + self.four(g))
+
+
+def test_the_picture_is_followed_through_a_concatenation(tmp_path):
+    """It has no more bits than what it joins: without those of the first convolution it would be idle."""
+    graph = trace(Joined().eval())
+    assert skipping(deploy_form(graph)) == {"one", "cat", "add"}
+    made = quantised(graph, skip_bits=16)
+    network = made.lower()
+    assert [network.formats[name].bits for name in ("one", "two", "cat", "add")] == [16, 8, 16, 16]
+    verdict = verdict_of(network, made)
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+    assert_exact(tmp_path, network, [(4, 5)])
+
+
+def test_a_table_has_no_more_bits():
+    """One of 16 bits without a sign did not fit its int16, after all formats had been chosen."""
+    graph = trace(Joined(nn.Sigmoid()).eval())
+    assert skipping(deploy_form(graph)) == {"add"}
+    made = quantised(graph, skip_bits=16)
+    network = made.lower()
+    assert [network.formats[name].bits for name in ("cat", "table", "add")] == [8, 8, 16]
+    verdict = verdict_of(network, made)
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+
+
+@pytest.mark.parametrize("name", ["imdn", "rlfn"])
+def test_one_long_skip_has_more_bits(name):
+    model = build_network(NetworkConfig.model_validate({"name": name, "blocks": 1, "channels": 8}))
+    graph = trace(model.eval())
+    assert skipping(deploy_form(graph)) == {"conv_in"}
+    made = quantised(graph, skip_bits=12)
+    network = made.lower()
+    assert network.formats["conv_in"].bits == 12
+    verdict = verdict_of(network, made)
+    assert verdict.passed, (verdict.problems, verdict.mismatches)
+
+
 OTHERS = sorted({*typing.get_args(NetworkName)} - {*WIDE, "imdn", "rlfn"})
 
 

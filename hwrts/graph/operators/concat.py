@@ -20,6 +20,7 @@ class Concat(Operator):
 
     FUNCTIONS = (torch.cat, torch.concat, torch.concatenate)
     SPELLED = "concat along channels"
+    JOINS = True
 
     @classmethod
     def read(cls, call: Call) -> Self | None:

@@ -62,6 +62,7 @@ class Lookup(Operator):
         "comparisons"
     )
     PARTS = "tables"
+    TABLED = True
 
     sources: tuple[str]
     function: Name

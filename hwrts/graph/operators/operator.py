@@ -64,6 +64,10 @@ class Operator(Neighbour, ABC):
     """Whether its rounding rule is that of convolutions, as that of the operator that it becomes."""
     KEEPS_PICTURES: ClassVar[bool] = False
     """Whether it makes a picture of a picture, which then stays on the pixel grid."""
+    JOINS: ClassVar[bool] = False
+    """Whether it only puts the values of its sources side by side, on a grid of its own."""
+    TABLED: ClassVar[bool] = False
+    """Whether its integers are a table, so that its result has no more levels than its source has codes."""
 
     name: Text
     sources: tuple[str, ...]
