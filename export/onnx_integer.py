@@ -55,7 +55,7 @@ class IntegerWriter(Writer):
             sign = self.node("Sign", [x], f"{name}.sign")
             aside = self.node("Mul", [sign, self.constant(f"{name}.unit", unit)], f"{name}.aside")
             x = self.node("Add", [x, aside], f"{name}.beside")
-        x = self._round(x, name, rounding, self.constant(f"{name}.half", np.array(0.5, dtype)))
+        x = self._round(x, name, rounding, dtype)
         limits = [
             self.constant(f"{name}.{end}", np.array(code, dtype))
             for end, code in (("min", out.min), ("max", out.max))
@@ -66,12 +66,14 @@ class IntegerWriter(Writer):
             x = self.node("Add", [x, zero], f"{name}.offset")
         self.node("Cast", [x], name, to=self.stored_type(name))
 
-    def _round(self, x: str, name: str, rounding: Rounding, half: str) -> str:
+    def _round(self, x: str, name: str, rounding: Rounding, dtype: type[np.floating]) -> str:
         match rounding:
             case Rounding.HALF_EVEN:
                 return self.node("Round", [x], f"{name}.rounded")
             case Rounding.FLOOR:
                 return self.node("Floor", [x], f"{name}.rounded")
+        half = self.constant(f"{name}.half", np.array(0.5, dtype))  # what nothing reads runtimes complain of
+        match rounding:
             case Rounding.HALF_UP | Rounding.DOUBLE:
                 return self.node("Floor", [self.node("Add", [x, half], f"{name}.raised")], f"{name}.rounded")
             case Rounding.HALF_AWAY:

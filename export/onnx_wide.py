@@ -68,10 +68,10 @@ class WideWriter(IntegerWriter):
         name, out, sources = layer.name, layer.out, self.network.formats_of(layer.sources)
         shift, rule = layer.shift(*sources), self.network.rule_of(layer)
         if not shift.max() > 0:
-            up = self.constant(f"{name}.up", np.left_shift(1, -shift).astype(np.int32).reshape(-1, 1, 1))
-            acc = (
-                f"{name}.acc" if not shift.any() else self.node("Mul", [f"{name}.acc", up], f"{name}.scaled")
-            )
+            acc = f"{name}.acc"
+            if shift.any():
+                up = self.constant(f"{name}.up", np.left_shift(1, -shift).astype(np.int32).reshape(-1, 1, 1))
+                acc = self.node("Mul", [acc, up], f"{name}.scaled")
             self._limited(acc, layer)
         elif shift.ndim == 0 and out.bits == 8 and rule is Rounding.HALF_EVEN and _in_float32(layer, self):
             real = self.node("Cast", [f"{name}.acc"], f"{name}.acc_real", to=TensorProto.FLOAT)

@@ -284,6 +284,13 @@ def test_constants_are_stored_as_integers():
             assert (np.frexp(array)[0] == 0.5).all(), name
 
 
+@pytest.mark.parametrize("rounding", Rounding)
+def test_every_constant_is_read(rounding):
+    """ONNX Runtime warns of others whenever such a file is opened."""
+    graph = to_onnx(everything(rounding)).graph
+    assert {each.name for each in graph.initializer} <= {name for node in graph.node for name in node.input}
+
+
 @pytest.mark.usually(rounding={Rounding.HALF_EVEN, Rounding.DOUBLE})
 @pytest.mark.usefixtures("few_stimuli", "one_thread")
 @pytest.mark.parametrize("rounding", Rounding)
