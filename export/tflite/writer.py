@@ -73,7 +73,8 @@ class Writer:
         for name, out in network.formats.items():
             if out.bits > 8:
                 raise HwrtsError(
-                    f"{flavour.value}: {name!r} of {out.bits} bits does not fit an int8 file; use at most 8"
+                    f"{flavour.value}: tensor {name!r} of {out.bits} bits: an int8 file holds at most 8; "
+                    "take model.int8.onnx, which is handed over without --target"
                 )
         for each in network.inputs:
             self.tensor(each.name)

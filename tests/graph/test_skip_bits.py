@@ -256,7 +256,7 @@ def test_bytes_alone_refuse_it():
     for name, target in TARGETS.items():
         with pytest.raises(HwrtsError, match=rf"^--target {name}: .* of 10 bits: .*take model\.int8\.onnx"):
             target_file(network, target, (8, 8))
-    with pytest.raises(HwrtsError, match=r"'conv_in' of 10 bits does not fit an int8 file; use at most 8"):
+    with pytest.raises(HwrtsError, match=r"'conv_in' of 10 bits: an int8 file holds at most 8"):
         to_tflite(network, (8, 8), Flavour.TFLITE)
 
 

@@ -312,7 +312,7 @@ FINE = Conv("y", "x", TWO, np.zeros(1, np.int32), np.zeros(1, np.int32), Format(
     ("made", "said"),
     [
         (one(MEAN), "tflite: layer 'y', GlobalAverage: runtimes compute means by a rounded reciprocal"),
-        (one(WIDE), "tflite: 'y' of 12 bits does not fit an int8 file; use at most 8"),
+        (one(WIDE), "tflite: tensor 'y' of 12 bits: an int8 file holds at most 8; take model.int8.onnx"),
         (one(FINE), "tflite: layer 'y', Conv: its output format is so fine that accumulators leave int32"),
         (
             one(Upsample("y", "x", "bicubic_075", 3, Format(False, 8, -1))),
