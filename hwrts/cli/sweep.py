@@ -166,10 +166,12 @@ def _print_results(made: "Sweep", rows: list[dict[str, Any]], top: dict[str, Any
 
     best_of = front(rows, made.spec.cost, "quality_int8")
     wanted = [column for column in columns(made.spec) if column[0] not in ("gmacs", "rung", "seconds")]
+    spare = ("weight_kib", "macs", "params", "line_kib", "bicubic")  # never what the front is of
     print_table(
         f"front: {QUALITY[made.spec.quality]} against {made.spec.cost}",
         [title for _, title in wanted],
         [[shown(row, name) for name, _ in wanted] for row in best_of],
+        [title for name, title in wanted if name in spare and name != made.spec.cost],
     )
     found = results_of(rows)
     _print_below_bicubic(sum(row["below_bicubic"] for row in found), len(found))

@@ -1,5 +1,6 @@
 """The results as one HTML file with interactive plots, complete in itself."""
 
+import math
 from pathlib import Path
 
 from hwrts import __version__
@@ -47,7 +48,7 @@ def write_page(root: Path, rows: list[Row]) -> Path:
         best=top,
         pictures=_pictures(root, top),
         cost=_cost(root, top),
-        commands=_next_commands(root, top),
+        commands=_next_commands(root, spec.cost, rows, top),
         axes=list(spec.axes),
         plots=_plots(spec, rows),
         columns=columns(spec),
@@ -73,14 +74,20 @@ def _cost(root: Path, top: Row | None) -> str | None:
     return next((each.words for each in silicon([stage])), None) if stage else None
 
 
-def _next_commands(root: Path, top: Row | None) -> list[tuple[str, str]]:
+def _next_commands(root: Path, cost: str, rows: list[Row], top: Row | None) -> list[tuple[str, str]]:
     if top is None:
         return []
-    return [
+    commands = [
         ("hand the best one over", export_command(root, top)),
         ("count its layers", command_line("cost", root / top["run"], "--stage", top["stage"])),
-        ("the best within less", command_line("sweep", "--status", "--budget", "params=20k", "-o", root)),
     ]
+    cheaper = [most for row in results_of(rows) if (most := math.ceil(row[cost])) < top[cost]]
+    if cheaper:
+        budget = f"{cost}={max(cheaper)}"
+        commands.append(
+            ("the best within less", command_line("sweep", "--status", "--budget", budget, "-o", root))
+        )
+    return commands
 
 
 def columns(spec: SweepSpec) -> list[tuple[str, str]]:

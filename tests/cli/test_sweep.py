@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hwrts.sweep.page import write_page
+from hwrts.sweep.results import read_rows
+
 from .conftest import make_photographs
 from .test_bad_input import assert_one_clear_line
 
@@ -44,13 +47,18 @@ def file(tmp_path, monkeypatch):
     return tmp_path / "sweep.toml"
 
 
-def test_a_sweep_from_a_file_and_again(file, hwrts):
+def test_a_sweep_from_a_file_and_again(file, hwrts, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     result = hwrts("sweep", file, "--data", "photos", "-o", "out")
     assert result.code == 0, result.err
     assert "4 configurations by grid, 1 rung(s)" in result.err
     assert "axes: network.channels 4, 64; qat.weight_bits 6, 8" in result.err
     assert "budget: at most params 2,000 (2160p60 output); quality: psnr, against params" in result.err
     assert "best in the budget: int8" in result.out
+    heading = result.out.partition("best in the budget")[0]
+    shown, _, left_out = heading.partition("columns left out at this width: ")
+    assert "weights, KiB" in " ".join(left_out.split())  # what it costs besides, and no result
+    assert {"int8", "float", "parameters"} <= set(re.split(r"[^a-z0-9]+", shown))
     assert "mind: int8 is below bicubic: " in result.out  # after four steps
     assert "2 of 2 results are below bicubic" in result.out
     page = Path("out/index.html").read_text()
@@ -97,6 +105,12 @@ def test_a_sweep_from_a_file_and_again(file, hwrts):
     assert cheap["key"] in tight.out
     tight = hwrts("sweep", "--status", "--budget", "params=5", "-o", "out", "--json")
     assert json.loads(tight.out)["best"] is None
+
+    assert "the best within less" not in page  # all cost the same
+    rows = read_rows(Path("out"))
+    top = max(rows, key=lambda row: row["quality_int8"])
+    write_page(Path("out"), [row if row is top else {**row, "params": row["params"] - 7.5} for row in rows])
+    assert f"--budget params={top['params'] - 7:.0f}" in Path("out/index.html").read_text()
 
     made = json.loads(Path("out/sweep.json").read_text())
     Path("out/sweep.json").write_text(json.dumps(made | {"schema_version": 1}))

@@ -214,8 +214,8 @@ def a_witness_that_fails(monkeypatch, folder):
         ),
         (
             lambda *given: to_tflite(network(Format(True, 9, 8)), SIZE, Flavour.TFLITE),
-            "tflite: tensor 'c' of 9 bits: an int8 file holds at most 8; take model.int8.onnx, which is handed "
-            "over without --target",
+            "tflite: tensor 'c' of 9 bits: an int8 file holds at most 8; take model.int8.onnx, which is "
+            "handed over without --target",
         ),
     ],
 )
