@@ -50,7 +50,11 @@ def test_spellings_are_the_module(spelled: str) -> None:
     middle = (BENT | CHOSEN)[spelled]
     network = module(lambda self, x: self.b(middle(self.a(x))), a=conv(3, 8), b=conv(8, 3)).eval()
     graph, x = trace(network), 3 * torch.randn(1, 3, 6, 7)
-    assert torch.equal(run_graph(graph, x)[graph.output], network(x))
+    found, wanted = run_graph(graph, x)[graph.output], network(x).detach()
+    # A product and a sum of constants are one convolution: rounded once where it multiplies and adds at once,
+    # as on some processors. That is half an LSB of values of about 1, times kernels of 72 taps.
+    allowed = 2.0**-20 * float(wanted.abs().amax()) if spelled == "sRGB" else 0.0
+    assert float((found - wanted).abs().amax()) <= allowed
     assert bool(graph.of(Lookup)) == (spelled in CHOSEN)
     assert bool(graph.of(PRelu) or graph.of(Relu)) == (spelled in BENT)
 
